@@ -1,0 +1,11 @@
+"""The domain of ttsdash: voices, variants, measurements and their store. Knows no screen and no queue."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def program_version() -> str:
+    """The installed version of ttsdash, or "unknown" when it runs from a bare source tree."""
+    try:
+        return version("ttsdash")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,84 @@
+"""The benchmark's end of a probe: one model in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from core.errors import TtsdashError
+
+
+class ProbeFailed(TtsdashError):
+    """A model could not be loaded or run; the message says which one and why."""
+
+
+class Probe:
+    """A model, loaded. Use it as a context manager: its process ends with it."""
+
+    def __init__(self, name: str, model: Path, threads: int | None, config: dict[str, Any], speaker: int = 0) -> None:
+        self.name = name
+        self._voice = {"length_scale": config.get("inference", {}).get("length_scale", 1.0), "speaker": speaker}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "core.benchmark.probe_process", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            answer = self._ask({"load": str(model), "threads": threads})
+        except BaseException:
+            self.close()
+            raise
+        self.load_s: float = answer["load_s"]
+        self.bare_rss_mb: float = answer["bare_rss_mb"]
+
+    def run(self, ids: list[int]) -> tuple[float, int]:
+        """Synthesize once: (seconds, samples)."""
+        answer = self._ask({"run": ids, **self._voice})
+        return answer["seconds"], answer["samples"]
+
+    def record(self, ids: list[int], to: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Synthesize once and bring the audio over, float32 [samples]."""
+        self._ask({"save": ids, "to": str(to), **self._voice})
+        audio: np.ndarray[Any, np.dtype[np.float32]] = np.load(to)
+        return audio
+
+    def usage(self) -> tuple[float, float]:
+        """(peak memory in MB, processor seconds) of the process so far."""
+        answer = self._ask({"usage": True})
+        return answer["peak_rss_mb"], answer["cpu_s"]
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            code = self._process.wait()
+            ended = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+            raise ProbeFailed(f"{self.name}: the process that ran it {ended}; out of memory?")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise ProbeFailed(f"{self.name}: {answer['error']}")
+        return answer
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,51 @@
+"""The texts of a benchmark: a fixed set for each language, or a file of the user's."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import BadInput
+
+_SETS = Path(__file__).parent / "text_sets"
+_LONGEST_TEXT = 1000
+
+
+@dataclass(frozen=True)
+class TextSet:
+    """Named texts. `latency_text` names the one whose synthesis time is quoted as the latency."""
+
+    name: str
+    language: str
+    texts: dict[str, str]
+    latency_text: str
+
+
+def texts_for(language: str) -> TextSet:
+    """The set for a voice's language (`en_US`, `en-us`); the English one, and it says so, where there is none."""
+    family = language.replace("-", "_").split("_")[0].lower()
+    path = _SETS / f"{family}.json"
+    if not path.is_file():
+        family, path = "en", _SETS / "en.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return TextSet(f"{family} v{content['version']}", family, content["texts"], latency_text="medium")
+
+
+def texts_from(path: Path) -> TextSet:
+    """A set out of a file of the user's, a sentence a line; the one of median length gives the latency.
+
+    Raises BadInput.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8 text: save it as UTF-8, a sentence a line") from error
+    if not lines:
+        raise BadInput(f"{path} holds no text: write a sentence a line")
+    too_long = next((number for number, line in enumerate(lines, 1) if len(line) > _LONGEST_TEXT), None)
+    if too_long:
+        raise BadInput(f"{path}: sentence {too_long} has more than {_LONGEST_TEXT} characters: write a sentence a line")
+    texts = {f"line {number}": line for number, line in enumerate(lines, 1)}
+    middle = sorted(texts, key=lambda name: len(texts[name]))[len(texts) // 2]
+    return TextSet(path.name, "", texts, latency_text=middle)

@@ -1,0 +1,52 @@
+"""Says in words what a variant's figures mean, cheering nothing."""
+
+from core.store.results import Result
+
+_SOUND = {
+    "transparent": "sounds like the original",
+    "slight": "sounds slightly different from the original",
+    "noticeable": "sounds clearly worse than the original",
+    "broken": "sounds broken",
+}
+_SPEED = {"faster": "faster than", "slower": "slower than", "no difference": "no faster or slower than"}
+
+
+def threads_label(threads: int) -> str:
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def explain(results: list[Result]) -> list[str]:
+    """A few sentences on each variant of one benchmark; nothing on the original."""
+    originals = {result.threads: result for result in results if result.variant == "original"}
+    lines = []
+    for name in dict.fromkeys(result.variant for result in results if result.variant != "original"):
+        rows = [result for result in results if result.variant == name]
+        beside = originals.get(rows[0].threads)
+        lines.append(f"{name}: " + " ".join([*([_size(rows[0], beside)] if beside else []), _speed(rows), _sound(rows)]))
+    if any(result.noisy for result in results):
+        lines.append("The machine was busy with other work during this run: take the speeds with care.")
+    return lines
+
+
+def _size(row: Result, original: Result) -> str:
+    smaller = (1 - row.size_bytes / original.size_bytes) * 100
+    memory = row.peak_rss_mb / original.peak_rss_mb * 100
+    change = f"{abs(smaller):.0f} % {'smaller' if smaller >= 0 else 'larger'}"
+    return f"the file is {change} than the original's, peak memory {memory:.0f} % of it."
+
+
+def _speed(rows: list[Result]) -> str:
+    says = [
+        f"{_SPEED[row.verdict]} the original at {threads_label(row.threads)} "
+        f"({row.speedup:.2f}x, 95 % interval {row.speedup_ci[0]:.2f}–{row.speedup_ci[1]:.2f})"
+        for row in rows
+    ]
+    return f"It is {'; '.join(says)}."
+
+
+def _sound(rows: list[Result]) -> str:
+    row = rows[0]
+    mel = "no mel distance" if row.mel_db is None else f"mel distance {row.mel_db:.1f} dB"
+    found = [f"{count} texts {name.replace('_', ' ')}" for name, count in row.defects.items() if count]
+    details = ", ".join([mel, f"durations drift {row.duration_drift_pct or 0:.1f} %", *found])
+    return f"It {_SOUND.get(row.grade or '', 'was not graded')} ({details})."

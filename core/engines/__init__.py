@@ -1,0 +1,1 @@
+"""What runs a voice: loads it, and makes audio of phoneme ids."""

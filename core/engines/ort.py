@@ -1,0 +1,39 @@
+"""Runs a voice that is one `.onnx` file with ONNX Runtime on the CPU."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from core.errors import BadInput
+
+Audio = npt.NDArray[np.float32]
+
+
+class OrtVoice:
+    """A loaded voice. With `threads` None the session options are ONNX Runtime's own, as piper-tts opens a model."""
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        options = onnxruntime.SessionOptions()
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen types of its own, none public
+            reason = " ".join(str(error).split())
+            raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {path}: {reason[:200]}") from error
+        self.takes_speaker = any(entry.name == "sid" for entry in self.session.get_inputs())
+
+    def synthesize(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Audio:
+        """Audio of one sentence, float32 [samples], with both noises at 0, so that it is the same at each call."""
+        feeds: dict[str, Any] = {
+            "input": np.array([phoneme_ids], dtype=np.int64),
+            "input_lengths": np.array([len(phoneme_ids)], dtype=np.int64),
+            "scales": np.array([0.0, length_scale, 0.0], dtype=np.float32),
+        }
+        if self.takes_speaker:
+            feeds["sid"] = np.array([speaker], dtype=np.int64)
+        audio: Audio = self.session.run(None, feeds)[0]
+        return audio.reshape(-1)

@@ -1,0 +1,1 @@
+"""VITS graphs: reading them, indexing them, finding their parts."""

@@ -1,0 +1,66 @@
+"""An index over an ONNX graph: who makes a tensor, who reads it, what lies up and down the stream of a node."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+
+import onnx
+
+
+class GraphIndex:
+    """Nodes are named by their position in `graph.node`, which is a topological order."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.nodes = list(graph.node)
+        self.initializers = {tensor.name: tensor for tensor in graph.initializer}
+        self.producer: dict[str, int] = {}
+        self.readers: dict[str, list[int]] = defaultdict(list)
+        for position, node in enumerate(self.nodes):
+            for tensor in node.output:
+                self.producer[tensor] = position
+            for tensor in inputs_of(node):
+                self.readers[tensor].append(position)
+
+    def of_type(self, op_type: str) -> list[int]:
+        return [position for position, node in enumerate(self.nodes) if node.op_type == op_type]
+
+    def parents(self, position: int) -> Iterator[int]:
+        for tensor in inputs_of(self.nodes[position]):
+            if tensor in self.producer:
+                yield self.producer[tensor]
+
+    def children(self, position: int) -> Iterator[int]:
+        for tensor in self.nodes[position].output:
+            yield from self.readers[tensor]
+
+    def ancestors(self, start: Iterable[int]) -> set[int]:
+        """`start` and all that feeds it."""
+        return _reach(start, self.parents)
+
+    def descendants(self, start: Iterable[int]) -> set[int]:
+        """`start` and all that it feeds."""
+        return _reach(start, self.children)
+
+    def weight_bytes(self, positions: Iterable[int]) -> int:
+        """The bytes of the initializers that these nodes read, each counted once."""
+        names = {tensor for position in positions for tensor in inputs_of(self.nodes[position])}
+        return sum(self.initializers[name].ByteSize() for name in names if name in self.initializers)
+
+
+def _reach(start: Iterable[int], step: Callable[[int], Iterable[int]]) -> set[int]:
+    seen = set(start)
+    stack = list(seen)
+    while stack:
+        for following in step(stack.pop()):
+            if following not in seen:
+                seen.add(following)
+                stack.append(following)
+    return seen
+
+
+def inputs_of(node: onnx.NodeProto) -> list[str]:
+    """The tensors that a node reads, those that its subgraphs capture from outside included."""
+    names = [name for name in node.input if name]
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            names += [name for inner in attribute.g.node for name in inputs_of(inner)]
+    return names

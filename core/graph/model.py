@@ -1,0 +1,73 @@
+"""Reads an ONNX file as untrusted input: whatever is wrong with it becomes one line that says what to do."""
+
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from core.errors import BadInput
+
+# Protocol buffers cannot hold more in one message.
+_LARGEST_FILE = 2**31 - 1
+_STANDARD_DOMAINS = ("", "ai.onnx")
+_KNOWN_DOMAINS = (*_STANDARD_DOMAINS, "ai.onnx.ml", "com.microsoft")
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """The model in `path`, whose operators this installation knows and whose weights lie in the file itself.
+
+    Raises BadInput otherwise.
+    """
+    _check_file(path)
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError as error:
+        raise BadInput(f"{path} is not an ONNX model, or is cut short: get the file again") from error
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+    if not model.graph.node or not model.opset_import:
+        raise BadInput(f"{path} holds no ONNX graph, or is cut short: get the file again")
+    _check_external_data(path, model)
+    _check_operators(path, model)
+    return model
+
+
+def _check_file(path: Path) -> None:
+    try:
+        status = path.stat()
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder: name the .onnx file in it")
+        if not path.is_file():
+            raise BadInput(f"{path} is not a regular file: name the .onnx file of a Piper voice")
+        if status.st_size == 0:
+            raise BadInput(f"{path} is empty: get the file again")
+        if status.st_size > _LARGEST_FILE:
+            raise BadInput(f"{path} has {status.st_size / 1e9:.1f} GB, but an ONNX file cannot exceed 2 GB: not a Piper voice")
+        with path.open("rb"):
+            pass
+    except FileNotFoundError as error:
+        raise BadInput(f"{path} does not exist: check the path") from error
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+
+
+def _check_external_data(path: Path, model: onnx.ModelProto) -> None:
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+            target = (path.parent / location).resolve()
+            if not target.is_relative_to(path.parent.resolve()):
+                raise BadInput(f"{path} points outside its folder for its weights ({location!r}): refused")
+            raise BadInput(f"{path} keeps weights in another file ({location!r}): save it as one file first (onnx.save)")
+
+
+def _check_operators(path: Path, model: onnx.ModelProto) -> None:
+    newest = onnx.defs.onnx_opset_version()
+    for opset in model.opset_import:
+        if opset.domain not in _KNOWN_DOMAINS:
+            raise BadInput(f"{path} uses operators of an unknown domain, {opset.domain!r}: not a Piper voice")
+        if opset.domain in _STANDARD_DOMAINS and not 1 <= opset.version <= newest:
+            raise BadInput(f"{path} needs ONNX opset {opset.version}, known here up to {newest}: update onnx and onnxruntime")
+    for node in model.graph.node:
+        if node.domain in _STANDARD_DOMAINS and not onnx.defs.has(node.op_type):
+            raise BadInput(f"{path} uses the unknown operator {node.op_type!r}: not a Piper voice, or a damaged one")

@@ -1,0 +1,1 @@
+"""What this machine is, and what a process takes of it."""

@@ -1,0 +1,1 @@
+"""What became of the sound: the figures, and the one grade that comes out of them."""

@@ -1,0 +1,1 @@
+"""Recipes: how the variants of a voice are made."""

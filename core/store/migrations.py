@@ -1,0 +1,158 @@
+"""The schema, as the migrations that lead to it. A migration that was released is never changed; a new one is added."""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("ttsdash")
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    """Voices, variants, jobs and benchmarks."""
+    for statement in _FIRST.split(";"):
+        if statement.strip():
+            db.execute(statement)
+
+
+_FIRST = """
+CREATE TABLE voices (
+    id          TEXT PRIMARY KEY,                -- SHA-256 of the model file
+    key         TEXT NOT NULL UNIQUE,
+    path        TEXT NOT NULL,
+    size_bytes  INTEGER NOT NULL,
+    sample_rate INTEGER NOT NULL,
+    speakers    INTEGER NOT NULL,
+    language    TEXT NOT NULL,
+    config      TEXT NOT NULL,                   -- JSON, as read when the voice was added
+    anatomy     TEXT NOT NULL,                   -- JSON
+    added_at    TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE jobs (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind          TEXT NOT NULL,
+    voice_id      TEXT NOT NULL REFERENCES voices (id),
+    variant       TEXT,
+    params        TEXT NOT NULL,                 -- JSON
+    state         TEXT NOT NULL CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
+    alone         INTEGER NOT NULL,              -- no other job may run beside it
+    priority      INTEGER NOT NULL DEFAULT 0,
+    not_before    TEXT,
+    attempt       INTEGER NOT NULL DEFAULT 0,    -- rises at each claim and never falls: the fence of a child's writes
+    last_attempt  INTEGER NOT NULL,              -- the attempt after which an interrupted job is given up
+    stage         TEXT,
+    progress      REAL,
+    cancel_asked  INTEGER NOT NULL DEFAULT 0,
+    process_group INTEGER,
+    group_started REAL,                          -- seconds since the epoch: a process group's number comes again
+    heartbeat_at  TEXT,
+    created_at    TEXT NOT NULL,
+    started_at    TEXT,
+    finished_at   TEXT,
+    error         TEXT,
+    result        TEXT                           -- JSON
+) STRICT;
+CREATE INDEX jobs_by_turn ON jobs (state, priority DESC, id);
+
+CREATE TABLE job_after (
+    job_id   INTEGER NOT NULL REFERENCES jobs (id),
+    after_id INTEGER NOT NULL REFERENCES jobs (id),
+    PRIMARY KEY (job_id, after_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_after_by_prerequisite ON job_after (after_id);
+
+CREATE TABLE job_events (
+    id      INTEGER PRIMARY KEY,
+    job_id  INTEGER NOT NULL REFERENCES jobs (id),
+    attempt INTEGER NOT NULL,
+    at      TEXT NOT NULL,
+    event   TEXT NOT NULL,
+    detail  TEXT
+) STRICT;
+CREATE INDEX job_events_by_job ON job_events (job_id, id);
+
+CREATE TABLE variants (
+    voice_id      TEXT NOT NULL REFERENCES voices (id),
+    name          TEXT NOT NULL,
+    sha256        TEXT NOT NULL,
+    path          TEXT NOT NULL,
+    size_bytes    INTEGER NOT NULL,
+    recipe        TEXT,                          -- none for the original
+    params        TEXT NOT NULL,                 -- JSON
+    source_sha256 TEXT,
+    tools         TEXT NOT NULL,                 -- JSON: name -> version
+    job_id        INTEGER REFERENCES jobs (id),
+    created_at    TEXT NOT NULL,
+    replaced_at   TEXT,                          -- when another file took this name
+    PRIMARY KEY (voice_id, name, sha256)
+) STRICT;
+CREATE UNIQUE INDEX variants_in_place ON variants (voice_id, name) WHERE replaced_at IS NULL;
+
+CREATE TABLE machines (
+    id    TEXT PRIMARY KEY,                      -- fingerprint of the facts
+    facts TEXT NOT NULL                          -- JSON
+) STRICT;
+
+CREATE TABLE environments (
+    id       TEXT PRIMARY KEY,                   -- hash of the versions
+    versions TEXT NOT NULL                       -- JSON
+) STRICT;
+
+CREATE TABLE benchmarks (
+    id             TEXT PRIMARY KEY,             -- UUID
+    voice_id       TEXT NOT NULL REFERENCES voices (id),
+    job_id         INTEGER REFERENCES jobs (id),
+    machine_id     TEXT NOT NULL REFERENCES machines (id),
+    environment_id TEXT NOT NULL REFERENCES environments (id),
+    version        TEXT NOT NULL,                -- hash of the method and of the phoneme ids
+    texts          TEXT NOT NULL,                -- JSON: name, language, texts
+    load           TEXT NOT NULL,                -- JSON: the machine's load before and during the run
+    created_at     TEXT NOT NULL
+) STRICT;
+CREATE INDEX benchmarks_by_voice ON benchmarks (voice_id, created_at DESC);
+
+CREATE TABLE results (
+    id                  TEXT PRIMARY KEY,        -- UUID
+    benchmark_id        TEXT NOT NULL REFERENCES benchmarks (id),
+    voice_id            TEXT NOT NULL REFERENCES voices (id),
+    variant             TEXT NOT NULL,
+    variant_sha256      TEXT NOT NULL,
+    recipe              TEXT,
+    threads             INTEGER NOT NULL,
+    stock               INTEGER NOT NULL,        -- ONNX Runtime's own session options, as piper-tts opens a model
+    pairs               INTEGER NOT NULL,
+    speedup             REAL NOT NULL,
+    speedup_low         REAL NOT NULL,
+    speedup_high        REAL NOT NULL,
+    verdict             TEXT NOT NULL,
+    rtf                 REAL NOT NULL,
+    latency_ms          REAL NOT NULL,
+    latency_p90_ms      REAL NOT NULL,
+    original_latency_ms REAL NOT NULL,
+    load_s              REAL NOT NULL,
+    peak_rss_mb         REAL NOT NULL,
+    bare_rss_mb         REAL NOT NULL,
+    energy_j            REAL,
+    size_bytes          INTEGER NOT NULL,
+    duration_drift_pct  REAL,
+    mel_db              REAL,
+    pesq                REAL,
+    estoi               REAL,
+    defects             TEXT NOT NULL,           -- JSON: clipping, silence, NaN
+    grade               TEXT,
+    noisy               INTEGER NOT NULL,
+    unmeasured          TEXT NOT NULL,           -- JSON: figure -> why it is empty
+    created_at          TEXT NOT NULL
+) STRICT;
+CREATE INDEX results_by_time ON results (created_at DESC, id);
+CREATE INDEX results_by_variant ON results (voice_id, variant, threads, created_at DESC);
+CREATE INDEX results_by_benchmark ON results (benchmark_id);
+
+CREATE TABLE samples (
+    result_id     TEXT NOT NULL REFERENCES results (id),
+    pair          INTEGER NOT NULL,
+    text          TEXT NOT NULL,
+    seconds       REAL NOT NULL,
+    audio_seconds REAL NOT NULL,
+    PRIMARY KEY (result_id, pair, text)
+) STRICT, WITHOUT ROWID
+"""

@@ -1,0 +1,179 @@
+"""Voices and their variants in the store."""
+
+import json
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.clock import now
+from core.errors import NotFound
+from core.store.database import transaction
+from core.voices import VoiceFile, natural_key
+
+ORIGINAL = "original"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One form of a voice, with its lineage."""
+
+    voice: str
+    name: str
+    path: str
+    size_bytes: int
+    sha256: str
+    recipe: str | None
+    params: dict[str, Any]
+    source_sha256: str | None
+    tools: dict[str, str]
+    job_id: int | None
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A registered voice. Its files lie where the user keeps them."""
+
+    id: str
+    key: str
+    path: str
+    size_bytes: int
+    sample_rate: int
+    speakers: int
+    language: str
+    config: dict[str, Any]
+    anatomy: dict[str, Any]
+    added_at: str
+    variants: tuple[Variant, ...] = field(default=())
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name as it is in place now. Raises NotFound."""
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        known = ", ".join(variant.name for variant in self.variants)
+        raise NotFound(f"{self.key} has no variant {name!r}; it has: {known}")
+
+
+def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
+    """Register a voice, or find it again by its content; its path is then the one given last."""
+    with transaction(db):
+        row = db.execute("SELECT key FROM voices WHERE id = ?", (file.sha256,)).fetchone()
+        key = row["key"] if row else _free_key(db, file)
+        db.execute(
+            """INSERT INTO voices VALUES (:id, :key, :path, :size, :rate, :speakers, :language, :config, :anatomy, :now)
+               ON CONFLICT (id) DO UPDATE SET path = :path, config = :config, sample_rate = :rate,
+                   speakers = :speakers, language = :language, anatomy = :anatomy""",
+            {
+                "id": file.sha256,
+                "key": key,
+                "path": str(file.path),
+                "size": file.size_bytes,
+                "rate": file.sample_rate,
+                "speakers": file.speakers,
+                "language": file.language,
+                "config": json.dumps(file.config),
+                "anatomy": json.dumps(file.anatomy),
+                "now": now(),
+            },
+        )
+        db.execute(
+            """INSERT INTO variants (voice_id, name, sha256, path, size_bytes, params, tools, created_at)
+               VALUES (:id, :name, :id, :path, :size, '{}', '{}', :now)
+               ON CONFLICT (voice_id, name, sha256) DO UPDATE SET path = :path""",
+            {"id": file.sha256, "name": ORIGINAL, "path": str(file.path), "size": file.size_bytes, "now": now()},
+        )
+    return get_voice(db, key)
+
+
+def _free_key(db: sqlite3.Connection, file: VoiceFile) -> str:
+    key = natural_key(file.path)
+    taken = db.execute("SELECT 1 FROM voices WHERE key = ?", (key,)).fetchone()
+    return f"{key}-{file.sha256[:8]}" if taken else key
+
+
+def list_voices(db: sqlite3.Connection) -> list[Voice]:
+    variants: dict[str, list[Variant]] = {}
+    for row in db.execute(_VARIANTS + " ORDER BY variants.name <> 'original', variants.created_at"):
+        variants.setdefault(row["voice_id"], []).append(_variant(row))
+    rows = db.execute("SELECT * FROM voices ORDER BY key").fetchall()
+    return [_voice(row, variants.get(row["id"], [])) for row in rows]
+
+
+def get_voice(db: sqlite3.Connection, key: str) -> Voice:
+    """The voice with that key, or with that path. Raises NotFound."""
+    row = db.execute("SELECT * FROM voices WHERE key = ?", (key,)).fetchone()
+    if row is None:
+        path = str(Path(key).expanduser().absolute())
+        row = db.execute("SELECT * FROM voices WHERE path = ? ORDER BY added_at DESC", (path,)).fetchone()
+    if row is None:
+        known = ", ".join(entry["key"] for entry in db.execute("SELECT key FROM voices ORDER BY key LIMIT 10"))
+        raise NotFound(f"no voice {key!r} here; " + (f"there is: {known}" if known else "add one: ttsdash voices add PATH"))
+    variants = db.execute(
+        _VARIANTS + " AND variants.voice_id = ? ORDER BY variants.name <> 'original', variants.created_at", (row["id"],)
+    )
+    return _voice(row, [_variant(entry) for entry in variants])
+
+
+def put_variant(db: sqlite3.Connection, voice_id: str, variant: Variant) -> None:
+    """Record a variant that has just taken its name; call it in the transaction of the rename."""
+    db.execute(
+        "UPDATE variants SET replaced_at = ? WHERE voice_id = ? AND name = ? AND replaced_at IS NULL",
+        (now(), voice_id, variant.name),
+    )
+    db.execute(
+        """INSERT INTO variants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
+           ON CONFLICT (voice_id, name, sha256) DO UPDATE SET
+               replaced_at = NULL, path = excluded.path, tools = excluded.tools, params = excluded.params,
+               recipe = excluded.recipe, job_id = excluded.job_id, created_at = excluded.created_at""",
+        (
+            voice_id,
+            variant.name,
+            variant.sha256,
+            variant.path,
+            variant.size_bytes,
+            variant.recipe,
+            json.dumps(variant.params),
+            variant.source_sha256,
+            json.dumps(variant.tools),
+            variant.job_id,
+            variant.created_at,
+        ),
+    )
+
+
+_VARIANTS = """SELECT variants.*, voices.key AS voice FROM variants
+               JOIN voices ON voices.id = variants.voice_id WHERE variants.replaced_at IS NULL"""
+
+
+def _variant(row: sqlite3.Row) -> Variant:
+    return Variant(
+        voice=row["voice"],
+        name=row["name"],
+        path=row["path"],
+        size_bytes=row["size_bytes"],
+        sha256=row["sha256"],
+        recipe=row["recipe"],
+        params=json.loads(row["params"]),
+        source_sha256=row["source_sha256"],
+        tools=json.loads(row["tools"]),
+        job_id=row["job_id"],
+        created_at=row["created_at"],
+    )
+
+
+def _voice(row: sqlite3.Row, variants: list[Variant]) -> Voice:
+    return Voice(
+        id=row["id"],
+        key=row["key"],
+        path=row["path"],
+        size_bytes=row["size_bytes"],
+        sample_rate=row["sample_rate"],
+        speakers=row["speakers"],
+        language=row["language"],
+        config=json.loads(row["config"]),
+        anatomy=json.loads(row["anatomy"]),
+        added_at=row["added_at"],
+        variants=tuple(variants),
+    )

@@ -1,0 +1,20 @@
+"""Text from outside (file names, model metadata, exported histories) made safe to show and to name files by."""
+
+import re
+import unicodedata
+
+_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
+_LONGEST_NAME = 80
+
+
+def printable(text: str) -> str:
+    """The text with every control or formatting character written out, so that it cannot steer a terminal."""
+    return "".join(
+        char if unicodedata.category(char)[0] != "C" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def safe_name(text: str, fallback: str) -> str:
+    """A name that is one plain path component: letters, digits and `. _ + -`, neither hidden nor overlong."""
+    name = _NOT_IN_NAMES.sub("-", unicodedata.normalize("NFC", text)).strip(".-")
+    return name[:_LONGEST_NAME] or fallback

@@ -1,0 +1,1 @@
+"""The queue: what wakes the worker, the worker itself, and the child process that runs one job."""

@@ -1,0 +1,99 @@
+"""Starts the worker so that it outlives the terminal, tells whether one runs, stops it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from core.errors import TtsdashError
+from core.store.database import open_store
+from core.store.jobs import list_jobs
+from core.workspace import Workspace
+from jobs.lock import WorkerInfo, running_worker, take_lock
+from jobs.process_groups import is_alive
+
+_START_S = 20.0
+_STOP_NOW_S = 10.0
+_LOOK_S = 0.05
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """What `ttsdash worker status` tells."""
+
+    running: bool
+    pid: int | None = None
+    since: str | None = None
+    version: str | None = None
+    slots: int | None = None
+    jobs: tuple[int, ...] = ()
+
+
+def worker_status(workspace: Workspace) -> WorkerStatus:
+    info = running_worker(workspace)
+    if info is None:
+        return WorkerStatus(running=False)
+    db = open_store(workspace)
+    jobs = tuple(sorted(job.id for job in list_jobs(db, states=("running",))))
+    db.close()
+    return WorkerStatus(True, info.pid, info.since, info.version, info.slots, jobs)
+
+
+def start_worker(workspace: Workspace, slots: int | None = None) -> tuple[WorkerInfo, bool]:
+    """Have a worker run: (who works, whether this call started it). Raises TtsdashError when none comes up."""
+    from jobs.worker import ALREADY_RUNNING, default_slots
+
+    already = running_worker(workspace)
+    if already:
+        return already, False
+    workspace.prepare()
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "jobs.worker", str(workspace.root), str(slots or default_slots())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd=workspace.root,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        info = running_worker(workspace)
+        if info:
+            return info, info.pid == process.pid
+        code = process.poll()
+        # The one that was faster holds the lock, and will announce itself in a moment.
+        if code is not None and code != ALREADY_RUNNING:
+            break
+        time.sleep(_LOOK_S)
+    raise TtsdashError(f"the worker did not start: see {workspace.worker_log}")
+
+
+def stop_worker(workspace: Workspace, at_once: bool = False) -> WorkerInfo | None:
+    """End the worker: let it finish its running jobs, or put them back (`at_once`). Returns who was ended, if anyone.
+
+    Raises TtsdashError when it does not end.
+    """
+    info = running_worker(workspace)
+    if info is None:
+        return None
+    os.kill(info.pid, signal.SIGTERM if at_once else signal.SIGINT)
+    deadline = time.monotonic() + _STOP_NOW_S
+    while is_alive(info.pid, info.started):
+        if at_once and time.monotonic() > deadline:
+            raise TtsdashError(f"the worker (pid {info.pid}) does not end: kill -9 {info.pid}, its jobs are queued again")
+        time.sleep(_LOOK_S)
+    return info
+
+
+def settle_cancelled(workspace: Workspace) -> None:
+    """With no worker alive to end them, end the jobs that a dead one left running."""
+    from jobs.worker import reconcile
+
+    lock = take_lock(workspace)
+    if lock is not None:
+        db = open_store(workspace)
+        reconcile(workspace, db)
+        db.close()

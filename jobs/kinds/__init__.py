@@ -1,0 +1,8 @@
+"""The kinds of jobs, one module each: what runs in the child process."""
+
+from collections.abc import Callable
+
+from jobs.context import JobContext
+from jobs.kinds import benchmark, quantize
+
+KINDS: dict[str, Callable[[JobContext], None]] = {"quantize": quantize.run, "benchmark": benchmark.run}

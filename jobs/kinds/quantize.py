@@ -1,0 +1,61 @@
+"""A `quantize` job: makes one variant of a voice by a recipe."""
+
+import dataclasses
+import logging
+from pathlib import Path
+
+from core.clock import now
+from core.errors import BadInput
+from core.files import sha256_of
+from core.hardware.machine import installed_versions
+from core.quantize import guide
+from core.store.voices import Variant, put_variant
+from core.variants import Draft, check_variant, variant_path
+from jobs.context import JobContext
+
+_log = logging.getLogger("ttsdash.job")
+
+
+def run(context: JobContext) -> None:
+    voice, name = context.voice, context.job.variant
+    if name is None or context.job.params.get("recipe") != guide.RECIPE:
+        raise BadInput(f"this version knows no recipe {context.job.params.get('recipe')!r}: update ttsdash")
+    source = Path(voice.path)
+    context.report("reading the original", 0.05)
+    check_unchanged(source, voice.id)
+    draft = Draft(variant_path(context.workspace, voice.key, name), context.job.id)
+    try:
+        context.report("quantizing", 0.1)
+        guide.quantize(source, draft.path)
+        context.report("checking the variant", 0.6)
+        draft.complete(voice.config)
+        check_variant(source, draft.path, voice.config, _log.info)
+        context.report("storing", 0.95)
+        variant = Variant(
+            voice=voice.key,
+            name=name,
+            path=str(draft.final),
+            size_bytes=draft.path.stat().st_size,
+            sha256=sha256_of(draft.path),
+            recipe=guide.RECIPE,
+            params=guide.PARAMS,
+            source_sha256=voice.id,
+            tools=installed_versions(("ttsdash", *guide.TOOLS)),
+            job_id=context.job.id,
+            created_at=now(),
+        )
+        with context.handing_in({"variant": dataclasses.asdict(variant)}) as db:
+            draft.publish()
+            put_variant(db, voice.id, variant)
+    finally:
+        draft.discard()
+
+
+def check_unchanged(source: Path, sha256: str) -> None:
+    """Raises BadInput when the original is gone, or is another file than the one that was registered."""
+    try:
+        same = sha256_of(source) == sha256
+    except OSError as error:
+        raise BadInput(f"cannot read {source} ({error.strerror}): put it back, or add the voice from its new place") from error
+    if not same:
+        raise BadInput(f"{source} has changed since it was added: add it again (ttsdash voices add PATH)")

@@ -1,0 +1,54 @@
+"""A child's progress and heartbeat: a thread that writes to the job's row, at most four times a second."""
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+
+from core.store.database import open_store
+from core.store.jobs import Superseded, report
+from core.workspace import Workspace
+
+_EVERY_S = 0.25
+_HEARTBEAT_S = 5.0
+_log = logging.getLogger("ttsdash.job")
+
+
+class Reporter:
+    """`report` only notes what to write, so a job may call it as often as it likes."""
+
+    def __init__(self, workspace: Workspace, job_id: int, attempt: int) -> None:
+        self._workspace, self._job_id, self._attempt = workspace, job_id, attempt
+        self._latest: tuple[str, float | None] = ("starting", None)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._write, name="reporter", daemon=True)
+        self._thread.start()
+
+    def report(self, stage: str, progress: float | None) -> None:
+        if stage != self._latest[0]:
+            _log.info("%s", stage)
+        self._latest = (stage, progress)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _write(self) -> None:
+        db = open_store(self._workspace)
+        # A lost heartbeat is written again in a moment: this connection need not wait for the disk.
+        db.execute("PRAGMA synchronous = NORMAL")
+        written, at = None, float("-inf")
+        while not self._stopped.wait(_EVERY_S):
+            latest = self._latest
+            if latest == written and time.monotonic() - at < _HEARTBEAT_S:
+                continue
+            try:
+                report(db, self._job_id, self._attempt, *latest)
+                written, at = latest, time.monotonic()
+            except Superseded as gone:
+                _log.info("stopping: %s", gone)
+                os._exit(1)
+            except sqlite3.OperationalError as error:
+                _log.warning("progress not written: %s", error)
+        db.close()

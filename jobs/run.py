@@ -1,0 +1,56 @@
+"""The child process of one job: `python -P -m jobs.run HOME JOB ATTEMPT WORKER`."""
+
+import contextlib
+import logging
+import os
+import sys
+import time
+
+from core.errors import TtsdashError, one_line
+from core.processes import die_with_parent
+from core.store.database import open_store
+from core.store.jobs import Superseded, get_job, hand_in_error
+from core.store.voices import get_voice
+from core.workspace import find_workspace
+from jobs.context import JobContext
+from jobs.kinds import KINDS
+from jobs.reporter import Reporter
+
+_log = logging.getLogger("ttsdash.job")
+
+
+def main() -> int:
+    home, job_id, attempt, worker = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    die_with_parent(worker)
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    workspace = find_workspace(home)
+    db = open_store(workspace)
+    job = get_job(db, job_id)
+    reporter = Reporter(workspace, job_id, attempt)
+    try:
+        if job.kind not in KINDS:
+            raise TtsdashError(f"this version knows no jobs of kind {job.kind!r}: update ttsdash")
+        context = JobContext(workspace, db, job, get_voice(db, job.voice), attempt, reporter.report)
+        KINDS[job.kind](context)
+    except Superseded as gone:
+        _log.info("stopping: %s", gone)
+        return 1
+    except Exception as error:
+        # A user's error explains itself; anything else is ours, and its traceback is wanted.
+        _log.error("failed: %s", one_line(error), exc_info=not isinstance(error, TtsdashError))  # noqa: LOG014
+        with contextlib.suppress(Superseded):
+            hand_in_error(db, job_id, attempt, one_line(error))
+        return 1
+    finally:
+        reporter.stop()
+    _log.info("succeeded")
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Some libraries' threads hang in a normal exit; everything that counts is in the store by now.
+    os._exit(code)

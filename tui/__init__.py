@@ -1,0 +1,1 @@
+"""Everything one meets in the terminal: the command line and the dashboard."""

@@ -1,0 +1,67 @@
+"""The command line. `main` is the console script `ttsdash`."""
+
+import os
+import sqlite3
+import sys
+
+import click
+
+from core.errors import TtsdashError, one_line
+from tui.cli.benchmark import benchmark
+from tui.cli.jobs import jobs
+from tui.cli.optimize import optimize
+from tui.cli.results import results
+from tui.cli.session import Group, session_of
+from tui.cli.voices import voices
+from tui.cli.worker import worker
+
+
+@click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ttsdash", message="ttsdash %(version)s")
+@click.pass_context
+def ttsdash(context: click.Context) -> None:
+    """Make Piper voices smaller and faster, and measure what became of them.
+
+    Without a command it opens the dashboard.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    session = session_of(context)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        commands = ", ".join(sorted(ttsdash.commands))
+        raise click.UsageError(f"the dashboard needs a terminal; without one there are the commands: {commands}")
+    from tui.app import open_dashboard
+
+    open_dashboard(session.workspace)
+
+
+for command in (benchmark, jobs, optimize, results, voices, worker):
+    ttsdash.add_command(command)
+
+
+def main() -> None:
+    """Run, and turn every error into one line and the right exit code: 1 it failed, 2 it was asked wrongly."""
+    try:
+        code = ttsdash.main(prog_name="ttsdash", standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        code = _complain(error.format_message() + hint, 2)
+    except click.ClickException as error:
+        code = _complain(error.format_message(), error.exit_code)
+    except TtsdashError as error:
+        code = _complain(one_line(error), error.exit_code)
+    except BrokenPipeError:
+        # Whoever read has gone: `ttsdash jobs list | head -1`. Nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except (KeyboardInterrupt, click.Abort):
+        code = 130
+    except (sqlite3.Error, OSError) as error:
+        code = _complain(one_line(error), 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str, code: int) -> int:
+    click.echo(f"ttsdash: {message}", err=True)
+    return code

@@ -1,0 +1,76 @@
+"""`ttsdash optimize`: the guide's script, flag for flag, through the queue."""
+
+from pathlib import Path
+
+import click
+
+from core.errors import NotFound
+from core.store.jobs import Job, get_job
+from core.store.results import list_results
+from core.store.voices import Voice, add_voice, get_voice
+from core.voices import read_voice
+from jobs.daemon import start_worker
+from jobs.submit import submit_optimize
+from tui.cli.follow import follow, title
+from tui.cli.session import Session, pass_session
+from tui.cli.tables import print_line, print_results
+from tui.cli.session import Command
+from tui.shapes import job_shape, result_shape
+
+
+@click.command(cls=Command)
+@click.option("--model", required=True, metavar="PATH-or-VOICE", help="A voice's .onnx, or the key of one added.")
+@click.option("--dynamic", is_flag=True, help="Dynamic INT8.")
+@click.option("--benchmark", is_flag=True, help="Measure what was made beside the original.")
+@click.option("--wait", is_flag=True, help="Follow the jobs to their ends, then show the results.")
+@pass_session
+def optimize(session: Session, model: str, dynamic: bool, benchmark: bool, wait: bool) -> None:
+    """Queue the making of variants, and their benchmark."""
+    voice = find_or_add(session, model)
+    ids = submit_optimize(session.workspace, session.db, voice, ["guide"] if dynamic else [], benchmark)
+    start_worker(session.workspace)
+    finish_or_follow(session, ids, wait, with_selection=True)
+
+
+def find_or_add(session: Session, model: str) -> Voice:
+    """The voice of that key, or the one in that file, registered if it is new."""
+    path = Path(model)
+    if path.suffix != ".onnx" and not path.exists():
+        try:
+            return get_voice(session.db, model)
+        except NotFound as error:
+            raise NotFound(f"{error} (and no file has that name)") from error
+    return add_voice(session.db, read_voice(path))
+
+
+def finish_or_follow(session: Session, ids: list[int], wait: bool, with_selection: bool = False) -> None:
+    """End a command that has queued jobs: print them, or follow them and print what they made; exit 1 if one failed."""
+    jobs = follow(session.workspace, session.db, ids) if wait else [get_job(session.db, job_id) for job_id in ids]
+    results = [
+        result
+        for job in jobs
+        if job.kind == "benchmark" and job.state == "succeeded" and job.result
+        for result in list_results(session.db, benchmark_id=job.result["benchmark_id"])
+    ]
+    if session.as_json:
+        shape = {"jobs": [job_shape(job) for job in jobs]}
+        if wait:
+            shape |= {"results": [result_shape(result) for result in results]}
+            shape |= {"selection": None} if with_selection else {}
+        session.print_json(shape)
+    elif wait:
+        if results:
+            print_results(results)
+        for job in jobs:
+            _print_end(job)
+    else:
+        for job in jobs:
+            print_line(f"{title(job)}: {job.state}")
+        print_line("follow them with `ttsdash jobs wait`, or open the dashboard with `ttsdash`")
+    if wait and any(job.state != "succeeded" for job in jobs):
+        raise SystemExit(1)
+
+
+def _print_end(job: Job) -> None:
+    if job.state != "succeeded":
+        print_line(f"{title(job)}: {job.state}" + (f": {job.error}" if job.error else ""))

@@ -1,0 +1,76 @@
+"""`ttsdash results`: the history of benchmarks."""
+
+import click
+
+from core.benchmark.words import explain
+from core.store.results import Result, get_result, list_results, list_samples
+from core.store.voices import get_voice
+from tui.cli.session import Group, Session, pass_session
+from tui.cli.tables import RESULT_HEADERS, figure, megabytes, moment, print_facts, print_line, print_table, result_row
+from tui.shapes import result_shape
+
+
+@click.group(cls=Group, default="list")
+def results() -> None:
+    """The history of benchmark results."""
+
+
+@results.command("list")
+@click.option("--voice", metavar="VOICE", help="Only this voice's.")
+@pass_session
+def list_(session: Session, voice: str | None = None) -> None:
+    """List the results, the newest benchmark first."""
+    found = list_results(session.db, voice_id=get_voice(session.db, voice).id if voice else None)
+    if session.as_json:
+        session.print_json([result_shape(result) for result in found])
+        return
+    print_table(
+        ("id", "when", "voice", *RESULT_HEADERS),
+        [(result.id[:8], moment(result.created_at), result.voice, *result_row(result)) for result in found],
+        empty="no results yet: measure a voice with `ttsdash benchmark VOICE`",
+    )
+    if any(result.noisy for result in found):
+        print_line("\n~ measured while other work kept the machine busy")
+
+
+@results.command()
+@click.argument("result_id", metavar="ID")
+@pass_session
+def show(session: Session, result_id: str) -> None:
+    """Show the result whose id starts with ID: every figure, and what it was measured under."""
+    found = get_result(session.db, result_id)
+    if session.as_json:
+        session.print_json(result_shape(found) | {"samples": list_samples(session.db, found.id)})
+        return
+    print_facts(_facts(found))
+    print_line()
+    for line in explain(list_results(session.db, benchmark_id=found.benchmark_id)):
+        print_line(line)
+
+
+def _facts(result: Result) -> list[tuple[str, str | None]]:
+    low, high = result.speedup_ci
+    options = "ONNX Runtime's own session options" if result.stock else "set for this run"
+    machine = f"{result.machine_facts['cpu']}, {result.machine_facts['cores']} cores ({result.machine})"
+    return [
+        ("result", result.id),
+        ("benchmark", f"{result.benchmark_id}, {moment(result.created_at)}, version {result.benchmark_version}"),
+        ("voice", result.voice),
+        ("variant", f"{result.variant}, SHA-256 {result.variant_sha256}"),
+        ("machine", machine),
+        ("environment", ", ".join(f"{name} {value}" for name, value in result.environment.items())),
+        ("threads", f"{result.threads} ({options})"),
+        ("speed-up", f"{result.speedup:.3f}x, 95 % interval {low:.3f}–{high:.3f}, of {result.pairs} pairs: {result.verdict}"),
+        ("noisy", "yes: others kept the machine busy meanwhile" if result.noisy else "no"),
+        ("RTF", figure(result.rtf, 4)),
+        ("latency", f"{result.latency_ms:.1f} ms, p90 {result.latency_p90_ms:.1f} ms"),
+        ("of the original", f"{result.original_latency_ms:.1f} ms"),
+        ("load time", f"{result.load_s:.2f} s"),
+        ("peak memory", f"{result.peak_rss_mb:.0f} MB, of which {result.bare_rss_mb:.0f} MB without any model"),
+        ("file", f"{megabytes(result.size_bytes)} MB"),
+        ("duration drift", f"{figure(result.duration_drift_pct, 2)} %"),
+        ("mel distance", f"{figure(result.mel_db, 2)} dB"),
+        ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
+        ("sound", result.grade),
+        *((f"no {name}", reason) for name, reason in result.unmeasured.items()),
+    ]

@@ -1,0 +1,91 @@
+"""What all commands share: `--home` and `--json`, taken before or after the command, and the store they lead to."""
+
+import json
+import sqlite3
+from functools import cached_property
+from typing import Any
+
+import click
+
+from core.store.database import open_store
+from core.workspace import Workspace, find_workspace, network_file_system
+
+
+class Session:
+    """One call of the program."""
+
+    def __init__(self) -> None:
+        self.home: str | None = None
+        self.as_json = False
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        workspace = find_workspace(self.home)
+        remote = network_file_system(workspace.root)
+        if remote:
+            click.echo(
+                f"ttsdash: {workspace.root} lies on a network file system ({remote}), where SQLite can lose data: "
+                "use --home DIR with a local folder",
+                err=True,
+            )
+        return workspace
+
+    @cached_property
+    def db(self) -> sqlite3.Connection:
+        return open_store(self.workspace)
+
+    def print_json(self, value: Any) -> None:
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def session_of(context: click.Context) -> Session:
+    root = context.find_root()
+    if root.obj is None:
+        root.obj = Session()
+    session: Session = root.obj
+    return session
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def _take_home(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value:
+        session_of(context).home = value
+
+
+def _take_json(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        session_of(context).as_json = True
+
+
+class Command(click.Command):
+    """A command that takes the common options, too."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        session_of(ctx)
+        return [
+            *super().get_params(ctx),
+            click.Option(
+                ["--home"], metavar="DIR", expose_value=False, callback=_take_home, help="The workspace to use."
+            ),
+            click.Option(
+                ["--json"], is_flag=True, expose_value=False, callback=_take_json, help="Print JSON for scripts."
+            ),
+        ]
+
+
+class Group(Command, click.Group):
+    """A group of such commands. With `default` that command runs when none is named."""
+
+    command_class = Command
+    group_class = type
+
+    def __init__(self, *args: Any, default: str | None = None, **options: Any) -> None:
+        super().__init__(*args, **options, **({"invoke_without_command": True} if default else {}))
+        self.default = default
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if self.default and not ctx._protected_args and not ctx.args:
+            return ctx.invoke(self.commands[self.default])
+        return super().invoke(ctx)

@@ -1,0 +1,94 @@
+"""`ttsdash voices`: the library."""
+
+from pathlib import Path
+
+import click
+
+from core.store.voices import add_voice, get_voice, list_voices
+from core.text import printable
+from core.voices import read_voice
+from tui.cli.session import Group, Session, pass_session
+from tui.cli.tables import megabytes, moment, print_facts, print_line, print_table
+from tui.shapes import voice_shape
+
+
+@click.group(cls=Group, default="list")
+def voices() -> None:
+    """Voices and their variants."""
+
+
+@voices.command("list")
+@pass_session
+def list_(session: Session) -> None:
+    """List the voices."""
+    found = list_voices(session.db)
+    if session.as_json:
+        session.print_json([voice_shape(voice) for voice in found])
+        return
+    print_table(
+        ("voice", "language", ">speakers", ">Hz", ">MB", "variants"),
+        [
+            (
+                voice.key,
+                voice.language,
+                str(voice.speakers),
+                str(voice.sample_rate),
+                megabytes(voice.size_bytes),
+                ", ".join(variant.name for variant in voice.variants),
+            )
+            for voice in found
+        ],
+        empty="no voices yet: add one with `ttsdash voices add PATH.onnx`",
+    )
+
+
+@voices.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@pass_session
+def add(session: Session, path: Path) -> None:
+    """Register the voice PATH (.onnx, its .onnx.json beside it). The file stays where it is."""
+    voice = add_voice(session.db, read_voice(path))
+    if session.as_json:
+        session.print_json(voice_shape(voice))
+        return
+    print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {voice.speakers} speaker(s)")
+    if "unrecognised" in voice.anatomy:
+        print_line(f"its graph was not recognised as VITS ({voice.anatomy['unrecognised']}): only --dynamic will work")
+
+
+@voices.command()
+@click.argument("voice")
+@pass_session
+def show(session: Session, voice: str) -> None:
+    """Show VOICE: its parts, its variants and how each was made."""
+    found = get_voice(session.db, voice)
+    if session.as_json:
+        session.print_json(voice_shape(found))
+        return
+    print_facts(
+        [
+            ("voice", found.key),
+            ("file", found.path),
+            ("SHA-256", found.id),
+            ("language", found.language),
+            ("speakers", str(found.speakers)),
+            ("sample rate", f"{found.sample_rate} Hz"),
+            ("opset", str(found.anatomy["opset"])),
+            ("added", moment(found.added_at)),
+            ("graph", f"not recognised: {found.anatomy['unrecognised']}" if "unrecognised" in found.anatomy else None),
+        ]
+    )
+    print_line()
+    parts = found.anatomy.get("parts", [])
+    rows = [(part["name"], str(part["nodes"]), megabytes(part["weight_bytes"])) for part in parts]
+    print_table(("part", ">nodes", ">MB"), rows, empty="parts unknown")
+    print_line()
+    for variant in found.variants:
+        made = f"recipe {variant.recipe}, job {variant.job_id}" if variant.recipe else "as it came"
+        print_line(f"{variant.name}: {megabytes(variant.size_bytes)} MB, {made}, {moment(variant.created_at)}")
+        print_line(f"  {variant.path}")
+        print_line(f"  SHA-256 {variant.sha256}")
+        if variant.recipe:
+            details = [f"{name}={value}" for name, value in variant.params.items()]
+            tools = [f"{name} {value}" for name, value in variant.tools.items()]
+            print_line(printable(f"  {', '.join(details)}; with {', '.join(tools)}"))
