@@ -1,5 +1,6 @@
 """Files that must survive a power cut and must not be read by others."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -22,8 +23,12 @@ def make_private_folder(path: Path) -> None:
 
 
 def create_private(path: Path) -> None:
-    """Make an empty file that only the owner can read; one that is there stays as it is."""
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, PRIVATE_FILE))
+    """Make an empty file that only the owner can read; one that is there stays as it is, and is not even opened.
+
+    That matters for data bases: closing any descriptor of a file drops the locks that SQLite holds on it through others.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))
 
 
 def flush_file(path: Path) -> None:

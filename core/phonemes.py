@@ -18,7 +18,9 @@ def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
         sentences = voice.phonemize(text)
     except Exception as error:
         raise BadInput(f"no phonemes for {text[:40]!r}: {error}") from error
-    phonemes = [phoneme for number, sentence in enumerate(sentences) for phoneme in ([" "] if number else []) + sentence]
+    phonemes = [
+        phoneme for number, sentence in enumerate(sentences) for phoneme in ([" "] if number else []) + sentence
+    ]
     known = [phoneme for phoneme in phonemes if phoneme in voice.config.phoneme_id_map]
     if not known:
         raise BadInput(f"no phoneme of {text[:40]!r} is in the voice's phoneme_id_map")

@@ -83,4 +83,6 @@ def check_variant(source: Path, draft: Path, config: dict[str, Any], tell: Calla
         raise NotAVariant("the variant was made, but gives no sound (empty, or values that are no numbers)")
     low, high = _LENGTHS
     if not low <= len(made) / len(original) <= high:
-        raise NotAVariant(f"the variant was made, but speaks {len(made) / len(original):.1f} times as long as the original")
+        raise NotAVariant(
+            f"the variant was made, but speaks {len(made) / len(original):.1f} times as long as the original"
+        )

@@ -92,7 +92,9 @@ def read_config(path: Path) -> dict[str, Any]:
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise BadInput(f"{path} lacks {'.'.join(keys)}, or it is no {kind.__name__}: not a Piper voice's configuration")
+            raise BadInput(
+                f"{path} lacks {'.'.join(keys)}, or it is no {kind.__name__}: not a Piper voice's configuration"
+            )
     return config  # type: ignore[no-any-return]
 
 
@@ -106,7 +108,9 @@ def _check_inputs(path: Path, model: Any, config: dict[str, Any]) -> None:
     if not 1_000 <= config["audio"]["sample_rate"] <= 384_000:
         raise BadInput(f"{where} says a sample rate of {config['audio']['sample_rate']} Hz: get the file again")
     if config["num_speakers"] > 1 and "sid" not in names:
-        raise BadInput(f"{where} says {config['num_speakers']} speakers, but the model has no speaker input: not its file")
+        raise BadInput(
+            f"{where} says {config['num_speakers']} speakers, but the model has no speaker input: not its file"
+        )
     rows = _embedding_rows(model)
     highest = max((entry for ids in config["phoneme_id_map"].values() for entry in _ids(where, ids)), default=-1)
     if highest < 0:

@@ -1,7 +1,6 @@
 """Runs one claimed job in a child process, and records how it ended."""
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,9 +10,9 @@ import threading
 from core.clock import now
 from core.files import PRIVATE_FILE, make_private_folder
 from core.store.jobs import Job, finish, get_job, is_cancel_asked, note_process, put_back
-from core.variants import discard_drafts
 from core.workspace import Workspace
 from jobs.process_groups import kill_group, start_time
+from jobs.recovery import remove_leftovers
 
 _POLL_S = 0.2
 
@@ -36,8 +35,7 @@ class Child:
         # Whatever the child started ends with it, also when it ended by itself.
         kill_group(process.pid)
         code = process.wait()
-        discard_drafts(self._workspace, self._job.id)
-        shutil.rmtree(self._workspace.scratch(self._job.id), ignore_errors=True)
+        remove_leftovers(self._workspace, self._job.id)
         self._record(code, stopped_by)
 
     def _start(self) -> subprocess.Popen[bytes]:

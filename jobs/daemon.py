@@ -11,8 +11,9 @@ from core.errors import TtsdashError
 from core.store.database import open_store
 from core.store.jobs import list_jobs
 from core.workspace import Workspace
-from jobs.lock import WorkerInfo, running_worker, take_lock
+from jobs.lock import ALREADY_RUNNING, WorkerInfo, running_worker, take_lock
 from jobs.process_groups import is_alive
+from jobs.recovery import reconcile
 
 _START_S = 20.0
 _STOP_NOW_S = 10.0
@@ -43,14 +44,12 @@ def worker_status(workspace: Workspace) -> WorkerStatus:
 
 def start_worker(workspace: Workspace, slots: int | None = None) -> tuple[WorkerInfo, bool]:
     """Have a worker run: (who works, whether this call started it). Raises TtsdashError when none comes up."""
-    from jobs.worker import ALREADY_RUNNING, default_slots
-
     already = running_worker(workspace)
     if already:
         return already, False
     workspace.prepare()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "jobs.worker", str(workspace.root), str(slots or default_slots())],
+        [sys.executable, "-P", "-m", "jobs.worker", str(workspace.root), *([str(slots)] if slots else [])],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -83,15 +82,15 @@ def stop_worker(workspace: Workspace, at_once: bool = False) -> WorkerInfo | Non
     deadline = time.monotonic() + _STOP_NOW_S
     while is_alive(info.pid, info.started):
         if at_once and time.monotonic() > deadline:
-            raise TtsdashError(f"the worker (pid {info.pid}) does not end: kill -9 {info.pid}, its jobs are queued again")
+            raise TtsdashError(
+                f"the worker (pid {info.pid}) does not end: kill -9 {info.pid}, its jobs are queued again"
+            )
         time.sleep(_LOOK_S)
     return info
 
 
 def settle_cancelled(workspace: Workspace) -> None:
     """With no worker alive to end them, end the jobs that a dead one left running."""
-    from jobs.worker import reconcile
-
     lock = take_lock(workspace)
     if lock is not None:
         db = open_store(workspace)

@@ -10,6 +10,9 @@ from core.files import PRIVATE_FILE
 from core.workspace import Workspace
 from jobs.process_groups import is_alive
 
+ALREADY_RUNNING = 3
+"""The exit code of a worker that found another one at work."""
+
 
 @dataclass(frozen=True)
 class WorkerInfo:

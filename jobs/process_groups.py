@@ -18,7 +18,7 @@ def is_alive(pid: int, started: float) -> bool:
     """Whether the process that had this number then still runs; a zombie does not."""
     try:
         process = psutil.Process(pid)
-        return process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

@@ -36,9 +36,9 @@ def main() -> int:
     except Superseded as gone:
         _log.info("stopping: %s", gone)
         return 1
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a kind of job raises is how the job failed
         # A user's error explains itself; anything else is ours, and its traceback is wanted.
-        _log.error("failed: %s", one_line(error), exc_info=not isinstance(error, TtsdashError))  # noqa: LOG014
+        _log.error("failed: %s", one_line(error), exc_info=not isinstance(error, TtsdashError))
         with contextlib.suppress(Superseded):
             hand_in_error(db, job_id, attempt, one_line(error))
         return 1

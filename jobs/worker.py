@@ -14,17 +14,17 @@ from huey.consumer import Consumer
 
 import core
 from core.clock import now
+from core.files import create_private
 from core.hardware.machine import usable_cores
 from core.store.database import open_store
-from core.store.jobs import claim, list_jobs, put_back
-from core.variants import discard_drafts
+from core.store.jobs import claim
 from core.workspace import Workspace, find_workspace
 from jobs.child import Child
-from jobs.lock import WorkerInfo, WorkerLock, running_worker, take_lock
-from jobs.process_groups import kill_leftovers, start_time
+from jobs.lock import ALREADY_RUNNING, WorkerInfo, WorkerLock, running_worker, take_lock
+from jobs.process_groups import start_time
+from jobs.recovery import reconcile
 from jobs.wakeups import open_wakeups
 
-ALREADY_RUNNING = 3
 _POLL_S = 0.25
 _LOCK_S = 5.0
 _log = logging.getLogger("ttsdash.worker")
@@ -58,16 +58,6 @@ def _take_lock(workspace: Workspace) -> WorkerLock | None:
         if lock is not None or running_worker(workspace) or time.monotonic() > deadline:
             return lock
         time.sleep(0.05)
-
-
-def reconcile(workspace: Workspace, db: sqlite3.Connection) -> None:
-    """Put right what a worker that died left behind. Only the holder of the lock may do this."""
-    for job in list_jobs(db, states=("running",)):
-        if job.process_group is not None and job.group_started is not None:
-            kill_leftovers(job.process_group, job.group_started)
-        discard_drafts(workspace, job.id)
-        state = put_back(db, job, "its worker died")
-        _log.warning("job %s was left running by a worker that died: now %s", job.id, state)
 
 
 class Worker:
@@ -132,8 +122,10 @@ class _Consumer(Consumer):  # type: ignore[misc]
 
     def _handle_signal(self, signum: int, frame: Any) -> None:
         super()._handle_signal(signum, frame)
+        # At once, not when Huey looks at its flags: a slot that is just set free must take no further job.
+        self._draining.set()
         if signum == signal.SIGTERM:
-            # It may come while the worker drains, when nobody looks at Huey's flags any more.
+            # It may also come while the worker drains, when nobody looks at Huey's flags any more.
             self._interrupted.set()
 
     def stop(self, graceful: bool = False) -> None:
@@ -150,15 +142,16 @@ class _Consumer(Consumer):  # type: ignore[misc]
 
 
 def main() -> None:
-    """What `ttsdash worker start` starts: `python -P -m jobs.worker HOME SLOTS`."""
+    """What `ttsdash worker start` starts: `python -P -m jobs.worker HOME [SLOTS]`."""
     workspace = find_workspace(sys.argv[1])
     workspace.prepare()
+    create_private(workspace.worker_log)
     handler = RotatingFileHandler(workspace.worker_log, maxBytes=1_000_000, backupCount=3, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("huey").setLevel(logging.WARNING)
     try:
-        code = run_worker(workspace, int(sys.argv[2]))
+        code = run_worker(workspace, int(sys.argv[2]) if len(sys.argv) > 2 else default_slots())
     except Exception:
         _log.exception("the worker could not go on")
         raise

@@ -8,10 +8,25 @@ from core.store.results import Result
 from core.store.voices import Variant, Voice
 from jobs.daemon import WorkerStatus
 
-_JOB_KEYS = (
-    "id kind voice variant params state stage progress attempt priority after not_before created_at started_at "
-    "finished_at error result"
-).split()
+_JOB_KEYS = [
+    "id",
+    "kind",
+    "voice",
+    "variant",
+    "params",
+    "state",
+    "stage",
+    "progress",
+    "attempt",
+    "priority",
+    "after",
+    "not_before",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "error",
+    "result",
+]
 
 
 def job_shape(job: Job) -> dict[str, Any]:

@@ -54,12 +54,9 @@ class Probe:
         return answer["peak_rss_mb"], answer["cpu_s"]
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            line = next(iter(self._process.stdout or ()), "")
         except BrokenPipeError:
             line = ""
         if not line:

@@ -187,7 +187,7 @@ class _Round:
         return ResultRecord(figures, samples)
 
 
-_UNMEASURED = {name: "not part of this benchmark's method" for name in ("energy_j", "pesq", "estoi")}
+_UNMEASURED = dict.fromkeys(("energy_j", "pesq", "estoi"), "not part of this benchmark's method")
 
 
 def _version(ids: dict[str, list[int]], config: dict[str, Any]) -> str:

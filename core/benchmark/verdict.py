@@ -9,7 +9,7 @@ LOW, HIGH = 0.97, 1.03
 
 
 def verdict(interval: tuple[float, float]) -> Verdict:
-    """"faster" or "slower" only when the whole 95 % interval of the speed-up lies outside 0.97-1.03."""
+    """ "faster" or "slower" only when the whole 95 % interval of the speed-up lies outside 0.97-1.03."""
     low, high = interval
     if low > HIGH:
         return "faster"

@@ -22,7 +22,9 @@ def explain(results: list[Result]) -> list[str]:
     for name in dict.fromkeys(result.variant for result in results if result.variant != "original"):
         rows = [result for result in results if result.variant == name]
         beside = originals.get(rows[0].threads)
-        lines.append(f"{name}: " + " ".join([*([_size(rows[0], beside)] if beside else []), _speed(rows), _sound(rows)]))
+        lines.append(
+            f"{name}: " + " ".join([*([_size(rows[0], beside)] if beside else []), _speed(rows), _sound(rows)])
+        )
     if any(result.noisy for result in results):
         lines.append("The machine was busy with other work during this run: take the speeds with care.")
     return lines

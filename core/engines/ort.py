@@ -21,7 +21,7 @@ class OrtVoice:
             options.intra_op_num_threads = threads
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen types of its own, none public
+        except Exception as error:
             reason = " ".join(str(error).split())
             raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {path}: {reason[:200]}") from error
         self.takes_speaker = any(entry.name == "sid" for entry in self.session.get_inputs())

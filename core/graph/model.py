@@ -42,7 +42,9 @@ def _check_file(path: Path) -> None:
         if status.st_size == 0:
             raise BadInput(f"{path} is empty: get the file again")
         if status.st_size > _LARGEST_FILE:
-            raise BadInput(f"{path} has {status.st_size / 1e9:.1f} GB, but an ONNX file cannot exceed 2 GB: not a Piper voice")
+            raise BadInput(
+                f"{path} has {status.st_size / 1e9:.1f} GB, but an ONNX file cannot exceed 2 GB: not a Piper voice"
+            )
         with path.open("rb"):
             pass
     except FileNotFoundError as error:
@@ -58,7 +60,9 @@ def _check_external_data(path: Path, model: onnx.ModelProto) -> None:
             target = (path.parent / location).resolve()
             if not target.is_relative_to(path.parent.resolve()):
                 raise BadInput(f"{path} points outside its folder for its weights ({location!r}): refused")
-            raise BadInput(f"{path} keeps weights in another file ({location!r}): save it as one file first (onnx.save)")
+            raise BadInput(
+                f"{path} keeps weights in another file ({location!r}): save it as one file first (onnx.save)"
+            )
 
 
 def _check_operators(path: Path, model: onnx.ModelProto) -> None:
@@ -67,7 +71,9 @@ def _check_operators(path: Path, model: onnx.ModelProto) -> None:
         if opset.domain not in _KNOWN_DOMAINS:
             raise BadInput(f"{path} uses operators of an unknown domain, {opset.domain!r}: not a Piper voice")
         if opset.domain in _STANDARD_DOMAINS and not 1 <= opset.version <= newest:
-            raise BadInput(f"{path} needs ONNX opset {opset.version}, known here up to {newest}: update onnx and onnxruntime")
+            raise BadInput(
+                f"{path} needs ONNX opset {opset.version}, known here up to {newest}: update onnx and onnxruntime"
+            )
     for node in model.graph.node:
         if node.domain in _STANDARD_DOMAINS and not onnx.defs.has(node.op_type):
             raise BadInput(f"{path} uses the unknown operator {node.op_type!r}: not a Piper voice, or a damaged one")

@@ -153,7 +153,12 @@ def claim(db: sqlite3.Connection) -> Job | None:
 def note_process(db: sqlite3.Connection, job: Job, process_group: int, started: float) -> None:
     """Keep where the job's processes can be found, should its worker die."""
     _fenced(
-        db, job.id, job.attempt, "process_group = :group, group_started = :started", group=process_group, started=started
+        db,
+        job.id,
+        job.attempt,
+        "process_group = :group, group_started = :started",
+        group=process_group,
+        started=started,
     )
 
 

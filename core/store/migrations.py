@@ -5,7 +5,7 @@ from sqlite_utils import Database, Migrations
 migrations = Migrations("ttsdash")
 
 
-@migrations()
+@migrations()  # type: ignore[untyped-decorator]
 def m001_first(db: Database) -> None:
     """Voices, variants, jobs and benchmarks."""
     for statement in _FIRST.split(";"):

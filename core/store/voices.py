@@ -109,7 +109,9 @@ def get_voice(db: sqlite3.Connection, key: str) -> Voice:
         row = db.execute("SELECT * FROM voices WHERE path = ? ORDER BY added_at DESC", (path,)).fetchone()
     if row is None:
         known = ", ".join(entry["key"] for entry in db.execute("SELECT key FROM voices ORDER BY key LIMIT 10"))
-        raise NotFound(f"no voice {key!r} here; " + (f"there is: {known}" if known else "add one: ttsdash voices add PATH"))
+        raise NotFound(
+            f"no voice {key!r} here; " + (f"there is: {known}" if known else "add one: ttsdash voices add PATH")
+        )
     variants = db.execute(
         _VARIANTS + " AND variants.voice_id = ? ORDER BY variants.name <> 'original', variants.created_at", (row["id"],)
     )

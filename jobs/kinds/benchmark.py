@@ -4,7 +4,8 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from core.benchmark.run import Candidate, Plan, default_threads, run as run_benchmark
+from core.benchmark.run import Candidate, Plan, default_threads
+from core.benchmark.run import run as run_benchmark
 from core.benchmark.texts import texts_for, texts_from
 from core.errors import BadInput
 from core.files import sha256_of

@@ -56,6 +56,8 @@ def check_unchanged(source: Path, sha256: str) -> None:
     try:
         same = sha256_of(source) == sha256
     except OSError as error:
-        raise BadInput(f"cannot read {source} ({error.strerror}): put it back, or add the voice from its new place") from error
+        raise BadInput(
+            f"cannot read {source} ({error.strerror}): put it back, or add the voice from its new place"
+        ) from error
     if not same:
         raise BadInput(f"{source} has changed since it was added: add it again (ttsdash voices add PATH)")

@@ -10,9 +10,9 @@ import click
 from core.store.jobs import Job, get_job
 from core.workspace import Workspace
 from jobs.daemon import start_worker
+from tui.formats import job_title
 
 _LOOK_S = 0.25
-_LAST = "succeeded", "failed", "cancelled"
 
 
 def follow(workspace: Workspace, db: sqlite3.Connection, job_ids: Sequence[int]) -> list[Job]:
@@ -33,12 +33,6 @@ def follow(workspace: Workspace, db: sqlite3.Connection, job_ids: Sequence[int])
         raise
 
 
-def title(job: Job) -> str:
-    """`job 3: quantize dynamic-int8, joe`."""
-    what = f"{job.kind} {job.variant}" if job.variant else job.kind
-    return f"job {job.id}: {what}, {job.voice}"
-
-
 class _Lines:
     def __init__(self) -> None:
         self._said: dict[int, str] = {}
@@ -51,7 +45,7 @@ class _Lines:
 
     def update(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            line = f"{title(job)}: {_now(job)}"
+            line = f"{job_title(job)}: {_now(job)}"
             if self._said.get(job.id) != line:
                 self._said[job.id] = line
                 click.echo(line, err=True)
@@ -81,7 +75,7 @@ class _Bars:
     def update(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             if job.id not in self._tasks:
-                self._tasks[job.id] = self._progress.add_task(title(job), total=1.0, start=False, now="")
+                self._tasks[job.id] = self._progress.add_task(job_title(job), total=1.0, start=False, now="")
             task = self._tasks[job.id]
             if job.state != "queued":
                 self._progress.start_task(task)  # type: ignore[arg-type]

@@ -4,14 +4,16 @@ import time
 
 import click
 
-from core.clock import seconds_between
 from core.errors import NotFound
-from core.store.jobs import Job, cancel as cancel_job, get_job, list_events, list_jobs, retry as retry_job, waiting_reason
+from core.store.jobs import cancel as cancel_job
+from core.store.jobs import get_job, list_events, list_jobs, waiting_reason
+from core.store.jobs import retry as retry_job
 from jobs.daemon import settle_cancelled, start_worker, worker_status
 from jobs.submit import wake
 from tui.cli.follow import follow
 from tui.cli.session import Group, Session, pass_session
-from tui.cli.tables import moment, print_facts, print_line, print_table
+from tui.cli.tables import print_facts, print_line, print_table
+from tui.formats import job_note, moment, took
 from tui.shapes import job_shape
 
 _CANCEL_S = 5.0
@@ -32,7 +34,7 @@ def list_(session: Session) -> None:
         session.print_json([job_shape(job) for job in found])
         return
     print_table(
-        (">id", "kind", "voice", "variant", "state", ">att.", "created", ">s", "note"),
+        (">id", "kind", "voice", "variant", "state", ">att.", "created", ">took", "note"),
         [
             (
                 str(job.id),
@@ -42,8 +44,8 @@ def list_(session: Session) -> None:
                 job.state,
                 str(job.attempt),
                 moment(job.created_at),
-                duration(job),
-                note(job, found),
+                took(job),
+                job_note(job, waiting_reason(job, found)),
             )
             for job in found
         ],
@@ -150,20 +152,3 @@ def wait(session: Session, job_ids: tuple[int, ...]) -> None:
         print_line("no job is open")
     if any(job.state != "succeeded" for job in ended):
         raise SystemExit(1)
-
-
-def duration(job: Job) -> str:
-    """Seconds that the last attempt took, a dash while there is no end."""
-    if not (job.started_at and job.finished_at):
-        return "–"
-    return f"{seconds_between(job.started_at, job.finished_at):.0f}"
-
-
-def note(job: Job, jobs_known: list[Job]) -> str:
-    """What one wants to know of a job beside its state."""
-    if job.error:
-        return job.error
-    if job.state == "running":
-        share = f" {job.progress:.0%}" if job.progress is not None else ""
-        return f"{job.stage or ''}{share}"
-    return (waiting_reason(job, jobs_known) or "") if job.state == "queued" else ""

@@ -1,6 +1,7 @@
 """`ttsdash optimize`: the guide's script, flag for flag, through the queue."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,10 +12,10 @@ from core.store.voices import Voice, add_voice, get_voice
 from core.voices import read_voice
 from jobs.daemon import start_worker
 from jobs.submit import submit_optimize
-from tui.cli.follow import follow, title
-from tui.cli.session import Session, pass_session
+from tui.cli.follow import follow
+from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line, print_results
-from tui.cli.session import Command
+from tui.formats import job_title
 from tui.shapes import job_shape, result_shape
 
 
@@ -53,7 +54,7 @@ def finish_or_follow(session: Session, ids: list[int], wait: bool, with_selectio
         for result in list_results(session.db, benchmark_id=job.result["benchmark_id"])
     ]
     if session.as_json:
-        shape = {"jobs": [job_shape(job) for job in jobs]}
+        shape: dict[str, Any] = {"jobs": [job_shape(job) for job in jobs]}
         if wait:
             shape |= {"results": [result_shape(result) for result in results]}
             shape |= {"selection": None} if with_selection else {}
@@ -65,7 +66,7 @@ def finish_or_follow(session: Session, ids: list[int], wait: bool, with_selectio
             _print_end(job)
     else:
         for job in jobs:
-            print_line(f"{title(job)}: {job.state}")
+            print_line(f"{job_title(job)}: {job.state}")
         print_line("follow them with `ttsdash jobs wait`, or open the dashboard with `ttsdash`")
     if wait and any(job.state != "succeeded" for job in jobs):
         raise SystemExit(1)
@@ -73,4 +74,4 @@ def finish_or_follow(session: Session, ids: list[int], wait: bool, with_selectio
 
 def _print_end(job: Job) -> None:
     if job.state != "succeeded":
-        print_line(f"{title(job)}: {job.state}" + (f": {job.error}" if job.error else ""))
+        print_line(f"{job_title(job)}: {job.state}" + (f": {job.error}" if job.error else ""))

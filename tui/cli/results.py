@@ -6,7 +6,8 @@ from core.benchmark.words import explain
 from core.store.results import Result, get_result, list_results, list_samples
 from core.store.voices import get_voice
 from tui.cli.session import Group, Session, pass_session
-from tui.cli.tables import RESULT_HEADERS, figure, megabytes, moment, print_facts, print_line, print_table, result_row
+from tui.cli.tables import print_facts, print_line, print_table
+from tui.formats import RESULT_HEADERS, figure, megabytes, moment, result_row
 from tui.shapes import result_shape
 
 
@@ -60,7 +61,10 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("machine", machine),
         ("environment", ", ".join(f"{name} {value}" for name, value in result.environment.items())),
         ("threads", f"{result.threads} ({options})"),
-        ("speed-up", f"{result.speedup:.3f}x, 95 % interval {low:.3f}–{high:.3f}, of {result.pairs} pairs: {result.verdict}"),
+        (
+            "speed-up",
+            f"{result.speedup:.3f}x, 95 % interval {low:.3f}–{high:.3f}, of {result.pairs} pairs: {result.verdict}",
+        ),
         ("noisy", "yes: others kept the machine busy meanwhile" if result.noisy else "no"),
         ("RTF", figure(result.rtf, 4)),
         ("latency", f"{result.latency_ms:.1f} ms, p90 {result.latency_p90_ms:.1f} ms"),

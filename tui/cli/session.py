@@ -82,7 +82,9 @@ class Group(Command, click.Group):
     group_class = type
 
     def __init__(self, *args: Any, default: str | None = None, **options: Any) -> None:
-        super().__init__(*args, **options, **({"invoke_without_command": True} if default else {}))
+        if default:
+            options["invoke_without_command"] = True
+        super().__init__(*args, **options)
         self.default = default
 
     def invoke(self, ctx: click.Context) -> Any:

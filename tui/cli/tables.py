@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Iterable, Sequence
 
-from core.clock import parse
 from core.store.results import Result
 from core.text import printable
+from tui.formats import RESULT_HEADERS, result_row
 
 # Where nobody looks at the width (a pipe, a file) a row stays one line.
 _WIDE = 200
@@ -44,45 +44,6 @@ def print_facts(facts: Iterable[tuple[str, str | None]]) -> None:
     width = max(len(name) for name, _ in shown)
     for name, value in shown:
         print_line(f"{name:<{width}}  {value}")
-
-
-def megabytes(size: float) -> str:
-    return f"{size / 1e6:.1f}"
-
-
-def figure(value: float | None, digits: int) -> str:
-    """A figure, or a dash for one that was not measured."""
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def moment(stamp: str | None) -> str:
-    """A time as the reader's clock shows it."""
-    return parse(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S") if stamp else "–"
-
-
-def speedup(result: Result) -> str:
-    """`1.16x 1.13–1.24`; the original, which all are measured by, has no interval."""
-    if result.variant == "original":
-        return "1.00x"
-    low, high = result.speedup_ci
-    return f"{result.speedup:.2f}x {low:.2f}–{high:.2f}"
-
-
-RESULT_HEADERS = ("variant", ">thr.", ">MB", ">speed-up, 95 %", ">RTF", ">peak\nMB", ">mel\ndB", ">drift\n%", "sound")
-
-
-def result_row(result: Result) -> tuple[str, ...]:
-    return (
-        result.variant,
-        str(result.threads),
-        megabytes(result.size_bytes),
-        speedup(result) + (" ~" if result.noisy else ""),
-        figure(result.rtf, 3),
-        figure(result.peak_rss_mb, 0),
-        figure(result.mel_db, 1),
-        figure(result.duration_drift_pct, 1),
-        result.grade or "–",
-    )
 
 
 def print_results(results: Sequence[Result]) -> None:

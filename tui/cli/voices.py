@@ -8,7 +8,8 @@ from core.store.voices import add_voice, get_voice, list_voices
 from core.text import printable
 from core.voices import read_voice
 from tui.cli.session import Group, Session, pass_session
-from tui.cli.tables import megabytes, moment, print_facts, print_line, print_table
+from tui.cli.tables import print_facts, print_line, print_table
+from tui.formats import megabytes, moment
 from tui.shapes import voice_shape
 
 

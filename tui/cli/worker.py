@@ -6,11 +6,15 @@ import click
 
 from core.errors import TtsdashError
 from jobs.daemon import start_worker, stop_worker, worker_status
+from jobs.lock import ALREADY_RUNNING
 from tui.cli.session import Group, Session, pass_session
-from tui.cli.tables import moment, print_line
+from tui.cli.tables import print_line
+from tui.formats import moment
 from tui.shapes import worker_shape
 
-_slots = click.option("--slots", type=click.IntRange(1, 64), metavar="N", help="Jobs side by side; half the cores without it.")
+_slots = click.option(
+    "--slots", type=click.IntRange(1, 64), metavar="N", help="Jobs side by side; half the cores without it."
+)
 
 
 @click.group(cls=Group, default="status")
@@ -23,7 +27,7 @@ def worker() -> None:
 @pass_session
 def run(session: Session, slots: int | None) -> None:
     """Work in the foreground until Ctrl-C (drains; twice: puts running jobs back)."""
-    from jobs.worker import ALREADY_RUNNING, default_slots, run_worker
+    from jobs.worker import default_slots, run_worker
 
     session.workspace.prepare()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

@@ -1,0 +1,89 @@
+"""Figures and times as people read them, the same on the command line and in the dashboard."""
+
+from datetime import datetime
+
+from core.clock import parse, seconds_between
+from core.store.jobs import Job
+from core.store.results import Result
+
+
+def megabytes(size: float) -> str:
+    return f"{size / 1e6:.1f}"
+
+
+def figure(value: float | None, digits: int) -> str:
+    """A figure, or a dash for one that was not measured."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def moment(stamp: str | None) -> str:
+    """A time as the reader's clock shows it."""
+    return parse(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S") if stamp else "–"
+
+
+def when(stamp: str) -> str:
+    """The time of day for today, the day for what lies further back: short enough for a table."""
+    there = parse(stamp).astimezone()
+    today = datetime.now(there.tzinfo).date()
+    return there.strftime("%H:%M" if there.date() == today else "%Y-%m-%d")
+
+
+def interval(result: Result) -> str:
+    """The 95 % interval of the speed-up; the original, which all are measured by, has none."""
+    low, high = result.speedup_ci
+    return "" if result.variant == "original" else f"{low:.2f}–{high:.2f}"
+
+
+def speedup(result: Result) -> str:
+    """`1.16x 1.13–1.24`."""
+    return f"{result.speedup:.2f}x {interval(result)}".rstrip()
+
+
+RESULT_HEADERS = ("variant", ">thr.", ">MB", ">speed-up, 95 %", ">RTF", ">peak\nMB", ">mel\ndB", ">drift\n%", "sound")
+
+
+def result_row(result: Result) -> tuple[str, ...]:
+    return (
+        result.variant,
+        str(result.threads),
+        megabytes(result.size_bytes),
+        speedup(result) + (" ~" if result.noisy else ""),
+        figure(result.rtf, 3),
+        figure(result.peak_rss_mb, 0),
+        figure(result.mel_db, 1),
+        figure(result.duration_drift_pct, 1),
+        result.grade or "–",
+    )
+
+
+def took(job: Job) -> str:
+    """How long the last attempt took, a dash while there is no end."""
+    if not (job.started_at and job.finished_at):
+        return "–"
+    return span(seconds_between(job.started_at, job.finished_at))
+
+
+def span(seconds: float) -> str:
+    """`45 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def job_title(job: Job) -> str:
+    """`job 3: quantize dynamic-int8, joe`."""
+    what = f"{job.kind} {job.variant}" if job.variant else job.kind
+    return f"job {job.id}: {what}, {job.voice}"
+
+
+def job_note(job: Job, waits_for: str | None) -> str:
+    """What one wants to know of a job beside its state."""
+    if job.error:
+        return job.error
+    if job.state == "running":
+        share = f" {job.progress:.0%}" if job.progress is not None else ""
+        return f"{job.stage or ''}{share}"
+    return waits_for or ""

@@ -1,0 +1,62 @@
+"""What travels between the dashboard's parts."""
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from core.store.jobs import Job
+from core.store.voices import Voice
+from tui.snapshot import Snapshot
+
+
+@dataclass
+class StoreChanged(Message):
+    """The store, or the worker's state, is another than before."""
+
+    snapshot: Snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, StoreChanged)
+
+
+@dataclass
+class ActionEnded(Message):
+    """Something that was asked for has been done, or could not be."""
+
+    text: str
+    failed: bool = False
+
+
+@dataclass
+class OptimizeWanted(Message):
+    """Somebody wants variants of this voice."""
+
+    voice: Voice
+
+
+@dataclass
+class BenchmarkWanted(Message):
+    """Somebody wants this voice and its variants measured."""
+
+    voice: Voice
+
+
+@dataclass
+class CancelWanted(Message):
+    """Somebody wants this job ended."""
+
+    job: Job
+
+
+@dataclass
+class RetryWanted(Message):
+    """Somebody wants this job tried again."""
+
+    job: Job
+
+
+@dataclass
+class LogWanted(Message):
+    """Somebody wants to read this job's log."""
+
+    job: Job

@@ -1,0 +1,52 @@
+"""All keys that work where one is."""
+
+from typing import ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+_LEGEND = """speed-up   the original's time / the variant's, median of the pairs of one run, with its 95 % interval;
+           above 1 is faster, and "~" marks a run on a busy machine
+RTF        real-time factor: seconds of work for a second of speech; lower is faster
+mel dB     how far the sound is from the original's; below 1.5 nobody hears it
+drift      how much longer or shorter the words are spoken
+sound      transparent, slight, noticeable or broken, beside the original"""
+
+
+def own_keys(app: App[None]) -> list[tuple[str, str]]:
+    """The keys that work where the focus is, and what each does: those of ttsdash, not Textual's own for scrolling."""
+    lines: dict[str, list[str]] = {}
+    for active in app.screen.active_bindings.values():
+        binding = active.binding
+        if binding.description and binding.key in _keys_declared_by(type(active.node)):
+            lines.setdefault(binding.description, []).append(app.get_key_display(binding))
+    return [(", ".join(keys), does) for does, keys in lines.items()]
+
+
+def _keys_declared_by(kind: type) -> set[str]:
+    ours = [base for base in kind.__mro__ if base.__module__.startswith("tui.")]
+    bindings = [binding for base in ours for binding in vars(base).get("BINDINGS", [])]
+    return {key for binding in bindings for key in binding.key.split(",")}
+
+
+class HelpScreen(ModalScreen[None]):
+    """A line for each key, and what the figures mean."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss", "Back")]
+
+    def __init__(self, keys: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        width = max(len(key) for key, _ in self._keys)
+        lines = [f"{key:<{width}}   {does}" for key, does in self._keys]
+        with VerticalScroll(classes="dialog wide"):
+            yield Static("Keys", classes="title")
+            yield Static("\n".join(lines), markup=False)
+            yield Static("Figures", classes="title")
+            yield Static(_LEGEND, markup=False)
+            yield Static("esc back", classes="hint")

@@ -1,0 +1,61 @@
+"""What all tabs have in common: a table, something about the row in focus, and a word for when there is nothing."""
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Static
+
+from core.text import printable
+from tui.snapshot import Snapshot
+from tui.widgets.table import KeyedTable
+
+
+class TablePane(Vertical):
+    """A table over a detail view. Subclasses say which columns, which rows and which details."""
+
+    HEADERS: tuple[str, ...] = ()
+    EMPTY = ""
+    TABLE_ID = ""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self.snapshot = Snapshot()
+
+    def compose(self) -> ComposeResult:
+        yield from self.above_table()
+        yield Static(self.EMPTY, classes="empty", markup=False)
+        yield KeyedTable(self.HEADERS, id=self.TABLE_ID)
+        # The frame of the table takes the keys; a mouse may scroll the details.
+        with VerticalScroll(classes="detail", can_focus=False):
+            yield Static("", markup=False)
+
+    def above_table(self) -> ComposeResult:
+        """Widgets above the table."""
+        yield from ()
+
+    @property
+    def table(self) -> KeyedTable:
+        return self.query_one(KeyedTable)
+
+    def show(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        rows = self.rows()
+        self.set_class(not rows, "is-empty")
+        self.table.show_header = bool(rows)
+        self.table.show(rows)
+        self.show_detail()
+
+    def on_data_table_row_highlighted(self) -> None:
+        self.show_detail()
+
+    def show_detail(self) -> None:
+        key = self.table.focused_key
+        text = self.detail(key) if key else ""
+        self.query_one(".detail Static", Static).update("\n".join(printable(line) for line in text.split("\n")))
+
+    def rows(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The rows, each with its key."""
+        raise NotImplementedError
+
+    def detail(self, key: str) -> str:
+        """What there is to say about the row with that key."""
+        raise NotImplementedError

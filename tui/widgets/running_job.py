@@ -1,0 +1,58 @@
+"""A job that runs: its title, a live bar, stage and remaining time."""
+
+from datetime import UTC, datetime
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import ProgressBar, Static
+
+from core.clock import parse
+from core.store.jobs import Job
+from tui.formats import job_title, span
+
+# Before this share of the work is done the rest cannot be told from it.
+_EARLIEST_ETA = 0.05
+
+
+class RunningJob(Vertical):
+    """Two lines. Only they are drawn again when the job gets on, not the table below."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(id=f"running-{job.id}")
+        self._job = job
+
+    def compose(self) -> ComposeResult:
+        yield Static(job_title(self._job), classes="title", markup=False)
+        with Horizontal():
+            yield ProgressBar(total=1.0, show_eta=False, show_percentage=True)
+            yield Static("", classes="stage", markup=False)
+
+    def on_mount(self) -> None:
+        self.show(self._job)
+
+    def show(self, job: Job) -> None:
+        self._job = job
+        if not self.is_mounted:
+            return
+        # Without a share the bar would pulse, which costs a slow line what it is meant to save.
+        self.query_one(ProgressBar).update(progress=job.progress or 0.0)
+        self.query_one(".stage", Static).update(_stage(job))
+
+
+def _stage(job: Job) -> str:
+    parts = [job.stage or "starting"]
+    if job.attempt > 1:
+        parts.append(f"attempt {job.attempt}")
+    left = _seconds_left(job)
+    if left is not None:
+        parts.append(f"about {span(left)} left")
+    return ", ".join(parts)
+
+
+def _seconds_left(job: Job) -> float | None:
+    """The remaining time if the rest goes on as the work so far did."""
+    if job.progress is None or job.progress < _EARLIEST_ETA or job.started_at is None or job.heartbeat_at is None:
+        return None
+    elapsed = (parse(job.heartbeat_at) - parse(job.started_at)).total_seconds()
+    since = (datetime.now(UTC) - parse(job.heartbeat_at)).total_seconds()
+    return max(0.0, elapsed * (1 - job.progress) / job.progress - since)

@@ -1,0 +1,102 @@
+"""The tab of the machine, the worker and the workspace."""
+
+import shutil
+import sys
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from core.hardware.machine import this_environment, this_machine
+from core.text import printable
+from core.workspace import Workspace, network_file_system
+from tui.formats import moment
+from tui.snapshot import Snapshot
+
+
+class SystemPane(VerticalScroll):
+    """What this machine is, under which versions it measures, and where everything lies."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("k", "scroll_up", "Up", show=False),
+    ]
+
+    def __init__(self, workspace: Workspace, id: str) -> None:
+        super().__init__(id=id)
+        self._workspace = workspace
+        self._about = ""
+        self._snapshot = Snapshot()
+
+    def compose(self) -> ComposeResult:
+        yield Static("", markup=False)
+
+    def on_mount(self) -> None:
+        self.run_worker(self._look, thread=True, group="system")
+
+    def _look(self) -> None:
+        """Off the interface's thread: asking for the hardware may start a process."""
+        about = describe_system(self._workspace)
+        self.app.call_from_thread(self._show_about, about)
+
+    def _show_about(self, about: str) -> None:
+        self._about = about
+        self.show(self._snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.query_one(Static).update(f"{_worker_lines(snapshot)}\n\n{self._about}")
+
+
+def _worker_lines(snapshot: Snapshot) -> str:
+    worker = snapshot.worker
+    if worker is None:
+        return _section("Worker", {"state": "none runs: press w to start one"})
+    return _section(
+        "Worker",
+        {
+            "state": f"running, pid {worker.pid}, since {moment(worker.since)}",
+            "slots": f"{worker.slots} (jobs side by side; a benchmark runs alone)",
+            "version": worker.version,
+        },
+    )
+
+
+def describe_system(workspace: Workspace) -> str:
+    """Machine, versions and workspace as text."""
+    machine, environment = this_machine(), this_environment()
+    disk = shutil.disk_usage(workspace.root)
+    remote = network_file_system(workspace.root)
+    return "\n\n".join(
+        [
+            _section(
+                "Machine",
+                {
+                    "fingerprint": machine.id,
+                    "processor": machine.facts["cpu"],
+                    "architecture": machine.facts["architecture"],
+                    "cores": machine.facts["cores"],
+                    "memory": f"{machine.facts['memory_gib']} GiB",
+                },
+            ),
+            _section("Versions", environment.versions),
+            _section(
+                "Workspace",
+                {
+                    "folder": workspace.root,
+                    "variants": workspace.optimized_models,
+                    "logs": workspace.logs,
+                    "disk": f"{disk.free / 1e9:.1f} GB free of {disk.total / 1e9:.1f} GB",
+                    "warning": f"on a network file system ({remote}), where SQLite can lose data" if remote else None,
+                    "Python": sys.executable,
+                },
+            ),
+        ]
+    )
+
+
+def _section(title: str, facts: dict[str, Any]) -> str:
+    lines = [f"  {name:<13} {printable(str(value))}" for name, value in facts.items() if value is not None]
+    return "\n".join([title, *lines])

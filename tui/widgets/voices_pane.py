@@ -1,0 +1,100 @@
+"""The tab of voices and their variants."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+
+from core.benchmark.words import explain
+from core.store.voices import ORIGINAL, Variant, Voice
+from tui.formats import figure, megabytes, moment, speedup
+from tui.messages import BenchmarkWanted, OptimizeWanted
+from tui.widgets.pane import TablePane
+from tui.widgets.table import KeyedTable
+
+_SEPARATOR = "/"
+
+
+class VoicesPane(TablePane):
+    """A row a voice with its original's figures, and below it a row for each variant."""
+
+    HEADERS = ("voice and variants", ">MB", ">speed-up, 95 %", ">RTF", ">peak MB", "sound")
+    TABLE_ID = "voices-table"
+    EMPTY = "No voices yet.\n\nPress a to add one. A voice is a Piper model NAME.onnx with its NAME.onnx.json beside it; it stays where it is."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "app.add_voice", "Add voice"),
+        Binding("o", "optimize", "Optimize"),
+        Binding("b", "benchmark", "Benchmark"),
+    ]
+
+    @property
+    def voice(self) -> Voice | None:
+        """The voice in focus."""
+        key = self.table.focused_key
+        return next((voice for voice in self.snapshot.voices if key and voice.key == key.split(_SEPARATOR)[0]), None)
+
+    def rows(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [
+            (f"{voice.key}{_SEPARATOR}{variant.name}", self._row(voice, variant))
+            for voice in self.snapshot.voices
+            for variant in voice.variants
+        ]
+
+    def _row(self, voice: Voice, variant: Variant) -> tuple[str, ...]:
+        result = self.snapshot.latest_result(voice.key, variant.name, variant.sha256)
+        name = voice.key if variant.name == ORIGINAL else f"  {variant.name}"
+        if result is None:
+            return (name, megabytes(variant.size_bytes), "–", "–", "–", "not measured yet")
+        return (
+            name,
+            megabytes(variant.size_bytes),
+            speedup(result),
+            figure(result.rtf, 3),
+            figure(result.peak_rss_mb, 0),
+            result.grade or "not graded",
+        )
+
+    def detail(self, key: str) -> str:
+        voice = self.voice
+        if voice is None:
+            return ""
+        name = key.split(_SEPARATOR)[1]
+        variant = voice.variant(name)
+        lines = _about_voice(voice) if name == ORIGINAL else _about_variant(variant)
+        result = self.snapshot.latest_result(voice.key, name, variant.sha256)
+        if result is None:
+            lines.append("" if name == ORIGINAL else "\nNot measured yet: press b.")
+        else:
+            run = [entry for entry in self.snapshot.results if entry.benchmark_id == result.benchmark_id]
+            lines += ["", *(line for line in explain(run) if name == ORIGINAL or line.startswith((f"{name}:", "The ")))]
+        return "\n".join(lines)
+
+    @on(KeyedTable.RowSelected)
+    def action_optimize(self) -> None:
+        if self.voice:
+            self.post_message(OptimizeWanted(self.voice))
+
+    def action_benchmark(self) -> None:
+        if self.voice:
+            self.post_message(BenchmarkWanted(self.voice))
+
+
+def _about_voice(voice: Voice) -> list[str]:
+    parts = voice.anatomy.get("parts", [])
+    sizes = ", ".join(f"{part['name']} {megabytes(part['weight_bytes'])} MB" for part in parts)
+    speakers = "1 speaker" if voice.speakers == 1 else f"{voice.speakers} speakers"
+    return [
+        f"{voice.language}, {speakers}, {voice.sample_rate} Hz, added {moment(voice.added_at)}",
+        voice.path,
+        f"parts: {sizes}" if sizes else f"graph not recognised: {voice.anatomy['unrecognised']}",
+    ]
+
+
+def _about_variant(variant: Variant) -> list[str]:
+    parameters = ", ".join(f"{name}={value}" for name, value in variant.params.items())
+    tools = ", ".join(f"{name} {value}" for name, value in variant.tools.items())
+    return [
+        f"recipe {variant.recipe} ({parameters}), made {moment(variant.created_at)} by job {variant.job_id}",
+        variant.path,
+        f"with {tools}; SHA-256 {variant.sha256[:16]}…",
+    ]
