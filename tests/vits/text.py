@@ -114,8 +114,9 @@ def _to_absolute(b: Builder, x: str) -> str:
     x = _pad(b, x, 3, axis=2, before=None, after=less)
     sheared = vector(b, batch, heads, b.op("Add", length, b.int(1)), b.op("Sub", twice, b.int(1)))
     x = b.op("Reshape", x, sheared, allowzero=0)
+    rows = b.op("Unsqueeze", length, b.ints(0))
     start = b.op("Concat", b.ints(0), b.op("Unsqueeze", less, b.ints(0)), axis=0)
-    end = b.op("Concat", b.op("Unsqueeze", length, b.ints(0)), b.ints(2**63 - 1), axis=0)
+    end = b.op("Concat", rows, b.ints(2**63 - 1), axis=0)
     return b.op("Slice", x, start, end, b.ints(2, 3), b.ints(1, 1))
 
 
