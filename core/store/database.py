@@ -79,11 +79,12 @@ def _migrate(db: sqlite3.Connection) -> None:
 
     from core.store.migrations import migrations
 
+    # Before WAL, so that it stands in the file itself, where a workspace is recognised by it.
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute("PRAGMA journal_mode = WAL")
     # Two first starts at once: the second one waits here, then finds nothing left to apply.
     with transaction(db):
         db.row_factory = None
         migrations.apply(sqlite_utils.Database(db))
         db.row_factory = sqlite3.Row
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {VERSION}")

@@ -30,7 +30,10 @@ def _upsample(b: Builder, shape: VitsShape, stage: int, x: str, channels: int) -
     with b.scope(f"ups.{stage}"):
         # A transposed convolution sums over its first dimension, and over kernel / rate of its taps.
         gain = (kernel * channels / 2 / (channels * kernel / rate)) ** 0.5
-        weights = b.weight("weight", channels, channels // 2, kernel, gain=gain), b.weight("bias", channels // 2, gain=0.05)
+        weights = (
+            b.weight("weight", channels, channels // 2, kernel, gain=gain),
+            b.weight("bias", channels // 2, gain=0.05),
+        )
         return b.op(
             "ConvTranspose",
             x,
@@ -56,9 +59,7 @@ def _resblocks(b: Builder, shape: VitsShape, stage: int, x: str, channels: int) 
     return b.op("Div", total, b.float(float(count)))
 
 
-def _resblock_1(
-    b: Builder, x: str, activated: str, channels: int, kernel: int, dilations: tuple[int, ...]
-) -> str:
+def _resblock_1(b: Builder, x: str, activated: str, channels: int, kernel: int, dilations: tuple[int, ...]) -> str:
     """Two convolutions a dilation, the second one without."""
     for number, dilation in enumerate(dilations):
         y = b.op("LeakyRelu", x, alpha=_SLOPE) if number else activated
@@ -68,9 +69,7 @@ def _resblock_1(
     return x
 
 
-def _resblock_2(
-    b: Builder, x: str, activated: str, channels: int, kernel: int, dilations: tuple[int, ...]
-) -> str:
+def _resblock_2(b: Builder, x: str, activated: str, channels: int, kernel: int, dilations: tuple[int, ...]) -> str:
     """One convolution a dilation."""
     for number, dilation in enumerate(dilations):
         y = b.op("LeakyRelu", x, alpha=_SLOPE) if number else activated

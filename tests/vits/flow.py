@@ -49,9 +49,7 @@ def _gated(b: Builder, shape: VitsShape, layer: int, x: str, speaker: str | None
     """One half of the channels decides how much of the other passes."""
     width = shape.hidden
     y = conv(b, f"in_layers.{layer}", x, (width, 2 * width), shape.wavenet_kernel)
-    if speaker:
-        given = cut(b, speaker, 2 * width * layer, 2 * width * (layer + 1))
-    else:
-        given = b.zeros_of(b.op("Shape", y))
+    start, end = 2 * width * layer, 2 * width * (layer + 1)
+    given = cut(b, speaker, start, end) if speaker else b.zeros_of(b.op("Shape", y))
     y = b.op("Add", y, given)
     return b.op("Mul", b.op("Tanh", cut(b, y, 0, width)), b.op("Sigmoid", cut(b, y, width, None)))

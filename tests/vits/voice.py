@@ -1,6 +1,7 @@
 """Puts the parts together, and writes a voice to disk."""
 
 import json
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def voice_config(shape: VitsShape) -> dict[str, Any]:
         "phoneme_id_map": {phoneme: list(ids) for phoneme, ids in DEFAULT_PHONEME_ID_MAP.items()},
         "num_symbols": shape.symbols,
         "num_speakers": shape.speakers,
-        "speaker_id_map": {f"speaker {number}": number for number in range(shape.speakers)} if shape.speakers > 1 else {},
+        "speaker_id_map": {f"speaker {number}": number for number in range(shape.speakers) if shape.speakers > 1},
         "piper_version": "1.0.0",
         "language": {"code": "en_US", "family": "en", "region": "US", "name_english": "English"},
         "dataset": "tiny",
@@ -72,9 +73,9 @@ def _serialized(shape: VitsShape) -> bytes:
 
 def _speaker(b: Builder, shape: VitsShape) -> str:
     """The speaker's embedding, [batch, channels, 1]."""
-    with b.scope("emb_g"):
-        chosen = b.op("Gather", b.weight("weight", shape.speakers, shape.speaker_channels, gain=shape.speaker_channels**0.5), "sid")
-    return b.op("Unsqueeze", chosen, b.ints(-1))
+    width = shape.speaker_channels
+    table = b.weight("emb_g.weight", shape.speakers, width, gain=math.sqrt(width))
+    return b.op("Unsqueeze", b.op("Gather", table, "sid"), b.ints(-1))
 
 
 def _inputs(shape: VitsShape) -> list[onnx.ValueInfoProto]:

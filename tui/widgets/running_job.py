@@ -1,12 +1,10 @@
 """A job that runs: its title, a live bar, stage and remaining time."""
 
-from datetime import UTC, datetime
-
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import ProgressBar, Static
 
-from core.clock import parse
+from core.clock import seconds_between
 from core.store.jobs import Job
 from tui.formats import job_title, span
 
@@ -50,9 +48,7 @@ def _stage(job: Job) -> str:
 
 
 def _seconds_left(job: Job) -> float | None:
-    """The remaining time if the rest goes on as the work so far did."""
+    """The remaining time, as of the last sign of life, if the rest goes on as the work so far did."""
     if job.progress is None or job.progress < _EARLIEST_ETA or job.started_at is None or job.heartbeat_at is None:
         return None
-    elapsed = (parse(job.heartbeat_at) - parse(job.started_at)).total_seconds()
-    since = (datetime.now(UTC) - parse(job.heartbeat_at)).total_seconds()
-    return max(0.0, elapsed * (1 - job.progress) / job.progress - since)
+    return seconds_between(job.started_at, job.heartbeat_at) * (1 - job.progress) / job.progress

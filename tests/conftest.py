@@ -1,0 +1,43 @@
+"""What most tests need: a workspace, its store, and a tiny voice in it."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.store.database import open_store
+from core.store.voices import Voice, add_voice
+from core.voices import read_voice
+from core.workspace import Workspace
+from tests.running import processes_of
+from tests.vits import write_voice
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """An empty workspace; whatever still works on it at the end is ended."""
+    made = Workspace(tmp_path / "workspace")
+    made.prepare()
+    yield made
+    for process in processes_of(made):
+        process.kill()
+
+
+@pytest.fixture
+def db(workspace: Workspace) -> Iterator[sqlite3.Connection]:
+    connection = open_store(workspace)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def voice_path(tmp_path: Path) -> Path:
+    """A tiny voice on disk, not registered."""
+    return write_voice(tmp_path / "voices")
+
+
+@pytest.fixture
+def voice(db: sqlite3.Connection, voice_path: Path) -> Voice:
+    """A tiny voice, registered."""
+    return add_voice(db, read_voice(voice_path))

@@ -1,0 +1,40 @@
+"""What the tests of `core` share."""
+
+import sqlite3
+from pathlib import Path
+
+import onnx
+import pytest
+from hypothesis import HealthCheck, settings
+
+from core.store.voices import Voice, add_voice
+from core.voices import VoiceFile
+from tests.vits import TINY, build_model, voice_config
+
+# A busy machine is no finding; and a function's fixtures may serve all examples, as they only name a folder.
+settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.load_profile("core")
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test may find, let alone touch, the workspace of whoever runs it."""
+    monkeypatch.delenv("TTSDASH_HOME", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+
+
+@pytest.fixture
+def tiny_model() -> onnx.ModelProto:
+    """The model of a tiny voice, to be damaged."""
+    return build_model(TINY)
+
+
+def voice_file(path: str = "/voices/amy.onnx", sha256: str = "a" * 64) -> VoiceFile:
+    """A voice as the store takes it, without its files."""
+    return VoiceFile(Path(path), sha256, 1000, voice_config(TINY), {"parts": [], "upsampling_stages": 3, "opset": 15})
+
+
+@pytest.fixture
+def stored(db: sqlite3.Connection) -> Voice:
+    """A registered voice, where its files do not matter."""
+    return add_voice(db, voice_file())

@@ -1,0 +1,375 @@
+"""The worker with real processes: what it finishes, and what it survives."""
+
+import os
+import pickle
+import pty
+import signal
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.errors import TtsdashError
+from core.store.database import transaction
+from core.store.jobs import Job, NewJob, add_job, cancel, claim, get_job, list_events, note_process, retry
+from core.store.results import list_results
+from core.store.voices import Voice, get_voice
+from core.variants import variant_path
+from core.workspace import Workspace
+from jobs.daemon import settle_cancelled, start_worker, stop_worker, worker_status
+from jobs.lock import take_lock
+from jobs.process_groups import start_time
+from jobs.submit import benchmark_job, quantize_job, submit, submit_optimize, wake
+from tests.running import environment, half_files, processes_of, ttsdash
+from tests.waiting import wait_until
+
+
+def ended(db: sqlite3.Connection, job_id: int) -> Job:
+    def look() -> Job | None:
+        job = get_job(db, job_id)
+        return job if job.ended else None
+
+    return wait_until(look)
+
+
+def in_the_middle(db: sqlite3.Connection, job_id: int) -> Job:
+    """The job once its child has begun to measure."""
+
+    def look() -> Job | None:
+        job = get_job(db, job_id)
+        assert not job.ended, f"ended too early: {job}"
+        return job if (job.progress or 0) > 0.1 else None
+
+    return wait_until(look)
+
+
+def children(workspace: Workspace) -> list[psutil.Process]:
+    status = worker_status(workspace)
+    return [process for process in processes_of(workspace) if process.pid != status.pid]
+
+
+@pytest.fixture
+def benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> int:
+    """A benchmark that runs, some way in."""
+    start_worker(workspace)
+    job_id = submit(workspace, db, benchmark_job(voice, []))
+    in_the_middle(db, job_id)
+    return job_id
+
+
+def test_a_benchmark_follows_its_quantize_and_both_succeed(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    quantize, measure = submit_optimize(workspace, db, voice, ["guide"], benchmark=True)
+    start_worker(workspace)
+
+    assert ended(db, measure).state == "succeeded"
+    first, second = get_job(db, quantize), get_job(db, measure)
+    assert first.state == "succeeded"
+    assert first.finished_at is not None
+    assert second.started_at is not None
+    assert first.finished_at <= second.started_at
+    variant = get_voice(db, voice.key).variant("dynamic-int8")
+    assert first.result == {"variant": {**variant.__dict__}}
+    assert Path(variant.path).with_name("dynamic-int8.onnx.json").is_file()
+    assert {result.variant for result in list_results(db)} == {"original", "dynamic-int8"}
+    assert half_files(workspace) == []
+
+
+def test_a_job_whose_worker_was_killed_ends_once_with_attempt_2(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int
+) -> None:
+    worker = worker_status(workspace).pid
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: not processes_of(workspace), timeout=5)
+
+    start_worker(workspace)
+
+    job = ended(db, benchmark)
+    assert (job.state, job.attempt) == ("succeeded", 2)
+    events = [event.event for event in list_events(db, benchmark)]
+    assert events == ["queued", "started", "requeued", "started", "succeeded"]
+    assert len({result.benchmark_id for result in list_results(db)}) == 1
+    assert half_files(workspace) == []
+
+
+def test_a_running_job_is_cancelled_within_two_seconds_and_leaves_nothing(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int
+) -> None:
+    assert len(children(workspace)) >= 2
+    cancel(db, benchmark)
+    wait_until(lambda: get_job(db, benchmark).state == "cancelled", timeout=2)
+    wait_until(lambda: not children(workspace), timeout=1)
+    assert half_files(workspace) == []
+    assert list_results(db) == []
+
+
+def test_a_cancelled_job_can_be_tried_again(workspace: Workspace, db: sqlite3.Connection, benchmark: int) -> None:
+    cancel(db, benchmark)
+    ended(db, benchmark)
+    assert retry(db, benchmark) == [benchmark]
+    wake(workspace)
+    assert ended(db, benchmark).state == "succeeded"
+
+
+def test_a_child_that_is_killed_fails_its_job_with_one_line(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int
+) -> None:
+    group = get_job(db, benchmark).process_group
+    assert group is not None
+    os.kill(group, signal.SIGKILL)
+    job = ended(db, benchmark)
+    assert job.state == "failed"
+    assert job.error is not None
+    assert "signal 9" in job.error
+    assert "\n" not in job.error
+    # The probes that the child had started ended with it, and the worker lives on.
+    wait_until(lambda: not children(workspace), timeout=5)
+    assert worker_status(workspace).running
+
+
+def test_a_stop_lets_the_running_job_end_and_starts_no_other(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, benchmark: int
+) -> None:
+    waiting = submit(workspace, db, benchmark_job(voice, []))
+    stop_worker(workspace)
+    assert get_job(db, benchmark).state == "succeeded"
+    assert get_job(db, waiting).state == "queued"
+    assert not worker_status(workspace).running
+
+
+def test_a_stop_at_once_puts_the_job_back_without_costing_an_attempt(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int
+) -> None:
+    stop_worker(workspace, at_once=True)
+    job = get_job(db, benchmark)
+    assert (job.state, job.last_attempt - job.attempt) == ("queued", 3)
+    assert processes_of(workspace) == []
+    assert [event.event for event in list_events(db, benchmark)] == ["queued", "started", "requeued"]
+
+
+def test_a_stop_at_once_also_ends_a_worker_that_drains(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int
+) -> None:
+    pid = worker_status(workspace).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGINT)
+    stop_worker(workspace, at_once=True)
+    assert get_job(db, benchmark).state in ("queued", "succeeded")
+
+
+def test_a_worker_ignores_a_hangup(workspace: Workspace, db: sqlite3.Connection, benchmark: int) -> None:
+    pid = worker_status(workspace).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGHUP)
+    assert ended(db, benchmark).state == "succeeded"
+    assert worker_status(workspace).pid == pid
+
+
+def test_ten_starts_at_once_give_one_worker(workspace: Workspace) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        done = list(pool.map(lambda _: ttsdash(workspace, "worker", "start"), range(10)))
+    assert [process.returncode for process in done] == [0] * 10
+    assert sum("worker started" in process.stdout for process in done) == 1
+    pid = worker_status(workspace).pid
+    wait_until(lambda: [process.pid for process in processes_of(workspace)] == [pid], timeout=10)
+
+
+def test_a_job_goes_on_when_the_terminal_that_queued_it_hangs_up(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    terminal, inside = pty.openpty()
+    command = ["-P", "-m", "tui.cli", "benchmark", voice.key, "--wait"]
+    waiting = subprocess.Popen(
+        [sys.executable, *command],
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        start_new_session=True,
+        env=environment(workspace),
+        preexec_fn=_take_terminal,
+    )
+    os.close(inside)
+    in_the_middle(db, wait_until(lambda: next(iter(worker_status(workspace).jobs), None)))
+    os.close(terminal)
+    assert waiting.wait(10) != 0
+    assert ended(db, 1).state == "succeeded"
+
+
+def _take_terminal() -> None:
+    """Make standard input the controlling terminal, so that its end is a hang-up."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def test_a_job_of_a_kind_that_this_version_does_not_know_fails_with_one_line(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    start_worker(workspace)
+    job = ended(db, submit(workspace, db, NewJob("teleport", voice.id, None, {})))
+    assert (job.state, job.error) == ("failed", "this version knows no jobs of kind 'teleport': update ttsdash")
+
+
+def test_a_job_that_fails_on_its_own_keeps_the_traceback_in_its_log(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    start_worker(workspace)
+    broken = NewJob("benchmark", voice.id, None, {"no": "variants"}, alone=True)
+    job = ended(db, submit(workspace, db, broken))
+    assert (job.state, job.error) == ("failed", "KeyError: 'variants'")
+    assert "Traceback" in workspace.job_log(job.id).read_text()
+
+
+def test_a_quantize_of_a_voice_that_vanished_says_so_and_cancels_what_waits_for_it(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    Path(voice.path).unlink()
+    quantize, measure = submit_optimize(workspace, db, voice, ["guide"], benchmark=True)
+    start_worker(workspace)
+    failed = ended(db, quantize)
+    assert failed.state == "failed"
+    assert failed.error is not None
+    assert failed.error.startswith(f"cannot read {voice.path}")
+    waiting = ended(db, measure)
+    assert (waiting.state, waiting.error) == ("cancelled", f"job {quantize}, which it waits for, failed")
+    assert not variant_path(workspace, voice.key, "dynamic-int8").exists()
+
+
+def test_a_voice_that_changed_since_it_was_added_is_not_quantized(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    with Path(voice.path).open("ab") as file:
+        file.write(b"\0")
+    start_worker(workspace)
+    job = ended(db, submit(workspace, db, quantize_job(voice, "guide")))
+    assert job.error == f"{voice.path} has changed since it was added: add it again (ttsdash voices add PATH)"
+
+
+def test_a_benchmark_never_runs_beside_another_job(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    ids = [
+        submit(workspace, db, job)
+        for job in (quantize_job(voice, "guide"), benchmark_job(voice, []), quantize_job(voice, "guide"))
+    ]
+    start_worker(workspace, slots=3)
+    spans = []
+    for job_id in ids:
+        job = ended(db, job_id)
+        assert job.state == "succeeded"
+        spans.append((job.started_at, job.finished_at))
+    (_, first_end), (start, end), (last_start, _) = spans
+    assert str(first_end) <= str(start)
+    assert str(end) <= str(last_start)
+
+
+class _Exploit:
+    def __init__(self, proof: Path) -> None:
+        self.proof = proof
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.proof}",)
+
+
+@pytest.mark.parametrize("how", ["a pickle", "rubbish", "JSON of another shape", "an unknown task"])
+def test_a_message_that_somebody_else_wrote_runs_no_code_and_loses_no_job(
+    how: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
+) -> None:
+    proof = tmp_path / "proof"
+    start_worker(workspace)
+    message = {
+        "a pickle": pickle.dumps(_Exploit(proof)),
+        "rubbish": b"\xff\x00 rubbish",
+        "JSON of another shape": b'{"id": 1}',
+        "an unknown task": b'["id", "os.system", null, 0, 0, null, ["touch x"], {}, null, null, null, null, null, null, 0]',
+    }[how]
+    queue = sqlite3.connect(workspace.queue_db)
+    with queue:
+        queue.execute("INSERT INTO task (queue, data, priority) VALUES ('ttsdash', ?, 9)", (message,))
+    queue.close()
+    job = ended(db, submit(workspace, db, quantize_job(voice, "guide")))
+    assert job.state == "succeeded"
+    assert not proof.exists()
+
+
+def test_the_queue_file_can_be_lost_or_damaged(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    first = submit(workspace, db, quantize_job(voice, "guide"))
+    for file in workspace.root.glob("queue.db*"):
+        file.unlink()
+    workspace.queue_db.write_bytes(b"this is no data base" * 100)
+    second = submit(workspace, db, quantize_job(voice, "guide"))
+    start_worker(workspace)
+    assert [ended(db, job_id).state for job_id in (first, second)] == ["succeeded", "succeeded"]
+
+
+def test_a_job_is_given_up_after_three_workers_died_of_it(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    with transaction(db):
+        job_id = add_job(db, benchmark_job(voice, []))
+    for _ in range(3):
+        assert claim(db) is not None
+        settle_cancelled(workspace)  # as the next worker does at its start
+    job = get_job(db, job_id)
+    assert (job.state, job.attempt) == ("failed", 3)
+    assert job.error == "given up after 3 attempts: its worker died; see its log"
+
+
+def test_processes_left_by_a_dead_worker_are_killed_and_strangers_are_not(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    submit(workspace, db, benchmark_job(voice, []))
+    job = claim(db)
+    assert job is not None
+    # The leader of the group has gone already; what it started goes on.
+    left = subprocess.Popen(["sh", "-c", "sleep 600 & exec sleep 601"], start_new_session=True)
+    stranger = subprocess.Popen(["sleep", "602"], start_new_session=True)
+    wait_until(lambda: len(psutil.Process(left.pid).children()) == 1)
+    grandchild = psutil.Process(left.pid).children()[0]
+    note_process(db, job, left.pid, start_time(left.pid))
+    left.kill()
+    left.wait()
+    try:
+        settle_cancelled(workspace)
+        wait_until(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE, timeout=5)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_cancel_is_honoured_when_no_worker_is_left_to_do_it(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    job_id = submit(workspace, db, benchmark_job(voice, []))
+    claim(db)
+    done = ttsdash(workspace, "jobs", "cancel", job_id)
+    assert (done.returncode, done.stdout) == (0, f"job {job_id}: cancelled\n")
+
+
+def test_the_lock_is_held_by_one_and_ends_with_its_holder(workspace: Workspace) -> None:
+    lock = take_lock(workspace)
+    assert lock is not None
+    assert take_lock(workspace) is None
+    del lock
+    assert take_lock(workspace) is not None
+
+
+def test_a_worker_that_cannot_start_says_where_to_look(workspace: Workspace) -> None:
+    workspace.data_db.write_bytes(b"no data base" * 400)
+    with pytest.raises(TtsdashError, match=r"the worker did not start: see .*worker\.log"):
+        start_worker(workspace)
+
+
+def test_logs_and_data_bases_are_for_the_owner_alone(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    start_worker(workspace)
+    ended(db, submit(workspace, db, quantize_job(voice, "guide")))
+    files = [path for path in workspace.root.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"data.db", "queue.db", "1.log", "worker.log", "dynamic-int8.onnx"}
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
+
