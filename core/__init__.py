@@ -1,10 +1,10 @@
 """The domain of ttsdash: voices, variants, measurements and their store. Knows no screen and no queue."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 
 def program_version() -> str:
     """The installed version of ttsdash, or "unknown" when it runs from a bare source tree."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("ttsdash")
     except PackageNotFoundError:

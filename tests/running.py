@@ -11,13 +11,13 @@ import psutil
 
 from core.workspace import Workspace
 
-_COMMAND = [sys.executable, "-P", "-m", "tui.cli"]
+COMMAND = [sys.executable, "-P", "-m", "tui.cli"]
 
 
 def ttsdash(workspace: Workspace, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
-        [*_COMMAND, *map(str, arguments)],
+        [*COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

@@ -1,46 +1,35 @@
 """The dashboard: tabs over one snapshot of the store. Threads read and act; only messages touch the screen."""
 
+from __future__ import annotations
+
 import sqlite3
-import subprocess
-import sys
 import threading
-from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
 from textual.widgets import Footer, TabbedContent, TabPane
 
 from core.errors import TtsdashError, one_line
 from core.store.database import open_store
-from core.store.jobs import Job, cancel, retry
 from core.workspace import Workspace
-from jobs.daemon import settle_cancelled, start_worker, stop_worker
-from jobs.lock import running_worker
-from jobs.submit import benchmark_job, submit, submit_optimize, wake
 from tui.messages import (
     ActionEnded,
     BenchmarkWanted,
     CancelWanted,
     LogWanted,
     OptimizeWanted,
+    Pane,
+    PaneMounted,
     RetryWanted,
     StoreChanged,
 )
-from tui.screens.add_voice import AddVoiceScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.help import HelpScreen, own_keys
-from tui.screens.log import LogScreen
-from tui.screens.optimize import OptimizeScreen, Wish
-from tui.snapshot import Snapshot, SnapshotReader
-from tui.widgets.pane import TablePane
-from tui.widgets.queue_pane import QueuePane
-from tui.widgets.results_pane import ResultsPane
-from tui.widgets.system_pane import SystemPane
 from tui.widgets.top_line import TopLine
 from tui.widgets.voices_pane import VoicesPane
+
+if TYPE_CHECKING:
+    from tui.snapshot import Snapshot
 
 _LOOK_S = 0.25
 _TABS = ("voices", "queue", "results", "system")
@@ -62,8 +51,10 @@ class Dashboard(App[None]):
     def __init__(self, workspace: Workspace, autostart: bool = True) -> None:
         super().__init__()
         self.workspace = workspace
-        self.snapshot = Snapshot()
+        self.snapshot: Snapshot | None = None
+        """What is on the screen; None until the store has been read."""
         self._autostart = autostart
+        self._panes: list[Pane] = []
         self._left = threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -71,19 +62,26 @@ class Dashboard(App[None]):
         with TabbedContent(initial="voices"):
             with TabPane("1 Voices", id="voices"):
                 yield VoicesPane(id="voices-pane")
-            with TabPane("2 Queue", id="queue"):
-                yield QueuePane(id="queue-pane")
-            with TabPane("3 Results", id="results"):
-                yield ResultsPane(id="results-pane")
-            with TabPane("4 System", id="system"):
-                yield SystemPane(self.workspace, id="system-pane")
+            yield TabPane("2 Queue", id="queue")
+            yield TabPane("3 Results", id="results")
+            yield TabPane("4 System", id="system")
         yield Footer()
 
     def on_mount(self) -> None:
-        self.query_one(VoicesPane).table.focus()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Once the first tab is drawn: the others, the store, and a worker if none runs."""
+        from tui.widgets.queue_pane import QueuePane
+        from tui.widgets.results_pane import ResultsPane
+        from tui.widgets.system_pane import SystemPane
+
+        self.query_one("#queue", TabPane).mount(QueuePane(id="queue-pane"))
+        self.query_one("#results", TabPane).mount(ResultsPane(id="results-pane"))
+        self.query_one("#system", TabPane).mount(SystemPane(self.workspace, id="system-pane"))
         self.run_worker(self._watch, thread=True, group="watch")
         if self._autostart:
-            self._act("", lambda _: start_worker(self.workspace))
+            self._act("start_worker")
 
     def on_unmount(self) -> None:
         self._left.set()
@@ -92,6 +90,8 @@ class Dashboard(App[None]):
 
     def _watch(self) -> None:
         """Look at the store four times a second, and tell when it has changed."""
+        from tui.snapshot import SnapshotReader
+
         db = open_store(self.workspace)
         reader = SnapshotReader(self.workspace, db)
         while not self._left.is_set():
@@ -110,9 +110,16 @@ class Dashboard(App[None]):
     def _show(self, message: StoreChanged) -> None:
         self.snapshot = message.snapshot
         self.query_one(TopLine).show(self.snapshot)
-        for pane in self.query(TablePane):
+        for pane in self._panes:
             pane.show(self.snapshot)
-        self.query_one(SystemPane).show(self.snapshot)
+
+    @on(PaneMounted)
+    def _show_first(self, message: PaneMounted) -> None:
+        self._panes.append(message.pane)
+        if self.snapshot:
+            message.pane.show(self.snapshot)
+        if self.query_one(TabbedContent).active_pane in message.pane.ancestors:
+            message.pane.take_focus()
 
     # What keys ask for
 
@@ -121,112 +128,80 @@ class Dashboard(App[None]):
 
     @on(TabbedContent.TabActivated)
     def _focus_tab(self, event: TabbedContent.TabActivated) -> None:
-        pane = next(iter(event.pane.children))
-        target: Widget = pane.table if isinstance(pane, TablePane) else pane
-        target.focus()
+        for pane in self._panes:
+            if event.pane in pane.ancestors:
+                pane.take_focus()
 
     def action_help(self) -> None:
+        from tui.screens.help import HelpScreen, own_keys
+
         self.push_screen(HelpScreen(own_keys(self)))
 
     def action_worker(self) -> None:
-        if running_worker(self.workspace) is None:
-            self._act("worker started", lambda _: start_worker(self.workspace))
+        if self.snapshot is None:
+            return
+        if self.snapshot.worker is None:
+            self._act("start_worker")
             return
         running = ", ".join(str(job.id) for job in self.snapshot.running)
-        question = f"Stop the worker? Job {running} goes back into the queue." if running else "Stop the worker?"
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._act("worker stopped", lambda _: stop_worker(self.workspace, at_once=True))
-
-        self.push_screen(ConfirmScreen(question), answered)
+        self._confirm(
+            f"Stop the worker? Job {running} goes back into the queue." if running else "Stop the worker?",
+            "stop_worker",
+        )
 
     def action_add_voice(self) -> None:
-        def chosen(path: str | None) -> None:
-            if path:
-                self.run_worker(lambda: self._add_voice(path), thread=True, group="act")
+        from tui.screens.add_voice import AddVoiceScreen
 
-        self.push_screen(AddVoiceScreen(), chosen)
-
-    def _add_voice(self, path: str) -> None:
-        """In a process of its own: reading a model takes memory and modules that the dashboard has no use for."""
-        command = [sys.executable, "-P", "-m", "tui.cli", "voices", "add", path, "--home", str(self.workspace.root)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            self.post_message(ActionEnded(f"added {done.stdout.strip()}; press o to optimize it"))
-        else:
-            self.post_message(ActionEnded(done.stderr.strip().removeprefix("ttsdash: "), failed=True))
+        self.push_screen(AddVoiceScreen(), lambda path: self._act("add_voice", path) if path else None)
 
     @on(OptimizeWanted)
     def _optimize(self, message: OptimizeWanted) -> None:
-        voice = message.voice
+        from tui.screens.optimize import OptimizeScreen
 
-        def chosen(wish: Wish | None) -> None:
-            if wish is None:
-                return
-            self._act(
-                "queued: press 2 to watch",
-                lambda db: submit_optimize(self.workspace, db, voice, wish.recipes, wish.benchmark),
-                needs_worker=True,
-            )
-
-        self.push_screen(OptimizeScreen(voice), chosen)
+        self.push_screen(
+            OptimizeScreen(message.voice),
+            lambda wish: self._act("optimize", message.voice, wish.recipes, wish.benchmark) if wish else None,
+        )
 
     @on(BenchmarkWanted)
     def _benchmark(self, message: BenchmarkWanted) -> None:
-        voice = message.voice
-        job = benchmark_job(voice, [variant.name for variant in voice.variants])
-        self._act(
-            f"benchmark of {voice.key} queued: press 2 to watch",
-            lambda db: submit(self.workspace, db, job),
-            needs_worker=True,
-        )
+        self._act("benchmark", message.voice)
 
     @on(CancelWanted)
     def _cancel(self, message: CancelWanted) -> None:
         job = message.job
-        if job.ended:
+        if job.ended or self.snapshot is None:
             self.notify(f"Job {job.id} has ended: nothing to cancel.", severity="warning")
             return
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._act(f"job {job.id}: cancelled", lambda db: self._end_job(db, job))
-
-        waiting = sum(job.id in other.after and not other.ended for other in self.snapshot.jobs)
+        waiting = any(job.id in other.after and not other.ended for other in self.snapshot.jobs)
         also = " What waits for it is cancelled, too." if waiting else ""
-        self.push_screen(ConfirmScreen(f"Cancel job {job.id} ({job.kind}, {job.state})?{also}"), answered)
-
-    def _end_job(self, db: sqlite3.Connection, job: Job) -> None:
-        if cancel(db, job.id) == "asked" and running_worker(self.workspace) is None:
-            settle_cancelled(self.workspace)
+        self._confirm(f"Cancel job {job.id} ({job.kind}, {job.state})?{also}", "cancel_job", job)
 
     @on(RetryWanted)
     def _retry(self, message: RetryWanted) -> None:
-        def again(db: sqlite3.Connection) -> None:
-            retry(db, message.job.id)
-            wake(self.workspace)
-
-        self._act(f"job {message.job.id}: queued again", again, needs_worker=True)
+        self._act("retry_job", message.job)
 
     @on(LogWanted)
     def _open_log(self, message: LogWanted) -> None:
+        from tui.screens.log import LogScreen
+
         self.push_screen(LogScreen(message.job, self.workspace.job_log(message.job.id)))
 
     # How it is done, off the interface's thread
 
-    def _act(self, done: str, action: Callable[[sqlite3.Connection], object], needs_worker: bool = False) -> None:
-        self.run_worker(lambda: self._perform(done, action, needs_worker), thread=True, group="act")
+    def _confirm(self, question: str, action: str, *arguments: Any) -> None:
+        from tui.screens.confirm import ConfirmScreen
 
-    def _perform(self, done: str, action: Callable[[sqlite3.Connection], object], needs_worker: bool) -> None:
+        self.push_screen(ConfirmScreen(question), lambda yes: self._act(action, *arguments) if yes else None)
+
+    def _act(self, action: str, *arguments: Any) -> None:
+        self.run_worker(lambda: self._perform(action, *arguments), thread=True, group="act")
+
+    def _perform(self, action: str, *arguments: Any) -> None:
+        from tui import actions
+
         try:
-            db = open_store(self.workspace)
-            try:
-                action(db)
-            finally:
-                db.close()
-            if needs_worker:
-                start_worker(self.workspace)
+            done = getattr(actions, action)(self.workspace, *arguments)
         except (TtsdashError, sqlite3.Error, OSError) as error:
             self.post_message(ActionEnded(one_line(error), failed=True))
         else:

@@ -1,10 +1,15 @@
 """Figures and times as people read them, the same on the command line and in the dashboard."""
 
-from datetime import datetime
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from core.clock import parse, seconds_between
-from core.store.jobs import Job
-from core.store.results import Result
+
+if TYPE_CHECKING:
+    from core.store.jobs import Job
+    from core.store.results import Result
 
 
 def megabytes(size: float) -> str:
@@ -22,10 +27,12 @@ def moment(stamp: str | None) -> str:
 
 
 def when(stamp: str) -> str:
-    """The time of day for today, the day for what lies further back: short enough for a table."""
+    """The time of day for today, the day for what lies further back, the month for last year: short, for a table."""
     there = parse(stamp).astimezone()
-    today = datetime.now(there.tzinfo).date()
-    return there.strftime("%H:%M" if there.date() == today else "%Y-%m-%d")
+    today = datetime.now(there.tzinfo)
+    if there.date() == today.date():
+        return there.strftime("%H:%M")
+    return there.strftime("%d %b" if today - there < timedelta(days=300) else "%b %Y")
 
 
 def interval(result: Result) -> str:
@@ -57,10 +64,11 @@ def result_row(result: Result) -> tuple[str, ...]:
 
 
 def took(job: Job) -> str:
-    """How long the last attempt took, a dash while there is no end."""
+    """Minutes and seconds that the last attempt took, a dash while there is no end."""
     if not (job.started_at and job.finished_at):
         return "–"
-    return span(seconds_between(job.started_at, job.finished_at))
+    minutes, seconds = divmod(round(seconds_between(job.started_at, job.finished_at)), 60)
+    return f"{minutes}:{seconds:02}"
 
 
 def span(seconds: float) -> str:

@@ -1,12 +1,17 @@
 """What travels between the dashboard's parts."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from textual.dom import DOMNode
 from textual.message import Message
 
-from core.store.jobs import Job
-from core.store.voices import Voice
-from tui.snapshot import Snapshot
+if TYPE_CHECKING:
+    from core.store.jobs import Job
+    from core.store.voices import Voice
+    from tui.snapshot import Snapshot
 
 
 @dataclass
@@ -17,6 +22,24 @@ class StoreChanged(Message):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, StoreChanged)
+
+
+class Pane(Protocol):
+    """A part of the screen that shows the store."""
+
+    @property
+    def ancestors(self) -> list[DOMNode]: ...
+
+    def show(self, snapshot: Snapshot) -> None: ...
+
+    def take_focus(self) -> None: ...
+
+
+@dataclass
+class PaneMounted(Message):
+    """A pane is ready to show the store."""
+
+    pane: Pane
 
 
 @dataclass

@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +56,8 @@ def this_environment() -> Environment:
 
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
     """The installed version of each package; a missing one is left out."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {}
     for package in packages:
         try:

@@ -3,10 +3,12 @@
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from core.benchmark.record import BenchmarkRecord
 from core.errors import NotFound
+
+if TYPE_CHECKING:
+    from core.benchmark.record import BenchmarkRecord
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Result:
     created_at: str
 
 
-def put_benchmark(db: sqlite3.Connection, record: BenchmarkRecord, job_id: int | None) -> None:
+def put_benchmark(db: sqlite3.Connection, record: "BenchmarkRecord", job_id: int | None) -> None:
     """Store a whole benchmark with every sample; call it in a transaction."""
     db.execute(
         "INSERT INTO machines VALUES (?, ?) ON CONFLICT DO NOTHING",

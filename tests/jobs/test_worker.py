@@ -366,10 +366,11 @@ def test_a_worker_that_cannot_start_says_where_to_look(workspace: Workspace) -> 
         start_worker(workspace)
 
 
-def test_logs_and_data_bases_are_for_the_owner_alone(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+def test_logs_and_data_bases_are_for_the_owner_alone(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
     start_worker(workspace)
     ended(db, submit(workspace, db, quantize_job(voice, "guide")))
     files = [path for path in workspace.root.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"data.db", "queue.db", "1.log", "worker.log", "dynamic-int8.onnx"}
     assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
-

@@ -7,16 +7,17 @@ import sys
 import click
 
 from core.errors import TtsdashError, one_line
-from tui.cli.benchmark import benchmark
-from tui.cli.jobs import jobs
-from tui.cli.optimize import optimize
-from tui.cli.results import results
-from tui.cli.session import Group, session_of
-from tui.cli.voices import voices
-from tui.cli.worker import worker
+from tui.cli.session import LazyGroup, session_of
+
+_COMMANDS = {name: f"tui.cli.{name}" for name in ("benchmark", "jobs", "optimize", "results", "voices", "worker")}
 
 
-@click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="ttsdash", message="ttsdash %(version)s")
 @click.pass_context
 def ttsdash(context: click.Context) -> None:
@@ -28,15 +29,12 @@ def ttsdash(context: click.Context) -> None:
         return
     session = session_of(context)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        commands = ", ".join(sorted(ttsdash.commands))
-        raise click.UsageError(f"the dashboard needs a terminal; without one there are the commands: {commands}")
+        raise click.UsageError(
+            f"the dashboard needs a terminal; without one there are the commands: {', '.join(_COMMANDS)}"
+        )
     from tui.app import open_dashboard
 
     open_dashboard(session.workspace)
-
-
-for command in (benchmark, jobs, optimize, results, voices, worker):
-    ttsdash.add_command(command)
 
 
 def main() -> None:

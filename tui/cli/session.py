@@ -1,5 +1,6 @@
 """What all commands share: `--home` and `--json`, taken before or after the command, and the store they lead to."""
 
+import importlib
 import json
 import sqlite3
 from functools import cached_property
@@ -91,3 +92,20 @@ class Group(Command, click.Group):
         if self.default and not ctx._protected_args and not ctx.args:
             return ctx.invoke(self.commands[self.default])
         return super().invoke(ctx)
+
+
+class LazyGroup(Group):
+    """A group whose commands are imported when they are called: `{name: "module"}`, each with a command of that name."""
+
+    def __init__(self, *args: Any, lazy: dict[str, str] | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lazy = lazy or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._lazy:
+            return None
+        command: click.Command = getattr(importlib.import_module(self._lazy[cmd_name]), cmd_name)
+        return command

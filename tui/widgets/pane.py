@@ -1,12 +1,19 @@
 """What all tabs have in common: a table, something about the row in focus, and a word for when there is nothing."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from core.text import printable
-from tui.snapshot import Snapshot
+from tui.messages import PaneMounted
 from tui.widgets.table import KeyedTable
+
+if TYPE_CHECKING:
+    from tui.snapshot import Snapshot
 
 
 class TablePane(Vertical):
@@ -18,7 +25,7 @@ class TablePane(Vertical):
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
-        self.snapshot = Snapshot()
+        self.snapshot: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
         yield from self.above_table()
@@ -32,13 +39,19 @@ class TablePane(Vertical):
         """Widgets above the table."""
         yield from ()
 
+    def on_mount(self) -> None:
+        self.post_message(PaneMounted(self))
+
     @property
     def table(self) -> KeyedTable:
         return self.query_one(KeyedTable)
 
+    def take_focus(self) -> None:
+        self.table.focus()
+
     def show(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        rows = self.rows()
+        rows = self.rows(snapshot)
         self.set_class(not rows, "is-empty")
         self.table.show_header = bool(rows)
         self.table.show(rows)
@@ -49,13 +62,13 @@ class TablePane(Vertical):
 
     def show_detail(self) -> None:
         key = self.table.focused_key
-        text = self.detail(key) if key else ""
+        text = self.detail(self.snapshot, key) if self.snapshot and key else ""
         self.query_one(".detail Static", Static).update("\n".join(printable(line) for line in text.split("\n")))
 
-    def rows(self) -> list[tuple[str, tuple[str, ...]]]:
+    def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
         """The rows, each with its key."""
         raise NotImplementedError
 
-    def detail(self, key: str) -> str:
+    def detail(self, snapshot: Snapshot, key: str) -> str:
         """What there is to say about the row with that key."""
         raise NotImplementedError

@@ -12,8 +12,8 @@ from tui.formats import job_note, took, when
 from tui.messages import CancelWanted, LogWanted, RetryWanted
 from tui.snapshot import Snapshot
 from tui.widgets.pane import TablePane
-from tui.widgets.table import KeyedTable
 from tui.widgets.running_job import RunningJob
+from tui.widgets.table import KeyedTable
 
 
 class QueuePane(TablePane):
@@ -35,7 +35,8 @@ class QueuePane(TablePane):
     def job(self) -> Job | None:
         """The job in focus."""
         key = self.table.focused_key
-        return next((job for job in self.snapshot.jobs if str(job.id) == key), None)
+        jobs = self.snapshot.jobs if self.snapshot else []
+        return next((job for job in jobs if str(job.id) == key), None)
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
@@ -53,7 +54,7 @@ class QueuePane(TablePane):
         for gone in shown.values():
             gone.remove()
 
-    def rows(self) -> list[tuple[str, tuple[str, ...]]]:
+    def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
         return [
             (
                 str(job.id),
@@ -67,16 +68,16 @@ class QueuePane(TablePane):
                     took(job),
                 ),
             )
-            for job in self.snapshot.jobs
+            for job in snapshot.jobs
         ]
 
-    def detail(self, key: str) -> str:
+    def detail(self, snapshot: Snapshot, key: str) -> str:
         job = self.job
         if job is None:
             return ""
         attempts = f", attempt {job.attempt}" if job.attempt > 1 else ""
         parameters = ", ".join(f"{name}={value}" for name, value in job.params.items() if value not in (None, [], ""))
-        note = job_note(job, waiting_reason(job, self.snapshot.jobs)) if job.state != "running" else ""
+        note = job_note(job, waiting_reason(job, snapshot.jobs)) if job.state != "running" else ""
         return "\n".join(filter(None, [f"job {job.id}: {job.state}{attempts}", note, parameters]))
 
     @on(KeyedTable.RowSelected)

@@ -3,6 +3,7 @@
 from core.benchmark.words import explain
 from core.store.results import Result
 from tui.formats import figure, interval, megabytes, when
+from tui.snapshot import Snapshot
 from tui.widgets.pane import TablePane
 
 
@@ -27,7 +28,7 @@ class ResultsPane(TablePane):
     TABLE_ID = "results-table"
     EMPTY = "Nothing measured yet.\n\nGo to the voices (1), choose one and press b."
 
-    def rows(self) -> list[tuple[str, tuple[str, ...]]]:
+    def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
         return [
             (
                 result.id,
@@ -46,14 +47,14 @@ class ResultsPane(TablePane):
                     figure(result.duration_drift_pct, 1),
                 ),
             )
-            for result in self.snapshot.results
+            for result in snapshot.results
         ]
 
-    def detail(self, key: str) -> str:
-        result = next((entry for entry in self.snapshot.results if entry.id == key), None)
+    def detail(self, snapshot: Snapshot, key: str) -> str:
+        result = next((entry for entry in snapshot.results if entry.id == key), None)
         if result is None:
             return ""
-        run = [entry for entry in self.snapshot.results if entry.benchmark_id == result.benchmark_id]
+        run = [entry for entry in snapshot.results if entry.benchmark_id == result.benchmark_id]
         return "\n".join([*_facts(result), "", *explain(run)])
 
 

@@ -26,25 +26,28 @@ class RunningJob(Vertical):
             yield Static("", classes="stage", markup=False)
 
     def on_mount(self) -> None:
-        self.show(self._job)
+        self._draw()
 
     def show(self, job: Job) -> None:
         self._job = job
-        if not self.is_mounted:
-            return
+        # Until it is mounted it has no parts to draw; then it draws the latest.
+        if self.is_mounted:
+            self._draw()
+
+    def _draw(self) -> None:
         # Without a share the bar would pulse, which costs a slow line what it is meant to save.
-        self.query_one(ProgressBar).update(progress=job.progress or 0.0)
-        self.query_one(".stage", Static).update(_stage(job))
+        self.query_one(ProgressBar).update(progress=self._job.progress or 0.0)
+        self.query_one(".stage", Static).update(_stage(self._job))
 
 
 def _stage(job: Job) -> str:
-    parts = [job.stage or "starting"]
-    if job.attempt > 1:
-        parts.append(f"attempt {job.attempt}")
     left = _seconds_left(job)
-    if left is not None:
-        parts.append(f"about {span(left)} left")
-    return ", ".join(parts)
+    parts = [
+        f"about {span(left)} left" if left is not None else None,
+        job.stage or "starting",
+        f"attempt {job.attempt}" if job.attempt > 1 else None,
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _seconds_left(job: Job) -> float | None:

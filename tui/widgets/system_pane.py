@@ -9,10 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from core.hardware.machine import this_environment, this_machine
 from core.text import printable
 from core.workspace import Workspace, network_file_system
 from tui.formats import moment
+from tui.messages import PaneMounted
 from tui.snapshot import Snapshot
 
 
@@ -28,12 +28,13 @@ class SystemPane(VerticalScroll):
         super().__init__(id=id)
         self._workspace = workspace
         self._about = ""
-        self._snapshot = Snapshot()
+        self._snapshot: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False)
 
     def on_mount(self) -> None:
+        self.post_message(PaneMounted(self))
         self.run_worker(self._look, thread=True, group="system")
 
     def _look(self) -> None:
@@ -43,7 +44,11 @@ class SystemPane(VerticalScroll):
 
     def _show_about(self, about: str) -> None:
         self._about = about
-        self.show(self._snapshot)
+        if self._snapshot:
+            self.show(self._snapshot)
+
+    def take_focus(self) -> None:
+        self.focus()
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -66,6 +71,8 @@ def _worker_lines(snapshot: Snapshot) -> str:
 
 def describe_system(workspace: Workspace) -> str:
     """Machine, versions and workspace as text."""
+    from core.hardware.machine import this_environment, this_machine
+
     machine, environment = this_machine(), this_environment()
     disk = shutil.disk_usage(workspace.root)
     remote = network_file_system(workspace.root)

@@ -1,12 +1,16 @@
 """The line that is always in sight: the program, its workspace, and what the worker does."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from tui.snapshot import Snapshot
+if TYPE_CHECKING:
+    from tui.snapshot import Snapshot
 
 
 class TopLine(Horizontal):

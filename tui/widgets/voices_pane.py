@@ -1,16 +1,20 @@
 """The tab of voices and their variants."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 
-from core.benchmark.words import explain
-from core.store.voices import ORIGINAL, Variant, Voice
 from tui.formats import figure, megabytes, moment, speedup
 from tui.messages import BenchmarkWanted, OptimizeWanted
 from tui.widgets.pane import TablePane
 from tui.widgets.table import KeyedTable
+
+if TYPE_CHECKING:
+    from core.store.voices import Variant, Voice
+    from tui.snapshot import Snapshot
 
 _SEPARATOR = "/"
 
@@ -31,42 +35,34 @@ class VoicesPane(TablePane):
     def voice(self) -> Voice | None:
         """The voice in focus."""
         key = self.table.focused_key
-        return next((voice for voice in self.snapshot.voices if key and voice.key == key.split(_SEPARATOR)[0]), None)
+        voices = self.snapshot.voices if self.snapshot else []
+        return next((voice for voice in voices if key and voice.key == key.split(_SEPARATOR)[0]), None)
 
-    def rows(self) -> list[tuple[str, tuple[str, ...]]]:
+    def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
         return [
-            (f"{voice.key}{_SEPARATOR}{variant.name}", self._row(voice, variant))
-            for voice in self.snapshot.voices
+            (f"{voice.key}{_SEPARATOR}{variant.name}", _row(snapshot, voice, variant))
+            for voice in snapshot.voices
             for variant in voice.variants
         ]
 
-    def _row(self, voice: Voice, variant: Variant) -> tuple[str, ...]:
-        result = self.snapshot.latest_result(voice.key, variant.name, variant.sha256)
-        name = voice.key if variant.name == ORIGINAL else f"  {variant.name}"
-        if result is None:
-            return (name, megabytes(variant.size_bytes), "–", "–", "–", "not measured yet")
-        return (
-            name,
-            megabytes(variant.size_bytes),
-            speedup(result),
-            figure(result.rtf, 3),
-            figure(result.peak_rss_mb, 0),
-            result.grade or "not graded",
-        )
+    def detail(self, snapshot: Snapshot, key: str) -> str:
+        from core.benchmark.words import explain
 
-    def detail(self, key: str) -> str:
         voice = self.voice
         if voice is None:
             return ""
         name = key.split(_SEPARATOR)[1]
         variant = voice.variant(name)
-        lines = _about_voice(voice) if name == ORIGINAL else _about_variant(variant)
-        result = self.snapshot.latest_result(voice.key, name, variant.sha256)
+        lines = _about_voice(voice) if variant.recipe is None else _about_variant(variant)
+        result = snapshot.latest_result(voice.key, name, variant.sha256)
         if result is None:
-            lines.append("" if name == ORIGINAL else "\nNot measured yet: press b.")
+            lines.append("" if variant.recipe is None else "\nNot measured yet: press b.")
         else:
-            run = [entry for entry in self.snapshot.results if entry.benchmark_id == result.benchmark_id]
-            lines += ["", *(line for line in explain(run) if name == ORIGINAL or line.startswith((f"{name}:", "The ")))]
+            run = [entry for entry in snapshot.results if entry.benchmark_id == result.benchmark_id]
+            lines += [
+                "",
+                *(line for line in explain(run) if variant.recipe is None or line.startswith((f"{name}:", "The "))),
+            ]
         return "\n".join(lines)
 
     @on(KeyedTable.RowSelected)
@@ -77,6 +73,21 @@ class VoicesPane(TablePane):
     def action_benchmark(self) -> None:
         if self.voice:
             self.post_message(BenchmarkWanted(self.voice))
+
+
+def _row(snapshot: Snapshot, voice: Voice, variant: Variant) -> tuple[str, ...]:
+    result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
+    name = voice.key if variant.recipe is None else f"  {variant.name}"
+    if result is None:
+        return (name, megabytes(variant.size_bytes), "–", "–", "–", "not measured yet")
+    return (
+        name,
+        megabytes(variant.size_bytes),
+        speedup(result),
+        figure(result.rtf, 3),
+        figure(result.peak_rss_mb, 0),
+        result.grade or "not graded",
+    )
 
 
 def _about_voice(voice: Voice) -> list[str]:

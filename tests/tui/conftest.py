@@ -1,0 +1,192 @@
+"""A workspace with a history that is the same at each run: fixed times, names and figures."""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.benchmark.record import BenchmarkRecord, ResultRecord
+from core.hardware.machine import Environment, Machine
+from core.store.database import open_store, transaction
+from core.store.jobs import NewJob, add_job
+from core.store.results import put_benchmark
+from core.store.voices import Variant, put_variant
+from core.workspace import Workspace
+
+AMY, JOE = "a" * 64, "b" * 64
+MADE = "c" * 64
+
+
+@pytest.fixture
+def fixed_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """A workspace whose path reads the same everywhere, in a fixed time zone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield Workspace(Path("workspace"))
+    os.environ.pop("TZ", None)
+    time.tzset()
+
+
+@pytest.fixture
+def empty(fixed_place: Workspace) -> Workspace:
+    open_store(fixed_place).close()
+    return fixed_place
+
+
+@pytest.fixture
+def full(fixed_place: Workspace) -> Workspace:
+    """Two voices, one with a measured variant; jobs that wait, run, succeeded, failed and were cancelled."""
+    db = open_store(fixed_place)
+    with transaction(db):
+        _voices(db)
+        _jobs(db)
+        _results(db)
+    db.close()
+    return fixed_place
+
+
+def _voices(db: sqlite3.Connection) -> None:
+    parts = [
+        ("text", 885, 25_400_000),
+        ("duration", 1461, 2_200_000),
+        ("flow", 293, 28_400_000),
+        ("decoder", 68, 6_700_000),
+    ]
+    anatomy = {
+        "opset": 15,
+        "nodes": 2755,
+        "parts": [{"name": name, "nodes": nodes, "weight_bytes": size} for name, nodes, size in parts],
+        "upsampling_stages": 3,
+    }
+    for identity, key in ((AMY, "en_US-amy-medium"), (JOE, "en_US-joe-medium")):
+        path = f"/voices/{key}.onnx"
+        db.execute(
+            "INSERT INTO voices VALUES (?, ?, ?, 63201294, 22050, 1, 'en_US', '{}', ?, '2024-01-02T09:00:00.000Z')",
+            (identity, key, path, json.dumps(anatomy)),
+        )
+        put_variant(db, identity, _variant(key, "original", identity, path, 63_201_294, None))
+    put_variant(
+        db, JOE, _variant("en_US-joe-medium", "dynamic-int8", MADE, "/models/dynamic-int8.onnx", 18_681_619, "guide")
+    )
+
+
+def _variant(voice: str, name: str, sha256: str, path: str, size: int, recipe: str | None) -> Variant:
+    return Variant(
+        voice=voice,
+        name=name,
+        path=path,
+        size_bytes=size,
+        sha256=sha256,
+        recipe=recipe,
+        params={"weight_type": "QUInt8", "per_channel": False} if recipe else {},
+        source_sha256=JOE if recipe else None,
+        tools={"onnxruntime": "1.32.0", "onnx": "1.23.2"} if recipe else {},
+        job_id=None,
+        created_at="2024-01-02T09:01:00.000Z",
+    )
+
+
+def _jobs(db: sqlite3.Connection) -> None:
+    def add(kind: str, voice: str, variant: str | None = None, **more: Any) -> int:
+        return add_job(db, NewJob(kind, voice, variant, {"recipe": "guide"} if variant else {"variants": []}, **more))
+
+    made = add("quantize", JOE, "dynamic-int8")
+    measured = add("benchmark", JOE, alone=True)
+    failed = add("quantize", AMY, "dynamic-int8")
+    cancelled = add("benchmark", AMY, after=(failed,), alone=True)
+    running = add("benchmark", JOE, alone=True)
+    add("quantize", AMY, "dynamic-int8")
+    states = {
+        made: ("succeeded", None, None),
+        measured: ("succeeded", None, None),
+        failed: ("failed", "cannot read /voices/en_US-amy-medium.onnx (No such file or directory): put it back", None),
+        cancelled: ("cancelled", f"job {failed}, which it waits for, failed", None),
+        running: ("running", None, 0.4),
+    }
+    for job_id, (state, error, progress) in states.items():
+        db.execute(
+            """UPDATE jobs SET state = ?, error = ?, progress = ?, attempt = 1, started_at = '2024-01-02T09:02:00.000Z'
+               WHERE id = ?""",
+            (state, error, progress, job_id),
+        )
+    db.execute("UPDATE jobs SET created_at = '2024-01-02T09:01:30.000Z'")
+    db.execute("UPDATE jobs SET finished_at = '2024-01-02T09:03:05.000Z' WHERE state IN ('succeeded', 'failed')")
+    db.execute(
+        "UPDATE jobs SET stage = 'pair 4 of 10, 1 thread', heartbeat_at = '2024-01-02T09:02:20.000Z' WHERE id = ?",
+        (running,),
+    )
+
+
+def _results(db: sqlite3.Connection) -> None:
+    results = []
+    for threads, speedup, low, high, verdict in (
+        (1, 1.16, 1.13, 1.24, "faster"),
+        (2, 1.02, 0.95, 1.06, "no difference"),
+    ):
+        results.append(
+            _result("original", JOE, threads, 1.0, 1.0, 1.0, "no difference", 63_201_294, 0.0, "transparent")
+        )
+        results.append(_result("dynamic-int8", MADE, threads, speedup, low, high, verdict, 18_681_619, 10.5, "broken"))
+    record = BenchmarkRecord(
+        id="benchmark-1",
+        voice_id=JOE,
+        machine=Machine("0123456789ab", {"cpu": "Example CPU 9000", "cores": 2}),
+        environment=Environment("ba9876543210", {"os": "Linux", "python": "3.11.7", "onnxruntime": "1.32.0"}),
+        version="feedc0ffee00",
+        texts={"name": "en v1"},
+        load={"noisy": False},
+        created_at="2024-01-02T09:03:00.000Z",
+        results=tuple(results),
+    )
+    put_benchmark(db, record, None)
+
+
+def _result(
+    variant: str,
+    sha256: str,
+    threads: int,
+    speedup: float,
+    low: float,
+    high: float,
+    verdict: str,
+    size: int,
+    mel: float,
+    grade: str,
+) -> ResultRecord:
+    figures = {
+        "id": f"{variant}-{threads}",
+        "variant": variant,
+        "variant_sha256": sha256,
+        "recipe": None if variant == "original" else "guide",
+        "threads": threads,
+        "stock": threads == 2,
+        "pairs": 10,
+        "speedup": speedup,
+        "speedup_low": low,
+        "speedup_high": high,
+        "verdict": verdict,
+        "rtf": 0.09 / threads / speedup,
+        "latency_ms": 320 / threads / speedup,
+        "latency_p90_ms": 340 / threads / speedup,
+        "original_latency_ms": 320 / threads,
+        "load_s": 0.6,
+        "peak_rss_mb": 533.0 if variant == "original" else 435.0,
+        "bare_rss_mb": 51.4,
+        "energy_j": None,
+        "size_bytes": size,
+        "duration_drift_pct": 0.0 if variant == "original" else 0.1,
+        "mel_db": mel,
+        "pesq": None,
+        "estoi": None,
+        "defects": {"clipped": 0, "silent": 0, "not_finite": 0},
+        "grade": grade,
+        "noisy": False,
+        "unmeasured": {},
+    }
+    return ResultRecord(figures, ())

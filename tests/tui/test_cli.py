@@ -1,0 +1,278 @@
+"""The command line as whole processes: what it prints, in both forms, and how it ends."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.store.database import open_store
+from core.store.jobs import add_job, finish, get_job
+from core.store.voices import Voice
+from core.workspace import Workspace
+from jobs.daemon import stop_worker, worker_status
+from jobs.submit import benchmark_job, quantize_job
+from tests.running import COMMAND, environment, ttsdash, ttsdash_json
+from tests.vits import MULTI_SPEAKER, write_voice
+
+RESULT_KEYS = set(
+    "id benchmark_id voice variant variant_sha256 machine environment threads benchmark_version pairs speedup "  # noqa: SIM905
+    "speedup_ci verdict rtf latency_ms latency_p90_ms original_latency_ms load_s peak_rss_mb bare_rss_mb energy_j "
+    "size_bytes duration_drift_pct mel_db pesq estoi grade noisy created_at".split()
+)
+JOB_KEYS = set(
+    "id kind voice variant params state stage progress attempt priority after created_at started_at finished_at "  # noqa: SIM905
+    "error result".split()
+)
+VARIANT_KEYS = set("voice name path size_bytes sha256 recipe params source_sha256 tools job_id created_at".split())  # noqa: SIM905
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line that a refused command says, without the program's name."""
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("ttsdash: ")
+    return lines[0].removeprefix("ttsdash: ")
+
+
+def test_optimize_makes_a_variant_measures_it_and_prints_all_that_as_json(
+    workspace: Workspace, voice_path: Path
+) -> None:
+    answer = ttsdash_json(workspace, "optimize", "--model", voice_path, "--dynamic", "--benchmark", "--wait")
+
+    assert set(answer) == {"jobs", "results", "selection"}
+    assert [(job["kind"], job["state"]) for job in answer["jobs"]] == [
+        ("quantize", "succeeded"),
+        ("benchmark", "succeeded"),
+    ]
+    assert all(set(job) >= JOB_KEYS for job in answer["jobs"])
+    assert all(set(result) >= RESULT_KEYS for result in answer["results"])
+    original, made = answer["results"][:2]
+    assert (original["variant"], original["speedup"], original["mel_db"]) == ("original", 1.0, 0.0)
+    assert made["variant"] == "dynamic-int8"
+    assert made["pairs"] >= 10
+    assert made["speedup_ci"][0] <= made["speedup"] <= made["speedup_ci"][1]
+    assert made["pesq"] is None
+
+    # After a restart of everything it is all still there.
+    stop_worker(workspace)
+    assert ttsdash_json(workspace, "results", "list") == answer["results"]
+    voice = ttsdash_json(workspace, "voices", "show", "tiny")
+    lineage = voice["variants"][1]
+    assert set(lineage) == VARIANT_KEYS
+    assert (lineage["recipe"], lineage["source_sha256"], lineage["job_id"]) == ("guide", voice["sha256"], 1)
+    assert lineage["sha256"] == made["variant_sha256"]
+    shown = ttsdash_json(workspace, "results", "show", made["id"][:8])
+    assert len(shown["samples"]) == made["pairs"] * 3
+
+
+def test_the_table_of_results_fits_80_columns_and_says_in_words_what_it_means(
+    workspace: Workspace, voice_path: Path
+) -> None:
+    done = ttsdash(workspace, "optimize", "--model", voice_path, "--dynamic", "--benchmark", "--wait")
+    assert done.returncode == 0, done.stderr
+    table, _, words = done.stdout.partition("\n\n")
+    assert "original" in table
+    assert all(len(line.rstrip()) <= 80 for line in table.splitlines())
+    assert words.startswith("dynamic-int8: the file is ")
+    assert "95 % interval" in words
+    assert "It sounds" in words
+    assert "job 2: benchmark, tiny: pair 3 of 10, 1 thread" in done.stderr
+    listed = ttsdash(workspace, "results").stdout
+    assert listed.count("tiny") == listed.count("\n") - 2 - listed.count("~ measured") * 2
+
+
+def test_without_wait_the_jobs_are_queued_and_their_ids_printed(workspace: Workspace, voice_path: Path) -> None:
+    answer = ttsdash_json(workspace, "optimize", "--model", voice_path, "--dynamic", "--benchmark")
+    assert list(answer) == ["jobs"]
+    quantize, benchmark = answer["jobs"]
+    assert benchmark["after"] == [quantize["id"]]
+    assert worker_status(workspace).running
+    waited = ttsdash(workspace, "jobs", "wait")
+    assert waited.returncode == 0
+    assert [job["state"] for job in ttsdash_json(workspace, "jobs", "list")] == ["succeeded", "succeeded"]
+
+
+def test_a_failed_job_makes_wait_end_with_1_and_shows_its_line(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    Path(voice.path).rename(Path(voice.path).with_suffix(".gone"))
+    done = ttsdash(workspace, "optimize", "--model", voice.key, "--dynamic", "--wait")
+    assert done.returncode == 1
+    assert "failed: cannot read" in done.stdout
+    retried = ttsdash(workspace, "jobs", "retry", "1")
+    assert (retried.returncode, retried.stdout) == (0, "queued again: job 1\n")
+    assert ttsdash(workspace, "jobs", "wait", "1").returncode == 1
+    log = ttsdash(workspace, "jobs", "logs", "1", "-f").stdout
+    assert log.count("attempt") == 2
+    assert "failed: cannot read" in log
+
+
+@pytest.mark.parametrize("place", ["before", "after", "between"])
+def test_home_and_json_are_taken_anywhere(place: str, workspace: Workspace, tmp_path: Path) -> None:
+    common = ["--home", tmp_path / "other", "--json"]
+    arguments = {
+        "before": [*common, "voices", "list"],
+        "after": ["voices", "list", *common],
+        "between": ["voices", *common, "list"],
+    }[place]
+    done = ttsdash(workspace, *arguments)
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    assert (tmp_path / "other" / "data.db").is_file()
+    assert not workspace.data_db.exists()
+
+
+def test_groups_without_a_command_list(workspace: Workspace) -> None:
+    assert ttsdash(workspace, "voices").stdout.startswith("no voices yet")
+    assert ttsdash(workspace, "jobs").stdout.startswith("no jobs yet")
+    assert ttsdash(workspace, "results").stdout.startswith("no results yet")
+    assert ttsdash(workspace, "worker").stdout.startswith("no worker runs")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ([], 2, "the dashboard needs a terminal; without one there are the commands: benchmark, jobs, optimize"),
+        (["voices", "add", "/nowhere/x.onnx"], 2, "/nowhere/x.onnx does not exist: check the path"),
+        (["voices", "add", "/tmp"], 2, "/tmp is a folder: name the .onnx file in it"),
+        (["voices", "show", "nobody"], 1, "no voice 'nobody' here; add one: ttsdash voices add PATH"),
+        (["optimize", "--dynamic"], 2, "Missing option '--model'"),
+        (["optimize", "--model", "nobody", "--dynamic"], 1, "no voice 'nobody' here"),
+        (["optimize", "--model", "/nowhere/x.onnx", "--dynamic"], 2, "/nowhere/x.onnx does not exist"),
+        (["benchmark", "nobody"], 1, "no voice 'nobody' here"),
+        (["jobs", "show", "7"], 1, "no job 7 here: see `ttsdash jobs list`"),
+        (["jobs", "show", "seven"], 2, "Invalid value for 'ID'"),
+        (["jobs", "wait", "7"], 1, "no job 7 here"),
+        (["results", "show", "abc"], 1, "no result here has an id that start with 'abc'"),
+        (["results", "list", "--voice", "nobody"], 1, "no voice 'nobody' here"),
+        (["worker", "run", "--slots", "0"], 2, "Invalid value for '--slots'"),
+        (["frobnicate"], 2, "No such command 'frobnicate'."),
+        (["optimize", "--model", "x", "--int4"], 2, "No such option"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_the_right_exit_code(
+    arguments: list[str], code: int, says: str, workspace: Workspace
+) -> None:
+    assert refused(ttsdash(workspace, *arguments), code).startswith(says)
+
+
+def test_an_ended_job_is_not_cancelled_and_a_good_one_not_tried_again(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    job_id = add_job(db, quantize_job(voice, "guide"))
+    db.execute("UPDATE jobs SET state = 'running', attempt = 1")
+    finish(db, job_id, 1, "succeeded")
+    assert refused(ttsdash(workspace, "jobs", "cancel", job_id), 2) == "job 1 has already succeeded: nothing to cancel"
+    assert refused(ttsdash(workspace, "jobs", "retry", job_id), 2).startswith("job 1 is succeeded: only a failed")
+    assert refused(ttsdash(workspace, "jobs", "logs", job_id), 1).startswith("job 1 has no log")
+
+
+def test_what_a_benchmark_is_asked_for_is_checked_before_it_is_queued(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.txt").write_text("\n\n")
+    for arguments, code, says in [
+        (["--variant", "int9"], 1, "tiny has no variant 'int9'; it has: original"),
+        (["--threads", "0"], 2, "0 threads cannot be: give 1 to 1024"),
+        (["--texts", tmp_path / "none.txt"], 2, f"cannot read {tmp_path}/none.txt"),
+        (["--texts", tmp_path / "empty.txt"], 2, f"{tmp_path}/empty.txt holds no text"),
+    ]:
+        assert refused(ttsdash(workspace, "benchmark", voice.key, *arguments), code).startswith(says)
+    assert ttsdash_json(workspace, "jobs", "list") == []
+    assert not worker_status(workspace).running
+
+
+def test_a_benchmark_takes_threads_and_texts_of_the_users(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Hello.\nHow are you today?\n")
+    answer = ttsdash_json(workspace, "benchmark", voice.key, "--threads", "1", "--texts", texts, "--wait")
+    (result,) = answer["results"]
+    assert (result["variant"], result["threads"]) == ("original", 1)
+    samples = ttsdash_json(workspace, "results", "show", result["id"])["samples"]
+    assert {sample["text"] for sample in samples} == {"line 1", "line 2"}
+
+
+def test_a_multi_speaker_voice_goes_the_same_way(workspace: Workspace, tmp_path: Path) -> None:
+    path = write_voice(tmp_path, MULTI_SPEAKER, "many")
+    answer = ttsdash_json(workspace, "optimize", "--model", path, "--dynamic", "--wait")
+    assert answer["jobs"][0]["state"] == "succeeded", answer
+
+
+def test_names_from_outside_cannot_steer_the_terminal(workspace: Workspace, tmp_path: Path) -> None:
+    path = write_voice(tmp_path / "evil\x1b[31m\nname", name="model")
+    assert ttsdash(workspace, "voices", "add", path).returncode == 0
+    for command in (["voices"], ["voices", "show", "evil-31m-name"]):
+        done = ttsdash(workspace, *command)
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout
+        assert "evil" in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    for _ in range(400):
+        add_job(db, quantize_job(voice, "guide"))
+    program = subprocess.Popen(
+        [sys.executable, "-P", "-m", "tui.cli", "jobs", "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(workspace),
+    )
+    assert program.stdout is not None
+    assert program.stderr is not None
+    program.stdout.readline()
+    program.stdout.close()
+    assert program.stderr.read() == b""
+    program.stderr.close()
+    assert program.wait(20) == 0
+
+
+def test_a_newer_data_base_is_refused_and_left_as_it_is(workspace: Workspace, db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA user_version = 999")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    before = workspace.data_db.read_bytes()
+    says = refused(ttsdash(workspace, "jobs", "list"), 2)
+    assert says.startswith(f"{workspace.data_db} was written by a newer ttsdash (format 999, known here: ")
+    assert workspace.data_db.read_bytes() == before
+
+
+def test_a_full_disk_while_writing_is_one_line(workspace: Workspace, voice_path: Path) -> None:
+    """A limit of 33 kB a file stands in for the full disk: the write-ahead log hits it in the middle of the insert."""
+    open_store(workspace).close()
+    config = voice_path.with_name("tiny.onnx.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dataset": "x" * 100_000}))
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 66; trap "" XFSZ; exec "$@"', "sh", *COMMAND, "voices", "add", voice_path],
+        capture_output=True,
+        text=True,
+        env=environment(workspace),
+        check=False,
+    )
+    assert done.returncode in (1, 2)
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert ttsdash_json(workspace, "voices", "list") == []
+
+
+def test_another_worker_on_the_workspace_is_said(workspace: Workspace) -> None:
+    ttsdash(workspace, "worker", "start")
+    says = refused(ttsdash(workspace, "worker", "run"), 1)
+    assert says.startswith(f"a worker runs already in {workspace.root}")
+    status = ttsdash_json(workspace, "worker", "status")
+    assert set(status) == {"running", "pid", "since", "version", "slots", "jobs"}
+    assert status["running"]
+    assert ttsdash(workspace, "worker", "stop").stdout.startswith("worker stopped, pid")
+    assert ttsdash(workspace, "worker", "stop").stdout == "no worker runs\n"
+
+
+def test_cancelling_a_queued_job_cancels_what_waits_for_it(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    first = add_job(db, quantize_job(voice, "guide"))
+    second = add_job(db, benchmark_job(voice, [], after=[first]))
+    assert ttsdash(workspace, "jobs", "cancel", first).stdout == f"job {first}: cancelled\n"
+    assert get_job(db, second).state == "cancelled"
+    assert "which it waits for" in ttsdash(workspace, "jobs", "show", second).stdout

@@ -1,0 +1,63 @@
+"""What each screen looks like, as pictures that are compared."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from core.workspace import Workspace
+from tui.app import Dashboard
+
+Compare = Callable[..., bool]
+SYSTEM = "Machine\n  processor     Example CPU 9000\n\nVersions\n  onnxruntime   1.32.0"
+
+
+def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """Press the keys once the store is shown, and wait until all is drawn."""
+
+    async def run(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, Dashboard)
+        while app.snapshot is None or len(app.query("TabPane > *")) < 4:
+            await pilot.pause(0.02)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await pilot.pause()
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def fixed_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one thing that no two machines show alike."""
+    monkeypatch.setattr("tui.widgets.system_pane.describe_system", lambda _: SYSTEM)
+
+
+@pytest.mark.parametrize("keys", ["1", "2", "3", "4"], ids=["voices", "queue", "results", "system"])
+def test_each_tab_with_a_history_at_80x24(snap_compare: Compare, full: Workspace, keys: str) -> None:
+    assert snap_compare(Dashboard(full, autostart=False), terminal_size=(80, 24), run_before=presses(keys))
+
+
+@pytest.mark.parametrize("keys", ["1", "2", "3"], ids=["voices", "queue", "results"])
+def test_each_tab_before_anything_happened(snap_compare: Compare, empty: Workspace, keys: str) -> None:
+    assert snap_compare(Dashboard(empty, autostart=False), terminal_size=(80, 24), run_before=presses(keys))
+
+
+@pytest.mark.parametrize("keys", ["2", "3"], ids=["queue", "results"])
+def test_each_tab_on_a_large_screen(snap_compare: Compare, full: Workspace, keys: str) -> None:
+    assert snap_compare(Dashboard(full, autostart=False), terminal_size=(200, 60), run_before=presses(keys))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [("1", "j", "o"), ("2", "j", "c"), ("1", "question_mark"), ("1", "j", "j")],
+    ids=["optimize", "cancel", "help", "a variant"],
+)
+def test_what_opens_over_a_tab(snap_compare: Compare, full: Workspace, keys: tuple[str, ...]) -> None:
+    assert snap_compare(Dashboard(full, autostart=False), terminal_size=(80, 24), run_before=presses(*keys))
+
+
+def test_without_colour(snap_compare: Compare, full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(Dashboard(full, autostart=False), terminal_size=(80, 24), run_before=presses("2"))
