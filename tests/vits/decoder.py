@@ -14,7 +14,7 @@ def decoder(b: Builder, shape: VitsShape, x: str, speaker: str | None) -> str:
     with b.scope("dec"):
         x = conv(b, "conv_pre", x, (shape.latent, channels), 7)
         if speaker:
-            x = b.op("Add", x, conv(b, "cond", speaker, (shape.speaker_channels, channels)))
+            x = b.op("Add", x, conv(b, "cond", speaker, (shape.speaker_channels, channels), gain=0.5))
         for stage in range(len(shape.upsample_rates)):
             x = _upsample(b, shape, stage, b.op("LeakyRelu", x, alpha=_SLOPE), channels)
             channels //= 2

@@ -28,7 +28,7 @@ def _condition(b: Builder, shape: VitsShape, text: Encoded, speaker: str | None)
     width = shape.duration_filter
     x = conv(b, "pre", text.hidden, (shape.hidden, width))
     if speaker:
-        x = b.op("Add", x, conv(b, "cond", speaker, (shape.speaker_channels, width)))
+        x = b.op("Add", x, conv(b, "cond", speaker, (shape.speaker_channels, width), gain=0.5))
     with b.scope("convs"):
         x = separable_convs(b, x, text.mask, width, shape.duration_kernel, shape.separable_layers, given=None)
     return b.op("Mul", conv(b, "proj", x, (width, width)), text.mask)

@@ -33,7 +33,7 @@ def _wavenet(b: Builder, shape: VitsShape, x: str, mask: str, speaker: str | Non
     width, layers = shape.hidden, shape.wavenet_layers
     skipped = b.zeros_of(b.op("Shape", x))
     if speaker:
-        speaker = conv(b, "cond_layer", speaker, (shape.speaker_channels, 2 * width * layers))
+        speaker = conv(b, "cond_layer", speaker, (shape.speaker_channels, 2 * width * layers), gain=0.5)
     for layer in range(layers):
         y = _gated(b, shape, layer, x, speaker)
         last = layer == layers - 1

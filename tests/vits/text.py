@@ -28,7 +28,7 @@ def text_encoder(b: Builder, shape: VitsShape) -> Encoded:
         mask = sequence_mask(b, "input_lengths", size(b, b.op("Shape", x), 2))
         x = b.op("Mul", x, mask)
         x, mask_column = _transformer(b, shape, x, mask)
-        prior = conv(b, "proj", x, (shape.hidden, 2 * shape.latent))
+        prior = conv(b, "proj", x, (shape.hidden, 2 * shape.latent), gain=0.6)
         prior = b.op("Mul", prior, mask)
         sizes = b.ints(shape.latent, shape.latent)
         mean, log_scale = b.split_op("Split", prior, sizes, outputs=2, axis=1)

@@ -53,17 +53,13 @@ class VoicesPane(TablePane):
             return ""
         name = key.split(_SEPARATOR)[1]
         variant = voice.variant(name)
-        lines = _about_voice(voice) if variant.recipe is None else _about_variant(variant)
+        about = _about_voice(voice) if variant.recipe is None else _about_variant(variant)
         result = snapshot.latest_result(voice.key, name, variant.sha256)
         if result is None:
-            lines.append("" if variant.recipe is None else "\nNot measured yet: press b.")
-        else:
-            run = [entry for entry in snapshot.results if entry.benchmark_id == result.benchmark_id]
-            lines += [
-                "",
-                *(line for line in explain(run) if variant.recipe is None or line.startswith((f"{name}:", "The "))),
-            ]
-        return "\n".join(lines)
+            return "\n".join([*about, *([] if variant.recipe is None else ["", "Not measured yet: press b."])])
+        run = [entry for entry in snapshot.results if entry.benchmark_id == result.benchmark_id]
+        means = [line for line in explain(run) if variant.recipe is None or line.startswith((f"{name}:", "The "))]
+        return "\n".join([*means, *([""] if means else []), *about])
 
     @on(KeyedTable.RowSelected)
     def action_optimize(self) -> None:
