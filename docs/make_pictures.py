@@ -2,7 +2,7 @@
 
     python docs/make_pictures.py HOME
 
-HOME is a workspace on which `./dev demo` has run. Tabs become docs/pictures/TAB.svg.
+HOME is a workspace on which `./dev demo` has run. The picture lands in docs/pictures/.
 """
 
 import asyncio
@@ -18,13 +18,12 @@ PICTURES = Path(__file__).parent / "pictures"
 async def make(home: str) -> None:
     app = Dashboard(find_workspace(home), autostart=False)
     async with app.run_test(size=(100, 30)) as pilot:
-        while app.snapshot is None or len(app.query("TabPane > *")) < 4:
+        while app.snapshot is None:
             await pilot.pause(0.1)
-        for key, name in enumerate(("voices",), 1):
-            await pilot.press(str(key), *(["j"] if name == "voices" else []))
-            await pilot.pause(0.5)
-            PICTURES.mkdir(exist_ok=True)
-            (PICTURES / f"{name}.svg").write_text(app.export_screenshot(title="ttsdash"), encoding="utf-8")
+        await pilot.press("j")
+        await pilot.pause(0.5)
+        PICTURES.mkdir(exist_ok=True)
+        (PICTURES / "voices.svg").write_text(app.export_screenshot(title="ttsdash"), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from core.store.voices import Voice, add_voice
-from core.voices import VoiceFile
-from tests.vits import TINY, build_model, voice_config
+from tests.core.voice_files import voice_file
+from tests.vits import TINY, build_model
 
 # A busy machine is no finding; and a function's fixtures may serve all examples, as they only name a folder.
 settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -27,11 +27,6 @@ def nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 def tiny_model() -> onnx.ModelProto:
     """The model of a tiny voice, to be damaged."""
     return build_model(TINY)
-
-
-def voice_file(path: str = "/voices/amy.onnx", sha256: str = "a" * 64) -> VoiceFile:
-    """A voice as the store takes it, without its files."""
-    return VoiceFile(Path(path), sha256, 1000, voice_config(TINY), {"parts": [], "upsampling_stages": 3, "opset": 15})
 
 
 @pytest.fixture
