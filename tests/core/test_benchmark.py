@@ -1,0 +1,231 @@
+"""`core.benchmark.run` measures real voices in real processes."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from core.benchmark.load import LoadMeter
+from core.benchmark.probe import Probe, ProbeFailed
+from core.benchmark.record import BenchmarkRecord, ResultRecord
+from core.benchmark.run import PAIRS, Candidate, Plan, default_threads, run
+from core.benchmark.texts import TextSet
+from core.engines.ort import OrtVoice
+from core.errors import BadInput
+from core.files import sha256_of
+from core.hardware.machine import this_machine, usable_cores
+from core.phonemes import phoneme_ids
+from tests.vits import HIGH, MULTI_SPEAKER, TINY, voice_config, write_voice
+
+_TEXTS = TextSet("mine", "en", {"first": "Hi.", "second": "Go."}, latency_text="second")
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """The original and a copy of it."""
+    folder = tmp_path_factory.mktemp("voices")
+    original = write_voice(folder)
+    copy = Path(shutil.copyfile(original, folder / "copy.onnx"))
+    return Plan(
+        voice_id=sha256_of(original),
+        config=voice_config(TINY),
+        candidates=(_candidate("original", original), _candidate("copy", copy)),
+        texts=_TEXTS,
+        threads=default_threads(),
+    )
+
+
+@pytest.fixture(scope="module")
+def reports() -> list[tuple[str, float]]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def record(plan: Plan, reports: list[tuple[str, float]]) -> BenchmarkRecord:
+    return run(plan, lambda stage, share: reports.append((stage, share)))
+
+
+@pytest.fixture(autouse=True)
+def no_probe_is_left() -> Iterator[None]:
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    assert not set(psutil.Process().children(recursive=True)) - before
+
+
+def test_each_candidate_has_figures_at_each_thread_count(record: BenchmarkRecord) -> None:
+    assert [(result.figures["variant"], result.figures["threads"]) for result in record.results] == [
+        (name, threads) for threads in default_threads() for name in ("original", "copy")
+    ]
+    assert [result.figures["stock"] for result in record.results] == [
+        result.figures["threads"] == usable_cores() for result in record.results
+    ]
+
+
+def test_the_original_is_as_fast_as_itself(record: BenchmarkRecord) -> None:
+    for result in record.results:
+        figures = result.figures
+        assert figures["speedup_low"] <= figures["speedup"] <= figures["speedup_high"]
+        if figures["variant"] == "original":
+            assert (figures["speedup_low"], figures["speedup"], figures["speedup_high"]) == (1, 1, 1)
+            assert figures["verdict"] == "no difference"
+        else:
+            assert 0.2 < figures["speedup"] < 5
+
+
+def test_the_speed_up_is_the_median_over_pairs_of_the_originals_time_by_the_variants(record: BenchmarkRecord) -> None:
+    for original, variant in zip(record.results[::2], record.results[1::2], strict=True):
+        expected = np.median(_seconds_by_pair(original) / _seconds_by_pair(variant))
+        assert variant.figures["speedup"] == pytest.approx(expected)
+
+
+def test_a_variant_that_works_more_is_slower(plan: Plan, tmp_path: Path) -> None:
+    # The same but for the decoder, which has twice the channels and a stage more.
+    wide = _candidate("wide", write_voice(tmp_path, HIGH))
+    texts = TextSet("mine", "en", {"only": "The door is locked, and the key is gone."}, latency_text="only")
+    record = run(
+        replace(plan, candidates=(plan.candidates[0], wide), texts=texts, threads=(1,)), lambda stage, share: None
+    )
+    original, figures = (result.figures for result in record.results)
+    assert figures["verdict"] == "slower"
+    assert figures["speedup_high"] < 0.97
+    assert figures["latency_ms"] > original["latency_ms"] == figures["original_latency_ms"]
+    assert figures["duration_drift_pct"] == 0
+    assert figures["mel_db"] > 0
+
+
+def test_a_copy_sounds_like_the_original(record: BenchmarkRecord) -> None:
+    for result in record.results:
+        figures = result.figures
+        assert (figures["mel_db"], figures["duration_drift_pct"], figures["grade"]) == (0, 0, "transparent")
+        assert figures["defects"] == {"clipped": 0, "silent": 0, "not_finite": 0}
+
+
+def test_every_sample_is_handed_over_and_the_figures_follow_from_them(record: BenchmarkRecord, plan: Plan) -> None:
+    for result in record.results:
+        samples, figures = result.samples, result.figures
+        assert [(sample.pair, sample.text) for sample in samples] == [
+            (pair, text) for pair in range(PAIRS) for text in _TEXTS.texts
+        ]
+        seconds = [sample.seconds for sample in samples]
+        assert figures["rtf"] == pytest.approx(sum(seconds) / sum(sample.audio_seconds for sample in samples))
+        latencies = [1000 * sample.seconds for sample in samples if sample.text == "second"]
+        assert figures["latency_ms"] == pytest.approx(np.median(latencies))
+        assert figures["latency_ms"] <= figures["latency_p90_ms"] <= max(latencies)
+        audio = OrtVoice(plan.candidates[0].path).synthesize(phoneme_ids(plan.config, "Hi."))
+        assert samples[0].audio_seconds == pytest.approx(len(audio) / 22050)
+
+
+def test_what_a_process_takes_is_measured(record: BenchmarkRecord, plan: Plan) -> None:
+    for result in record.results:
+        figures = result.figures
+        assert 0 < figures["load_s"] < 60
+        assert 10 < figures["bare_rss_mb"] < figures["peak_rss_mb"]
+        assert figures["size_bytes"] == plan.candidates[0].size_bytes
+        assert {name for name, value in figures.items() if value is None} == {*figures["unmeasured"], "recipe"}
+
+
+def test_the_run_says_where_and_on_what_it_was_measured(record: BenchmarkRecord, plan: Plan) -> None:
+    assert record.machine == this_machine()
+    assert record.voice_id == plan.voice_id
+    assert record.texts == {"name": "mine", "latency_text": "second", "texts": _TEXTS.texts}
+    assert set(record.load) == {"load_before", "load_after", "others_share", "noisy"}
+    assert {result.figures["noisy"] for result in record.results} == {record.load["noisy"]}
+
+
+def test_progress_rises_from_0_towards_1(record: BenchmarkRecord, reports: list[tuple[str, float]]) -> None:
+    shares = [share for _, share in reports]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1] > 0.9, shares[-1] <= 1) == (0, True, True)
+    assert any("1 thread" in stage for stage, _ in reports)
+
+
+@pytest.mark.parametrize("content", [b"no model", None], ids=["no model", "missing"])
+def test_a_variant_that_cannot_be_loaded_is_named(content: bytes | None, plan: Plan, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    if content:
+        broken.write_bytes(content)
+    candidate = Candidate("half-baked", broken, "0" * 64, 8, "guide")
+    with pytest.raises(ProbeFailed, match=r"^half-baked: ") as caught:
+        run(replace(plan, candidates=(plan.candidates[0], candidate), threads=(1,)), lambda stage, share: None)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_without_phonemes_is_refused_before_anything_is_started(plan: Plan) -> None:
+    reports: list[str] = []
+    with pytest.raises(BadInput, match="phoneme"):
+        run(
+            replace(plan, texts=replace(_TEXTS, texts={"second": "\u2028"})), lambda stage, share: reports.append(stage)
+        )
+    assert reports == ["phonemes"]
+
+
+def test_a_probe_whose_process_is_killed_says_so(plan: Plan) -> None:
+    with Probe("original", plan.candidates[0].path, 1, plan.config) as probe:
+        (process,) = _probes()
+        process.send_signal(signal.SIGKILL)
+        with pytest.raises(ProbeFailed, match=r"^original: .*signal 9"):
+            probe.run([1, 20, 2])
+
+
+def test_a_text_that_a_model_cannot_say_fails_and_the_probe_lives_on(plan: Plan) -> None:
+    with Probe("original", plan.candidates[0].path, 1, plan.config) as probe:
+        with pytest.raises(ProbeFailed, match=r"^original: "):
+            probe.run([9999])
+        seconds, samples = probe.run([1, 20, 30, 2])
+        assert seconds > 0
+        assert samples > 0
+
+
+def test_a_probe_records_what_it_says(plan: Plan, tmp_path: Path) -> None:
+    ids = phoneme_ids(plan.config, "Hello.")
+    with Probe("original", plan.candidates[0].path, 1, plan.config) as probe:
+        audio = probe.record(ids, tmp_path / "audio.npy")
+        peak_mb, cpu_s = probe.usage()
+    np.testing.assert_array_equal(audio, OrtVoice(plan.candidates[0].path, 1).synthesize(ids))
+    assert audio.dtype == np.float32
+    assert peak_mb > probe.bare_rss_mb
+    assert cpu_s > 0
+
+
+def test_a_probe_speaks_at_the_voices_own_length_scale_and_with_the_chosen_speaker(tmp_path: Path) -> None:
+    path, config = write_voice(tmp_path, MULTI_SPEAKER), voice_config(MULTI_SPEAKER)
+    ids = phoneme_ids(config, "Hello, hello.")
+    slow = config | {"inference": {"length_scale": 2.0}}
+    lengths = []
+    for settings, speaker in ((config, 0), (slow, 0), (config, 1)):
+        with Probe("original", path, 1, settings, speaker) as probe:
+            lengths.append(probe.run(ids)[1])
+    voice = OrtVoice(path, 1)
+    assert lengths == [
+        len(voice.synthesize(ids, length, speaker)) for length, speaker in ((1.0, 0), (2.0, 0), (1.0, 1))
+    ]
+    assert len(set(lengths)) == 3
+
+
+@pytest.mark.parametrize(("own_cpu_s", "noisy"), [(1e9, False), (-1e9, True)])
+def test_others_work_makes_a_run_noisy_but_its_own_does_not(own_cpu_s: float, noisy: bool) -> None:
+    load = LoadMeter.start().stop(own_cpu_s)
+    assert load["noisy"] == noisy
+    assert load["others_share"] >= 0
+
+
+def _candidate(name: str, path: Path) -> Candidate:
+    return Candidate(name, path, sha256_of(path), path.stat().st_size, None)
+
+
+def _seconds_by_pair(result: ResultRecord) -> np.ndarray:
+    return np.array([sample.seconds for sample in result.samples]).reshape(PAIRS, -1).sum(axis=1)
+
+
+def _probes() -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.Process(os.getpid()).children(recursive=True)
+        if "core.benchmark.probe_process" in process.cmdline()
+    ]

@@ -1,0 +1,197 @@
+"""`core.store.results` keeps benchmarks whole, and gives back what was put in."""
+
+import json
+import sqlite3
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from core.benchmark.record import BenchmarkRecord, ResultRecord, Sample
+from core.errors import NotFound
+from core.hardware.machine import Environment, Machine, this_environment, this_machine
+from core.store.database import transaction
+from core.store.results import Result, get_result, list_results, list_samples, put_benchmark
+from core.store.voices import Voice, add_voice
+from tests.core.voice_files import voice_file
+
+_TIMES = [f"2026-01-0{day}T00:00:00.000Z" for day in range(1, 10)]
+
+
+def test_a_result_comes_back_as_it_was_put_in(db: sqlite3.Connection, stored: Voice) -> None:
+    record = _record(stored, "b1")
+    _put(db, record)
+    result = get_result(db, "b1-original-1")
+    figures = dict(record.results[0].figures)
+    figures["speedup_ci"] = (figures.pop("speedup_low"), figures.pop("speedup_high"))
+    given = {field.name: getattr(result, field.name) for field in fields(Result)}
+    assert given == figures | {
+        "benchmark_id": "b1",
+        "voice": "amy",
+        "machine": "m",
+        "machine_facts": {"cores": 2},
+        "environment": {"onnx": "1"},
+        "benchmark_version": "v1",
+        "created_at": _TIMES[0],
+    }
+
+
+def test_figures_that_were_not_measured_are_none_with_the_reason(db: sqlite3.Connection, stored: Voice) -> None:
+    _put(db, _record(stored, "b1", mel_db=None, grade=None, unmeasured={"mel_db": "no audio"}))
+    result = list_results(db)[0]
+    assert (result.mel_db, result.grade, result.pesq) == (None, None, None)
+    assert result.unmeasured == {"mel_db": "no audio"}
+
+
+def test_every_raw_sample_is_kept(db: sqlite3.Connection, stored: Voice) -> None:
+    _put(db, _record(stored, "b1"))
+    assert list_samples(db, "b1-small-1") == [
+        {"pair": pair, "text": text, "seconds": pair / 10, "audio_seconds": 2.0}
+        for pair in (0, 1)
+        for text in ("long", "short")
+    ]
+    assert list_samples(db, "nothing") == []
+
+
+def test_results_are_listed_newest_first_and_within_a_benchmark_the_original_first(
+    db: sqlite3.Connection, stored: Voice
+) -> None:
+    _put(db, _record(stored, "b1"))
+    _put(db, _record(stored, "b2", at=_TIMES[1]))
+    expected = ["original-1", "aaa-1", "small-1", "original-4", "aaa-4", "small-4"]
+    listed = [result.id for result in list_results(db)]
+    assert listed == [f"{benchmark}-{entry}" for benchmark in ("b2", "b1") for entry in expected]
+    assert [result.id for result in list_results(db, limit=3)] == listed[:3]
+
+
+def test_results_are_found_by_voice_variant_and_benchmark(db: sqlite3.Connection, stored: Voice) -> None:
+    other = add_voice(db, voice_file("/voices/bob.onnx", "b" * 64))
+    for number, voice in enumerate((stored, stored, other)):
+        _put(db, _record(voice, f"b{number}", at=_TIMES[number]))
+    assert {result.voice for result in list_results(db, voice_id=other.id)} == {"bob"}
+    assert [result.id for result in list_results(db, voice_id=stored.id, variant="small", benchmark_id="b0")] == [
+        "b0-small-1",
+        "b0-small-4",
+    ]
+    assert len(list_results(db, variant="original")) == 6
+    assert list_results(db, benchmark_id="b9") == []
+
+
+def test_a_result_is_found_by_the_start_of_its_id(db: sqlite3.Connection, stored: Voice) -> None:
+    _put(db, _record(stored, "b1"))
+    assert get_result(db, "b1-small-4").id == "b1-small-4"
+    _put(db, replace(_record(stored, "c2"), results=_record(stored, "c2").results[:1]))
+    assert get_result(db, "c").id == "c2-original-1"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "says"), [("", "several results"), ("b1", "several results"), ("b2", "no result"), ("%", "no result")]
+)
+def test_a_start_that_fits_none_or_several_is_not_found(
+    prefix: str, says: str, db: sqlite3.Connection, stored: Voice
+) -> None:
+    _put(db, _record(stored, "b1"))
+    with pytest.raises(NotFound, match=says):
+        get_result(db, prefix)
+
+
+def test_a_benchmark_is_stored_whole_or_not_at_all(db: sqlite3.Connection, stored: Voice) -> None:
+    record = _record(stored, "b1")
+    twice = replace(record, results=(*record.results, record.results[0]))
+    with pytest.raises(sqlite3.IntegrityError):
+        _put(db, twice)
+    for table in ("machines", "environments", "benchmarks", "results", "samples"):
+        assert db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
+    _put(db, record)
+    assert len(list_results(db)) == 6
+
+
+def test_machines_and_environments_are_stored_once(db: sqlite3.Connection, stored: Voice) -> None:
+    _put(db, _record(stored, "b1"))
+    _put(db, _record(stored, "b2"))
+    _put(db, replace(_record(stored, "b3"), machine=Machine("other", {"cores": 64})))
+    assert db.execute("SELECT count(*) FROM machines").fetchone()[0] == 2
+    assert db.execute("SELECT count(*) FROM environments").fetchone()[0] == 1
+    assert {result.machine for result in list_results(db, benchmark_id="b3")} == {"other"}
+
+
+def test_texts_and_load_are_kept_with_the_benchmark(db: sqlite3.Connection, stored: Voice) -> None:
+    _put(db, _record(stored, "b1"))
+    row = db.execute("SELECT texts, load, job_id FROM benchmarks").fetchone()
+    assert (json.loads(row["texts"]), json.loads(row["load"])) == ({"name": "en v1"}, {"noisy": False})
+    assert row["job_id"] is None
+
+
+def test_results_of_a_voice_that_was_renamed_carry_its_name_of_now(db: sqlite3.Connection, stored: Voice) -> None:
+    _put(db, _record(stored, "b1"))
+    with transaction(db):
+        db.execute("UPDATE voices SET key = 'eve'")
+    assert {result.voice for result in list_results(db)} == {"eve"}
+
+
+def test_this_machine_and_environment_can_be_stored(db: sqlite3.Connection, stored: Voice) -> None:
+    machine, environment = this_machine(), this_environment()
+    _put(db, replace(_record(stored, "b1"), machine=machine, environment=environment))
+    result = list_results(db)[0]
+    assert (result.machine_facts, result.environment) == (machine.facts, environment.versions)
+    assert (this_machine(), this_environment()) == (machine, environment)
+    assert "onnxruntime" in environment.versions
+    assert "onnxruntime" not in machine.facts
+
+
+def _put(db: sqlite3.Connection, record: BenchmarkRecord) -> None:
+    with transaction(db):
+        put_benchmark(db, record, job_id=None)
+
+
+def _record(voice: Voice, benchmark: str, at: str = _TIMES[0], **changes: Any) -> BenchmarkRecord:
+    return BenchmarkRecord(
+        id=benchmark,
+        voice_id=voice.id,
+        machine=Machine("m", {"cores": 2}),
+        environment=Environment("e", {"onnx": "1"}),
+        version="v1",
+        texts={"name": "en v1"},
+        load={"noisy": False},
+        created_at=at,
+        results=tuple(
+            _result(f"{benchmark}-{variant}-{threads}", variant, threads, changes)
+            for variant in ("small", "aaa", "original")
+            for threads in (4, 1)
+        )[::-1],
+    )
+
+
+def _result(result_id: str, variant: str, threads: int, changes: dict[str, Any]) -> ResultRecord:
+    figures = {
+        "id": result_id,
+        "variant": variant,
+        "variant_sha256": "c" * 64,
+        "recipe": None if variant == "original" else "guide",
+        "threads": threads,
+        "stock": threads == 4,
+        "pairs": 2,
+        "speedup": 1.5,
+        "speedup_low": 1.4,
+        "speedup_high": 1.6,
+        "verdict": "faster",
+        "rtf": 0.05,
+        "latency_ms": 80.5,
+        "latency_p90_ms": 90.25,
+        "original_latency_ms": 120.0,
+        "load_s": 0.4,
+        "peak_rss_mb": 180.0,
+        "bare_rss_mb": 50.0,
+        "energy_j": None,
+        "size_bytes": 1234,
+        "duration_drift_pct": 0.1,
+        "mel_db": 0.7,
+        "pesq": None,
+        "estoi": None,
+        "defects": {"clipped": 1, "silent": 0, "not_finite": 0},
+        "grade": "broken",
+        "noisy": True,
+        "unmeasured": {"energy_j": "no counter"},
+    }
+    samples = tuple(Sample(pair, text, pair / 10, 2.0) for pair in (0, 1) for text in ("short", "long"))
+    return ResultRecord(figures | changes, samples)

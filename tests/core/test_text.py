@@ -1,0 +1,81 @@
+"""`core.text` makes text from outside safe to show and to name files by; `core.errors` makes lines of errors."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import BadInput, one_line
+from core.text import printable, safe_name
+
+
+@given(text=st.text())
+def test_a_safe_name_is_one_path_component_that_is_not_hidden(text: str) -> None:
+    name = safe_name(text, fallback="voice")
+    assert name
+    assert "/" not in name
+    assert "\0" not in name
+    assert not name.startswith((".", "-"))
+    assert len(name) <= 80
+    assert printable(name) == name
+    assert safe_name(name, fallback="voice") == name or len(name) == 80
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("en_US-joe-medium", "en_US-joe-medium"),
+        ("int8+flow.v2", "int8+flow.v2"),
+        ("", "fallback"),
+        (".", "fallback"),
+        ("..", "fallback"),
+        ("---", "fallback"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("/etc/passwd", "etc-passwd"),
+        ("a\nb", "a-b"),
+        ("a\x1b[31mb", "a-31mb"),
+        ("-rf", "rf"),
+        ("e\u0301te\u0301", "été"),
+        ("x" * 200, "x" * 80),
+    ],
+    ids=repr,
+)
+def test_names_are_made_safe(text: str, name: str) -> None:
+    assert safe_name(text, fallback="fallback") == name
+
+
+@given(text=st.text())
+def test_printable_text_cannot_steer_a_terminal(text: str) -> None:
+    shown = printable(text)
+    assert not [char for char in shown if unicodedata.category(char)[0] == "C"]
+    assert len(shown) >= len(text)
+    assert printable(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain – ü 漢", "plain – ü 漢"),
+        ("\x1b[2J", "\\x1b[2J"),
+        ("a\r\nb\tc", "a\\r\\nb\\tc"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\x9b31m", "\\x9b31m"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_control_characters_are_written_out(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (BadInput("no such voice"), "no such voice"),
+        (ValueError("a\n  b"), "ValueError: a b"),
+        (KeyError(), "KeyError"),
+        (BadInput("x" * 400), "x" * 299 + "…"),
+    ],
+)
+def test_an_error_is_one_line(error: Exception, line: str) -> None:
+    assert one_line(error) == line

@@ -1,0 +1,11 @@
+"""Voices for the store, which never looks at their files."""
+
+from pathlib import Path
+
+from core.voices import VoiceFile
+from tests.vits import TINY, voice_config
+
+
+def voice_file(path: str = "/voices/amy.onnx", sha256: str = "a" * 64) -> VoiceFile:
+    """A voice as the store takes it, without its files."""
+    return VoiceFile(Path(path), sha256, 1000, voice_config(TINY), {"parts": [], "upsampling_stages": 3, "opset": 15})
