@@ -31,7 +31,7 @@ class Draft:
 
     def __init__(self, final: Path, job_id: int) -> None:
         self.final = final
-        self.path = final.with_name(f".{final.stem}.job{job_id}.partial.onnx")
+        self.path = final.with_name(f".job{job_id}.{final.stem}.onnx")
         make_private_folder(final.parent)
         self.discard()
 
@@ -55,7 +55,7 @@ class Draft:
 
 def discard_drafts(workspace: Workspace, job_id: int) -> None:
     """Remove what a job that was killed left half made."""
-    for file in workspace.optimized_models.glob(f"*/.*.job{job_id}.partial.onnx*"):
+    for file in workspace.optimized_models.glob(f"*/.job{job_id}.*"):
         file.unlink(missing_ok=True)
 
 

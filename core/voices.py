@@ -72,6 +72,8 @@ def read_voice(path: Path) -> VoiceFile:
 def read_config(path: Path) -> dict[str, Any]:
     """A voice's configuration with the keys that Piper needs, each of the right kind. Raises BadInput."""
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{path} is not a regular file: put the voice's configuration there")
         if path.stat().st_size > _LARGEST_CONFIG:
             raise BadInput(f"{path} is too large for a voice's configuration: get the file again")
         config = json.loads(path.read_bytes())
@@ -95,6 +97,12 @@ def read_config(path: Path) -> dict[str, Any]:
             raise BadInput(
                 f"{path} lacks {'.'.join(keys)}, or it is no {kind.__name__}: not a Piper voice's configuration"
             )
+    inference = config.get("inference", {})
+    length_scale = inference.get("length_scale", 1.0) if isinstance(inference, dict) else None
+    if not isinstance(length_scale, int | float) or not 0 < length_scale < 100:
+        raise BadInput(f"{path} has an inference.length_scale that is no speed of speech: get the file again")
+    if config["num_speakers"] < 1:
+        raise BadInput(f"{path} says {config['num_speakers']} speakers: get the file again")
     return config  # type: ignore[no-any-return]
 
 

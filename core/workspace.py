@@ -1,6 +1,8 @@
 """The workspace: the folder in which one user's data base, queue, variants and logs lie together."""
 
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,6 @@ from core.files import make_private_folder
 
 # "ttsd" in SQLite's header field `application_id`: how a data.db of ours is told from any other.
 APPLICATION_ID = 0x74747364
-_APPLICATION_ID_OFFSET = 68
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smbfs", "smb3", "afs", "9p", "fuse.sshfs", "afpfs", "webdav"}
 
 
@@ -78,13 +79,13 @@ def find_workspace(home: str | os.PathLike[str] | None = None, start: Path | Non
 
 
 def _is_own_database(path: Path) -> bool:
+    """Asks SQLite, and opens the file with nothing else: see `core.files.create_private`."""
     try:
-        if path.stat().st_uid != os.getuid():
+        if not path.is_file() or path.stat().st_uid != os.getuid():
             return False
-        with path.open("rb") as file:
-            file.seek(_APPLICATION_ID_OFFSET)
-            return int.from_bytes(file.read(4), "big") == APPLICATION_ID
-    except OSError:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+            return bool(db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
+    except (OSError, sqlite3.Error):
         return False
 
 

@@ -74,7 +74,7 @@ class Child:
         elif stopped_by == "cancel" or job.cancel_asked:
             finish(db, job.id, job.attempt, "cancelled")
         elif stopped_by == "interrupt":
-            put_back(db, job, "the worker was stopped", counts=False)
+            put_back(db, job.id, job.attempt, "the worker was stopped", counts=False)
         else:
             finish(db, job.id, job.attempt, "failed", job.error or self._unexplained(code))
 

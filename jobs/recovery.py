@@ -27,5 +27,5 @@ def reconcile(workspace: Workspace, db: sqlite3.Connection) -> None:
         if job.process_group is not None and job.group_started is not None:
             kill_leftovers(job.process_group, job.group_started)
         remove_leftovers(workspace, job.id)
-        state = put_back(db, job, "its worker died")
+        state = put_back(db, job.id, job.attempt, "its worker died")
         _log.warning("job %s was left running by a worker that died: now %s", job.id, state)

@@ -23,10 +23,10 @@ class TextSet:
 def texts_for(language: str) -> TextSet:
     """The set for a voice's language (`en_US`, `en-us`); the English one, and it says so, where there is none."""
     family = language.replace("-", "_").split("_")[0].lower()
-    path = _SETS / f"{family}.json"
-    if not path.is_file():
-        family, path = "en", _SETS / "en.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
+    sets = {path.stem: path for path in _SETS.glob("*.json")}
+    if family not in sets:
+        family = "en"
+    content = json.loads(sets[family].read_text(encoding="utf-8"))
     return TextSet(f"{family} v{content['version']}", family, content["texts"], latency_text="medium")
 
 
@@ -35,8 +35,10 @@ def texts_from(path: Path) -> TextSet:
 
     Raises BadInput.
     """
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path} is no text file: give a file with a sentence a line")
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -1,5 +1,6 @@
 """Reads an ONNX file as untrusted input: whatever is wrong with it becomes one line that says what to do."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -54,15 +55,33 @@ def _check_file(path: Path) -> None:
 
 
 def _check_external_data(path: Path, model: onnx.ModelProto) -> None:
-    for tensor in model.graph.initializer:
+    for tensor in _tensors(model.graph):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-            target = (path.parent / location).resolve()
-            if not target.is_relative_to(path.parent.resolve()):
+            if not _is_inside(path.parent, location):
                 raise BadInput(f"{path} points outside its folder for its weights ({location!r}): refused")
             raise BadInput(
                 f"{path} keeps weights in another file ({location!r}): save it as one file first (onnx.save)"
             )
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor that the graph holds: initializers, and those in its nodes' attributes and subgraphs."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _tensors(inner)
+
+
+def _is_inside(folder: Path, location: str) -> bool:
+    try:
+        return (folder / location).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # no path at all: a NUL in it, say
+        return False
 
 
 def _check_operators(path: Path, model: onnx.ModelProto) -> None:
@@ -74,6 +93,15 @@ def _check_operators(path: Path, model: onnx.ModelProto) -> None:
             raise BadInput(
                 f"{path} needs ONNX opset {opset.version}, known here up to {newest}: update onnx and onnxruntime"
             )
+    if not any(opset.domain in _STANDARD_DOMAINS for opset in model.opset_import):
+        raise BadInput(f"{path} does not say its ONNX opset: not a Piper voice, or a damaged one")
     for node in model.graph.node:
-        if node.domain in _STANDARD_DOMAINS and not onnx.defs.has(node.op_type):
+        if not _is_known(node):
             raise BadInput(f"{path} uses the unknown operator {node.op_type!r}: not a Piper voice, or a damaged one")
+
+
+def _is_known(node: onnx.NodeProto) -> bool:
+    try:
+        return node.domain not in _STANDARD_DOMAINS or bool(onnx.defs.has(node.op_type))
+    except TypeError:  # bytes that are no text
+        return False

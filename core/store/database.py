@@ -15,6 +15,8 @@ from core.store.schema import VERSION
 from core.workspace import APPLICATION_ID, Workspace
 
 BUSY_TIMEOUT_S = 30
+# SQLite takes a file that is shorter than its header for an empty one, and would write over it.
+_SMALLEST_DATABASE = 512
 
 
 def open_store(workspace: Workspace) -> sqlite3.Connection:
@@ -26,6 +28,8 @@ def open_store(workspace: Workspace) -> sqlite3.Connection:
     path = workspace.data_db
     try:
         create_private(path)
+        if not path.is_file() or 0 < path.stat().st_size < _SMALLEST_DATABASE:
+            raise BadInput(f"{path} is no data base: move it away, or use --home DIR")
         db = _connect(path)
         _check(db, path)
         if _version(db) < VERSION:

@@ -80,7 +80,14 @@ class Superseded(Exception):
 
 
 def add_job(db: sqlite3.Connection, job: NewJob) -> int:
-    """Queue a job; call it in a transaction. Returns its id."""
+    """Queue a job; call it in a transaction. Returns its id.
+
+    Raises NotFound for a prerequisite that is not there, BadInput for one that will not succeed any more.
+    """
+    for after in job.after:
+        state = get_job(db, after).state
+        if state in ("failed", "cancelled"):
+            raise BadInput(f"job {after} has {_ENDED_WORDS[state]}: nothing can wait for it; retry it first")
     cursor = db.execute(
         """INSERT INTO jobs (kind, voice_id, variant, params, state, alone, priority, not_before, last_attempt, created_at)
            VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)""",
@@ -182,40 +189,32 @@ def hand_in_error(db: sqlite3.Connection, job_id: int, attempt: int, error: str)
 def finish(db: sqlite3.Connection, job_id: int, attempt: int, state: str, error: str | None = None) -> bool:
     """End a running job; what waits for it in vain is cancelled. False when this attempt does not run any more."""
     with transaction(db):
-        changed = db.execute(
-            """UPDATE jobs SET state = ?, error = ?, finished_at = ?, stage = NULL, process_group = NULL,
-                   result = CASE WHEN ? = 'succeeded' THEN result END
-               WHERE id = ? AND attempt = ? AND state = 'running'""",
-            (state, error, now(), state, job_id, attempt),
-        ).rowcount
-        if not changed:
-            return False
-        _tell(db, job_id, state, error)
-        if state != "succeeded":
-            _cancel_dependents(db, job_id, state)
-    return True
+        return _end(db, job_id, attempt, state, error)
 
 
-def put_back(db: sqlite3.Connection, job: Job, reason: str, counts: bool = True) -> str:
-    """Queue an interrupted job again, or fail it when its attempts are spent. Returns the state that it has now.
+def put_back(db: sqlite3.Connection, job_id: int, attempt: int, reason: str, counts: bool = True) -> str:
+    """Queue an interrupted job again; cancel it if that was asked; fail it when its attempts are spent.
 
-    `counts` is False for an interruption that was asked for: it costs the job none of its attempts.
+    `counts` is False for an interruption that was asked for: it costs the job none of its attempts. Returns the state
+    that the job has then. When this attempt does not run any more nothing changes.
     """
-    if job.cancel_asked:
-        finish(db, job.id, job.attempt, "cancelled")
-        return "cancelled"
-    if counts and job.attempt >= job.last_attempt:
-        finish(db, job.id, job.attempt, "failed", f"given up after {ATTEMPTS} attempts: {reason}; see its log")
-        return "failed"
     with transaction(db):
-        changed = db.execute(
+        job = get_job(db, job_id)
+        if job.state != "running" or job.attempt != attempt:
+            return job.state
+        if job.cancel_asked:
+            _end(db, job_id, attempt, "cancelled", None)
+            return "cancelled"
+        if counts and attempt >= job.last_attempt:
+            _end(db, job_id, attempt, "failed", f"given up after {ATTEMPTS} attempts: {reason}; see its log")
+            return "failed"
+        db.execute(
             """UPDATE jobs SET state = 'queued', stage = NULL, progress = NULL, process_group = NULL,
-                   last_attempt = last_attempt + ? WHERE id = ? AND attempt = ? AND state = 'running'""",
-            (0 if counts else 1, job.id, job.attempt),
-        ).rowcount
-        if changed:
-            _tell(db, job.id, "requeued", reason)
-    return "queued"
+                   last_attempt = last_attempt + ? WHERE id = ?""",
+            (0 if counts else 1, job_id),
+        )
+        _tell(db, job_id, "requeued", reason)
+        return "queued"
 
 
 def cancel(db: sqlite3.Connection, job_id: int) -> str:
@@ -246,8 +245,12 @@ def retry(db: sqlite3.Connection, job_id: int) -> list[int]:
         waiting = [after for after in job.after if get_job(db, after).state in ("failed", "cancelled")]
         if waiting:
             raise BadInput(f"job {job_id} waits for job {waiting[0]}, which did not succeed: retry that one")
-        # One that was cancelled by hand carries no error, and stays cancelled.
-        revived = [job_id, *(entry for entry in _dependents(db, job_id, "cancelled") if get_job(db, entry).error)]
+        revived = [job_id]
+        for entry in _dependents(db, job_id, "cancelled"):
+            other = get_job(db, entry)
+            # One that was cancelled by hand carries no error, and stays cancelled, as does what waits for it.
+            if other.error and all(after in revived or _may_succeed(db, after) for after in other.after):
+                revived.append(entry)
         for entry in revived:
             db.execute(
                 """UPDATE jobs SET state = 'queued', last_attempt = attempt + ?, error = NULL, result = NULL,
@@ -282,6 +285,25 @@ def _fenced(db: sqlite3.Connection, job_id: int, attempt: int, changes: str, **v
     ).rowcount
     if not changed:
         raise Superseded(f"job {job_id} is not attempt {attempt}'s any more")
+
+
+def _may_succeed(db: sqlite3.Connection, job_id: int) -> bool:
+    return get_job(db, job_id).state not in ("failed", "cancelled")
+
+
+def _end(db: sqlite3.Connection, job_id: int, attempt: int, state: str, error: str | None) -> bool:
+    changed = db.execute(
+        """UPDATE jobs SET state = ?, error = ?, finished_at = ?, stage = NULL, process_group = NULL,
+               result = CASE WHEN ? = 'succeeded' THEN result END
+           WHERE id = ? AND attempt = ? AND state = 'running'""",
+        (state, error, now(), state, job_id, attempt),
+    ).rowcount
+    if not changed:
+        return False
+    _tell(db, job_id, state, error)
+    if state != "succeeded":
+        _cancel_dependents(db, job_id, state)
+    return True
 
 
 def _dependents(db: sqlite3.Connection, job_id: int, state: str) -> list[int]:

@@ -104,6 +104,10 @@ def _text(path: Path) -> None:
     path.write_text("id,name\n1,amy\n" * 100)
 
 
+def _one_byte(path: Path) -> None:
+    path.write_bytes(b"x")
+
+
 def _short_text(path: Path) -> None:
     path.write_text("day,name\n")
 
@@ -121,7 +125,8 @@ def _damaged_header(path: Path) -> None:
         (_foreign, "another program"),
         (_foreign_with_an_id, "another program"),
         (_text, "not a database"),
-        (_short_text, "not a database"),
+        (_short_text, "is no data base"),
+        (_one_byte, "is no data base"),
         (_damaged_header, "not a database"),
     ],
 )

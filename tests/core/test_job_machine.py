@@ -61,7 +61,8 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(target=ids, alone=st.booleans(), priority=st.integers(-1, 1), after=st.lists(ids, max_size=2, unique=True))
     def add_one(self, alone: bool, priority: int, after: list[int]) -> int:
-        return self._add(alone, priority, tuple(after))
+        possible = [entry for entry in after if get_job(self.db, entry).state not in ("failed", "cancelled")]
+        return self._add(alone, priority, tuple(possible))
 
     def _add(self, alone: bool, priority: int = 0, after: tuple[int, ...] = ()) -> int:
         job = NewJob("any", self.voice.id, None, {}, alone=alone, priority=priority, after=after)
@@ -104,11 +105,13 @@ class Jobs(RuleBasedStateMachine):
     def a_worker_puts_a_job_back(self, job: Job, counts: bool) -> None:
         current, runs = get_job(self.db, job.id), self._runs(job)
         if runs:
-            assert put_back(self.db, current, "interrupted", counts) == get_job(self.db, job.id).state
+            assert (
+                put_back(self.db, current.id, current.attempt, "interrupted", counts) == get_job(self.db, job.id).state
+            )
             assert get_job(self.db, job.id).state in ("queued", "failed", "cancelled")
             assert get_job(self.db, job.id).state != "queued" or not current.cancel_asked
         else:
-            put_back(self.db, job, "too late", counts)
+            put_back(self.db, job.id, job.attempt, "too late", counts)
             assert get_job(self.db, job.id) == current
 
     @rule(job_id=ids)

@@ -66,6 +66,11 @@ class Queue:
         return [job.state for job in reversed(list_jobs(self.db))]
 
 
+def _running(job: Job) -> tuple[int, int]:
+    """What names one attempt at a job."""
+    return job.id, job.attempt
+
+
 @pytest.fixture
 def queue(db: sqlite3.Connection, stored: Voice) -> Queue:
     return Queue(db, stored)
@@ -126,9 +131,51 @@ def test_a_job_waits_for_all_that_it_comes_after(queue: Queue) -> None:
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 def test_a_job_never_starts_before_what_it_comes_after_has_succeeded(queue: Queue, state: str) -> None:
     first = queue.add()
+    waiting = queue.add(after=(first,))
     queue.end(state)
-    queue.add(after=(first,))
     assert claim(queue.db) is None
+    assert get_job(queue.db, waiting).state == "cancelled"
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_nothing_can_be_queued_after_a_job_that_did_not_succeed(queue: Queue, state: str) -> None:
+    first = queue.add()
+    queue.end(state)
+    with pytest.raises(BadInput, match="nothing can wait for it; retry it first"):
+        queue.add(after=(first,))
+
+
+def test_a_retry_leaves_alone_what_waits_for_a_job_that_was_cancelled_by_hand(queue: Queue) -> None:
+    first = queue.add()
+    second = queue.add(after=(first,))
+    third = queue.add(after=(second,))
+    cancel(queue.db, second)
+    queue.end("failed")
+    assert retry(queue.db, first) == [first]
+    assert get_job(queue.db, third).state == "cancelled"
+
+
+def test_a_retry_leaves_alone_what_waits_for_another_job_that_failed(queue: Queue) -> None:
+    first, second = queue.add(), queue.add()
+    both = queue.add(after=(first, second))
+    queue.end("failed")
+    queue.end("failed")
+    assert retry(queue.db, first) == [first]
+    assert retry(queue.db, second) == [second, both]
+
+
+def test_a_cancel_that_comes_after_the_worker_looked_is_honoured_when_the_job_is_put_back(queue: Queue) -> None:
+    job_id = queue.add()
+    job = queue.start()
+    cancel(queue.db, job_id)
+    assert put_back(queue.db, *_running(job), "its worker died") == "cancelled"
+
+
+def test_putting_back_a_job_that_has_ended_changes_nothing(queue: Queue) -> None:
+    queue.add()
+    job = queue.start()
+    finish(queue.db, job.id, job.attempt, "succeeded")
+    assert put_back(queue.db, *_running(job), "its worker died") == "succeeded"
 
 
 def test_a_job_waits_for_its_time(queue: Queue) -> None:
@@ -210,14 +257,14 @@ def _each_write(db: sqlite3.Connection, job: Job) -> list[Any]:
 def test_an_attempt_that_was_superseded_writes_nothing(queue: Queue) -> None:
     queue.add()
     old = queue.start()
-    put_back(queue.db, old, "its worker died")
+    put_back(queue.db, old.id, old.attempt, "its worker died")
     new = queue.start()
     assert (old.attempt, new.attempt) == (1, 2)
     for write in _each_write(queue.db, old):
         with pytest.raises(Superseded):
             write()
     assert not finish(queue.db, old.id, old.attempt, "failed", "late")
-    put_back(queue.db, old, "late")
+    put_back(queue.db, old.id, old.attempt, "late")
     assert get_job(queue.db, new.id) == new
 
 
@@ -231,7 +278,7 @@ def test_nothing_is_written_to_a_job_that_has_ended(queue: Queue, state: str) ->
         with pytest.raises(Superseded):
             write()
     assert not finish(queue.db, job.id, 1, "succeeded")
-    put_back(queue.db, job, "late")
+    put_back(queue.db, job.id, job.attempt, "late")
     assert get_job(queue.db, job.id) == ended
 
 
@@ -313,10 +360,10 @@ def test_a_retry_leaves_what_was_cancelled_by_hand(queue: Queue) -> None:
 def test_a_retry_has_all_attempts_again_and_its_number_goes_on(queue: Queue) -> None:
     queue.add()
     for _ in range(ATTEMPTS):
-        put_back(queue.db, queue.start(), "its worker died")
+        put_back(queue.db, *_running(queue.start()), "its worker died")
     assert get_job(queue.db, 1).state == "failed"
     retry(queue.db, 1)
-    states = [put_back(queue.db, queue.start(), "its worker died") for _ in range(ATTEMPTS)]
+    states = [put_back(queue.db, *_running(queue.start()), "its worker died") for _ in range(ATTEMPTS)]
     assert states == ["queued"] * (ATTEMPTS - 1) + ["failed"]
     assert get_job(queue.db, 1).attempt == 2 * ATTEMPTS
 
@@ -357,7 +404,11 @@ def test_a_job_is_not_tried_again_before_the_one_it_waits_for(queue: Queue) -> N
 def test_an_interrupted_job_is_queued_again_until_its_attempts_are_spent(queue: Queue) -> None:
     queue.add()
     queue.add(after=(1,))
-    assert [put_back(queue.db, queue.start(), "its worker died") for _ in range(3)] == ["queued", "queued", "failed"]
+    assert [put_back(queue.db, *_running(queue.start()), "its worker died") for _ in range(3)] == [
+        "queued",
+        "queued",
+        "failed",
+    ]
     job = get_job(queue.db, 1)
     assert (job.state, job.attempt) == ("failed", 3)
     assert job.error == "given up after 3 attempts: its worker died; see its log"
@@ -366,8 +417,8 @@ def test_an_interrupted_job_is_queued_again_until_its_attempts_are_spent(queue: 
 
 def test_an_interruption_that_was_asked_for_costs_no_attempt(queue: Queue) -> None:
     queue.add()
-    assert {put_back(queue.db, queue.start(), "stopped", counts=False) for _ in range(10)} == {"queued"}
-    states = [put_back(queue.db, queue.start(), "its worker died") for _ in range(3)]
+    assert {put_back(queue.db, *_running(queue.start()), "stopped", counts=False) for _ in range(10)} == {"queued"}
+    states = [put_back(queue.db, *_running(queue.start()), "its worker died") for _ in range(3)]
     assert states == ["queued", "queued", "failed"]
     assert get_job(queue.db, 1).attempt == 13
 
@@ -377,7 +428,7 @@ def test_an_interrupted_job_that_was_to_be_cancelled_is(queue: Queue, counts: bo
     queue.add()
     queue.add(after=(1,))
     cancel(queue.db, queue.start().id)
-    assert put_back(queue.db, get_job(queue.db, 1), "its worker died", counts) == "cancelled"
+    assert put_back(queue.db, *_running(get_job(queue.db, 1)), "its worker died", counts) == "cancelled"
     assert queue.states() == ["cancelled", "cancelled"]
 
 
@@ -386,14 +437,14 @@ def test_a_job_that_was_put_back_says_nothing_of_the_attempt_before(queue: Queue
     job = queue.start()
     note_process(queue.db, job, 4711, 12.5)
     report(queue.db, job.id, 1, "halfway", 0.5)
-    put_back(queue.db, job, "its worker died")
+    put_back(queue.db, job.id, job.attempt, "its worker died")
     job = get_job(queue.db, job.id)
     assert (job.state, job.stage, job.progress, job.process_group) == ("queued", None, None, None)
 
 
 def test_each_change_is_an_event(queue: Queue) -> None:
     queue.add()
-    put_back(queue.db, queue.start(), "its worker died")
+    put_back(queue.db, *_running(queue.start()), "its worker died")
     cancel(queue.db, queue.start().id)
     finish(queue.db, 1, 2, "cancelled")
     retry(queue.db, 1)

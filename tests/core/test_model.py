@@ -103,7 +103,7 @@ def test_a_model_that_is_cut_short_anywhere_is_refused(share: float, tmp_path: P
     refusal(read_model, path, names=path)
 
 
-@given(places=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 127)), min_size=1, max_size=5))
+@given(places=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=5))
 def test_a_damaged_model_is_read_or_refused(places: list[tuple[float, int]], tmp_path: Path) -> None:
     damaged = bytearray(build_model(TINY).SerializeToString())
     for share, value in places:

@@ -73,7 +73,7 @@ def test_a_folder_in_the_place_of_the_configuration_is_refused(voice_path: Path)
     config = config_path_of(voice_path)
     config.unlink()
     config.mkdir()
-    assert "cannot read" in refusal(read_voice, voice_path, names=config)
+    assert "is not a regular file" in refusal(read_voice, voice_path, names=config)
 
 
 _KINDS: dict[tuple[str, ...], type] = {
