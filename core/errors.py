@@ -1,6 +1,15 @@
 """Errors that are meant for the user: one line that names the thing and says what to do."""
 
+import errno
+import sqlite3
+
 from core.text import printable
+
+_MENDS = {
+    errno.ENOSPC: ": free some disk space, then try again",
+    errno.EROFS: ": choose a folder that can be written to",
+    errno.EACCES: ": see to its permissions",
+}
 
 
 class TtsdashError(Exception):
@@ -24,8 +33,13 @@ class NotFound(TtsdashError):
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
-    """An error's message as one line of at most `limit` characters, its type in front unless it is ours."""
+    """An error as one line of at most `limit` characters: what it says, and the mend where one is known."""
     text = printable(" ".join(str(error).split()))
-    if not isinstance(error, TtsdashError):
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({printable(str(error.filename))})" if error.filename else ""
+        text = f"{error.strerror}{where}{_MENDS.get(error.errno or 0, '')}"
+    elif isinstance(error, sqlite3.Error):
+        text = f"the data base cannot be used ({text}): see to free disk space and permissions, then try again"
+    elif not isinstance(error, TtsdashError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -57,6 +57,10 @@ def read_voice(path: Path) -> VoiceFile:
     from core.graph.model import read_model
 
     path = path.expanduser().absolute()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(f"{path} has a name that is not UTF-8: rename it") from error
     model = read_model(path)
     config = read_config(config_path_of(path))
     _check_inputs(path, model, config)

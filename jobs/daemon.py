@@ -43,11 +43,12 @@ def worker_status(workspace: Workspace) -> WorkerStatus:
 
 
 def start_worker(workspace: Workspace, slots: int | None = None) -> tuple[WorkerInfo, bool]:
-    """Have a worker run: (who works, whether this call started it). Raises TtsdashError when none comes up."""
+    """Have a worker run: (who works, whether this call started it). Raises TtsdashError when none comes up, BadInput for a store that is no good."""
     already = running_worker(workspace)
     if already:
         return already, False
-    workspace.prepare()
+    # What is wrong with the store is told here, not in the log of a process that nobody sees.
+    open_store(workspace).close()
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "jobs.worker", str(workspace.root), *([str(slots)] if slots else [])],
         stdin=subprocess.DEVNULL,

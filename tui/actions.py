@@ -3,6 +3,7 @@
 The dashboard imports this module when the first thing is asked of it, so that it is drawn before.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,52 +16,63 @@ from core.store.voices import Voice
 from core.workspace import Workspace
 from jobs import daemon
 from jobs.submit import benchmark_job, submit, submit_optimize, wake
+from tui.formats import megabytes
+from tui.messages import ActionEnded
 
 
-def start_worker(workspace: Workspace) -> str:
-    _, started = daemon.start_worker(workspace)
-    return "worker started" if started else ""
+def ensure_worker(workspace: Workspace) -> ActionEnded:
+    """At the start of the dashboard: nothing to tell, the worker's state is in sight."""
+    daemon.start_worker(workspace)
+    return ActionEnded("")
 
 
-def stop_worker(workspace: Workspace) -> str:
+def start_worker(workspace: Workspace) -> ActionEnded:
+    daemon.start_worker(workspace)
+    return ActionEnded("worker started")
+
+
+def stop_worker(workspace: Workspace) -> ActionEnded:
     daemon.stop_worker(workspace, at_once=True)
-    return "worker stopped"
+    return ActionEnded("worker stopped")
 
 
-def add_voice(workspace: Workspace, path: str) -> str:
+def add_voice(workspace: Workspace, path: str) -> ActionEnded:
     """In a process of its own: reading a model takes memory and modules that the dashboard has no use for."""
-    command = [sys.executable, "-P", "-m", "tui.cli", "voices", "add", path, "--home", str(workspace.root)]
+    command = [sys.executable, "-P", "-m", "tui.cli", "voices", "add", path, "--json", "--home", str(workspace.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise TtsdashError(done.stderr.strip().removeprefix("ttsdash: "))
-    return f"added {done.stdout.strip()}; press o to optimize it"
+    voice = json.loads(done.stdout)
+    return ActionEnded(
+        f"{voice['voice']}: {megabytes(voice['size_bytes'])} MB; press o to optimize it", voice=voice["voice"]
+    )
 
 
-def optimize(workspace: Workspace, voice: Voice, recipes: Sequence[str], benchmark: bool) -> str:
+def optimize(workspace: Workspace, voice: Voice, recipes: Sequence[str], benchmark: bool) -> ActionEnded:
     with closing(open_store(workspace)) as db:
         ids = submit_optimize(workspace, db, voice, recipes, benchmark)
     daemon.start_worker(workspace)
-    return f"queued job {', '.join(map(str, ids))}: press 2 to watch"
+    return ActionEnded(f"queued job {', '.join(map(str, ids))}: press 2 to watch", job=ids[0])
 
 
-def benchmark(workspace: Workspace, voice: Voice) -> str:
+def benchmark(workspace: Workspace, voice: Voice) -> ActionEnded:
     with closing(open_store(workspace)) as db:
         job_id = submit(workspace, db, benchmark_job(voice, [variant.name for variant in voice.variants]))
     daemon.start_worker(workspace)
-    return f"queued job {job_id}: press 2 to watch"
+    return ActionEnded(f"queued job {job_id}: press 2 to watch", job=job_id)
 
 
-def cancel_job(workspace: Workspace, job: Job) -> str:
+def cancel_job(workspace: Workspace, job: Job) -> ActionEnded:
     with closing(open_store(workspace)) as db:
         asked = cancel(db, job.id) == "asked"
     if asked and not daemon.worker_status(workspace).running:
         daemon.settle_cancelled(workspace)
-    return f"job {job.id}: {'asked to end' if asked else 'cancelled'}"
+    return ActionEnded(f"job {job.id}: {'asked to end' if asked else 'cancelled'}")
 
 
-def retry_job(workspace: Workspace, job: Job) -> str:
+def retry_job(workspace: Workspace, job: Job) -> ActionEnded:
     with closing(open_store(workspace)) as db:
         ids = retry(db, job.id)
     wake(workspace)
     daemon.start_worker(workspace)
-    return f"queued again: job {', '.join(map(str, ids))}"
+    return ActionEnded(f"queued again: job {', '.join(map(str, ids))}", job=ids[0])

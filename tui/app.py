@@ -25,6 +25,7 @@ from tui.messages import (
     RetryWanted,
     StoreChanged,
 )
+from tui.widgets.table import KeyedTable
 from tui.widgets.top_line import TopLine
 from tui.widgets.voices_pane import VoicesPane
 
@@ -81,7 +82,7 @@ class Dashboard(App[None]):
         self.query_one("#system", TabPane).mount(SystemPane(self.workspace, id="system-pane"))
         self.run_worker(self._watch, thread=True, group="watch")
         if self._autostart:
-            self._act("start_worker")
+            self._act("ensure_worker")
 
     def on_unmount(self) -> None:
         self._left.set()
@@ -201,14 +202,18 @@ class Dashboard(App[None]):
         from tui import actions
 
         try:
-            done = getattr(actions, action)(self.workspace, *arguments)
+            ended: ActionEnded = getattr(actions, action)(self.workspace, *arguments)
         except (TtsdashError, sqlite3.Error, OSError) as error:
             self.post_message(ActionEnded(one_line(error), failed=True))
         else:
-            self.post_message(ActionEnded(done))
+            self.post_message(ended)
 
     @on(ActionEnded)
     def _tell(self, message: ActionEnded) -> None:
+        if message.voice:
+            self.query_one("#voices-table", KeyedTable).focus_row(f"{message.voice}/original")
+        if message.job:
+            self.query_one("#jobs-table", KeyedTable).focus_row(str(message.job))
         if message.text:
             self.notify(message.text, severity="error" if message.failed else "information", markup=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.clock import parse, seconds_between
 
@@ -42,8 +42,8 @@ def interval(result: Result) -> str:
 
 
 def speedup(result: Result) -> str:
-    """`1.16x 1.13–1.24`."""
-    return f"{result.speedup:.2f}x {interval(result)}".rstrip()
+    """`1.16x 1.13–1.24`; a "~" behind it marks a run on a busy machine."""
+    return f"{result.speedup:.2f}x {interval(result)}".rstrip() + (" ~" if result.noisy else "")
 
 
 RESULT_HEADERS = ("variant", ">thr.", ">MB", ">speed-up, 95 %", ">RTF", ">peak\nMB", ">mel\ndB", ">drift\n%", "sound")
@@ -54,7 +54,7 @@ def result_row(result: Result) -> tuple[str, ...]:
         result.variant,
         str(result.threads),
         megabytes(result.size_bytes),
-        speedup(result) + (" ~" if result.noisy else ""),
+        speedup(result),
         figure(result.rtf, 3),
         figure(result.peak_rss_mb, 0),
         figure(result.mel_db, 1),
@@ -95,3 +95,19 @@ def job_note(job: Job, waits_for: str | None) -> str:
         share = f" {job.progress:.0%}" if job.progress is not None else ""
         return f"{job.stage or ''}{share}"
     return waits_for or ""
+
+
+def counted(number: int | None, thing: str) -> str:
+    """`1 thread`, `2 threads`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def parameters(params: dict[str, Any]) -> str:
+    """What a job or a recipe was asked for, without what was left open."""
+    shown = {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in params.items()}
+    return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items() if value not in (None, ""))
+
+
+def shortened(name: str, width: int = 28) -> str:
+    """A name that leaves room for the other columns; the whole name stands in the details."""
+    return name if len(name) <= width else name[: width - 1] + "…"

@@ -48,6 +48,10 @@ class ActionEnded(Message):
 
     text: str
     failed: bool = False
+    voice: str | None = None
+    """The voice that it made."""
+    job: int | None = None
+    """The first job that it queued."""
 
 
 @dataclass

@@ -85,6 +85,8 @@ def _is_inside(folder: Path, location: str) -> bool:
 
 
 def _check_operators(path: Path, model: onnx.ModelProto) -> None:
+    if model.ir_version > onnx.IR_VERSION:
+        raise BadInput(f"{path} has ONNX format {model.ir_version}, known here up to {onnx.IR_VERSION}: update onnx")
     newest = onnx.defs.onnx_opset_version()
     for opset in model.opset_import:
         if opset.domain not in _KNOWN_DOMAINS:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import BadInput
+from core.errors import BadInput, TtsdashError
 from core.files import create_private
 from core.store.schema import VERSION
 from core.workspace import APPLICATION_ID, Workspace
@@ -37,6 +37,11 @@ def open_store(workspace: Workspace) -> sqlite3.Connection:
         # WAL loses nothing at a power cut only with FULL: jobs and results, once acknowledged, stay.
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.OperationalError as error:
+        # The file may be perfectly well: a full disk, a folder without write permission, a lock that is never left.
+        raise TtsdashError(
+            f"cannot open {path} ({error}): see to free disk space and permissions, then try again"
+        ) from error
     except sqlite3.DatabaseError as error:
         raise BadInput(f"cannot use {path} ({error}): move it away, or use --home DIR") from error
     except OSError as error:

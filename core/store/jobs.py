@@ -15,6 +15,7 @@ from core.errors import BadInput, NotFound
 from core.store.database import transaction
 
 ATTEMPTS = 3
+_LARGEST_ID = 2**63 - 1
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -87,7 +88,7 @@ def add_job(db: sqlite3.Connection, job: NewJob) -> int:
     for after in job.after:
         state = get_job(db, after).state
         if state in ("failed", "cancelled"):
-            raise BadInput(f"job {after} has {_ENDED_WORDS[state]}: nothing can wait for it; retry it first")
+            raise BadInput(f"job {after} {_ENDED_WORDS[state]}: nothing can wait for it; retry it first")
     cursor = db.execute(
         """INSERT INTO jobs (kind, voice_id, variant, params, state, alone, priority, not_before, last_attempt, created_at)
            VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)""",
@@ -111,7 +112,7 @@ def add_job(db: sqlite3.Connection, job: NewJob) -> int:
 
 def get_job(db: sqlite3.Connection, job_id: int) -> Job:
     """Raises NotFound."""
-    row = db.execute(_JOBS + " WHERE jobs.id = ?", (job_id,)).fetchone()
+    row = db.execute(_JOBS + " WHERE jobs.id = ?", (job_id,)).fetchone() if 0 < job_id <= _LARGEST_ID else None
     if row is None:
         raise NotFound(f"no job {job_id} here: see `ttsdash jobs list`")
     return _job(row)
@@ -225,7 +226,7 @@ def cancel(db: sqlite3.Connection, job_id: int) -> str:
     with transaction(db):
         job = get_job(db, job_id)
         if job.ended:
-            raise BadInput(f"job {job_id} has already {_ENDED_WORDS[job.state]}: nothing to cancel")
+            raise BadInput(f"job {job_id} {_ENDED_WORDS[job.state]}: nothing to cancel")
         if job.state == "running":
             db.execute("UPDATE jobs SET cancel_asked = 1 WHERE id = ?", (job_id,))
             _tell(db, job_id, "cancel asked")
@@ -335,7 +336,7 @@ def _tell(db: sqlite3.Connection, job_id: int, event: str, detail: str | None = 
     )
 
 
-_ENDED_WORDS = {"succeeded": "succeeded", "failed": "failed", "cancelled": "been cancelled"}
+_ENDED_WORDS = {"succeeded": "succeeded", "failed": "failed", "cancelled": "was cancelled"}
 
 _JOBS = """SELECT jobs.*, voices.key AS voice,
                (SELECT group_concat(after_id) FROM job_after WHERE job_id = jobs.id) AS after

@@ -113,8 +113,8 @@ def get_result(db: sqlite3.Connection, result_id: str) -> Result:
         _RESULTS + " WHERE results.id >= ? AND results.id < ? LIMIT 2", (result_id, result_id + "\U0010ffff")
     ).fetchall()
     if len(rows) != 1 or not result_id:
-        reason = "several results have ids" if len(rows) > 1 else "no result here has an id"
-        raise NotFound(f"{reason} that start with {result_id!r}: see `ttsdash results list`")
+        reason = "several results have ids that start" if len(rows) > 1 else "no result here has an id that starts"
+        raise NotFound(f"{reason} with {result_id!r}: see `ttsdash results list`")
     return _result(rows[0])
 
 

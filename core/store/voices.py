@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.clock import now
-from core.errors import NotFound
+from core.errors import BadInput, NotFound
 from core.store.database import transaction
 from core.voices import VoiceFile, natural_key
 
@@ -57,9 +57,19 @@ class Voice:
 
 
 def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
-    """Register a voice, or find it again by its content; its path is then the one given last."""
+    """Register a voice, or find it again by its content; one that was moved is known by its new path then.
+
+    Raises BadInput for a second file of the same model that comes with another configuration.
+    """
     with transaction(db):
-        row = db.execute("SELECT key FROM voices WHERE id = ?", (file.sha256,)).fetchone()
+        row = db.execute("SELECT key, path, config FROM voices WHERE id = ?", (file.sha256,)).fetchone()
+        if row and row["path"] != str(file.path) and Path(row["path"]).is_file():
+            if json.loads(row["config"]) != file.config:
+                raise BadInput(
+                    f"{file.path} is the same model as {row['key']} ({row['path']}), but comes with another .onnx.json: "
+                    "one voice has one configuration"
+                )
+            return get_voice(db, row["key"])
         key = row["key"] if row else _free_key(db, file)
         db.execute(
             """INSERT INTO voices VALUES (:id, :key, :path, :size, :rate, :speakers, :language, :config, :anatomy, :now)

@@ -306,7 +306,7 @@ def test_a_running_job_is_asked_to_end_and_may_write_nothing_more(queue: Queue) 
 
 @pytest.mark.parametrize(
     ("state", "says"),
-    [("succeeded", "has already succeeded"), ("failed", "has already failed"), ("cancelled", "already been cancelled")],
+    [("succeeded", "job 1 succeeded"), ("failed", "job 1 failed"), ("cancelled", "job 1 was cancelled")],
 )
 def test_a_job_that_has_ended_cannot_be_cancelled(queue: Queue, state: str, says: str) -> None:
     queue.add()
@@ -316,7 +316,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled(queue: Queue, state: str, says
     assert not is_cancel_asked(queue.db, 1)
 
 
-@pytest.mark.parametrize(("state", "word"), [("failed", "failed"), ("cancelled", "been cancelled")])
+@pytest.mark.parametrize(("state", "word"), [("failed", "failed"), ("cancelled", "was cancelled")])
 def test_what_waits_for_a_job_in_vain_is_cancelled_with_the_reason(queue: Queue, state: str, word: str) -> None:
     first = queue.add()
     second = queue.add(after=(first,))
@@ -334,7 +334,7 @@ def test_what_waits_for_a_queued_job_is_cancelled_with_it(queue: Queue) -> None:
     queue.add(after=(first,))
     cancel(queue.db, first)
     assert queue.states() == ["cancelled", "cancelled"]
-    assert "been cancelled" in (get_job(queue.db, 2).error or "")
+    assert "was cancelled" in (get_job(queue.db, 2).error or "")
 
 
 def test_a_retry_revives_what_was_cancelled_for_that_reason(queue: Queue) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.errors import TtsdashError
+from core.errors import BadInput
 from core.store.database import transaction
 from core.store.jobs import Job, NewJob, add_job, cancel, claim, get_job, list_events, note_process, retry
 from core.store.results import list_results
@@ -360,9 +360,9 @@ def test_the_lock_is_held_by_one_and_ends_with_its_holder(workspace: Workspace) 
     assert take_lock(workspace) is not None
 
 
-def test_a_worker_that_cannot_start_says_where_to_look(workspace: Workspace) -> None:
+def test_a_worker_on_a_store_that_is_no_good_is_refused_at_once(workspace: Workspace) -> None:
     workspace.data_db.write_bytes(b"no data base" * 400)
-    with pytest.raises(TtsdashError, match=r"the worker did not start: see .*worker\.log"):
+    with pytest.raises(BadInput, match=r"cannot use .*data\.db \(file is not a database\)"):
         start_worker(workspace)
 
 

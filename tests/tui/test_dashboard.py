@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
-from textual.widgets import Input, Log, OptionList, Static
+from textual.widgets import Log, OptionList, Static
 
 from core.store.database import open_store
 from core.store.jobs import NewJob, get_job, list_jobs
@@ -20,7 +20,7 @@ from core.voices import read_voice
 from core.workspace import Workspace
 from jobs.daemon import start_worker, worker_status
 from jobs.submit import benchmark_job, submit
-from tests.vits import write_voice
+from tests.vits import MULTI_SPEAKER, write_voice
 from tui.app import Dashboard
 from tui.snapshot import Snapshot
 from tui.widgets.queue_pane import QueuePane
@@ -64,8 +64,8 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
         assert "Press a to add one" in text_of(app, "#voices-pane .empty")
 
         await pilot.press("a")
-        await until(pilot, lambda: isinstance(app.focused, OptionList))
         options = app.screen.query_one(OptionList)
+        await until(pilot, lambda: options.option_count)
         wanted = next(n for n, option in enumerate(options.options) if "tiny" in str(option.prompt))
         await pilot.press(*["down"] * wanted, "enter")
         voices = app.query_one(VoicesPane)
@@ -86,23 +86,51 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
         assert "It sounds" in text_of(app, "#results-pane .detail Static")
         await pilot.press("1")
         assert [row[0].strip() for row in cells(voices)] == ["tiny", "dynamic-int8"]
-        assert "x" in cells(voices)[1][2]
+        assert "x" in cells(voices)[1][3]
 
 
-async def test_a_path_can_be_typed_and_a_bad_one_is_told_in_one_line(workspace: Workspace, voice_path: Path) -> None:
+async def test_a_path_can_be_typed_and_a_wrong_one_stays_to_be_mended(workspace: Workspace, voice_path: Path) -> None:
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
-        for path, comes in ((str(voice_path.with_name("no.onnx")), 0), (str(voice_path), 1)):
-            await pilot.press("a")
-            await until(pilot, lambda: len(app.screen_stack) == 2)
-            field = app.screen.query_one(Input)
-            field.focus()
-            field.value = path
-            await pilot.press("enter")
-            await until(pilot, lambda n=comes: len(app._notifications) == n + 1)
-            told = list(app._notifications)[comes]
-            assert ("does not exist: check the path" in told.message) == (comes == 0)
-            await until(pilot, lambda n=comes: len(store(app).voices) == n)
+        await until(pilot, lambda: app.snapshot)
+        await pilot.press("a")
+        await until(pilot, lambda: app.screen.query_one(OptionList).option_count)
+        wrong = voice_path.with_name("tin.onnx")
+        await pilot.press(*str(wrong), "enter")
+        assert text_of(app, "#problem") == f"{wrong} does not exist: check the path"
+        await pilot.press(*["left"] * len(".onnx"), "y", "enter")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        await until(pilot, lambda: [voice.key for voice in store(app).voices] == ["tiny"])
+
+
+async def test_a_file_that_is_no_voice_is_told_in_one_line(workspace: Workspace, voice_path: Path) -> None:
+    voice_path.write_bytes(b"no model")
+    app = Dashboard(workspace, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.snapshot)
+        await pilot.press("a")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press(*str(voice_path), "enter")
+        await until(pilot, lambda: app._notifications)
+        assert [told.message for told in app._notifications] == [
+            f"{voice_path} is not an ONNX model, or is cut short: get the file again"
+        ]
+
+
+async def test_the_focus_goes_to_what_was_added_or_queued(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
+    second = write_voice(tmp_path, MULTI_SPEAKER, "second")
+    app = Dashboard(workspace, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        voices, jobs = app.query_one("#voices-table", KeyedTable), "#jobs-table"
+        await until(pilot, lambda: voices.row_count and app.query(jobs))
+        await pilot.press("b")
+        await until(pilot, lambda: len(store(app).jobs) == 1)
+        await pilot.press("a")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press(*str(second), "enter")
+        await until(pilot, lambda: voices.focused_key == "second/original")
+        await pilot.press("b", "2")
+        await until(pilot, lambda: app.query_one(jobs, KeyedTable).focused_key == "2")
 
 
 async def test_a_running_job_shows_a_live_bar_and_is_cancelled_with_a_key(workspace: Workspace, voice: Voice) -> None:

@@ -40,8 +40,13 @@ def ttsdash(context: click.Context) -> None:
 def main() -> None:
     """Run, and turn every error into one line and the right exit code: 1 it failed, 2 it was asked wrongly."""
     try:
-        code = ttsdash.main(prog_name="ttsdash", standalone_mode=False)
+        # Not `ttsdash.main`, which ends with 1 when whoever reads has gone.
+        with ttsdash.make_context("ttsdash", sys.argv[1:]) as context:
+            ttsdash.invoke(context)
         sys.stdout.flush()
+        code = 0
+    except click.exceptions.Exit as end:
+        code = end.exit_code
     except click.UsageError as error:
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         code = _complain(error.format_message() + hint, 2)
@@ -57,7 +62,7 @@ def main() -> None:
         code = 130
     except (sqlite3.Error, OSError) as error:
         code = _complain(one_line(error), 1)
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
 
 
 def _complain(message: str, code: int) -> int:

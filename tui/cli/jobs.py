@@ -13,7 +13,7 @@ from jobs.submit import wake
 from tui.cli.follow import follow
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_facts, print_line, print_table
-from tui.formats import job_note, moment, took
+from tui.formats import job_note, moment, parameters, took
 from tui.shapes import job_shape
 
 _CANCEL_S = 5.0
@@ -51,6 +51,9 @@ def list_(session: Session) -> None:
         ],
         empty="no jobs yet: queue some with `ttsdash optimize --model PATH.onnx --dynamic --benchmark`",
     )
+    if any(not job.ended for job in found) and not worker_status(session.workspace).running:
+        print_line()
+        print_line("no worker runs, so nothing gets on: ttsdash worker start")
 
 
 @jobs.command()
@@ -69,19 +72,21 @@ def show(session: Session, job_id: int) -> None:
             ("kind", job.kind),
             ("voice", job.voice),
             ("variant", job.variant),
-            ("parameters", ", ".join(f"{name}={value}" for name, value in job.params.items())),
+            ("parameters", parameters(job.params)),
             ("state", job.state),
             ("stage", job.stage),
             ("progress", f"{job.progress:.0%}" if job.progress is not None else None),
             ("attempt", str(job.attempt)),
             ("after", ", ".join(map(str, job.after)) or None),
             ("error", job.error),
+            ("results", ", ".join(entry[:8] for entry in (job.result or {}).get("results", [])) or None),
             ("log", str(session.workspace.job_log(job.id))),
         ]
     )
     print_line()
     for event in events:
-        print_line(f"{moment(event.at)}  {event.event}" + (f": {event.detail}" if event.detail else ""))
+        attempt = f", attempt {event.attempt}" if event.event == "started" else ""
+        print_line(f"{moment(event.at)}  {event.event}{attempt}" + (f": {event.detail}" if event.detail else ""))
 
 
 @jobs.command()

@@ -31,7 +31,8 @@ def list_(session: Session, voice: str | None = None) -> None:
         empty="no results yet: measure a voice with `ttsdash benchmark VOICE`",
     )
     if any(result.noisy for result in found):
-        print_line("\n~ measured while other work kept the machine busy")
+        print_line()
+        print_line("~ measured while other work kept the machine busy")
 
 
 @results.command()
@@ -76,5 +77,5 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("mel distance", f"{figure(result.mel_db, 2)} dB"),
         ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
         ("sound", result.grade),
-        *((f"no {name}", reason) for name, reason in result.unmeasured.items()),
+        ("not measured", ", ".join(f"{name} ({reason})" for name, reason in result.unmeasured.items()) or None),
     ]

@@ -9,7 +9,7 @@ from core.text import printable
 from core.voices import read_voice
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_facts, print_line, print_table
-from tui.formats import megabytes, moment
+from tui.formats import counted, megabytes, moment, parameters
 from tui.shapes import voice_shape
 
 
@@ -52,7 +52,7 @@ def add(session: Session, path: Path) -> None:
     if session.as_json:
         session.print_json(voice_shape(voice))
         return
-    print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {voice.speakers} speaker(s)")
+    print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {counted(voice.speakers, 'speaker')}")
     if "unrecognised" in voice.anatomy:
         print_line(f"its graph was not recognised as VITS ({voice.anatomy['unrecognised']}): only --dynamic will work")
 
@@ -90,6 +90,5 @@ def show(session: Session, voice: str) -> None:
         print_line(f"  {variant.path}")
         print_line(f"  SHA-256 {variant.sha256}")
         if variant.recipe:
-            details = [f"{name}={value}" for name, value in variant.params.items()]
             tools = [f"{name} {value}" for name, value in variant.tools.items()]
-            print_line(printable(f"  {', '.join(details)}; with {', '.join(tools)}"))
+            print_line(printable(f"  {parameters(variant.params)}; with {', '.join(tools)}"))

@@ -9,7 +9,7 @@ from jobs.daemon import start_worker, stop_worker, worker_status
 from jobs.lock import ALREADY_RUNNING
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_line
-from tui.formats import moment
+from tui.formats import counted, moment
 from tui.shapes import worker_shape
 
 _slots = click.option(
@@ -45,7 +45,9 @@ def start(session: Session, slots: int | None) -> None:
     if session.as_json:
         session.print_json(worker_shape(worker_status(session.workspace)))
     else:
-        print_line(f"worker {'started' if started else 'already running'}, pid {info.pid}, {info.slots} slot(s)")
+        print_line(
+            f"worker {'started' if started else 'already running'}, pid {info.pid}, {counted(info.slots, 'slot')}"
+        )
 
 
 @worker.command()
@@ -61,7 +63,8 @@ def stop(session: Session, now: bool) -> None:
     if session.as_json:
         session.print_json(worker_shape(worker_status(session.workspace)))
     else:
-        print_line(f"worker stopped, pid {info.pid}" if info else "no worker runs")
+        back = f"; job {', '.join(map(str, running))} waits again" if now and running else ""
+        print_line(f"worker stopped, pid {info.pid}{back}" if info else "no worker runs")
 
 
 @worker.command()
@@ -76,5 +79,5 @@ def status(session: Session) -> None:
     else:
         works = f"on job {', '.join(map(str, found.jobs))}" if found.jobs else "idle"
         print_line(
-            f"worker {works}: pid {found.pid}, since {moment(found.since)}, {found.slots} slot(s), ttsdash {found.version}"
+            f"worker {works}: pid {found.pid}, since {moment(found.since)}, {counted(found.slots, 'slot')}, ttsdash {found.version}"
         )

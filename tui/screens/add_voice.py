@@ -18,24 +18,34 @@ from tui.voice_finder import find_voices
 
 
 class AddVoiceScreen(ModalScreen[str | None]):
-    """Ends with a path, or with None."""
+    """Ends with a path, or with None. What is typed counts before what is marked in the list."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Back"),
+        Binding("down", "mark(1)", "Down", show=False, priority=True),
+        Binding("up", "mark(-1)", "Up", show=False, priority=True),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: list[Path] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static("Add a voice: the path of its .onnx", classes="title")
+            yield Static("Add a voice", classes="title")
             yield Input(
-                placeholder="/path/to/en_US-amy-medium.onnx",
+                placeholder="type or paste the path of its .onnx",
                 suggester=_PathSuggester(case_sensitive=True),
                 compact=True,
             )
-            yield Static("Looking for voices …", id="found", markup=False)
+            yield Static("Looking for voices on this machine …", id="found", markup=False)
             yield OptionList(id="voices-found", compact=True)
-            yield Static("enter add   → complete   tab to the list   esc back", classes="hint", markup=False)
+            yield Static("", id="problem", markup=False)
+            yield Static("enter add   ↑ ↓ choose from the list   → complete   esc back", classes="hint", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(OptionList).display = False
+        self.query_one(OptionList).can_focus = False
+        self.query_one(Input).focus()
         self.run_worker(self._look, thread=True)
 
     def _look(self) -> None:
@@ -47,21 +57,28 @@ class AddVoiceScreen(ModalScreen[str | None]):
         options = self.query_one(OptionList)
         options.add_options(Option(_plain(path), id=str(number)) for number, path in enumerate(found))
         self._found = found
-        options.display = bool(found)
-        text = "Found on this machine:" if found else "None found near here: type or paste a path."
-        self.query_one("#found", Static).update(text)
-        if found and not self.query_one(Input).value:
-            options.focus()
-            options.highlighted = 0
+        options.highlighted = 0 if found else None
+        self.query_one("#found", Static).update("Found on this machine:" if found else "None found on this machine.")
+
+    def action_mark(self, step: int) -> None:
+        options = self.query_one(OptionList)
+        if self._found:
+            options.highlighted = ((options.highlighted or 0) + step) % len(self._found)
 
     @on(OptionList.OptionSelected)
-    def _chosen(self, event: OptionList.OptionSelected) -> None:
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(str(self._found[event.option_index]))
 
     @on(Input.Submitted)
-    def _typed(self, event: Input.Submitted) -> None:
-        if event.value.strip():
-            self.dismiss(event.value.strip())
+    def _entered(self, event: Input.Submitted) -> None:
+        typed = event.value.strip()
+        marked = self.query_one(OptionList).highlighted
+        if typed and not Path(typed).expanduser().exists():
+            self.query_one("#problem", Static).update(f"{printable(typed)} does not exist: check the path")
+        elif typed:
+            self.dismiss(typed)
+        elif marked is not None:
+            self.dismiss(str(self._found[marked]))
 
 
 class _PathSuggester(Suggester):

@@ -8,12 +8,14 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-_LEGEND = """speed-up   the original's time / the variant's, median of the pairs of one run, with its 95 % interval;
-           above 1 is faster, and "~" marks a run on a busy machine
-RTF        real-time factor: seconds of work for a second of speech; lower is faster
-mel dB     how far the sound is from the original's; below 1.5 nobody hears it
-drift      how much longer or shorter the words are spoken
-sound      transparent, slight, noticeable or broken, beside the original"""
+_LEGEND = """speed-up  the original's time / the variant's: above 1 is faster;
+          median of the pairs of one run, and its 95 % interval;
+          "~" marks a run on a busy machine
+thr.      threads
+RTF       real-time factor: seconds of work a second of speech
+mel dB    distance of the sound; below 1.5 nobody hears it
+drift     how much longer or shorter the words are spoken
+sound     transparent, slight, noticeable or broken"""
 
 
 def own_keys(app: App[None]) -> list[tuple[str, str]]:
@@ -47,6 +49,6 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(classes="dialog wide"):
             yield Static("Keys", classes="title")
             yield Static("\n".join(lines), markup=False)
-            yield Static("Figures", classes="title")
+            yield Static("Figures", classes="title next")
             yield Static(_LEGEND, markup=False)
             yield Static("esc back", classes="hint")

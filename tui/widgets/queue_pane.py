@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from core.store.jobs import Job, waiting_reason
-from tui.formats import job_note, took, when
+from tui.formats import job_note, parameters, shortened, took, when
 from tui.messages import CancelWanted, LogWanted, RetryWanted
 from tui.snapshot import Snapshot
 from tui.widgets.pane import TablePane
@@ -40,17 +40,17 @@ class QueuePane(TablePane):
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
-        self._show_running(snapshot.running)
+        self._show_running(snapshot.running, orphaned=snapshot.worker is None)
 
-    def _show_running(self, running: list[Job]) -> None:
+    def _show_running(self, running: list[Job], orphaned: bool) -> None:
         area = self.query_one("#running", Vertical)
         shown = {str(widget.id): widget for widget in area.query(RunningJob)}
         for job in reversed(running):
             widget = shown.pop(f"running-{job.id}", None)
             if widget is None:
-                area.mount(RunningJob(job))
+                area.mount(RunningJob(job, orphaned))
             else:
-                widget.show(job)
+                widget.show(job, orphaned)
         for gone in shown.values():
             gone.remove()
 
@@ -61,8 +61,8 @@ class QueuePane(TablePane):
                 (
                     str(job.id),
                     job.kind,
-                    job.voice,
-                    job.variant or "–",
+                    shortened(job.voice, 20),
+                    shortened(job.variant, 20) if job.variant else "–",
                     job.state,
                     when(job.created_at),
                     took(job),
@@ -76,9 +76,8 @@ class QueuePane(TablePane):
         if job is None:
             return ""
         attempts = f", attempt {job.attempt}" if job.attempt > 1 else ""
-        parameters = ", ".join(f"{name}={value}" for name, value in job.params.items() if value not in (None, [], ""))
         note = job_note(job, waiting_reason(job, snapshot.jobs)) if job.state != "running" else ""
-        return "\n".join(filter(None, [f"job {job.id}: {job.state}{attempts}", note, parameters]))
+        return "\n".join(filter(None, [f"job {job.id}: {job.state}{attempts}", note, parameters(job.params)]))
 
     @on(KeyedTable.RowSelected)
     def action_log(self) -> None:

@@ -2,7 +2,7 @@
 
 from core.benchmark.words import explain
 from core.store.results import Result
-from tui.formats import figure, interval, megabytes, when
+from tui.formats import counted, figure, megabytes, shortened, speedup, when
 from tui.snapshot import Snapshot
 from tui.widgets.pane import TablePane
 
@@ -15,10 +15,9 @@ class ResultsPane(TablePane):
         "when",
         "voice",
         "variant",
-        ">threads",
-        ">speed-up",
+        ">thr.",
+        ">speed-up, 95 %",
         "sound",
-        ">95 %",
         ">RTF",
         ">MB",
         ">peak MB",
@@ -34,12 +33,11 @@ class ResultsPane(TablePane):
                 result.id,
                 (
                     when(result.created_at),
-                    result.voice,
-                    result.variant,
+                    shortened(result.voice, 20),
+                    shortened(result.variant, 20),
                     str(result.threads),
-                    f"{result.speedup:.2f}x" + ("~" if result.noisy else ""),
+                    speedup(result),
                     result.grade or "–",
-                    interval(result),
                     figure(result.rtf, 3),
                     megabytes(result.size_bytes),
                     figure(result.peak_rss_mb, 0),
@@ -62,7 +60,7 @@ def _facts(result: Result) -> list[str]:
     versions = ", ".join(f"{name} {value}" for name, value in result.environment.items())
     options = "stock session options" if result.stock else "set for this run"
     return [
-        f"{result.voice}, {result.variant}, {result.threads} thread(s), {options}: {result.verdict}",
+        f"{result.voice}, {result.variant}, {counted(result.threads, 'thread')}, {options}: {result.verdict}",
         f"latency {figure(result.latency_ms, 0)} ms (p90 {figure(result.latency_p90_ms, 0)}), the original "
         f"{figure(result.original_latency_ms, 0)} ms; loads in {figure(result.load_s, 2)} s; {result.pairs} pairs",
         f"on {result.machine_facts['cpu']}, {result.machine_facts['cores']} cores; {versions}",

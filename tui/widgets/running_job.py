@@ -15,9 +15,9 @@ _EARLIEST_ETA = 0.05
 class RunningJob(Vertical):
     """Two lines. Only they are drawn again when the job gets on, not the table below."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, orphaned: bool) -> None:
         super().__init__(id=f"running-{job.id}")
-        self._job = job
+        self._job, self._orphaned = job, orphaned
 
     def compose(self) -> ComposeResult:
         yield Static(job_title(self._job), classes="title", markup=False)
@@ -28,8 +28,8 @@ class RunningJob(Vertical):
     def on_mount(self) -> None:
         self._draw()
 
-    def show(self, job: Job) -> None:
-        self._job = job
+    def show(self, job: Job, orphaned: bool) -> None:
+        self._job, self._orphaned = job, orphaned
         # Until it is mounted it has no parts to draw; then it draws the latest.
         if self.is_mounted:
             self._draw()
@@ -37,7 +37,7 @@ class RunningJob(Vertical):
     def _draw(self) -> None:
         # Without a share the bar would pulse, which costs a slow line what it is meant to save.
         self.query_one(ProgressBar).update(progress=self._job.progress or 0.0)
-        self.query_one(".stage", Static).update(_stage(self._job))
+        self.query_one(".stage", Static).update("its worker died: press w" if self._orphaned else _stage(self._job))
 
 
 def _stage(job: Job) -> str:

@@ -27,6 +27,7 @@ class KeyedTable(DataTable[Text]):
         super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=1)
         self._headers = headers
         self._shown: list[tuple[str, tuple[str, ...]]] = []
+        self._wanted: str | None = None
 
     def on_mount(self) -> None:
         for header in self._headers:
@@ -45,9 +46,18 @@ class KeyedTable(DataTable[Text]):
             self.add_row(*(self._cell(column, cell) for column, cell in enumerate(cells)), key=key)
         keys = [key for key, _ in wanted]
         place = keys.index(focused) if focused in keys else min(line, len(keys) - 1)
-        if keys:
+        if self._wanted in keys:
+            self.focus_row(self._wanted or "")
+        elif keys:
             self.move_cursor(row=max(0, place), animate=False)
             self.scroll_to(y=top, animate=False)
+
+    def focus_row(self, key: str) -> None:
+        """Put the focus on the row with that key, as soon as there is one."""
+        keys = [shown for shown, _ in self._shown]
+        self._wanted = None if key in keys else key
+        if key in keys:
+            self.move_cursor(row=keys.index(key), animate=False)
 
     @property
     def focused_key(self) -> str | None:

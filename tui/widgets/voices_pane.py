@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from tui.formats import figure, megabytes, moment, speedup
+from tui.formats import counted, figure, megabytes, moment, parameters, shortened, speedup
 from tui.messages import BenchmarkWanted, OptimizeWanted
 from tui.widgets.pane import TablePane
 from tui.widgets.table import KeyedTable
@@ -22,7 +22,7 @@ _SEPARATOR = "/"
 class VoicesPane(TablePane):
     """A row a voice with its original's figures, and below it a row for each variant."""
 
-    HEADERS = ("voice and variants", ">MB", ">speed-up, 95 %", ">RTF", ">peak MB", "sound")
+    HEADERS = ("voice and variants", ">MB", ">thr.", ">speed-up, 95 %", ">RTF", ">peak MB", "sound")
     TABLE_ID = "voices-table"
     EMPTY = "No voices yet.\n\nPress a to add one. A voice is a Piper model NAME.onnx with its NAME.onnx.json beside it; it stays where it is."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -73,12 +73,13 @@ class VoicesPane(TablePane):
 
 def _row(snapshot: Snapshot, voice: Voice, variant: Variant) -> tuple[str, ...]:
     result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
-    name = voice.key if variant.recipe is None else f"  {variant.name}"
+    name = shortened(voice.key) if variant.recipe is None else shortened(f"  {variant.name}")
     if result is None:
-        return (name, megabytes(variant.size_bytes), "–", "–", "–", "not measured yet")
+        return (name, megabytes(variant.size_bytes), "–", "–", "–", "–", "not measured yet")
     return (
         name,
         megabytes(variant.size_bytes),
+        str(result.threads),
         speedup(result),
         figure(result.rtf, 3),
         figure(result.peak_rss_mb, 0),
@@ -89,19 +90,18 @@ def _row(snapshot: Snapshot, voice: Voice, variant: Variant) -> tuple[str, ...]:
 def _about_voice(voice: Voice) -> list[str]:
     parts = voice.anatomy.get("parts", [])
     sizes = ", ".join(f"{part['name']} {megabytes(part['weight_bytes'])} MB" for part in parts)
-    speakers = "1 speaker" if voice.speakers == 1 else f"{voice.speakers} speakers"
     return [
-        f"{voice.language}, {speakers}, {voice.sample_rate} Hz, added {moment(voice.added_at)}",
+        voice.key,
+        f"{voice.language}, {counted(voice.speakers, 'speaker')}, {voice.sample_rate} Hz, added {moment(voice.added_at)}",
         voice.path,
         f"parts: {sizes}" if sizes else f"graph not recognised: {voice.anatomy['unrecognised']}",
     ]
 
 
 def _about_variant(variant: Variant) -> list[str]:
-    parameters = ", ".join(f"{name}={value}" for name, value in variant.params.items())
     tools = ", ".join(f"{name} {value}" for name, value in variant.tools.items())
     return [
-        f"recipe {variant.recipe} ({parameters}), made {moment(variant.created_at)} by job {variant.job_id}",
+        f"recipe {variant.recipe} ({parameters(variant.params)}), made {moment(variant.created_at)} by job {variant.job_id}",
         variant.path,
         f"with {tools}; SHA-256 {variant.sha256[:16]}…",
     ]
