@@ -4,18 +4,17 @@ import sqlite3
 from collections.abc import Sequence
 
 from core.errors import BadInput
+from core.quantize.recipes import RECIPES
 from core.store.database import transaction
 from core.store.jobs import NewJob, add_job
 from core.store.voices import ORIGINAL, Voice
 from core.workspace import Workspace
 
-# The variant that each recipe makes when its parameters are the default ones.
-VARIANT_OF_RECIPE = {"guide": "dynamic-int8"}
 _MOST_THREADS = 1024
 
 
 def quantize_job(voice: Voice, recipe: str) -> NewJob:
-    return NewJob("quantize", voice.id, VARIANT_OF_RECIPE[recipe], {"recipe": recipe})
+    return NewJob("quantize", voice.id, RECIPES[recipe].variant, {"recipe": recipe})
 
 
 def benchmark_job(
@@ -45,11 +44,11 @@ def submit_optimize(
 ) -> list[int]:
     """Queue the recipes and, after them, a benchmark of what they make; without recipes of what is there already."""
     if not recipes and not benchmark:
-        raise BadInput("nothing to do: give --dynamic, --benchmark, or both")
+        raise BadInput("nothing to do: say what to make (--dynamic, --optimized), or --benchmark")
     with transaction(db):
         ids = [add_job(db, quantize_job(voice, recipe)) for recipe in recipes]
         if benchmark:
-            made = [VARIANT_OF_RECIPE[recipe] for recipe in recipes]
+            made = [RECIPES[recipe].variant for recipe in recipes]
             variants = made or [variant.name for variant in voice.variants]
             ids.append(add_job(db, benchmark_job(voice, variants, after=ids)))
     wake(workspace)

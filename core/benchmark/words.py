@@ -33,8 +33,8 @@ def explain(results: list[Result]) -> list[str]:
 def _size(row: Result, original: Result) -> str:
     smaller = (1 - row.size_bytes / original.size_bytes) * 100
     memory = row.peak_rss_mb / original.peak_rss_mb * 100
-    change = f"{abs(smaller):.0f} % {'smaller' if smaller >= 0 else 'larger'}"
-    return f"the file is {change} than the original's, peak memory {memory:.0f} % of it."
+    change = f"{abs(smaller):.0f} % {'smaller' if smaller > 0 else 'larger'} than" if abs(smaller) >= 0.5 else "as large as"
+    return f"the file is {change} the original's, peak memory {memory:.0f} % of it."
 
 
 def _speed(rows: list[Result]) -> str:

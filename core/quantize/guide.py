@@ -5,14 +5,15 @@ run faster than fp32, and one scale a tensor costs the sound.
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-RECIPE = "guide"
-PARAMS = {"weight_type": "QUInt8", "per_channel": False, "reduce_range": False}
+PARAMS: dict[str, Any] = {"weight_type": "QUInt8", "per_channel": False, "reduce_range": False}
 TOOLS = ("onnxruntime", "onnx")
 
 
-def quantize(source: Path, target: Path) -> None:
+def make(source: Path, target: Path, tell: Callable[[str], None]) -> None:
     """Write the quantized model of `source` to `target`."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -25,3 +26,5 @@ def quantize(source: Path, target: Path) -> None:
         per_channel=PARAMS["per_channel"],
         reduce_range=PARAMS["reduce_range"],
     )
+    logging.getLogger().setLevel(logging.INFO)
+    tell("every weight and activation of the whole graph in 8 bits")

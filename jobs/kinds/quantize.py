@@ -8,7 +8,7 @@ from core.clock import now
 from core.errors import BadInput
 from core.files import sha256_of
 from core.hardware.machine import installed_versions
-from core.quantize import guide
+from core.quantize.recipes import RECIPES
 from core.store.voices import Variant, put_variant
 from core.variants import Draft, check_variant, variant_path
 from jobs.context import JobContext
@@ -18,7 +18,8 @@ _log = logging.getLogger("ttsdash.job")
 
 def run(context: JobContext) -> None:
     voice, name = context.voice, context.job.variant
-    if name is None or context.job.params.get("recipe") != guide.RECIPE:
+    recipe = RECIPES.get(str(context.job.params.get("recipe")))
+    if name is None or recipe is None:
         raise BadInput(f"this version knows no recipe {context.job.params.get('recipe')!r}: update ttsdash")
     source = Path(voice.path)
     context.report("reading the original", 0.05)
@@ -26,7 +27,8 @@ def run(context: JobContext) -> None:
     draft = Draft(variant_path(context.workspace, voice.key, name), context.job.id)
     try:
         context.report("quantizing", 0.1)
-        guide.quantize(source, draft.path)
+        maker = recipe.load()
+        maker.make(source, draft.path, _log.info)
         context.report("checking the variant", 0.6)
         draft.complete(voice.config)
         check_variant(source, draft.path, voice.config, _log.info)
@@ -37,10 +39,10 @@ def run(context: JobContext) -> None:
             path=str(draft.final),
             size_bytes=draft.path.stat().st_size,
             sha256=sha256_of(draft.path),
-            recipe=guide.RECIPE,
-            params=guide.PARAMS,
+            recipe=recipe.name,
+            params=maker.PARAMS,
             source_sha256=voice.id,
-            tools=installed_versions(("ttsdash", *guide.TOOLS)),
+            tools=installed_versions(("ttsdash", *maker.TOOLS)),
             job_id=context.job.id,
             created_at=now(),
         )

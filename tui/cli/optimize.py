@@ -22,13 +22,15 @@ from tui.shapes import job_shape, result_shape
 @click.command(cls=Command)
 @click.option("--model", required=True, metavar="PATH-or-VOICE", help="A voice's .onnx, or the key of one added.")
 @click.option("--dynamic", is_flag=True, help="Dynamic INT8.")
+@click.option("--optimized", is_flag=True, help="The original's numbers from a faster graph.")
 @click.option("--benchmark", is_flag=True, help="Measure what was made beside the original.")
 @click.option("--wait", is_flag=True, help="Follow the jobs to their ends, then show the results.")
 @pass_session
-def optimize(session: Session, model: str, dynamic: bool, benchmark: bool, wait: bool) -> None:
+def optimize(session: Session, model: str, dynamic: bool, optimized: bool, benchmark: bool, wait: bool) -> None:
     """Queue the making of variants, and their benchmark."""
     voice = find_or_add(session, model)
-    ids = submit_optimize(session.workspace, session.db, voice, ["guide"] if dynamic else [], benchmark)
+    recipes = [name for name, wanted in (("optimized", optimized), ("guide", dynamic)) if wanted]
+    ids = submit_optimize(session.workspace, session.db, voice, recipes, benchmark)
     start_worker(session.workspace)
     finish_or_follow(session, ids, wait, with_selection=True)
 

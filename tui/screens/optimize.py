@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Static
 
+from core.quantize.recipes import RECIPES
 from core.store.voices import Voice
 
 
@@ -37,10 +38,11 @@ class OptimizeScreen(ModalScreen[Wish | None]):
 
     def compose(self) -> ComposeResult:
         made = {variant.name for variant in self._voice.variants}
-        again = " (again)" if "dynamic-int8" in made else ""
         with Vertical(classes="dialog"):
             yield Static(f"Optimize {self._voice.key}", classes="title", markup=False)
-            yield Checkbox("dynamic INT8, as the usual guide makes it" + again, value=True, id="guide", compact=True)
+            for recipe in RECIPES.values():
+                again = " (again)" if recipe.variant in made else ""
+                yield Checkbox(recipe.says + again, value=True, id=recipe.name, compact=True)
             yield Checkbox("then measure it beside the original", value=True, id="benchmark", compact=True)
             with Horizontal(classes="buttons"):
                 yield Button("Queue", variant="primary", id="queue", compact=True)
@@ -52,7 +54,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
         if self.focused is self.query_one("#back"):
             self.dismiss(None)
             return
-        recipes = ("guide",) if self.query_one("#guide", Checkbox).value else ()
+        recipes = tuple(name for name in RECIPES if self.query_one(f"#{name}", Checkbox).value)
         wish = Wish(recipes, self.query_one("#benchmark", Checkbox).value)
         if wish.recipes or wish.benchmark:
             self.dismiss(wish)

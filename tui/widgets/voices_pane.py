@@ -22,7 +22,7 @@ _SEPARATOR = "/"
 class VoicesPane(TablePane):
     """A row a voice with its original's figures, and below it a row for each variant."""
 
-    HEADERS = ("voice and variants", ">MB", ">thr.", ">speed-up, 95 %", ">RTF", ">peak MB", "sound")
+    HEADERS = ("voice", ">MB", ">thr.", ">speed-up, 95 %", ">RTF", ">peak MB", "sound")
     TABLE_ID = "voices-table"
     EMPTY = "No voices yet.\n\nPress a to add one. A voice is a Piper model NAME.onnx with its NAME.onnx.json beside it; it stays where it is."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -75,7 +75,7 @@ def _row(snapshot: Snapshot, voice: Voice, variant: Variant) -> tuple[str, ...]:
     result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
     name = shortened(voice.key) if variant.recipe is None else shortened(f"  {variant.name}")
     if result is None:
-        return (name, megabytes(variant.size_bytes), "–", "–", "–", "–", "not measured yet")
+        return (name, megabytes(variant.size_bytes), "–", "–", "–", "–", "not measured")
     return (
         name,
         megabytes(variant.size_bytes),

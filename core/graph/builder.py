@@ -1,0 +1,42 @@
+"""Adds nodes to a graph, naming what it makes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+class GraphBuilder:
+    """Collects nodes, constants and the shapes of what they make, all named with one prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._count = 0
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.shapes: list[onnx.ValueInfoProto] = []
+
+    def op(self, op_type: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
+        """Add a node with one output, and return the output's name."""
+        name = output or self._name()
+        self.nodes.append(helper.make_node(op_type, inputs, [name], name=name, **attributes))
+        return name
+
+    def constant(self, value: Any) -> str:
+        name = self._name()
+        self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
+        return name
+
+    def integers(self, *values: int) -> str:
+        return self.constant(np.array(values, dtype=np.int64))
+
+    def shaped(self, tensor: str, shape: Sequence[int | str]) -> str:
+        """Say a tensor's shape. Dimensions of one name are known to be equal, which ONNX Runtime cannot find out itself."""
+        self.shapes.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, shape))
+        return tensor
+
+    def _name(self) -> str:
+        self._count += 1
+        return f"{self._prefix}/{self._count}"

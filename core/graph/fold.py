@@ -1,0 +1,31 @@
+"""Folds what is constant in a graph, by ONNX Runtime's own basic optimizations, which know only standard operators."""
+
+import tempfile
+from pathlib import Path
+
+import onnx
+import onnxruntime
+
+
+def fold_constants(source: Path, scratch: Path) -> onnx.ModelProto:
+    """The model of `source` with constants folded and doubles merged. Noise stays noise. `scratch` is a folder to use."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    with tempfile.TemporaryDirectory(prefix=".fold-", dir=scratch) as folder:
+        folded = Path(folder) / "folded.onnx"
+        options.optimized_model_filepath = str(folded)
+        onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+        model = onnx.load(folded)
+    _restore_header(model, onnx.load(source, load_external_data=False))
+    return model
+
+
+def _restore_header(model: onnx.ModelProto, original: onnx.ModelProto) -> None:
+    """What ONNX Runtime writes of itself: every domain that it knows, and its own name."""
+    used = {node.domain for node in model.graph.node} | {""}
+    kept = [entry for entry in model.opset_import if entry.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+    del model.metadata_props[:]
+    model.metadata_props.extend(original.metadata_props)
+    model.producer_name, model.producer_version = original.producer_name, original.producer_version
