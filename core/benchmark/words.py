@@ -33,7 +33,9 @@ def explain(results: list[Result]) -> list[str]:
 def _size(row: Result, original: Result) -> str:
     smaller = (1 - row.size_bytes / original.size_bytes) * 100
     memory = row.peak_rss_mb / original.peak_rss_mb * 100
-    change = f"{abs(smaller):.0f} % {'smaller' if smaller > 0 else 'larger'} than" if abs(smaller) >= 0.5 else "as large as"
+    change = (
+        f"{abs(smaller):.0f} % {'smaller' if smaller > 0 else 'larger'} than" if abs(smaller) >= 0.5 else "as large as"
+    )
     return f"the file is {change} the original's, peak memory {memory:.0f} % of it."
 
 
@@ -50,5 +52,6 @@ def _sound(rows: list[Result]) -> str:
     row = rows[0]
     mel = "no mel distance" if row.mel_db is None else f"mel distance {row.mel_db:.1f} dB"
     found = [f"{count} texts {name.replace('_', ' ')}" for name, count in row.defects.items() if count]
-    details = ", ".join([mel, f"durations drift {row.duration_drift_pct or 0:.1f} %", *found])
+    scores = [f"PESQ {row.pesq:.1f} of 4.6"] if row.pesq is not None else []
+    details = ", ".join([*scores, mel, f"durations drift {row.duration_drift_pct or 0:.1f} %", *found])
     return f"It {_SOUND.get(row.grade or '', 'was not graded')} ({details})."

@@ -8,17 +8,21 @@ import numpy.typing as npt
 from core.quality.defects import Defects, find_defects
 from core.quality.grade import Grade, grade
 from core.quality.mel import mel_distance_db
+from core.quality.perceptual import Scores, perceptual_scores
 
 Recordings = list[npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class Quality:
-    """The mean over the texts of a set; `mel_db` is None when a recording holds values that are no numbers."""
+    """The mean over the texts of a set; what could not be measured is None, with its reason in `unmeasured`."""
 
     duration_drift_pct: float
     mel_db: float | None
+    pesq: float | None
+    estoi: float | None
     defects: Defects
+    unmeasured: dict[str, str]
     grade: Grade
 
 
@@ -26,9 +30,20 @@ def compare(original: Recordings, variant: Recordings, sample_rate: int) -> Qual
     """Recordings of the same texts in the same order, float32 [samples] each."""
     drift = float(np.mean([abs(len(b) - len(a)) / len(a) * 100 for a, b in zip(original, variant, strict=True)]))
     new_defects = find_defects(variant)
-    mel = None
-    if not new_defects.not_finite:
+    if new_defects.not_finite:
+        why = "the variant gives values that are no numbers"
+        mel, scores = None, Scores(None, None, dict.fromkeys(("mel_db", "pesq", "estoi"), why))
+    else:
         mel = float(np.mean([mel_distance_db(a, b, sample_rate) for a, b in zip(original, variant, strict=True)]))
+        scores = perceptual_scores(original, variant, sample_rate)
     # A defect that the original has as well is not the variant's.
     defects = new_defects if new_defects != find_defects(original) else Defects(0, 0, 0)
-    return Quality(drift, mel, defects, grade(mel, drift, defects))
+    return Quality(
+        duration_drift_pct=drift,
+        mel_db=mel,
+        pesq=scores.pesq,
+        estoi=scores.estoi,
+        defects=defects,
+        unmeasured=scores.unmeasured,
+        grade=grade(mel, drift, defects, scores.pesq),
+    )

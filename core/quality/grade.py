@@ -14,18 +14,20 @@ Grade = Literal["transparent", "slight", "noticeable", "broken"]
 #   beyond        PESQ below 2.1: noise or garbled speech            (decoder at 5 bits 8.1, flow at 4 bits 11.6)
 # Drift: half a percent is one frame in a short sentence, 2 % is within what the voice's own randomness does from one
 # reading to the next, past 10 % the rhythm is another.
-_LIMITS: tuple[tuple[Grade, float, float], ...] = (
-    ("transparent", 1.5, 0.5),
-    ("slight", 3.0, 2.0),
-    ("noticeable", 6.0, 10.0),
+# The lowest PESQ stands between the same steps; where it is missing the other two decide alone.
+_LIMITS: tuple[tuple[Grade, float, float, float], ...] = (
+    ("transparent", 1.5, 0.5, 4.4),
+    ("slight", 3.0, 2.0, 3.5),
+    ("noticeable", 6.0, 10.0, 2.2),
 )
 
 
-def grade(mel_db: float | None, duration_drift_pct: float, defects: Defects) -> Grade:
+def grade(mel_db: float | None, duration_drift_pct: float, defects: Defects, pesq: float | None = None) -> Grade:
     """The best grade whose limits all figures keep. A defect of its own (clipping, silence, NaN) breaks a variant."""
     if defects or mel_db is None:
         return "broken"
-    for name, highest_mel, highest_drift in _LIMITS:
-        if mel_db <= highest_mel and duration_drift_pct <= highest_drift:
+    for name, highest_mel, highest_drift, lowest_pesq in _LIMITS:
+        clear = pesq is None or pesq >= lowest_pesq
+        if mel_db <= highest_mel and duration_drift_pct <= highest_drift and clear:
             return name
     return "broken"

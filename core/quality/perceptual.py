@@ -1,0 +1,89 @@
+"""Perceptual scores of a variant beside its original, where they can be computed.
+
+- PESQ, wide-band (ITU-T P.862.2): 4.64 for identical recordings, about 1 for noise. It aligns the recordings itself.
+  Its package needs a C compiler, so that it is an extra; without it the score is empty.
+- ESTOI (J. Jensen, C. H. Taal, "An Algorithm for Predicting the Intelligibility of Speech Masked by Modulated Noise
+  Maskers", 2016): 1 for identical recordings. It aligns nothing, so that it stands only where durations agree.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+Recording = npt.NDArray[np.float32]
+
+_PESQ_RATE = 16_000
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Means over the texts that could be scored; None where none could, with the reason in `unmeasured`."""
+
+    pesq: float | None
+    estoi: float | None
+    unmeasured: dict[str, str]
+
+
+def perceptual_scores(original: list[Recording], variant: list[Recording], sample_rate: int) -> Scores:
+    unmeasured: dict[str, str] = {}
+    figures: dict[str, float | None] = {}
+    for name, score in (("pesq", _pesq), ("estoi", _estoi)):
+        try:
+            figures[name] = _mean(score, original, variant, sample_rate)
+        except _CannotTell as reason:
+            figures[name], unmeasured[name] = None, str(reason)
+    return Scores(figures["pesq"], figures["estoi"], unmeasured)
+
+
+class _CannotTell(Exception):
+    """A score cannot be computed here; the message says why."""
+
+
+def _mean(
+    score: Callable[[Recording, Recording, int], float | None],
+    original: list[Recording],
+    variant: list[Recording],
+    sample_rate: int,
+) -> float:
+    values = [score(first, second, sample_rate) for first, second in zip(original, variant, strict=True)]
+    known = [value for value in values if value is not None]
+    if not known:
+        raise _CannotTell("no text of this set is long enough for it")
+    return float(np.mean(known))
+
+
+def _pesq(original: Recording, variant: Recording, sample_rate: int) -> float | None:
+    try:
+        import pesq
+    except ImportError as error:
+        raise _CannotTell("the package pesq is not installed (ttsdash[quality])") from error
+    try:
+        return float(pesq.pesq(_PESQ_RATE, *(_resampled(one, sample_rate) for one in (original, variant)), "wb"))
+    except (pesq.NoUtterancesError, pesq.BufferTooShortError):
+        return None
+
+
+def _estoi(original: Recording, variant: Recording, sample_rate: int) -> float | None:
+    if len(original) != len(variant):
+        raise _CannotTell("durations differ, and ESTOI aligns nothing")
+    from pystoi import stoi
+
+    with warnings.catch_warnings():
+        # What it says of too short a recording; the score that it gives then means nothing.
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            return float(stoi(original, variant, sample_rate, extended=True))
+        except RuntimeWarning:
+            return None
+
+
+def _resampled(audio: Recording, sample_rate: int) -> Recording:
+    from scipy.signal import resample_poly
+
+    common = gcd(sample_rate, _PESQ_RATE)
+    resampled: Recording = resample_poly(audio, _PESQ_RATE // common, sample_rate // common).astype(np.float32)
+    return resampled
