@@ -33,6 +33,10 @@ class Workspace:
         return self.root / "optimized_models"
 
     @property
+    def recordings(self) -> Path:
+        return self.root / "recordings"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from core.benchmark.load import LoadMeter
 from core.benchmark.probe import Probe
@@ -35,6 +36,10 @@ _SETTLE_S = 0.02
 
 Report = Callable[[str, float], None]
 """Called with the stage and the share of the whole run that is done, 0..1."""
+
+
+Keep = Callable[[str, list[npt.NDArray[np.float32]]], None]
+"""Called with a candidate's name and its recordings of all texts, float32 [samples] each."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,8 @@ def default_threads() -> tuple[int, ...]:
     return tuple(sorted({1, usable_cores()}))
 
 
-def run(plan: Plan, report: Report) -> BenchmarkRecord:
-    """Measure. Raises ProbeFailed when a model cannot be loaded or run, BadInput for texts without phonemes."""
+def run(plan: Plan, report: Report, keep: Keep | None = None) -> BenchmarkRecord:
+    """Measure, and have `keep` take what each candidate said. Raises ProbeFailed when a model cannot be loaded or run, BadInput for texts without phonemes."""
     report("phonemes", 0.0)
     ids = {name: phoneme_ids(plan.config, text) for name, text in plan.texts.texts.items()}
     meter = LoadMeter.start()
@@ -84,6 +89,9 @@ def run(plan: Plan, report: Report) -> BenchmarkRecord:
     for number, one in enumerate(rounds):
         one.measure(_within(report, number / len(rounds), (number + 1) / len(rounds)))
     load = meter.stop(time.process_time() - own_cpu + sum(one.cpu_s for one in rounds))
+    for candidate, recordings in zip(plan.candidates, rounds[-1].recordings, strict=True):
+        if keep:
+            keep(candidate.name, recordings)
     results = tuple(result for one in rounds for result in one.results(load["noisy"]))
     return BenchmarkRecord(**{**record.__dict__, "load": load, "results": results})
 
@@ -98,6 +106,7 @@ class _Round:
         self.seconds = np.zeros((len(plan.candidates), PAIRS, len(ids)))
         self.samples = np.zeros((len(plan.candidates), len(ids)), dtype=int)
         self.probes: list[tuple[float, float, float]] = []
+        self.recordings: list[list[npt.NDArray[np.float32]]] = []
         self.quality: list[Quality] = []
 
     def measure(self, report: Report) -> None:
@@ -133,9 +142,9 @@ class _Round:
     def _compare(self, probes: list[Probe]) -> list[Quality]:
         with tempfile.TemporaryDirectory(prefix="ttsdash-") as folder:
             file = Path(folder) / "audio.npy"
-            recordings = [[probe.record(text, file) for text in self.ids.values()] for probe in probes]
+            self.recordings = [[probe.record(text, file) for text in self.ids.values()] for probe in probes]
         sample_rate = int(self.plan.config["audio"]["sample_rate"])
-        return [compare(recordings[0], variant, sample_rate) for variant in recordings]
+        return [compare(self.recordings[0], variant, sample_rate) for variant in self.recordings]
 
     def results(self, noisy: bool) -> list[ResultRecord]:
         return [self._result(position, noisy) for position in range(len(self.plan.candidates))]

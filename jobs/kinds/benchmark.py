@@ -4,11 +4,15 @@ import dataclasses
 import logging
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from core.benchmark.run import Candidate, Plan, default_threads
 from core.benchmark.run import run as run_benchmark
 from core.benchmark.texts import texts_for, texts_from
 from core.errors import BadInput
 from core.files import sha256_of
+from core.quality.recordings import recording_pair, write_recording
 from core.store.results import put_benchmark
 from core.store.voices import ORIGINAL, Variant
 from jobs.context import JobContext
@@ -27,12 +31,17 @@ def run(context: JobContext) -> None:
         texts=texts_from(Path(params["texts_file"])) if params["texts_file"] else texts_for(voice.language),
         threads=tuple(params["threads"]) or default_threads(),
     )
-    record = run_benchmark(plan, context.report)
+    spoken: dict[str, list[npt.NDArray[np.float32]]] = {}
+    record = run_benchmark(plan, context.report, keep=spoken.__setitem__)
     _log.info("load: %s", record.load)
     for result in record.results:
         _log.info("%s", {name: value for name, value in result.figures.items() if name != "unmeasured"})
     with context.handing_in({"benchmark_id": record.id, "results": [r.figures["id"] for r in record.results]}) as db:
         put_benchmark(db, record, context.job.id)
+    for name in params["variants"]:
+        pair = recording_pair(context.workspace, voice.key, name)
+        for path, recordings in zip(pair, (spoken[name], spoken[ORIGINAL]), strict=True):
+            write_recording(path, recordings, voice.sample_rate)
 
 
 def _candidate(variant: Variant) -> Candidate:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,16 @@ def test_optimize_makes_a_variant_measures_it_and_prints_all_that_as_json(
     assert lineage["sha256"] == made["variant_sha256"]
     shown = ttsdash_json(workspace, "results", "show", made["id"][:8])
     assert len(shown["samples"]) == made["pairs"] * 3
+    pair = [
+        line.split()[-1]
+        for line in ttsdash(workspace, "results", "show", made["id"]).stdout.splitlines()
+        if "listen to" in line
+    ]
+    assert [Path(path).name for path in pair] == ["dynamic-int8.wav", "dynamic-int8.original.wav"]
+    for path in pair:
+        with wave.open(path) as recording:
+            assert recording.getframerate() == 22050
+            assert recording.getnframes() > 22050
 
 
 def test_the_table_of_results_fits_80_columns_and_says_in_words_what_it_means(

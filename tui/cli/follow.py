@@ -4,6 +4,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from core.store.jobs import Job, get_job
 from core.workspace import Workspace
 from jobs.daemon import start_worker
 from tui.formats import job_title
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 _LOOK_S = 0.25
 
@@ -63,7 +67,7 @@ class _Bars:
             TimeElapsedColumn(),
             console=Console(stderr=True),
         )
-        self._tasks: dict[int, object] = {}
+        self._tasks: dict[int, TaskID] = {}
 
     def __enter__(self) -> "_Bars":
         self._progress.start()
@@ -78,11 +82,11 @@ class _Bars:
                 self._tasks[job.id] = self._progress.add_task(job_title(job), total=1.0, start=False, now="")
             task = self._tasks[job.id]
             if job.state != "queued":
-                self._progress.start_task(task)  # type: ignore[arg-type]
+                self._progress.start_task(task)
             share = 1.0 if job.state == "succeeded" else job.progress or 0.0
-            self._progress.update(task, completed=share, now=_now(job))  # type: ignore[arg-type]
+            self._progress.update(task, completed=share, now=_now(job))
             if job.ended:
-                self._progress.stop_task(task)  # type: ignore[arg-type]
+                self._progress.stop_task(task)
 
 
 def _now(job: Job) -> str:

@@ -44,7 +44,11 @@ def show(session: Session, result_id: str) -> None:
     if session.as_json:
         session.print_json(result_shape(found) | {"samples": list_samples(session.db, found.id)})
         return
-    print_facts(_facts(found))
+    from core.quality.recordings import recording_pair
+
+    pair = recording_pair(session.workspace, found.voice, found.variant)
+    heard = [("listen to", str(path)) for path in pair if path.exists()]
+    print_facts([*_facts(found), *heard])
     print_line()
     for line in explain(list_results(session.db, benchmark_id=found.benchmark_id)):
         print_line(line)

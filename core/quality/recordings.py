@@ -1,0 +1,36 @@
+"""Recordings for a person to listen to: what a variant said in its last benchmark, and what its original did."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from core.files import PRIVATE_FILE, make_private_folder
+from core.text import safe_name
+from core.workspace import Workspace
+
+_PAUSE_S = 0.4
+_FULL_SCALE = 32767
+
+
+def recording_pair(workspace: Workspace, voice_key: str, variant: str) -> tuple[Path, Path]:
+    """Where the pair of a variant lies: (the variant's, the original's)."""
+    folder = workspace.recordings / safe_name(voice_key, "voice")
+    name = safe_name(variant, "variant")
+    return folder / f"{name}.wav", folder / f"{name}.original.wav"
+
+
+def write_recording(path: Path, texts: list[npt.NDArray[np.float32]], sample_rate: int) -> None:
+    """Write the texts one after the other as 16-bit PCM, in place of what stood there."""
+    make_private_folder(path.parent)
+    pause = np.zeros(int(_PAUSE_S * sample_rate), np.float32)
+    audio = np.concatenate([part for text in texts for part in (text, pause)])
+    partial = path.with_name(f".{path.name}.partial")
+    with wave.open(str(partial), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes((np.nan_to_num(np.clip(audio, -1, 1)) * _FULL_SCALE).astype("<i2").tobytes())
+    partial.chmod(PRIVATE_FILE)
+    partial.replace(path)
