@@ -30,11 +30,13 @@ class Child:
         except OSError as error:
             finish(self._db, self._job.id, self._job.attempt, "failed", f"cannot start its process: {error.strerror}")
             return
-        note_process(self._db, self._job, process.pid, start_time(process.pid))
-        stopped_by = self._wait(process, interrupted)
-        # Whatever the child started ends with it, also when it ended by itself.
-        kill_group(process.pid)
-        code = process.wait()
+        try:
+            note_process(self._db, self._job, process.pid, start_time(process.pid))
+            stopped_by = self._wait(process, interrupted)
+        finally:
+            # Whatever the child started ends with it, also when it ended by itself.
+            kill_group(process.pid)
+            code = process.wait()
         remove_leftovers(self._workspace, self._job.id)
         self._record(code, stopped_by)
 

@@ -53,6 +53,7 @@ def processes_of(workspace: Workspace) -> list[psutil.Process]:
 
 def half_files(workspace: Workspace) -> list[Path]:
     """What no job may leave behind: drafts and scratch files."""
-    hidden = [path for path in workspace.optimized_models.rglob("*") if path.name.startswith(".")]
+    made = [*workspace.optimized_models.rglob("*"), *workspace.recordings.rglob("*")]
+    hidden = [path for path in made if path.name.startswith(".")]
     scratch = workspace.root / "scratch"
     return hidden + (list(scratch.iterdir()) if scratch.exists() else [])

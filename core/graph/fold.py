@@ -7,11 +7,11 @@ import onnx
 import onnxruntime
 
 
-def fold_constants(source: Path, scratch: Path) -> onnx.ModelProto:
-    """The model of `source` with constants folded and doubles merged. Noise stays noise. `scratch` is a folder to use."""
+def fold_constants(source: Path) -> onnx.ModelProto:
+    """The model of `source` with constants folded and doubles merged. Noise stays noise."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    with tempfile.TemporaryDirectory(prefix=".fold-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix="ttsdash-") as folder:
         folded = Path(folder) / "folded.onnx"
         options.optimized_model_filepath = str(folded)
         onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])

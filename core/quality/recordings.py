@@ -21,12 +21,15 @@ def recording_pair(workspace: Workspace, voice_key: str, variant: str) -> tuple[
     return folder / f"{name}.wav", folder / f"{name}.original.wav"
 
 
-def write_recording(path: Path, texts: list[npt.NDArray[np.float32]], sample_rate: int) -> None:
-    """Write the texts one after the other as 16-bit PCM, in place of what stood there."""
+def write_recording(path: Path, texts: list[npt.NDArray[np.float32]], sample_rate: int, scratch: Path) -> None:
+    """Write the texts one after the other as 16-bit PCM, in place of what stood there.
+
+    `scratch` is a folder on the same file system, for the file while it is not whole.
+    """
     make_private_folder(path.parent)
     pause = np.zeros(int(_PAUSE_S * sample_rate), np.float32)
     audio = np.concatenate([part for text in texts for part in (text, pause)])
-    partial = path.with_name(f".{path.name}.partial")
+    partial = scratch / path.name
     with wave.open(str(partial), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

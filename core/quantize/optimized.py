@@ -26,7 +26,7 @@ _TOLERANCE = 1e-5
 
 def make(source: Path, target: Path, tell: Callable[[str], None]) -> None:
     """Write the rewritten model of `source` to `target`. Raises TtsdashError when it is not the same."""
-    model = fold_constants(source, target.parent)
+    model = fold_constants(source)
     try:
         model = rewrite_decoder(model, Windows(PARAMS["window"], PARAMS["rows"]))
         tell("decoder rewritten to windows and blocked convolutions")

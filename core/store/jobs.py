@@ -159,15 +159,17 @@ def claim(db: sqlite3.Connection) -> Job | None:
 
 
 def note_process(db: sqlite3.Connection, job: Job, process_group: int, started: float) -> None:
-    """Keep where the job's processes can be found, should its worker die."""
-    _fenced(
-        db,
-        job.id,
-        job.attempt,
-        "process_group = :group, group_started = :started",
-        group=process_group,
-        started=started,
-    )
+    """Keep where the job's processes can be found, should its worker die; also when a cancel was asked meanwhile.
+
+    This is the worker's write, not the child's: it is the worker that will end the process. Raises Superseded.
+    """
+    changed = db.execute(
+        """UPDATE jobs SET process_group = ?, group_started = ?
+           WHERE id = ? AND attempt = ? AND state = 'running'""",
+        (process_group, started, job.id, job.attempt),
+    ).rowcount
+    if not changed:
+        raise Superseded(f"job {job.id} is not attempt {job.attempt}'s any more")
 
 
 def report(db: sqlite3.Connection, job_id: int, attempt: int, stage: str, progress: float | None) -> None:

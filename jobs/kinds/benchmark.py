@@ -36,12 +36,14 @@ def run(context: JobContext) -> None:
     _log.info("load: %s", record.load)
     for result in record.results:
         _log.info("%s", {name: value for name, value in result.figures.items() if name != "unmeasured"})
-    with context.handing_in({"benchmark_id": record.id, "results": [r.figures["id"] for r in record.results]}) as db:
-        put_benchmark(db, record, context.job.id)
+    # Before the results are handed in: what fails after that would fail a job whose results stand.
+    scratch = context.workspace.scratch(context.job.id)
     for name in params["variants"]:
         pair = recording_pair(context.workspace, voice.key, name)
         for path, recordings in zip(pair, (spoken[name], spoken[ORIGINAL]), strict=True):
-            write_recording(path, recordings, voice.sample_rate)
+            write_recording(path, recordings, voice.sample_rate, scratch)
+    with context.handing_in({"benchmark_id": record.id, "results": [r.figures["id"] for r in record.results]}) as db:
+        put_benchmark(db, record, context.job.id)
 
 
 def _candidate(variant: Variant) -> Candidate:

@@ -297,9 +297,13 @@ def test_a_running_job_is_asked_to_end_and_may_write_nothing_more(queue: Queue) 
     assert cancel(queue.db, job.id) == "asked"
     assert get_job(queue.db, job.id).state == "running"
     assert is_cancel_asked(queue.db, job.id)
-    for write in _each_write(queue.db, job):
+    by_the_worker, *by_the_child = _each_write(queue.db, job)
+    for write in by_the_child:
         with pytest.raises(Superseded):
             write()
+    # The worker has yet to end the process, and must know where it is.
+    by_the_worker()
+    assert get_job(queue.db, job.id).process_group == 1
     assert finish(queue.db, job.id, 1, "cancelled")
     assert get_job(queue.db, job.id).state == "cancelled"
 

@@ -1,5 +1,6 @@
 """The worker with real processes: what it finishes, and what it survives."""
 
+import contextlib
 import os
 import pickle
 import pty
@@ -7,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from core.store.results import list_results
 from core.store.voices import Voice, get_voice
 from core.variants import variant_path
 from core.workspace import Workspace
+from jobs.child import Child
 from jobs.daemon import settle_cancelled, start_worker, stop_worker, worker_status
 from jobs.lock import take_lock
 from jobs.process_groups import start_time
@@ -107,6 +110,32 @@ def test_a_running_job_is_cancelled_within_two_seconds_and_leaves_nothing(
     wait_until(lambda: not children(workspace), timeout=1)
     assert half_files(workspace) == []
     assert list_results(db) == []
+
+
+def test_a_cancel_between_claim_and_start_ends_the_job_too(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    job_id = submit(workspace, db, benchmark_job(voice, []))
+    job = claim(db)
+    assert job is not None
+    assert cancel(db, job_id) == "asked"
+    Child(workspace, db, job).run_to_end(threading.Event())
+    assert get_job(db, job_id).state == "cancelled"
+    assert processes_of(workspace) == []
+    assert half_files(workspace) == []
+
+
+def test_a_quantize_that_is_killed_at_any_moment_leaves_no_half_file(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    start_worker(workspace)
+    job_id = submit(workspace, db, quantize_job(voice, "optimized"))
+    made = workspace.scratch(job_id)
+    wait_until(lambda: (made.exists() and any(made.iterdir())) or get_job(db, job_id).ended)
+    with contextlib.suppress(BadInput):
+        cancel(db, job_id)
+    ended(db, job_id)
+    wait_until(lambda: half_files(workspace) == [], timeout=5)
 
 
 def test_a_cancelled_job_can_be_tried_again(workspace: Workspace, db: sqlite3.Connection, benchmark: int) -> None:
