@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
+_NOT_IN_NAMES = re.compile(r"[^\w.+=-]+")
 # In bytes: file systems count those, and up to 255 of them in a name; what is added to a name needs room, too.
 _LONGEST_NAME = 120
 
@@ -16,6 +16,6 @@ def printable(text: str) -> str:
 
 
 def safe_name(text: str, fallback: str) -> str:
-    """A name that is one plain path component: letters, digits and `. _ + -`, neither hidden nor overlong."""
+    """A name that is one plain path component: letters, digits and `. _ + = -`, neither hidden nor overlong."""
     name = _NOT_IN_NAMES.sub("-", unicodedata.normalize("NFC", text)).strip(".-")
     return name.encode()[:_LONGEST_NAME].decode(errors="ignore") or fallback

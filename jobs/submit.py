@@ -1,10 +1,14 @@
 """Queues jobs: rows first, then a wake-up."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from core.errors import BadInput
 from core.quantize.recipes import RECIPES
+from core.sentences import label_of
 from core.store.database import transaction
 from core.store.jobs import NewJob, add_job
 from core.store.voices import ORIGINAL, Voice
@@ -13,8 +17,27 @@ from core.workspace import Workspace
 _MOST_THREADS = 1024
 
 
-def quantize_job(voice: Voice, recipe: str) -> NewJob:
-    return NewJob("quantize", voice.id, RECIPES[recipe].variant, {"recipe": recipe})
+@dataclass(frozen=True)
+class Wish:
+    """What to make of a voice: recipes by name, parameters as they were typed, a file of calibration sentences."""
+
+    recipes: Sequence[str] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+    calibration: str | None = None
+    benchmark: bool = False
+
+
+def quantize_job(
+    voice: Voice, recipe: str, params: Mapping[str, str] | None = None, calibration: str | None = None
+) -> NewJob:
+    """Raises BadInput for a parameter that the recipe does not have, or that cannot be."""
+    made_by = RECIPES[recipe]
+    resolved = made_by.resolve(params or {})
+    asked: dict[str, Any] = {"recipe": recipe, "params": resolved}
+    label = None
+    if calibration and made_by.calibrated:
+        asked["calibration"], label = calibration, label_of(Path(calibration))
+    return NewJob("quantize", voice.id, made_by.variant_of(resolved, label), asked)
 
 
 def benchmark_job(
@@ -39,20 +62,41 @@ def benchmark_job(
     return NewJob("benchmark", voice.id, None, params, alone=True, after=tuple(after))
 
 
-def submit_optimize(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice, recipes: Sequence[str], benchmark: bool
-) -> list[int]:
-    """Queue the recipes and, after them, a benchmark of what they make; without recipes of what is there already."""
-    if not recipes and not benchmark:
-        raise BadInput("nothing to do: say what to make (--dynamic, --optimized), or --benchmark")
+def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish: Wish) -> list[int]:
+    """Queue the recipes and, after them, a benchmark of what they make; without recipes of what is there already.
+
+    Raises BadInput when there is nothing to do, or what is asked for cannot be.
+    """
+    if not wish.recipes and not wish.benchmark:
+        raise BadInput("nothing to do: say what to make (--dynamic, --optimized, ... or --all), or --benchmark")
+    jobs = _quantize_jobs(voice, wish)
     with transaction(db):
-        ids = [add_job(db, quantize_job(voice, recipe)) for recipe in recipes]
-        if benchmark:
-            made = [RECIPES[recipe].variant for recipe in recipes]
-            variants = made or [variant.name for variant in voice.variants]
+        ids = [add_job(db, job) for job in jobs]
+        if wish.benchmark:
+            variants = [str(job.variant) for job in jobs] or [variant.name for variant in voice.variants]
             ids.append(add_job(db, benchmark_job(voice, variants, after=ids)))
     wake(workspace)
     return ids
+
+
+def _quantize_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
+    """A job for each recipe, with those of the parameters that it has."""
+    known = {name for recipe in wish.recipes for name in RECIPES[recipe].params}
+    for name in wish.params:
+        if name not in known:
+            where = ", ".join(RECIPES[recipe].variant for recipe in wish.recipes) or "nothing to make"
+            raise BadInput(f"no parameter {name!r} in {where}: known are {', '.join(sorted(known)) or 'none'}")
+    if wish.calibration and not any(RECIPES[recipe].calibrated for recipe in wish.recipes):
+        raise BadInput("--calibration is for recipes that are calibrated: add --static")
+    return [
+        quantize_job(
+            voice,
+            recipe,
+            {name: value for name, value in wish.params.items() if name in RECIPES[recipe].params},
+            wish.calibration,
+        )
+        for recipe in wish.recipes
+    ]
 
 
 def submit(workspace: Workspace, db: sqlite3.Connection, job: NewJob) -> int:

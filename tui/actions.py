@@ -6,7 +6,6 @@ The dashboard imports this module when the first thing is asked of it, so that i
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import closing
 
 from core.errors import TtsdashError
@@ -15,7 +14,7 @@ from core.store.jobs import Job, cancel, retry
 from core.store.voices import Voice
 from core.workspace import Workspace
 from jobs import daemon
-from jobs.submit import benchmark_job, submit, submit_optimize, wake
+from jobs.submit import Wish, benchmark_job, submit, submit_wish, wake
 from tui.formats import megabytes
 from tui.messages import ActionEnded
 
@@ -48,9 +47,9 @@ def add_voice(workspace: Workspace, path: str) -> ActionEnded:
     )
 
 
-def optimize(workspace: Workspace, voice: Voice, recipes: Sequence[str], benchmark: bool) -> ActionEnded:
+def optimize(workspace: Workspace, voice: Voice, wish: Wish) -> ActionEnded:
     with closing(open_store(workspace)) as db:
-        ids = submit_optimize(workspace, db, voice, recipes, benchmark)
+        ids = submit_wish(workspace, db, voice, wish)
     daemon.start_worker(workspace)
     return ActionEnded(f"queued job {', '.join(map(str, ids))}: press 2 to watch", job=ids[0])
 

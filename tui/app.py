@@ -161,7 +161,7 @@ class Dashboard(App[None]):
 
         self.push_screen(
             OptimizeScreen(message.voice),
-            lambda wish: self._act("optimize", message.voice, wish.recipes, wish.benchmark) if wish else None,
+            lambda wish: self._act("optimize", message.voice, wish) if wish else None,
         )
 
     @on(BenchmarkWanted)

@@ -46,18 +46,17 @@ def speedup(result: Result) -> str:
     return f"{result.speedup:.2f}x {interval(result)}".rstrip() + (" ~" if result.noisy else "")
 
 
-RESULT_HEADERS = ("variant", ">thr.", ">MB", ">speed-up, 95 %", ">RTF", ">peak\nMB", ">mel\ndB", ">drift\n%", "sound")
+RESULT_HEADERS = ("variant", ">MB", ">speed-up, 95 %", ">RTF", ">peak\nMB", ">PESQ", ">drift\n%", "sound")
 
 
 def result_row(result: Result) -> tuple[str, ...]:
     return (
         result.variant,
-        str(result.threads),
         megabytes(result.size_bytes),
         speedup(result),
         figure(result.rtf, 3),
         figure(result.peak_rss_mb, 0),
-        figure(result.mel_db, 1),
+        figure(result.pesq, 2),
         figure(result.duration_drift_pct, 1),
         result.grade or "–",
     )

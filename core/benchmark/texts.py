@@ -4,10 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import BadInput
+from core.sentences import read_sentences
 
 _SETS = Path(__file__).parent / "text_sets"
-_LONGEST_TEXT = 1000
 
 
 @dataclass(frozen=True)
@@ -35,19 +34,7 @@ def texts_from(path: Path) -> TextSet:
 
     Raises BadInput.
     """
-    if path.exists() and not path.is_file():
-        raise BadInput(f"{path} is no text file: give a file with a sentence a line")
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text: save it as UTF-8, a sentence a line") from error
-    if not lines:
-        raise BadInput(f"{path} holds no text: write a sentence a line")
-    too_long = next((number for number, line in enumerate(lines, 1) if len(line) > _LONGEST_TEXT), None)
-    if too_long:
-        raise BadInput(f"{path}: sentence {too_long} has more than {_LONGEST_TEXT} characters: write a sentence a line")
+    lines = read_sentences(path)
     texts = {f"line {number}": line for number, line in enumerate(lines, 1)}
     middle = sorted(texts, key=lambda name: len(texts[name]))[len(texts) // 2]
     return TextSet(path.name, "", texts, latency_text=middle)

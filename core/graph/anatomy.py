@@ -23,8 +23,13 @@ class Part:
     """One part of a voice's graph."""
 
     name: str
-    nodes: int
+    positions: frozenset[int]
+    """Where its nodes stand in the graph."""
     weight_bytes: int
+
+    @property
+    def nodes(self) -> int:
+        return len(self.positions)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,9 @@ class Anatomy:
     decoder_input: str
     """What enters the decoder."""
     upsampling_stages: int
+
+    def part(self, name: str) -> Part:
+        return next(part for part in self.parts if part.name == name)
 
 
 class NotRecognised(Exception):
@@ -64,7 +72,7 @@ def dissect(model: onnx.ModelProto) -> Anatomy:
     decoder = index.ancestors(index.descendants([first_conv])) - before_decoder
 
     members = dict(zip(PARTS, (text, duration, alignment, flow, decoder), strict=True))
-    parts = tuple(Part(name, len(nodes), index.weight_bytes(nodes)) for name, nodes in members.items())
+    parts = tuple(Part(name, frozenset(nodes), index.weight_bytes(nodes)) for name, nodes in members.items())
     return Anatomy(
         parts=parts,
         latent=index.nodes[latent].output[0],

@@ -12,7 +12,7 @@ class GraphBuilder:
     """Collects nodes, constants and the shapes of what they make, all named with one prefix."""
 
     def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+        self.prefix = prefix
         self._count = 0
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
@@ -23,6 +23,12 @@ class GraphBuilder:
         name = output or self._name()
         self.nodes.append(helper.make_node(op_type, inputs, [name], name=name, **attributes))
         return name
+
+    def ops(self, op_type: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
+        """The same for a node with several outputs."""
+        names = [self._name() for _ in range(outputs)]
+        self.nodes.append(helper.make_node(op_type, inputs, names, name=names[0], **attributes))
+        return names
 
     def constant(self, value: Any) -> str:
         name = self._name()
@@ -39,4 +45,4 @@ class GraphBuilder:
 
     def _name(self) -> str:
         self._count += 1
-        return f"{self._prefix}/{self._count}"
+        return f"{self.prefix}/{self._count}"

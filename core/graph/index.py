@@ -64,3 +64,10 @@ def inputs_of(node: onnx.NodeProto) -> list[str]:
         if attribute.type == onnx.AttributeProto.GRAPH:
             names += [name for inner in attribute.g.node for name in inputs_of(inner)]
     return names
+
+
+def drop_unused_initializers(graph: onnx.GraphProto) -> None:
+    used = set(GraphIndex(graph).readers) | {entry.name for entry in graph.output}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)

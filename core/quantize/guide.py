@@ -5,26 +5,29 @@ run faster than fp32, and one scale a tensor costs the sound.
 """
 
 import logging
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-PARAMS: dict[str, Any] = {"weight_type": "QUInt8", "per_channel": False, "reduce_range": False}
+from core.quantize.recipes import Task
+
 TOOLS = ("onnxruntime", "onnx")
 
+_SETTINGS: dict[str, Any] = {"weight_type": "QUInt8", "per_channel": False, "reduce_range": False}
 
-def make(source: Path, target: Path, tell: Callable[[str], None]) -> None:
-    """Write the quantized model of `source` to `target`."""
+
+def make(task: Task) -> dict[str, Any]:
+    """Returns the settings, which are the guide's and cannot be changed."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    task.progress("quantizing", 0.0)
     # It warns that the model was not pre-processed, as the guide's script does not either, on the root logger.
     logging.getLogger().setLevel(logging.ERROR)
     quantize_dynamic(
-        source,
-        target,
-        weight_type=QuantType[PARAMS["weight_type"]],
-        per_channel=PARAMS["per_channel"],
-        reduce_range=PARAMS["reduce_range"],
+        task.source,
+        task.target,
+        weight_type=QuantType[_SETTINGS["weight_type"]],
+        per_channel=_SETTINGS["per_channel"],
+        reduce_range=_SETTINGS["reduce_range"],
     )
     logging.getLogger().setLevel(logging.INFO)
-    tell("every weight and activation of the whole graph in 8 bits")
+    task.tell("every weight and activation of the whole graph in 8 bits")
+    return _SETTINGS

@@ -4,38 +4,34 @@ Constants are folded, the decoder is rewritten (`core.graph.windowed`). What cam
 anyone sees it. Of a voice whose decoder is not recognised only the constants are folded.
 """
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import onnx
 
 from core.engines.ort import OrtVoice
 from core.errors import TtsdashError
-from core.graph.anatomy import NotRecognised
 from core.graph.equality import largest_difference
 from core.graph.fold import fold_constants
-from core.graph.windowed import Windows, rewrite_decoder
+from core.quantize.parts import rewrite_decoder_of
+from core.quantize.recipes import Task
 
-PARAMS: dict[str, Any] = {"window": Windows().longest, "rows": Windows().rows}
 TOOLS = ("onnxruntime", "onnx")
 
 # Of full scale: 16 bits end at 3e-5, and reordered sums of 32-bit floats differ by about 1e-6.
 _TOLERANCE = 1e-5
 
 
-def make(source: Path, target: Path, tell: Callable[[str], None]) -> None:
-    """Write the rewritten model of `source` to `target`. Raises TtsdashError when it is not the same."""
-    model = fold_constants(source)
-    try:
-        model = rewrite_decoder(model, Windows(PARAMS["window"], PARAMS["rows"]))
-        tell("decoder rewritten to windows and blocked convolutions")
-    except NotRecognised as reason:
-        tell(f"decoder left as it is: {reason}")
-    onnx.save(model, target)
-    difference = largest_difference(OrtVoice(source), OrtVoice(target))
-    tell(f"largest difference to the original's samples: {difference:.1e}")
+def make(task: Task) -> dict[str, Any]:
+    """Raises TtsdashError when the variant is not the same as its original."""
+    task.progress("folding constants", 0.0)
+    model = fold_constants(task.source)
+    task.progress("rewriting the decoder", 0.3)
+    onnx.save(rewrite_decoder_of(model, task), task.target)
+    task.progress("comparing with the original", 0.5)
+    difference = largest_difference(OrtVoice(task.source), OrtVoice(task.target))
+    task.tell(f"largest difference to the original's samples: {difference:.1e}")
     if not difference <= _TOLERANCE:
         raise TtsdashError(
             f"the rewritten graph is not the same (differs by {difference:.1e}): this voice keeps its original"
         )
+    return {}

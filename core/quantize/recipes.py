@@ -1,28 +1,125 @@
-"""The recipes by name. Light to import: the module that makes a variant is loaded by the job that runs it."""
+"""The recipes by name, with their parameters. Light to import: what makes a variant is loaded by the job that runs it."""
 
 import importlib
-from dataclasses import dataclass
-from types import ModuleType
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import BadInput
+
+Value = int | str
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter of a recipe: one of `choices`, or else a whole number from `low` to `high`."""
+
+    default: Value
+    says: str
+    choices: tuple[str, ...] = ()
+    low: int = 0
+    high: int = 0
+
+    @property
+    def allowed(self) -> str:
+        return " or ".join(self.choices) if self.choices else f"{self.low} to {self.high}"
+
+    def read(self, text: str) -> Value:
+        """Raises ValueError."""
+        if self.choices:
+            if text not in self.choices:
+                raise ValueError(text)
+            return text
+        value = int(text)
+        if not self.low <= value <= self.high:
+            raise ValueError(text)
+        return value
+
+
+@dataclass(frozen=True)
+class Task:
+    """One variant to be made."""
+
+    source: Path
+    target: Path
+    config: dict[str, Any]
+    """The voice's `.onnx.json`."""
+    params: dict[str, Value]
+    calibration: Path | None
+    """A file with a sentence a line, in the place of the recipe's own sentences."""
+    tell: Callable[[str], None]
+    """Takes a line for the job's log."""
+    progress: Callable[[str, float], None]
+    """Takes the stage, and the share of the work that is done."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way to make a variant. Its module has `PARAMS`, `TOOLS` and `make(source, target, tell)`."""
+    """A way to make a variant. Its module has `TOOLS` and `make(task)`, which returns what else the lineage keeps."""
 
     name: str
     variant: str
     """What the variant is called when the parameters are the default ones."""
     says: str
     module: str
+    params: dict[str, Param] = field(default_factory=dict)
+    calibrated: bool = False
 
-    def load(self) -> ModuleType:
+    def load(self) -> Any:
         return importlib.import_module(self.module)
 
+    def resolve(self, given: Mapping[str, str]) -> dict[str, Value]:
+        """All parameters, those that are not given with their defaults. Raises BadInput."""
+        for name in given:
+            if name not in self.params:
+                known = f"it has {', '.join(self.params)}" if self.params else "it has none"
+                raise BadInput(f"{self.variant} has no parameter {name!r}: {known}")
+        return {name: self._read(name, given[name]) if name in given else p.default for name, p in self.params.items()}
+
+    def _read(self, name: str, text: str) -> Value:
+        try:
+            return self.params[name].read(text)
+        except ValueError:
+            raise BadInput(f"{self.variant}: {name}={text} cannot be: give {self.params[name].allowed}") from None
+
+    def variant_of(self, params: Mapping[str, Value], calibration: str | None = None) -> str:
+        """The variant's name: what differs from the default stands behind a plus, so that nothing replaces it."""
+        suffix = {name: value for name, value in sorted(params.items()) if value != self.params[name].default}
+        more = [f"{name}={value}" for name, value in suffix.items()]
+        return "+".join([self.variant, *more, *([f"calibration={calibration}"] if calibration else [])])
+
+
+GUIDE = "guide"
+
+_WINDOWS = {
+    "window": Param(256, "longest window of the decoder, in samples of its first stage", low=16, high=4096),
+    "rows": Param(2, "windows that run side by side", low=1, high=64),
+}
+_STAGES = {"stages": Param(2, "stages of the decoder in int8, from the first; the last one never is", low=0, high=8)}
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("optimized", "optimized", "fp32, rewritten graph: same sound, less memory", "core.quantize.optimized"),
-        Recipe("guide", "dynamic-int8", "dynamic INT8, as the usual guide makes it", "core.quantize.guide"),
+        Recipe(
+            "optimized",
+            "optimized",
+            "fp32, rewritten graph: same sound, less memory",
+            "core.quantize.optimized",
+            _WINDOWS,
+        ),
+        Recipe(
+            "dynamic",
+            "dynamic-int8",
+            "int8 where it pays, no calibration: smaller and faster",
+            "core.quantize.dynamic",
+            _STAGES | _WINDOWS,
+        ),
+        Recipe(
+            GUIDE,
+            "dynamic-int8-guide",
+            "dynamic INT8 as the usual guide makes it, to compare",
+            "core.quantize.guide",
+        ),
     )
 }

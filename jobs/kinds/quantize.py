@@ -8,12 +8,15 @@ from core.clock import now
 from core.errors import BadInput
 from core.files import sha256_of
 from core.hardware.machine import installed_versions
-from core.quantize.recipes import RECIPES
+from core.quantize.recipes import RECIPES, Task
 from core.store.voices import Variant, put_variant
 from core.variants import Draft, check_variant, variant_path
 from jobs.context import JobContext
 
 _log = logging.getLogger("ttsdash.job")
+
+# The shares of the job between which the recipe works.
+_MAKING = 0.1, 0.85
 
 
 def run(context: JobContext) -> None:
@@ -21,15 +24,26 @@ def run(context: JobContext) -> None:
     recipe = RECIPES.get(str(context.job.params.get("recipe")))
     if name is None or recipe is None:
         raise BadInput(f"this version knows no recipe {context.job.params.get('recipe')!r}: update ttsdash")
+    params = recipe.resolve({key: str(value) for key, value in context.job.params.get("params", {}).items()})
+    calibration = context.job.params.get("calibration")
     source = Path(voice.path)
-    context.report("reading the original", 0.05)
+    context.report("reading the original", 0.02)
     check_unchanged(source, voice.id)
     draft = Draft(variant_path(context.workspace, voice.key, name), context.job.id)
     try:
-        context.report("quantizing", 0.1)
         maker = recipe.load()
-        maker.make(source, draft.path, _log.info)
-        context.report("checking the variant", 0.6)
+        more = maker.make(
+            Task(
+                source=source,
+                target=draft.path,
+                config=voice.config,
+                params=params,
+                calibration=Path(calibration) if calibration else None,
+                tell=_log.info,
+                progress=lambda stage, share: context.report(stage, _MAKING[0] + share * (_MAKING[1] - _MAKING[0])),
+            )
+        )
+        context.report("checking the variant", _MAKING[1])
         draft.complete(voice.config)
         check_variant(source, draft.path, voice.config, _log.info)
         context.report("storing", 0.95)
@@ -40,7 +54,7 @@ def run(context: JobContext) -> None:
             size_bytes=draft.path.stat().st_size,
             sha256=sha256_of(draft.path),
             recipe=recipe.name,
-            params=maker.PARAMS,
+            params=params | more,
             source_sha256=voice.id,
             tools=installed_versions(("ttsdash", *maker.TOOLS)),
             job_id=context.job.id,

@@ -26,7 +26,7 @@ from jobs.child import Child
 from jobs.daemon import settle_cancelled, start_worker, stop_worker, worker_status
 from jobs.lock import take_lock
 from jobs.process_groups import start_time
-from jobs.submit import benchmark_job, quantize_job, submit, submit_optimize, wake
+from jobs.submit import Wish, benchmark_job, quantize_job, submit, submit_wish, wake
 from tests.running import environment, half_files, processes_of, ttsdash
 from tests.waiting import wait_until
 
@@ -67,7 +67,7 @@ def benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> int
 def test_a_benchmark_follows_its_quantize_and_both_succeed(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    quantize, measure = submit_optimize(workspace, db, voice, ["guide"], benchmark=True)
+    quantize, measure = submit_wish(workspace, db, voice, Wish(["guide"], benchmark=True))
     start_worker(workspace)
 
     assert ended(db, measure).state == "succeeded"
@@ -76,10 +76,10 @@ def test_a_benchmark_follows_its_quantize_and_both_succeed(
     assert first.finished_at is not None
     assert second.started_at is not None
     assert first.finished_at <= second.started_at
-    variant = get_voice(db, voice.key).variant("dynamic-int8")
+    variant = get_voice(db, voice.key).variant("dynamic-int8-guide")
     assert first.result == {"variant": {**variant.__dict__}}
-    assert Path(variant.path).with_name("dynamic-int8.onnx.json").is_file()
-    assert {result.variant for result in list_results(db)} == {"original", "dynamic-int8"}
+    assert Path(variant.path).with_name("dynamic-int8-guide.onnx.json").is_file()
+    assert {result.variant for result in list_results(db)} == {"original", "dynamic-int8-guide"}
     assert half_files(workspace) == []
 
 
@@ -260,7 +260,7 @@ def test_a_quantize_of_a_voice_that_vanished_says_so_and_cancels_what_waits_for_
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     Path(voice.path).unlink()
-    quantize, measure = submit_optimize(workspace, db, voice, ["guide"], benchmark=True)
+    quantize, measure = submit_wish(workspace, db, voice, Wish(["guide"], benchmark=True))
     start_worker(workspace)
     failed = ended(db, quantize)
     assert failed.state == "failed"
@@ -401,5 +401,5 @@ def test_logs_and_data_bases_are_for_the_owner_alone(
     start_worker(workspace)
     ended(db, submit(workspace, db, quantize_job(voice, "guide")))
     files = [path for path in workspace.root.rglob("*") if path.is_file()]
-    assert {path.name for path in files} >= {"data.db", "queue.db", "1.log", "worker.log", "dynamic-int8.onnx"}
+    assert {path.name for path in files} >= {"data.db", "queue.db", "1.log", "worker.log", "dynamic-int8-guide.onnx"}
     assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}

@@ -67,7 +67,7 @@ def test_optimize_makes_a_variant_measures_it_and_prints_all_that_as_json(
     voice = ttsdash_json(workspace, "voices", "show", "tiny")
     lineage = voice["variants"][1]
     assert set(lineage) == VARIANT_KEYS
-    assert (lineage["recipe"], lineage["source_sha256"], lineage["job_id"]) == ("guide", voice["sha256"], 1)
+    assert (lineage["recipe"], lineage["source_sha256"], lineage["job_id"]) == ("dynamic", voice["sha256"], 1)
     assert lineage["sha256"] == made["variant_sha256"]
     shown = ttsdash_json(workspace, "results", "show", made["id"][:8])
     assert len(shown["samples"]) == made["pairs"] * 3

@@ -1,17 +1,19 @@
 """`ttsdash optimize`: the guide's script, flag for flag, through the queue."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from core.errors import NotFound
+from core.errors import BadInput, NotFound
+from core.quantize.recipes import GUIDE, RECIPES
 from core.store.jobs import Job, get_job
 from core.store.results import list_results
 from core.store.voices import Voice, add_voice, get_voice
 from core.voices import read_voice
 from jobs.daemon import start_worker
-from jobs.submit import submit_optimize
+from jobs.submit import Wish, submit_wish
 from tui.cli.follow import follow
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line, print_results
@@ -19,20 +21,51 @@ from tui.formats import job_title
 from tui.shapes import job_shape, result_shape
 
 
+def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """A flag for each recipe."""
+    for recipe in reversed(RECIPES.values()):
+        command = click.option(f"--{recipe.name}", is_flag=True, help=f"{recipe.says}.")(command)
+    return command
+
+
 @click.command(cls=Command)
 @click.option("--model", required=True, metavar="PATH-or-VOICE", help="A voice's .onnx, or the key of one added.")
-@click.option("--dynamic", is_flag=True, help="Dynamic INT8.")
-@click.option("--optimized", is_flag=True, help="The original's numbers from a faster graph.")
+@_recipe_flags
+@click.option("--all", "everything", is_flag=True, help="Every variant but the guide's.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="A recipe's parameter; may be repeated.")
+@click.option("--calibration", metavar="FILE", help="Sentences to calibrate with, one a line.")
 @click.option("--benchmark", is_flag=True, help="Measure what was made beside the original.")
 @click.option("--wait", is_flag=True, help="Follow the jobs to their ends, then show the results.")
 @pass_session
-def optimize(session: Session, model: str, dynamic: bool, optimized: bool, benchmark: bool, wait: bool) -> None:
+def optimize(
+    session: Session,
+    /,
+    model: str,
+    params: tuple[str, ...],
+    calibration: str | None,
+    everything: bool,
+    benchmark: bool,
+    wait: bool,
+    **flags: bool,
+) -> None:
     """Queue the making of variants, and their benchmark."""
+    recipes = [name for name in RECIPES if flags[name] or (everything and name != GUIDE)]
+    wish = Wish(recipes, _read_params(params), calibration and str(Path(calibration).absolute()), benchmark)
     voice = find_or_add(session, model)
-    recipes = [name for name, wanted in (("optimized", optimized), ("guide", dynamic)) if wanted]
-    ids = submit_optimize(session.workspace, session.db, voice, recipes, benchmark)
+    ids = submit_wish(session.workspace, session.db, voice, wish)
     start_worker(session.workspace)
     finish_or_follow(session, ids, wait, with_selection=True)
+
+
+def _read_params(given: tuple[str, ...]) -> dict[str, str]:
+    params: dict[str, str] = {}
+    for entry in given:
+        name, equals, value = entry.partition("=")
+        if not equals or not name or not value:
+            raise BadInput(f"--param {entry}: write it as name=value")
+        if params.setdefault(name, value) != value:
+            raise BadInput(f"--param {name} is given twice, with {params[name]} and {value}: say which")
+    return params
 
 
 def find_or_add(session: Session, model: str) -> Voice:

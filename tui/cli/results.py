@@ -26,8 +26,11 @@ def list_(session: Session, voice: str | None = None) -> None:
         session.print_json([result_shape(result) for result in found])
         return
     print_table(
-        ("id", "when", "voice", *RESULT_HEADERS),
-        [(result.id[:8], moment(result.created_at), result.voice, *result_row(result)) for result in found],
+        ("id", "when", "voice", ">thr.", *RESULT_HEADERS),
+        [
+            (result.id[:8], moment(result.created_at), result.voice, str(result.threads), *result_row(result))
+            for result in found
+        ],
         empty="no results yet: measure a voice with `ttsdash benchmark VOICE`",
     )
     if any(result.noisy for result in found):

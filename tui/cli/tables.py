@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from core.store.results import Result
 from core.text import printable
-from tui.formats import RESULT_HEADERS, result_row
+from tui.formats import RESULT_HEADERS, counted, result_row
 
 # Where nobody looks at the width (a pipe, a file) a row stays one line.
 _WIDE = 200
@@ -47,10 +48,12 @@ def print_facts(facts: Iterable[tuple[str, str | None]]) -> None:
 
 
 def print_results(results: Sequence[Result]) -> None:
-    """One benchmark: the table, then what it means in words."""
+    """One benchmark: a table for each number of threads, then what they mean in words."""
     from core.benchmark.words import explain
 
-    print_table(RESULT_HEADERS, [result_row(result) for result in results], empty="no results")
-    print_line()
+    for threads, group in groupby(results, key=lambda result: result.threads):
+        print_line(counted(threads, "thread"))
+        print_table(RESULT_HEADERS, [result_row(result) for result in group], empty="no results")
+        print_line()
     for line in explain(list(results)):
         print_line(line)

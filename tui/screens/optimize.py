@@ -1,6 +1,5 @@
 """Asks what to make of a voice."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -12,14 +11,7 @@ from textual.widgets import Button, Checkbox, Static
 
 from core.quantize.recipes import RECIPES
 from core.store.voices import Voice
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is to be queued."""
-
-    recipes: tuple[str, ...]
-    benchmark: bool
+from jobs.submit import Wish
 
 
 class OptimizeScreen(ModalScreen[Wish | None]):
@@ -55,7 +47,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
             self.dismiss(None)
             return
         recipes = tuple(name for name in RECIPES if self.query_one(f"#{name}", Checkbox).value)
-        wish = Wish(recipes, self.query_one("#benchmark", Checkbox).value)
+        wish = Wish(recipes, benchmark=self.query_one("#benchmark", Checkbox).value)
         if wish.recipes or wish.benchmark:
             self.dismiss(wish)
         else:

@@ -1,0 +1,86 @@
+"""8-bit integer convolutions whose input ranges are found anew each time they run.
+
+Activations become u8 by the smallest and largest value of the tensor at hand, weights are s8 with a scale for each output
+channel, sums come out as floats: nothing is rounded after the product, and residual sums stay fp32. Time-major throughout.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from core.graph.blocked import upsample
+from core.graph.builder import GraphBuilder
+from core.graph.decoder import Convolution, Stage, Weights
+from core.graph.rounding import round_columns
+from core.graph.stages import has_phases, interleave, phases, unfold
+
+
+class Quantized(NamedTuple):
+    """The names of a u8 tensor, its scale and its zero point."""
+
+    integers: str
+    scale: str
+    zero: str
+
+
+class Dynamic:
+    """One stage over [rows, samples, channels]."""
+
+    def __init__(self, builder: GraphBuilder, stage: Stage, rows: int) -> None:
+        self._b, self._stage, self._rows = builder, stage, rows
+
+    def upsample(self, x: str) -> str:
+        b, upsampler = self._b, self._stage.upsampler
+        x = b.op("LeakyRelu", x, alpha=self._stage.slope)
+        if has_phases(upsampler):
+            bias = None if upsampler.bias is None else np.tile(upsampler.bias, upsampler.rate)
+            y = convolve(b, quantize(b, x), phases(upsampler), bias, taps=2, dilation=1, padding=1)
+            return interleave(b, y, upsampler, self._rows)
+        y = upsample(b, x, upsampler, self._rows)
+        return y if upsampler.bias is None else b.op("Add", y, b.constant(upsampler.bias))
+
+    def enter(self, x: str) -> str:
+        return x
+
+    def activate(self, x: str) -> Quantized:
+        return quantize(self._b, self._b.op("LeakyRelu", x, alpha=self._stage.block_slope))
+
+    activate_between = activate
+
+    def convolve(self, activated: Quantized, conv: Convolution) -> str:
+        taps = conv.weight.shape[2]
+        return convolve(self._b, activated, as_matrix(conv.weight), conv.bias, taps, conv.dilation, conv.reach)
+
+    def add(self, x: str, y: str) -> str:
+        return self._b.op("Add", x, y)
+
+    def leave(self, x: str) -> str:
+        return x
+
+
+def as_matrix(weight: Weights) -> Weights:
+    """[out, in, taps] as the matrix that the unfolded taps are multiplied with, [taps * in, out]."""
+    return weight.transpose(2, 1, 0).reshape(-1, weight.shape[0])
+
+
+def quantize(b: GraphBuilder, x: str) -> Quantized:
+    return Quantized(*b.ops("DynamicQuantizeLinear", 3, x))
+
+
+def convolve(
+    b: GraphBuilder, x: Quantized, matrix: Weights, bias: Weights | None, taps: int, dilation: int, padding: int
+) -> str:
+    """The convolution of u8 [rows, samples, in] with `matrix`, [taps * in, out], as floats [rows, samples', out].
+
+    ONNX Runtime fuses all that follows the product into it.
+    """
+    integers, scales = round_columns(matrix)
+    unfolded = unfold(b, x.integers, taps, dilation, padding, x.zero) if taps > 1 else x.integers
+    product = b.op("MatMulInteger", unfolded, b.constant(integers), x.zero)
+    y = b.op("Mul", b.op("Cast", product, to=1), b.op("Mul", x.scale, b.constant(scales)))
+    return y if bias is None else b.op("Add", y, b.constant(bias))
+
+
+def convolve_in_place(b: GraphBuilder, x: str, conv: Convolution, padding: int) -> str:
+    """A convolution of fp32 [1, samples, in] that stands alone."""
+    return convolve(b, quantize(b, x), as_matrix(conv.weight), conv.bias, conv.weight.shape[2], conv.dilation, padding)

@@ -1,0 +1,35 @@
+"""The recipe `dynamic`: 8-bit integers where they pay, with ranges found while the voice speaks.
+
+- Decoder: its first stages, and their upsamplers, in int8; the last stage stays fp32, since what errs there is heard as
+  noise. It runs in windows, as in the recipe `optimized`.
+- Flow: the convolutions inside its couplings in int8.
+- Text encoder and durations: computed in fp32, stored in fp16. In fewer bits they would change how long a sound lasts.
+"""
+
+from typing import Any
+
+import onnx
+
+from core.graph.dynamic import Dynamic, convolve_in_place
+from core.graph.fold import fold_constants
+from core.graph.storage import store_as_half
+from core.quantize.originals import refuse_quantized
+from core.quantize.parts import rewrite_decoder_of, rewrite_flow_of
+from core.quantize.recipes import Task
+
+TOOLS = ("onnxruntime", "onnx")
+
+
+def make(task: Task) -> dict[str, Any]:
+    """Raises BadInput for a source that is quantized already."""
+    task.progress("folding constants", 0.0)
+    model = fold_constants(task.source)
+    refuse_quantized(model, task.source)
+    task.progress("quantizing the flow", 0.2)
+    rewrite_flow_of(model, task, convolve_in_place)
+    task.progress("quantizing the decoder", 0.4)
+    model = rewrite_decoder_of(model, task, Dynamic)
+    task.progress("storing the rest in fp16", 0.9)
+    task.tell(f"{store_as_half(model.graph)} weights stored in fp16")
+    onnx.save(model, task.target)
+    return {}
