@@ -49,4 +49,5 @@ def plain_convolution(index: GraphIndex, node: onnx.NodeProto) -> tuple[Convolut
     if attributes.get("group", 1) != 1 or list(attributes.get("strides", [1])) != [1] or pads[0] != pads[1]:
         return None
     dilation = int(attributes.get("dilations", [1])[0])
-    return Convolution(weight, bias[0] if bias else None, dilation), int(pads[0])
+    conv = Convolution(weight, bias[0] if bias else None, dilation, node.input[0], node.output[0])
+    return conv, int(pads[0])

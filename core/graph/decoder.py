@@ -20,11 +20,13 @@ Weights = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution over time that keeps the length. `weight` is [out, in, taps]."""
+    """A convolution over time. `weight` is [out, in, taps]; `reads` and `gives` name its tensors in the voice's graph."""
 
     weight: Weights
     bias: Weights | None
     dilation: int
+    reads: str
+    gives: str
 
     @property
     def reach(self) -> int:
@@ -34,12 +36,17 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Upsampler:
-    """A transposed convolution. `weight` is [in, out, taps]; `padding` samples are cut off at either end."""
+    """A transposed convolution. `weight` is [in, out, taps]; `padding` samples are cut off at either end.
+
+    What it reads in the voice's graph, the tensor `reads`, is `grown` times as large here.
+    """
 
     weight: Weights
     bias: Weights | None
     rate: int
     padding: int
+    reads: str
+    grown: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -165,12 +172,12 @@ class _Reader:
             raise NotRecognised("an upsampler with grouped, uneven or two-dimensional weights")
         if any(_attribute(node, "output_padding", [0])) or any(d != 1 for d in _attribute(node, "dilations", [1])):
             raise NotRecognised("an upsampler with output padding or dilation")
-        return Upsampler(weight, self._bias(node), int(rate), int(pads[0]))
+        return Upsampler(weight, self._bias(node), int(rate), int(pads[0]), node.input[0])
 
     def _convolution(self, node: onnx.NodeProto) -> Convolution:
         weight = self._constant(node.input[1])
         (dilation,) = _attribute(node, "dilations", [1])
-        made = Convolution(weight, self._bias(node), int(dilation))
+        made = Convolution(weight, self._bias(node), int(dilation), node.input[0], node.output[0])
         same = list(_attribute(node, "pads", [0, 0])) == [made.reach, made.reach] and weight.shape[2] % 2 == 1
         if (
             weight.ndim != 3

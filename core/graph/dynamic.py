@@ -10,7 +10,7 @@ import numpy as np
 
 from core.graph.blocked import upsample
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution, Stage, Weights
+from core.graph.decoder import Convolution, Stage, Upsampler, Weights
 from core.graph.rounding import round_columns
 from core.graph.stages import has_phases, interleave, phases, unfold
 
@@ -33,8 +33,7 @@ class Dynamic:
         b, upsampler = self._b, self._stage.upsampler
         x = b.op("LeakyRelu", x, alpha=self._stage.slope)
         if has_phases(upsampler):
-            bias = None if upsampler.bias is None else np.tile(upsampler.bias, upsampler.rate)
-            y = convolve(b, quantize(b, x), phases(upsampler), bias, taps=2, dilation=1, padding=1)
+            y = convolve(b, quantize(b, x), phases(upsampler), tiled_bias(upsampler), taps=2, dilation=1, padding=1)
             return interleave(b, y, upsampler, self._rows)
         y = upsample(b, x, upsampler, self._rows)
         return y if upsampler.bias is None else b.op("Add", y, b.constant(upsampler.bias))
@@ -61,6 +60,11 @@ class Dynamic:
 def as_matrix(weight: Weights) -> Weights:
     """[out, in, taps] as the matrix that the unfolded taps are multiplied with, [taps * in, out]."""
     return weight.transpose(2, 1, 0).reshape(-1, weight.shape[0])
+
+
+def tiled_bias(upsampler: Upsampler) -> Weights | None:
+    """The bias of the upsampler's phases beside each other."""
+    return None if upsampler.bias is None else np.tile(upsampler.bias, upsampler.rate)
 
 
 def quantize(b: GraphBuilder, x: str) -> Quantized:

@@ -28,4 +28,6 @@ def _restore_header(model: onnx.ModelProto, original: onnx.ModelProto) -> None:
     model.opset_import.extend(kept)
     del model.metadata_props[:]
     model.metadata_props.extend(original.metadata_props)
+    # Shapes that ONNX Runtime wrote down, and will find out again.
+    del model.graph.value_info[:]
     model.producer_name, model.producer_version = original.producer_name, original.producer_version

@@ -168,7 +168,7 @@ def _with_divisors_folded(decoder: Decoder) -> tuple[tuple[Stage, ...], Convolut
     """
     stages, divisor = [], np.float32(1)
     for stage in decoder.stages:
-        upsampler = replace(stage.upsampler, weight=stage.upsampler.weight / divisor)
+        upsampler = replace(stage.upsampler, weight=stage.upsampler.weight / divisor, grown=float(divisor))
         stages.append(replace(stage, upsampler=upsampler))
         divisor = np.float32(stage.divisor)
     return tuple(stages), replace(decoder.last, weight=decoder.last.weight / divisor)

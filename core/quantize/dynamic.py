@@ -12,9 +12,8 @@ import onnx
 
 from core.graph.dynamic import Dynamic, convolve_in_place
 from core.graph.fold import fold_constants
-from core.graph.storage import store_as_half
 from core.quantize.originals import refuse_quantized
-from core.quantize.parts import rewrite_decoder_of, rewrite_flow_of
+from core.quantize.parts import rewrite_decoder_of, rewrite_flow_of, store_rest_of, text_in_bytes
 from core.quantize.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
@@ -25,11 +24,12 @@ def make(task: Task) -> dict[str, Any]:
     task.progress("folding constants", 0.0)
     model = fold_constants(task.source)
     refuse_quantized(model, task.source)
+    in_bytes = text_in_bytes(model, task)
     task.progress("quantizing the flow", 0.2)
     rewrite_flow_of(model, task, convolve_in_place)
     task.progress("quantizing the decoder", 0.4)
     model = rewrite_decoder_of(model, task, Dynamic)
-    task.progress("storing the rest in fp16", 0.9)
-    task.tell(f"{store_as_half(model.graph)} weights stored in fp16")
+    task.progress("storing the rest", 0.9)
+    store_rest_of(model, task, in_bytes)
     onnx.save(model, task.target)
     return {}

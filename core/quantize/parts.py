@@ -4,10 +4,12 @@ import onnx
 
 from core.graph.anatomy import NotRecognised, dissect
 from core.graph.blocked import Blocked
-from core.graph.convolutions import Write, rewrite_convolutions
-from core.graph.decoder import Stage
+from core.graph.convolutions import Write, plain_convolution, rewrite_convolutions
+from core.graph.decoder import Convolution, Stage, read_decoder
 from core.graph.flow import inner_convolutions
+from core.graph.index import GraphIndex
 from core.graph.stages import MakeArithmetic
+from core.graph.storage import store_as_bytes, store_as_half
 from core.graph.windowed import Windows, rewrite_decoder
 from core.quantize.recipes import Task
 
@@ -18,26 +20,70 @@ _FEWEST_CHANNELS = 48
 def rewrite_decoder_of(model: onnx.ModelProto, task: Task, integer: MakeArithmetic = Blocked) -> onnx.ModelProto:
     """The model with its decoder in windows, its first `stages` stages in that arithmetic, the others in fp32."""
     windows = Windows(int(task.params["window"]), int(task.params["rows"]))
-    wanted = int(task.params.get("stages", 0))
-
-    def choose(number: int, stage: Stage) -> MakeArithmetic:
-        return integer if number < wanted and stage.channels >= _FEWEST_CHANNELS else Blocked
-
     try:
-        made = rewrite_decoder(model, windows, choose)
+        made = rewrite_decoder(
+            model, windows, lambda number, stage: integer if _is_integer(number, stage, task) else Blocked
+        )
     except NotRecognised as reason:
         task.tell(f"decoder left as it is: {reason}")
         return model
-    task.tell(f"decoder rewritten to windows, {wanted} of its stages in int8" if wanted else "decoder rewritten")
+    task.tell("decoder rewritten to windows and blocked convolutions")
     return made
+
+
+def integer_stages(model: onnx.ModelProto, task: Task) -> list[Stage]:
+    """The decoder's stages that are to be computed in integers."""
+    try:
+        stages = read_decoder(model).stages[:-1]
+    except NotRecognised:
+        return []
+    return [stage for number, stage in enumerate(stages) if _is_integer(number, stage, task)]
+
+
+def _is_integer(number: int, stage: Stage, task: Task) -> bool:
+    return number < int(task.params.get("stages", 0)) and stage.channels >= _FEWEST_CHANNELS
 
 
 def rewrite_flow_of(model: onnx.ModelProto, task: Task, write: Write) -> None:
     """Rewrite the convolutions inside the flow's couplings."""
+    count = rewrite_convolutions(model.graph, _flow_positions(model, task), "/flow_integer", write)
+    task.tell(f"{count} convolutions of the flow rewritten")
+
+
+def flow_convolutions(model: onnx.ModelProto, task: Task) -> list[tuple[Convolution, int]]:
+    """Those that `rewrite_flow_of` rewrites, with their paddings."""
+    index = GraphIndex(model.graph)
+    found = (plain_convolution(index, index.nodes[position]) for position in sorted(_flow_positions(model, task)))
+    return [plain for plain in found if plain]
+
+
+def _flow_positions(model: onnx.ModelProto, task: Task) -> set[int]:
     try:
-        positions = inner_convolutions(model, dissect(model))
+        return inner_convolutions(model, dissect(model))
     except NotRecognised as reason:
         task.tell(f"flow left as it is: {reason}")
-        return
-    count = rewrite_convolutions(model.graph, positions, "/flow_int8", write)
-    task.tell(f"{count} convolutions of the flow rewritten")
+        return set()
+
+
+def store_rest_of(model: onnx.ModelProto, task: Task, in_bytes: set[str]) -> None:
+    """Keep what is computed in fp32 in fewer bits: these weights in int8, the others in fp16."""
+    in_fp16 = {tensor.name for tensor in model.graph.initializer} - in_bytes
+    task.tell(f"{store_as_half(model.graph, in_fp16)} weights stored in fp16")
+    if in_bytes:
+        task.tell(f"{store_as_bytes(model.graph, in_bytes)} weights stored in 8 bits")
+
+
+def text_in_bytes(model: onnx.ModelProto, task: Task) -> set[str]:
+    """The weights to be stored in int8, of a voice that is not rewritten yet.
+
+    They are those of the text encoder's convolutions over time: most of its bytes, and the least harmed by rounding.
+    """
+    if task.params["text"] != "int8":
+        return set()
+    index = GraphIndex(model.graph)
+    try:
+        nodes = [index.nodes[position] for position in dissect(model).part("text").positions]
+    except NotRecognised:
+        return set()
+    weights = (index.initializers.get(node.input[1]) for node in nodes if node.op_type == "Conv")
+    return {tensor.name for tensor in weights if tensor is not None and len(tensor.dims) == 3 and tensor.dims[2] > 1}

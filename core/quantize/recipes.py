@@ -45,6 +45,7 @@ class Task:
     target: Path
     config: dict[str, Any]
     """The voice's `.onnx.json`."""
+    language: str
     params: dict[str, Value]
     calibration: Path | None
     """A file with a sentence a line, in the place of the recipe's own sentences."""
@@ -97,6 +98,7 @@ _WINDOWS = {
     "rows": Param(2, "windows that run side by side", low=1, high=64),
 }
 _STAGES = {"stages": Param(2, "stages of the decoder in int8, from the first; the last one never is", low=0, high=8)}
+_TEXT = {"text": Param("fp16", "how the text encoder is stored; int8 may move a sound's end", ("fp16", "int8"))}
 
 RECIPES = {
     recipe.name: recipe
@@ -113,7 +115,30 @@ RECIPES = {
             "dynamic-int8",
             "int8 where it pays, no calibration: smaller and faster",
             "core.quantize.dynamic",
-            _STAGES | _WINDOWS,
+            _STAGES | _TEXT | _WINDOWS,
+        ),
+        Recipe(
+            "static",
+            "static-int8",
+            "int8 with calibrated ranges: the fastest",
+            "core.quantize.static",
+            _STAGES
+            | {
+                "clip": Param("mse", "ranges with the least squared error, or all that was seen", ("mse", "max")),
+                "rounded": Param(1, "stages of the decoder whose outputs are rounded, too", low=0, high=8),
+            }
+            | _TEXT
+            | _WINDOWS,
+            calibrated=True,
+        ),
+        Recipe(
+            "int4",
+            "int4",
+            "the smallest file: 4 bits where that does not break it, experimental",
+            "core.quantize.int4",
+            {"block": Param("32", "weights of the flow that share a scale", ("16", "32", "64", "128"))}
+            | _STAGES
+            | _WINDOWS,
         ),
         Recipe(
             GUIDE,

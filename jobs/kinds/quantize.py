@@ -37,6 +37,7 @@ def run(context: JobContext) -> None:
                 source=source,
                 target=draft.path,
                 config=voice.config,
+                language=voice.language,
                 params=params,
                 calibration=Path(calibration) if calibration else None,
                 tell=_log.info,

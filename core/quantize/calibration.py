@@ -1,0 +1,115 @@
+"""Runs a voice, and keeps what its tensors were: on calibration sentences, or on phonemes drawn at random."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper
+
+from core.phonemes import phoneme_ids
+from core.sentences import label_of, read_sentences
+
+Values = npt.NDArray[np.float32]
+
+_SETS = Path(__file__).parent / "calibration_sets"
+# Of each tensor and sentence so many values are kept, and always the smallest and the largest.
+_KEPT = 20_000
+_SEED = 20_240_229
+_SHORTEST, _LONGEST = 20, 120
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """What to calibrate with. `name` says which set, for the lineage."""
+
+    name: str
+    sentences: list[str]
+
+
+def sentences_for(language: str, file: Path | None) -> Sentences:
+    """The file's, or those of the program for a language (`en_US`); the English ones where it has none."""
+    if file is not None:
+        return Sentences(label_of(file), read_sentences(file))
+    family = language.replace("-", "_").split("_")[0].lower()
+    path = _SETS / f"{family}.json"
+    if not path.is_file():
+        family, path = "en", _SETS / "en.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return Sentences(f"{family} v{content['version']}", content["sentences"])
+
+
+def phonemes_of(config: dict[str, Any], sentences: Sequence[str]) -> list[list[int]]:
+    return [phoneme_ids(config, sentence) for sentence in sentences]
+
+
+def random_phonemes(config: dict[str, Any], count: int) -> list[list[int]]:
+    """Utterances of the voice's own phonemes in no order, laid out as Piper lays them out; the same at each call."""
+    known = dict(config["phoneme_id_map"])
+    begin, end, pad = (known.pop(name, []) for name in "^$_")
+    random, choices = np.random.default_rng(_SEED), list(known.values())
+    utterances = []
+    for _ in range(count):
+        drawn = random.integers(len(choices), size=random.integers(_SHORTEST, _LONGEST))
+        utterances.append([*begin, *(entry for number in drawn for entry in (*pad, *choices[number])), *pad, *end])
+    return utterances
+
+
+def observe(
+    model: onnx.ModelProto,
+    tensors: Sequence[str],
+    config: dict[str, Any],
+    utterances: Sequence[list[int]],
+    tell: Callable[[int], None],
+) -> dict[str, Values]:
+    """Values of each tensor while the voice says these, a sample of them; `tell` takes the utterance's number."""
+    random = np.random.default_rng(_SEED)
+    seen: dict[str, list[Values]] = {name: [] for name in tensors}
+    for number, shown in enumerate(run(model, tensors, config, utterances)):
+        tell(number + 1)
+        for name, values in shown.items():
+            flat = values.reshape(-1)
+            kept = flat if flat.size <= _KEPT else random.choice(flat, _KEPT, replace=False)
+            seen[name] += [kept, np.array([flat.min(), flat.max()], np.float32)]
+    return {name: np.concatenate(values) for name, values in seen.items()}
+
+
+def run(
+    model: onnx.ModelProto, tensors: Sequence[str], config: dict[str, Any], utterances: Sequence[list[int]]
+) -> Iterator[dict[str, Values]]:
+    """All values of each tensor, utterance by utterance, with the noise that the voice speaks with.
+
+    The same call gives the same values.
+    """
+    shown = onnx.ModelProto()
+    shown.CopyFrom(model)
+    known = {entry.name for entry in shown.graph.output}
+    shown.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors if name not in known
+    )
+    onnxruntime.set_seed(_SEED)
+    session = onnxruntime.InferenceSession(shown.SerializeToString(), providers=["CPUExecutionProvider"])
+    for number, ids in enumerate(utterances):
+        values = session.run(list(tensors), _feeds(session, config, ids, number))
+        yield dict(zip(tensors, values, strict=True))
+
+
+def _feeds(
+    session: onnxruntime.InferenceSession, config: dict[str, Any], ids: list[int], number: int
+) -> dict[str, npt.NDArray[Any]]:
+    inference = config.get("inference", {})
+    scales = [inference.get("noise_scale", 0.667), inference.get("length_scale", 1.0), inference.get("noise_w", 0.8)]
+    feeds: dict[str, npt.NDArray[Any]] = {
+        "input": np.array([ids], np.int64),
+        "input_lengths": np.array([len(ids)], np.int64),
+        "scales": np.array(scales, np.float32),
+    }
+    if any(entry.name == "sid" for entry in session.get_inputs()):
+        # Another speaker each time.
+        feeds["sid"] = np.array([number % max(1, int(config.get("num_speakers", 1)))], np.int64)
+    return feeds

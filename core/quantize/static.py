@@ -1,0 +1,74 @@
+"""The recipe `static`: as `dynamic`, with ranges that are known beforehand, from calibration sentences.
+
+The first stages of the decoder even round their convolutions' outputs, which makes them faster. One such stage is not
+heard; each one after it is, more than it gains.
+"""
+
+from functools import partial
+from typing import Any
+
+import onnx
+
+from core.graph.decoder import Convolution, Stage
+from core.graph.fold import fold_constants
+from core.graph.static import Ranges, Static, StaticConvolutions
+from core.quantize.calibration import observe, phonemes_of, sentences_for
+from core.quantize.originals import refuse_quantized
+from core.quantize.parts import (
+    flow_convolutions,
+    integer_stages,
+    rewrite_decoder_of,
+    rewrite_flow_of,
+    store_rest_of,
+    text_in_bytes,
+)
+from core.quantize.ranges import affine
+from core.quantize.recipes import Task
+
+TOOLS = ("onnxruntime", "onnx", "piper-tts")
+
+
+def make(task: Task) -> dict[str, Any]:
+    """Returns which sentences it was calibrated on. Raises BadInput for a source that is quantized already."""
+    task.progress("folding constants", 0.0)
+    model = fold_constants(task.source)
+    refuse_quantized(model, task.source)
+    in_bytes = text_in_bytes(model, task)
+    stages = integer_stages(model, task)
+    flow = [conv for conv, _ in flow_convolutions(model, task)]
+    ranges, calibration = _calibrate(model, task, _tensors(stages, flow))
+    rounded = {conv.gives for stage in stages[: int(task.params["rounded"])] for conv in _convolutions(stage)}
+    task.progress("quantizing the flow", 0.7)
+    rewrite_flow_of(model, task, lambda b, x, conv, padding: StaticConvolutions(b, ranges).convolve(x, conv, padding))
+    task.progress("quantizing the decoder", 0.8)
+    model = rewrite_decoder_of(model, task, partial(Static, ranges, rounded))
+    task.progress("storing the rest", 0.95)
+    store_rest_of(model, task, in_bytes)
+    onnx.save(model, task.target)
+    return {"calibration": calibration}
+
+
+def _calibrate(model: onnx.ModelProto, task: Task, tensors: list[str]) -> tuple[Ranges, str]:
+    sentences = sentences_for(task.language, task.calibration)
+    count = len(sentences.sentences)
+    task.tell(f"calibrated on {count} sentences ({sentences.name})")
+    values = observe(
+        model,
+        tensors,
+        task.config,
+        phonemes_of(task.config, sentences.sentences),
+        lambda number: task.progress(f"calibrating, sentence {number} of {count}", 0.1 + 0.4 * number / count),
+    )
+    task.progress("finding the ranges", 0.5)
+    return {name: affine(seen, str(task.params["clip"])) for name, seen in values.items()}, sentences.name
+
+
+def _tensors(stages: list[Stage], flow: list[Convolution]) -> list[str]:
+    """What goes into each convolution, and what comes out."""
+    convolutions = [*flow, *(conv for stage in stages for conv in _convolutions(stage))]
+    names = [name for conv in convolutions for name in (conv.reads, conv.gives)]
+    return list(dict.fromkeys([*names, *(stage.upsampler.reads for stage in stages)]))
+
+
+def _convolutions(stage: Stage) -> list[Convolution]:
+    return [conv for block in stage.blocks for step in block for conv in step]
