@@ -21,12 +21,12 @@ def convolve(
     padding: int,
     integers: npt.NDArray[np.int8],
     scales: npt.NDArray[np.float32],
+    block: int,
 ) -> str:
     """The convolution of fp32 [1, samples, in] with `integers`, [out, taps * in] in ±LARGEST, and their block scales."""
     outside, inside = integers.shape
     taps = conv.weight.shape[2]
     unfolded = unfold(b, x, taps, conv.dilation, padding, "") if taps > 1 else x
-    block = inside // scales.shape[1]
     y = b.op(
         "MatMulNBits",
         unfolded,
@@ -42,7 +42,8 @@ def convolve(
 
 
 def pack(integers: npt.NDArray[np.int8], block: int) -> npt.NDArray[np.uint8]:
-    """[out, in] as [out, in / block, block / 2]: the earlier one in the low half of the byte, both 8 higher."""
-    shifted = (integers + _ZERO).astype(np.uint8).reshape(integers.shape[0], -1, block // 2, 2)
+    """[out, in] as [out, blocks, block / 2]: the earlier one in the low half of the byte, both 8 higher."""
+    filled = np.pad(integers, ((0, 0), (0, -integers.shape[1] % block)))
+    shifted = (filled + _ZERO).astype(np.uint8).reshape(filled.shape[0], -1, block // 2, 2)
     packed: npt.NDArray[np.uint8] = shifted[..., 0] | (shifted[..., 1] << np.uint8(4))
     return packed

@@ -1,4 +1,4 @@
-"""Reads an ONNX file as untrusted input: whatever is wrong with it becomes one line that says what to do."""
+"""Reads an ONNX file as untrusted input: whatever is wrong with it becomes one line that says what to do. Writes one, too."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +31,23 @@ def read_model(path: Path) -> onnx.ModelProto:
     _check_external_data(path, model)
     _check_operators(path, model)
     return model
+
+
+def save_model(model: onnx.ModelProto, path: Path) -> None:
+    """Write the model, which declares every domain that its operators come from."""
+    declared = {entry.domain for entry in model.opset_import}
+    for domain in sorted({node.domain for node in _nodes(model.graph)} - declared):
+        model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
+    onnx.save(model, path)
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Every node, those of subgraphs included."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from _nodes(attribute.g)
 
 
 def _check_file(path: Path) -> None:

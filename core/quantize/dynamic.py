@@ -8,10 +8,9 @@
 
 from typing import Any
 
-import onnx
-
 from core.graph.dynamic import Dynamic, convolve_in_place
 from core.graph.fold import fold_constants
+from core.graph.model import save_model
 from core.quantize.originals import refuse_quantized
 from core.quantize.parts import rewrite_decoder_of, rewrite_flow_of, store_rest_of, text_in_bytes
 from core.quantize.recipes import Task
@@ -31,5 +30,5 @@ def make(task: Task) -> dict[str, Any]:
     model = rewrite_decoder_of(model, task, Dynamic)
     task.progress("storing the rest", 0.9)
     store_rest_of(model, task, in_bytes)
-    onnx.save(model, task.target)
+    save_model(model, task.target)
     return {}

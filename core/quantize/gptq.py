@@ -4,6 +4,7 @@
 Transformers", 2023.)
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,15 +22,15 @@ _CLIPS = np.linspace(0.5, 1.0, 11)
 def gptq(
     weight: npt.NDArray[np.float32], moments: Matrix, largest: int, block: int
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """[out, in] as integers in ±largest, and their scales, [out, in / block].
+    """[out, in] as integers in ±largest, and their scales, [out, blocks]; the last block may be shorter.
 
-    `moments` is the sum of the inputs' outer products, [in, in]; `in` must be a multiple of `block`.
+    `moments` is the sum of the inputs' outer products, [in, in].
     """
     left = weight.astype(np.float64)
     columns = left.shape[1]
     carry = _carry(moments)
     integers = np.empty(left.shape, np.int8)
-    scales = np.empty((left.shape[0], columns // block))
+    scales = np.empty((left.shape[0], math.ceil(columns / block)))
     for begin in range(0, columns, _AT_ONCE):
         end = min(begin + _AT_ONCE, columns)
         errors = np.zeros((left.shape[0], end - begin))

@@ -20,6 +20,7 @@ from core.graph.decoder import Convolution
 from core.graph.dynamic import Dynamic, as_matrix
 from core.graph.fold import fold_constants
 from core.graph.index import GraphIndex, inputs_of
+from core.graph.model import save_model
 from core.graph.storage import drop_node_names, store_as_bytes, store_as_half
 from core.quantize.calibration import random_phonemes, run
 from core.quantize.gptq import Matrix, gptq
@@ -47,7 +48,7 @@ def make(task: Task) -> dict[str, Any]:
     task.tell(f"{store_as_half(model.graph, in_fp16)} weights of the durations stored in fp16")
     task.tell(f"{store_as_bytes(model.graph)} other weights stored in 8 bits")
     drop_node_names(model.graph)
-    onnx.save(model, task.target)
+    save_model(model, task.target)
     return {}
 
 
@@ -82,15 +83,12 @@ def _unfolded(x: "np.ndarray[Any, np.dtype[np.float32]]", conv: Convolution, pad
 
 
 def _writer(task: Task, moments: dict[str, Matrix]) -> Callable[[GraphBuilder, str, Convolution, int], str]:
-    written = iter(range(len(moments)))
+    block, written = int(task.params["block"]), iter(range(len(moments)))
 
     def write(b: GraphBuilder, x: str, conv: Convolution, padding: int) -> str:
         task.progress("rounding the flow to 4 bits", 0.6 + 0.3 * next(written) / len(moments))
         matrix = as_matrix(conv.weight).T
-        block = int(task.params["block"])
-        while matrix.shape[1] % block:
-            block //= 2
         integers, scales = gptq(matrix, moments[conv.gives], LARGEST, block)
-        return convolve(b, x, conv, padding, integers, scales)
+        return convolve(b, x, conv, padding, integers, scales, block)
 
     return write

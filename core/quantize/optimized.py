@@ -6,12 +6,11 @@ anyone sees it. Of a voice whose decoder is not recognised only the constants ar
 
 from typing import Any
 
-import onnx
-
 from core.engines.ort import OrtVoice
 from core.errors import TtsdashError
 from core.graph.equality import largest_difference
 from core.graph.fold import fold_constants
+from core.graph.model import save_model
 from core.quantize.parts import rewrite_decoder_of
 from core.quantize.recipes import Task
 
@@ -26,7 +25,7 @@ def make(task: Task) -> dict[str, Any]:
     task.progress("folding constants", 0.0)
     model = fold_constants(task.source)
     task.progress("rewriting the decoder", 0.3)
-    onnx.save(rewrite_decoder_of(model, task), task.target)
+    save_model(rewrite_decoder_of(model, task), task.target)
     task.progress("comparing with the original", 0.5)
     difference = largest_difference(OrtVoice(task.source), OrtVoice(task.target))
     task.tell(f"largest difference to the original's samples: {difference:.1e}")

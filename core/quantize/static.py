@@ -11,6 +11,7 @@ import onnx
 
 from core.graph.decoder import Convolution, Stage
 from core.graph.fold import fold_constants
+from core.graph.model import save_model
 from core.graph.static import Ranges, Static, StaticConvolutions
 from core.quantize.calibration import observe, phonemes_of, sentences_for
 from core.quantize.originals import refuse_quantized
@@ -44,7 +45,7 @@ def make(task: Task) -> dict[str, Any]:
     model = rewrite_decoder_of(model, task, partial(Static, ranges, rounded))
     task.progress("storing the rest", 0.95)
     store_rest_of(model, task, in_bytes)
-    onnx.save(model, task.target)
+    save_model(model, task.target)
     return {"calibration": calibration}
 
 
