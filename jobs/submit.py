@@ -69,7 +69,7 @@ def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish
     """
     if not wish.recipes and not wish.benchmark:
         raise BadInput("nothing to do: say what to make (--dynamic, --optimized, ... or --all), or --benchmark")
-    jobs = _quantize_jobs(voice, wish)
+    jobs = quantize_jobs(voice, wish)
     with transaction(db):
         ids = [add_job(db, job) for job in jobs]
         if wish.benchmark:
@@ -79,8 +79,8 @@ def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish
     return ids
 
 
-def _quantize_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
-    """A job for each recipe, with those of the parameters that it has."""
+def quantize_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
+    """A job for each recipe, with those of the parameters that it has. Raises BadInput."""
     known = {name for recipe in wish.recipes for name in RECIPES[recipe].params}
     for name in wish.params:
         if name not in known:

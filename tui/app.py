@@ -160,9 +160,20 @@ class Dashboard(App[None]):
         from tui.screens.optimize import OptimizeScreen
 
         self.push_screen(
-            OptimizeScreen(message.voice),
+            OptimizeScreen(message.voice, self._forecasts()),
             lambda wish: self._act("optimize", message.voice, wish) if wish else None,
         )
+
+    def _forecasts(self) -> dict[str, str]:
+        """By recipe, what past results on this machine say of its variant."""
+        from core.forecast import forecast
+        from core.quantize.recipes import RECIPES
+
+        if self.snapshot is None:
+            return {}
+        results, machine = self.snapshot.results, self.snapshot.machine
+        found = {name: forecast(results, machine, name, recipe.variant) for name, recipe in RECIPES.items()}
+        return {name: str(expected) for name, expected in found.items() if expected}
 
     @on(BenchmarkWanted)
     def _benchmark(self, message: BenchmarkWanted) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass, field, replace
 
+from core.hardware.machine import this_machine
 from core.store.jobs import Job, list_jobs
 from core.store.results import Result, list_results
 from core.store.voices import Voice, list_voices
@@ -18,6 +19,8 @@ class Snapshot:
     jobs: list[Job] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     worker: WorkerInfo | None = None
+    machine: str = ""
+    """The fingerprint of the machine that the dashboard runs on."""
 
     @property
     def running(self) -> list[Job]:
@@ -40,7 +43,7 @@ class SnapshotReader:
         self._workspace, self._db = workspace, db
         self._data_version: int | None = None
         self._marks: tuple[int, ...] = ()
-        self._latest = Snapshot()
+        self._latest = Snapshot(machine=this_machine().id)
 
     def read(self) -> Snapshot | None:
         """The store as it is now, None when nothing has changed since the last call."""

@@ -1,7 +1,7 @@
 """The recipes by name, with their parameters. Light to import: what makes a variant is loaded by the job that runs it."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ class Recipe:
     module: str
     params: dict[str, Param] = field(default_factory=dict)
     calibrated: bool = False
+    recommended: bool = True
 
     def load(self) -> Any:
         return importlib.import_module(self.module)
@@ -93,6 +94,19 @@ class Recipe:
 
 GUIDE = "guide"
 
+
+def read_params(entries: Iterable[str]) -> dict[str, str]:
+    """`name=value` entries as they are typed. Raises BadInput."""
+    params: dict[str, str] = {}
+    for entry in entries:
+        name, equals, value = entry.partition("=")
+        if not equals or not name or not value:
+            raise BadInput(f"parameter {entry!r}: write it as name=value")
+        if params.setdefault(name, value) != value:
+            raise BadInput(f"parameter {name!r} is given twice, as {params[name]} and {value}: say which")
+    return params
+
+
 _WINDOWS = {
     "window": Param(256, "longest window of the decoder, in samples of its first stage", low=16, high=4096),
     "rows": Param(2, "windows that run side by side", low=1, high=64),
@@ -106,21 +120,21 @@ RECIPES = {
         Recipe(
             "optimized",
             "optimized",
-            "fp32, rewritten graph: same sound, less memory",
+            "fp32, another graph: same sound, less memory",
             "core.quantize.optimized",
             _WINDOWS,
         ),
         Recipe(
             "dynamic",
             "dynamic-int8",
-            "int8 where it pays, no calibration: smaller and faster",
+            "int8 where it pays, without calibration",
             "core.quantize.dynamic",
             _STAGES | _TEXT | _WINDOWS,
         ),
         Recipe(
             "static",
             "static-int8",
-            "int8 with calibrated ranges: the fastest",
+            "int8 where it pays, with calibrated ranges",
             "core.quantize.static",
             _STAGES
             | {
@@ -134,17 +148,19 @@ RECIPES = {
         Recipe(
             "int4",
             "int4",
-            "the smallest file: 4 bits where that does not break it, experimental",
+            "the smallest file, experimental",
             "core.quantize.int4",
             {"block": Param("32", "weights of the flow that share a scale", ("16", "32", "64", "128"))}
             | _STAGES
             | _WINDOWS,
+            recommended=False,
         ),
         Recipe(
             GUIDE,
             "dynamic-int8-guide",
-            "dynamic INT8 as the usual guide makes it, to compare",
+            "as the usual guide makes it, to compare",
             "core.quantize.guide",
+            recommended=False,
         ),
     )
 }

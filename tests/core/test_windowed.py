@@ -14,7 +14,6 @@ from core.graph.decoder import read_decoder
 from core.graph.equality import largest_difference
 from core.graph.fold import fold_constants
 from core.graph.windowed import Windows, overlap, rewrite_decoder
-from core.quantize import optimized
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model, write_voice
 
 SHAPES = [TINY, HIGH, X_LOW, MULTI_SPEAKER]
@@ -114,17 +113,6 @@ def test_a_decoder_of_another_build_is_not_rewritten(change: object, tmp_path: P
     change(model)  # type: ignore[operator]
     with pytest.raises(NotRecognised):
         rewrite_decoder(model, Windows())
-
-
-def test_a_voice_that_is_not_recognised_still_gets_what_is_safe(tmp_path: Path) -> None:
-    path = write_voice(tmp_path)
-    model = build_model(TINY)
-    _without_division(model)
-    onnx.save(model, path)
-    told: list[str] = []
-    optimized.make(path, tmp_path / "made.onnx", told.append)
-    assert told[0].startswith("decoder left as it is: ")
-    assert largest_difference(OrtVoice(path), OrtVoice(tmp_path / "made.onnx")) < 1e-6
 
 
 def test_models_that_say_different_things_differ(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from core.workspace import Workspace
 
 AMY, JOE = "a" * 64, "b" * 64
 MADE = "c" * 64
+MACHINE = Machine("0123456789ab", {"cpu": "Example CPU 9000", "cores": 2})
 
 
 @pytest.fixture
@@ -72,7 +73,11 @@ def _voices(db: sqlite3.Connection) -> None:
         )
         put_variant(db, identity, _variant(key, "original", identity, path, 63_201_294, None))
     put_variant(
-        db, JOE, _variant("en_US-joe-medium", "dynamic-int8", MADE, "/models/dynamic-int8.onnx", 18_681_619, "guide")
+        db,
+        JOE,
+        _variant(
+            "en_US-joe-medium", "dynamic-int8-guide", MADE, "/models/dynamic-int8-guide.onnx", 18_681_619, "guide"
+        ),
     )
 
 
@@ -96,12 +101,12 @@ def _jobs(db: sqlite3.Connection) -> None:
     def add(kind: str, voice: str, variant: str | None = None, **more: Any) -> int:
         return add_job(db, NewJob(kind, voice, variant, {"recipe": "guide"} if variant else {"variants": []}, **more))
 
-    made = add("quantize", JOE, "dynamic-int8")
+    made = add("quantize", JOE, "dynamic-int8-guide")
     measured = add("benchmark", JOE, alone=True)
-    failed = add("quantize", AMY, "dynamic-int8")
+    failed = add("quantize", AMY, "dynamic-int8-guide")
     cancelled = add("benchmark", AMY, after=(failed,), alone=True)
     running = add("benchmark", JOE, alone=True)
-    add("quantize", AMY, "dynamic-int8")
+    add("quantize", AMY, "dynamic-int8-guide")
     states = {
         made: ("succeeded", None, None),
         measured: ("succeeded", None, None),
@@ -132,11 +137,13 @@ def _results(db: sqlite3.Connection) -> None:
         results.append(
             _result("original", JOE, threads, 1.0, 1.0, 1.0, "no difference", 63_201_294, 0.0, "transparent")
         )
-        results.append(_result("dynamic-int8", MADE, threads, speedup, low, high, verdict, 18_681_619, 10.5, "broken"))
+        results.append(
+            _result("dynamic-int8-guide", MADE, threads, speedup, low, high, verdict, 18_681_619, 10.5, "broken")
+        )
     record = BenchmarkRecord(
         id="benchmark-1",
         voice_id=JOE,
-        machine=Machine("0123456789ab", {"cpu": "Example CPU 9000", "cores": 2}),
+        machine=MACHINE,
         environment=Environment("ba9876543210", {"os": "Linux", "python": "3.11.7", "onnxruntime": "1.32.0"}),
         version="feedc0ffee00",
         texts={"name": "en v1"},

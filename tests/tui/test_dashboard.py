@@ -1,6 +1,7 @@
 """The dashboard, driven by keys alone."""
 
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from core.voices import read_voice
 from core.workspace import Workspace
 from jobs.daemon import start_worker, worker_status
 from jobs.submit import benchmark_job, submit
+from tests.tui.conftest import MACHINE
 from tests.vits import MULTI_SPEAKER, write_voice
 from tui.app import Dashboard
 from tui.snapshot import Snapshot
@@ -49,7 +51,7 @@ def text_of(app: App[None], selector: str) -> str:
 
 def cells(pane: VoicesPane | QueuePane | ResultsPane) -> list[list[str]]:
     table = pane.table
-    return [[str(cell) for cell in table.get_row_at(row)] for row in range(table.row_count)]
+    return [[str(cell).strip() for cell in table.get_row_at(row)] for row in range(table.row_count)]
 
 
 async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
@@ -75,18 +77,49 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
         await pilot.press("o")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press("enter")
-        await until(pilot, lambda: len(store(app).jobs) == 3)
+        await until(pilot, lambda: len(store(app).jobs) == 4)
         await pilot.press("2")
         await until(pilot, lambda: {job.state for job in store(app).jobs} == {"succeeded"})
-        assert [row[4] for row in cells(app.query_one(QueuePane))] == ["succeeded"] * 3
+        assert [row[4] for row in cells(app.query_one(QueuePane))] == ["succeeded"] * 4
 
         await pilot.press("3")
         results = app.query_one(ResultsPane)
         await until(pilot, lambda: results.table.row_count >= 2)
         assert "It sounds" in text_of(app, "#results-pane .detail Static")
         await pilot.press("1")
-        assert [row[0].strip() for row in cells(voices)] == ["tiny", "optimized", "dynamic-int8"]
+        assert [row[0].strip() for row in cells(voices)] == ["tiny", "optimized", "dynamic-int8", "static-int8"]
         assert "x" in cells(voices)[1][3]
+
+
+async def test_parameters_are_typed_and_what_cannot_be_is_said_before_anything_is_queued(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    app = Dashboard(workspace, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 1)
+        await pilot.press("o")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press("down", "down")
+        assert "clip=mse (mse or max)" in text_of(app, "#known")
+        app.screen.query_one("#params").focus()
+        await pilot.press(*"clip=loud", "enter")
+        await until(pilot, lambda: app._notifications)
+        assert "clip=loud cannot be: give mse or max" in next(iter(app._notifications)).message
+        assert len(app.screen_stack) == 2
+        await pilot.press(*["backspace"] * 4, *"max", "enter")
+        await until(pilot, lambda: len(list_jobs(db)) == 4)
+    made = [job.variant for job in list_jobs(db)]
+    assert made == [None, "static-int8+clip=max", "dynamic-int8", "optimized"]
+
+
+async def test_the_dialog_tells_what_past_results_here_say(full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.snapshot.this_machine", lambda: MACHINE)
+    app = Dashboard(full, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
+        await pilot.press("o")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        assert text_of(app, ".forecast").strip() == "1.0x, sound broken, from 1 past run here"
 
 
 async def test_a_path_can_be_typed_and_a_wrong_one_stays_to_be_mended(workspace: Workspace, voice_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core.workspace import Workspace
+from tests.tui.conftest import MACHINE
 from tui.app import Dashboard
 
 Compare = Callable[..., bool]
@@ -32,6 +33,7 @@ def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
 def fixed_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one thing that no two machines show alike."""
     monkeypatch.setattr("tui.widgets.system_pane.describe_system", lambda _: SYSTEM)
+    monkeypatch.setattr("tui.snapshot.this_machine", lambda: MACHINE)
 
 
 @pytest.mark.parametrize("keys", ["1", "2", "3", "4"], ids=["voices", "queue", "results", "system"])

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from core.errors import BadInput, NotFound
-from core.quantize.recipes import GUIDE, RECIPES
+from core.errors import NotFound
+from core.quantize.recipes import GUIDE, RECIPES, read_params
 from core.store.jobs import Job, get_job
 from core.store.results import list_results
 from core.store.voices import Voice, add_voice, get_voice
@@ -50,22 +50,26 @@ def optimize(
 ) -> None:
     """Queue the making of variants, and their benchmark."""
     recipes = [name for name in RECIPES if flags[name] or (everything and name != GUIDE)]
-    wish = Wish(recipes, _read_params(params), calibration and str(Path(calibration).absolute()), benchmark)
+    wish = Wish(recipes, read_params(params), calibration and str(Path(calibration).absolute()), benchmark)
     voice = find_or_add(session, model)
     ids = submit_wish(session.workspace, session.db, voice, wish)
+    if not session.as_json:
+        _print_forecasts(session, ids)
     start_worker(session.workspace)
     finish_or_follow(session, ids, wait, with_selection=True)
 
 
-def _read_params(given: tuple[str, ...]) -> dict[str, str]:
-    params: dict[str, str] = {}
-    for entry in given:
-        name, equals, value = entry.partition("=")
-        if not equals or not name or not value:
-            raise BadInput(f"--param {entry}: write it as name=value")
-        if params.setdefault(name, value) != value:
-            raise BadInput(f"--param {name} is given twice, with {params[name]} and {value}: say which")
-    return params
+def _print_forecasts(session: Session, ids: list[int]) -> None:
+    """What past results on this machine say of what is being made."""
+    from core.forecast import forecast
+    from core.hardware.machine import this_machine
+
+    results, machine = list_results(session.db), this_machine().id
+    for job in (get_job(session.db, job_id) for job_id in ids):
+        if job.kind == "quantize" and job.variant:
+            expected = forecast(results, machine, job.params["recipe"], job.variant)
+            if expected:
+                print_line(f"forecast for {job.variant}: {expected}")
 
 
 def find_or_add(session: Session, model: str) -> Voice:

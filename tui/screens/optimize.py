@@ -1,21 +1,24 @@
 """Asks what to make of a voice."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.events import DescendantFocus
 from textual.screen import ModalScreen
-from textual.widgets import Button, Checkbox, Static
+from textual.widgets import Button, Checkbox, Input, Static
 
-from core.quantize.recipes import RECIPES
+from core.errors import BadInput
+from core.quantize.recipes import RECIPES, Recipe, read_params
 from core.store.voices import Voice
-from jobs.submit import Wish
+from jobs.submit import Wish, quantize_jobs
 
 
 class OptimizeScreen(ModalScreen[Wish | None]):
-    """Ends with what is to be queued, or with None."""
+    """Ends with what is to be queued, or with None. `forecasts` are by recipe."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
@@ -24,30 +27,52 @@ class OptimizeScreen(ModalScreen[Wish | None]):
         Binding("up,k", "app.focus_previous", show=False),
     ]
 
-    def __init__(self, voice: Voice) -> None:
+    def __init__(self, voice: Voice, forecasts: Mapping[str, str]) -> None:
         super().__init__()
-        self._voice = voice
+        self._voice, self._forecasts = voice, forecasts
 
     def compose(self) -> ComposeResult:
         made = {variant.name for variant in self._voice.variants}
         with Vertical(classes="dialog"):
             yield Static(f"Optimize {self._voice.key}", classes="title", markup=False)
-            for recipe in RECIPES.values():
-                again = " (again)" if recipe.variant in made else ""
-                yield Checkbox(recipe.says + again, value=True, id=recipe.name, compact=True)
-            yield Checkbox("then measure it beside the original", value=True, id="benchmark", compact=True)
+            with VerticalScroll(classes="choices", can_focus=False):
+                for recipe in RECIPES.values():
+                    again = " (again)" if recipe.variant in made else ""
+                    label = f"{recipe.variant}{again}: {recipe.says}"
+                    yield Checkbox(label, value=recipe.recommended, id=recipe.name, compact=True)
+                    if recipe.name in self._forecasts:
+                        yield Static(f"    {self._forecasts[recipe.name]}", classes="forecast", markup=False)
+                yield Checkbox("then measure it beside the original", value=True, id="benchmark", compact=True)
+            yield Input(placeholder="parameters, if any: name=value name=value", id="params", compact=True)
+            yield Static("", id="known", classes="hint", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Queue", variant="primary", id="queue", compact=True)
                 yield Button("Back", id="back", compact=True)
             yield Static("enter queue   space switch   esc back", classes="hint", markup=False)
+
+    @on(DescendantFocus)
+    def _tell_parameters(self, event: DescendantFocus) -> None:
+        """Of the recipe in focus its parameters; while they are typed, those of all that are chosen."""
+        recipe = RECIPES.get(event.widget.id or "")
+        shown = [recipe] if recipe else [RECIPES[name] for name in self._chosen] if event.widget.id == "params" else []
+        self.query_one("#known", Static).update("\n".join(_parameters(entry) for entry in shown if entry.params))
+
+    @property
+    def _chosen(self) -> list[str]:
+        return [name for name in RECIPES if self.query_one(f"#{name}", Checkbox).value]
 
     @on(Button.Pressed, "#queue")
     def action_queue(self) -> None:
         if self.focused is self.query_one("#back"):
             self.dismiss(None)
             return
-        recipes = tuple(name for name in RECIPES if self.query_one(f"#{name}", Checkbox).value)
-        wish = Wish(recipes, benchmark=self.query_one("#benchmark", Checkbox).value)
+        try:
+            params = read_params(self.query_one("#params", Input).value.split())
+            wish = Wish(self._chosen, params, benchmark=self.query_one("#benchmark", Checkbox).value)
+            quantize_jobs(self._voice, wish)
+        except BadInput as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
         if wish.recipes or wish.benchmark:
             self.dismiss(wish)
         else:
@@ -56,3 +81,8 @@ class OptimizeScreen(ModalScreen[Wish | None]):
     @on(Button.Pressed, "#back")
     def _back(self) -> None:
         self.dismiss(None)
+
+
+def _parameters(recipe: Recipe) -> str:
+    known = "  ".join(f"{name}={param.default} ({param.allowed})" for name, param in recipe.params.items())
+    return f"{recipe.variant}: {known}"

@@ -24,15 +24,14 @@ class KeyedTable(DataTable[Text]):
     ]
 
     def __init__(self, headers: Sequence[str], id: str) -> None:
-        super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=1)
+        super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=0)
         self._headers = headers
         self._shown: list[tuple[str, tuple[str, ...]]] = []
         self._wanted: str | None = None
 
     def on_mount(self) -> None:
-        for header in self._headers:
-            right = header.startswith(">")
-            self.add_column(Text(header.lstrip(">"), justify="right" if right else "left"))
+        for column, header in enumerate(self._headers):
+            self.add_column(self._cell(column, header.lstrip(">")))
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show these rows. The focus stays on its row, or on its place when that row is gone."""
@@ -66,4 +65,5 @@ class KeyedTable(DataTable[Text]):
         return self.coordinate_to_cell_key(self.cursor_coordinate).row_key.value
 
     def _cell(self, column: int, cell: str) -> Text:
-        return Text(cell, justify="right" if self._headers[column].startswith(">") else "left", no_wrap=True)
+        """With one space in front, where a padding would cost two."""
+        return Text(f" {cell}", justify="right" if self._headers[column].startswith(">") else "left", no_wrap=True)
