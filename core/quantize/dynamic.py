@@ -9,10 +9,9 @@
 from typing import Any
 
 from core.graph.dynamic import Dynamic, convolve_in_place
-from core.graph.fold import fold_constants
 from core.graph.model import save_model
 from core.quantize.originals import refuse_quantized
-from core.quantize.parts import rewrite_decoder_of, rewrite_flow_of, store_rest_of, text_in_bytes
+from core.quantize.parts import cleaned, rewrite_decoder_of, rewrite_flow_of, store_rest_of, text_in_bytes
 from core.quantize.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
@@ -20,8 +19,7 @@ TOOLS = ("onnxruntime", "onnx")
 
 def make(task: Task) -> dict[str, Any]:
     """Raises BadInput for a source that is quantized already."""
-    task.progress("folding constants", 0.0)
-    model = fold_constants(task.source)
+    model = cleaned(task)
     refuse_quantized(model, task.source)
     in_bytes = text_in_bytes(model, task)
     task.progress("quantizing the flow", 0.2)

@@ -18,14 +18,13 @@ from core.graph.blocks4 import LARGEST, convolve
 from core.graph.builder import GraphBuilder
 from core.graph.decoder import Convolution
 from core.graph.dynamic import Dynamic, as_matrix
-from core.graph.fold import fold_constants
 from core.graph.index import GraphIndex, inputs_of
 from core.graph.model import save_model
 from core.graph.storage import drop_node_names, store_as_bytes, store_as_half
 from core.quantize.calibration import random_phonemes, run
 from core.quantize.gptq import Matrix, gptq
 from core.quantize.originals import refuse_quantized
-from core.quantize.parts import flow_convolutions, rewrite_decoder_of, rewrite_flow_of
+from core.quantize.parts import cleaned, flow_convolutions, rewrite_decoder_of, rewrite_flow_of
 from core.quantize.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
@@ -35,8 +34,7 @@ _UTTERANCES = 12
 
 def make(task: Task) -> dict[str, Any]:
     """Raises BadInput for a source that is quantized already."""
-    task.progress("folding constants", 0.0)
-    model = fold_constants(task.source)
+    model = cleaned(task)
     refuse_quantized(model, task.source)
     in_fp16 = _duration_weights(model)
     flow = flow_convolutions(model, task)

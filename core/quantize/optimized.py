@@ -9,9 +9,8 @@ from typing import Any
 from core.engines.ort import OrtVoice
 from core.errors import TtsdashError
 from core.graph.equality import largest_difference
-from core.graph.fold import fold_constants
 from core.graph.model import save_model
-from core.quantize.parts import rewrite_decoder_of
+from core.quantize.parts import cleaned, rewrite_decoder_of
 from core.quantize.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
@@ -22,8 +21,7 @@ _TOLERANCE = 1e-5
 
 def make(task: Task) -> dict[str, Any]:
     """Raises TtsdashError when the variant is not the same as its original."""
-    task.progress("folding constants", 0.0)
-    model = fold_constants(task.source)
+    model = cleaned(task)
     task.progress("rewriting the decoder", 0.3)
     save_model(rewrite_decoder_of(model, task), task.target)
     task.progress("comparing with the original", 0.5)

@@ -10,12 +10,12 @@ from typing import Any
 import onnx
 
 from core.graph.decoder import Convolution, Stage
-from core.graph.fold import fold_constants
 from core.graph.model import save_model
 from core.graph.static import Ranges, Static, StaticConvolutions
 from core.quantize.calibration import observe, phonemes_of, sentences_for
 from core.quantize.originals import refuse_quantized
 from core.quantize.parts import (
+    cleaned,
     flow_convolutions,
     integer_stages,
     rewrite_decoder_of,
@@ -31,8 +31,7 @@ TOOLS = ("onnxruntime", "onnx", "piper-tts")
 
 def make(task: Task) -> dict[str, Any]:
     """Returns which sentences it was calibrated on. Raises BadInput for a source that is quantized already."""
-    task.progress("folding constants", 0.0)
-    model = fold_constants(task.source)
+    model = cleaned(task)
     refuse_quantized(model, task.source)
     in_bytes = text_in_bytes(model, task)
     stages = integer_stages(model, task)
