@@ -109,6 +109,8 @@ class Dashboard(App[None]):
 
     @on(StoreChanged)
     def _show(self, message: StoreChanged) -> None:
+        if not self.is_running:
+            return  # it is being closed: the widgets are going
         self.snapshot = message.snapshot
         self.query_one(TopLine).show(self.snapshot)
         for pane in self._panes:
@@ -116,6 +118,8 @@ class Dashboard(App[None]):
 
     @on(PaneMounted)
     def _show_first(self, message: PaneMounted) -> None:
+        if not self.is_running:
+            return
         self._panes.append(message.pane)
         if self.snapshot:
             message.pane.show(self.snapshot)
@@ -221,6 +225,8 @@ class Dashboard(App[None]):
 
     @on(ActionEnded)
     def _tell(self, message: ActionEnded) -> None:
+        if not self.is_running:
+            return
         if message.voice:
             self.query_one("#voices-table", KeyedTable).focus_row(f"{message.voice}/original")
         if message.job:

@@ -24,11 +24,13 @@ from jobs.submit import benchmark_job, submit
 from tests.tui.conftest import MACHINE
 from tests.vits import MULTI_SPEAKER, write_voice
 from tui.app import Dashboard
+from tui.messages import ActionEnded, StoreChanged
 from tui.snapshot import Snapshot
 from tui.widgets.queue_pane import QueuePane
 from tui.widgets.results_pane import ResultsPane
 from tui.widgets.running_job import RunningJob
 from tui.widgets.table import KeyedTable
+from tui.widgets.top_line import TopLine
 from tui.widgets.voices_pane import VoicesPane
 
 
@@ -257,6 +259,19 @@ async def test_two_dashboards_on_one_workspace_are_both_live(workspace: Workspac
         await until(other, lambda: store(second).results)
         assert store(first).results == store(second).results == list_results(db)
         db.close()
+
+
+async def test_news_that_come_while_the_dashboard_closes_are_let_go(
+    workspace: Workspace, voice: Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late_news(line: TopLine) -> None:
+        line.app.post_message(StoreChanged(app.snapshot))
+        line.app.post_message(ActionEnded("done", voice="tiny"))
+
+    monkeypatch.setattr(TopLine, "on_unmount", late_news, raising=False)
+    app = Dashboard(workspace, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.snapshot)
 
 
 async def test_a_voice_added_elsewhere_appears_by_itself(workspace: Workspace, voice_path: Path) -> None:
