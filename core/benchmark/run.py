@@ -28,11 +28,9 @@ from core.hardware.machine import this_environment, this_machine, usable_cores
 from core.phonemes import phoneme_ids
 from core.quality.compare import Quality, compare
 
-METHOD = "2"
+METHOD = "3"
 PAIRS = 10
 _WARM_UP = 1
-# ONNX Runtime's threads spin for a moment after a run; the next model must not run beside them.
-_SETTLE_S = 0.02
 
 Report = Callable[[str, float], None]
 """Called with the stage and the share of the whole run that is done, 0..1."""
@@ -136,7 +134,6 @@ class _Round:
         """Every text, by every model in turn: what disturbs the machine meanwhile disturbs them alike."""
         for number, text in enumerate(self.ids.values()):
             for position, probe in enumerate(probes):
-                time.sleep(_SETTLE_S)
                 self.seconds[position, pair, number] = probe.run(text)[0]
 
     def _compare(self, probes: list[Probe]) -> list[Quality]:

@@ -13,12 +13,17 @@ Audio = npt.NDArray[np.float32]
 
 
 class OrtVoice:
-    """A loaded voice. With `threads` None the session options are ONNX Runtime's own, as piper-tts opens a model."""
+    """A loaded voice. With `threads` None the session options are ONNX Runtime's own, as piper-tts opens a model.
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    `as_exported` runs the graph as it stands, without ONNX Runtime's optimizations.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None, as_exported: bool = False) -> None:
         options = onnxruntime.SessionOptions()
         if threads is not None:
             options.intra_op_num_threads = threads
+        if as_exported:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:

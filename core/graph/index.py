@@ -1,7 +1,7 @@
 """An index over an ONNX graph: who makes a tensor, who reads it, what lies up and down the stream of a node."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import onnx
 
@@ -23,18 +23,18 @@ class GraphIndex:
     def of_type(self, op_type: str) -> list[int]:
         return [position for position, node in enumerate(self.nodes) if node.op_type == op_type]
 
-    def parents(self, position: int) -> Iterator[int]:
+    def parents(self, position: int, up_to: Collection[str] = ()) -> Iterator[int]:
         for tensor in inputs_of(self.nodes[position]):
-            if tensor in self.producer:
+            if tensor in self.producer and tensor not in up_to:
                 yield self.producer[tensor]
 
     def children(self, position: int) -> Iterator[int]:
         for tensor in self.nodes[position].output:
             yield from self.readers[tensor]
 
-    def ancestors(self, start: Iterable[int]) -> set[int]:
-        """`start` and all that feeds it."""
-        return _reach(start, self.parents)
+    def ancestors(self, start: Iterable[int], up_to: Collection[str] = ()) -> set[int]:
+        """`start` and all that feeds it, not going beyond the tensors `up_to`."""
+        return _reach(start, lambda position: self.parents(position, up_to))
 
     def descendants(self, start: Iterable[int]) -> set[int]:
         """`start` and all that it feeds."""

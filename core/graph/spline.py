@@ -11,15 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from core.graph.anatomy import NotRecognised
 from core.graph.builder import GraphBuilder
-from core.graph.index import GraphIndex, drop_unused_initializers
+from core.graph.index import GraphIndex
+from core.graph.piece import Piece, check_opset, replace_piece
 
-_OLDEST_OPSET = 13
 # The smallest width, height and slope of a bin in VITS.
 _SMALLEST = 1e-3
+_SEED = 20_240_229
 
 
 @dataclass(frozen=True)
@@ -35,33 +36,31 @@ class Spline:
     bound: float
     """Outside ±bound values stay as they are."""
 
+    @property
+    def piece(self) -> Piece:
+        random = np.random.default_rng(_SEED)
+        x = random.uniform(-1.5 * self.bound, 1.5 * self.bound, (1, 1, 500)).astype(np.float32)
+        shape = random.normal(0, 3, (1, 1, 500, 3 * self.bins - 1)).astype(np.float32)
+        return Piece([{self.x: x, self.shape: shape}], self.gives)
 
-def rewrite_splines(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Spline]]:
-    """The model with its splines rewritten, and which they are. Raises NotRecognised."""
-    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    if opset < _OLDEST_OPSET:
-        raise NotRecognised(f"opset {opset}: the rewriting needs {_OLDEST_OPSET}")
+
+def rewrite_splines(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Piece]]:
+    """The model with its splines rewritten, and the pieces that changed. Raises NotRecognised."""
+    check_opset(model)
     splines = find_splines(model.graph)
     made = onnx.ModelProto()
     made.CopyFrom(model)
     for number, spline in enumerate(splines):
         builder = GraphBuilder(f"/spline_{number}")
         write_spline(builder, spline)
-        _replace(made.graph, spline, builder)
-    drop_unused_initializers(made.graph)
-    return made, splines
+        replace_piece(made.graph, spline.piece, builder)
+    return made, [spline.piece for spline in splines]
 
 
 def find_splines(graph: onnx.GraphProto) -> list[Spline]:
     """Every spline of the graph, by its one Softplus."""
     index = GraphIndex(graph)
     return [_spline(index, position) for position in index.of_type("Softplus")]
-
-
-def spline_nodes(index: GraphIndex, spline: Spline) -> set[int]:
-    """Where the nodes stand that lead from what a spline reads to what it gives."""
-    read = [*index.readers[spline.x], *index.readers[spline.shape]]
-    return index.descendants(read) & index.ancestors([index.producer[spline.gives]])
 
 
 def _spline(index: GraphIndex, softplus: int) -> Spline:
@@ -171,45 +170,3 @@ def write_spline(b: GraphBuilder, spline: Spline) -> None:
     y = b.op("Squeeze", b.op("Add", b.op("Mul", share, width), left), last)
     inside = b.op("LessOrEqual", b.op("Abs", spline.x), number(bound))
     b.op("Where", inside, y, spline.x, output=spline.gives)
-
-
-def _replace(graph: onnx.GraphProto, spline: Spline, builder: GraphBuilder) -> None:
-    index = GraphIndex(graph)
-    inside = spline_nodes(index, spline)
-    if any(set(index.nodes[p].output) & _read_outside(index, inside) - {spline.gives} for p in inside):
-        raise NotRecognised("a spline whose inner values are read elsewhere")
-    end = max(inside)
-    nodes: list[onnx.NodeProto] = []
-    for position, node in enumerate(index.nodes):
-        if position == end:
-            nodes += builder.nodes
-        if position not in inside:
-            nodes.append(node)
-    del graph.node[:]
-    graph.node.extend(nodes)
-    graph.initializer.extend(builder.constants)
-
-
-def _read_outside(index: GraphIndex, inside: set[int]) -> set[str]:
-    return {name for name, readers in index.readers.items() if not inside.issuperset(readers)}
-
-
-def spline_alone(model: onnx.ModelProto, spline: Spline) -> onnx.ModelProto:
-    """A model of nothing but the spline, to compare it with another."""
-    index = GraphIndex(model.graph)
-    wanted = {index.producer[spline.gives]}
-    needed = index.ancestors(wanted) & index.descendants([*index.readers[spline.x], *index.readers[spline.shape]])
-    graph = helper.make_graph(
-        [index.nodes[position] for position in sorted(needed)],
-        "spline",
-        [
-            helper.make_tensor_value_info(spline.x, TensorProto.FLOAT, ["batch", 1, "samples"]),
-            helper.make_tensor_value_info(
-                spline.shape, TensorProto.FLOAT, ["batch", 1, "samples", 3 * spline.bins - 1]
-            ),
-        ],
-        [helper.make_tensor_value_info(spline.gives, TensorProto.FLOAT, None)],
-        list(model.graph.initializer),
-    )
-    drop_unused_initializers(graph)
-    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)

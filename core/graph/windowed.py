@@ -14,14 +14,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from core.graph.anatomy import NotRecognised
 from core.graph.blocked import Blocked
 from core.graph.builder import GraphBuilder
 from core.graph.decoder import Convolution, Decoder, Stage, read_decoder
 from core.graph.index import GraphIndex, drop_unused_initializers
+from core.graph.piece import check_opset
 from core.graph.stages import MakeArithmetic, write_blocks
 
-_OLDEST_OPSET = 13
 _HEAD_STAGES = 1
 
 
@@ -43,9 +42,7 @@ def in_fp32(number: int, stage: Stage) -> MakeArithmetic:
 
 def rewrite_decoder(model: onnx.ModelProto, windows: Windows, choose: Choose = in_fp32) -> onnx.ModelProto:
     """The model with its decoder rewritten, for one sentence at a time. Raises NotRecognised."""
-    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    if opset < _OLDEST_OPSET:
-        raise NotRecognised(f"opset {opset}: the rewriting needs {_OLDEST_OPSET}")
+    check_opset(model)
     decoder = read_decoder(model)
     made = onnx.ModelProto()
     made.CopyFrom(model)

@@ -1,7 +1,7 @@
 """The recipe `optimized`: fp32 as the original, another graph, the same numbers.
 
-Constants are folded, the decoder is rewritten (`core.graph.windowed`). What came out is run beside the original before
-anyone sees it. Of a voice whose decoder is not recognised only the constants are folded.
+Constants are folded, attentions, splines and the decoder rewritten. Each is compared with its original, and what came out
+is run beside the whole original before anyone sees it. Of a voice that is not recognised only the constants are folded.
 """
 
 from typing import Any
@@ -17,6 +17,8 @@ TOOLS = ("onnxruntime", "onnx")
 
 # Of full scale: 16 bits end at 3e-5, and reordered sums of 32-bit floats differ by about 1e-6.
 _TOLERANCE = 1e-5
+# Some voices make more of a reordered sum: they differ as much from themselves when ONNX Runtime does not fuse operators.
+_TIMES_ITSELF = 2
 
 
 def make(task: Task) -> dict[str, Any]:
@@ -25,9 +27,11 @@ def make(task: Task) -> dict[str, Any]:
     task.progress("rewriting the decoder", 0.3)
     save_model(rewrite_decoder_of(model, task), task.target)
     task.progress("comparing with the original", 0.5)
-    difference = largest_difference(OrtVoice(task.source), OrtVoice(task.target))
-    task.tell(f"largest difference to the original's samples: {difference:.1e}")
-    if not difference <= _TOLERANCE:
+    original = OrtVoice(task.source)
+    difference = largest_difference(original, OrtVoice(task.target))
+    itself = largest_difference(original, OrtVoice(task.source, as_exported=True))
+    task.tell(f"largest difference to the original's samples: {difference:.1e}; the original's to itself: {itself:.1e}")
+    if not difference <= max(_TOLERANCE, _TIMES_ITSELF * itself):
         raise TtsdashError(
             f"the rewritten graph is not the same (differs by {difference:.1e}): this voice keeps its original"
         )

@@ -1,15 +1,19 @@
 """The steps that recipes share, each on one part of a voice; a part that is not recognised is left as it is, and said."""
 
+from collections.abc import Callable
+
 import onnx
 
 from core.graph.anatomy import NotRecognised, dissect
+from core.graph.attention import rewrite_attentions
 from core.graph.blocked import Blocked
 from core.graph.convolutions import Write, plain_convolution, rewrite_convolutions
 from core.graph.decoder import Convolution, Stage, read_decoder
-from core.graph.equality import spline_difference
+from core.graph.equality import piece_difference
 from core.graph.flow import inner_convolutions
 from core.graph.fold import fold_constants
 from core.graph.index import GraphIndex
+from core.graph.piece import Piece
 from core.graph.spline import rewrite_splines
 from core.graph.stages import MakeArithmetic
 from core.graph.storage import store_as_bytes, store_as_half
@@ -21,22 +25,33 @@ _FEWEST_CHANNELS = 48
 
 # Of values in the order of 5, through divisions whose divisors may be small.
 _SPLINE_TOLERANCE = 1e-3
+# Of averages of values in the order of 1.
+_ATTENTION_TOLERANCE = 1e-5
+
+Rewrite = Callable[[onnx.ModelProto], tuple[onnx.ModelProto, list[Piece]]]
 
 
 def cleaned(task: Task) -> onnx.ModelProto:
-    """The voice with its constants folded and its splines rewritten: the same function of fewer operators."""
+    """The voice with constants folded, attentions and splines rewritten: the same function of far fewer operators."""
     task.progress("folding constants", 0.0)
-    model = fold_constants(task.source)
+    folded = fold_constants(task.source)
+    made = _rewritten(folded, task, "attention", rewrite_attentions, _ATTENTION_TOLERANCE)
+    made = _rewritten(made, task, "spline", rewrite_splines, _SPLINE_TOLERANCE)
+    task.tell(f"{len(folded.graph.node)} operators became {len(made.graph.node)}")
+    return made
+
+
+def _rewritten(model: onnx.ModelProto, task: Task, what: str, rewrite: Rewrite, tolerance: float) -> onnx.ModelProto:
+    """The model with some of its pieces rewritten, if each then gives the same."""
     try:
-        made, splines = rewrite_splines(model)
+        made, pieces = rewrite(model)
     except NotRecognised as reason:
-        task.tell(f"splines left as they are: {reason}")
+        task.tell(f"{what} left as it is: {reason}")
         return model
-    differences = [spline_difference(model, made, spline) for spline in splines]
-    if not all(difference <= _SPLINE_TOLERANCE for difference in differences):
-        task.tell(f"splines left as they are: rewritten they differ by {max(differences):.1e}")
+    difference = max((piece_difference(model, made, piece) for piece in pieces), default=0.0)
+    if not difference <= tolerance:
+        task.tell(f"{what} left as it is: rewritten it differs by {difference:.1e}")
         return model
-    task.tell(f"{len(model.graph.node)} operators became {len(made.graph.node)}")
     return made
 
 

