@@ -6,13 +6,11 @@ channel, sums come out as floats: nothing is rounded after the product, and resi
 
 from typing import NamedTuple
 
-import numpy as np
-
-from core.graph.blocked import upsample
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution, Stage, Upsampler, Weights
+from core.graph.decoder import Convolution, Upsampler, Weights
 from core.graph.rounding import round_columns
-from core.graph.stages import has_phases, interleave, phases, unfold
+from core.graph.stages import phases, unfold
+from core.graph.time_major import TimeMajor, as_matrix, tiled_bias
 
 
 class Quantized(NamedTuple):
@@ -23,23 +21,12 @@ class Quantized(NamedTuple):
     zero: str
 
 
-class Dynamic:
-    """One stage over [rows, samples, channels]."""
+class Dynamic(TimeMajor):
+    """One stage."""
 
-    def __init__(self, builder: GraphBuilder, stage: Stage, rows: int) -> None:
-        self._b, self._stage, self._rows = builder, stage, rows
-
-    def upsample(self, x: str) -> str:
-        b, upsampler = self._b, self._stage.upsampler
-        x = b.op("LeakyRelu", x, alpha=self._stage.slope)
-        if has_phases(upsampler):
-            y = convolve(b, quantize(b, x), phases(upsampler), tiled_bias(upsampler), taps=2, dilation=1, padding=1)
-            return interleave(b, y, upsampler, self._rows)
-        y = upsample(b, x, upsampler, self._rows)
-        return y if upsampler.bias is None else b.op("Add", y, b.constant(upsampler.bias))
-
-    def enter(self, x: str) -> str:
-        return x
+    def _phases(self, x: str, upsampler: Upsampler) -> str:
+        bias = tiled_bias(upsampler)
+        return convolve(self._b, quantize(self._b, x), phases(upsampler), bias, taps=2, dilation=1, padding=1)
 
     def activate(self, x: str) -> Quantized:
         return quantize(self._b, self._b.op("LeakyRelu", x, alpha=self._stage.block_slope))
@@ -49,22 +36,6 @@ class Dynamic:
     def convolve(self, activated: Quantized, conv: Convolution) -> str:
         taps = conv.weight.shape[2]
         return convolve(self._b, activated, as_matrix(conv.weight), conv.bias, taps, conv.dilation, conv.reach)
-
-    def add(self, x: str, y: str) -> str:
-        return self._b.op("Add", x, y)
-
-    def leave(self, x: str) -> str:
-        return x
-
-
-def as_matrix(weight: Weights) -> Weights:
-    """[out, in, taps] as the matrix that the unfolded taps are multiplied with, [taps * in, out]."""
-    return weight.transpose(2, 1, 0).reshape(-1, weight.shape[0])
-
-
-def tiled_bias(upsampler: Upsampler) -> Weights | None:
-    """The bias of the upsampler's phases beside each other."""
-    return None if upsampler.bias is None else np.tile(upsampler.bias, upsampler.rate)
 
 
 def quantize(b: GraphBuilder, x: str) -> Quantized:

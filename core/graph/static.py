@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.graph.blocked import upsample
 from core.graph.builder import GraphBuilder
 from core.graph.decoder import Convolution, Stage, Upsampler, Weights
-from core.graph.dynamic import as_matrix, tiled_bias
 from core.graph.rounding import round_columns
-from core.graph.stages import has_phases, interleave, phases, unfold
+from core.graph.stages import phases, unfold
+from core.graph.time_major import TimeMajor, as_matrix, tiled_bias
 
 
 class Affine(NamedTuple):
@@ -28,26 +27,17 @@ Ranges = Mapping[str, Affine]
 """By the names of tensors in the voice's graph."""
 
 
-class Static:
-    """One stage over [rows, samples, channels]."""
+class Static(TimeMajor):
+    """One stage."""
 
     def __init__(
         self, ranges: Ranges, rounded: Collection[str], builder: GraphBuilder, stage: Stage, rows: int
     ) -> None:
-        self._b, self._stage, self._rows = builder, stage, rows
+        super().__init__(builder, stage, rows)
         self._convolutions = StaticConvolutions(builder, ranges, rounded)
 
-    def upsample(self, x: str) -> str:
-        b, upsampler = self._b, self._stage.upsampler
-        x = b.op("LeakyRelu", x, alpha=self._stage.slope)
-        if has_phases(upsampler):
-            y = self._convolutions.upsample(x, upsampler)
-            return interleave(b, y, upsampler, self._rows)
-        y = upsample(b, x, upsampler, self._rows)
-        return y if upsampler.bias is None else b.op("Add", y, b.constant(upsampler.bias))
-
-    def enter(self, x: str) -> str:
-        return x
+    def _phases(self, x: str, upsampler: Upsampler) -> str:
+        return self._convolutions.upsample(x, upsampler)
 
     def activate(self, x: str) -> str:
         return self._b.op("LeakyRelu", x, alpha=self._stage.block_slope)
@@ -56,12 +46,6 @@ class Static:
 
     def convolve(self, activated: str, conv: Convolution) -> str:
         return self._convolutions.convolve(activated, conv, conv.reach)
-
-    def add(self, x: str, y: str) -> str:
-        return self._b.op("Add", x, y)
-
-    def leave(self, x: str) -> str:
-        return x
 
 
 class StaticConvolutions:

@@ -11,7 +11,14 @@ from typing import Any
 from core.graph.dynamic import Dynamic, convolve_in_place
 from core.graph.model import save_model
 from core.quantize.originals import refuse_quantized
-from core.quantize.parts import cleaned, rewrite_decoder_of, rewrite_flow_of, store_rest_of, text_in_bytes
+from core.quantize.parts import (
+    cleaned,
+    flow_positions,
+    rewrite_decoder_of,
+    rewrite_flow_of,
+    store_rest_of,
+    text_in_bytes,
+)
 from core.quantize.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
@@ -23,7 +30,7 @@ def make(task: Task) -> dict[str, Any]:
     refuse_quantized(model, task.source)
     in_bytes = text_in_bytes(model, task)
     task.progress("quantizing the flow", 0.2)
-    rewrite_flow_of(model, task, convolve_in_place)
+    rewrite_flow_of(model, task, flow_positions(model, task), convolve_in_place)
     task.progress("quantizing the decoder", 0.4)
     model = rewrite_decoder_of(model, task, Dynamic)
     task.progress("storing the rest", 0.9)

@@ -17,14 +17,15 @@ from core.graph.anatomy import NotRecognised, dissect
 from core.graph.blocks4 import LARGEST, convolve
 from core.graph.builder import GraphBuilder
 from core.graph.decoder import Convolution
-from core.graph.dynamic import Dynamic, as_matrix
+from core.graph.dynamic import Dynamic
 from core.graph.index import GraphIndex, inputs_of
 from core.graph.model import save_model
 from core.graph.storage import drop_node_names, store_as_bytes, store_as_half
+from core.graph.time_major import as_matrix
 from core.quantize.calibration import random_phonemes, run
 from core.quantize.gptq import Matrix, gptq
 from core.quantize.originals import refuse_quantized
-from core.quantize.parts import cleaned, flow_convolutions, rewrite_decoder_of, rewrite_flow_of
+from core.quantize.parts import cleaned, convolutions_at, flow_positions, rewrite_decoder_of, rewrite_flow_of
 from core.quantize.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
@@ -37,9 +38,9 @@ def make(task: Task) -> dict[str, Any]:
     model = cleaned(task)
     refuse_quantized(model, task.source)
     in_fp16 = _duration_weights(model)
-    flow = flow_convolutions(model, task)
-    moments = _moments(model, task, flow)
-    rewrite_flow_of(model, task, _writer(task, moments))
+    flow = flow_positions(model, task)
+    moments = _moments(model, task, convolutions_at(model, flow))
+    rewrite_flow_of(model, task, flow, _writer(task, moments))
     task.progress("quantizing the decoder", 0.9)
     model = rewrite_decoder_of(model, task, Dynamic)
     task.progress("storing the rest in fewer bits", 0.95)

@@ -82,25 +82,29 @@ def _is_integer(number: int, stage: Stage, task: Task) -> bool:
     return number < int(task.params.get("stages", 0)) and stage.channels >= _FEWEST_CHANNELS
 
 
-def rewrite_flow_of(model: onnx.ModelProto, task: Task, write: Write) -> None:
-    """Rewrite the convolutions inside the flow's couplings."""
-    count = rewrite_convolutions(model.graph, _flow_positions(model, task), "/flow_integer", write)
-    task.tell(f"{count} convolutions of the flow rewritten")
-
-
-def flow_convolutions(model: onnx.ModelProto, task: Task) -> list[tuple[Convolution, int]]:
-    """Those that `rewrite_flow_of` rewrites, with their paddings."""
-    index = GraphIndex(model.graph)
-    found = (plain_convolution(index, index.nodes[position]) for position in sorted(_flow_positions(model, task)))
-    return [plain for plain in found if plain]
-
-
-def _flow_positions(model: onnx.ModelProto, task: Task) -> set[int]:
+def flow_positions(model: onnx.ModelProto, task: Task) -> set[int]:
+    """Where the convolutions inside the flow's couplings stand, and the one behind the flow, the decoder's first."""
     try:
-        return inner_convolutions(model, dissect(model))
+        anatomy = dissect(model)
     except NotRecognised as reason:
         task.tell(f"flow left as it is: {reason}")
         return set()
+    index = GraphIndex(model.graph)
+    behind = [position for position in index.readers[anatomy.decoder_input] if index.nodes[position].op_type == "Conv"]
+    return inner_convolutions(model, anatomy) | set(behind)
+
+
+def convolutions_at(model: onnx.ModelProto, positions: set[int]) -> list[tuple[Convolution, int]]:
+    """Those among these nodes that can be rewritten, with their paddings."""
+    index = GraphIndex(model.graph)
+    found = (plain_convolution(index, index.nodes[position]) for position in sorted(positions))
+    return [plain for plain in found if plain]
+
+
+def rewrite_flow_of(model: onnx.ModelProto, task: Task, positions: set[int], write: Write) -> None:
+    """Rewrite the convolutions of the flow, which stand at `positions`."""
+    count = rewrite_convolutions(model.graph, positions, "/flow_integer", write)
+    task.tell(f"{count} convolutions of the flow rewritten")
 
 
 def store_rest_of(model: onnx.ModelProto, task: Task, in_bytes: set[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import onnx
 
+from core.graph.builder import GraphBuilder
 from core.graph.decoder import Convolution, Stage
 from core.graph.model import save_model
 from core.graph.static import Ranges, Static, StaticConvolutions
@@ -16,7 +17,8 @@ from core.quantize.calibration import observe, phonemes_of, sentences_for
 from core.quantize.originals import refuse_quantized
 from core.quantize.parts import (
     cleaned,
-    flow_convolutions,
+    convolutions_at,
+    flow_positions,
     integer_stages,
     rewrite_decoder_of,
     rewrite_flow_of,
@@ -35,11 +37,17 @@ def make(task: Task) -> dict[str, Any]:
     refuse_quantized(model, task.source)
     in_bytes = text_in_bytes(model, task)
     stages = integer_stages(model, task)
-    flow = [conv for conv, _ in flow_convolutions(model, task)]
-    ranges, calibration = _calibrate(model, task, _tensors(stages, flow))
-    rounded = {conv.gives for stage in stages[: int(task.params["rounded"])] for conv in _convolutions(stage)}
+    rounded = [conv.gives for conv in _convolutions(stages[: int(task.params["rounded"])])]
+    flow = flow_positions(model, task)
+    convolutions = [conv for conv, _ in convolutions_at(model, flow)] + _convolutions(stages)
+    tensors = [conv.reads for conv in convolutions] + [stage.upsampler.reads for stage in stages] + rounded
+    ranges, calibration = _calibrate(model, task, list(dict.fromkeys(tensors)))
     task.progress("quantizing the flow", 0.7)
-    rewrite_flow_of(model, task, lambda b, x, conv, padding: StaticConvolutions(b, ranges).convolve(x, conv, padding))
+
+    def write(b: GraphBuilder, x: str, conv: Convolution, padding: int) -> str:
+        return StaticConvolutions(b, ranges).convolve(x, conv, padding)
+
+    rewrite_flow_of(model, task, flow, write)
     task.progress("quantizing the decoder", 0.8)
     model = rewrite_decoder_of(model, task, partial(Static, ranges, rounded))
     task.progress("storing the rest", 0.95)
@@ -63,12 +71,5 @@ def _calibrate(model: onnx.ModelProto, task: Task, tensors: list[str]) -> tuple[
     return {name: affine(seen, str(task.params["clip"])) for name, seen in values.items()}, sentences.name
 
 
-def _tensors(stages: list[Stage], flow: list[Convolution]) -> list[str]:
-    """What goes into each convolution, and what comes out."""
-    convolutions = [*flow, *(conv for stage in stages for conv in _convolutions(stage))]
-    names = [name for conv in convolutions for name in (conv.reads, conv.gives)]
-    return list(dict.fromkeys([*names, *(stage.upsampler.reads for stage in stages)]))
-
-
-def _convolutions(stage: Stage) -> list[Convolution]:
-    return [conv for block in stage.blocks for step in block for conv in step]
+def _convolutions(stages: list[Stage]) -> list[Convolution]:
+    return [conv for stage in stages for block in stage.blocks for step in block for conv in step]
