@@ -90,10 +90,10 @@ def _attention(index: GraphIndex, softmax: int) -> Attention:
     if added.op_type != "Add":
         raise NotRecognised("an attention without a mask, or without scores of relative positions")
     ways = [_convolved(index, tensor) for tensor in added.input]
-    following = [position for position in index.of_type("Conv") if position in index.descendants([softmax])]
+    following = index.descendants([softmax]).intersection(index.of_type("Conv"))
     if not following:
         raise NotRecognised("an attention that leads to no convolution")
-    gives = index.nodes[following[0]].input[0]
+    gives = index.nodes[min(following)].input[0]
     queries = ways[0] & ways[1]
     keys = (ways[0] | ways[1]) - queries
     values = _convolved(index, gives) - queries - keys

@@ -12,6 +12,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+from core.graph.index import GraphIndex, drop_unused_initializers
 from core.phonemes import phoneme_ids
 from core.sentences import label_of, read_sentences
 
@@ -86,17 +87,28 @@ def run(
 
     The same call gives the same values.
     """
-    shown = onnx.ModelProto()
-    shown.CopyFrom(model)
-    known = {entry.name for entry in shown.graph.output}
-    shown.graph.output.extend(
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors if name not in known
-    )
+    if not tensors:
+        return
+    shown = _only_what_leads_to(tensors, model)
     onnxruntime.set_seed(_SEED)
     session = onnxruntime.InferenceSession(shown.SerializeToString(), providers=["CPUExecutionProvider"])
     for number, ids in enumerate(utterances):
         values = session.run(list(tensors), _feeds(session, config, ids, number))
         yield dict(zip(tensors, values, strict=True))
+
+
+def _only_what_leads_to(tensors: Sequence[str], model: onnx.ModelProto) -> onnx.ModelProto:
+    """ONNX Runtime would compute the rest, too."""
+    index = GraphIndex(model.graph)
+    needed = index.ancestors({index.producer[name] for name in tensors})
+    shown = onnx.ModelProto()
+    shown.CopyFrom(model)
+    del shown.graph.output[:]
+    shown.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors)
+    del shown.graph.node[:]
+    shown.graph.node.extend(index.nodes[position] for position in sorted(needed))
+    drop_unused_initializers(shown.graph)
+    return shown
 
 
 def _feeds(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core.engines.ort import OrtVoice
+from core.engines.ort import Audio, OrtVoice
 from core.phonemes import phoneme_ids
-from core.quality.compare import Quality, compare
+from core.quality.compare import compare
 from core.quantize.recipes import RECIPES
 from core.voices import config_path_of, read_config
 from tests.core.making import make
@@ -38,13 +38,14 @@ def variant(request: pytest.FixtureRequest, joe: Path, tmp_path_factory: pytest.
     return request.param, path
 
 
-def quality_of(joe: Path, variant: Path) -> Quality:
-    config = read_config(config_path_of(joe))
-    utterances = [phoneme_ids(config, sentence) for sentence in SENTENCES]
-    original, made = OrtVoice(joe), OrtVoice(variant)
-    return compare(
-        [original.synthesize(ids) for ids in utterances], [made.synthesize(ids) for ids in utterances], 22050
-    )
+@pytest.fixture(scope="module")
+def original(joe: Path) -> list[Audio]:
+    return spoken(joe, joe)
+
+
+def spoken(joe: Path, model: Path) -> list[Audio]:
+    config, voice = read_config(config_path_of(joe)), OrtVoice(model)
+    return [voice.synthesize(phoneme_ids(config, sentence)) for sentence in SENTENCES]
 
 
 # Megabytes at most, PESQ at least, duration drift in percent at most, and the grade.
@@ -58,10 +59,12 @@ PROMISES = {
 }
 
 
-def test_a_variant_is_as_small_and_sounds_as_close_as_its_recipe_promises(joe: Path, variant: tuple[str, Path]) -> None:
+def test_a_variant_is_as_small_and_sounds_as_close_as_its_recipe_promises(
+    joe: Path, original: list[Audio], variant: tuple[str, Path]
+) -> None:
     name, path = variant
     megabytes, pesq, drift, grades = PROMISES[name]
-    quality = quality_of(joe, path)
+    quality = compare(original, spoken(joe, path), 22050)
     assert path.stat().st_size / 1e6 <= megabytes
     assert quality.duration_drift_pct <= drift
     assert quality.grade in grades

@@ -53,6 +53,8 @@ pass_session = click.make_pass_decorator(Session)
 def _take_home(context: click.Context, _: click.Parameter, value: str | None) -> None:
     if value is not None and not value.strip():
         raise click.BadParameter("it is empty: name a folder")
+    if value is not None and value.startswith("-"):
+        raise click.BadParameter(f"{value} is taken for its folder: name one, ./{value} if you mean it")
     if value:
         session_of(context).home = value
 

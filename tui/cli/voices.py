@@ -54,7 +54,7 @@ def add(session: Session, path: Path) -> None:
         return
     print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {counted(voice.speakers, 'speaker')}")
     if "unrecognised" in voice.anatomy:
-        print_line(f"its graph was not recognised as VITS ({voice.anatomy['unrecognised']}): only --dynamic will work")
+        print_line(f"its graph was not recognised as VITS ({voice.anatomy['unrecognised']}): recipes do what is safe")
 
 
 @voices.command()
