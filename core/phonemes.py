@@ -1,8 +1,11 @@
 """From text to phoneme ids, as piper-tts does it for a voice."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from core.errors import BadInput
+
+_SEED = 20_240_229
 
 
 def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
@@ -26,3 +29,17 @@ def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
         raise BadInput(f"no phoneme of {text[:40]!r} is in the voice's phoneme_id_map")
     ids: list[int] = voice.phonemes_to_ids(known)
     return ids
+
+
+def random_phonemes(config: dict[str, Any], lengths: Iterable[int]) -> list[list[int]]:
+    """Utterances of the voice's own phonemes in no order, laid out as Piper lays them out; the same at each call."""
+    import numpy as np
+
+    known = dict(config["phoneme_id_map"])
+    begin, end, pad = (known.pop(name, []) for name in "^$_")
+    random, choices = np.random.default_rng(_SEED), list(known.values()) or [pad]
+    utterances = []
+    for length in lengths:
+        drawn = random.integers(len(choices), size=length)
+        utterances.append([*begin, *(entry for number in drawn for entry in (*pad, *choices[number])), *pad, *end])
+    return utterances

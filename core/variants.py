@@ -11,7 +11,7 @@ from core.text import safe_name
 from core.voices import config_path_of
 from core.workspace import Workspace
 
-_CHECK_TEXT = "1 2 3."
+CHECK_TEXT = "1 2 3."
 # A variant that speaks this much faster or slower than its original is no form of it.
 _LENGTHS = 0.5, 2.0
 
@@ -70,7 +70,7 @@ def check_variant(source: Path, draft: Path, config: dict[str, Any], tell: Calla
     from core.engines.ort import OrtVoice
     from core.phonemes import phoneme_ids
 
-    ids = phoneme_ids(config, _CHECK_TEXT)
+    ids = phoneme_ids(config, CHECK_TEXT)
     try:
         PiperVoice.load(draft, config_path_of(draft))
         made = OrtVoice(draft).synthesize(ids)
@@ -78,7 +78,7 @@ def check_variant(source: Path, draft: Path, config: dict[str, Any], tell: Calla
         reason = " ".join(str(error).split())[:200]
         raise NotAVariant(f"the variant was made, but does not run: {reason}") from error
     original = OrtVoice(source).synthesize(ids)
-    tell(f"says {_CHECK_TEXT!r} in {len(made)} samples, the original in {len(original)}")
+    tell(f"says {CHECK_TEXT!r} in {len(made)} samples, the original in {len(original)}")
     if not made.size or not np.isfinite(made).all():
         raise NotAVariant("the variant was made, but gives no sound (empty, or values that are no numbers)")
     low, high = _LENGTHS

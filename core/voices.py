@@ -11,6 +11,7 @@ from core.text import safe_name
 
 _GENERIC_STEMS = {"model", "voice", "piper", "tts", "onnx"}
 _LARGEST_CONFIG = 16_000_000
+_SCALES = {"length_scale": "speed of speech", "noise_scale": "share of noise", "noise_w": "share of noise"}
 _INPUTS = ("input", "input_lengths", "scales")
 
 
@@ -102,9 +103,10 @@ def read_config(path: Path) -> dict[str, Any]:
                 f"{path} lacks {'.'.join(keys)}, or it is no {kind.__name__}: not a Piper voice's configuration"
             )
     inference = config.get("inference", {})
-    length_scale = inference.get("length_scale", 1.0) if isinstance(inference, dict) else None
-    if not isinstance(length_scale, int | float) or not 0 < length_scale < 100:
-        raise BadInput(f"{path} has an inference.length_scale that is no speed of speech: get the file again")
+    scales = [inference.get(name, 1.0) if isinstance(inference, dict) else None for name in _SCALES]
+    for name, scale in zip(_SCALES, scales, strict=True):
+        if not isinstance(scale, int | float) or not 0 <= scale < 100 or (name == "length_scale" and not scale):
+            raise BadInput(f"{path} has an inference.{name} that is no {_SCALES[name]}: get the file again")
     if config["num_speakers"] < 1:
         raise BadInput(f"{path} says {config['num_speakers']} speakers: get the file again")
     return config  # type: ignore[no-any-return]
@@ -132,10 +134,12 @@ def _check_inputs(path: Path, model: Any, config: dict[str, Any]) -> None:
 
 
 def _ids(where: Path, ids: Any) -> list[int]:
-    entries = ids if isinstance(ids, list) else [ids]
-    if not all(isinstance(entry, int) and not isinstance(entry, bool) and entry >= 0 for entry in entries):
-        raise BadInput(f"{where} has something else than numbers in its phoneme_id_map: get the file again")
-    return entries
+    whole = isinstance(ids, list) and all(isinstance(entry, int) and not isinstance(entry, bool) for entry in ids)
+    if not whole or any(entry < 0 for entry in ids):
+        raise BadInput(
+            f"{where} has something else than numbers in the lists of its phoneme_id_map: get the file again"
+        )
+    return list(ids)
 
 
 def _embedding_rows(model: Any) -> int | None:

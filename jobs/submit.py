@@ -85,7 +85,8 @@ def quantize_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
     for name in wish.params:
         if name not in known:
             where = ", ".join(RECIPES[recipe].variant for recipe in wish.recipes) or "nothing to make"
-            raise BadInput(f"no parameter {name!r} in {where}: known are {', '.join(sorted(known)) or 'none'}")
+            there = f"there is {', '.join(sorted(known))}" if known else "there is none"
+            raise BadInput(f"no parameter {name!r} in {where}: {there}")
     if wish.calibration and not any(RECIPES[recipe].calibrated for recipe in wish.recipes):
         raise BadInput("--calibration is for recipes that are calibrated: add --static")
     return [

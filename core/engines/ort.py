@@ -11,6 +11,9 @@ from core.errors import BadInput
 
 Audio = npt.NDArray[np.float32]
 
+# Its warnings, in colours, are for those who build graphs; what fails is raised.
+onnxruntime.set_default_logger_severity(3)
+
 
 class OrtVoice:
     """A loaded voice. With `threads` None the session options are ONNX Runtime's own, as piper-tts opens a model.

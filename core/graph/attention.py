@@ -85,10 +85,8 @@ def find_attentions(model: onnx.ModelProto) -> list[Attention]:
 
 
 def _attention(index: GraphIndex, softmax: int) -> Attention:
-    masking = index.nodes[next(index.parents(softmax))]
-    added = index.nodes[index.producer[masking.input[2]]] if masking.op_type == "Where" else masking
-    if added.op_type != "Add":
-        raise NotRecognised("an attention without a mask, or without scores of relative positions")
+    masking = _maker(index, index.nodes[softmax].input[0], "Where")
+    added = _maker(index, masking.input[2], "Add")
     ways = [_convolved(index, tensor) for tensor in added.input]
     following = index.descendants([softmax]).intersection(index.of_type("Conv"))
     if not following:
@@ -122,28 +120,40 @@ def _only(names: set[str]) -> str:
     return name
 
 
+def _maker(index: GraphIndex, tensor: str, op_type: str) -> onnx.NodeProto:
+    node = index.nodes[index.producer[tensor]] if tensor in index.producer else None
+    if node is None or node.op_type != op_type:
+        raise NotRecognised("an attention without a mask, or without scores of relative positions")
+    return node
+
+
+def _leading_to(index: GraphIndex, tensor: str) -> list[onnx.NodeProto]:
+    """The nodes that lead to a tensor, up to convolutions; what only a shape is read of does not count."""
+    found: dict[int, onnx.NodeProto] = {}
+    left = [tensor]
+    while left:
+        position = index.producer.get(left.pop())
+        if position is None or position in found:
+            continue
+        node = index.nodes[position]
+        if node.op_type != "Shape":
+            found[position] = node
+            left += [] if node.op_type == "Conv" else node.input
+    return list(found.values())
+
+
 def _convolved(index: GraphIndex, tensor: str) -> set[str]:
-    """The nearest convolutions' outputs up the stream; what only their shape is read of does not count."""
-    if tensor not in index.producer:
-        return set()
-    node = index.nodes[index.producer[tensor]]
-    if node.op_type == "Conv":
-        return {tensor}
-    if node.op_type == "Shape":
-        return set()
-    return {found for name in node.input for found in _convolved(index, name)}
+    """The outputs of the nearest convolutions up the stream."""
+    return {node.output[0] for node in _leading_to(index, tensor) if node.op_type == "Conv"}
 
 
 def _embeddings(index: GraphIndex, tensor: str) -> list[str]:
     """Weights that are padded on the way from the nearest convolutions to a tensor."""
-    if tensor not in index.producer:
-        return []
-    node = index.nodes[index.producer[tensor]]
-    if node.op_type in ("Conv", "Shape"):
-        return []
-    if node.op_type == "Pad" and node.input[0] in index.initializers:
-        return [node.input[0]]
-    return list(dict.fromkeys(found for name in node.input for found in _embeddings(index, name)))
+    return [
+        node.input[0]
+        for node in _leading_to(index, tensor)
+        if node.op_type == "Pad" and node.input[0] in index.initializers
+    ]
 
 
 def write_attention(b: GraphBuilder, attention: Attention) -> None:

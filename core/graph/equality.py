@@ -1,5 +1,6 @@
 """Whether two models, or two forms of a part of them, are the same function: both are run on the same inputs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,25 +10,25 @@ import onnxruntime
 
 from core.engines.ort import OrtVoice
 from core.graph.piece import Piece, alone
+from core.phonemes import random_phonemes
 
 Values = npt.NDArray[Any]
 
-_LENGTHS = (1, 2, 5, 24, 90)
-# Ids that every Piper voice has: the first are pause, begin and end.
-_IDS = range(3, 40)
-_SEED = 20_240_229
+# Phonemes, from a single one to so many that the decoder goes round its loop several times.
+_LENGTHS = (1, 2, 5, 24, 90, 250)
 
 
-def largest_difference(first: OrtVoice, second: OrtVoice) -> float:
-    """The largest difference of two samples, from a single phoneme to a long sentence, without noise.
+def largest_difference(
+    first: OrtVoice, second: OrtVoice, config: dict[str, Any], lengths: Sequence[int] = _LENGTHS
+) -> float:
+    """The largest difference of two samples, over utterances of all lengths and several speakers, without noise.
 
-    Infinite where the lengths differ.
+    `config` is the voice's `.onnx.json`. Infinite where the lengths differ.
     """
-    random = np.random.default_rng(_SEED)
     largest = 0.0
-    for length in _LENGTHS:
-        ids = [1, *(int(entry) for entry in random.choice(_IDS, length)), 2]
-        largest = max(largest, _difference(first.synthesize(ids), second.synthesize(ids)))
+    for number, ids in enumerate(random_phonemes(config, lengths)):
+        speaker = number % int(config["num_speakers"])
+        largest = max(largest, _difference(*(voice.synthesize(ids, speaker=speaker) for voice in (first, second))))
     return largest
 
 

@@ -1,20 +1,33 @@
 """Folds what is constant in a graph, by ONNX Runtime's own basic optimizations, which know only standard operators."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
 import onnx
 import onnxruntime
 
+from core.errors import TtsdashError
+
 
 def fold_constants(source: Path) -> onnx.ModelProto:
-    """The model of `source` with constants folded and doubles merged. Noise stays noise."""
+    """The model of `source` with constants folded and doubles merged. Noise stays noise.
+
+    Raises TtsdashError where the temporary folder has no room for a copy of it.
+    """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     with tempfile.TemporaryDirectory(prefix="ttsdash-") as folder:
         folded = Path(folder) / "folded.onnx"
         options.optimized_model_filepath = str(folded)
-        onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+        try:
+            onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            # ONNX Runtime does not say why it could not write.
+            if shutil.disk_usage(folder).free < source.stat().st_size:
+                megabytes = source.stat().st_size / 1e6
+                raise TtsdashError(f"{folder} is too full to work in: it needs {megabytes:.0f} MB there") from error
+            raise
         model = onnx.load(folded)
     _restore_header(model, onnx.load(source, load_external_data=False))
     return model

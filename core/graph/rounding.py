@@ -13,8 +13,11 @@ LARGEST = 63
 _CLIPS = np.linspace(0.6, 1.0, 17)
 
 
-def round_columns(matrix: Weights) -> tuple[npt.NDArray[np.int8], Weights]:
-    """[in, out] as integers in ±LARGEST and a scale for each column, clipped where that errs least."""
+def round_columns(matrix: Weights, finest: Weights | float = 0.0) -> tuple[npt.NDArray[np.int8], Weights]:
+    """[in, out] as integers in ±LARGEST and a scale for each column, clipped where that errs least.
+
+    No scale is smaller than `finest`, one for each column or for all.
+    """
     largest = np.maximum(np.abs(matrix).max(axis=0), 1e-12)
     least = np.full(matrix.shape[1], np.inf)
     scales = np.empty(matrix.shape[1], np.float32)
@@ -23,6 +26,7 @@ def round_columns(matrix: Weights) -> tuple[npt.NDArray[np.int8], Weights]:
         error = ((_round(matrix, tried) * tried - matrix) ** 2).sum(axis=0)
         scales = np.where(error < least, tried, scales)
         least = np.minimum(error, least)
+    scales = np.maximum(scales, finest).astype(np.float32)
     return _round(matrix, scales).astype(np.int8), scales
 
 

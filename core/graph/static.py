@@ -23,6 +23,9 @@ class Affine(NamedTuple):
     zero: int
 
 
+# The bias of a convolution with rounded outputs is s32, in steps of the product of both scales.
+_LARGEST_BIAS = 2.0**30
+
 Ranges = Mapping[str, Affine]
 """By the names of tensors in the voice's graph."""
 
@@ -95,9 +98,11 @@ class StaticConvolutions:
     def _rounded(self, x: str, by: Affine, conv: Convolution, padding: int) -> str:
         b = self._b
         outside, inside, taps = conv.weight.shape
-        integers, scales = round_columns(as_matrix(conv.weight))
-        weight = integers.reshape(taps, inside, outside).transpose(2, 1, 0)
         bias = conv.bias if conv.bias is not None else np.zeros(outside, np.float32)
+        integers, scales = round_columns(
+            as_matrix(conv.weight), np.float32(1 / (by.scale * _LARGEST_BIAS)) * np.abs(bias)
+        )
+        weight = integers.reshape(taps, inside, outside).transpose(2, 1, 0)
         given = self._affine(self._ranges[conv.gives])
         y = b.op(
             "QLinearConv",

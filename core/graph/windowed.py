@@ -18,6 +18,7 @@ from core.graph.blocked import Blocked
 from core.graph.builder import GraphBuilder
 from core.graph.decoder import Convolution, Decoder, Stage, read_decoder
 from core.graph.index import GraphIndex, drop_unused_initializers
+from core.graph.model import fix_batch
 from core.graph.piece import check_opset
 from core.graph.stages import MakeArithmetic, write_blocks
 
@@ -49,7 +50,7 @@ def rewrite_decoder(model: onnx.ModelProto, windows: Windows, choose: Choose = i
     builder = GraphBuilder("/windowed")
     _Rewriter(builder, decoder, windows, choose).rewrite()
     _replace(made.graph, decoder, builder)
-    _fix_batch(made.graph)
+    fix_batch(made.graph)
     return made
 
 
@@ -190,13 +191,3 @@ def _replace(graph: onnx.GraphProto, decoder: Decoder, builder: GraphBuilder) ->
     graph.initializer.extend(builder.constants)
     graph.value_info.extend(builder.shapes)
     drop_unused_initializers(graph)
-
-
-def _fix_batch(graph: onnx.GraphProto) -> None:
-    """The rewritten decoder takes one sentence: the graph says so, and ONNX Runtime refuses more with an error."""
-    for entry in graph.input:
-        if entry.name in ("input", "input_lengths", "sid"):
-            entry.type.tensor_type.shape.dim[0].dim_value = 1
-    for entry in graph.output:
-        if entry.type.tensor_type.shape.dim:
-            entry.type.tensor_type.shape.dim[0].dim_value = 1

@@ -22,7 +22,6 @@ _SETS = Path(__file__).parent / "calibration_sets"
 # Of each tensor and sentence so many values are kept, and always the smallest and the largest.
 _KEPT = 20_000
 _SEED = 20_240_229
-_SHORTEST, _LONGEST = 20, 120
 
 
 @dataclass(frozen=True)
@@ -47,18 +46,6 @@ def sentences_for(language: str, file: Path | None) -> Sentences:
 
 def phonemes_of(config: dict[str, Any], sentences: Sequence[str]) -> list[list[int]]:
     return [phoneme_ids(config, sentence) for sentence in sentences]
-
-
-def random_phonemes(config: dict[str, Any], count: int) -> list[list[int]]:
-    """Utterances of the voice's own phonemes in no order, laid out as Piper lays them out; the same at each call."""
-    known = dict(config["phoneme_id_map"])
-    begin, end, pad = (known.pop(name, []) for name in "^$_")
-    random, choices = np.random.default_rng(_SEED), list(known.values())
-    utterances = []
-    for _ in range(count):
-        drawn = random.integers(len(choices), size=random.integers(_SHORTEST, _LONGEST))
-        utterances.append([*begin, *(entry for number in drawn for entry in (*pad, *choices[number])), *pad, *end])
-    return utterances
 
 
 def observe(

@@ -10,10 +10,10 @@ from typing import Any
 
 from core.graph.dynamic import Dynamic, convolve_in_place
 from core.graph.model import save_model
-from core.quantize.originals import refuse_quantized
 from core.quantize.parts import (
     cleaned,
     flow_positions,
+    refuse_fruitless,
     rewrite_decoder_of,
     rewrite_flow_of,
     store_rest_of,
@@ -25,12 +25,13 @@ TOOLS = ("onnxruntime", "onnx")
 
 
 def make(task: Task) -> dict[str, Any]:
-    """Raises BadInput for a source that is quantized already."""
+    """Raises BadInput for a source that is quantized already, or of which nothing can be."""
     model = cleaned(task)
-    refuse_quantized(model, task.source)
+    flow = flow_positions(model, task)
+    refuse_fruitless(model, task, flow)
     in_bytes = text_in_bytes(model, task)
     task.progress("quantizing the flow", 0.2)
-    rewrite_flow_of(model, task, flow_positions(model, task), convolve_in_place)
+    rewrite_flow_of(model, task, flow, convolve_in_place)
     task.progress("quantizing the decoder", 0.4)
     model = rewrite_decoder_of(model, task, Dynamic)
     task.progress("storing the rest", 0.9)

@@ -7,6 +7,8 @@ run faster than fp32, and one scale a tensor costs the sound.
 import logging
 from typing import Any
 
+from core.errors import TtsdashError, one_line
+from core.quantize.originals import refuse_quantized
 from core.quantize.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
@@ -19,15 +21,20 @@ def make(task: Task) -> dict[str, Any]:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     task.progress("quantizing", 0.0)
+    refuse_quantized(task.source)
     # It warns that the model was not pre-processed, as the guide's script does not either, on the root logger.
     logging.getLogger().setLevel(logging.ERROR)
-    quantize_dynamic(
-        task.source,
-        task.target,
-        weight_type=QuantType[_SETTINGS["weight_type"]],
-        per_channel=_SETTINGS["per_channel"],
-        reduce_range=_SETTINGS["reduce_range"],
-    )
-    logging.getLogger().setLevel(logging.INFO)
+    try:
+        quantize_dynamic(
+            task.source,
+            task.target,
+            weight_type=QuantType[_SETTINGS["weight_type"]],
+            per_channel=_SETTINGS["per_channel"],
+            reduce_range=_SETTINGS["reduce_range"],
+        )
+    except Exception as error:
+        raise TtsdashError(f"the guide's script cannot quantize this voice: {one_line(error)}") from error
+    finally:
+        logging.getLogger().setLevel(logging.INFO)
     task.tell("every weight and activation of the whole graph in 8 bits")
     return _SETTINGS

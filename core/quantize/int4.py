@@ -22,23 +22,31 @@ from core.graph.index import GraphIndex, inputs_of
 from core.graph.model import save_model
 from core.graph.storage import drop_node_names, store_as_bytes, store_as_half
 from core.graph.time_major import as_matrix
-from core.quantize.calibration import random_phonemes, run
+from core.phonemes import random_phonemes
+from core.quantize.calibration import run
 from core.quantize.gptq import Matrix, gptq
-from core.quantize.originals import refuse_quantized
-from core.quantize.parts import cleaned, convolutions_at, flow_positions, rewrite_decoder_of, rewrite_flow_of
+from core.quantize.parts import (
+    cleaned,
+    convolutions_at,
+    flow_positions,
+    refuse_fruitless,
+    rewrite_decoder_of,
+    rewrite_flow_of,
+)
 from core.quantize.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
 
-_UTTERANCES = 12
+# Phonemes of each utterance.
+_LENGTHS = range(20, 120, 8)
 
 
 def make(task: Task) -> dict[str, Any]:
-    """Raises BadInput for a source that is quantized already."""
+    """Raises BadInput for a source that is quantized already, or of which nothing can be."""
     model = cleaned(task)
-    refuse_quantized(model, task.source)
-    in_fp16 = _duration_weights(model)
     flow = flow_positions(model, task)
+    refuse_fruitless(model, task, flow)
+    in_fp16 = _duration_weights(model)
     moments = _moments(model, task, convolutions_at(model, flow))
     rewrite_flow_of(model, task, flow, _writer(task, moments))
     task.progress("quantizing the decoder", 0.9)
@@ -65,8 +73,10 @@ def _moments(model: onnx.ModelProto, task: Task, flow: list[tuple[Convolution, i
     """The sum of the outer products of what each convolution sees, its taps side by side."""
     moments = {conv.gives: np.zeros(()) for conv, _ in flow}
     reads = list(dict.fromkeys(conv.reads for conv, _ in flow))
-    for number, seen in enumerate(run(model, reads, task.config, random_phonemes(task.config, _UTTERANCES))):
-        task.progress(f"listening to random phonemes, {number + 1} of {_UTTERANCES}", 0.1 + 0.5 * number / _UTTERANCES)
+    for number, seen in enumerate(run(model, reads, task.config, random_phonemes(task.config, _LENGTHS))):
+        task.progress(
+            f"listening to random phonemes, {number + 1} of {len(_LENGTHS)}", 0.1 + 0.5 * number / len(_LENGTHS)
+        )
         for conv, padding in flow:
             unfolded = _unfolded(seen[conv.reads][0].T, conv, padding).astype(np.float64)
             moments[conv.gives] = moments[conv.gives] + unfolded.T @ unfolded

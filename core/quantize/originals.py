@@ -19,7 +19,8 @@ _OF_QUANTIZED = {
 }
 
 
-def refuse_quantized(model: onnx.ModelProto, path: Path) -> None:
+def refuse_quantized(path: Path) -> None:
     """Raises BadInput for a voice that is quantized already: rounding it again would only harm it."""
+    model = onnx.load(path, load_external_data=False)
     if any(node.op_type in _OF_QUANTIZED for node in model.graph.node):
         raise BadInput(f"{path} is quantized already: start from the voice's original fp32 model")

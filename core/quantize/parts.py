@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import onnx
 
+from core.errors import BadInput
 from core.graph.anatomy import NotRecognised, dissect
 from core.graph.attention import rewrite_attentions
 from core.graph.blocked import Blocked
@@ -13,11 +14,13 @@ from core.graph.equality import piece_difference
 from core.graph.flow import inner_convolutions
 from core.graph.fold import fold_constants
 from core.graph.index import GraphIndex
+from core.graph.model import fix_batch
 from core.graph.piece import Piece
 from core.graph.spline import rewrite_splines
 from core.graph.stages import MakeArithmetic
 from core.graph.storage import store_as_bytes, store_as_half
 from core.graph.windowed import Windows, rewrite_decoder
+from core.quantize.originals import refuse_quantized
 from core.quantize.recipes import Task
 
 # Below, a convolution in int8 is no faster than in fp32: what leads to the product costs as much as it saves.
@@ -32,13 +35,26 @@ Rewrite = Callable[[onnx.ModelProto], tuple[onnx.ModelProto, list[Piece]]]
 
 
 def cleaned(task: Task) -> onnx.ModelProto:
-    """The voice with constants folded, attentions and splines rewritten: the same function of far fewer operators."""
+    """The voice with constants folded, attentions and splines rewritten: the same function of far fewer operators.
+
+    Raises BadInput for a source that is quantized already.
+    """
     task.progress("folding constants", 0.0)
+    refuse_quantized(task.source)
     folded = fold_constants(task.source)
     made = _rewritten(folded, task, "attention", rewrite_attentions, _ATTENTION_TOLERANCE)
     made = _rewritten(made, task, "spline", rewrite_splines, _SPLINE_TOLERANCE)
     task.tell(f"{len(folded.graph.node)} operators became {len(made.graph.node)}")
     return made
+
+
+def refuse_fruitless(model: onnx.ModelProto, task: Task, flow: set[int]) -> None:
+    """Raises BadInput for a voice of which neither flow nor decoder could be computed in fewer bits."""
+    if not convolutions_at(model, flow) and not integer_stages(model, task):
+        raise BadInput(
+            f"nothing of {task.source} can be computed in fewer bits (its flow and decoder are not recognised, or not "
+            "fp32): start from the voice's original fp32 model"
+        )
 
 
 def _rewritten(model: onnx.ModelProto, task: Task, what: str, rewrite: Rewrite, tolerance: float) -> onnx.ModelProto:
@@ -105,6 +121,8 @@ def rewrite_flow_of(model: onnx.ModelProto, task: Task, positions: set[int], wri
     """Rewrite the convolutions of the flow, which stand at `positions`."""
     count = rewrite_convolutions(model.graph, positions, "/flow_integer", write)
     task.tell(f"{count} convolutions of the flow rewritten")
+    if count:
+        fix_batch(model.graph)
 
 
 def store_rest_of(model: onnx.ModelProto, task: Task, in_bytes: set[str]) -> None:

@@ -31,6 +31,8 @@ class Param:
             if text not in self.choices:
                 raise ValueError(text)
             return text
+        if not text.isdecimal():
+            raise ValueError(text)
         value = int(text)
         if not self.low <= value <= self.high:
             raise ValueError(text)

@@ -14,12 +14,12 @@ from core.graph.decoder import Convolution, Stage
 from core.graph.model import save_model
 from core.graph.static import Ranges, Static, StaticConvolutions
 from core.quantize.calibration import observe, phonemes_of, sentences_for
-from core.quantize.originals import refuse_quantized
 from core.quantize.parts import (
     cleaned,
     convolutions_at,
     flow_positions,
     integer_stages,
+    refuse_fruitless,
     rewrite_decoder_of,
     rewrite_flow_of,
     store_rest_of,
@@ -32,13 +32,13 @@ TOOLS = ("onnxruntime", "onnx", "piper-tts")
 
 
 def make(task: Task) -> dict[str, Any]:
-    """Returns which sentences it was calibrated on. Raises BadInput for a source that is quantized already."""
+    """Returns which sentences it was calibrated on. Raises BadInput for a source that is quantized already, or of which nothing can be."""
     model = cleaned(task)
-    refuse_quantized(model, task.source)
+    flow = flow_positions(model, task)
+    refuse_fruitless(model, task, flow)
     in_bytes = text_in_bytes(model, task)
     stages = integer_stages(model, task)
     rounded = [conv.gives for conv in _convolutions(stages[: int(task.params["rounded"])])]
-    flow = flow_positions(model, task)
     convolutions = [conv for conv, _ in convolutions_at(model, flow)] + _convolutions(stages)
     tensors = [conv.reads for conv in convolutions] + [stage.upsampler.reads for stage in stages] + rounded
     ranges, calibration = _calibrate(model, task, list(dict.fromkeys(tensors)))

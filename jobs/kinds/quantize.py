@@ -8,9 +8,11 @@ from core.clock import now
 from core.errors import BadInput
 from core.files import sha256_of
 from core.hardware.machine import installed_versions
+from core.phonemes import phoneme_ids
 from core.quantize.recipes import RECIPES, Task
+from core.sentences import label_of
 from core.store.voices import Variant, put_variant
-from core.variants import Draft, check_variant, variant_path
+from core.variants import CHECK_TEXT, Draft, check_variant, variant_path
 from jobs.context import JobContext
 
 _log = logging.getLogger("ttsdash.job")
@@ -26,9 +28,14 @@ def run(context: JobContext) -> None:
         raise BadInput(f"this version knows no recipe {context.job.params.get('recipe')!r}: update ttsdash")
     params = recipe.resolve({key: str(value) for key, value in context.job.params.get("params", {}).items()})
     calibration = context.job.params.get("calibration")
+    label = label_of(Path(calibration)) if calibration else None
+    if name != recipe.variant_of(params, label):
+        raise BadInput(f"{calibration} has changed since this was queued as {name}: queue it again")
     source = Path(voice.path)
     context.report("reading the original", 0.02)
     check_unchanged(source, voice.id)
+    # What cannot be checked in the end is not made.
+    phoneme_ids(voice.config, CHECK_TEXT)
     draft = Draft(variant_path(context.workspace, voice.key, name), context.job.id)
     try:
         maker = recipe.load()

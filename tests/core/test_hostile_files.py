@@ -97,7 +97,15 @@ def test_an_operator_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "lie", [{"num_speakers": -3}, {"num_speakers": 0}, {"inference": []}, {"inference": {"length_scale": "x"}}]
+    "lie",
+    [
+        {"num_speakers": -3},
+        {"num_speakers": 0},
+        {"inference": []},
+        {"inference": {"length_scale": "x"}},
+        {"inference": {"noise_scale": "loud"}},
+        {"phoneme_id_map": {"a": 5}},
+    ],
 )
 def test_a_configuration_that_cannot_be_is_refused(lie: dict[str, Any], tmp_path: Path) -> None:
     path = write_voice(tmp_path)

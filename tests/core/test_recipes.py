@@ -1,5 +1,6 @@
 """Every recipe on every build of a voice, and on what is no voice, or none any more."""
 
+import contextlib
 import json
 import math
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.benchmark.texts import texts_for
 from core.engines.ort import OrtVoice
-from core.errors import BadInput
+from core.errors import BadInput, TtsdashError
+from core.phonemes import random_phonemes
 from core.quantize import calibration
 from core.quantize.recipes import GUIDE, RECIPES
 from core.variants import check_variant
@@ -122,7 +124,11 @@ def test_no_variant_uses_the_layout_of_one_kind_of_cpu(recipe: str, of_medium: C
 
 @pytest.mark.parametrize("recipe", OURS)
 def test_two_sentences_at_once_are_refused_not_garbled(recipe: str, of_medium: Callable[[str], Path]) -> None:
-    session = onnxruntime.InferenceSession(of_medium(recipe))
+    assert_refuses_two(of_medium(recipe))
+
+
+def assert_refuses_two(path: Path) -> None:
+    session = onnxruntime.InferenceSession(path)
     feeds = {
         "input": np.ones((2, 5), np.int64),
         "input_lengths": np.array([5, 5], np.int64),
@@ -140,7 +146,7 @@ def test_the_same_recipe_makes_the_same_file(
     assert (tmp_path / "again.onnx").read_bytes() == of_medium(recipe).read_bytes()
 
 
-@pytest.mark.parametrize("recipe", QUANTIZING)
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_what_is_quantized_already_is_not_quantized_again(recipe: str, medium: Path, tmp_path: Path) -> None:
     quantized = tmp_path / "quantized.onnx"
     make(GUIDE, medium, quantized)
@@ -189,6 +195,42 @@ def test_a_voice_of_another_build_gets_what_is_safe(recipe: str, tmp_path: Path)
     make(recipe, path, tmp_path / "made.onnx", told)
     assert any(line.startswith("decoder left as it is: ") for line in told), told
     assert signal_to_noise(path, tmp_path / "made.onnx") >= LEAST_DB[recipe]
+    if recipe != "optimized":
+        assert_refuses_two(tmp_path / "made.onnx")
+
+
+@pytest.mark.parametrize("recipe", QUANTIZING)
+def test_of_what_is_not_built_like_vits_nothing_is_called_quantized(recipe: str, tmp_path: Path) -> None:
+    path = write_voice(tmp_path, WIDE["medium"])
+    model = build_model(WIDE["medium"])
+    _other_decoder(model)
+    for node in model.graph.node:
+        if node.op_type == "Ceil":
+            node.op_type = "Round"
+    onnx.save(model, path)
+    with pytest.raises(BadInput, match="can be computed in fewer bits"):
+        make(recipe, path, tmp_path / "made.onnx")
+
+
+@pytest.mark.parametrize(
+    ("difference", "to_itself", "good"),
+    [
+        (1e-6, 0.0, True),
+        (5e-5, 3e-5, True),
+        (7e-5, 3e-5, False),
+        (2e-5, 1e-6, False),
+        (1e-2, 1.0, False),
+        (math.inf, math.inf, False),
+        (math.nan, 0.0, False),
+    ],
+)
+def test_an_optimized_voice_is_as_close_to_its_original_as_that_is_to_itself(
+    difference: float, to_itself: float, good: bool, medium: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = iter([difference, to_itself])
+    monkeypatch.setattr("core.quantize.optimized.largest_difference", lambda *_: next(measured))
+    with contextlib.nullcontext() if good else pytest.raises(TtsdashError, match="is not the same"):
+        make("optimized", medium, tmp_path / "made.onnx")
 
 
 @pytest.mark.parametrize(
@@ -234,8 +276,9 @@ def test_a_language_without_sentences_of_its_own_is_calibrated_on_the_english_on
 
 def test_random_phonemes_are_the_voice_s_own_and_the_same_each_time(medium: Path) -> None:
     config = read_config(config_path_of(medium))
-    drawn = calibration.random_phonemes(config, 5)
-    assert drawn == calibration.random_phonemes(config, 5)
+    drawn = random_phonemes(config, [1, 20, 300])
+    assert drawn == random_phonemes(config, [1, 20, 300])
+    assert len(drawn[0]) < len(drawn[1]) < len(drawn[2])
     known = {entry for ids in config["phoneme_id_map"].values() for entry in ids}
     assert all(set(ids) <= known and (ids[0], ids[-1]) == (1, 2) for ids in drawn)
     assert all(ids.count(2) == 1 for ids in drawn)
@@ -264,6 +307,8 @@ def test_what_differs_from_the_default_is_in_the_name(
         ({"clip": "median"}, "clip=median cannot be: give mse or max"),
         ({"window": "8"}, "window=8 cannot be: give 16 to 4096"),
         ({"window": "wide"}, "window=wide cannot be"),
+        ({"window": "1_28"}, "window=1_28 cannot be"),
+        ({"window": " 128"}, "window= 128 cannot be"),
         ({"volume": "11"}, "has no parameter 'volume': it has stages"),
     ],
 )

@@ -13,6 +13,7 @@ from core.graph import blocks4
 from core.graph.builder import GraphBuilder
 from core.graph.decoder import Convolution
 from core.graph.rounding import LARGEST, round_columns
+from core.graph.static import Affine, StaticConvolutions
 from core.graph.storage import store_as_bytes, store_as_half
 from core.quantize.gptq import gptq
 from core.quantize.ranges import affine
@@ -27,6 +28,26 @@ def test_no_two_products_of_a_rounded_weight_exceed_16_bits(matrix: np.ndarray) 
     integers, _ = round_columns(matrix)
     assert np.abs(integers).max() <= LARGEST
     assert 2 * 255 * LARGEST < 2**15
+
+
+def test_a_channel_that_hardly_weighs_keeps_its_bias() -> None:
+    weight = np.zeros((2, 3, 1), np.float32)
+    weight[1] = 0.5
+    bias = np.array([0.3, -0.2], np.float32)
+    b = GraphBuilder("/test")
+    ranges = {"x": Affine(0.01, 128), "y": Affine(0.01, 128)}
+    StaticConvolutions(b, ranges, ["y"]).convolve("x", Convolution(weight, bias, 1, "x", "y"), padding=0)
+    graph = helper.make_graph(
+        b.nodes,
+        "one convolution",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, None, 3])],
+        [helper.make_tensor_value_info(b.nodes[-1].output[0], TensorProto.FLOAT, None)],
+        b.constants,
+    )
+    opsets = [helper.make_opsetid("", 15), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    (y,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": np.full((1, 4, 3), 0.1, np.float32)})
+    np.testing.assert_allclose(y, np.broadcast_to([0.3, -0.05], (1, 4, 2)), atol=0.006)
 
 
 @given(matrices)

@@ -125,6 +125,7 @@ def test_each_group_must_be_an_object(group: str, wrong: Any, voice_path: Path) 
         ({"phoneme_id_map": {"a": [-1]}}, "something else than numbers"),
         ({"phoneme_id_map": {"a": {"b": 1}}}, "something else than numbers"),
         ({"phoneme_id_map": {"a": None}}, "something else than numbers"),
+        ({"phoneme_id_map": {"a": 3}}, "something else than numbers"),
     ],
     ids=str,
 )
@@ -141,8 +142,8 @@ def test_sample_rates_in_use_are_taken(rate: int, voice_path: Path) -> None:
 
 
 def test_the_last_row_of_the_embedding_may_be_used(voice_path: Path) -> None:
-    _write(voice_path, voice_config(TINY) | {"phoneme_id_map": {"a": [255], "b": 3}})
-    assert read_voice(voice_path).config["phoneme_id_map"] == {"a": [255], "b": 3}
+    _write(voice_path, voice_config(TINY) | {"phoneme_id_map": {"a": [255], "b": [3]}})
+    assert read_voice(voice_path).config["phoneme_id_map"] == {"a": [255], "b": [3]}
 
 
 def test_several_speakers_are_taken_where_the_model_has_them(tmp_path: Path) -> None:

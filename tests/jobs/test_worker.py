@@ -55,6 +55,20 @@ def children(workspace: Workspace) -> list[psutil.Process]:
     return [process for process in processes_of(workspace) if process.pid != status.pid]
 
 
+def test_sentences_that_changed_since_they_were_queued_fail_the_job(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
+) -> None:
+    sentences = tmp_path / "mine.txt"
+    sentences.write_text("One, two.\n", encoding="utf-8")
+    job_id = submit(workspace, db, quantize_job(voice, "static", {}, str(sentences)))
+    sentences.write_text("Three, four.\n", encoding="utf-8")
+    start_worker(workspace)
+    job = ended(db, job_id)
+    assert job.state == "failed"
+    assert job.error is not None
+    assert "mine.txt has changed since this was queued as static-int8+calibration=mine-" in job.error
+
+
 @pytest.fixture
 def benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> int:
     """A benchmark that runs, some way in."""

@@ -165,6 +165,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         (["results", "show", "abc"], 1, "no result here has an id that starts with 'abc'"),
         (["jobs", "show", "99999999999999999999"], 1, "no job 99999999999999999999 here"),
         (["voices", "list", "--home", ""], 2, "Invalid value for '--home': it is empty"),
+        (["optimize", "--model", "nobody", "--static", "--calibration", ""], 2, "--calibration is empty: name a file"),
         (["--home", "--help"], 2, "Invalid value for '--home': --help is taken for its folder"),
         (["results", "list", "--voice", "nobody"], 1, "no voice 'nobody' here"),
         (["worker", "run", "--slots", "0"], 2, "Invalid value for '--slots'"),

@@ -13,6 +13,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Log, OptionList, Static
 
+from core.quantize.recipes import RECIPES
 from core.store.database import open_store
 from core.store.jobs import NewJob, get_job, list_jobs
 from core.store.results import list_results
@@ -25,6 +26,7 @@ from tests.tui.conftest import MACHINE
 from tests.vits import MULTI_SPEAKER, write_voice
 from tui.app import Dashboard
 from tui.messages import ActionEnded, StoreChanged
+from tui.screens.optimize import OptimizeScreen
 from tui.snapshot import Snapshot
 from tui.widgets.queue_pane import QueuePane
 from tui.widgets.results_pane import ResultsPane
@@ -122,6 +124,17 @@ async def test_the_dialog_tells_what_past_results_here_say(full: Workspace, monk
         await pilot.press("o")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         assert text_of(app, ".forecast").strip() == "1.0x, sound broken, from 1 past run here"
+
+
+async def test_the_dialog_fits_a_small_terminal_with_all_forecasts(workspace: Workspace, voice: Voice) -> None:
+    app = Dashboard(workspace, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(OptimizeScreen(voice, dict.fromkeys(RECIPES, "1.8x, sound slight, from 12 past runs here")))
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press(*["down"] * (len(RECIPES) + 1))
+        await until(pilot, lambda: app.focused is app.screen.query_one("#params"))
+        for widget in app.screen.query("#params, #known, #queue, #back, .keys"):
+            assert app.screen.region.contains_region(widget.region), widget
 
 
 async def test_a_path_can_be_typed_and_a_wrong_one_stays_to_be_mended(workspace: Workspace, voice_path: Path) -> None:

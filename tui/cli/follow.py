@@ -11,6 +11,7 @@ import click
 from core.store.jobs import Job, get_job
 from core.workspace import Workspace
 from jobs.daemon import start_worker
+from tui.cli.tables import print_line
 from tui.formats import job_title
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ def follow(workspace: Workspace, db: sqlite3.Connection, job_ids: Sequence[int])
         ids = " ".join(str(job_id) for job_id in job_ids)
         click.echo(f"\nthe jobs go on without you; follow them again: ttsdash jobs wait {ids}", err=True)
         raise
+
+
+def print_failures(jobs: Sequence[Job]) -> None:
+    """A line for each job that did not succeed, with the reason."""
+    for job in jobs:
+        if job.state != "succeeded":
+            print_line(f"{job_title(job)}: {job.state}" + (f": {job.error}" if job.error else ""))
 
 
 class _Lines:
@@ -92,4 +100,4 @@ class _Bars:
 def _now(job: Job) -> str:
     if job.state == "running":
         return job.stage or "running"
-    return f"{job.state}: {job.error}" if job.error else job.state
+    return job.state

@@ -10,7 +10,7 @@ from core.store.jobs import get_job, list_events, list_jobs, waiting_reason
 from core.store.jobs import retry as retry_job
 from jobs.daemon import settle_cancelled, start_worker, worker_status
 from jobs.submit import wake
-from tui.cli.follow import follow
+from tui.cli.follow import follow, print_failures
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_facts, print_line, print_table
 from tui.formats import job_note, moment, parameters, took
@@ -155,5 +155,7 @@ def wait(session: Session, job_ids: tuple[int, ...]) -> None:
         session.print_json([job_shape(job) for job in ended])
     elif not ids:
         print_line("no job is open")
+    else:
+        print_failures(ended)
     if any(job.state != "succeeded" for job in ended):
         raise SystemExit(1)

@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from core.errors import NotFound
+from core.errors import BadInput, NotFound
 from core.quantize.recipes import GUIDE, RECIPES, read_params
-from core.store.jobs import Job, get_job
+from core.store.jobs import get_job
 from core.store.results import list_results
 from core.store.voices import Voice, add_voice, get_voice
 from core.voices import read_voice
 from jobs.daemon import start_worker
-from jobs.submit import Wish, submit_wish
-from tui.cli.follow import follow
+from jobs.submit import Wish, quantize_jobs, submit_wish
+from tui.cli.follow import follow, print_failures
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line, print_results
 from tui.formats import job_title
@@ -50,26 +50,27 @@ def optimize(
 ) -> None:
     """Queue the making of variants, and their benchmark."""
     recipes = [name for name in RECIPES if flags[name] or (everything and name != GUIDE)]
+    if calibration == "":
+        raise BadInput("--calibration is empty: name a file with a sentence a line")
     wish = Wish(recipes, read_params(params), calibration and str(Path(calibration).absolute()), benchmark)
     voice = find_or_add(session, model)
-    ids = submit_wish(session.workspace, session.db, voice, wish)
     if not session.as_json:
-        _print_forecasts(session, ids)
+        _print_forecasts(session, voice, wish)
+    ids = submit_wish(session.workspace, session.db, voice, wish)
     start_worker(session.workspace)
     finish_or_follow(session, ids, wait, with_selection=True)
 
 
-def _print_forecasts(session: Session, ids: list[int]) -> None:
-    """What past results on this machine say of what is being made."""
+def _print_forecasts(session: Session, voice: Voice, wish: Wish) -> None:
+    """What past results on this machine say of what is to be made."""
     from core.forecast import forecast
     from core.hardware.machine import this_machine
 
     results, machine = list_results(session.db), this_machine().id
-    for job in (get_job(session.db, job_id) for job_id in ids):
-        if job.kind == "quantize" and job.variant:
-            expected = forecast(results, machine, job.params["recipe"], job.variant)
-            if expected:
-                print_line(f"forecast for {job.variant}: {expected}")
+    for job in quantize_jobs(voice, wish):
+        expected = forecast(results, machine, job.params["recipe"], str(job.variant))
+        if expected:
+            print_line(f"forecast for {job.variant}: {expected}")
 
 
 def find_or_add(session: Session, model: str) -> Voice:
@@ -101,16 +102,10 @@ def finish_or_follow(session: Session, ids: list[int], wait: bool, with_selectio
     elif wait:
         if results:
             print_results(results)
-        for job in jobs:
-            _print_end(job)
+        print_failures(jobs)
     else:
         for job in jobs:
             print_line(f"{job_title(job)}: {job.state}")
         print_line("follow them with `ttsdash jobs wait`, or open the dashboard with `ttsdash`")
     if wait and any(job.state != "succeeded" for job in jobs):
         raise SystemExit(1)
-
-
-def _print_end(job: Job) -> None:
-    if job.state != "succeeded":
-        print_line(f"{job_title(job)}: {job.state}" + (f": {job.error}" if job.error else ""))

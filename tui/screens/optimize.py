@@ -1,6 +1,6 @@
 """Asks what to make of a voice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -9,12 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus
 from textual.screen import ModalScreen
-from textual.widgets import Button, Checkbox, Input, Static
+from textual.widgets import Button, Input, Static
 
 from core.errors import BadInput
 from core.quantize.recipes import RECIPES, Recipe, read_params
 from core.store.voices import Voice
 from jobs.submit import Wish, quantize_jobs
+from tui.widgets.choice import Choice
 
 
 class OptimizeScreen(ModalScreen[Wish | None]):
@@ -23,8 +24,11 @@ class OptimizeScreen(ModalScreen[Wish | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
         Binding("enter", "queue", "Queue", priority=True),
-        Binding("down,j", "app.focus_next", show=False),
-        Binding("up,k", "app.focus_previous", show=False),
+        # Before the list of choices takes them to scroll; it follows the focus.
+        Binding("down", "app.focus_next", show=False, priority=True),
+        Binding("up", "app.focus_previous", show=False, priority=True),
+        Binding("j", "app.focus_next", show=False),
+        Binding("k", "app.focus_previous", show=False),
     ]
 
     def __init__(self, voice: Voice, forecasts: Mapping[str, str]) -> None:
@@ -39,27 +43,27 @@ class OptimizeScreen(ModalScreen[Wish | None]):
                 for recipe in RECIPES.values():
                     again = " (again)" if recipe.variant in made else ""
                     label = f"{recipe.variant}{again}: {recipe.says}"
-                    yield Checkbox(label, value=recipe.recommended, id=recipe.name, compact=True)
+                    yield Choice(label, value=recipe.recommended, id=recipe.name, compact=True)
                     if recipe.name in self._forecasts:
                         yield Static(f"    {self._forecasts[recipe.name]}", classes="forecast", markup=False)
-                yield Checkbox("then measure it beside the original", value=True, id="benchmark", compact=True)
+                yield Choice("then measure it beside the original", value=True, id="benchmark", compact=True)
             yield Input(placeholder="parameters, if any: name=value name=value", id="params", compact=True)
             yield Static("", id="known", classes="hint", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Queue", variant="primary", id="queue", compact=True)
                 yield Button("Back", id="back", compact=True)
-            yield Static("enter queue   space switch   esc back", classes="hint", markup=False)
+                yield Static("enter queue   space switch   esc back", classes="keys", markup=False)
 
     @on(DescendantFocus)
     def _tell_parameters(self, event: DescendantFocus) -> None:
         """Of the recipe in focus its parameters; while they are typed, those of all that are chosen."""
         recipe = RECIPES.get(event.widget.id or "")
         shown = [recipe] if recipe else [RECIPES[name] for name in self._chosen] if event.widget.id == "params" else []
-        self.query_one("#known", Static).update("\n".join(_parameters(entry) for entry in shown if entry.params))
+        self.query_one("#known", Static).update(_parameters(shown))
 
     @property
     def _chosen(self) -> list[str]:
-        return [name for name in RECIPES if self.query_one(f"#{name}", Checkbox).value]
+        return [name for name in RECIPES if self.query_one(f"#{name}", Choice).value]
 
     @on(Button.Pressed, "#queue")
     def action_queue(self) -> None:
@@ -68,7 +72,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
             return
         try:
             params = read_params(self.query_one("#params", Input).value.split())
-            wish = Wish(self._chosen, params, benchmark=self.query_one("#benchmark", Checkbox).value)
+            wish = Wish(self._chosen, params, benchmark=self.query_one("#benchmark", Choice).value)
             quantize_jobs(self._voice, wish)
         except BadInput as error:
             self.notify(str(error), severity="error", markup=False)
@@ -83,6 +87,6 @@ class OptimizeScreen(ModalScreen[Wish | None]):
         self.dismiss(None)
 
 
-def _parameters(recipe: Recipe) -> str:
-    known = "  ".join(f"{name}={param.default} ({param.allowed})" for name, param in recipe.params.items())
-    return f"{recipe.variant}: {known}"
+def _parameters(recipes: Sequence[Recipe]) -> str:
+    known = {name: param for recipe in recipes for name, param in recipe.params.items()}
+    return "  ".join(f"{name}={param.default} ({param.allowed})" for name, param in known.items())
