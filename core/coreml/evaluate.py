@@ -1,0 +1,140 @@
+"""Evaluates a saved `.mlpackage` with numpy, operator by operator: what Core ML will compute, where there is no Core ML.
+
+The program is read back from the file, so that a damaged weight shows. Sums are in fp32: on a Mac those of fp16 err more.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import coremltools as ct
+import numpy as np
+import numpy.typing as npt
+from coremltools.converters.mil.frontend.milproto.load import load
+
+from core.errors import TtsdashError, one_line
+
+Values = npt.NDArray[Any]
+
+
+class Evaluator:
+    """A loaded package."""
+
+    def __init__(self, package: Path) -> None:
+        """Raises TtsdashError for a package that cannot be read back."""
+        weights = package / "Data" / "com.apple.CoreML" / "weights"
+        try:
+            spec = ct.utils.load_spec(str(package))
+            program = load(spec, specification_version=spec.specificationVersion, file_weights_dir=str(weights))
+        except Exception as error:
+            raise TtsdashError(f"{package} cannot be read back: {one_line(error)}") from error
+        (self._function,) = program.functions.values()
+
+    def predict(self, feeds: dict[str, Values]) -> dict[str, Values]:
+        """As `MLModel.predict`. Raises NotImplementedError for an operator that is not known here."""
+        values = dict(feeds)
+        for operation in self._function.operations:
+            if operation.op_type == "const":
+                continue
+            if operation.op_type not in _OPERATORS:
+                raise NotImplementedError(f"the evaluator knows no {operation.op_type}")
+            given = _OPERATORS[operation.op_type](
+                **{name: _value(entry, values) for name, entry in operation.inputs.items()}
+            )
+            outputs = given if isinstance(given, tuple) else (given,)
+            for variable, output in zip(operation.outputs, outputs, strict=True):
+                values[variable.name] = output
+        return {variable.name: values[variable.name] for variable in self._function.outputs}
+
+
+def _value(entry: Any, values: dict[str, Values]) -> Any:
+    if isinstance(entry, list | tuple):
+        return [_value(part, values) for part in entry]
+    if entry is None:
+        return None
+    return entry.val if entry.val is not None else values[entry.name]
+
+
+def _conv(
+    x: Values,
+    weight: Values,
+    pad: Values,
+    strides: Values,
+    dilations: Values,
+    groups: int = 1,
+    bias: Values | None = None,
+    pad_type: str = "custom",
+) -> Values:
+    """[1, in, 1, samples] with [out, in, 1, taps], as a sum of products, one a tap."""
+    if groups != 1 or list(strides) != [1, 1] or pad_type != "custom":
+        raise NotImplementedError("the evaluator knows plain convolutions only")
+    taps, dilation = weight.shape[3], int(dilations[1])
+    padded = np.pad(x[0, :, 0].astype(np.float32), ((0, 0), (int(pad[2]), int(pad[3]))))
+    samples = padded.shape[1] - dilation * (taps - 1)
+    y = np.zeros((weight.shape[0], samples), np.float32)
+    for tap in range(taps):
+        y += weight[:, :, 0, tap].astype(np.float32) @ padded[:, dilation * tap :][:, :samples]
+    return _with_bias(y, bias).astype(x.dtype)
+
+
+def _conv_transpose(
+    x: Values,
+    weight: Values,
+    pad: Values,
+    strides: Values,
+    dilations: Values,
+    groups: int = 1,
+    bias: Values | None = None,
+    pad_type: str = "custom",
+) -> Values:
+    """[1, in, 1, samples] with [in, out, 1, taps]: each tap's products are laid `strides` apart and added."""
+    if groups != 1 or list(dilations) != [1, 1] or pad_type != "custom":
+        raise NotImplementedError("the evaluator knows plain transposed convolutions only")
+    rate, taps, samples = int(strides[1]), weight.shape[3], x.shape[3]
+    y = np.zeros((weight.shape[1], (samples - 1) * rate + taps), np.float32)
+    source = x[0, :, 0].astype(np.float32)
+    for tap in range(taps):
+        y[:, tap : tap + (samples - 1) * rate + 1 : rate] += weight[:, :, 0, tap].astype(np.float32).T @ source
+    return _with_bias(y[:, int(pad[2]) : y.shape[1] - int(pad[3])], bias).astype(x.dtype)
+
+
+def _with_bias(y: Values, bias: Values | None) -> Values:
+    y = y if bias is None else y + bias.astype(np.float32)[:, None]
+    return y[None, :, None]
+
+
+def _slice(x: Values, begin: Values, end: Values, begin_mask: Values, end_mask: Values, **_: Any) -> Values:
+    edges = zip(begin, end, begin_mask, end_mask, strict=True)
+    return x[tuple(slice(None if free else int(b), None if open_ else int(e)) for b, e, free, open_ in edges)]
+
+
+def _dequantize(quantized_data: Values, scale: Values, zero_point: Values, axis: int) -> Values:
+    shape = [-1 if dimension == axis else 1 for dimension in range(quantized_data.ndim)]
+    scale, zero_point = (np.reshape(part, shape if np.size(part) > 1 else ()) for part in (scale, zero_point))
+    return (quantized_data.astype(np.float32) - zero_point.astype(np.float32)) * scale.astype(np.float32)
+
+
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "cast": lambda x, dtype: x.astype(np.dtype({"fp16": "float16", "fp32": "float32"}[dtype])),
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "leaky_relu": lambda x, alpha: np.where(x >= 0, x, (x * x.dtype.type(alpha))),
+    "tanh": lambda x: np.tanh(x),  # noqa: PLW0108 - it takes its operand by name
+    "sigmoid": lambda x: (1 / (1 + np.exp(-x.astype(np.float32)))).astype(x.dtype),
+    "exp": lambda x: np.exp(x),  # noqa: PLW0108
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "real_div": lambda x, y: x / y,
+    "identity": lambda x: x,
+    "upsample_nearest_neighbor": lambda x, scale_factor_width, scale_factor_height=1: np.repeat(
+        x, scale_factor_width, 3
+    ),
+    "split": lambda x, split_sizes, axis, num_splits=None: tuple(
+        np.split(x, np.cumsum(split_sizes)[:-1], axis=int(axis))
+    ),
+    "slice_by_index": _slice,
+    "reverse": lambda x, axes: np.flip(x, tuple(int(axis) for axis in axes)),
+    "concat": lambda values, axis, interleave=False: np.concatenate(values, axis=int(axis)),
+    "constexpr_affine_dequantize": _dequantize,
+}

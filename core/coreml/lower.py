@@ -1,0 +1,196 @@
+"""Lowers the body of a voice to an ML Program, operator by operator, with coremltools' MIL builder.
+
+Tensors are [1, channels, 1, frames] there, since the Neural Engine wants four dimensions with time the last: axis 2 of the
+ONNX graph is axis 3 of the program. What the export computes from shapes alone (zeros like a tensor, and what follows from
+them) is worked out here and leaves no operator behind.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+from coremltools.converters.mil import Builder as mb
+from onnx import helper, numpy_helper
+
+from core.graph.anatomy import NotRecognised
+
+Value = Any
+"""A variable of the program; a float, for a tensor filled with it; an array, for a constant; None, for a shape."""
+
+_RANK = 3
+
+
+def lower(body: onnx.ModelProto, inputs: dict[str, Value], mask: str) -> Value:
+    """Call it while a program is built: `inputs` are its variables by the names of the body's inputs, `mask` among them.
+
+    Outside the mask every convolution of the decoder reads zeros, as it does behind the end of a sentence that is not filled
+    up: so a filled one says the same. Returns the audio, [1, 1, 1, samples]. Raises NotRecognised.
+    """
+    return _Lowering(body, inputs, mask).run()
+
+
+class _Lowering:
+    def __init__(self, body: onnx.ModelProto, inputs: dict[str, Value], mask: str) -> None:
+        self._body = body
+        self._values: dict[str, Value] = {
+            tensor.name: numpy_helper.to_array(tensor) for tensor in body.graph.initializer
+        }
+        self._values |= inputs
+        # How many samples a frame has there.
+        self._rates = dict.fromkeys(inputs, 1)
+        self._masks = {1: inputs[mask]}
+        self._masked: dict[str, Value] = {}
+
+    def run(self) -> Value:
+        for node in self._body.graph.node:
+            if node.op_type not in _OPERATORS:
+                raise NotRecognised(f"flow and decoder have an operator that is not lowered yet: {node.op_type}")
+            attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+            given = [self._values[name] if name else None for name in node.input]
+            rate = max(self._rates.get(name, 1) for name in node.input)
+            # In the flow and in front of the decoder the voice masks by itself.
+            if node.op_type == "ConvTranspose" or (node.op_type == "Conv" and rate > 1):
+                given[0] = self._inside(node.input[0], rate)
+            made = _OPERATORS[node.op_type](*given, **attributes)
+            rate *= attributes["strides"][0] if node.op_type == "ConvTranspose" else 1
+            outputs = made if isinstance(made, tuple) else (made,)
+            self._values.update(zip(node.output, outputs, strict=True))
+            self._rates.update(dict.fromkeys(node.output, rate))
+        return self._values[self._body.graph.output[0].name]
+
+    def _inside(self, name: str, rate: int) -> Value:
+        """The tensor, zero outside the mask."""
+        if rate not in self._masks:
+            self._masks[rate] = mb.upsample_nearest_neighbor(x=self._masks[1], scale_factor_width=rate)
+        if name not in self._masked:
+            self._masked[name] = mb.mul(x=self._values[name], y=self._masks[rate])
+        return self._masked[name]
+
+
+def _convolution(
+    x: Value,
+    weight: Value,
+    bias: Value = None,
+    *,
+    pads: list[int],
+    strides: list[int],
+    dilations: list[int],
+    group: int = 1,
+    **_: Any,
+) -> Value:
+    return mb.conv(
+        x=x,
+        weight=weight[:, :, None],
+        bias=bias,
+        pad_type="custom",
+        pad=[0, 0, *pads],
+        strides=[1, *strides],
+        dilations=[1, *dilations],
+        groups=group,
+    )
+
+
+def _transposed(
+    x: Value,
+    weight: Value,
+    bias: Value = None,
+    *,
+    pads: list[int],
+    strides: list[int],
+    dilations: list[int],
+    group: int = 1,
+    output_padding: list[int] | None = None,
+    **_: Any,
+) -> Value:
+    if any(output_padding or []):
+        raise NotRecognised("an upsampler with output padding")
+    return mb.conv_transpose(
+        x=x,
+        weight=weight[:, :, None],
+        bias=bias,
+        pad_type="custom",
+        pad=[0, 0, *pads],
+        strides=[1, *strides],
+        dilations=[1, *dilations],
+        groups=group,
+    )
+
+
+def _binary(build: Callable[..., Value], compute: Callable[..., Value], neutral: float) -> Callable[..., Value]:
+    """`neutral` on the right changes nothing."""
+
+    def apply(x: Value, y: Value) -> Value:
+        x, y = _scalar(x), _scalar(y)
+        if isinstance(x, float) and isinstance(y, float):
+            return compute(x, y)
+        if isinstance(y, float) and y == neutral:
+            return x
+        if isinstance(x, float) and x == neutral and build in (mb.add, mb.mul):
+            return y
+        return build(x=x, y=y)
+
+    return apply
+
+
+def _scalar(value: Value) -> Value:
+    """A constant of one value as a float; another constant by its channels."""
+    if isinstance(value, np.ndarray):
+        return float(value.reshape(-1)[0]) if value.size == 1 else np.expand_dims(value, -2).astype(np.float32)
+    return value
+
+
+def _unary(build: Callable[..., Value], compute: Callable[[float], float]) -> Callable[..., Value]:
+    return lambda x: float(compute(x)) if isinstance(x, float) else build(x=x)
+
+
+def _slice(x: Value, starts: Value, ends: Value, axes: Value, steps: Value = None) -> Value:
+    if len(axes) != 1:
+        raise NotRecognised("a slice along several axes")
+    axis, start, end = _axis(int(axes[0])), int(starts[0]), int(ends[0])
+    step = int(steps[0]) if steps is not None else 1
+    size = x.shape[axis]
+    if step == -1 and start in (-1, size - 1) and end < -size:
+        return mb.reverse(x=x, axes=[axis])
+    if step != 1 or not isinstance(size, int):
+        raise NotRecognised("a slice that is neither a part of the channels nor all of them turned round")
+    begin, stop = (min(max(edge + size if edge < 0 else edge, 0), size) for edge in (start, end))
+    return mb.slice_by_index(
+        x=x,
+        begin=[0 if dimension != axis else begin for dimension in range(_RANK + 1)],
+        end=[0 if dimension != axis else stop for dimension in range(_RANK + 1)],
+        end_mask=[dimension != axis for dimension in range(_RANK + 1)],
+        begin_mask=[dimension != axis for dimension in range(_RANK + 1)],
+    )
+
+
+def _split(x: Value, sizes: Value, *, axis: int) -> tuple[Value, ...]:
+    return tuple(mb.split(x=x, split_sizes=[int(size) for size in sizes], axis=_axis(axis)))
+
+
+def _axis(axis: int) -> int:
+    """Where an axis of the export is in the program."""
+    axis = axis + _RANK if axis < 0 else axis
+    return axis if axis < _RANK - 1 else axis + 1
+
+
+_OPERATORS: dict[str, Callable[..., Value]] = {
+    "Conv": _convolution,
+    "ConvTranspose": _transposed,
+    "LeakyRelu": lambda x, alpha=0.01: mb.leaky_relu(x=x, alpha=alpha),
+    "Tanh": _unary(lambda x: mb.tanh(x=x), np.tanh),
+    "Sigmoid": _unary(lambda x: mb.sigmoid(x=x), lambda x: 1 / (1 + np.exp(-x))),
+    "Exp": _unary(lambda x: mb.exp(x=x), np.exp),
+    "Neg": _unary(lambda x: mb.mul(x=x, y=-1.0), lambda x: -x),
+    "Add": _binary(mb.add, lambda x, y: x + y, 0.0),
+    "Sub": _binary(mb.sub, lambda x, y: x - y, 0.0),
+    "Mul": _binary(mb.mul, lambda x, y: x * y, 1.0),
+    "Div": _binary(mb.real_div, lambda x, y: x / y, 1.0),
+    "Slice": _slice,
+    "Split": _split,
+    "Concat": lambda *parts, axis: mb.concat(values=list(parts), axis=_axis(axis)),
+    "Shape": lambda x, **_: None,
+    "ConstantOfShape": lambda _, value=None: float(numpy_helper.to_array(value)[0]) if value is not None else 0.0,
+    # The audio's extra dimension: the program gives it four anyway.
+    "Unsqueeze": lambda x, *_, **__: x,
+}

