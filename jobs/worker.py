@@ -15,7 +15,7 @@ from huey.consumer import Consumer
 import core
 from core.clock import now
 from core.files import create_private
-from core.hardware.machine import usable_cores
+from core.hardware.probes import usable_cores
 from core.store.database import open_store
 from core.store.jobs import claim
 from core.workspace import Workspace, find_workspace

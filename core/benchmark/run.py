@@ -24,7 +24,8 @@ from core.benchmark.statistics import bootstrap_median, median, p90
 from core.benchmark.texts import TextSet
 from core.benchmark.verdict import verdict
 from core.clock import now
-from core.hardware.machine import this_environment, this_machine, usable_cores
+from core.hardware.machine import this_environment, this_machine
+from core.hardware.probes import usable_cores
 from core.phonemes import phoneme_ids
 from core.quality.compare import Quality, compare
 

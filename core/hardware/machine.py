@@ -4,12 +4,11 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import core
+from core.hardware.probes import cpu_flags, cpu_model, usable_cores
 
 _MEASURED_WITH = ("onnxruntime", "onnx", "numpy", "piper-tts")
 
@@ -32,9 +31,9 @@ class Environment:
 
 def this_machine() -> Machine:
     facts = {
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "architecture": platform.machine(),
-        "flags": _cpu_flags(),
+        "flags": cpu_flags(),
         "cores": usable_cores(),
         # Firmware takes a little of it, not always the same: whole GiB are stable.
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
@@ -67,38 +66,5 @@ def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def usable_cores() -> int:
-    """The cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _fingerprint(facts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _cpu_model() -> str:
-    if platform.system() == "Darwin":
-        return _sysctl("machdep.cpu.brand_string")
-    return _cpuinfo("model name") or _cpuinfo("Model") or platform.processor() or platform.machine()
-
-
-def _cpu_flags() -> list[str]:
-    if platform.system() == "Darwin":
-        return []
-    return sorted((_cpuinfo("flags") or _cpuinfo("Features")).split())
-
-
-def _cpuinfo(key: str) -> str:
-    """The first value of a key in Linux's /proc/cpuinfo, empty where there is none."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    pairs = (line.partition(":") for line in lines)
-    return next((value.strip() for name, _, value in pairs if name.strip() == key), "")
-
-
-def _sysctl(name: str) -> str:
-    return subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=False).stdout.strip()

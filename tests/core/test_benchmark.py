@@ -20,7 +20,8 @@ from core.benchmark.texts import TextSet
 from core.engines.ort import OrtVoice
 from core.errors import BadInput
 from core.files import sha256_of
-from core.hardware.machine import this_machine, usable_cores
+from core.hardware.machine import this_machine
+from core.hardware.probes import usable_cores
 from core.phonemes import phoneme_ids
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, voice_config, write_voice
 

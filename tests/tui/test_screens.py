@@ -6,6 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core.workspace import Workspace
+from tests.core.test_abilities import SERVER
 from tests.tui.conftest import MACHINE
 from tui.app import Dashboard
 
@@ -24,6 +25,8 @@ def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
+        while any(worker.group == "system" and not worker.is_finished for worker in app.workers):
+            await pilot.pause(0.02)
         await pilot.pause()
 
     return run
@@ -33,6 +36,7 @@ def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
 def fixed_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one thing that no two machines show alike."""
     monkeypatch.setattr("tui.widgets.system_pane.describe_system", lambda _: SYSTEM)
+    monkeypatch.setattr("core.hardware.probes.ask_apart", lambda: SERVER)
     monkeypatch.setattr("tui.snapshot.this_machine", lambda: MACHINE)
 
 

@@ -27,7 +27,7 @@ class SystemPane(VerticalScroll):
     def __init__(self, workspace: Workspace, id: str) -> None:
         super().__init__(id=id)
         self._workspace = workspace
-        self._about = ""
+        self._about = self._abilities = ""
         self._snapshot: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
@@ -49,10 +49,21 @@ class SystemPane(VerticalScroll):
 
     def take_focus(self) -> None:
         self.focus()
+        if not self._abilities:
+            self._abilities = _section("Abilities", {"": "asking the machine ..."})
+            self.run_worker(self._look_for_abilities, thread=True, group="system")
+
+    def _look_for_abilities(self) -> None:
+        self.app.call_from_thread(self._show_abilities, describe_abilities())
+
+    def _show_abilities(self, abilities: str) -> None:
+        self._abilities = abilities
+        if self._snapshot:
+            self.show(self._snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self.query_one(Static).update(f"{_worker_lines(snapshot)}\n\n{self._about}")
+        self.query_one(Static).update("\n\n".join([_worker_lines(snapshot), self._about, self._abilities]))
 
 
 def _worker_lines(snapshot: Snapshot) -> str:
@@ -104,6 +115,18 @@ def describe_system(workspace: Workspace) -> str:
     )
 
 
+def describe_abilities() -> str:
+    """What this machine can do for a voice, and why not, as text."""
+    from core.hardware.abilities import abilities
+    from core.hardware.probes import ask_apart
+
+    found = abilities(ask_apart())
+    return _section(
+        "Abilities",
+        {a.name: a.says if a.available else f"not here: {a.says}. It would bring {a.brings}" for a in found},
+    )
+
+
 def _section(title: str, facts: dict[str, Any]) -> str:
-    lines = [f"  {name:<13} {printable(str(value))}" for name, value in facts.items() if value is not None]
+    lines = [f"  {name:<15} {printable(str(value))}" for name, value in facts.items() if value is not None]
     return "\n".join([title, *lines])
