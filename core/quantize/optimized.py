@@ -32,8 +32,13 @@ def make(task: Task) -> dict[str, Any]:
     difference = largest_difference(original, OrtVoice(task.target), task.config)
     itself = largest_difference(original, OrtVoice(task.source, as_exported=True), task.config)
     task.tell(f"largest difference to the original's samples: {difference:.1e}; the original's to itself: {itself:.1e}")
-    if not difference <= min(max(_TOLERANCE, _TIMES_ITSELF * itself), _LARGEST):
+    if not is_the_same(difference, itself):
         raise TtsdashError(
             f"the rewritten graph is not the same (differs by {difference:.1e}): this voice keeps its original"
         )
     return {}
+
+
+def is_the_same(difference: float, itself: float) -> bool:
+    """Whether a largest difference is no more than rounding, for a voice that differs from itself by so much."""
+    return difference <= min(max(_TOLERANCE, _TIMES_ITSELF * itself), _LARGEST)

