@@ -6,6 +6,8 @@ import numpy.typing as npt
 from core.graph.static import Affine
 
 _LEVELS = 255
+# A tensor that stays within it is as good as zero, and its steps would be too small for 32 bits.
+_NOTHING = 1e-9
 # Shares of the full range at which it may be clipped.
 _CLIPS = np.linspace(0.25, 1.0, 31)
 
@@ -13,7 +15,7 @@ _CLIPS = np.linspace(0.25, 1.0, 31)
 def affine(values: npt.NDArray[np.float32], clip: str) -> Affine:
     """The u8 range for these values: all of it (`max`), or the one with the least squared error (`mse`)."""
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
-    if high - low <= 0:
+    if high - low <= _NOTHING:
         return Affine(1.0, 0)
     tried = [_spread(low * share, high * share) for share in (_CLIPS if clip == "mse" else (1.0,))]
     return min(tried, key=lambda entry: _error(values, entry))

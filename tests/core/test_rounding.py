@@ -68,6 +68,11 @@ def test_a_range_holds_zero_exactly_and_all_that_was_seen_unless_it_is_clipped(s
     assert seen.max() <= (255 - zero) * scale + half_a_step
 
 
+@pytest.mark.parametrize("value", [0.0, 1e-45, -1e-12])
+def test_values_that_are_as_good_as_zero_have_a_range_all_the_same(value: float) -> None:
+    assert affine(np.full(9, value, np.float32), "mse") == Affine(1.0, 0)
+
+
 def test_a_clipped_range_errs_less_where_large_values_are_rare() -> None:
     seen = np.random.default_rng(0).laplace(size=100_000).astype(np.float32)
 
