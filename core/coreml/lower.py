@@ -5,7 +5,7 @@ ONNX graph is axis 3 of the program. What the export computes from shapes alone 
 them) is worked out here and leaves no operator behind.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,53 +68,33 @@ class _Lowering:
         return self._masked[name]
 
 
-def _convolution(
-    x: Value,
-    weight: Value,
-    bias: Value = None,
-    *,
-    pads: list[int],
-    strides: list[int],
-    dilations: list[int],
-    group: int = 1,
-    **_: Any,
-) -> Value:
-    return mb.conv(
-        x=x,
-        weight=weight[:, :, None],
-        bias=bias,
-        pad_type="custom",
-        pad=[0, 0, *pads],
-        strides=[1, *strides],
-        dilations=[1, *dilations],
-        groups=group,
-    )
+def _convolving(build: Callable[..., Value]) -> Callable[..., Value]:
+    def apply(
+        x: Value,
+        weight: Value,
+        bias: Value = None,
+        *,
+        pads: list[int],
+        strides: list[int],
+        dilations: list[int],
+        group: int = 1,
+        output_padding: Sequence[int] = (),
+        **_: Any,
+    ) -> Value:
+        if any(output_padding):
+            raise NotRecognised("an upsampler with output padding")
+        return build(
+            x=x,
+            weight=weight[:, :, None],
+            bias=bias,
+            pad_type="custom",
+            pad=[0, 0, *pads],
+            strides=[1, *strides],
+            dilations=[1, *dilations],
+            groups=group,
+        )
 
-
-def _transposed(
-    x: Value,
-    weight: Value,
-    bias: Value = None,
-    *,
-    pads: list[int],
-    strides: list[int],
-    dilations: list[int],
-    group: int = 1,
-    output_padding: list[int] | None = None,
-    **_: Any,
-) -> Value:
-    if any(output_padding or []):
-        raise NotRecognised("an upsampler with output padding")
-    return mb.conv_transpose(
-        x=x,
-        weight=weight[:, :, None],
-        bias=bias,
-        pad_type="custom",
-        pad=[0, 0, *pads],
-        strides=[1, *strides],
-        dilations=[1, *dilations],
-        groups=group,
-    )
+    return apply
 
 
 def _binary(build: Callable[..., Value], compute: Callable[..., Value], neutral: float) -> Callable[..., Value]:
@@ -175,8 +155,8 @@ def _axis(axis: int) -> int:
 
 
 _OPERATORS: dict[str, Callable[..., Value]] = {
-    "Conv": _convolution,
-    "ConvTranspose": _transposed,
+    "Conv": _convolving(mb.conv),
+    "ConvTranspose": _convolving(mb.conv_transpose),
     "LeakyRelu": lambda x, alpha=0.01: mb.leaky_relu(x=x, alpha=alpha),
     "Tanh": _unary(lambda x: mb.tanh(x=x), np.tanh),
     "Sigmoid": _unary(lambda x: mb.sigmoid(x=x), lambda x: 1 / (1 + np.exp(-x))),

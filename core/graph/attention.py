@@ -19,7 +19,7 @@ from core.graph.anatomy import NotRecognised, dissect
 from core.graph.builder import GraphBuilder
 from core.graph.decoder import Weights
 from core.graph.index import GraphIndex
-from core.graph.piece import Piece, check_opset, replace_piece
+from core.graph.piece import Piece, check_opset, rewrite_pieces
 
 # What VITS puts in the place of the scores that its mask forbids.
 _FORBIDDEN = -1e4
@@ -67,14 +67,7 @@ class Attention:
 def rewrite_attentions(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Piece]]:
     """The model with the text encoder's attentions rewritten, and the pieces that changed. Raises NotRecognised."""
     check_opset(model)
-    attentions = find_attentions(model)
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    for number, attention in enumerate(attentions):
-        builder = GraphBuilder(f"/attention_{number}")
-        write_attention(builder, attention)
-        replace_piece(made.graph, attention.piece, builder)
-    return made, [attention.piece for attention in attentions]
+    return rewrite_pieces(model, "/attention", find_attentions(model), write_attention)
 
 
 def find_attentions(model: onnx.ModelProto) -> list[Attention]:

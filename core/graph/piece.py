@@ -1,8 +1,8 @@
 """A piece of a graph that is written anew as a whole: it may be taken out, run alone, and compared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +43,31 @@ def check_opset(model: onnx.ModelProto) -> None:
         raise NotRecognised(f"opset {opset}: the rewriting needs {_OLDEST_OPSET}")
 
 
-def replace_piece(graph: onnx.GraphProto, piece: Piece, builder: GraphBuilder) -> None:
+class Writable(Protocol):
+    """Something found in a graph that a piece of it stands for."""
+
+    @property
+    def piece(self) -> Piece: ...
+
+
+Found = TypeVar("Found", bound=Writable)
+
+
+def rewrite_pieces(
+    model: onnx.ModelProto, prefix: str, found: Sequence[Found], write: Callable[[GraphBuilder, Found], None]
+) -> tuple[onnx.ModelProto, list[Piece]]:
+    """The model with what was found written anew, and the pieces that changed. Raises NotRecognised."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    pieces = [entry.piece for entry in found]
+    for number, (entry, piece) in enumerate(zip(found, pieces, strict=True)):
+        builder = GraphBuilder(f"{prefix}_{number}")
+        write(builder, entry)
+        _replace(made.graph, piece, builder)
+    return made, pieces
+
+
+def _replace(graph: onnx.GraphProto, piece: Piece, builder: GraphBuilder) -> None:
     """Put what was built in the place of a piece. Raises NotRecognised."""
     index = GraphIndex(graph)
     inside = piece.positions(index)

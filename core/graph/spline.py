@@ -16,7 +16,7 @@ from onnx import TensorProto, numpy_helper
 from core.graph.anatomy import NotRecognised
 from core.graph.builder import GraphBuilder
 from core.graph.index import GraphIndex
-from core.graph.piece import Piece, check_opset, replace_piece
+from core.graph.piece import Piece, check_opset, rewrite_pieces
 
 # The smallest width, height and slope of a bin in VITS.
 _SMALLEST = 1e-3
@@ -47,14 +47,7 @@ class Spline:
 def rewrite_splines(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Piece]]:
     """The model with its splines rewritten, and the pieces that changed. Raises NotRecognised."""
     check_opset(model)
-    splines = find_splines(model.graph)
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    for number, spline in enumerate(splines):
-        builder = GraphBuilder(f"/spline_{number}")
-        write_spline(builder, spline)
-        replace_piece(made.graph, spline.piece, builder)
-    return made, [spline.piece for spline in splines]
+    return rewrite_pieces(model, "/spline", find_splines(model.graph), write_spline)
 
 
 def find_splines(graph: onnx.GraphProto) -> list[Spline]:

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from core.errors import TtsdashError, one_line
+
+_LONGEST_S = 60
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -62,10 +65,15 @@ def ask() -> Probes:
 
 
 def ask_apart() -> Probes:
-    """The same from a process of its own, for one that must stay small: ONNX Runtime has to be imported."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "core.hardware.probes"], capture_output=True, text=True, check=True
-    )
+    """The same from a process of its own, for one that must stay small: ONNX Runtime has to be imported.
+
+    Raises TtsdashError where that fails: a broken ONNX Runtime may take its process with it.
+    """
+    command = [sys.executable, "-P", "-m", "core.hardware.probes"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_LONGEST_S)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise TtsdashError(f"this machine could not be asked: {one_line(error)}") from error
     answers = json.loads(done.stdout)
     return Probes(**answers | {"flags": frozenset(answers["flags"]), "providers": tuple(answers["providers"])})
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import TtsdashError
 from core.hardware.abilities import abilities, usable
 from core.hardware.probes import Probes, ask, ask_apart, cpu_quota, memory_limit
 
@@ -165,3 +166,9 @@ def test_asking_loads_no_more_than_onnx_runtime() -> None:
     code = "import sys, json, core.hardware.probes, core.hardware.abilities; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert not set(json.loads(done.stdout)) & {"onnxruntime", "coremltools", "numpy", "torch"}
+
+
+def test_a_machine_that_cannot_be_asked_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(TtsdashError, match="could not be asked"):
+        ask_apart()

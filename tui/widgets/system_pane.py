@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from core.errors import TtsdashError
 from core.text import printable
 from core.workspace import Workspace, network_file_system
 from tui.formats import moment
@@ -50,7 +51,7 @@ class SystemPane(VerticalScroll):
     def take_focus(self) -> None:
         self.focus()
         if not self._abilities:
-            self._abilities = _section("Abilities", {"": "asking the machine ..."})
+            self._show_abilities(_section("Abilities", {"state": "asking the machine ..."}))
             self.run_worker(self._look_for_abilities, thread=True, group="system")
 
     def _look_for_abilities(self) -> None:
@@ -120,7 +121,10 @@ def describe_abilities() -> str:
     from core.hardware.abilities import abilities
     from core.hardware.probes import ask_apart
 
-    found = abilities(ask_apart())
+    try:
+        found = abilities(ask_apart())
+    except TtsdashError as error:
+        return _section("Abilities", {"state": error})
     return _section(
         "Abilities",
         {a.name: a.says if a.available else f"not here: {a.says}. It would bring {a.brings}" for a in found},
