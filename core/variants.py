@@ -1,12 +1,14 @@
 """The files of variants: made under a temporary name, checked, flushed to the disk, then renamed."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from core.errors import TtsdashError
-from core.files import PRIVATE_FILE, flush_file, flush_folder, make_private_folder
+from core.files import PRIVATE_FILE, PRIVATE_FOLDER, flush_file, flush_folder, make_private_folder
+from core.identity import write_manifest
 from core.text import safe_name
 from core.voices import config_path_of
 from core.workspace import Workspace
@@ -14,6 +16,7 @@ from core.workspace import Workspace
 CHECK_TEXT = "1 2 3."
 # A variant that speaks this much faster or slower than its original is no form of it.
 _LENGTHS = 0.5, 2.0
+_ASIDE = ".replaced"
 
 
 class NotAVariant(TtsdashError):
@@ -22,8 +25,13 @@ class NotAVariant(TtsdashError):
 
 def variant_path(workspace: Workspace, voice_key: str, name: str) -> Path:
     """`optimized_models/VOICE/VARIANT.onnx`; both names stay single components below the workspace."""
-    folder = workspace.optimized_models / safe_name(voice_key, "voice")
-    return folder / f"{safe_name(name, 'variant')}.onnx"
+    folder = variant_folder(workspace, voice_key, name)
+    return folder.with_name(f"{folder.name}.onnx")
+
+
+def variant_folder(workspace: Workspace, voice_key: str, name: str) -> Path:
+    """`optimized_models/VOICE/VARIANT/`, for a variant of several files."""
+    return workspace.optimized_models / safe_name(voice_key, "voice") / safe_name(name, "variant")
 
 
 class Draft:
@@ -31,13 +39,13 @@ class Draft:
 
     def __init__(self, final: Path, job_id: int) -> None:
         self.final = final
-        self.path = final.with_name(f".job{job_id}.{final.stem}.onnx")
+        self.path = _hidden(final, job_id)
         make_private_folder(final.parent)
         self.discard()
 
     def complete(self, config: dict[str, Any]) -> None:
         """Lay the configuration beside the model, and have both on the disk."""
-        config_path_of(self.path).write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf-8")
+        _write_config(config, self.path)
         for file in (self.path, config_path_of(self.path)):
             file.chmod(PRIVATE_FILE)
             flush_file(file)
@@ -53,10 +61,75 @@ class Draft:
         config_path_of(self.path).unlink(missing_ok=True)
 
 
-def discard_drafts(workspace: Workspace, job_id: int) -> None:
-    """Remove what a job that was killed left half made."""
-    for file in workspace.optimized_models.glob(f"*/.job{job_id}.*"):
-        file.unlink(missing_ok=True)
+class FolderDraft:
+    """The same for a variant that is a folder, whose model is `model` in it.
+
+    No system call puts one folder in another's place everywhere: the old one is moved aside until it is known whether the
+    new one stays.
+    """
+
+    def __init__(self, final: Path, job_id: int, model: str) -> None:
+        self.final = final
+        self.path = _hidden(final, job_id)
+        self._model = model
+        self._aside = _aside(self.path)
+        make_private_folder(final.parent)
+        self.discard()
+        make_private_folder(self.path)
+
+    def complete(self, config: dict[str, Any]) -> None:
+        """Lay the configuration beside the model and the manifest over all, and have everything on the disk."""
+        _write_config(config, self.path / self._model)
+        write_manifest(self.path)
+        for entry in self.path.rglob("*"):
+            if entry.is_dir():
+                entry.chmod(PRIVATE_FOLDER)
+                flush_folder(entry)
+            else:
+                entry.chmod(PRIVATE_FILE)
+                flush_file(entry)
+        flush_folder(self.path)
+
+    def publish(self) -> None:
+        """Give the folder its name."""
+        if self.final.exists():
+            self.final.rename(self._aside)
+        self.path.rename(self.final)
+        flush_folder(self.final.parent)
+
+    def discard(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        _put_back(self._aside, self.final)
+
+
+def discard_drafts(workspace: Workspace, job_id: int, committed: bool) -> None:
+    """Remove what a job left half made, and what was moved aside for a variant that is `committed`; else put that back."""
+    for entry in workspace.optimized_models.glob(f"*/.job{job_id}.*"):
+        if entry.name.endswith(_ASIDE) and not committed:
+            _put_back(entry, entry.with_name(entry.name.removeprefix(f".job{job_id}.").removesuffix(_ASIDE)))
+        elif entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def _hidden(final: Path, job_id: int) -> Path:
+    return final.with_name(f".job{job_id}.{final.name}")
+
+
+def _aside(hidden: Path) -> Path:
+    return hidden.with_name(hidden.name + _ASIDE)
+
+
+def _put_back(aside: Path, final: Path) -> None:
+    """What was moved aside takes its name again from whatever has it."""
+    if aside.exists():
+        shutil.rmtree(final, ignore_errors=True)
+        aside.rename(final)
+
+
+def _write_config(config: dict[str, Any], model: Path) -> None:
+    config_path_of(model).write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf-8")
 
 
 def check_variant(source: Path, draft: Path, config: dict[str, Any], tell: Callable[[str], None]) -> None:

@@ -37,7 +37,7 @@ class Child:
             # Whatever the child started ends with it, also when it ended by itself.
             kill_group(process.pid)
             code = process.wait()
-        remove_leftovers(self._workspace, self._job.id)
+        remove_leftovers(self._workspace, get_job(self._db, self._job.id))
         self._record(code, stopped_by)
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -55,7 +55,8 @@ class Child:
                 stderr=file,
                 start_new_session=True,
                 cwd=self._workspace.root,
-                env={**os.environ, "TMPDIR": str(scratch), "PYTHONUTF8": "1"},
+                # The bars that libraries draw are no lines of a log.
+                env={**os.environ, "TMPDIR": str(scratch), "PYTHONUTF8": "1", "TQDM_DISABLE": "1"},
             )
 
     def _wait(self, process: subprocess.Popen[bytes], interrupted: threading.Event) -> str | None:

@@ -4,7 +4,7 @@ import logging
 import shutil
 import sqlite3
 
-from core.store.jobs import list_jobs, put_back
+from core.store.jobs import Job, list_jobs, put_back
 from core.variants import discard_drafts
 from core.workspace import Workspace
 from jobs.process_groups import kill_leftovers
@@ -12,10 +12,10 @@ from jobs.process_groups import kill_leftovers
 _log = logging.getLogger("ttsdash.worker")
 
 
-def remove_leftovers(workspace: Workspace, job_id: int) -> None:
+def remove_leftovers(workspace: Workspace, job: Job) -> None:
     """Remove what a job left half made; call it when none of its processes lives any more."""
-    discard_drafts(workspace, job_id)
-    shutil.rmtree(workspace.scratch(job_id), ignore_errors=True)
+    discard_drafts(workspace, job.id, committed=job.result is not None)
+    shutil.rmtree(workspace.scratch(job.id), ignore_errors=True)
 
 
 def reconcile(workspace: Workspace, db: sqlite3.Connection) -> None:
@@ -26,6 +26,6 @@ def reconcile(workspace: Workspace, db: sqlite3.Connection) -> None:
     for job in list_jobs(db, states=("running",)):
         if job.process_group is not None and job.group_started is not None:
             kill_leftovers(job.process_group, job.group_started)
-        remove_leftovers(workspace, job.id)
+        remove_leftovers(workspace, job)
         state = put_back(db, job.id, job.attempt, "its worker died")
         _log.warning("job %s was left running by a worker that died: now %s", job.id, state)

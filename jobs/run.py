@@ -24,6 +24,8 @@ def main() -> int:
     die_with_parent(worker)
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    # It tells every operator that it removes, and that there is no Core ML here.
+    logging.getLogger("coremltools").setLevel(logging.ERROR)
     workspace = find_workspace(home)
     db = open_store(workspace)
     job = get_job(db, job_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
-from core.quantize.recipes import RECIPES
+from core.recipes import RECIPES
 from core.sentences import label_of
 from core.store.database import transaction
 from core.store.jobs import NewJob, add_job
@@ -27,17 +27,19 @@ class Wish:
     benchmark: bool = False
 
 
-def quantize_job(
+def making_job(
     voice: Voice, recipe: str, params: Mapping[str, str] | None = None, calibration: str | None = None
 ) -> NewJob:
-    """Raises BadInput for a parameter that the recipe does not have, or that cannot be."""
+    """Raises BadInput for a parameter that the recipe does not have or that cannot be, or a recipe that needs what is not here."""
     made_by = RECIPES[recipe]
+    if made_by.missing:
+        raise BadInput(f"{made_by.variant}: {made_by.missing}")
     resolved = made_by.resolve(params or {})
     asked: dict[str, Any] = {"recipe": recipe, "params": resolved}
     label = None
     if calibration and made_by.calibrated:
         asked["calibration"], label = calibration, label_of(Path(calibration))
-    return NewJob("quantize", voice.id, made_by.variant_of(resolved, label), asked)
+    return NewJob(made_by.job, voice.id, made_by.variant_of(resolved, label), asked)
 
 
 def benchmark_job(
@@ -69,7 +71,7 @@ def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish
     """
     if not wish.recipes and not wish.benchmark:
         raise BadInput("nothing to do: say what to make (--dynamic, --optimized, ... or --all), or --benchmark")
-    jobs = quantize_jobs(voice, wish)
+    jobs = making_jobs(voice, wish)
     with transaction(db):
         ids = [add_job(db, job) for job in jobs]
         if wish.benchmark:
@@ -79,7 +81,7 @@ def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish
     return ids
 
 
-def quantize_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
+def making_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
     """A job for each recipe, with those of the parameters that it has. Raises BadInput."""
     known = {name for recipe in wish.recipes for name in RECIPES[recipe].params}
     for name in wish.params:
@@ -90,7 +92,7 @@ def quantize_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
     if wish.calibration and not any(RECIPES[recipe].calibrated for recipe in wish.recipes):
         raise BadInput("--calibration is for recipes that are calibrated: add --static")
     return [
-        quantize_job(
+        making_job(
             voice,
             recipe,
             {name: value for name, value in wish.params.items() if name in RECIPES[recipe].params},

@@ -171,7 +171,7 @@ class Dashboard(App[None]):
     def _forecasts(self) -> dict[str, str]:
         """By recipe, what past results on this machine say of its variant."""
         from core.forecast import forecast
-        from core.quantize.recipes import RECIPES
+        from core.recipes import RECIPES
 
         if self.snapshot is None:
             return {}

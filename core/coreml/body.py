@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.engines.ort import Audio
+from core.engines.engine import Audio
 from core.engines.split import Frames
 
 LATENT, SPEAKER, AUDIO = "latent", "speaker", "audio"

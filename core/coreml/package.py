@@ -10,8 +10,8 @@ from coremltools.converters.mil.mil import Function, Program, get_new_symbol
 from coremltools.optimize.coreml import OpLinearQuantizerConfig, OptimizationConfig, linear_quantize_weights
 
 from core.coreml.body import AUDIO, LATENT, LENGTHS, SPEAKER
-from core.coreml.cut import Cut
 from core.coreml.lower import lower
+from core.graph.cut import Cut
 
 _TARGETS = {"macos13": "macOS13", "macos14": "macOS14", "macos15": "macOS15"}
 
@@ -31,21 +31,21 @@ def make_package(cut: Cut, options: Options, path: Path) -> None:
     The last channel is the mask: a second input of flexible length would need macOS 15. Raises NotRecognised.
     """
     target = getattr(ct.target, _TARGETS[options.target])
-    packed = (1, cut.channels + 1, 1)
-    fixed = (1, cut.speaker_channels, 1, 1)
+    packed = (1, cut.seam.channels + 1, 1)
+    fixed = (1, cut.seam.speaker_channels, 1, 1)
     lengths = ct.EnumeratedShapes([(*packed, length) for length in LENGTHS], default=(*packed, LENGTHS[-1]))
     specs = {LATENT: mb.placeholder(shape=(*packed, get_new_symbol()))}
     inputs = [ct.TensorType(name=LATENT, shape=lengths, dtype=np.float32)]
-    if cut.speaker:
+    if cut.seam.speaker:
         specs[SPEAKER] = mb.placeholder(shape=fixed)
         inputs.append(ct.TensorType(name=SPEAKER, shape=fixed, dtype=np.float32))
     program = Program()
     with Function(specs, opset_version=target) as function:
-        latent, mask = mb.split(x=function.inputs[LATENT], split_sizes=[cut.channels, 1], axis=1)
-        crossing = {cut.latent: latent, cut.mask: mask}
-        if cut.speaker:
-            crossing[cut.speaker] = function.inputs[SPEAKER]
-        function.set_outputs([mb.identity(x=lower(cut.body, crossing, cut.mask), name=AUDIO)])
+        latent, mask = mb.split(x=function.inputs[LATENT], split_sizes=[cut.seam.channels, 1], axis=1)
+        crossing = {cut.seam.latent: latent, cut.seam.mask: mask}
+        if cut.seam.speaker:
+            crossing[cut.seam.speaker] = function.inputs[SPEAKER]
+        function.set_outputs([mb.identity(x=lower(cut.body, crossing, cut.seam.mask), name=AUDIO)])
     program.add_function("main", function)
     model = ct.convert(
         program,

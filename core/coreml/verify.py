@@ -1,22 +1,87 @@
-"""Whether a saved package computes what the voice does: its program is evaluated beside ONNX Runtime on the same frames."""
+"""Whether what was converted computes what the voice does: the saved program beside ONNX Runtime, and the whole way."""
 
+import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 
+from core.benchmark.texts import texts_for
 from core.coreml.body import LENGTHS, CoreMLBody
-from core.coreml.cut import Cut
 from core.coreml.evaluate import Evaluator, Values
-from core.engines.split import Frames, OrtBody
+from core.coreml.layout import PACKAGE
+from core.engines.engine import opener
+from core.engines.split import Frames, Front, OrtBody
+from core.errors import TtsdashError
+from core.graph.cut import Cut, cut
+from core.phonemes import phoneme_ids
+from core.quality.compare import compare
+from core.recipes import Task
 
 LEAST_DB = {"fp32": 100.0, "fp16": 40.0}
 """Of a program that was lowered right, by its precision: what rounding alone leaves."""
+_LEAST_DB_INT8 = 15.0
+# Of frames computed at once: less than the shortest program, just it, and one that is filled up.
+_FRAMES = (40, 64, 100)
+_TEXTS = ("short", "medium")
 
 
-def program_db(cut: Cut, package: Path, frames: Frames, lengths: Sequence[int]) -> float:
+def verify(task: Task) -> dict[str, Any]:
+    """Load what was made again, and hold it against the original. Returns the figures for the lineage.
+
+    Raises TtsdashError where the program computes something else, or what it says is broken.
+    """
+    texts = texts_for(task.language).texts
+    ids = {name: phoneme_ids(task.config, texts[name]) for name in _TEXTS}
+    task.progress("evaluating the program", 0.0)
+    original = cut(onnx.load(task.source))
+    frames = Front(original.front.SerializeToString())(ids["medium"])
+    frames = frames.part(0, min(frames.latent.shape[2], max(_FRAMES)))
+    program = program_db(original, task.target / PACKAGE, frames, _FRAMES)
+    least = LEAST_DB[str(task.params["precision"])] if task.params["weights"] == "same" else _LEAST_DB_INT8
+    task.tell(f"the saved program, evaluated: {program:.1f} dB beside ONNX Runtime (at least {least:.0f} are wanted)")
+    if not program >= least:
+        raise TtsdashError(
+            f"the saved program computes something else: {program:.1f} dB beside ONNX Runtime, not {least:.0f}"
+        )
+    task.progress("listening to the whole way", 0.4)
+    spoken = _say(opener("onnxruntime")(task.source, None), ids)
+    figures = {"program_db": round(program, 1)} | _grade(
+        spoken, _say(opener("coreml-evaluated")(task.target, None), ids), task
+    )
+    if sys.platform == "darwin":
+        task.progress("running it with Core ML", 0.8)
+        _grade(spoken, _say(opener("coreml")(task.target, None), ids), task, "with Core ML")
+        return figures | {"run_on": "macOS"}
+    task.tell("not run with Core ML, which needs macOS: converted, not yet run on a Mac")
+    return figures
+
+
+def _say(voice: Any, ids: dict[str, list[int]]) -> list[Values]:
+    return [voice.synthesize(text) for text in ids.values()]
+
+
+def _grade(original: list[Values], made: list[Values], task: Task, how: str = "evaluated") -> dict[str, Any]:
+    quality = compare(original, made, int(task.config["audio"]["sample_rate"]))
+    figures = {
+        name: None if value is None else round(value, 3)
+        for name, value in asdict(quality).items()
+        if name in ("duration_drift_pct", "mel_db", "pesq")
+    }
+    told = ", ".join(f"{name} {'–' if value is None else value}" for name, value in figures.items())
+    task.tell(f"the whole way, {how}, beside the original: {quality.grade} ({told})")
+    if quality.grade == "broken":
+        raise TtsdashError(f"what was converted sounds broken, {how} ({told})")
+    return {"evaluated_grade": quality.grade}
+
+
+def program_db(original: Cut, package: Path, frames: Frames, lengths: Sequence[int]) -> float:
     """Signal to noise of the package's program against ONNX Runtime, the worst over these numbers of frames."""
-    expected, body = OrtBody(cut.body.SerializeToString()), CoreMLBody(Evaluator(package).predict, LENGTHS, cut.hop)
+    expected = OrtBody(original.body.SerializeToString())
+    body = CoreMLBody(Evaluator(package).predict, LENGTHS, original.seam.hop)
     parts = [frames.part(0, length) for length in lengths]
     return min(decibels(expected(part), body(part)) for part in parts)
 

@@ -1,18 +1,21 @@
-"""Runs a voice that is one `.onnx` file with ONNX Runtime on the CPU."""
+"""Runs a voice that is one `.onnx` file with ONNX Runtime: on the CPU, or through its Core ML provider."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
+from core.engines.engine import Audio
 from core.errors import BadInput
-
-Audio = npt.NDArray[np.float32]
 
 # Its warnings, in colours, are for those who build graphs; what fails is raised.
 onnxruntime.set_default_logger_severity(3)
+
+CPU: Sequence[Any] = ("CPUExecutionProvider",)
+# What Core ML does not know is left to the CPU.
+CORE_ML: Sequence[Any] = (("CoreMLExecutionProvider", {"ModelFormat": "MLProgram"}), *CPU)
 
 
 class OrtVoice:
@@ -21,14 +24,16 @@ class OrtVoice:
     `as_exported` runs the graph as it stands, without ONNX Runtime's optimizations.
     """
 
-    def __init__(self, path: Path, threads: int | None = None, as_exported: bool = False) -> None:
+    def __init__(
+        self, path: Path, threads: int | None = None, as_exported: bool = False, providers: Sequence[Any] = CPU
+    ) -> None:
         options = onnxruntime.SessionOptions()
         if threads is not None:
             options.intra_op_num_threads = threads
         if as_exported:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self.session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
         except Exception as error:
             reason = " ".join(str(error).split())
             raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {path}: {reason[:200]}") from error
@@ -45,3 +50,12 @@ class OrtVoice:
             feeds["sid"] = np.array([speaker], dtype=np.int64)
         audio: Audio = self.session.run(None, feeds)[0]
         return audio.reshape(-1)
+
+    def stream(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Iterator[Audio]:
+        """The same as one piece: the file runs as a whole."""
+        yield self.synthesize(phoneme_ids, length_scale, speaker)
+
+
+def open_provider(path: Path, threads: int | None = None) -> OrtVoice:
+    """A voice as ONNX Runtime runs it through Core ML, without conversion. Needs macOS."""
+    return OrtVoice(path, threads, providers=CORE_ML)

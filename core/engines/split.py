@@ -1,4 +1,4 @@
-"""Runs a voice that is cut in two (`core.coreml.cut`): the front once a sentence, the body window by window."""
+"""Runs a voice that is cut in two: the front once a sentence, the body window by window."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,10 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from core.engines.ort import Audio
+from core.engines.engine import Audio
 from core.engines.windows import windows
+from core.errors import BadInput
+from core.seam import MARK, Seam
 
 Values = npt.NDArray[np.float32]
+
+
+WINDOW = 64
+"""Frames of each window that are kept; its overlap comes on top."""
 
 
 class Frames(NamedTuple):
@@ -36,7 +42,12 @@ class Front:
     """Text encoder, durations and noise, in ONNX Runtime."""
 
     def __init__(self, model: Path | bytes, threads: int | None = None) -> None:
+        """Raises BadInput for a model that ONNX Runtime cannot load, or that does not tell where it was cut."""
         self._session = _session(model, threads)
+        try:
+            self.seam = Seam.from_text(self._session.get_modelmeta().custom_metadata_map.get(MARK, ""))
+        except ValueError as error:
+            raise BadInput(f"{_name(model)} does not tell where its voice was cut: make the variant again") from error
 
     def __call__(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Frames:
         """The frames of one sentence, with both noises at 0."""
@@ -64,10 +75,10 @@ class OrtBody:
 
 
 class SplitVoice:
-    """A front and a body. `reach` is in frames, `hop` the samples of a frame, `window` the frames computed at once."""
+    """A front and a body, which computes `window` frames at once."""
 
-    def __init__(self, front: Front, body: Body, reach: int, hop: int, window: int) -> None:
-        self._front, self._body, self._reach, self._hop, self._window = front, body, reach, hop, window
+    def __init__(self, front: Front, body: Body, window: int) -> None:
+        self._front, self._body, self._window = front, body, window
 
     def synthesize(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Audio:
         """Audio of one sentence, float32 [samples], with both noises at 0."""
@@ -75,10 +86,26 @@ class SplitVoice:
 
     def stream(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Iterator[Audio]:
         """The same in pieces, each as soon as its window is computed."""
+        seam = self._front.seam
         frames = self._front(phoneme_ids, length_scale, speaker)
-        for window in windows(frames.latent.shape[2], self._window, self._reach):
+        for window in windows(frames.latent.shape[2], self._window, seam.reach):
             audio = self._body(frames.part(window.begin, window.end))
-            yield audio[(window.kept_from - window.begin) * self._hop : (window.kept_to - window.begin) * self._hop]
+            yield audio[(window.kept_from - window.begin) * seam.hop : (window.kept_to - window.begin) * seam.hop]
+
+
+def open_split(path: Path, threads: int | None = None) -> SplitVoice:
+    """A voice that is one `.onnx` file, cut in memory. Raises BadInput where that cannot be."""
+    import onnx
+
+    from core.graph.anatomy import NotRecognised
+    from core.graph.cut import cut
+
+    try:
+        halves = cut(onnx.load(path))
+    except NotRecognised as reason:
+        raise BadInput(f"{path} cannot speak in pieces: {reason}") from reason
+    front, body = (half.SerializeToString() for half in (halves.front, halves.body))
+    return SplitVoice(Front(front, threads), OrtBody(body, threads), WINDOW + 2 * halves.seam.reach)
 
 
 def _session(model: Path | bytes, threads: int | None) -> onnxruntime.InferenceSession:
@@ -86,4 +113,12 @@ def _session(model: Path | bytes, threads: int | None) -> onnxruntime.InferenceS
     if threads is not None:
         options.intra_op_num_threads = threads
     source = model if isinstance(model, bytes) else str(model)
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {_name(model)}: {reason[:200]}") from error
+
+
+def _name(model: Path | bytes) -> str:
+    return "a half of the voice" if isinstance(model, bytes) else str(model)

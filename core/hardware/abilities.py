@@ -6,6 +6,11 @@ from core.hardware.probes import Probes
 
 # What packages are made for by default.
 OLDEST_MACOS = 14
+MISSING = {
+    "coremltools": "coremltools is not installed: it has wheels for Linux x86_64 and macOS, Python 3.11 to 3.13",
+}
+"""Why a package that not every machine can have is not there."""
+
 _INT8_FLAGS = {"avx512_vnni": "VNNI", "avx_vnni": "VNNI", "i8mm": "i8mm", "asimddp": "dot products"}
 _APPLE_INT8_FLAGS = {"arm.feat_i8mm": "i8mm", "arm.feat_dotprod": "dot products"}
 
@@ -100,7 +105,7 @@ def _core_ml(probes: Probes) -> Verdict:
 
 def _conversion(probes: Probes) -> Verdict:
     if probes.coremltools is None:
-        return False, "coremltools is not installed: it has wheels for Linux x86_64 and macOS, Python 3.11 to 3.13"
+        return False, MISSING["coremltools"]
     return True, f"coremltools {probes.coremltools}"
 
 

@@ -19,7 +19,7 @@ from core.quantize.parts import (
     store_rest_of,
     text_in_bytes,
 )
-from core.quantize.recipes import Task
+from core.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.errors import TtsdashError, one_line
 from core.quantize.originals import refuse_quantized
-from core.quantize.recipes import Task
+from core.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
 

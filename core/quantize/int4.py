@@ -33,7 +33,7 @@ from core.quantize.parts import (
     rewrite_decoder_of,
     rewrite_flow_of,
 )
-from core.quantize.recipes import Task
+from core.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
 

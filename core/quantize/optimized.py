@@ -11,7 +11,7 @@ from core.errors import TtsdashError
 from core.graph.equality import largest_difference
 from core.graph.model import save_model
 from core.quantize.parts import cleaned, rewrite_decoder_of
-from core.quantize.recipes import Task
+from core.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx")
 

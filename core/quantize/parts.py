@@ -9,6 +9,7 @@ from core.graph.anatomy import NotRecognised, dissect
 from core.graph.attention import rewrite_attentions
 from core.graph.blocked import Blocked
 from core.graph.convolutions import Write, plain_convolution, rewrite_convolutions
+from core.graph.cut import find_seam, mark
 from core.graph.decoder import Convolution, Stage, read_decoder
 from core.graph.equality import piece_difference
 from core.graph.flow import inner_convolutions
@@ -21,7 +22,7 @@ from core.graph.stages import MakeArithmetic
 from core.graph.storage import store_as_bytes, store_as_half
 from core.graph.windowed import Windows, rewrite_decoder
 from core.quantize.originals import refuse_quantized
-from core.quantize.recipes import Task
+from core.recipes import Task
 
 # Below, a convolution in int8 is no faster than in fp32: what leads to the product costs as much as it saves.
 _FEWEST_CHANNELS = 48
@@ -44,8 +45,17 @@ def cleaned(task: Task) -> onnx.ModelProto:
     folded = fold_constants(task.source)
     made = _rewritten(folded, task, "attention", rewrite_attentions, _ATTENTION_TOLERANCE)
     made = _rewritten(made, task, "spline", rewrite_splines, _SPLINE_TOLERANCE)
+    _mark_cut(made, task)
     task.tell(f"{len(folded.graph.node)} operators became {len(made.graph.node)}")
     return made
+
+
+def _mark_cut(model: onnx.ModelProto, task: Task) -> None:
+    """Note where the voice can be cut in two: once flow and decoder are rewritten, nobody could tell any more."""
+    try:
+        mark(model, find_seam(model))
+    except NotRecognised as reason:
+        task.tell(f"the variant cannot speak in pieces: {reason}")
 
 
 def refuse_fruitless(model: onnx.ModelProto, task: Task, flow: set[int]) -> None:

@@ -26,7 +26,7 @@ from core.quantize.parts import (
     text_in_bytes,
 )
 from core.quantize.ranges import affine
-from core.quantize.recipes import Task
+from core.recipes import Task
 
 TOOLS = ("onnxruntime", "onnx", "piper-tts")
 

@@ -3,6 +3,10 @@
 from collections.abc import Callable
 
 from jobs.context import JobContext
-from jobs.kinds import benchmark, quantize
+from jobs.kinds import benchmark, convert, quantize
 
-KINDS: dict[str, Callable[[JobContext], None]] = {"quantize": quantize.run, "benchmark": benchmark.run}
+KINDS: dict[str, Callable[[JobContext], None]] = {
+    "quantize": quantize.run,
+    "convert": convert.run,
+    "benchmark": benchmark.run,
+}

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from core.quantize.recipes import RECIPES, Task
+from core.recipes import RECIPES, Task
 from core.voices import config_path_of, read_config
 
 

@@ -19,10 +19,10 @@ pytest.importorskip("coremltools")
 
 from core.coreml import lower
 from core.coreml.body import LENGTHS, CoreMLBody
-from core.coreml.cut import Cut, cut
 from core.coreml.evaluate import Evaluator
 from core.coreml.package import Options, make_package
 from core.coreml.verify import LEAST_DB, decibels, program_db
+from core.graph.cut import Cut, cut
 
 SHAPES = {"medium": TINY, "high": HIGH, "multi-speaker": MULTI_SPEAKER}
 
@@ -51,8 +51,8 @@ def test_a_package_computes_what_the_voice_does(name: str, precision: str, tmp_p
 def test_the_whole_way_says_what_the_original_says(halves: Cut, tmp_path: Path) -> None:
     path = write_voice(tmp_path)
     make_package(halves, Options("fp32"), tmp_path / "body.mlpackage")
-    body = CoreMLBody(Evaluator(tmp_path / "body.mlpackage").predict, LENGTHS, halves.hop)
-    voice = SplitVoice(Front(halves.front.SerializeToString(), 1), body, halves.reach, halves.hop, LENGTHS[-1])
+    body = CoreMLBody(Evaluator(tmp_path / "body.mlpackage").predict, LENGTHS, halves.seam.hop)
+    voice = SplitVoice(Front(halves.front.SerializeToString(), 1), body, LENGTHS[-1])
     for phonemes, least in ((1, 90), (300, 90)):
         (ids,) = random_phonemes(voice_config(TINY), [phonemes])
         assert decibels(OrtVoice(path, threads=1).synthesize(ids), voice.synthesize(ids)) >= least

@@ -138,5 +138,5 @@ def test_a_variant_named_like_a_draft_is_not_taken_for_one(tmp_path: Path) -> No
     workspace = Workspace(tmp_path)
     draft = Draft(variant_path(workspace, "voice", "a.job1.b"), 2)
     draft.path.write_bytes(b"x")
-    discard_drafts(workspace, 1)
+    discard_drafts(workspace, 1, committed=False)
     assert draft.path.exists()

@@ -8,7 +8,7 @@ import pytest
 from core.engines.ort import Audio, OrtVoice
 from core.phonemes import phoneme_ids
 from core.quality.compare import compare
-from core.quantize.recipes import RECIPES
+from core.recipes import RECIPES
 from core.voices import config_path_of, read_config
 from tests.core.making import make
 

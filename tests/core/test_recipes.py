@@ -19,7 +19,7 @@ from core.errors import BadInput, TtsdashError
 from core.phonemes import random_phonemes
 from core.quantize import calibration
 from core.quantize.optimized import is_the_same
-from core.quantize.recipes import GUIDE, RECIPES
+from core.recipes import GUIDE, RECIPES
 from core.variants import check_variant
 from core.voices import config_path_of, read_config
 from tests.core.making import make

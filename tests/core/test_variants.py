@@ -91,11 +91,11 @@ def test_only_the_drafts_of_a_job_are_discarded(workspace: Workspace) -> None:
         drafts[job_id].complete({})
     _publish(variant_path(workspace, "voice 1", "job1"), b"published")
     before = set(workspace.optimized_models.rglob("*"))
-    discard_drafts(workspace, 1)
+    discard_drafts(workspace, 1, committed=False)
     gone = before - set(workspace.optimized_models.rglob("*"))
     assert gone == {drafts[1].path, config_path_of(drafts[1].path)}
-    discard_drafts(workspace, 1)
-    discard_drafts(workspace, 99)
+    discard_drafts(workspace, 1, committed=False)
+    discard_drafts(workspace, 99, committed=False)
     assert set(workspace.optimized_models.rglob("*")) == before - gone
 
 

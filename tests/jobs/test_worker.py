@@ -26,7 +26,7 @@ from jobs.child import Child
 from jobs.daemon import settle_cancelled, start_worker, stop_worker, worker_status
 from jobs.lock import take_lock
 from jobs.process_groups import start_time
-from jobs.submit import Wish, benchmark_job, quantize_job, submit, submit_wish, wake
+from jobs.submit import Wish, benchmark_job, making_job, submit, submit_wish, wake
 from tests.running import environment, half_files, processes_of, ttsdash
 from tests.waiting import wait_until
 
@@ -60,7 +60,7 @@ def test_sentences_that_changed_since_they_were_queued_fail_the_job(
 ) -> None:
     sentences = tmp_path / "mine.txt"
     sentences.write_text("One, two.\n", encoding="utf-8")
-    job_id = submit(workspace, db, quantize_job(voice, "static", {}, str(sentences)))
+    job_id = submit(workspace, db, making_job(voice, "static", {}, str(sentences)))
     sentences.write_text("Three, four.\n", encoding="utf-8")
     start_worker(workspace)
     job = ended(db, job_id)
@@ -143,7 +143,7 @@ def test_a_quantize_that_is_killed_at_any_moment_leaves_no_half_file(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
-    job_id = submit(workspace, db, quantize_job(voice, "optimized"))
+    job_id = submit(workspace, db, making_job(voice, "optimized"))
     made = workspace.scratch(job_id)
     wait_until(lambda: (made.exists() and any(made.iterdir())) or get_job(db, job_id).ended)
     with contextlib.suppress(BadInput):
@@ -291,14 +291,14 @@ def test_a_voice_that_changed_since_it_was_added_is_not_quantized(
     with Path(voice.path).open("ab") as file:
         file.write(b"\0")
     start_worker(workspace)
-    job = ended(db, submit(workspace, db, quantize_job(voice, "guide")))
+    job = ended(db, submit(workspace, db, making_job(voice, "guide")))
     assert job.error == f"{voice.path} has changed since it was added: add it again (ttsdash voices add PATH)"
 
 
 def test_a_benchmark_never_runs_beside_another_job(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     ids = [
         submit(workspace, db, job)
-        for job in (quantize_job(voice, "guide"), benchmark_job(voice, []), quantize_job(voice, "guide"))
+        for job in (making_job(voice, "guide"), benchmark_job(voice, []), making_job(voice, "guide"))
     ]
     start_worker(workspace, slots=3)
     spans = []
@@ -335,17 +335,17 @@ def test_a_message_that_somebody_else_wrote_runs_no_code_and_loses_no_job(
     with queue:
         queue.execute("INSERT INTO task (queue, data, priority) VALUES ('ttsdash', ?, 9)", (message,))
     queue.close()
-    job = ended(db, submit(workspace, db, quantize_job(voice, "guide")))
+    job = ended(db, submit(workspace, db, making_job(voice, "guide")))
     assert job.state == "succeeded"
     assert not proof.exists()
 
 
 def test_the_queue_file_can_be_lost_or_damaged(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    first = submit(workspace, db, quantize_job(voice, "guide"))
+    first = submit(workspace, db, making_job(voice, "guide"))
     for file in workspace.root.glob("queue.db*"):
         file.unlink()
     workspace.queue_db.write_bytes(b"this is no data base" * 100)
-    second = submit(workspace, db, quantize_job(voice, "guide"))
+    second = submit(workspace, db, making_job(voice, "guide"))
     start_worker(workspace)
     assert [ended(db, job_id).state for job_id in (first, second)] == ["succeeded", "succeeded"]
 
@@ -413,7 +413,7 @@ def test_logs_and_data_bases_are_for_the_owner_alone(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
-    ended(db, submit(workspace, db, quantize_job(voice, "guide")))
+    ended(db, submit(workspace, db, making_job(voice, "guide")))
     files = [path for path in workspace.root.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"data.db", "queue.db", "1.log", "worker.log", "dynamic-int8-guide.onnx"}
     assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}

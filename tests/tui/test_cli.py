@@ -15,7 +15,7 @@ from core.store.jobs import add_job, finish, get_job
 from core.store.voices import Voice
 from core.workspace import Workspace
 from jobs.daemon import stop_worker, worker_status
-from jobs.submit import benchmark_job, quantize_job
+from jobs.submit import benchmark_job, making_job
 from tests.running import COMMAND, environment, ttsdash, ttsdash_json
 from tests.vits import MULTI_SPEAKER, write_voice
 
@@ -182,7 +182,7 @@ def test_what_cannot_be_done_is_one_line_and_the_right_exit_code(
 def test_an_ended_job_is_not_cancelled_and_a_good_one_not_tried_again(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    job_id = add_job(db, quantize_job(voice, "guide"))
+    job_id = add_job(db, making_job(voice, "guide"))
     db.execute("UPDATE jobs SET state = 'running', attempt = 1")
     finish(db, job_id, 1, "succeeded")
     assert refused(ttsdash(workspace, "jobs", "cancel", job_id), 2) == "job 1 succeeded: nothing to cancel"
@@ -233,7 +233,7 @@ def test_names_from_outside_cannot_steer_the_terminal(workspace: Workspace, tmp_
 
 def test_a_reader_that_goes_away_is_no_error(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     for _ in range(400):
-        add_job(db, quantize_job(voice, "guide"))
+        add_job(db, making_job(voice, "guide"))
     program = subprocess.Popen(
         [sys.executable, "-P", "-m", "tui.cli", "jobs", "list"],
         stdout=subprocess.PIPE,
@@ -291,7 +291,7 @@ def test_another_worker_on_the_workspace_is_said(workspace: Workspace) -> None:
 def test_cancelling_a_queued_job_cancels_what_waits_for_it(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    first = add_job(db, quantize_job(voice, "guide"))
+    first = add_job(db, making_job(voice, "guide"))
     second = add_job(db, benchmark_job(voice, [], after=[first]))
     assert ttsdash(workspace, "jobs", "cancel", first).stdout == f"job {first}: cancelled\n"
     assert get_job(db, second).state == "cancelled"

@@ -13,7 +13,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Log, OptionList, Static
 
-from core.quantize.recipes import RECIPES
+from core.recipes import RECIPES
 from core.store.database import open_store
 from core.store.jobs import NewJob, get_job, list_jobs
 from core.store.results import list_results

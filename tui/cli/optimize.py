@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from core.errors import BadInput, NotFound
-from core.quantize.recipes import GUIDE, RECIPES, read_params
+from core.recipes import GUIDE, RECIPES, read_params
 from core.store.jobs import get_job
 from core.store.results import list_results
 from core.store.voices import Voice, add_voice, get_voice
 from core.voices import read_voice
 from jobs.daemon import start_worker
-from jobs.submit import Wish, quantize_jobs, submit_wish
+from jobs.submit import Wish, making_jobs, submit_wish
 from tui.cli.follow import follow, print_failures
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line, print_results
@@ -49,12 +49,17 @@ def optimize(
     **flags: bool,
 ) -> None:
     """Queue the making of variants, and their benchmark."""
-    recipes = [name for name in RECIPES if flags[name] or (everything and name != GUIDE)]
+    recipes = [
+        name for name, recipe in RECIPES.items() if flags[name] or (everything and name != GUIDE and not recipe.missing)
+    ]
     if calibration == "":
         raise BadInput("--calibration is empty: name a file with a sentence a line")
     wish = Wish(recipes, read_params(params), calibration and str(Path(calibration).absolute()), benchmark)
     voice = find_or_add(session, model)
     if not session.as_json:
+        for recipe in RECIPES.values():
+            if everything and recipe.missing and not flags[recipe.name]:
+                print_line(f"without {recipe.variant}: {recipe.missing}")
         _print_forecasts(session, voice, wish)
     ids = submit_wish(session.workspace, session.db, voice, wish)
     start_worker(session.workspace)
@@ -67,7 +72,7 @@ def _print_forecasts(session: Session, voice: Voice, wish: Wish) -> None:
     from core.hardware.machine import this_machine
 
     results, machine = list_results(session.db), this_machine().id
-    for job in quantize_jobs(voice, wish):
+    for job in making_jobs(voice, wish):
         expected = forecast(results, machine, job.params["recipe"], str(job.variant))
         if expected:
             print_line(f"forecast for {job.variant}: {expected}")

@@ -12,9 +12,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from core.errors import BadInput
-from core.quantize.recipes import RECIPES, Recipe, read_params
+from core.recipes import RECIPES, Recipe, read_params
 from core.store.voices import Voice
-from jobs.submit import Wish, quantize_jobs
+from jobs.submit import Wish, making_jobs
 from tui.widgets.choice import Choice
 
 
@@ -73,7 +73,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
         try:
             params = read_params(self.query_one("#params", Input).value.split())
             wish = Wish(self._chosen, params, benchmark=self.query_one("#benchmark", Choice).value)
-            quantize_jobs(self._voice, wish)
+            making_jobs(self._voice, wish)
         except BadInput as error:
             self.notify(str(error), severity="error", markup=False)
             return

@@ -1,12 +1,14 @@
 """The recipes by name, with their parameters. Light to import: what makes a variant is loaded by the job that runs it."""
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
+from core.hardware.abilities import MISSING
 
 Value = int | str
 
@@ -69,6 +71,17 @@ class Recipe:
     params: dict[str, Param] = field(default_factory=dict)
     calibrated: bool = False
     recommended: bool = True
+    job: str = "quantize"
+    """The kind of job that makes it."""
+    requires: str | None = None
+    """A package that not every machine can have."""
+
+    @property
+    def missing(self) -> str | None:
+        """Why it cannot be made here; None where it can."""
+        if self.requires is None or importlib.util.find_spec(self.requires):
+            return None
+        return MISSING[self.requires]
 
     def load(self) -> Any:
         return importlib.import_module(self.module)
@@ -156,6 +169,20 @@ RECIPES = {
             | _STAGES
             | _WINDOWS,
             recommended=False,
+        ),
+        Recipe(
+            "coreml",
+            "coreml",
+            "an ML Program for Macs, made anywhere",
+            "core.coreml.convert",
+            {
+                "precision": Param("fp16", "how it computes; the Neural Engine takes fp16 only", ("fp16", "fp32")),
+                "weights": Param("same", "how they are kept: as it computes, or in int8", ("same", "int8")),
+                "target": Param("macos14", "the oldest macOS that can load it", ("macos13", "macos14", "macos15")),
+            },
+            recommended=False,
+            job="convert",
+            requires="coremltools",
         ),
         Recipe(
             GUIDE,

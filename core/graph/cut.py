@@ -2,6 +2,8 @@
 
 The front (text encoder, durations, noise) has lengths that depend on what is said, which Core ML cannot compute: it stays
 in ONNX Runtime. The body (flow and decoder) works on frames, any number of them, and takes most of the time.
+
+A graph whose flow or decoder is rewritten cannot be dissected any more: before that its cut is marked in its metadata.
 """
 
 import math
@@ -14,9 +16,15 @@ from onnx import TensorProto, helper
 
 from core.graph.anatomy import NotRecognised, dissect
 from core.graph.index import GraphIndex, drop_unused_initializers, inputs_of
+from core.seam import MARK, Seam
 
 # Enough for any voice to say something: pause, begin and end.
 _IDS = [1, 0, 1, 0, 2]
+# Of those without weights that look at no other frame than their own.
+_POINTWISE = {
+    *("Add", "Sub", "Mul", "Div", "Neg", "Exp", "Tanh", "Sigmoid", "LeakyRelu", "Split", "Slice", "Concat"),
+    *("Shape", "ConstantOfShape", "Constant", "Gather", "Unsqueeze", "Squeeze", "Cast", "Identity"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,22 +33,42 @@ class Cut:
 
     front: onnx.ModelProto
     body: onnx.ModelProto
-    latent: str
-    """[1, channels, frames]"""
-    mask: str
-    """[1, 1, frames], 1 inside the sentence"""
-    speaker: str | None
-    """[1, speaker_channels, 1], of a voice with several speakers"""
-    channels: int
-    speaker_channels: int
-    reach: int
-    """How many frames to either side of its own a sample depends on."""
-    hop: int
-    """Samples a frame."""
+    seam: Seam
 
 
 def cut(model: onnx.ModelProto) -> Cut:
     """Raises NotRecognised."""
+    seam = _marked(model) or find_seam(model)
+    index = GraphIndex(model.graph)
+    makers = {index.producer[name] for name in seam.crossing if name in index.producer}
+    if len(makers) != len(seam.crossing):
+        raise NotRecognised("what is marked as the cut is not there")
+    body = _body(model, index, seam.crossing)
+    fed = {entry.name for entry in model.graph.input} & {entry.name for entry in body.graph.input}
+    if fed:
+        raise NotRecognised(f"flow and decoder read the input {', '.join(sorted(fed))}")
+    front = _half(model, index, index.ancestors(makers), seam.crossing)
+    mark(front, seam)
+    return Cut(front, body, seam)
+
+
+def mark(model: onnx.ModelProto, seam: Seam) -> None:
+    """Write the seam into the metadata, in the place of what stood there."""
+    kept = [entry for entry in model.metadata_props if entry.key != MARK]
+    del model.metadata_props[:]
+    model.metadata_props.extend([*kept, onnx.StringStringEntryProto(key=MARK, value=seam.to_text())])
+
+
+def _marked(model: onnx.ModelProto) -> Seam | None:
+    text = next((entry.value for entry in model.metadata_props if entry.key == MARK), None)
+    try:
+        return Seam.from_text(text) if text else None
+    except ValueError as error:
+        raise NotRecognised(f"the mark of the cut cannot be read: {error}") from error
+
+
+def find_seam(model: onnx.ModelProto) -> Seam:
+    """The seam of a voice that is not rewritten, by its structure. Raises NotRecognised."""
     anatomy = dissect(model)
     index = GraphIndex(model.graph)
     behind = set(anatomy.part("flow").positions | anatomy.part("decoder").positions)
@@ -54,15 +82,8 @@ def cut(model: onnx.ModelProto) -> Cut:
     speakers = [name for name in crossing if name not in (anatomy.latent, *masks) and shapes[name][2:] == (1,)]
     if len(masks) != 1 or len(speakers) > 1 or len(crossing) != 2 + len(speakers):
         raise NotRecognised(f"what enters flow and decoder is not latent, mask and speaker: {', '.join(crossing)}")
-    crossing = [anatomy.latent, *masks, *speakers]
-    body = _half(model, index, behind, [model.graph.output[0].name])
-    body.graph.input.extend(
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, None, None)) for name in crossing
-    )
-    reach, hop = _reach(body)
-    return Cut(
-        front=_half(model, index, index.ancestors({index.producer[name] for name in crossing}), crossing),
-        body=body,
+    reach, hop = _reach(_body(model, index, [anatomy.latent, *masks, *speakers]))
+    return Seam(
         latent=anatomy.latent,
         mask=masks[0],
         speaker=speakers[0] if speakers else None,
@@ -71,6 +92,16 @@ def cut(model: onnx.ModelProto) -> Cut:
         reach=reach,
         hop=hop,
     )
+
+
+def _body(model: onnx.ModelProto, index: GraphIndex, crossing: list[str]) -> onnx.ModelProto:
+    """What makes the audio of the crossing tensors, which become its inputs."""
+    output = model.graph.output[0].name
+    body = _half(model, index, index.ancestors([index.producer[output]], up_to=crossing), [output])
+    body.graph.input.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, None, None)) for name in crossing
+    )
+    return body
 
 
 def _crossing(index: GraphIndex, behind: set[int]) -> list[str]:
@@ -114,9 +145,14 @@ def _reach(body: onnx.ModelProto) -> tuple[int, int]:
     weights = {tensor.name: tensor.dims for tensor in body.graph.initializer}
     seen = {entry.name: (0.0, 1) for entry in body.graph.input}
     for node in body.graph.node:
-        reach, rate = map(max, zip(*(seen[name] for name in node.input if name in seen), strict=True))
+        if node.op_type not in {"Conv", "ConvTranspose", *_POINTWISE}:
+            raise NotRecognised(f"how far {node.op_type} reaches is not known")
+        given = [seen[name] for name in node.input if name in seen] or [(0.0, 1)]
+        reach, rate = map(max, zip(*given, strict=True))
         if node.op_type in ("Conv", "ConvTranspose"):
             attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+            if node.input[1] not in weights:
+                raise NotRecognised(f"the weights of {node.name or node.op_type} are not stored as they are")
             taps = weights[node.input[1]][2]
             if node.op_type == "Conv":
                 reach += attributes.get("dilations", [1])[0] * (taps - 1) / 2 / rate

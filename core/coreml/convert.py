@@ -1,0 +1,36 @@
+"""The recipe `coreml`: flow and decoder as an ML Program, and the front for ONNX Runtime, stored in fp16 as the program.
+
+It is made wherever coremltools is installed; only a Mac can run it.
+"""
+
+from typing import Any
+
+from core.coreml.layout import FRONT, PACKAGE
+from core.coreml.package import Options, make_package
+from core.errors import BadInput
+from core.graph.anatomy import NotRecognised
+from core.graph.cut import cut
+from core.graph.model import save_model
+from core.quantize.parts import cleaned, store_rest_of
+from core.recipes import Task
+
+TOOLS = ("coremltools", "onnxruntime", "onnx")
+
+
+def make(task: Task) -> dict[str, Any]:
+    """Write both halves into the folder `task.target`. Raises BadInput for a voice that is quantized or not recognised."""
+    model = cleaned(task)
+    try:
+        halves = cut(model)
+        task.progress("writing the front", 0.3)
+        if task.params["precision"] == "fp16":
+            store_rest_of(halves.front, task, set())
+        save_model(halves.front, task.target / FRONT)
+        task.progress("lowering flow and decoder", 0.4)
+        make_package(
+            halves, Options(**{name: str(value) for name, value in task.params.items()}), task.target / PACKAGE
+        )
+    except NotRecognised as reason:
+        raise BadInput(f"{task.source} cannot be converted: {reason}") from reason
+    task.tell(f"the front has {len(halves.front.graph.node)} operators, flow and decoder {len(halves.body.graph.node)}")
+    return {}

@@ -1,0 +1,8 @@
+"""What lies in the folder of a variant for Core ML."""
+
+FRONT = "front.onnx"
+"""Text encoder, durations and noise, for ONNX Runtime; its `.onnx.json` beside it."""
+PACKAGE = "body.mlpackage"
+"""Flow and decoder, for Core ML."""
+COMPILED = ".body-{macos}.mlmodelc"
+"""The package as that version of macOS compiled it. A cache: no part of what was made."""

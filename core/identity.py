@@ -1,0 +1,52 @@
+"""What a variant is known by: the SHA-256 of its file, or that of the manifest of checksums in its folder."""
+
+import json
+from pathlib import Path
+
+from core.errors import TtsdashError
+from core.files import PRIVATE_FILE, sha256_of
+
+_MANIFEST = "manifest.json"
+
+
+class Damaged(TtsdashError):
+    """A folder does not hold what its manifest says."""
+
+
+def identity_of(path: Path) -> str:
+    """The identity of a variant as it lies there: of a folder every file is held against the manifest.
+
+    Raises OSError for what cannot be read, Damaged.
+    """
+    if not path.is_dir():
+        return sha256_of(path)
+    manifest = path / _MANIFEST
+    try:
+        checksums: dict[str, str] = json.loads(manifest.read_bytes())["files"]
+        entries = sorted(checksums.items())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Damaged(f"{manifest} is no manifest of checksums") from error
+    for name, checksum in entries:
+        if sha256_of(path / name) != checksum:
+            raise Damaged(f"{path / name} is not the file that was made")
+    return sha256_of(manifest)
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of all that a folder's manifest lists and the manifest itself."""
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in (path / _MANIFEST, *_files(path)))
+
+
+def write_manifest(folder: Path) -> None:
+    """List the checksum of every file in the folder; hidden ones, and what lies in hidden folders, do not count."""
+    checksums = {file.relative_to(folder).as_posix(): sha256_of(file) for file in _files(folder)}
+    manifest = folder / _MANIFEST
+    manifest.write_text(json.dumps({"format": 1, "files": checksums}, indent=2), encoding="utf-8")
+    manifest.chmod(PRIVATE_FILE)
+
+
+def _files(folder: Path) -> list[Path]:
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file != folder / _MANIFEST)
+    return [file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts)]

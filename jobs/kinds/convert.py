@@ -1,0 +1,25 @@
+"""A `convert` job: makes the variant of a voice for Core ML, a folder."""
+
+from typing import Any
+
+from core.coreml.layout import FRONT
+from core.recipes import Task
+from core.variants import FolderDraft, variant_folder
+from core.workspace import Workspace
+from jobs.context import JobContext
+from jobs.kinds.making import make_variant
+
+
+def run(context: JobContext) -> None:
+    make_variant(context, _draft, _check)
+
+
+def _draft(workspace: Workspace, voice: str, variant: str, job_id: int) -> FolderDraft:
+    return FolderDraft(variant_folder(workspace, voice, variant), job_id, model=FRONT)
+
+
+def _check(task: Task) -> dict[str, Any]:
+    # It imports coremltools, which takes seconds and is not everywhere.
+    from core.coreml.verify import verify
+
+    return verify(task)

@@ -1,0 +1,115 @@
+"""What the jobs that make a variant share: a draft, a recipe, a check, and the name when all is well."""
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.clock import now
+from core.errors import BadInput
+from core.files import sha256_of
+from core.hardware.machine import installed_versions
+from core.identity import identity_of, size_of
+from core.phonemes import phoneme_ids
+from core.recipes import RECIPES, Task
+from core.sentences import label_of
+from core.store.voices import Variant, put_variant
+from core.variants import CHECK_TEXT
+from core.workspace import Workspace
+from jobs.context import JobContext
+
+_log = logging.getLogger("ttsdash.job")
+
+# The shares of the job between which the recipe works, and up to which the check does.
+_MAKING, _CHECKING = (0.1, 0.7), (0.7, 0.95)
+
+Check = Callable[[Task], dict[str, Any]]
+"""Raises what is wrong with a variant; returns what the lineage keeps of it."""
+
+
+class AnyDraft(Protocol):
+    """A variant in the making (`core.variants`)."""
+
+    final: Path
+    path: Path
+
+    def complete(self, config: dict[str, Any]) -> None: ...
+
+    def publish(self) -> None: ...
+
+    def discard(self) -> None: ...
+
+
+def make_variant(context: JobContext, draft_of: Callable[[Workspace, str, str, int], AnyDraft], check: Check) -> None:
+    """Make what the job asks for. `draft_of` gets workspace, voice, variant and job."""
+    voice, name = context.voice, context.job.variant
+    recipe = RECIPES.get(str(context.job.params.get("recipe")))
+    if name is None or recipe is None:
+        raise BadInput(f"this version knows no recipe {context.job.params.get('recipe')!r}: update ttsdash")
+    if recipe.missing:
+        raise BadInput(recipe.missing)
+    params = recipe.resolve({key: str(value) for key, value in context.job.params.get("params", {}).items()})
+    calibration = context.job.params.get("calibration")
+    label = label_of(Path(calibration)) if calibration else None
+    if label and not name.endswith(f"calibration={label}"):
+        raise BadInput(f"{calibration} has changed since this was queued as {name}: queue it again")
+    source = Path(voice.path)
+    context.report("reading the original", 0.02)
+    check_unchanged(source, voice.id)
+    # What cannot be checked in the end is not made.
+    phoneme_ids(voice.config, CHECK_TEXT)
+    draft = draft_of(context.workspace, voice.key, name, context.job.id)
+    task = Task(
+        source=source,
+        target=draft.path,
+        config=voice.config,
+        language=voice.language,
+        params=params,
+        calibration=Path(calibration) if calibration else None,
+        tell=_log.info,
+        progress=_within(context, _MAKING),
+    )
+    try:
+        maker = recipe.load()
+        more = maker.make(task)
+        context.report("checking the variant", _CHECKING[0])
+        draft.complete(voice.config)
+        more |= check(dataclasses.replace(task, progress=_within(context, _CHECKING)))
+        context.report("storing", _CHECKING[1])
+        variant = Variant(
+            voice=voice.key,
+            name=name,
+            path=str(draft.final),
+            size_bytes=size_of(draft.path),
+            sha256=identity_of(draft.path),
+            recipe=recipe.name,
+            params=params | more,
+            source_sha256=voice.id,
+            tools=installed_versions(("ttsdash", *maker.TOOLS)),
+            job_id=context.job.id,
+            created_at=now(),
+        )
+        with context.handing_in({"variant": dataclasses.asdict(variant)}) as db:
+            draft.publish()
+            put_variant(db, voice.id, variant)
+    except BaseException:
+        draft.discard()
+        raise
+
+
+def _within(context: JobContext, share: tuple[float, float]) -> Callable[[str, float], None]:
+    begin, end = share
+    return lambda stage, done: context.report(stage, begin + done * (end - begin))
+
+
+def check_unchanged(source: Path, sha256: str) -> None:
+    """Raises BadInput when the original is gone, or is another file than the one that was registered."""
+    try:
+        same = sha256_of(source) == sha256
+    except OSError as error:
+        raise BadInput(
+            f"cannot read {source} ({error.strerror}): put it back, or add the voice from its new place"
+        ) from error
+    if not same:
+        raise BadInput(f"{source} has changed since it was added: add it again (ttsdash voices add PATH)")
