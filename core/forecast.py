@@ -28,7 +28,8 @@ def forecast(results: Iterable["Result"], machine: str, recipe: str, variant: st
     """None where this machine has measured nothing of the kind. Whatever the voice: what counts is how it was made."""
     of_run: dict[str, Result] = {}
     for result in results:
-        if (result.machine, result.recipe, result.variant) == (machine, recipe, variant) and result.stock:
+        same = (result.machine, result.recipe, result.variant) == (machine, recipe, variant)
+        if same and result.stock and result.speedup is not None:
             known = of_run.get(result.benchmark_id)
             if known is None or result.threads > known.threads:
                 of_run[result.benchmark_id] = result
@@ -37,4 +38,4 @@ def forecast(results: Iterable["Result"], machine: str, recipe: str, variant: st
     grades = sorted(_GRADES.index(result.grade) for result in of_run.values() if result.grade)
     # Of two in the middle the worse one.
     grade = _GRADES[grades[len(grades) // 2]] if grades else None
-    return Forecast(median(result.speedup for result in of_run.values()), grade, len(of_run))
+    return Forecast(median(result.speedup or 0.0 for result in of_run.values()), grade, len(of_run))

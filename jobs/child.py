@@ -72,7 +72,8 @@ class Child:
 
     def _record(self, code: int, stopped_by: str | None) -> None:
         db, job = self._db, get_job(self._db, self._job.id)
-        if code == 0:
+        # What has handed in its result has succeeded, however its process ended.
+        if code == 0 or job.result is not None:
             finish(db, job.id, job.attempt, "succeeded")
         elif stopped_by == "cancel" or job.cancel_asked:
             finish(db, job.id, job.attempt, "cancelled")

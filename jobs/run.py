@@ -8,6 +8,7 @@ import time
 
 from core.errors import TtsdashError, one_line
 from core.processes import die_with_parent
+from core.selection.refresh import select_now
 from core.store.database import open_store
 from core.store.jobs import Superseded, get_job, hand_in_error
 from core.store.voices import get_voice
@@ -35,6 +36,8 @@ def main() -> int:
             raise TtsdashError(f"this version knows no jobs of kind {job.kind!r}: update ttsdash")
         context = JobContext(workspace, db, job, get_voice(db, job.voice), attempt, reporter.report)
         KINDS[job.kind](context)
+        reporter.report("selecting", None)
+        _select_again(context)
     except Superseded as gone:
         _log.info("stopping: %s", gone)
         return 1
@@ -48,6 +51,14 @@ def main() -> int:
         reporter.stop()
     _log.info("succeeded")
     return 0
+
+
+def _select_again(context: JobContext) -> None:
+    """What the job made is stored: whatever happens here, it has succeeded."""
+    try:
+        select_now(context.db, get_voice(context.db, context.voice.key), f"job {context.job.id}")
+    except Exception:  # noqa: BLE001 - a selection that fails is told, and made at the next chance
+        _log.exception("the selection could not be made anew")
 
 
 if __name__ == "__main__":

@@ -37,12 +37,16 @@ def when(stamp: str) -> str:
 
 def interval(result: Result) -> str:
     """The 95 % interval of the speed-up; the original, which all are measured by, has none."""
+    if result.speedup_ci is None or result.variant == "original":
+        return ""
     low, high = result.speedup_ci
-    return "" if result.variant == "original" else f"{low:.2f}–{high:.2f}"
+    return f"{low:.2f}–{high:.2f}"
 
 
 def speedup(result: Result) -> str:
-    """`1.16x 1.13–1.24`; a "~" behind it marks a run on a busy machine."""
+    """`1.16x 1.13–1.24`; a "~" behind it marks a run on a busy machine. Without one, what stands in its place."""
+    if result.speedup is None:
+        return "not yet run on a Mac" if result.engine == "coreml-evaluated" else "not measured"
     return f"{result.speedup:.2f}x {interval(result)}".rstrip() + (" ~" if result.noisy else "")
 
 

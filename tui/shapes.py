@@ -3,8 +3,10 @@
 import dataclasses
 from typing import Any
 
+from core.selection.judge import Selection
 from core.store.jobs import Job
 from core.store.results import Result
+from core.store.selections import StoredSelection
 from core.store.voices import Variant, Voice
 from jobs.daemon import WorkerStatus
 
@@ -62,3 +64,20 @@ def result_shape(result: Result) -> dict[str, Any]:
 
 def worker_shape(status: WorkerStatus) -> dict[str, Any]:
     return dataclasses.asdict(status)
+
+
+def selection_shape(selection: Selection) -> dict[str, Any]:
+    return dataclasses.asdict(selection)
+
+
+def selection_change_shape(stored: StoredSelection) -> dict[str, Any]:
+    selection = stored.selection
+    return {
+        "selected": selection.selected,
+        "selected_sha256": stored.selected_sha256,
+        "policy": selection.policy,
+        "pinned": selection.pinned,
+        "reason": selection.reason,
+        "cause": stored.cause,
+        "created_at": stored.created_at,
+    }

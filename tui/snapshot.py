@@ -4,8 +4,10 @@ import sqlite3
 from dataclasses import dataclass, field, replace
 
 from core.hardware.machine import this_machine
+from core.selection.judge import Selection
 from core.store.jobs import Job, list_jobs
 from core.store.results import Result, list_results
+from core.store.selections import latest_selections
 from core.store.voices import Voice, list_voices
 from core.workspace import Workspace
 from jobs.lock import WorkerInfo, running_worker
@@ -18,6 +20,8 @@ class Snapshot:
     voices: list[Voice] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
+    selections: dict[str, Selection] = field(default_factory=dict)
+    """What is selected on this machine, by voice; a voice for which nothing was selected yet is not in it."""
     worker: WorkerInfo | None = None
     machine: str = ""
     """The fingerprint of the machine that the dashboard runs on."""
@@ -56,6 +60,10 @@ class SnapshotReader:
         voices = list_voices(self._db)
         if voices != snapshot.voices:
             snapshot = replace(snapshot, voices=voices)
+        stored = latest_selections(self._db, snapshot.machine)
+        selections = {voice: entry.selection for voice, entry in stored.items()}
+        if selections != snapshot.selections:
+            snapshot = replace(snapshot, selections=selections)
         marks = self._read_marks()
         if marks != self._marks:
             snapshot = replace(snapshot, jobs=list_jobs(self._db), results=list_results(self._db))

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from core.engines.names import EngineName
 from core.errors import TtsdashError
 
 
@@ -20,7 +21,15 @@ class ProbeFailed(TtsdashError):
 class Probe:
     """A model, loaded. Use it as a context manager: its process ends with it."""
 
-    def __init__(self, name: str, model: Path, threads: int | None, config: dict[str, Any], speaker: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        engine: EngineName,
+        model: Path,
+        threads: int | None,
+        config: dict[str, Any],
+        speaker: int = 0,
+    ) -> None:
         self.name = name
         self._voice = {"length_scale": config.get("inference", {}).get("length_scale", 1.0), "speaker": speaker}
         self._process = subprocess.Popen(
@@ -30,7 +39,7 @@ class Probe:
             text=True,
         )
         try:
-            answer = self._ask({"load": str(model), "threads": threads})
+            answer = self._ask({"load": str(model), "engine": engine, "threads": threads})
         except BaseException:
             self.close()
             raise

@@ -2,7 +2,7 @@
 
 It answers one JSON object a line on its standard output for each one that it reads on its standard input:
 
-    {"load": PATH, "threads": N or null}           -> {"load_s", "bare_rss_mb"}
+    {"load": PATH, "engine", "threads"}            -> {"load_s", "bare_rss_mb"}
     {"run": IDS, "length_scale", "speaker"}        -> {"seconds", "samples"}, once the process is at rest again
     {"save": IDS, "length_scale", "speaker", "to"} -> {"samples"}, the audio in `to` as .npy
     {"usage": true}                                -> {"peak_rss_mb", "cpu_s"}
@@ -37,12 +37,13 @@ def main() -> None:
 
 class _Probe:
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
-        from core.engines.ort import OrtVoice
+        from core.engines.engine import opener
         from core.hardware.memory import peak_rss_mb
 
+        load = opener(request["engine"])
         bare = peak_rss_mb()
         started = time.perf_counter()
-        self.voice = OrtVoice(Path(request["load"]), request["threads"])
+        self.voice = load(Path(request["load"]), request["threads"])
         self.has_threads = request["threads"] != 1
         return {"load_s": time.perf_counter() - started, "bare_rss_mb": bare}
 

@@ -32,11 +32,15 @@ def explain(results: list[Result]) -> list[str]:
 
 def _size(row: Result, original: Result) -> str:
     smaller = (1 - row.size_bytes / original.size_bytes) * 100
-    memory = row.peak_rss_mb / original.peak_rss_mb * 100
     change = (
         f"{abs(smaller):.0f} % {'smaller' if smaller > 0 else 'larger'} than" if abs(smaller) >= 0.5 else "as large as"
     )
-    return f"the file is {change} the original's, peak memory {memory:.0f} % of it."
+    memory = (
+        f", peak memory {row.peak_rss_mb / original.peak_rss_mb * 100:.0f} % of it"
+        if row.peak_rss_mb and original.peak_rss_mb
+        else ""
+    )
+    return f"the file is {change} the original's{memory}."
 
 
 def _speed(rows: list[Result]) -> str:
@@ -44,7 +48,10 @@ def _speed(rows: list[Result]) -> str:
         f"{_SPEED[row.verdict]} the original at {threads_label(row.threads)} "
         f"({row.speedup:.2f}x, 95 % interval {row.speedup_ci[0]:.2f}–{row.speedup_ci[1]:.2f})"
         for row in rows
+        if row.speedup and row.speedup_ci and row.verdict
     ]
+    if not says:
+        return f"Speed and memory are not measured: {rows[0].unmeasured.get('speedup', 'no reason is known')}."
     return f"It is {'; '.join(says)}."
 
 
@@ -54,4 +61,5 @@ def _sound(rows: list[Result]) -> str:
     found = [f"{count} texts {name.replace('_', ' ')}" for name, count in row.defects.items() if count]
     scores = [f"PESQ {row.pesq:.1f} of 4.6"] if row.pesq is not None else []
     details = ", ".join([*scores, mel, f"durations drift {row.duration_drift_pct or 0:.1f} %", *found])
-    return f"It {_SOUND.get(row.grade or '', 'was not graded')} ({details})."
+    how = "Evaluated without Core ML it" if row.engine == "coreml-evaluated" else "It"
+    return f"{how} {_SOUND.get(row.grade or '', 'was not graded')} ({details})."

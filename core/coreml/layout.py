@@ -6,3 +6,6 @@ PACKAGE = "body.mlpackage"
 """Flow and decoder, for Core ML."""
 COMPILED = ".body-{macos}.mlmodelc"
 """The package as that version of macOS compiled it. A cache: no part of what was made."""
+
+NOT_RUN = "converted, not yet run on a Mac"
+"""What is said of a variant until Core ML has run it."""

@@ -3,16 +3,14 @@
 import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-Audio = npt.NDArray[np.float32]
+from core.engines.names import EngineName
 
-EngineName = Literal["onnxruntime", "onnxruntime-split", "onnxruntime-coreml", "coreml", "coreml-evaluated"]
-"""One file with ONNX Runtime; the same cut in two, in windows; the same through Core ML's provider; a folder with Core ML;
-the same evaluated with numpy, which is no way to speak but tells what it would say."""
+Audio = npt.NDArray[np.float32]
 
 _OPENERS: dict[EngineName, tuple[str, str]] = {
     "onnxruntime": ("core.engines.ort", "OrtVoice"),

@@ -93,6 +93,19 @@ def _neural_engine(probes: Probes) -> Verdict:
     return missing is None, missing or probes.cpu
 
 
+def core_ml_missing(probes: Probes, oldest_macos: int = OLDEST_MACOS) -> str | None:
+    """Why a package for that macOS and later is not to be run here; None if it is.
+
+    An Intel Mac could run it, without the Neural Engine: no faster than ONNX Runtime, and never measured.
+    """
+    missing = _apple_silicon(probes)
+    if missing:
+        return "needs macOS on Apple Silicon" if probes.system != "Darwin" else missing
+    if int((probes.macos or "0").split(".")[0]) < oldest_macos:
+        return f"macOS {probes.macos}: this package needs {oldest_macos}"
+    return MISSING["coremltools"] if probes.coremltools is None else None
+
+
 def _core_ml(probes: Probes) -> Verdict:
     if probes.system != "Darwin":
         return False, "needs macOS"

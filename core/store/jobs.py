@@ -198,6 +198,8 @@ def finish(db: sqlite3.Connection, job_id: int, attempt: int, state: str, error:
 def put_back(db: sqlite3.Connection, job_id: int, attempt: int, reason: str, counts: bool = True) -> str:
     """Queue an interrupted job again; cancel it if that was asked; fail it when its attempts are spent.
 
+    One that has handed in its result has succeeded.
+
     `counts` is False for an interruption that was asked for: it costs the job none of its attempts. Returns the state
     that the job has then. When this attempt does not run any more nothing changes.
     """
@@ -205,6 +207,9 @@ def put_back(db: sqlite3.Connection, job_id: int, attempt: int, reason: str, cou
         job = get_job(db, job_id)
         if job.state != "running" or job.attempt != attempt:
             return job.state
+        if job.result is not None:
+            _end(db, job_id, attempt, "succeeded", None)
+            return "succeeded"
         if job.cancel_asked:
             _end(db, job_id, attempt, "cancelled", None)
             return "cancelled"

@@ -8,10 +8,54 @@ migrations = Migrations("ttsdash")
 @migrations()  # type: ignore[untyped-decorator]
 def m001_first(db: Database) -> None:
     """Voices, variants, jobs and benchmarks."""
-    for statement in _FIRST.split(";"):
+    _execute(db, _FIRST)
+
+
+@migrations()  # type: ignore[untyped-decorator]
+def m002_selection(db: Database) -> None:
+    """What a machine cannot measure of a variant is empty; which engine ran it; selections."""
+    db["results"].transform(not_null=dict.fromkeys(_MAY_BE_EMPTY, False))
+    _execute(db, _SECOND)
+
+
+def _execute(db: Database, statements: str) -> None:
+    for statement in statements.split(";"):
         if statement.strip():
             db.execute(statement)
 
+
+_MAY_BE_EMPTY = (
+    *("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms"),
+    *("load_s", "peak_rss_mb", "bare_rss_mb"),
+)
+
+_SECOND = """
+ALTER TABLE results ADD COLUMN engine TEXT;             -- none where nothing could run it
+ALTER TABLE results ADD COLUMN program_db REAL;
+UPDATE results SET engine = 'onnxruntime';
+
+CREATE TABLE selection_wishes (
+    voice_id TEXT PRIMARY KEY REFERENCES voices (id),
+    policy   TEXT NOT NULL,
+    pinned   TEXT                                -- the name of a variant
+) STRICT;
+
+CREATE TABLE selections (
+    id              INTEGER PRIMARY KEY,
+    voice_id        TEXT NOT NULL REFERENCES voices (id),
+    machine_id      TEXT NOT NULL REFERENCES machines (id),
+    policy          TEXT NOT NULL,
+    pinned          TEXT,
+    selected        TEXT NOT NULL,               -- the name of a variant
+    selected_sha256 TEXT NOT NULL,
+    reason          TEXT NOT NULL,
+    candidates      TEXT NOT NULL,               -- JSON: [{variant, verdict, reason}], in the policy's order
+    warnings        TEXT NOT NULL,               -- JSON
+    cause           TEXT NOT NULL,               -- what it was made anew after
+    created_at      TEXT NOT NULL
+) STRICT;
+CREATE INDEX selections_by_voice ON selections (voice_id, machine_id, id)
+"""
 
 _FIRST = """
 CREATE TABLE voices (

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """One variant (the original included) of one benchmark at one thread count. Times in ms or s, MB = 10^6 bytes."""
+    """One variant (the original included) of one benchmark at one thread count. Times in ms or s, MB = 10^6 bytes.
+
+    What could not be measured is None, with the reason in `unmeasured`.
+    """
 
     id: str
     benchmark_id: str
@@ -24,22 +27,26 @@ class Result:
     machine: str
     machine_facts: dict[str, Any]
     environment: dict[str, str]
+    engine: str | None
+    """What ran it (`core.engines.engine`)."""
     threads: int
     stock: bool
     benchmark_version: str
     pairs: int
-    speedup: float
-    speedup_ci: tuple[float, float]
-    verdict: str
-    rtf: float
-    latency_ms: float
-    latency_p90_ms: float
+    speedup: float | None
+    speedup_ci: tuple[float, float] | None
+    verdict: str | None
+    rtf: float | None
+    latency_ms: float | None
+    latency_p90_ms: float | None
     original_latency_ms: float
-    load_s: float
-    peak_rss_mb: float
-    bare_rss_mb: float
+    load_s: float | None
+    peak_rss_mb: float | None
+    bare_rss_mb: float | None
     energy_j: float | None
     size_bytes: int
+    program_db: float | None
+    """Of a variant for Core ML: signal to noise of its program, as evaluated when it was converted."""
     duration_drift_pct: float | None
     mel_db: float | None
     pesq: float | None
@@ -139,7 +146,8 @@ _RESULTS = """SELECT results.*, voices.key AS voice, benchmarks.machine_id AS ma
 def _result(row: sqlite3.Row) -> Result:
     values = dict(row)
     values.pop("voice_id")
-    values["speedup_ci"] = (values.pop("speedup_low"), values.pop("speedup_high"))
+    low, high = values.pop("speedup_low"), values.pop("speedup_high")
+    values["speedup_ci"] = None if low is None else (low, high)
     for name in ("machine_facts", "environment", "defects", "unmeasured"):
         values[name] = json.loads(values[name])
     for name in ("stock", "noisy"):

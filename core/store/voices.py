@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.clock import now
+from core.coreml.layout import NOT_RUN
 from core.errors import BadInput, NotFound
 from core.store.database import transaction
 from core.voices import VoiceFile, natural_key
@@ -29,6 +30,11 @@ class Variant:
     tools: dict[str, str]
     job_id: int | None
     created_at: str
+
+    @property
+    def caveat(self) -> str | None:
+        """What every table has to say beside its name."""
+        return NOT_RUN if self.recipe == "coreml" and "run_on" not in self.params else None
 
 
 @dataclass(frozen=True)

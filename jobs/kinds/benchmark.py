@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy.typing as npt
 from core.benchmark.run import Candidate, Plan, default_threads
 from core.benchmark.run import run as run_benchmark
 from core.benchmark.texts import texts_for, texts_from
+from core.coreml.layout import NOT_RUN
+from core.engines.names import BY_PROVIDER, EngineName
 from core.errors import BadInput
-from core.files import sha256_of
+from core.identity import Damaged, identity_of
 from core.quality.recordings import recording_pair, write_recording
+from core.recipes import RECIPES
 from core.store.results import put_benchmark
 from core.store.voices import ORIGINAL, Variant
 from jobs.context import JobContext
@@ -24,10 +28,11 @@ def run(context: JobContext) -> None:
     voice, params = context.voice, context.job.params
     context.report("checking the files", 0.0)
     names = [ORIGINAL, *params["variants"]]
+    candidates = [_candidate(voice.variant(name)) for name in names]
     plan = Plan(
         voice_id=voice.id,
         config=voice.config,
-        candidates=tuple(_candidate(voice.variant(name)) for name in names),
+        candidates=(*candidates, *_through_provider(candidates[0])),
         texts=texts_from(Path(params["texts_file"])) if params["texts_file"] else texts_for(voice.language),
         threads=tuple(params["threads"]) or default_threads(),
     )
@@ -38,7 +43,7 @@ def run(context: JobContext) -> None:
         _log.info("%s", {name: value for name, value in result.figures.items() if name != "unmeasured"})
     # Before the results are handed in: what fails after that would fail a job whose results stand.
     scratch = context.workspace.scratch(context.job.id)
-    for name in params["variants"]:
+    for name in spoken.keys() - {ORIGINAL}:
         pair = recording_pair(context.workspace, voice.key, name)
         for path, recordings in zip(pair, (spoken[name], spoken[ORIGINAL]), strict=True):
             write_recording(path, recordings, voice.sample_rate, scratch)
@@ -47,13 +52,38 @@ def run(context: JobContext) -> None:
 
 
 def _candidate(variant: Variant) -> Candidate:
-    """Raises BadInput for a file that is gone or is not what was made: its figures would be another's."""
+    """Raises BadInput for a variant that is gone or is not what was made: its figures would be another's."""
     path = Path(variant.path)
     try:
-        same = sha256_of(path) == variant.sha256
+        same = identity_of(path) == variant.sha256
     except OSError as error:
         raise BadInput(f"cannot read {path} ({error.strerror}): make the variant {variant.name} again") from error
+    except Damaged as error:
+        raise BadInput(f"{error}: make the variant {variant.name} again") from error
     if not same:
         raise BadInput(f"{path} is not the file that was registered as {variant.name}: add or make it again")
     fields = {field.name for field in dataclasses.fields(Candidate)}
-    return Candidate(**{name: value for name, value in variant.__dict__.items() if name in fields} | {"path": path})
+    given = {name: value for name, value in variant.__dict__.items() if name in fields}
+    engine, untimed = _engine_of(path)
+    return Candidate(
+        **given | {"path": path}, engine=engine, untimed=untimed, program_db=variant.params.get("program_db")
+    )
+
+
+def _engine_of(path: Path) -> tuple[EngineName | None, str | None]:
+    """What runs the variant here, and why its speed cannot be measured, if it cannot."""
+    if not path.is_dir():
+        return "onnxruntime", None
+    if sys.platform == "darwin":
+        return "coreml", None
+    missing = RECIPES["coreml"].missing
+    return (None, f"{NOT_RUN}; {missing}") if missing else ("coreml-evaluated", f"Core ML needs macOS: {NOT_RUN}")
+
+
+def _through_provider(original: Candidate) -> list[Candidate]:
+    """The original as ONNX Runtime runs it through Core ML, where it can."""
+    import onnxruntime
+
+    if "CoreMLExecutionProvider" not in onnxruntime.get_available_providers():
+        return []
+    return [dataclasses.replace(original, name=BY_PROVIDER, engine="onnxruntime-coreml")]

@@ -8,6 +8,7 @@ import click
 
 from core.errors import BadInput, NotFound
 from core.recipes import GUIDE, RECIPES, read_params
+from core.selection.judge import Selection
 from core.store.jobs import get_job
 from core.store.results import list_results
 from core.store.voices import Voice, add_voice, get_voice
@@ -15,10 +16,11 @@ from core.voices import read_voice
 from jobs.daemon import start_worker
 from jobs.submit import Wish, making_jobs, submit_wish
 from tui.cli.follow import follow, print_failures
+from tui.cli.select import print_selection
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line, print_results
 from tui.formats import job_title
-from tui.shapes import job_shape, result_shape
+from tui.shapes import job_shape, result_shape, selection_shape
 
 
 def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -63,7 +65,7 @@ def optimize(
         _print_forecasts(session, voice, wish)
     ids = submit_wish(session.workspace, session.db, voice, wish)
     start_worker(session.workspace)
-    finish_or_follow(session, ids, wait, with_selection=True)
+    finish_or_follow(session, ids, wait, selected=voice)
 
 
 def _print_forecasts(session: Session, voice: Voice, wish: Wish) -> None:
@@ -89,8 +91,11 @@ def find_or_add(session: Session, model: str) -> Voice:
     return add_voice(session.db, read_voice(path))
 
 
-def finish_or_follow(session: Session, ids: list[int], wait: bool, with_selection: bool = False) -> None:
-    """End a command that has queued jobs: print them, or follow them and print what they made; exit 1 if one failed."""
+def finish_or_follow(session: Session, ids: list[int], wait: bool, selected: Voice | None = None) -> None:
+    """End a command that has queued jobs: print them, or follow them and print what they made; exit 1 if one failed.
+
+    After the results stands what is selected of the voice `selected`.
+    """
     jobs = follow(session.workspace, session.db, ids) if wait else [get_job(session.db, job_id) for job_id in ids]
     results = [
         result
@@ -98,15 +103,20 @@ def finish_or_follow(session: Session, ids: list[int], wait: bool, with_selectio
         if job.kind == "benchmark" and job.state == "succeeded" and job.result
         for result in list_results(session.db, benchmark_id=job.result["benchmark_id"])
     ]
+    selection = _select(session, selected) if wait and selected else None
     if session.as_json:
         shape: dict[str, Any] = {"jobs": [job_shape(job) for job in jobs]}
         if wait:
             shape |= {"results": [result_shape(result) for result in results]}
-            shape |= {"selection": None} if with_selection else {}
+        if selection:
+            shape |= {"selection": selection_shape(selection)}
         session.print_json(shape)
     elif wait:
         if results:
             print_results(results)
+        if selection:
+            print_line()
+            print_selection(selection)
         print_failures(jobs)
     else:
         for job in jobs:
@@ -114,3 +124,9 @@ def finish_or_follow(session: Session, ids: list[int], wait: bool, with_selectio
         print_line("follow them with `ttsdash jobs wait`, or open the dashboard with `ttsdash`")
     if wait and any(job.state != "succeeded" for job in jobs):
         raise SystemExit(1)
+
+
+def _select(session: Session, voice: Voice) -> Selection:
+    from core.selection.refresh import select_now
+
+    return select_now(session.db, get_voice(session.db, voice.key), "asked by hand")

@@ -58,7 +58,6 @@ def show(session: Session, result_id: str) -> None:
 
 
 def _facts(result: Result) -> list[tuple[str, str | None]]:
-    low, high = result.speedup_ci
     options = "ONNX Runtime's own session options" if result.stock else "set for this run"
     machine = f"{result.machine_facts['cpu']}, {result.machine_facts['cores']} cores ({result.machine})"
     return [
@@ -69,22 +68,39 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("machine", machine),
         ("environment", ", ".join(f"{name} {value}" for name, value in result.environment.items())),
         ("threads", f"{result.threads} ({options})"),
-        (
-            "speed-up",
-            f"{result.speedup:.3f}x, 95 % interval {low:.3f}–{high:.3f}, of {result.pairs} pairs: {result.verdict}",
-        ),
+        ("engine", result.engine),
+        ("speed-up", _speedup(result)),
         ("noisy", "yes: others kept the machine busy meanwhile" if result.noisy else "no"),
         ("RTF", figure(result.rtf, 4)),
-        ("latency", f"{result.latency_ms:.1f} ms, p90 {result.latency_p90_ms:.1f} ms"),
+        ("latency", f"{figure(result.latency_ms, 1)} ms, p90 {figure(result.latency_p90_ms, 1)} ms"),
         ("of the original", f"{result.original_latency_ms:.1f} ms"),
-        ("load time", f"{result.load_s:.2f} s"),
-        ("peak memory", f"{result.peak_rss_mb:.0f} MB, of which {result.bare_rss_mb:.0f} MB without any model"),
+        ("load time", f"{figure(result.load_s, 2)} s"),
+        (
+            "peak memory",
+            f"{figure(result.peak_rss_mb, 0)} MB, of which {figure(result.bare_rss_mb, 0)} MB without any model",
+        ),
         ("file", f"{megabytes(result.size_bytes)} MB"),
+        ("program", None if result.program_db is None else f"{result.program_db:.1f} dB signal to noise, evaluated"),
         ("duration drift", f"{figure(result.duration_drift_pct, 2)} %"),
         ("mel distance", f"{figure(result.mel_db, 2)} dB"),
         ("PESQ, wide-band", figure(result.pesq, 2) if result.pesq is not None else None),
         ("ESTOI", figure(result.estoi, 3) if result.estoi is not None else None),
         ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
         ("sound", result.grade),
-        ("not measured", ", ".join(f"{name} ({reason})" for name, reason in result.unmeasured.items()) or None),
+        ("not measured", _unmeasured(result) or None),
     ]
+
+
+def _speedup(result: Result) -> str:
+    if result.speedup is None or result.speedup_ci is None:
+        return "–"
+    low, high = result.speedup_ci
+    return f"{result.speedup:.3f}x, 95 % interval {low:.3f}–{high:.3f}, of {result.pairs} pairs: {result.verdict}"
+
+
+def _unmeasured(result: Result) -> str:
+    """Each reason once, behind the figures that it holds for."""
+    names: dict[str, list[str]] = {}
+    for name, reason in result.unmeasured.items():
+        names.setdefault(reason, []).append(name)
+    return "; ".join(f"{', '.join(named)} ({reason})" for reason, named in names.items())

@@ -35,7 +35,9 @@ def list_(session: Session) -> None:
                 str(voice.speakers),
                 str(voice.sample_rate),
                 megabytes(voice.size_bytes),
-                ", ".join(variant.name for variant in voice.variants),
+                ", ".join(
+                    variant.name + (f" ({variant.caveat})" if variant.caveat else "") for variant in voice.variants
+                ),
             )
             for voice in found
         ],
@@ -87,6 +89,8 @@ def show(session: Session, voice: str) -> None:
     for variant in found.variants:
         made = f"recipe {variant.recipe}, job {variant.job_id}" if variant.recipe else "as it came"
         print_line(f"{variant.name}: {megabytes(variant.size_bytes)} MB, {made}, {moment(variant.created_at)}")
+        if variant.caveat:
+            print_line(f"  {variant.caveat}")
         print_line(f"  {variant.path}")
         print_line(f"  SHA-256 {variant.sha256}")
         if variant.recipe:

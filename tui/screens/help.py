@@ -8,7 +8,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-_LEGEND = """speed-up  the original's time / the variant's: above 1 is faster;
+_LEGEND = """*         selected on this machine
+speed-up  the original's time / the variant's: above 1 is faster;
           median of the pairs of one run, and its 95 % interval;
           "~" marks a run on a busy machine
 thr.      threads

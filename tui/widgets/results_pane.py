@@ -59,9 +59,12 @@ class ResultsPane(TablePane):
 def _facts(result: Result) -> list[str]:
     versions = ", ".join(f"{name} {value}" for name, value in result.environment.items())
     options = "stock session options" if result.stock else "set for this run"
-    return [
-        f"{result.voice}, {result.variant}, {counted(result.threads, 'thread')}, {options}: {result.verdict}",
+    timing = (
         f"latency {figure(result.latency_ms, 0)} ms (p90 {figure(result.latency_p90_ms, 0)}), the original "
-        f"{figure(result.original_latency_ms, 0)} ms; loads in {figure(result.load_s, 2)} s; {result.pairs} pairs",
+        f"{figure(result.original_latency_ms, 0)} ms; loads in {figure(result.load_s, 2)} s; {result.pairs} pairs"
+    )
+    return [
+        f"{result.voice}, {result.variant}, {counted(result.threads, 'thread')}, {options}: {result.verdict or 'not timed'}",
+        *([timing] if result.latency_ms is not None else []),
         f"on {result.machine_facts['cpu']}, {result.machine_facts['cores']} cores; {versions}",
     ]

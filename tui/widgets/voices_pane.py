@@ -13,6 +13,7 @@ from tui.widgets.pane import TablePane
 from tui.widgets.table import KeyedTable
 
 if TYPE_CHECKING:
+    from core.selection.judge import Selection
     from core.store.voices import Variant, Voice
     from tui.snapshot import Snapshot
 
@@ -54,6 +55,7 @@ class VoicesPane(TablePane):
         name = key.split(_SEPARATOR)[1]
         variant = voice.variant(name)
         about = _about_voice(voice) if variant.recipe is None else _about_variant(variant)
+        about = [*_about_selection(snapshot.selections.get(voice.key), variant), *about]
         result = snapshot.latest_result(voice.key, name, variant.sha256)
         if result is None:
             return "\n".join([*about, *([] if variant.recipe is None else ["", "Not measured yet: press b."])])
@@ -73,9 +75,11 @@ class VoicesPane(TablePane):
 
 def _row(snapshot: Snapshot, voice: Voice, variant: Variant) -> tuple[str, ...]:
     result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
-    name = shortened(voice.key) if variant.recipe is None else shortened(f"  {variant.name}")
+    selection = snapshot.selections.get(voice.key)
+    mark = " *" if selection and selection.selected == variant.name else ""
+    name = shortened(voice.key if variant.recipe is None else f"  {variant.name}", 28 - len(mark)) + mark
     if result is None:
-        return (name, megabytes(variant.size_bytes), "–", "–", "–", "–", "not measured")
+        return (name, megabytes(variant.size_bytes), "–", "–", "–", "–", variant.caveat or "not measured")
     return (
         name,
         megabytes(variant.size_bytes),
@@ -85,6 +89,23 @@ def _row(snapshot: Snapshot, voice: Voice, variant: Variant) -> tuple[str, ...]:
         figure(result.peak_rss_mb, 0),
         result.grade or "not graded",
     )
+
+
+def _about_selection(selection: Selection | None, variant: Variant) -> list[str]:
+    """Of a voice what is selected on this machine, and why nothing else is; of a variant what became of it."""
+    if selection is None:
+        return []
+    if variant.recipe is not None:
+        own = (judged for judged in selection.candidates if judged.variant == variant.name)
+        return [f"{judged.verdict} on this machine: {judged.reason}" for judged in own]
+    pinned = f", {selection.pinned} pinned" if selection.pinned else ""
+    others = (judged for judged in selection.candidates if judged.variant != selection.selected)
+    return [
+        f"selected on this machine: {selection.selected} ({selection.reason}; policy {selection.policy}{pinned})",
+        *(f"  {judged.variant} {judged.verdict}: {judged.reason}" for judged in others),
+        *(f"! {warning}" for warning in selection.warnings),
+        "",
+    ]
 
 
 def _about_voice(voice: Voice) -> list[str]:
@@ -104,4 +125,5 @@ def _about_variant(variant: Variant) -> list[str]:
         f"recipe {variant.recipe} ({parameters(variant.params)}), made {moment(variant.created_at)} by job {variant.job_id}",
         variant.path,
         f"with {tools}; SHA-256 {variant.sha256[:16]}…",
+        *([variant.caveat] if variant.caveat else []),
     ]

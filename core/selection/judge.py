@@ -1,0 +1,190 @@
+"""Judges a voice's variants for one machine, and selects one. Plain facts in, plain words out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core.benchmark.verdict import verdict
+from core.engines.names import BY_PROVIDER
+from core.hardware.abilities import core_ml_missing
+from core.hardware.probes import Probes
+from core.selection.figures import Figures
+
+Policy = Literal["priority", "measured"]
+POLICIES: tuple[Policy, ...] = ("priority", "measured")
+
+Verdict = Literal["selected", "eligible", "passed over"]
+
+_COREML, _GUIDE = "coreml", "guide"
+# The usual guide's order: Core ML, then quantized, then the original; before that what only rewrites the graph.
+_ORDER = (_COREML, "static", "dynamic", "int4", "optimized", None)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A variant as the judge sees it."""
+
+    name: str
+    recipe: str | None
+    """None for the original."""
+    problem: str | None = None
+    """Why its files cannot be used: gone, or not what was made."""
+    caveat: str | None = None
+    """Why it is not verified, although its files are well."""
+    oldest_macos: int = 0
+    figures: Figures | None = None
+    """The newest of just these files, on this machine, at all cores."""
+
+    @property
+    def is_original(self) -> bool:
+        return self.recipe is None and self.name != BY_PROVIDER
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate with its verdict."""
+
+    variant: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was selected, and what became of each candidate, in the policy's order."""
+
+    voice: str
+    policy: Policy
+    pinned: str | None
+    selected: str
+    reason: str
+    candidates: tuple[Judged, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def select(
+    voice: str,
+    candidates: Sequence[Candidate],
+    probes: Probes,
+    policy: Policy,
+    pinned: str | None = None,
+    why_not_loaded: Callable[[Candidate], str | None] = lambda _: None,
+) -> Selection:
+    """The selection on a machine that answered those probes; the original must be among the candidates.
+
+    `why_not_loaded` tries to load what is about to be selected; what it says passes the candidate over.
+    """
+    ordered = sorted(candidates, key=lambda candidate: _turn(candidate, policy))
+    refused = {candidate.name: _refused(candidate, probes, policy) for candidate in ordered}
+    picked, reason = next((candidate for candidate in ordered if candidate.name == pinned), None), "pinned by hand"
+    useless = picked and (_unusable(picked, probes) or why_not_loaded(picked))
+    warnings = []
+    if pinned and (picked is None or useless):
+        warnings.append(f"{pinned} is pinned, but cannot be used: {useless or 'it is gone'}")
+        picked = None
+    for candidate in ordered:
+        if picked is None and refused[candidate.name] is None:
+            refused[candidate.name] = why_not_loaded(candidate)
+            if refused[candidate.name] is None:
+                picked, reason = candidate, _why(candidate, policy)
+    if picked is None:
+        picked = next(candidate for candidate in ordered if candidate.is_original)
+        reason = "nothing can be used here; the original is what is left"
+        warnings.append(f"the original cannot be used either: {refused[picked.name]}")
+    others = [candidate for candidate in ordered if candidate is not picked and refused[candidate.name] is None]
+    judged = tuple(_judge(candidate, picked, reason, refused[candidate.name]) for candidate in ordered)
+    warnings += _warnings(voice, picked, others)
+    return Selection(voice, policy, pinned, picked.name, reason, judged, tuple(warnings))
+
+
+def _turn(candidate: Candidate, policy: Policy) -> tuple[float, int, bool, float, str]:
+    """What sorts candidates: by the policy, then default parameters first, then the faster one."""
+    order = _ORDER.index(candidate.recipe) if candidate.recipe in _ORDER else len(_ORDER)
+    if candidate.name == BY_PROVIDER:
+        order = len(_ORDER)
+    speedup = candidate.figures.speedup if candidate.figures else 0.0
+    first = -speedup if policy == "measured" else 0.0
+    return first, order, "+" in candidate.name, -speedup, candidate.name
+
+
+def _refused(candidate: Candidate, probes: Probes, policy: Policy) -> str | None:
+    """Why the policy passes the candidate over; None if it may take it."""
+    reason = _unusable(candidate, probes)
+    if reason and candidate.caveat:
+        reason = f"{reason}; {candidate.caveat}"
+    if reason is None and candidate.recipe == _GUIDE:
+        reason = "made as the usual guide does it, to compare with"
+    if reason is None and candidate.caveat:
+        reason = f"not verified: {candidate.caveat}"
+    figures = candidate.figures
+    if reason is None and figures and figures.grade == "broken":
+        reason = "sound: broken"
+    if reason or (candidate.is_original):
+        return reason
+    return _refused_unheard(candidate) if policy == "measured" else _refused_unasked(candidate)
+
+
+def _refused_unheard(candidate: Candidate) -> str | None:
+    figures = candidate.figures
+    if figures is None:
+        return "not measured on this machine at all cores"
+    if verdict(figures.interval) == "slower":
+        return f"slower than the original here: {figures.speedup:.2f}x"
+    return None if figures.sounds_good else f"sound: {figures.grade or 'not graded'}"
+
+
+def _refused_unasked(candidate: Candidate) -> str | None:
+    return "the policy measured may take it" if candidate.name == BY_PROVIDER else None
+
+
+def _unusable(candidate: Candidate, probes: Probes) -> str | None:
+    """What not even a pin can help."""
+    if candidate.problem:
+        return candidate.problem
+    return core_ml_missing(probes, candidate.oldest_macos) if candidate.recipe == _COREML else None
+
+
+def _why(candidate: Candidate, policy: Policy) -> str:
+    if candidate.is_original:
+        return "nothing that sounds right is faster here" if policy == "measured" else "nothing before it can be used"
+    which = "the fastest that sounds right" if policy == "measured" else "the first in order that can be used"
+    return f"{which}: {_figures(candidate)}"
+
+
+def _judge(candidate: Candidate, picked: Candidate, reason: str, refused: str | None) -> Judged:
+    if candidate is picked:
+        return Judged(candidate.name, "selected", reason)
+    if refused:
+        return Judged(candidate.name, "passed over", refused)
+    return Judged(candidate.name, "eligible", f"comes after: {_figures(candidate)}")
+
+
+def _figures(candidate: Candidate) -> str:
+    if candidate.is_original:
+        return "what the others are measured by"
+    figures = candidate.figures
+    return f"{figures.speedup:.2f}x here, sound {figures.grade}" if figures else "not measured on this machine"
+
+
+def _warnings(voice: str, picked: Candidate, others: Sequence[Candidate]) -> list[str]:
+    """What speaks against the pick."""
+    if picked.is_original:
+        mine = Figures(1.0, (1.0, 1.0), "transparent")
+    elif picked.figures is None:
+        return [f"{picked.name} has not been measured on this machine: ttsdash benchmark {voice}"]
+    else:
+        mine = picked.figures
+    warnings = [f"{picked.name}: {picked.caveat}"] if picked.caveat else []
+    if verdict(mine.interval) == "slower":
+        warnings.append(f"{picked.name} is SLOWER than the original on this machine: {mine.speedup:.2f}x")
+    if not mine.sounds_good:
+        warnings.append(f"{picked.name} sounds {mine.grade or 'as nobody knows: it is not graded'}")
+    for other in others:
+        theirs = Figures(1.0, (1.0, 1.0), "transparent") if other.is_original else other.figures
+        if theirs is None or not (theirs.sounds_good or theirs.sounds_no_worse_than(mine)):
+            continue
+        if theirs.is_faster_than(mine) and not other.is_original:
+            warnings.append(f"{other.name} is faster here: {theirs.speedup:.2f}x, {picked.name} {mine.speedup:.2f}x")
+        elif theirs.sounds_better_than(mine) and not mine.is_faster_than(theirs):
+            warnings.append(f"{other.name} sounds better ({theirs.grade}) and is no slower than {picked.name}")
+    return warnings

@@ -1,0 +1,115 @@
+"""Selections in the store: what is wished for a voice, and the history of what was selected on each machine."""
+
+import json
+import sqlite3
+from dataclasses import asdict, dataclass
+
+from core.clock import now
+from core.hardware.machine import Machine
+from core.selection.judge import Judged, Policy, Selection
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The policy for a voice, and the variant that is pinned, if one is."""
+
+    policy: Policy = "priority"
+    pinned: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredSelection:
+    """A selection as it stood from `created_at` on; `cause` says after what it was made."""
+
+    id: int
+    voice_id: str
+    selected_sha256: str
+    cause: str
+    created_at: str
+    selection: Selection
+
+
+def get_wish(db: sqlite3.Connection, voice_id: str) -> Wish:
+    row = db.execute("SELECT policy, pinned FROM selection_wishes WHERE voice_id = ?", (voice_id,)).fetchone()
+    return Wish(row["policy"], row["pinned"]) if row else Wish()
+
+
+def put_wish(db: sqlite3.Connection, voice_id: str, wish: Wish) -> None:
+    db.execute(
+        "INSERT INTO selection_wishes VALUES (?, ?, ?) ON CONFLICT (voice_id) DO UPDATE SET policy = ?, pinned = ?",
+        (voice_id, wish.policy, wish.pinned, wish.policy, wish.pinned),
+    )
+
+
+def put_selection(
+    db: sqlite3.Connection, voice_id: str, machine: Machine, selection: Selection, sha256: str, cause: str
+) -> bool:
+    """Store a selection if it is another than the last one; call it in a transaction. Returns whether it is."""
+    last = latest_selection(db, voice_id, machine.id)
+    if last and (last.selection, last.selected_sha256) == (selection, sha256):
+        return False
+    db.execute("INSERT INTO machines VALUES (?, ?) ON CONFLICT DO NOTHING", (machine.id, json.dumps(machine.facts)))
+    db.execute(
+        """INSERT INTO selections (voice_id, machine_id, policy, pinned, selected, selected_sha256, reason, candidates,
+               warnings, cause, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            voice_id,
+            machine.id,
+            selection.policy,
+            selection.pinned,
+            selection.selected,
+            sha256,
+            selection.reason,
+            json.dumps([asdict(candidate) for candidate in selection.candidates]),
+            json.dumps(selection.warnings),
+            cause,
+            now(),
+        ),
+    )
+    return True
+
+
+def latest_selection(db: sqlite3.Connection, voice_id: str, machine_id: str) -> StoredSelection | None:
+    return next(iter(list_selections(db, voice_id, machine_id, limit=1)), None)
+
+
+def list_selections(db: sqlite3.Connection, voice_id: str, machine_id: str, limit: int = 500) -> list[StoredSelection]:
+    """The newest first."""
+    rows = db.execute(
+        _SELECTIONS + " WHERE voice_id = ? AND machine_id = ? ORDER BY selections.id DESC LIMIT ?",
+        (voice_id, machine_id, limit),
+    )
+    return [_selection(row) for row in rows]
+
+
+def latest_selections(db: sqlite3.Connection, machine_id: str) -> dict[str, StoredSelection]:
+    """What is selected on a machine, by voice."""
+    rows = db.execute(
+        _SELECTIONS
+        + """ WHERE selections.id IN (
+                SELECT max(id) FROM selections WHERE machine_id = ? GROUP BY voice_id, machine_id)""",
+        (machine_id,),
+    )
+    return {row["voice"]: _selection(row) for row in rows}
+
+
+_SELECTIONS = "SELECT selections.*, voices.key AS voice FROM selections JOIN voices ON voices.id = selections.voice_id"
+
+
+def _selection(row: sqlite3.Row) -> StoredSelection:
+    return StoredSelection(
+        id=row["id"],
+        voice_id=row["voice_id"],
+        selected_sha256=row["selected_sha256"],
+        cause=row["cause"],
+        created_at=row["created_at"],
+        selection=Selection(
+            voice=row["voice"],
+            policy=row["policy"],
+            pinned=row["pinned"],
+            selected=row["selected"],
+            reason=row["reason"],
+            candidates=tuple(Judged(**entry) for entry in json.loads(row["candidates"])),
+            warnings=tuple(json.loads(row["warnings"])),
+        ),
+    )

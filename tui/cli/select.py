@@ -1,0 +1,80 @@
+"""`ttsdash select`: which variant of a voice is selected on this machine, and why."""
+
+from dataclasses import replace
+from itertools import groupby
+
+import click
+
+from core.errors import BadInput
+from core.selection.judge import POLICIES, Policy, Selection
+from core.store.database import transaction
+from core.store.selections import StoredSelection, Wish, get_wish, list_selections, put_wish
+from core.store.voices import get_voice
+from tui.cli.session import Command, Session, pass_session
+from tui.cli.tables import print_line, print_table
+from tui.formats import moment
+from tui.shapes import selection_change_shape, selection_shape
+
+_LATEST = 5
+
+
+@click.command(cls=Command)
+@click.argument("voice")
+@click.option("--policy", type=click.Choice(POLICIES), help="From now on: the guide's order, or the fastest measured.")
+@click.option("--pin", metavar="VARIANT", help="From now on this one, whatever the policy says.")
+@click.option("--unpin", is_flag=True, help="From now on what the policy says.")
+@pass_session
+def select(session: Session, voice: str, policy: Policy | None, pin: str | None, unpin: bool) -> None:
+    """Which variant of VOICE is selected on this machine, and why not another."""
+    from core.hardware.machine import this_machine
+    from core.selection.refresh import select_now
+
+    if pin and unpin:
+        raise BadInput("--pin and --unpin at once: say one of them")
+    found = get_voice(session.db, voice)
+    wish = get_wish(session.db, found.id)
+    wanted = replace(
+        wish,
+        policy=policy or wish.policy,
+        pinned=found.variant(pin).name if pin else None if unpin else wish.pinned,
+    )
+    if wanted != wish:
+        with transaction(session.db):
+            put_wish(session.db, found.id, wanted)
+    selection = select_now(session.db, found, _cause(wish, wanted))
+    history = list_selections(session.db, found.id, this_machine().id)
+    if session.as_json:
+        changes = [selection_change_shape(change) for change in history]
+        session.print_json(selection_shape(selection) | {"history": changes})
+        return
+    print_selection(selection)
+    print_line()
+    _print_history(history)
+
+
+def _cause(before: Wish, after: Wish) -> str:
+    says = []
+    if after.policy != before.policy:
+        says.append(f"policy {after.policy} instead of {before.policy}")
+    if after.pinned != before.pinned:
+        says.append(f"{after.pinned} pinned" if after.pinned else f"{before.pinned} unpinned")
+    return ", ".join(says) or "asked by hand"
+
+
+def print_selection(selection: Selection) -> None:
+    """What is selected, each candidate with its verdict, and what speaks against it."""
+    print_line(f"{selection.voice}: {selection.selected} ({selection.reason})")
+    print_table(
+        (f"policy {selection.policy}", "verdict", "why"),
+        [(judged.variant, judged.verdict, judged.reason) for judged in selection.candidates],
+        empty="no variants",
+    )
+    for warning in selection.warnings:
+        print_line(f"! {warning}")
+
+
+def _print_history(history: list[StoredSelection]) -> None:
+    """When another variant was selected, the newest first."""
+    changes = [list(group)[-1] for _, group in groupby(history, key=lambda stored: stored.selection.selected)]
+    for stored in changes[:_LATEST]:
+        print_line(f"{moment(stored.created_at)}  {stored.selection.selected}  after: {stored.cause}")
