@@ -57,5 +57,8 @@ class OrtVoice:
 
 
 def open_provider(path: Path, threads: int | None = None) -> OrtVoice:
-    """A voice as ONNX Runtime runs it through Core ML, without conversion. Needs macOS."""
+    """A voice as ONNX Runtime runs it through Core ML, without conversion. Raises BadInput where it cannot: off macOS."""
+    if CORE_ML[0][0] not in onnxruntime.get_available_providers():
+        # It would run it on the CPU, and say nothing.
+        raise BadInput(f"ONNX Runtime {onnxruntime.__version__} has no {CORE_ML[0][0]} here: it needs macOS")
     return OrtVoice(path, threads, providers=CORE_ML)

@@ -77,7 +77,7 @@ def _engine_of(path: Path) -> tuple[EngineName | None, str | None]:
     if sys.platform == "darwin":
         return "coreml", None
     missing = RECIPES["coreml"].missing
-    return (None, f"{NOT_RUN}; {missing}") if missing else ("coreml-evaluated", f"Core ML needs macOS: {NOT_RUN}")
+    return (None, f"{NOT_RUN}; {missing}") if missing else ("coreml-evaluated", f"it needs macOS ({NOT_RUN})")
 
 
 def _through_provider(original: Candidate) -> list[Candidate]:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -71,7 +72,7 @@ def test_each_candidate_has_figures_at_each_thread_count(record: BenchmarkRecord
 
 @pytest.mark.skipif(usable_cores() == 1, reason="one core: ONNX Runtime starts no threads")
 def test_a_model_that_has_run_is_at_rest_before_the_next_one_runs(plan: Plan) -> None:
-    with Probe("original", plan.candidates[0].path, None, plan.config) as probe:
+    with Probe("original", "onnxruntime", plan.candidates[0].path, None, plan.config) as probe:
         for _ in range(3):
             probe.run([1, 5, 2])
             _, used = probe.usage()
@@ -112,6 +113,21 @@ def test_a_variant_that_works_more_is_slower(plan: Plan, tmp_path: Path) -> None
     assert figures["mel_db"] > 0
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="there it can be timed")
+def test_a_candidate_whose_engine_is_not_here_has_no_figures_but_the_reason(plan: Plan) -> None:
+    elsewhere = replace(plan.candidates[1], name="original@coreml", engine="onnxruntime-coreml")
+    plan = replace(plan, candidates=(plan.candidates[0], elsewhere), threads=(1,))
+    kept: dict[str, object] = {}
+    _, without = run(plan, lambda stage, share: None, keep=kept.__setitem__).results
+    figures = without.figures
+    assert (figures["engine"], figures["pairs"], without.samples) == (None, 0, ())
+    empty = {name for name, value in figures.items() if value is None}
+    assert empty >= {"speedup", "verdict", "rtf", "latency_ms", "load_s", "peak_rss_mb", "mel_db", "pesq", "grade"}
+    assert empty - {"engine", "recipe", "program_db", "speedup_low", "speedup_high"} == set(figures["unmeasured"])
+    assert "has no CoreMLExecutionProvider here: it needs macOS" in figures["unmeasured"]["speedup"]
+    assert set(kept) == {"original"}
+
+
 def test_a_copy_sounds_like_the_original(record: BenchmarkRecord) -> None:
     for result in record.results:
         figures = result.figures
@@ -140,7 +156,11 @@ def test_what_a_process_takes_is_measured(record: BenchmarkRecord, plan: Plan) -
         assert 0 < figures["load_s"] < 60
         assert 10 < figures["bare_rss_mb"] < figures["peak_rss_mb"]
         assert figures["size_bytes"] == plan.candidates[0].size_bytes
-        assert {name for name, value in figures.items() if value is None} == {*figures["unmeasured"], "recipe"}
+        assert {name for name, value in figures.items() if value is None} == {
+            *figures["unmeasured"],
+            "recipe",
+            "program_db",
+        }
 
 
 def test_the_run_says_where_and_on_what_it_was_measured(record: BenchmarkRecord, plan: Plan) -> None:
@@ -179,7 +199,7 @@ def test_a_text_without_phonemes_is_refused_before_anything_is_started(plan: Pla
 
 
 def test_a_probe_whose_process_is_killed_says_so(plan: Plan) -> None:
-    with Probe("original", plan.candidates[0].path, 1, plan.config) as probe:
+    with Probe("original", "onnxruntime", plan.candidates[0].path, 1, plan.config) as probe:
         (process,) = _probes()
         process.send_signal(signal.SIGKILL)
         with pytest.raises(ProbeFailed, match=r"^original: .*signal 9"):
@@ -187,7 +207,7 @@ def test_a_probe_whose_process_is_killed_says_so(plan: Plan) -> None:
 
 
 def test_a_text_that_a_model_cannot_say_fails_and_the_probe_lives_on(plan: Plan) -> None:
-    with Probe("original", plan.candidates[0].path, 1, plan.config) as probe:
+    with Probe("original", "onnxruntime", plan.candidates[0].path, 1, plan.config) as probe:
         with pytest.raises(ProbeFailed, match=r"^original: "):
             probe.run([9999])
         seconds, samples = probe.run([1, 20, 30, 2])
@@ -197,7 +217,7 @@ def test_a_text_that_a_model_cannot_say_fails_and_the_probe_lives_on(plan: Plan)
 
 def test_a_probe_records_what_it_says(plan: Plan, tmp_path: Path) -> None:
     ids = phoneme_ids(plan.config, "Hello.")
-    with Probe("original", plan.candidates[0].path, 1, plan.config) as probe:
+    with Probe("original", "onnxruntime", plan.candidates[0].path, 1, plan.config) as probe:
         audio = probe.record(ids, tmp_path / "audio.npy")
         peak_mb, cpu_s = probe.usage()
     np.testing.assert_array_equal(audio, OrtVoice(plan.candidates[0].path, 1).synthesize(ids))
@@ -212,7 +232,7 @@ def test_a_probe_speaks_at_the_voices_own_length_scale_and_with_the_chosen_speak
     slow = config | {"inference": {"length_scale": 2.0}}
     lengths = []
     for settings, speaker in ((config, 0), (slow, 0), (config, 1)):
-        with Probe("original", path, 1, settings, speaker) as probe:
+        with Probe("original", "onnxruntime", path, 1, settings, speaker) as probe:
             lengths.append(probe.run(ids)[1])
     voice = OrtVoice(path, 1)
     assert lengths == [

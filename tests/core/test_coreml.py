@@ -1,15 +1,20 @@
 """Voices as Core ML. There is none here: packages are saved, loaded again and evaluated with numpy."""
 
+import shutil
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
+from core.engines.engine import opener
 from core.engines.ort import OrtVoice
 from core.engines.split import Frames, Front, SplitVoice
-from core.errors import TtsdashError
+from core.errors import BadInput, TtsdashError
 from core.graph.anatomy import NotRecognised
 from core.graph.fold import fold_constants
 from core.phonemes import random_phonemes
@@ -17,12 +22,16 @@ from tests.vits import HIGH, MULTI_SPEAKER, TINY, VitsShape, voice_config, write
 
 pytest.importorskip("coremltools")
 
+import coremltools
+
 from core.coreml import lower
 from core.coreml.body import LENGTHS, CoreMLBody
+from core.coreml.convert import make
 from core.coreml.evaluate import Evaluator
 from core.coreml.package import Options, make_package
-from core.coreml.verify import LEAST_DB, decibels, program_db
+from core.coreml.verify import LEAST_DB, decibels, program_db, verify
 from core.graph.cut import Cut, cut
+from core.recipes import RECIPES, Task
 
 SHAPES = {"medium": TINY, "high": HIGH, "multi-speaker": MULTI_SPEAKER}
 
@@ -103,6 +112,73 @@ def test_an_operator_that_is_not_known_is_named(halves: Cut, tmp_path: Path, mon
     monkeypatch.delitem(lower._OPERATORS, "Sigmoid")
     with pytest.raises(NotRecognised, match="not lowered yet: Sigmoid"):
         make_package(halves, Options(), tmp_path / "body.mlpackage")
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
+    """A converted voice of several speakers, in fp16."""
+    source = write_voice(tmp_path_factory.mktemp("voice"), MULTI_SPEAKER)
+    task = Task(
+        source=source,
+        target=tmp_path_factory.mktemp("coreml"),
+        config=voice_config(MULTI_SPEAKER),
+        language="en_US",
+        params=RECIPES["coreml"].resolve({}),
+        calibration=None,
+        tell=lambda line: None,
+        progress=lambda stage, share: None,
+    )
+    make(task)
+    return task
+
+
+def test_what_was_converted_is_held_against_the_original_the_whole_way(task: Task) -> None:
+    told: list[str] = []
+    figures = verify(replace(task, tell=told.append))
+    assert figures["program_db"] >= 40
+    assert figures["evaluated_grade"] == "transparent"
+    assert "dB beside ONNX Runtime (at least 40 are wanted)" in told[0]
+    assert told[1].startswith("the whole way, evaluated, beside the original: transparent (duration_drift_pct 0.0, ")
+    if sys.platform != "darwin":
+        assert told[2].endswith("converted, not yet run on a Mac")
+
+
+def test_what_computes_something_else_is_refused(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(lower._OPERATORS, "Conv", _shifted(lower._OPERATORS["Conv"]))
+    wrong = replace(task, target=tmp_path)
+    make(wrong)
+    with pytest.raises(TtsdashError, match="computes something else"):
+        verify(wrong)
+
+
+def test_on_a_mac_the_package_is_compiled_once_and_run(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Core ML cannot be here: what compiles is played by a folder with the package in it, what predicts by the evaluator."""
+    compiled: list[str] = []
+
+    def compile_model(package: str) -> str:
+        compiled.append(package)
+        made = task.target.parent / "compiled.mlmodelc"
+        shutil.copytree(package, made / "played")
+        return str(made)
+
+    def load(path: str, compute_units: object) -> Evaluator:
+        return Evaluator(Path(path) / "played")
+
+    monkeypatch.setattr(coremltools.models.utils, "compile_model", compile_model)
+    monkeypatch.setattr(coremltools.models, "CompiledMLModel", load)
+    (ids,) = random_phonemes(task.config, [30])
+    expected = opener("coreml-evaluated")(task.target, 1).synthesize(ids, speaker=2)
+    for _ in range(2):
+        np.testing.assert_array_equal(opener("coreml")(task.target, 1).synthesize(ids, speaker=2), expected)
+    assert compiled == [str(task.target / "body.mlpackage")]
+
+
+def test_a_front_that_does_not_tell_its_seam_is_refused(task: Task, tmp_path: Path) -> None:
+    model = onnx.load(task.target / "front.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "front.onnx")
+    with pytest.raises(BadInput, match="does not tell where its voice was cut"):
+        Front(tmp_path / "front.onnx")
 
 
 @pytest.mark.voice

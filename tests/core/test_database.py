@@ -2,12 +2,15 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlite_utils
 
 from core.store.database import open_store, transaction
 from core.store.migrations import migrations
+from core.store.results import list_results, list_samples
 from core.store.schema import VERSION
 from core.workspace import APPLICATION_ID, Workspace
 from tests.core.other_process import in_another_process, start_in_another_process
@@ -32,6 +35,32 @@ def test_the_migrations_make_the_schema(db: sqlite3.Connection) -> None:
     assert db.execute("PRAGMA user_version").fetchone()[0] == VERSION
     assert db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_a_data_base_of_the_first_version_keeps_all_it_holds(workspace: Workspace) -> None:
+    with closing(sqlite3.connect(workspace.data_db)) as old:
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        migrations.apply(sqlite_utils.Database(old), stop_before="m002_selection")
+        old.executescript(
+            """
+            PRAGMA user_version = 1;
+            INSERT INTO machines VALUES ('m', '{}');
+            INSERT INTO environments VALUES ('e', '{}');
+            INSERT INTO voices VALUES ('v', 'amy', '/amy.onnx', 1, 22050, 1, 'en', '{}', '{}', 't');
+            INSERT INTO benchmarks VALUES ('b', 'v', NULL, 'm', 'e', '3', '{}', '{}', 't');
+            INSERT INTO results VALUES ('r', 'b', 'v', 'original', 'v', NULL, 1, 1, 10, 1.0, 0.9, 1.1, 'no difference',
+                0.1, 5, 6, 5, 0.5, 200, 50, NULL, 9, 0, 0, 4.6, 1, '{}', 'slight', 0, '{}', 't');
+            INSERT INTO samples VALUES ('r', 0, 'short', 1.5, 2.5);
+            """
+        )
+    with closing(open_store(workspace)) as db:
+        (result,) = list_results(db)
+        assert (result.voice, result.speedup, result.speedup_ci, result.peak_rss_mb) == ("amy", 1.0, (0.9, 1.1), 200.0)
+        assert (result.engine, result.program_db) == ("onnxruntime", None)
+        assert list_samples(db, "r") == [{"pair": 0, "text": "short", "seconds": 1.5, "audio_seconds": 2.5}]
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        made_anew = {row["name"] for row in db.execute("SELECT name FROM sqlite_schema WHERE tbl_name = 'results'")}
+        assert made_anew >= {"results_by_time", "results_by_variant", "results_by_benchmark"}
 
 
 def test_the_version_counts_the_migrations(db: sqlite3.Connection) -> None:

@@ -163,6 +163,7 @@ ORIGINAL = Result(
     machine="m",
     machine_facts={},
     environment={},
+    engine="onnxruntime",
     threads=1,
     stock=False,
     benchmark_version="v",
@@ -179,6 +180,7 @@ ORIGINAL = Result(
     bare_rss_mb=50.0,
     energy_j=None,
     size_bytes=1000,
+    program_db=None,
     duration_drift_pct=0.0,
     mel_db=0.0,
     pesq=None,
@@ -190,6 +192,14 @@ ORIGINAL = Result(
     created_at="2026-01-01T00:00:00.000Z",
 )
 VARIANT = replace(ORIGINAL, id="1", variant="small", size_bytes=250, peak_rss_mb=100.0)
+UNTIMED: dict[str, object] = {
+    "engine": "coreml-evaluated",
+    "speedup": None,
+    "speedup_ci": None,
+    "verdict": None,
+    "peak_rss_mb": None,
+    "unmeasured": {"speedup": "it needs macOS (converted, not yet run on a Mac)"},
+}
 
 
 @pytest.mark.parametrize(
@@ -197,6 +207,9 @@ VARIANT = replace(ORIGINAL, id="1", variant="small", size_bytes=250, peak_rss_mb
     [
         ({"verdict": "faster", "speedup": 1.5, "speedup_ci": (1.4, 1.6)}, "It is faster than the original at 1 thread"),
         ({"verdict": "faster", "speedup": 1.5, "speedup_ci": (1.4, 1.6)}, "(1.50x, 95 % interval 1.40–1.60)"),
+        (UNTIMED, "Speed and memory are not measured: it needs macOS (converted, not yet run on a Mac)."),
+        (UNTIMED, "75 % smaller than the original's. "),
+        (UNTIMED, "Evaluated without Core ML it sounds like the original"),
         ({"verdict": "slower", "speedup": 0.4, "speedup_ci": (0.3, 0.5)}, "It is slower than the original"),
         ({"verdict": "no difference"}, "It is no faster or slower than the original"),
         ({"threads": 4, "verdict": "no difference"}, "the original at 4 threads"),

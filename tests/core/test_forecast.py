@@ -37,10 +37,11 @@ def test_of_one_run_the_most_threads_count() -> None:
         {"variant": "static-int8+clip=max"},
         {"recipe": "guide"},
         {"stock": False},
+        {"speedup": None},
     ],
 )
 def test_what_was_measured_elsewhere_or_otherwise_says_nothing(other: dict[str, object]) -> None:
-    assert said(past(2.0, **other)) is None
+    assert said(replace(past(2.0), **other)) is None  # type: ignore[arg-type]
 
 
 def test_without_a_past_nothing_is_said() -> None:

@@ -171,6 +171,15 @@ def test_a_cancel_that_comes_after_the_worker_looked_is_honoured_when_the_job_is
     assert put_back(queue.db, *_running(job), "its worker died") == "cancelled"
 
 
+def test_a_job_that_had_handed_in_its_result_when_it_was_interrupted_has_succeeded(queue: Queue) -> None:
+    queue.add()
+    job = queue.start()
+    hand_in(queue.db, job.id, job.attempt, {"made": 1})
+    cancel(queue.db, job.id)
+    assert put_back(queue.db, *_running(job), "its worker died") == "succeeded"
+    assert get_job(queue.db, job.id).result == {"made": 1}
+
+
 def test_putting_back_a_job_that_has_ended_changes_nothing(queue: Queue) -> None:
     queue.add()
     job = queue.start()

@@ -43,6 +43,14 @@ def test_figures_that_were_not_measured_are_none_with_the_reason(db: sqlite3.Con
     assert result.unmeasured == {"mel_db": "no audio"}
 
 
+def test_a_variant_that_could_not_be_timed_has_no_speed_and_no_interval(db: sqlite3.Connection, stored: Voice) -> None:
+    untimed = dict.fromkeys(("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "load_s"))
+    _put(db, _record(stored, "b1", **untimed, engine=None, program_db=47.2, unmeasured={"speedup": "it needs macOS"}))
+    result = list_results(db)[0]
+    assert (result.speedup, result.speedup_ci, result.verdict, result.engine) == (None, None, None, None)
+    assert (result.program_db, result.unmeasured) == (47.2, {"speedup": "it needs macOS"})
+
+
 def test_every_raw_sample_is_kept(db: sqlite3.Connection, stored: Voice) -> None:
     _put(db, _record(stored, "b1"))
     assert list_samples(db, "b1-small-1") == [
@@ -168,6 +176,7 @@ def _result(result_id: str, variant: str, threads: int, changes: dict[str, Any])
         "variant": variant,
         "variant_sha256": "c" * 64,
         "recipe": None if variant == "original" else "guide",
+        "engine": "onnxruntime",
         "threads": threads,
         "stock": threads == 4,
         "pairs": 2,
@@ -184,6 +193,7 @@ def _result(result_id: str, variant: str, threads: int, changes: dict[str, Any])
         "bare_rss_mb": 50.0,
         "energy_j": None,
         "size_bytes": 1234,
+        "program_db": None,
         "duration_drift_pct": 0.1,
         "mel_db": 0.7,
         "pesq": None,

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from core.variants import Draft, NotAVariant, check_variant, discard_drafts, variant_path
+from core.identity import identity_of
+from core.variants import Draft, FolderDraft, NotAVariant, check_variant, discard_drafts, variant_folder, variant_path
 from core.voices import config_path_of
 from core.workspace import Workspace
 from tests.vits import MULTI_SPEAKER, TINY, VitsShape, build_model, voice_config, write_voice
@@ -209,3 +210,61 @@ def _add(model: onnx.ModelProto, values: np.ndarray) -> str:
     name = f"added {len(model.graph.initializer)}"
     model.graph.initializer.append(numpy_helper.from_array(values, name))
     return name
+
+
+@pytest.fixture
+def folder(workspace: Workspace) -> Path:
+    return variant_folder(workspace, "amy", "coreml")
+
+
+def _folder_draft(folder: Path, content: bytes, job_id: int = 1) -> FolderDraft:
+    draft = FolderDraft(folder, job_id, model="front.onnx")
+    (draft.path / "body").mkdir()
+    (draft.path / "front.onnx").write_bytes(content)
+    (draft.path / "body" / "weights").write_bytes(content * 2)
+    draft.complete({"audio": {}})
+    return draft
+
+
+def test_a_folder_takes_its_name_when_it_is_whole(workspace: Workspace, folder: Path) -> None:
+    draft = _folder_draft(folder, b"model")
+    assert _visible(folder.parent) == []
+    made = identity_of(draft.path)
+    draft.publish()
+    assert _visible(folder.parent) == ["coreml"]
+    assert identity_of(folder) == made
+    assert json.loads((folder / "front.onnx.json").read_text()) == {"audio": {}}
+    assert {entry.stat().st_mode & 0o777 for entry in folder.rglob("*")} == {0o600, 0o700}
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("committed", "stays"), [(True, b"new"), (False, b"old")])
+def test_a_folder_that_was_replaced_comes_back_unless_the_new_one_was_stored(
+    committed: bool, stays: bytes, workspace: Workspace, folder: Path
+) -> None:
+    _folder_draft(folder, b"old", job_id=1).publish()
+    discard_drafts(workspace, 1, committed=True)
+    _folder_draft(folder, b"new", job_id=2).publish()
+    assert (folder / "front.onnx").read_bytes() == b"new"
+    discard_drafts(workspace, 2, committed=committed)
+    assert (folder / "front.onnx").read_bytes() == stays
+    identity_of(folder)
+    assert [entry.name for entry in folder.parent.iterdir()] == ["coreml"]
+
+
+def test_a_folder_that_was_moved_aside_when_the_process_died_comes_back(workspace: Workspace, folder: Path) -> None:
+    _folder_draft(folder, b"old", job_id=1).publish()
+    draft = _folder_draft(folder, b"new", job_id=2)
+    # As `publish` does it, up to its second rename.
+    folder.rename(draft.path.with_name(draft.path.name + ".replaced"))
+    discard_drafts(workspace, 2, committed=False)
+    assert (folder / "front.onnx").read_bytes() == b"old"
+    assert [entry.name for entry in folder.parent.iterdir()] == ["coreml"]
+
+
+def test_a_folder_that_fails_after_it_took_its_name_gives_it_back(folder: Path) -> None:
+    _folder_draft(folder, b"old", job_id=1).publish()
+    draft = _folder_draft(folder, b"new", job_id=2)
+    draft.publish()
+    draft.discard()
+    assert (folder / "front.onnx").read_bytes() == b"old"

@@ -16,11 +16,14 @@ import psutil
 import pytest
 
 from core.errors import BadInput
+from core.hardware.machine import this_machine
+from core.identity import identity_of
 from core.store.database import transaction
 from core.store.jobs import Job, NewJob, add_job, cancel, claim, get_job, list_events, note_process, retry
 from core.store.results import list_results
+from core.store.selections import list_selections
 from core.store.voices import Voice, get_voice
-from core.variants import variant_path
+from core.variants import variant_folder, variant_path
 from core.workspace import Workspace
 from jobs.child import Child
 from jobs.daemon import settle_cancelled, start_worker, stop_worker, worker_status
@@ -113,6 +116,38 @@ def test_a_job_whose_worker_was_killed_ends_once_with_attempt_2(
     assert events == ["queued", "started", "requeued", "started", "succeeded"]
     assert len({result.benchmark_id for result in list_results(db)}) == 1
     assert half_files(workspace) == []
+
+
+def test_a_conversion_that_was_killed_is_done_again_measured_as_far_as_it_can_be_and_judged(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    pytest.importorskip("coremltools")
+    start_worker(workspace)
+    convert, measure = submit_wish(workspace, db, voice, Wish(["coreml"], benchmark=True))
+    wait_until(lambda: get_job(db, convert).stage == "lowering flow and decoder")
+    for process in processes_of(workspace):
+        process.kill()
+    wait_until(lambda: not processes_of(workspace), timeout=5)
+    assert not variant_folder(workspace, voice.key, "coreml").exists()
+
+    start_worker(workspace)
+
+    assert ended(db, measure).state == "succeeded"
+    assert (get_job(db, convert).kind, get_job(db, convert).attempt) == ("convert", 2)
+    variant = get_voice(db, voice.key).variant("coreml")
+    assert identity_of(Path(variant.path)) == variant.sha256
+    assert half_files(workspace) == []
+    if sys.platform != "darwin":
+        assert variant.caveat == "converted, not yet run on a Mac"
+        rows = [result for result in list_results(db) if result.variant == "coreml"]
+        assert {result.speedup for result in rows} == {None}
+        assert {result.unmeasured["speedup"] for result in rows} == {"it needs macOS (converted, not yet run on a Mac)"}
+        assert {result.grade for result in rows} == {"transparent"}
+        assert {result.program_db for result in rows} == {variant.params["program_db"]}
+        assert variant.params["program_db"] >= 40
+        history = list_selections(db, voice.id, this_machine().id)
+        assert [entry.cause for entry in history][-1] == f"job {convert}"
+        assert history[0].selection.selected == "original"
 
 
 def test_a_running_job_is_cancelled_within_two_seconds_and_leaves_nothing(

@@ -12,14 +12,16 @@ import pytest
 
 from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.hardware.machine import Environment, Machine
+from core.selection.judge import Judged, Selection
 from core.store.database import open_store, transaction
 from core.store.jobs import NewJob, add_job
 from core.store.results import put_benchmark
+from core.store.selections import put_selection
 from core.store.voices import Variant, put_variant
 from core.workspace import Workspace
 
 AMY, JOE = "a" * 64, "b" * 64
-MADE = "c" * 64
+MADE, CONVERTED = "c" * 64, "d" * 64
 MACHINE = Machine("0123456789ab", {"cpu": "Example CPU 9000", "cores": 2})
 
 
@@ -48,6 +50,7 @@ def full(fixed_place: Workspace) -> Workspace:
         _voices(db)
         _jobs(db)
         _results(db)
+        _selections(db)
     db.close()
     return fixed_place
 
@@ -79,6 +82,7 @@ def _voices(db: sqlite3.Connection) -> None:
             "en_US-joe-medium", "dynamic-int8-guide", MADE, "/models/dynamic-int8-guide.onnx", 18_681_619, "guide"
         ),
     )
+    put_variant(db, JOE, _variant("en_US-joe-medium", "coreml", CONVERTED, "/models/coreml", 31_711_204, "coreml"))
 
 
 def _variant(voice: str, name: str, sha256: str, path: str, size: int, recipe: str | None) -> Variant:
@@ -140,6 +144,7 @@ def _results(db: sqlite3.Connection) -> None:
         results.append(
             _result("dynamic-int8-guide", MADE, threads, speedup, low, high, verdict, 18_681_619, 10.5, "broken")
         )
+        results.append(_untimed(threads))
     record = BenchmarkRecord(
         id="benchmark-1",
         voice_id=JOE,
@@ -152,6 +157,35 @@ def _results(db: sqlite3.Connection) -> None:
         results=tuple(results),
     )
     put_benchmark(db, record, None)
+
+
+def _selections(db: sqlite3.Connection) -> None:
+    no_mac = "needs macOS on Apple Silicon; converted, not yet run on a Mac"
+    selection = Selection(
+        voice="en_US-joe-medium",
+        policy="priority",
+        pinned=None,
+        selected="original",
+        reason="nothing before it can be used",
+        candidates=(
+            Judged("coreml", "passed over", no_mac),
+            Judged("original", "selected", "nothing before it can be used"),
+            Judged("dynamic-int8-guide", "passed over", "made as the usual guide does it, to compare with"),
+        ),
+    )
+    put_selection(db, JOE, MACHINE, selection, JOE, "job 2")
+
+
+def _untimed(threads: int) -> ResultRecord:
+    """Of the variant for Core ML, which was only evaluated."""
+    made = _result("coreml", CONVERTED, threads, 1.0, 1.0, 1.0, "no difference", 31_711_204, 0.1, "transparent").figures
+    empty = dict.fromkeys(
+        ("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms", "load_s")
+    )
+    empty |= dict.fromkeys(("peak_rss_mb", "bare_rss_mb"))
+    why = "it needs macOS (converted, not yet run on a Mac)"
+    evaluated = {"engine": "coreml-evaluated", "recipe": "coreml", "pairs": 0, "unmeasured": {"speedup": why}}
+    return ResultRecord(made | empty | evaluated, ())
 
 
 def _result(
@@ -171,6 +205,7 @@ def _result(
         "variant": variant,
         "variant_sha256": sha256,
         "recipe": None if variant == "original" else "guide",
+        "engine": "onnxruntime",
         "threads": threads,
         "stock": threads == 2,
         "pairs": 10,

@@ -170,7 +170,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         (["results", "list", "--voice", "nobody"], 1, "no voice 'nobody' here"),
         (["worker", "run", "--slots", "0"], 2, "Invalid value for '--slots'"),
         (["frobnicate"], 2, "No such command 'frobnicate'."),
-        (["optimize", "--model", "x", "--coreml"], 2, "No such option"),
+        (["optimize", "--model", "x", "--int2"], 2, "No such option"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_the_right_exit_code(

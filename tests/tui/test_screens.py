@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core.workspace import Workspace
-from tests.core.test_abilities import SERVER
+from tests.core.machines import SERVER
 from tests.tui.conftest import MACHINE
 from tui.app import Dashboard
 

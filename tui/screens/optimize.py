@@ -42,8 +42,9 @@ class OptimizeScreen(ModalScreen[Wish | None]):
             with VerticalScroll(classes="choices", can_focus=False):
                 for recipe in RECIPES.values():
                     again = " (again)" if recipe.variant in made else ""
-                    label = f"{recipe.variant}{again}: {recipe.says}"
-                    yield Choice(label, value=recipe.recommended, id=recipe.name, compact=True)
+                    label = f"{recipe.variant}{again}: {recipe.missing or recipe.says}"
+                    chosen, missing = recipe.recommended, recipe.missing is not None
+                    yield Choice(label, value=chosen and not missing, id=recipe.name, compact=True, disabled=missing)
                     if recipe.name in self._forecasts:
                         yield Static(f"    {self._forecasts[recipe.name]}", classes="forecast", markup=False)
                 yield Choice("then measure it beside the original", value=True, id="benchmark", compact=True)

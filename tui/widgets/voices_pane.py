@@ -79,7 +79,8 @@ def _row(snapshot: Snapshot, voice: Voice, variant: Variant) -> tuple[str, ...]:
     mark = " *" if selection and selection.selected == variant.name else ""
     name = shortened(voice.key if variant.recipe is None else f"  {variant.name}", 28 - len(mark)) + mark
     if result is None:
-        return (name, megabytes(variant.size_bytes), "–", "–", "–", "–", variant.caveat or "not measured")
+        unmeasured = "not yet run on a Mac" if variant.caveat else "not measured"
+        return (name, megabytes(variant.size_bytes), "–", unmeasured, "–", "–", "–")
     return (
         name,
         megabytes(variant.size_bytes),
