@@ -5,7 +5,7 @@ It is made wherever coremltools is installed; only a Mac can run it.
 
 from typing import Any
 
-from core.coreml.layout import FRONT, PACKAGE
+from core.coreml.layout import FRONT, PACKAGE, UNROUNDED
 from core.coreml.package import Options, make_package
 from core.errors import BadInput
 from core.graph.anatomy import NotRecognised
@@ -27,9 +27,8 @@ def make(task: Task) -> dict[str, Any]:
             store_rest_of(halves.front, task, set())
         save_model(halves.front, task.target / FRONT)
         task.progress("lowering flow and decoder", 0.4)
-        make_package(
-            halves, Options(**{name: str(value) for name, value in task.params.items()}), task.target / PACKAGE
-        )
+        options = Options(**{name: str(value) for name, value in task.params.items()})
+        make_package(halves, options, task.target / PACKAGE, task.target / UNROUNDED)
     except NotRecognised as reason:
         raise BadInput(f"{task.source} cannot be converted: {reason}") from reason
     task.tell(f"the front has {len(halves.front.graph.node)} operators, flow and decoder {len(halves.body.graph.node)}")

@@ -114,6 +114,18 @@ def _dequantize(quantized_data: Values, scale: Values, zero_point: Values, axis:
     return (quantized_data.astype(np.float32) - zero_point.astype(np.float32)) * scale.astype(np.float32)
 
 
+def _dequantize_blocks(data: Values, scale: Values, offset: Values | None = None) -> Values:
+    """The scale's shape divides that of the data: each of its values is a block's."""
+
+    def spread(part: Values) -> Values:
+        for axis, size in enumerate(data.shape):
+            part = np.repeat(part, size // part.shape[axis], axis)
+        return part.astype(np.float32)
+
+    shift = spread(offset) if offset is not None else 0.0
+    return (data.astype(np.float32) - shift) * spread(scale)
+
+
 _OPERATORS: dict[str, Callable[..., Any]] = {
     "cast": lambda x, dtype: x.astype(np.dtype({"fp16": "float16", "fp32": "float32"}[dtype])),
     "conv": _conv,
@@ -137,4 +149,5 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "reverse": lambda x, axes: np.flip(x, tuple(int(axis) for axis in axes)),
     "concat": lambda values, axis, interleave=False: np.concatenate(values, axis=int(axis)),
     "constexpr_affine_dequantize": _dequantize,
+    "constexpr_blockwise_shift_scale": _dequantize_blocks,
 }

@@ -25,10 +25,11 @@ class Options:
     target: str = "macos14"
 
 
-def make_package(cut: Cut, options: Options, path: Path) -> None:
+def make_package(cut: Cut, options: Options, path: Path, unrounded: Path | None = None) -> None:
     """Save the body of a voice as an ML Program of frames: [1, channels + 1, 1, frames] to [1, 1, 1, samples].
 
-    The last channel is the mask: a second input of flexible length would need macOS 15. Raises NotRecognised.
+    The last channel is the mask: a second input of flexible length would need macOS 15. Where weights are rounded to int8,
+    `unrounded` gets the program as it was before. Raises NotRecognised.
     """
     target = getattr(ct.target, _TARGETS[options.target])
     packed = (1, cut.seam.channels + 1, 1)
@@ -56,6 +57,8 @@ def make_package(cut: Cut, options: Options, path: Path) -> None:
         skip_model_load=True,
     )
     if options.weights == "int8":
+        if unrounded:
+            model.save(str(unrounded))
         config = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", granularity="per_channel")
         model = linear_quantize_weights(model, OptimizationConfig(global_config=config))
     model.save(str(path))

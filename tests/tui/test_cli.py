@@ -53,6 +53,8 @@ def test_optimize_makes_a_variant_measures_it_and_prints_all_that_as_json(
     ]
     assert all(set(job) >= JOB_KEYS for job in answer["jobs"])
     assert all(set(result) >= RESULT_KEYS for result in answer["results"])
+    assert answer["selection"]["selected"] == "dynamic-int8"
+    assert [judged["variant"] for judged in answer["selection"]["candidates"]] == ["dynamic-int8", "original"]
     original, made = answer["results"][:2]
     assert (original["variant"], original["speedup"], original["mel_db"]) == ("original", 1.0, 0.0)
     assert made["variant"] == "dynamic-int8"
@@ -88,13 +90,15 @@ def test_the_table_of_results_fits_80_columns_and_says_in_words_what_it_means(
 ) -> None:
     done = ttsdash(workspace, "optimize", "--model", voice_path, "--dynamic", "--benchmark", "--wait")
     assert done.returncode == 0, done.stderr
-    tables, _, words = done.stdout.rpartition("\n\n")
+    results, _, selection = done.stdout.rpartition("\n\n")
+    tables, _, words = results.rpartition("\n\n")
     assert tables.startswith("1 thread\n")
     assert tables.count("original") == 2
     assert all(len(line.rstrip()) <= 80 for line in tables.splitlines())
     assert words.startswith("dynamic-int8: the file is ")
     assert "95 % interval" in words
     assert "It sounds" in words
+    assert selection.startswith("tiny: dynamic-int8 (the first in order that can be used: ")
     assert re.search(r"job 2: benchmark, tiny: .*pair \d+ of 10, [12] thread", done.stderr)
     listed = ttsdash(workspace, "results").stdout
     assert listed.count("tiny") == 4
@@ -151,7 +155,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        ([], 2, "the dashboard needs a terminal; without one there are the commands: benchmark, jobs, optimize"),
+        ([], 2, "the dashboard needs a terminal; without one there are the commands: apply, benchmark, doctor"),
         (["voices", "add", "/nowhere/x.onnx"], 2, "/nowhere/x.onnx does not exist: check the path"),
         (["voices", "add", "/tmp"], 2, "/tmp is a folder: name the .onnx file in it"),
         (["voices", "show", "nobody"], 1, "no voice 'nobody' here; add one: ttsdash voices add PATH"),
@@ -296,3 +300,30 @@ def test_cancelling_a_queued_job_cancels_what_waits_for_it(
     assert ttsdash(workspace, "jobs", "cancel", first).stdout == f"job {first}: cancelled\n"
     assert get_job(db, second).state == "cancelled"
     assert "which it waits for" in ttsdash(workspace, "jobs", "show", second).stdout
+
+
+WITHOUT_COREMLTOOLS = """
+import importlib.util, sys
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "coremltools" else found(name, *more)
+from tui.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "says"),
+    [
+        (["--coreml"], 2, "ttsdash: coreml: coremltools is not installed: it has wheels for Linux x86_64 and macOS"),
+        (["--all"], 0, "without coreml: coremltools is not installed: it has wheels for Linux x86_64 and macOS"),
+    ],
+)
+def test_where_coremltools_has_no_wheel_one_line_says_so(
+    flags: list[str], code: int, says: str, workspace: Workspace, voice: Voice
+) -> None:
+    command = [sys.executable, "-P", "-c", WITHOUT_COREMLTOOLS, "optimize", "--model", voice.key, *flags]
+    done = subprocess.run(command, env=environment(workspace), capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert (done.stdout + done.stderr).startswith(says)
+    made = {job["variant"] for job in ttsdash_json(workspace, "jobs", "list")}
+    assert made == (set() if code else {"optimized", "dynamic-int8", "static-int8", "int4"})
