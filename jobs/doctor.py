@@ -50,12 +50,12 @@ def _check_worker(workspace: Workspace, db: sqlite3.Connection | None) -> Iterat
     yield from look("logging out", lambda: check_logout(info.pid if info else None))
 
 
-def _waiting(db: sqlite3.Connection | None) -> int:
-    return len(list_jobs(db, states=("queued", "running"))) if db else 0
+def _waiting(db: sqlite3.Connection | None) -> int | None:
+    return len(list_jobs(db, states=("queued", "running"))) if db else None
 
 
-def judge_worker(info: WorkerInfo | None, installed: str, waiting: int) -> Finding:
-    """`waiting` is how many jobs are to be done."""
+def judge_worker(info: WorkerInfo | None, installed: str, waiting: int | None) -> Finding:
+    """`waiting` is how many jobs are to be done; None where that cannot be read."""
     if info and info.version != installed:
         says = f"ttsdash {info.version} works (pid {info.pid}), but {installed} is installed"
         return Finding("worker", "problem", says, "ttsdash worker stop && ttsdash worker start")
@@ -64,7 +64,7 @@ def judge_worker(info: WorkerInfo | None, installed: str, waiting: int) -> Findi
     if waiting:
         says = f"none runs, and {waiting} {'job waits' if waiting == 1 else 'jobs wait'}"
         return Finding("worker", "problem", says, "ttsdash worker start")
-    return Finding("worker", "ok", "none runs, and no job waits")
+    return Finding("worker", "ok", "none runs" if waiting is None else "none runs, and no job waits")
 
 
 def _voices(db: sqlite3.Connection) -> Findings:

@@ -56,7 +56,7 @@ def main() -> int:
 def _select_again(context: JobContext) -> None:
     """What the job made is stored: whatever happens here, it has succeeded."""
     try:
-        select_now(context.db, get_voice(context.db, context.voice.key), f"job {context.job.id}")
+        select_now(context.db, context.voice.key, f"job {context.job.id}")
     except Exception:  # noqa: BLE001 - a selection that fails is told, and made at the next chance
         _log.exception("the selection could not be made anew")
 

@@ -5,37 +5,49 @@ from pathlib import Path
 
 from core.benchmark.probe import Probe, ProbeFailed
 from core.engines.names import BY_PROVIDER, EngineName
-from core.hardware.machine import Machine, this_machine
-from core.hardware.probes import ask
+from core.hardware.machine import this_machine
+from core.hardware.probes import Probes, ask
 from core.identity import Damaged, identity_of
 from core.selection.figures import Figures
 from core.selection.judge import Candidate, Selection, select
 from core.store.database import transaction
 from core.store.results import Result, list_results
-from core.store.selections import get_wish, put_selection
-from core.store.voices import ORIGINAL, Variant, Voice
+from core.store.selections import Wish, get_wish, put_selection
+from core.store.voices import ORIGINAL, Variant, Voice, get_voice
 
 
-def select_now(db: sqlite3.Connection, voice: Voice, cause: str) -> Selection:
-    """Select, and add it to the history if it is another than before; `cause` says there after what."""
-    machine, wish = this_machine(), get_wish(db, voice.id)
+def select_now(db: sqlite3.Connection, voice_key: str, cause: str) -> Selection:
+    """Select, and add it to the history if it is another than before; `cause` says there after what.
+
+    Raises NotFound. Whatever another process stores meanwhile is looked at, too.
+    """
+    machine, probes = this_machine(), ask()
+    while True:
+        voice = get_voice(db, voice_key)
+        wish, measured = get_wish(db, voice.id), list_results(db, voice_id=voice.id)
+        selection = _select(voice, [r for r in measured if r.stock and r.machine == machine.id], wish, probes)
+        chosen = ORIGINAL if selection.selected == BY_PROVIDER else selection.selected
+        with transaction(db):
+            seen = voice.variants, wish, [result.id for result in measured[:1]]
+            newest = [result.id for result in list_results(db, voice_id=voice.id, limit=1)]
+            if seen == (get_voice(db, voice_key).variants, get_wish(db, voice.id), newest):
+                put_selection(db, voice.id, machine, selection, voice.variant(chosen).sha256, cause)
+                return selection
+
+
+def _select(voice: Voice, measured: list[Result], wish: Wish, probes: Probes) -> Selection:
     paths = {variant.name: variant.path for variant in voice.variants}
-    selection = select(
+    return select(
         voice.key,
-        _candidates(db, voice, machine),
-        ask(),
+        _candidates(voice, measured),
+        probes,
         wish.policy,
         wish.pinned,
         lambda candidate: _why_not_loaded(candidate, Path(paths.get(candidate.name, voice.path)), voice),
     )
-    chosen = ORIGINAL if selection.selected == BY_PROVIDER else selection.selected
-    with transaction(db):
-        put_selection(db, voice.id, machine, selection, voice.variant(chosen).sha256, cause)
-    return selection
 
 
-def _candidates(db: sqlite3.Connection, voice: Voice, machine: Machine) -> list[Candidate]:
-    measured = [r for r in list_results(db, voice_id=voice.id) if r.stock and r.machine == machine.id]
+def _candidates(voice: Voice, measured: list[Result]) -> list[Candidate]:
     candidates = [
         Candidate(
             name=variant.name,

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from core.files import sha256_of
 from core.hardware.machine import this_machine
 from core.selection.refresh import select_now
-from core.store.database import transaction
-from core.store.selections import Wish, latest_selections, list_selections, put_wish
-from core.store.voices import Variant, Voice, get_voice, put_variant
+from core.store.database import open_store, transaction
+from core.store.selections import Wish, get_wish, latest_selections, list_selections, put_wish
+from core.store.voices import Variant, Voice, put_variant
+from core.workspace import Workspace
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def register(db: sqlite3.Connection, voice: Voice, path: Path) -> None:
 
 def select(db: sqlite3.Connection, voice: Voice, cause: str = "job 1") -> dict[str, str]:
     """The candidates' verdicts and reasons, and under "" what was selected."""
-    selection = select_now(db, get_voice(db, voice.key), cause)
+    selection = select_now(db, voice.key, cause)
     return {"": selection.selected} | {
         judged.variant: f"{judged.verdict}: {judged.reason}" for judged in selection.candidates
     }
@@ -87,6 +89,21 @@ def test_what_does_not_load_falls_through(db: sqlite3.Connection, voice: Voice, 
     outcome = select(db, voice)
     assert outcome[""] == "original"
     assert outcome["static-int8"].startswith("passed over: does not load: ONNX Runtime ")
+
+
+def test_what_another_process_stores_meanwhile_is_looked_at_too(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, variant: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpinned_meanwhile(*arguments: object) -> str | None:
+        if get_wish(db, voice.id).pinned:
+            with closing(open_store(workspace)) as other:
+                put_wish(other, voice.id, Wish())
+        return None
+
+    put_wish(db, voice.id, Wish(pinned="original"))
+    monkeypatch.setattr("core.selection.refresh._why_not_loaded", unpinned_meanwhile)
+    assert select(db, voice)[""] == "static-int8"
+    assert [entry.selection.pinned for entry in list_selections(db, voice.id, this_machine().id)] == [None]
 
 
 def test_the_wish_of_the_user_counts(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:

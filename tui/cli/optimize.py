@@ -129,4 +129,4 @@ def finish_or_follow(session: Session, ids: list[int], wait: bool, selected: Voi
 def _select(session: Session, voice: Voice) -> Selection:
     from core.selection.refresh import select_now
 
-    return select_now(session.db, get_voice(session.db, voice.key), "asked by hand")
+    return select_now(session.db, voice.key, "asked by hand")

@@ -41,7 +41,7 @@ def select(session: Session, voice: str, policy: Policy | None, pin: str | None,
     if wanted != wish:
         with transaction(session.db):
             put_wish(session.db, found.id, wanted)
-    selection = select_now(session.db, found, _cause(wish, wanted))
+    selection = select_now(session.db, found.key, _cause(wish, wanted))
     history = list_selections(session.db, found.id, this_machine().id)
     if session.as_json:
         changes = [selection_change_shape(change) for change in history]
