@@ -32,6 +32,19 @@ def identity_of(path: Path) -> str:
     return sha256_of(manifest)
 
 
+def wrong_with(path: Path, sha256: str) -> str | None:
+    """Why what lies there cannot be used as what was made; None if it can."""
+    try:
+        same = identity_of(path) == sha256
+    except FileNotFoundError as error:
+        return f"missing: {error.filename or path}"
+    except OSError as error:
+        return f"cannot be read: {error.filename or path} ({error.strerror})"
+    except Damaged as error:
+        return f"checksum differs: {error}"
+    return None if same else f"checksum differs: {path} is not the file that was made"
+
+
 def size_of(path: Path) -> int:
     """The bytes of a file, or of all that a folder's manifest lists and the manifest itself."""
     if not path.is_dir():

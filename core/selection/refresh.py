@@ -7,13 +7,13 @@ from core.benchmark.probe import Probe, ProbeFailed
 from core.engines.names import BY_PROVIDER, EngineName
 from core.hardware.machine import this_machine
 from core.hardware.probes import Probes, ask
-from core.identity import Damaged, identity_of
+from core.identity import wrong_with
 from core.selection.figures import Figures
 from core.selection.judge import Candidate, Selection, select
 from core.store.database import transaction
 from core.store.results import Result, list_results
 from core.store.selections import Wish, get_wish, put_selection
-from core.store.voices import ORIGINAL, Variant, Voice, get_voice
+from core.store.voices import ORIGINAL, Voice, get_voice
 
 
 def select_now(db: sqlite3.Connection, voice_key: str, cause: str) -> Selection:
@@ -52,7 +52,7 @@ def _candidates(voice: Voice, measured: list[Result]) -> list[Candidate]:
         Candidate(
             name=variant.name,
             recipe=variant.recipe,
-            problem=_problem(variant),
+            problem=wrong_with(Path(variant.path), variant.sha256),
             caveat=variant.caveat,
             oldest_macos=int(str(variant.params.get("target", "macos0")).removeprefix("macos")),
             figures=_figures(measured, variant.name, variant.sha256),
@@ -61,19 +61,6 @@ def _candidates(voice: Voice, measured: list[Result]) -> list[Candidate]:
     ]
     by_provider = _figures(measured, BY_PROVIDER, voice.id)
     return [*candidates, *([Candidate(BY_PROVIDER, None, figures=by_provider)] if by_provider else [])]
-
-
-def _problem(variant: Variant) -> str | None:
-    path = Path(variant.path)
-    try:
-        same = identity_of(path) == variant.sha256
-    except FileNotFoundError:
-        return f"missing: {path}"
-    except OSError as error:
-        return f"cannot be read: {path} ({error.strerror})"
-    except Damaged as error:
-        return f"checksum differs: {error}"
-    return None if same else f"checksum differs: {path} is not the file that was made"
 
 
 def _figures(results: list[Result], name: str, sha256: str) -> Figures | None:

@@ -14,7 +14,7 @@ from core.benchmark.texts import texts_for, texts_from
 from core.coreml.layout import NOT_RUN
 from core.engines.names import BY_PROVIDER, EngineName
 from core.errors import BadInput
-from core.identity import Damaged, identity_of
+from core.identity import wrong_with
 from core.quality.recordings import recording_pair, write_recording
 from core.recipes import RECIPES
 from core.store.results import put_benchmark
@@ -54,14 +54,9 @@ def run(context: JobContext) -> None:
 def _candidate(variant: Variant) -> Candidate:
     """Raises BadInput for a variant that is gone or is not what was made: its figures would be another's."""
     path = Path(variant.path)
-    try:
-        same = identity_of(path) == variant.sha256
-    except OSError as error:
-        raise BadInput(f"cannot read {path} ({error.strerror}): make the variant {variant.name} again") from error
-    except Damaged as error:
-        raise BadInput(f"{error}: make the variant {variant.name} again") from error
-    if not same:
-        raise BadInput(f"{path} is not the file that was registered as {variant.name}: add or make it again")
+    problem = wrong_with(path, variant.sha256)
+    if problem:
+        raise BadInput(f"{variant.name} cannot be measured ({problem}): add or make it again")
     fields = {field.name for field in dataclasses.fields(Candidate)}
     given = {name: value for name, value in variant.__dict__.items() if name in fields}
     engine, untimed = _engine_of(path)

@@ -9,7 +9,10 @@ import click
 from core.errors import TtsdashError, one_line
 from tui.cli.session import LazyGroup, session_of
 
-_COMMANDS = {name: f"tui.cli.{name}" for name in ("benchmark", "jobs", "optimize", "results", "select", "voices", "worker")}
+_COMMANDS = {
+    name: f"tui.cli.{name}"
+    for name in ("apply", "benchmark", "doctor", "jobs", "optimize", "results", "select", "voices", "worker")
+}
 
 
 @click.group(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from core.store.voices import add_voice, get_voice, list_voices
+from core.errors import BadInput
+from core.store.voices import Voice, add_voice, get_voice, list_voices
 from core.text import printable
 from core.voices import read_voice
 from tui.cli.session import Group, Session, pass_session
@@ -50,7 +51,27 @@ def list_(session: Session) -> None:
 @pass_session
 def add(session: Session, path: Path) -> None:
     """Register the voice PATH (.onnx, its .onnx.json beside it). The file stays where it is."""
-    voice = add_voice(session.db, read_voice(path))
+    _print_added(session, add_voice(session.db, read_voice(path)))
+
+
+@voices.command("import")
+@click.option("--config", required=True, type=click.Path(path_type=Path), help="The assistant's YAML file.")
+@pass_session
+def import_(session: Session, config: Path) -> None:
+    """Register the voice that an assistant's configuration names."""
+    from core.assistant.file import read_file
+    from core.assistant.voice import named_voice
+
+    file = read_file(config)
+    key, path = named_voice(file, list_voices(session.db))
+    try:
+        voice = add_voice(session.db, read_voice(path))
+    except BadInput as error:
+        raise BadInput(f"{key} of {file.path}: {error}") from error
+    _print_added(session, voice)
+
+
+def _print_added(session: Session, voice: Voice) -> None:
     if session.as_json:
         session.print_json(voice_shape(voice))
         return

@@ -1,0 +1,14 @@
+"""The keys that matter in an assistant's configuration."""
+
+PIPER = "models.tts.piper"
+VOICE_PATH = f"{PIPER}.voice_path"
+FALLBACK_PATH = f"{PIPER}.fallback_path"
+QUANTIZED_PATH = f"{PIPER}.quantized_path"
+COREML_PATH = f"{PIPER}.coreml_path"
+
+_PERFORMANCE = "voice_assistant.performance"
+CACHE_SIZE = f"{_PERFORMANCE}.tts_cache_size"
+SWITCHES = tuple(
+    f"{_PERFORMANCE}.{name}" for name in ("tts_cache_enabled", "tts_parallel_processing", "tts_optimize_for_speed")
+)
+ALL = (VOICE_PATH, QUANTIZED_PATH, COREML_PATH, CACHE_SIZE, *SWITCHES)

@@ -1,0 +1,17 @@
+"""Whether the files of a voice or a variant are those that were made."""
+
+from pathlib import Path
+
+from core.identity import wrong_with
+from core.voices import config_path_of
+
+
+def wrong_with_model(path: Path, sha256: str) -> str | None:
+    """What is wrong with the model there, or else with the configuration beside it; None if they are well."""
+    return wrong_with(path, sha256) or unconfigured(path)
+
+
+def unconfigured(path: Path) -> str | None:
+    """What is wrong with a model that has no configuration beside it; a folder's is among its own files."""
+    config = config_path_of(path)
+    return None if path.is_dir() or config.is_file() else f"{config} is missing, without which Piper loads no voice"

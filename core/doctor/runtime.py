@@ -1,0 +1,33 @@
+"""Whether what runs and speaks a voice is whole."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from core.doctor.apart import try_apart
+from core.doctor.finding import Finding
+from core.doctor.mends import pip_install
+from core.errors import TtsdashError
+from core.store.voices import Voice
+from core.variants import CHECK_TEXT
+
+
+def check_runtime() -> Iterator[Finding]:
+    try:
+        version = try_apart("runtime")
+    except TtsdashError as error:
+        mend = pip_install("--force-reinstall", "onnxruntime", "onnx")
+        yield Finding("ONNX Runtime", "problem", f"it runs no model: {error}", mend)
+    else:
+        yield Finding("ONNX Runtime", "ok", f"{version} runs a model in int8")
+
+
+def check_phonemes(voices: Sequence[Voice]) -> Iterator[Finding]:
+    """For the first voice. espeak and its data come with piper-tts, whose loading needs ONNX Runtime, too."""
+    for voice in voices[:1]:
+        try:
+            count = try_apart("phonemes", json.dumps(voice.config))
+        except TtsdashError as error:
+            mend = pip_install("--force-reinstall", "piper-tts")
+            yield Finding("phonemes", "problem", f"Piper makes none for {voice.key}: {error}", mend)
+        else:
+            yield Finding("phonemes", "ok", f"Piper makes {count} phoneme ids of {CHECK_TEXT!r} for {voice.key}")

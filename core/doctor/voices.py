@@ -1,0 +1,100 @@
+"""Whether a voice's files are well, what was measured of them here, and what speaks against the variant that is selected."""
+
+import shlex
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from core.doctor.files import wrong_with_model
+from core.doctor.finding import Finding, State
+from core.doctor.mends import make_again
+from core.engines.names import BY_PROVIDER
+from core.selection.judge import Selection
+from core.store.results import Result, list_results
+from core.store.selections import StoredSelection, latest_selection
+from core.store.voices import ORIGINAL, Voice
+
+_UNMEASURED = "has not been measured"
+"""What a selection says of a variant that the figures are found to be missing of, too."""
+
+
+def judge_library(voices: Sequence[Voice]) -> Iterator[Finding]:
+    if not voices:
+        yield Finding("voices", "note", "no voices yet", "ttsdash voices add PATH.onnx")
+
+
+def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[Finding]:
+    yield from _files(voice)
+    yield judge_figures(voice, measured_here(db, voice.id, machine))
+    yield from judge_selection(voice, latest_selection(db, voice.id, machine))
+
+
+def measured_here(db: sqlite3.Connection, voice_id: str, machine: str) -> list[Result]:
+    """The figures that selections go by, the newest first: of this machine, at all cores."""
+    return [result for result in list_results(db, voice_id=voice_id) if result.stock and result.machine == machine]
+
+
+def _files(voice: Voice) -> Iterator[Finding]:
+    well = []
+    for variant in voice.variants:
+        trouble = wrong_with_model(Path(variant.path), variant.sha256)
+        if trouble:
+            yield Finding("files", "problem", f"{variant.name}: {trouble}", make_again(variant))
+        else:
+            well.append(variant.name)
+    if well:
+        yield Finding("files", "ok", f"there and unchanged: {', '.join(well)}")
+
+
+def judge_figures(voice: Voice, results: Sequence[Result]) -> Finding:
+    """`results` are those of this machine, the newest first."""
+    made = [variant for variant in voice.variants if variant.name != ORIGINAL]
+    benchmark = f"ttsdash benchmark {shlex.quote(voice.key)}"
+    if not made:
+        mend = f"ttsdash optimize --model {shlex.quote(voice.key)} --dynamic --benchmark"
+        return Finding("figures", "note", "there is the original only: nothing smaller or faster has been made", mend)
+    known = {(result.variant, result.variant_sha256) for result in results}
+    missing = [variant.name for variant in made if (variant.name, variant.sha256) not in known]
+    if missing:
+        return Finding("figures", "note", f"not measured on this machine: {', '.join(missing)}", benchmark)
+    if any(result.noisy for result in results if result.benchmark_id == results[0].benchmark_id):
+        says = "the machine was busy during the latest benchmark: take its speeds with care"
+        return Finding("figures", "note", says, benchmark)
+    return Finding("figures", "ok", "every variant has been measured on this machine")
+
+
+def judge_selection(voice: Voice, stored: StoredSelection | None) -> Iterator[Finding]:
+    again = f"ttsdash select {shlex.quote(voice.key)}"
+    if len(voice.variants) == 1:
+        return
+    if stored is None:
+        yield Finding("selection", "note", "no variant has been selected on this machine", again)
+        return
+    selection = stored.selection
+    if stored.selected_sha256 not in {variant.sha256 for variant in voice.variants}:
+        yield Finding("selection", "note", f"{selection.selected} has changed since it was selected", again)
+        return
+    found = [
+        Finding("selection", *_weigh(warning, selection, again))
+        for warning in selection.warnings
+        if _UNMEASURED not in warning
+    ]
+    if not found:
+        yield Finding("selection", "ok", f"{selection.selected}: {selection.reason}")
+    # With what mends a problem, what could be better is another matter.
+    yield from [finding for finding in found if finding.state == "problem"] or found
+
+
+def _weigh(warning: str, selection: Selection, again: str) -> tuple[State, str, str]:
+    """How bad it is what speaks against a selection, and what to do about it."""
+    by_figures = " --unpin" * bool(selection.pinned) + " --policy measured" * (selection.policy != "measured")
+    other = next((judged.variant for judged in selection.candidates if warning.startswith(f"{judged.variant} ")), None)
+    if "cannot be used" in warning:
+        return "problem", warning, again + " --unpin" * bool(selection.pinned)
+    if "SLOWER" in warning or warning.endswith((" sounds noticeable", " sounds broken")):
+        return "problem", warning, again + by_figures
+    if other == BY_PROVIDER:
+        return "note", warning, again + by_figures
+    if other and other != selection.selected:
+        return "note", warning, f"{again} --pin {shlex.quote(other)}"
+    return "note", warning, f"ttsdash benchmark {shlex.quote(selection.voice)}"
