@@ -2,8 +2,10 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -33,3 +35,16 @@ def tiny_model() -> onnx.ModelProto:
 def stored(db: sqlite3.Connection) -> Voice:
     """A registered voice, where its files do not matter."""
     return add_voice(db, voice_file())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_spinning_threads() -> None:
+    """Test processes share the cores: a thread of ONNX Runtime that spins while it waits takes them from the others."""
+    make = onnxruntime.InferenceSession.__init__
+
+    def make_calm(self: Any, model: Any, sess_options: Any = None, *more: Any, **named: Any) -> None:
+        options = sess_options or onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        make(self, model, options, *more, **named)
+
+    onnxruntime.InferenceSession.__init__ = make_calm

@@ -123,7 +123,8 @@ def test_a_conversion_that_was_killed_is_done_again_measured_as_far_as_it_can_be
 ) -> None:
     pytest.importorskip("coremltools")
     start_worker(workspace)
-    convert, measure = submit_wish(workspace, db, voice, Wish(["coreml"], benchmark=True))
+    (convert,) = submit_wish(workspace, db, voice, Wish(["coreml"]))
+    measure = submit(workspace, db, benchmark_job(voice, ["coreml"], threads=[1], after=[convert]))
     wait_until(lambda: get_job(db, convert).stage == "lowering flow and decoder")
     for process in processes_of(workspace):
         process.kill()

@@ -12,8 +12,11 @@ from tui.formats import RESULT_HEADERS, counted, result_row
 _WIDE = 200
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
-    """Print rows under headers; a header that starts with ">" has its column to the right. `empty` stands for no rows."""
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: str, gap: int = 2) -> None:
+    """Print rows under headers; a header that starts with ">" has its column to the right. `empty` stands for no rows.
+
+    `gap` is the space between columns, at least 1.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -22,7 +25,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: st
     if not body:
         print_line(empty)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, gap - 1, 0, 0))
     for header in headers:
         table.add_column(header.lstrip(">"), justify="right" if header.startswith(">") else "left", overflow="fold")
     for row in body:
@@ -53,7 +56,7 @@ def print_results(results: Sequence[Result]) -> None:
 
     for threads, group in groupby(results, key=lambda result: result.threads):
         print_line(counted(threads, "thread"))
-        print_table(RESULT_HEADERS, [result_row(result) for result in group], empty="no results")
+        print_table(RESULT_HEADERS, [result_row(result) for result in group], empty="no results", gap=1)
         print_line()
     for line in explain(list(results)):
         print_line(line)
