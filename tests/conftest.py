@@ -1,5 +1,6 @@
 """What most tests need: a workspace, its store, and a tiny voice in it."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,23 @@ from core.voices import read_voice
 from core.workspace import Workspace
 from tests.running import processes_of
 from tests.vits import write_voice
+
+
+@pytest.fixture(autouse=True)
+def one_core_for_whole_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Programs that a test starts stay on one core, so that they do not take it from the tests beside.
+
+    They then measure at one thread only; a test that is marked `all_cores` has them all.
+    """
+    outside = Path(request.node.path).parent.name == "core" or request.node.get_closest_marker("all_cores")
+    if outside or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    os.sched_setaffinity(0, {cores[number % len(cores)]})
+    yield
+    os.sched_setaffinity(0, cores)
 
 
 @pytest.fixture
