@@ -26,6 +26,9 @@ from core.hardware.probes import usable_cores
 from core.phonemes import phoneme_ids
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, voice_config, write_voice
 
+# One run serves several tests.
+pytestmark = pytest.mark.xdist_group("benchmark")
+
 _TEXTS = TextSet("mine", "en", {"first": "Hi.", "second": "Go."}, latency_text="second")
 
 

@@ -33,6 +33,9 @@ from core.coreml.verify import LEAST_DB, decibels, program_db, verify
 from core.graph.cut import Cut, cut
 from core.recipes import RECIPES, Task
 
+# What several tests need is converted once.
+pytestmark = pytest.mark.xdist_group("Core ML")
+
 SHAPES = {"medium": TINY, "high": HIGH, "multi-speaker": MULTI_SPEAKER}
 
 

@@ -33,6 +33,8 @@ WIDE = {
 }
 FILES = [name for name, recipe in RECIPES.items() if recipe.job == "quantize"]
 OURS = [name for name in FILES if name != GUIDE]
+# What most tests look at is made once; the builds are made one group a recipe.
+pytestmark = pytest.mark.xdist_group("recipes")
 QUANTIZING = [name for name in OURS if name != "optimized"]
 IDS = [1, *range(14, 60), 2]
 
@@ -82,7 +84,7 @@ def operators(path: Path) -> set[str]:
 LEAST_DB = {"optimized": 100, "dynamic": 15, "static": 15, "int4": 0, "guide": -30}
 
 
-@pytest.mark.parametrize("recipe", FILES)
+@pytest.mark.parametrize("recipe", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in FILES])
 def test_each_recipe_makes_a_drop_in_of_each_build(recipe: str, build: Path, tmp_path: Path) -> None:
     made, told = tmp_path / "made.onnx", list[str]()
     make(recipe, build, made, told)
