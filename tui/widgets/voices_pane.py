@@ -55,13 +55,13 @@ class VoicesPane(TablePane):
         name = key.split(_SEPARATOR)[1]
         variant = voice.variant(name)
         about = _about_voice(voice) if variant.recipe is None else _about_variant(variant)
-        about = [*_about_selection(snapshot.selections.get(voice.key), variant), *about]
+        chosen = _about_selection(snapshot.selections.get(voice.key), variant)
         result = snapshot.latest_result(voice.key, name, variant.sha256)
         if result is None:
-            return "\n".join([*about, *([] if variant.recipe is None else ["", "Not measured yet: press b."])])
+            return "\n".join([*chosen, *about, *([] if variant.recipe is None else ["", "Not measured yet: press b."])])
         run = [entry for entry in snapshot.results if entry.benchmark_id == result.benchmark_id]
         means = [line for line in explain(run) if variant.recipe is None or line.startswith((f"{name}:", "The "))]
-        return "\n".join([*means, *([""] if means else []), *about])
+        return "\n".join([*chosen, *means, *([""] if means else []), *about])
 
     @on(KeyedTable.RowSelected)
     def action_optimize(self) -> None:
@@ -98,7 +98,7 @@ def _about_selection(selection: Selection | None, variant: Variant) -> list[str]
         return []
     if variant.recipe is not None:
         own = (judged for judged in selection.candidates if judged.variant == variant.name)
-        return [f"{judged.verdict} on this machine: {judged.reason}" for judged in own]
+        return [f"{judged.verdict} on this machine: {judged.reason}" for judged in own] + [""]
     pinned = f", {selection.pinned} pinned" if selection.pinned else ""
     others = (judged for judged in selection.candidates if judged.variant != selection.selected)
     return [
