@@ -38,6 +38,8 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({printable(str(error.filename))})" if error.filename else ""
         text = f"{error.strerror}{where}{_MENDS.get(error.errno or 0, '')}"
+    elif isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        text = f"the data base cannot be used ({text}): `ttsdash doctor` tells more"
     elif isinstance(error, sqlite3.Error):
         text = f"the data base cannot be used ({text}): see to free disk space and permissions, then try again"
     elif not isinstance(error, TtsdashError):

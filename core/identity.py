@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from core.errors import TtsdashError
 from core.files import PRIVATE_FILE, sha256_of
+from core.voices import config_path_of
 
 _MANIFEST = "manifest.json"
 
@@ -19,6 +21,8 @@ def identity_of(path: Path) -> str:
     Raises OSError for what cannot be read, Damaged.
     """
     if not path.is_dir():
+        if path.exists() and not path.is_file():
+            raise Damaged(f"{path} is no regular file")
         return sha256_of(path)
     manifest = path / _MANIFEST
     try:
@@ -32,10 +36,15 @@ def identity_of(path: Path) -> str:
     return sha256_of(manifest)
 
 
-def wrong_with(path: Path, sha256: str) -> str | None:
-    """Why what lies there cannot be used as what was made; None if it can."""
+def wrong_with(path: Path, sha256: str, config: dict[str, Any] | None = None) -> str | None:
+    """Why what lies there cannot be used as what was made; None if it can.
+
+    With `config` the `.onnx.json` beside a single file must say just that; the manifest of a folder lists its own.
+    """
     try:
         same = identity_of(path) == sha256
+        if same and not path.is_dir():
+            return _wrong_with_config(config_path_of(path), config)
     except FileNotFoundError as error:
         return f"missing: {error.filename or path}"
     except OSError as error:
@@ -43,6 +52,14 @@ def wrong_with(path: Path, sha256: str) -> str | None:
     except Damaged as error:
         return f"checksum differs: {error}"
     return None if same else f"checksum differs: {path} is not the file that was made"
+
+
+def _wrong_with_config(path: Path, config: dict[str, Any] | None) -> str | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        return f"checksum differs: {path} is no JSON"
+    return None if config in (None, found) else f"checksum differs: {path} is not what was made"
 
 
 def size_of(path: Path) -> int:

@@ -1,6 +1,7 @@
 """The files of variants: made under a temporary name, checked, flushed to the disk, then renamed."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -92,13 +93,13 @@ class FolderDraft:
 
     def publish(self) -> None:
         """Give the folder its name."""
-        if self.final.exists():
+        if os.path.lexists(self.final):
             self.final.rename(self._aside)
         self.path.rename(self.final)
         flush_folder(self.final.parent)
 
     def discard(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         _put_back(self._aside, self.final)
 
 
@@ -107,10 +108,8 @@ def discard_drafts(workspace: Workspace, job_id: int, committed: bool) -> None:
     for entry in workspace.optimized_models.glob(f"*/.job{job_id}.*"):
         if entry.name.endswith(_ASIDE) and not committed:
             _put_back(entry, entry.with_name(entry.name.removeprefix(f".job{job_id}.").removesuffix(_ASIDE)))
-        elif entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
         else:
-            entry.unlink(missing_ok=True)
+            _remove(entry)
 
 
 def _hidden(final: Path, job_id: int) -> Path:
@@ -123,9 +122,17 @@ def _aside(hidden: Path) -> Path:
 
 def _put_back(aside: Path, final: Path) -> None:
     """What was moved aside takes its name again from whatever has it."""
-    if aside.exists():
-        shutil.rmtree(final, ignore_errors=True)
+    if os.path.lexists(aside):
+        _remove(final)
         aside.rename(final)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a folder with what is in it, or a link; what it leads to stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _write_config(config: dict[str, Any], model: Path) -> None:

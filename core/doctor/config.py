@@ -127,14 +127,16 @@ def judge_use(loaded: str, variant: Variant, quantized: Variant | None, here: He
     if here.selected != ORIGINAL and quantized and quantized.name != ORIGINAL:
         says = f"{name} names the original: today's assistant loads only that, so the quantized model is not used"
         return Finding("use", "problem", says, use_selected)
-    selected = ", which is selected on this machine" if here.selected == ORIGINAL else ""
+    if here.selected not in (None, ORIGINAL):
+        return Finding("use", "note", f"the original is loaded; {here.selected} is selected", use_selected)
+    selected = ", which is selected on this machine" if here.selected else ""
     return Finding("use", "ok", f"the original is loaded{selected}")
 
 
 def _judge_made(variant: Variant, here: Here, use_selected: str) -> Finding:
     figures, voice = here.figures, shlex.quote(variant.voice)
     if figures is None or figures.speedup is None:
-        says = f"{variant.name} is loaded, but not measured on this machine"
+        says = f"{variant.name} is loaded, but not measured on this machine at all cores"
         return Finding("use", "note", says, f"ttsdash benchmark {voice}")
     low, high = figures.speedup_ci or (figures.speedup, figures.speedup)
     says = f"{variant.name} is loaded: {figures.speedup:.2f}x as fast as the original here "

@@ -83,5 +83,5 @@ def _problem(says: str, mend: str) -> Finding:
 
 def _damaged(path: Path, how: str) -> Finding:
     away = shlex.quote(str(path.with_name("damaged")))
-    mend = f"mkdir {away} && mv {shlex.quote(str(path))}* {away}, then add the voices again"
-    return _problem(f"{path} is damaged ({' '.join(how.split())})", mend)
+    says = f"{path} is damaged ({' '.join(how.split())}): move it away, then add the voices again"
+    return _problem(says, f"mkdir -p {away} && mv {shlex.quote(str(path))}* {away}")

@@ -1,14 +1,18 @@
 """Whether the files of a voice or a variant are those that were made."""
 
 from pathlib import Path
+from typing import Any
 
 from core.identity import wrong_with
 from core.voices import config_path_of
 
 
-def wrong_with_model(path: Path, sha256: str) -> str | None:
-    """What is wrong with the model there, or else with the configuration beside it; None if they are well."""
-    return wrong_with(path, sha256) or unconfigured(path)
+def wrong_with_model(path: Path, sha256: str, config: dict[str, Any] | None = None) -> str | None:
+    """What is wrong with the model there, or with the configuration beside it; None if they are well.
+
+    With `config` the latter must say just that.
+    """
+    return unconfigured(path) if path.is_file() and unconfigured(path) else wrong_with(path, sha256, config)
 
 
 def unconfigured(path: Path) -> str | None:

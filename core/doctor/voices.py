@@ -2,7 +2,7 @@
 
 import shlex
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from core.doctor.files import wrong_with_model
@@ -12,7 +12,7 @@ from core.engines.names import BY_PROVIDER
 from core.selection.judge import Selection
 from core.store.results import Result, list_results
 from core.store.selections import StoredSelection, latest_selection
-from core.store.voices import ORIGINAL, Voice
+from core.store.voices import ORIGINAL, Variant, Voice
 
 _UNMEASURED = "has not been measured"
 """What a selection says of a variant that the figures are found to be missing of, too."""
@@ -24,9 +24,15 @@ def judge_library(voices: Sequence[Voice]) -> Iterator[Finding]:
 
 
 def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[Finding]:
-    yield from _files(voice)
+    troubles = {variant.name: _trouble(voice, variant) for variant in voice.variants}
+    yield from judge_files(voice, troubles)
     yield judge_figures(voice, measured_here(db, voice.id, machine))
-    yield from judge_selection(voice, latest_selection(db, voice.id, machine))
+    stored = latest_selection(db, voice.id, machine)
+    if stored and troubles.get(stored.selection.selected):
+        says = f"{stored.selection.selected} was selected before its files were harmed"
+        yield Finding("selection", "problem", says, f"ttsdash select {shlex.quote(voice.key)}")
+    else:
+        yield from judge_selection(voice, stored)
 
 
 def measured_here(db: sqlite3.Connection, voice_id: str, machine: str) -> list[Result]:
@@ -34,10 +40,15 @@ def measured_here(db: sqlite3.Connection, voice_id: str, machine: str) -> list[R
     return [result for result in list_results(db, voice_id=voice_id) if result.stock and result.machine == machine]
 
 
-def _files(voice: Voice) -> Iterator[Finding]:
+def _trouble(voice: Voice, variant: Variant) -> str | None:
+    return wrong_with_model(Path(variant.path), variant.sha256, voice.config if variant.recipe else None)
+
+
+def judge_files(voice: Voice, troubles: Mapping[str, str | None]) -> Iterator[Finding]:
+    """`troubles` are by variant."""
     well = []
     for variant in voice.variants:
-        trouble = wrong_with_model(Path(variant.path), variant.sha256)
+        trouble = troubles[variant.name]
         if trouble:
             yield Finding("files", "problem", f"{variant.name}: {trouble}", make_again(variant))
         else:
@@ -56,11 +67,14 @@ def judge_figures(voice: Voice, results: Sequence[Result]) -> Finding:
     known = {(result.variant, result.variant_sha256) for result in results}
     missing = [variant.name for variant in made if (variant.name, variant.sha256) not in known]
     if missing:
-        return Finding("figures", "note", f"not measured on this machine: {', '.join(missing)}", benchmark)
+        return Finding("figures", "note", f"not measured on this machine at all cores: {', '.join(missing)}", benchmark)
     if any(result.noisy for result in results if result.benchmark_id == results[0].benchmark_id):
         says = "the machine was busy during the latest benchmark: take its speeds with care"
         return Finding("figures", "note", says, benchmark)
-    return Finding("figures", "ok", "every variant has been measured on this machine")
+    timed = {result.variant for result in results if result.speedup is not None}
+    untimed = ", ".join(variant.name for variant in made if variant.name not in timed)
+    says = "every variant has been measured on this machine"
+    return Finding("figures", "ok", says + (f", but for the speed of {untimed}" if untimed else ""))
 
 
 def judge_selection(voice: Voice, stored: StoredSelection | None) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ class Figures:
     speedup: float
     interval: tuple[float, float]
     grade: str | None
+    noisy: bool = False
 
     @property
     def sounds_good(self) -> bool:

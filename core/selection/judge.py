@@ -147,7 +147,7 @@ def _unusable(candidate: Candidate, probes: Probes) -> str | None:
 def _why(candidate: Candidate, policy: Policy) -> str:
     if candidate.is_original:
         return "nothing that sounds right is faster here" if policy == "measured" else "nothing before it can be used"
-    which = "the fastest that sounds right" if policy == "measured" else "the first in order that can be used"
+    which = "the fastest measured that sounds right" if policy == "measured" else "the first in order that can be used"
     return f"{which}: {_figures(candidate)}"
 
 
@@ -163,7 +163,11 @@ def _figures(candidate: Candidate) -> str:
     if candidate.is_original:
         return "what the others are measured by"
     figures = candidate.figures
-    return f"{figures.speedup:.2f}x here, sound {figures.grade}" if figures else "not measured on this machine"
+    if figures is None:
+        return "not measured on this machine at all cores"
+    unclear = ", no difference" if verdict(figures.interval) == "no difference" else ""
+    busy = ", the machine was busy" if figures.noisy else ""
+    return f"{figures.speedup:.2f}x here{unclear}{busy}, sound {figures.grade}"
 
 
 def _warnings(voice: str, picked: Candidate, others: Sequence[Candidate]) -> list[str]:
@@ -171,7 +175,7 @@ def _warnings(voice: str, picked: Candidate, others: Sequence[Candidate]) -> lis
     if picked.is_original:
         mine = Figures(1.0, (1.0, 1.0), "transparent")
     elif picked.figures is None:
-        return [f"{picked.name} has not been measured on this machine: ttsdash benchmark {voice}"]
+        return [f"{picked.name} has not been measured on this machine at all cores: ttsdash benchmark {voice}"]
     else:
         mine = picked.figures
     warnings = [f"{picked.name}: {picked.caveat}"] if picked.caveat else []

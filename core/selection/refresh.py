@@ -52,7 +52,7 @@ def _candidates(voice: Voice, measured: list[Result]) -> list[Candidate]:
         Candidate(
             name=variant.name,
             recipe=variant.recipe,
-            problem=wrong_with(Path(variant.path), variant.sha256),
+            problem=wrong_with(Path(variant.path), variant.sha256, voice.config if variant.recipe else None),
             caveat=variant.caveat,
             oldest_macos=int(str(variant.params.get("target", "macos0")).removeprefix("macos")),
             figures=_figures(measured, variant.name, variant.sha256),
@@ -67,7 +67,8 @@ def _figures(results: list[Result], name: str, sha256: str) -> Figures | None:
     """The newest of just these files."""
     for result in results:
         if (result.variant, result.variant_sha256) == (name, sha256) and result.speedup is not None:
-            return Figures(result.speedup, result.speedup_ci or (result.speedup, result.speedup), result.grade)
+            interval = result.speedup_ci or (result.speedup, result.speedup)
+            return Figures(result.speedup, interval, result.grade, result.noisy)
     return None
 
 

@@ -65,9 +65,10 @@ class Voice:
 def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
     """Register a voice, or find it again by its content; one that was moved is known by its new path then.
 
-    Raises BadInput for a second file of the same model that comes with another configuration.
+    Raises BadInput for a variant, and for a second file of the same model that comes with another configuration.
     """
     with transaction(db):
+        _refuse_made_here(db, str(file.path))
         row = db.execute("SELECT key, path, config FROM voices WHERE id = ?", (file.sha256,)).fetchone()
         if row and row["path"] != str(file.path) and Path(row["path"]).is_file():
             if json.loads(row["config"]) != file.config:
@@ -101,6 +102,15 @@ def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
             {"id": file.sha256, "name": ORIGINAL, "path": str(file.path), "size": file.size_bytes, "now": now()},
         )
     return get_voice(db, key)
+
+
+def _refuse_made_here(db: sqlite3.Connection, path: str) -> None:
+    made = db.execute(
+        _VARIANTS + " AND recipe IS NOT NULL AND (variants.path = ? OR instr(?, variants.path || '/') = 1)",
+        (path, path),
+    ).fetchone()
+    if made:
+        raise BadInput(f"{path} was made here: it is {made['name']} of {made['voice']}, which is registered already")
 
 
 def _free_key(db: sqlite3.Connection, file: VoiceFile) -> str:

@@ -18,7 +18,7 @@ from core.identity import wrong_with
 from core.quality.recordings import recording_pair, write_recording
 from core.recipes import RECIPES
 from core.store.results import put_benchmark
-from core.store.voices import ORIGINAL, Variant
+from core.store.voices import ORIGINAL, Variant, Voice
 from jobs.context import JobContext
 
 _log = logging.getLogger("ttsdash.job")
@@ -28,7 +28,12 @@ def run(context: JobContext) -> None:
     voice, params = context.voice, context.job.params
     context.report("checking the files", 0.0)
     names = [ORIGINAL, *params["variants"]]
-    candidates = [_candidate(voice.variant(name)) for name in names]
+    candidates = [_candidate(voice.variant(name), voice) for name in names]
+    useless = [candidate for candidate in candidates if candidate.untimed and candidate.engine is None]
+    if candidates[0] in useless or len(useless) == len(candidates) - 1 > 0:
+        raise BadInput(f"{useless[0].name} cannot be measured: {useless[0].untimed}; add or make it again")
+    for candidate in useless:
+        _log.warning("%s cannot be measured: %s", candidate.name, candidate.untimed)
     plan = Plan(
         voice_id=voice.id,
         config=voice.config,
@@ -51,15 +56,13 @@ def run(context: JobContext) -> None:
         put_benchmark(db, record, context.job.id)
 
 
-def _candidate(variant: Variant) -> Candidate:
-    """Raises BadInput for a variant that is gone or is not what was made: its figures would be another's."""
+def _candidate(variant: Variant, voice: Voice) -> Candidate:
+    """Without an engine for a variant that is gone or is not what was made: its figures would be another's."""
     path = Path(variant.path)
-    problem = wrong_with(path, variant.sha256)
-    if problem:
-        raise BadInput(f"{variant.name} cannot be measured ({problem}): add or make it again")
     fields = {field.name for field in dataclasses.fields(Candidate)}
     given = {name: value for name, value in variant.__dict__.items() if name in fields}
-    engine, untimed = _engine_of(path)
+    problem = wrong_with(path, variant.sha256, voice.config if variant.recipe else None)
+    engine, untimed = (None, problem) if problem else _engine_of(path)
     return Candidate(
         **given | {"path": path}, engine=engine, untimed=untimed, program_db=variant.params.get("program_db")
     )
@@ -72,7 +75,7 @@ def _engine_of(path: Path) -> tuple[EngineName | None, str | None]:
     if sys.platform == "darwin":
         return "coreml", None
     missing = RECIPES["coreml"].missing
-    return (None, f"{NOT_RUN}; {missing}") if missing else ("coreml-evaluated", f"it needs macOS ({NOT_RUN})")
+    return (None, f"{NOT_RUN}; {missing}") if missing else ("coreml-evaluated", f"it needs macOS; {NOT_RUN}")
 
 
 def _through_provider(original: Candidate) -> list[Candidate]:

@@ -198,7 +198,7 @@ UNTIMED: dict[str, object] = {
     "speedup_ci": None,
     "verdict": None,
     "peak_rss_mb": None,
-    "unmeasured": {"speedup": "it needs macOS (converted, not yet run on a Mac)"},
+    "unmeasured": {"speedup": "it needs macOS; converted, not yet run on a Mac"},
 }
 
 
@@ -207,7 +207,7 @@ UNTIMED: dict[str, object] = {
     [
         ({"verdict": "faster", "speedup": 1.5, "speedup_ci": (1.4, 1.6)}, "It is faster than the original at 1 thread"),
         ({"verdict": "faster", "speedup": 1.5, "speedup_ci": (1.4, 1.6)}, "(1.50x, 95 % interval 1.40–1.60)"),
-        (UNTIMED, "Speed and memory are not measured: it needs macOS (converted, not yet run on a Mac)."),
+        (UNTIMED, "Speed and memory are not measured: it needs macOS; converted, not yet run on a Mac."),
         (UNTIMED, "75 % smaller than the original's. "),
         (UNTIMED, "Evaluated without Core ML it sounds like the original"),
         ({"verdict": "slower", "speedup": 0.4, "speedup_ci": (0.3, 0.5)}, "It is slower than the original"),

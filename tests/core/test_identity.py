@@ -1,6 +1,7 @@
 """`core.identity`: what a variant is known by, a file or a folder."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,3 +70,9 @@ def test_another_content_is_another_identity(folder: Path) -> None:
     (folder / "front.onnx").write_bytes(b"another")
     write_manifest(folder)
     assert identity_of(folder) != before
+
+
+def test_what_is_no_regular_file_is_damaged_and_hangs_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.onnx")
+    with pytest.raises(Damaged, match="no regular file"):
+        identity_of(tmp_path / "a.onnx")

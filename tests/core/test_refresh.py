@@ -1,5 +1,6 @@
 """A voice's variant is selected from the files, figures and hardware that are there."""
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import BadInput
 from core.files import sha256_of
 from core.hardware.machine import this_machine
 from core.selection.refresh import select_now
 from core.store.database import open_store, transaction
 from core.store.selections import Wish, get_wish, latest_selections, list_selections, put_wish
-from core.store.voices import Variant, Voice, put_variant
+from core.store.voices import Variant, Voice, add_voice, put_variant
+from core.voices import config_path_of, read_voice
 from core.workspace import Workspace
 
 
@@ -21,6 +24,7 @@ from core.workspace import Workspace
 def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
     """A variant `static-int8`, in truth a copy of the original."""
     path = Path(shutil.copyfile(voice.path, tmp_path / "static-int8.onnx"))
+    config_path_of(path).write_text(json.dumps(voice.config))
     register(db, voice, path)
     return path
 
@@ -65,6 +69,9 @@ def test_what_is_whole_and_loads_is_selected_and_kept(db: sqlite3.Connection, vo
     [
         (lambda path: path.unlink(), "passed over: missing: "),
         (lambda path: path.write_bytes(b"another"), "passed over: checksum differs: "),
+        (lambda path: config_path_of(path).unlink(), "passed over: missing: "),
+        (lambda path: config_path_of(path).write_text("{"), "passed over: checksum differs: "),
+        (lambda path: config_path_of(path).write_text('{"length_scale": 3}'), "passed over: checksum differs: "),
     ],
 )
 def test_what_is_gone_or_another_file_is_passed_over(
@@ -111,3 +118,8 @@ def test_the_wish_of_the_user_counts(db: sqlite3.Connection, voice: Voice, varia
     assert select(db, voice)["static-int8"] == "passed over: not measured on this machine at all cores"
     put_wish(db, voice.id, Wish("measured", "static-int8"))
     assert select(db, voice)["static-int8"] == "selected: pinned by hand"
+
+
+def test_what_was_made_here_is_no_voice(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
+    with pytest.raises(BadInput, match="was made here: it is static-int8 of tiny"):
+        add_voice(db, read_voice(variant))

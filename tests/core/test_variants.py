@@ -268,3 +268,19 @@ def test_a_folder_that_fails_after_it_took_its_name_gives_it_back(folder: Path) 
     draft.publish()
     draft.discard()
     assert (folder / "front.onnx").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a link", "a dangling link"])
+def test_a_link_in_a_folders_place_goes_and_what_it_leads_to_stays(
+    there: bool, workspace: Workspace, folder: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    if there:
+        elsewhere.mkdir()
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(elsewhere)
+    _folder_draft(folder, b"model").publish()
+    discard_drafts(workspace, 1, committed=True)
+    assert (folder / "front.onnx").read_bytes() == b"model"
+    assert [entry.name for entry in folder.parent.iterdir()] == ["coreml"]
+    assert elsewhere.exists() == there

@@ -142,7 +142,7 @@ def test_a_conversion_that_was_killed_is_done_again_measured_as_far_as_it_can_be
         assert variant.caveat == "converted, not yet run on a Mac"
         rows = [result for result in list_results(db) if result.variant == "coreml"]
         assert {result.speedup for result in rows} == {None}
-        assert {result.unmeasured["speedup"] for result in rows} == {"it needs macOS (converted, not yet run on a Mac)"}
+        assert {result.unmeasured["speedup"] for result in rows} == {"it needs macOS; converted, not yet run on a Mac"}
         assert {result.grade for result in rows} == {"transparent"}
         assert {result.program_db for result in rows} == {variant.params["program_db"]}
         assert variant.params["program_db"] >= 40

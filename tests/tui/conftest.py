@@ -183,7 +183,7 @@ def _untimed(threads: int) -> ResultRecord:
         ("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms", "load_s")
     )
     empty |= dict.fromkeys(("peak_rss_mb", "bare_rss_mb"))
-    why = "it needs macOS (converted, not yet run on a Mac)"
+    why = "it needs macOS; converted, not yet run on a Mac"
     evaluated = {"engine": "coreml-evaluated", "recipe": "coreml", "pairs": 0, "unmeasured": {"speedup": why}}
     return ResultRecord(made | empty | evaluated, ())
 

@@ -213,10 +213,14 @@ def test_the_voice_is_the_one_that_is_named_else_the_only_one(
 
     paths = [write_voice(tmp_path / "voices", VitsShape(seed=seed), f"v{seed}") for seed in (1, 2)]
     add_voice(db, read_voice(paths[0]))
+    says = refused(call("apply", config, "--dry-run"), 2)
+    assert says.endswith(f"({VOICE} is /elsewhere/x.onnx): say which with --voice: v1")
+    config.write_text("models: {}\n")
     answer = json.loads(call("apply", config, "--json").stdout)
     assert answer["voice"] == "v1"
-    assert answer["notes"][0] == f"taken for v1, the only voice here: {VOICE} is /elsewhere/x.onnx"
+    assert answer["notes"][0] == f"taken for v1, the only voice here: {VOICE} is not set"
 
+    config.write_text(ASSISTANT.format(path="/elsewhere/x.onnx"))
     add_voice(db, read_voice(paths[1]))
     says = refused(call("apply", config, "--dry-run"), 2)
     assert says.endswith(f"({VOICE} is /elsewhere/x.onnx): say which with --voice: v1, v2")

@@ -92,7 +92,7 @@ def test_jobs_that_wait_for_no_worker_are_a_problem_with_its_command(
     lines = done.stdout.splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith("  PROBLEM"))
     assert lines[place].split(maxsplit=2) == ["PROBLEM", "worker", "none runs, and 1 job waits"]
-    assert lines[place + 1].strip() == "→ ttsdash worker start"
+    assert lines[place + 1].strip() == f"→ ttsdash --home {workspace.root} worker start"
     assert lines[-1].startswith("1 problem, ")
 
 
@@ -126,7 +126,7 @@ def test_a_configuration_is_held_against_the_workspace(quick: None, workspace: W
     config.write_text("models:\n  tts:\n    piper:\n      voice_path: tiny.onnx\n      quantized_path: gone.onnx\n")
     found = told(workspace, config)
     assert found["configuration", "voice_path"]["state"] == "ok"
-    assert found["configuration", "quantized_path"]["mend"] == f"ttsdash apply {config}"
+    assert found["configuration", "quantized_path"]["mend"] == f"ttsdash --home {workspace.root} apply {config}"
 
 
 def test_a_bad_configuration_is_one_line_and_exit_code_2(workspace: Workspace, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_it_says_what_is_selected_why_and_since_when(workspace: Workspace, voice
     lines = ttsdash(workspace, "select", voice.key).stdout.splitlines()
     assert lines[0] == "tiny: original (nothing before it can be used)"
     assert lines[1].split() == ["policy", "priority", "verdict", "why"]
-    assert lines[-1].endswith("  original  after: asked by hand")
+    assert lines[-1].endswith("  original  nothing before it can be used; after: asked by hand")
 
 
 def test_what_cannot_be_wished_is_refused_and_changes_nothing(

@@ -56,7 +56,7 @@ def main() -> None:
     except click.ClickException as error:
         code = _complain(error.format_message(), error.exit_code)
     except TtsdashError as error:
-        code = _complain(one_line(error), error.exit_code)
+        code = _complain(str(error), error.exit_code)
     except BrokenPipeError:
         # Whoever read has gone: `ttsdash jobs list | head -1`. Nothing may be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

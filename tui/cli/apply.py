@@ -13,7 +13,7 @@ from core.assistant.changes import Change, Plan, make_plan, problems_of
 from core.assistant.diff import unified_diff
 from core.assistant.document import Document, NotPlaced
 from core.assistant.file import ConfigFile, newest_backup, read_file, restore, write_file
-from core.assistant.keys import ALL, VOICE_PATH
+from core.assistant.keys import ALL, FALLBACK_PATH, VOICE_PATH
 from core.assistant.scalar import written
 from core.assistant.voice import located, variant_at
 from core.errors import BadInput
@@ -82,7 +82,7 @@ def _applying(session: Session, file: ConfigFile, wanted: str | None, use_select
 
     document = Document(file.text, str(file.path))
     current = {key: document.value(key) for key in ALL}
-    voice, notes = _find_voice(session, file, current[VOICE_PATH], wanted)
+    voice, notes = _find_voice(session, file, current[VOICE_PATH] or document.value(FALLBACK_PATH), wanted)
     selection = select_now(session.db, voice.key, f"apply {file.path.name}")
     plan = make_plan(voice, selection, problems_of(voice), current, file.path.parent, use_selected)
     plan = Plan(plan.changes, (*notes, *plan.notes))
@@ -134,7 +134,7 @@ def _find_voice(
     says = f"{VOICE_PATH} is {path or 'not set'}"
     if not voices:
         raise BadInput(f"no voice here: add the assistant's with `ttsdash voices import --config {file.path}`")
-    if len(voices) > 1:
+    if len(voices) > 1 or path:
         known = ", ".join(voice.key for voice in voices)
         raise BadInput(f"{file.path} tells no voice of this workspace ({says}): say which with --voice: {known}")
     return voices[0], (f"taken for {voices[0].key}, the only voice here: {says}",)

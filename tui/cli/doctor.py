@@ -1,6 +1,7 @@
 """`ttsdash doctor`: what is not well here, why, and what mends it."""
 
-from dataclasses import asdict
+import shlex
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -19,6 +20,9 @@ _LABELS = {"ok": "ok", "note": "note", "problem": "PROBLEM"}
 def doctor(session: Session, config: Path | None) -> None:
     """Look for what is not well here, and in an assistant's CONFIG (YAML): why, and what mends it. Changes nothing."""
     found = examine(session.workspace, config)
+    found = {
+        area: [replace(f, mend=f.mend and _mend(f.mend, session)) for f in entries] for area, entries in found.items()
+    }
     states = [finding.state for findings in found.values() for finding in findings]
     problems, notes = states.count("problem"), states.count("note")
     if session.as_json:
@@ -41,3 +45,8 @@ def _print_findings(found: Findings) -> None:
             if finding.mend:
                 print_line(f"{'':11}→ {finding.mend}")
         print_line()
+
+
+def _mend(mend: str, session: Session) -> str:
+    """The mend for the workspace that was looked at, if that was named."""
+    return mend.replace("ttsdash ", f"ttsdash --home {shlex.quote(session.home)} ") if session.home else mend

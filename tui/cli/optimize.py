@@ -88,7 +88,11 @@ def find_or_add(session: Session, model: str) -> Voice:
             return get_voice(session.db, model)
         except NotFound as error:
             raise NotFound(f"{error} (and no file has that name)") from error
-    return add_voice(session.db, read_voice(path))
+    file = read_voice(path)
+    voice = add_voice(session.db, file)
+    if voice.path != str(file.path) and not session.as_json:
+        print_line(f"{path} is the same model as {voice.key} ({voice.path}): that one is taken")
+    return voice
 
 
 def finish_or_follow(session: Session, ids: list[int], wait: bool, selected: Voice | None = None) -> None:

@@ -4,7 +4,7 @@ import click
 
 from core.benchmark.words import explain
 from core.store.results import Result, get_result, list_results, list_samples
-from core.store.voices import get_voice
+from core.store.voices import ORIGINAL, get_voice
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_facts, print_line, print_table
 from tui.formats import RESULT_HEADERS, figure, megabytes, moment, result_row
@@ -54,7 +54,8 @@ def show(session: Session, result_id: str) -> None:
     print_facts([*_facts(found), *heard])
     print_line()
     for line in explain(list_results(session.db, benchmark_id=found.benchmark_id)):
-        print_line(line)
+        if found.variant == ORIGINAL or line.startswith((f"{found.variant}:", "The machine ")):
+            print_line(line)
 
 
 def _facts(result: Result) -> list[tuple[str, str | None]]:

@@ -1,7 +1,6 @@
 """`ttsdash select`: which variant of a voice is selected on this machine, and why."""
 
 from dataclasses import replace
-from itertools import groupby
 
 import click
 
@@ -36,7 +35,7 @@ def select(session: Session, voice: str, policy: Policy | None, pin: str | None,
     wanted = replace(
         wish,
         policy=policy or wish.policy,
-        pinned=found.variant(pin).name if pin else None if unpin else wish.pinned,
+        pinned=found.variant(pin).name if pin is not None else None if unpin else wish.pinned,
     )
     if wanted != wish:
         with transaction(session.db):
@@ -74,7 +73,13 @@ def print_selection(selection: Selection) -> None:
 
 
 def _print_history(history: list[StoredSelection]) -> None:
-    """When another variant was selected, the newest first."""
-    changes = [list(group)[-1] for _, group in groupby(history, key=lambda stored: stored.selection.selected)]
+    """When another variant was selected, or something else was wished; the newest first."""
+    befores = [*(_outcome(stored) for stored in history[1:]), None]
+    changes = [stored for stored, before in zip(history, befores, strict=False) if _outcome(stored) != before]
     for stored in changes[:_LATEST]:
-        print_line(f"{moment(stored.created_at)}  {stored.selection.selected}  after: {stored.cause}")
+        selection = stored.selection
+        print_line(f"{moment(stored.created_at)}  {selection.selected}  {selection.reason}; after: {stored.cause}")
+
+
+def _outcome(stored: StoredSelection) -> tuple[str, str, str | None]:
+    return stored.selection.selected, stored.selection.policy, stored.selection.pinned
