@@ -2,7 +2,7 @@
 
     python docs/make_pictures.py HOME
 
-HOME is a workspace on which `./dev demo` has run. The picture lands in docs/pictures/.
+HOME is a workspace with one voice, of which `ttsdash optimize --all --guide --benchmark` has run. The picture lands in docs/pictures/.
 """
 
 import asyncio
@@ -17,10 +17,9 @@ PICTURES = Path(__file__).parent / "pictures"
 
 async def make(home: str) -> None:
     app = Dashboard(find_workspace(home), autostart=False)
-    async with app.run_test(size=(100, 30)) as pilot:
+    async with app.run_test(size=(100, 34)) as pilot:
         while app.snapshot is None:
             await pilot.pause(0.1)
-        await pilot.press("j", "j")
         await pilot.pause(0.5)
         PICTURES.mkdir(exist_ok=True)
         (PICTURES / "voices.svg").write_text(app.export_screenshot(title="ttsdash"), encoding="utf-8")
