@@ -119,12 +119,12 @@ def _refused(candidate: Candidate, probes: Probes, policy: Policy) -> str | None
     figures = candidate.figures
     if reason is None and figures and figures.grade == "broken":
         reason = "sound: broken"
-    if reason or (candidate.is_original):
+    if reason or candidate.is_original:
         return reason
-    return _refused_unheard(candidate) if policy == "measured" else _refused_unasked(candidate)
+    return _refused_by_measure(candidate) if policy == "measured" else _refused_by_order(candidate)
 
 
-def _refused_unheard(candidate: Candidate) -> str | None:
+def _refused_by_measure(candidate: Candidate) -> str | None:
     figures = candidate.figures
     if figures is None:
         return "not measured on this machine at all cores"
@@ -133,7 +133,7 @@ def _refused_unheard(candidate: Candidate) -> str | None:
     return None if figures.sounds_good else f"sound: {figures.grade or 'not graded'}"
 
 
-def _refused_unasked(candidate: Candidate) -> str | None:
+def _refused_by_order(candidate: Candidate) -> str | None:
     return "the policy measured may take it" if candidate.name == BY_PROVIDER else None
 
 

@@ -34,10 +34,11 @@ def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
 
 @pytest.fixture(autouse=True)
 def fixed_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one thing that no two machines show alike."""
+    """What no two machines show alike."""
     monkeypatch.setattr("tui.widgets.system_pane.describe_system", lambda _: SYSTEM)
     monkeypatch.setattr("core.hardware.probes.ask_apart", lambda: SERVER)
     monkeypatch.setattr("tui.snapshot.this_machine", lambda: MACHINE)
+    monkeypatch.setattr("core.recipes.Recipe.missing", None)
 
 
 @pytest.mark.parametrize("keys", ["1", "2", "3", "4"], ids=["voices", "queue", "results", "system"])
