@@ -12,7 +12,7 @@ _MANIFEST = "manifest.json"
 
 
 class Damaged(TtsdashError):
-    """A folder does not hold what its manifest says."""
+    """What lies there is no file, or a folder that does not hold what its manifest says."""
 
 
 def identity_of(path: Path) -> str:

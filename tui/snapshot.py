@@ -60,13 +60,12 @@ class SnapshotReader:
         voices = list_voices(self._db)
         if voices != snapshot.voices:
             snapshot = replace(snapshot, voices=voices)
-        stored = latest_selections(self._db, snapshot.machine)
-        selections = {voice: entry.selection for voice, entry in stored.items()}
-        if selections != snapshot.selections:
-            snapshot = replace(snapshot, selections=selections)
         marks = self._read_marks()
         if marks != self._marks:
-            snapshot = replace(snapshot, jobs=list_jobs(self._db), results=list_results(self._db))
+            stored = latest_selections(self._db, snapshot.machine)
+            selections = {voice: entry.selection for voice, entry in stored.items()}
+            jobs, results = list_jobs(self._db), list_results(self._db)
+            snapshot = replace(snapshot, jobs=jobs, results=results, selections=selections)
         elif snapshot.running:
             # Nothing but a heartbeat or progress: the running ones are new, the others are as they were.
             fresh = {job.id: job for job in list_jobs(self._db, states=("running",))}
@@ -75,8 +74,9 @@ class SnapshotReader:
         return snapshot
 
     def _read_marks(self) -> tuple[int, ...]:
-        """Numbers that change with any change of state of a job, and with any new result."""
+        """Numbers that change with any change of state of a job, and with any new result or selection."""
         row = self._db.execute(
-            "SELECT (SELECT max(id) FROM job_events), (SELECT max(rowid) FROM results), (SELECT count(*) FROM voices)"
+            """SELECT (SELECT max(id) FROM job_events), (SELECT max(rowid) FROM results), (SELECT count(*) FROM voices),
+                   (SELECT max(id) FROM selections)"""
         ).fetchone()
         return tuple(value or 0 for value in row)

@@ -90,8 +90,7 @@ def run(plan: Plan, report: Report, keep: Keep | None = None) -> BenchmarkRecord
         created_at=now(),
     )
     plan = replace(plan, candidates=tuple(_tried(candidate, plan, ids) for candidate in plan.candidates))
-    report("evaluating what cannot run here", 0.0)
-    evaluated = _evaluated(plan, ids)
+    evaluated = _evaluated(plan, ids, report)
     rounds = [_Round(plan, threads, ids) for threads in plan.threads]
     meter, own_cpu = LoadMeter.start(), time.process_time()
     for number, one in enumerate(rounds):
@@ -116,11 +115,12 @@ def _tried(candidate: Candidate, plan: Plan, ids: dict[str, list[int]]) -> Candi
     return candidate
 
 
-def _evaluated(plan: Plan, ids: dict[str, list[int]]) -> dict[str, Recordings]:
+def _evaluated(plan: Plan, ids: dict[str, list[int]], report: Report) -> dict[str, Recordings]:
     """What those candidates say whose sound can be told, but not their speed."""
     spoken = {}
     for candidate in plan.candidates:
         if candidate.untimed and candidate.engine:
+            report(f"evaluating {candidate.name}, which cannot run here", 0.0)
             with _probe(candidate, plan, None) as probe:
                 spoken[candidate.name] = _record(probe, ids)
     return spoken

@@ -56,18 +56,10 @@ def _value(entry: Any, values: dict[str, Values]) -> Any:
 
 
 def _conv(
-    x: Values,
-    weight: Values,
-    pad: Values,
-    strides: Values,
-    dilations: Values,
-    groups: int = 1,
-    bias: Values | None = None,
-    pad_type: str = "custom",
+    x: Values, weight: Values, pad: Values, strides: Values, dilations: Values, bias: Values | None = None, **other: Any
 ) -> Values:
     """[1, in, 1, samples] with [out, in, 1, taps], as a sum of products, one a tap."""
-    if groups != 1 or list(strides) != [1, 1] or pad_type != "custom":
-        raise NotImplementedError("the evaluator knows plain convolutions only")
+    _refuse_unless_plain(strides, **other)
     taps, dilation = weight.shape[3], int(dilations[1])
     padded = np.pad(x[0, :, 0].astype(np.float32), ((0, 0), (int(pad[2]), int(pad[3]))))
     samples = padded.shape[1] - dilation * (taps - 1)
@@ -78,24 +70,21 @@ def _conv(
 
 
 def _conv_transpose(
-    x: Values,
-    weight: Values,
-    pad: Values,
-    strides: Values,
-    dilations: Values,
-    groups: int = 1,
-    bias: Values | None = None,
-    pad_type: str = "custom",
+    x: Values, weight: Values, pad: Values, strides: Values, dilations: Values, bias: Values | None = None, **other: Any
 ) -> Values:
     """[1, in, 1, samples] with [in, out, 1, taps]: each tap's products are laid `strides` apart and added."""
-    if groups != 1 or list(dilations) != [1, 1] or pad_type != "custom":
-        raise NotImplementedError("the evaluator knows plain transposed convolutions only")
+    _refuse_unless_plain(dilations, **other)
     rate, taps, samples = int(strides[1]), weight.shape[3], x.shape[3]
     y = np.zeros((weight.shape[1], (samples - 1) * rate + taps), np.float32)
     source = x[0, :, 0].astype(np.float32)
     for tap in range(taps):
         y[:, tap : tap + (samples - 1) * rate + 1 : rate] += weight[:, :, 0, tap].astype(np.float32).T @ source
     return _with_bias(y[:, int(pad[2]) : y.shape[1] - int(pad[3])], bias).astype(x.dtype)
+
+
+def _refuse_unless_plain(steps: Values, groups: int = 1, pad_type: str = "custom") -> None:
+    if groups != 1 or list(steps) != [1, 1] or pad_type != "custom":
+        raise NotImplementedError("the evaluator knows plain convolutions only")
 
 
 def _with_bias(y: Values, bias: Values | None) -> Values:

@@ -143,3 +143,20 @@ def test_names_from_files_cannot_steer_the_terminal(quick: None, workspace: Work
     done = doctor(workspace, config)
     assert "\x1b" not in done.stdout
     assert "evil\\x1b[31m\\nname/model.onnx is no voice or variant" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("mend", "printed"),
+    [
+        ("ttsdash worker stop && ttsdash worker start", "ttsdash {home} worker stop && ttsdash {home} worker start"),
+        ("put it back, or ttsdash voices add x.onnx", "put it back, or ttsdash {home} voices add x.onnx"),
+        ("set ttsdash up again with an arm64 Python", "set ttsdash up again with an arm64 Python"),
+        ("update ttsdash", "update ttsdash"),
+    ],
+)
+def test_a_mend_is_for_the_workspace_that_was_named(
+    mend: str, printed: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"machine": [Finding("worker", "note", "so it is", mend)]}
+    monkeypatch.setattr("tui.cli.doctor.examine", lambda *_: found)
+    assert f"→ {printed.format(home=f'--home {workspace.root}')}\n" in doctor(workspace).stdout

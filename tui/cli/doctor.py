@@ -1,5 +1,6 @@
 """`ttsdash doctor`: what is not well here, why, and what mends it."""
 
+import re
 import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -48,5 +49,11 @@ def _print_findings(found: Findings) -> None:
 
 
 def _mend(mend: str, session: Session) -> str:
-    """The mend for the workspace that was looked at, if that was named."""
-    return mend.replace("ttsdash ", f"ttsdash --home {shlex.quote(session.home)} ") if session.home else mend
+    """The mend with its commands for the workspace that was looked at, if that was named."""
+    if not session.home:
+        return mend
+    root = click.get_current_context().find_root()
+    commands = "|".join(root.command.list_commands(root))  # type: ignore[attr-defined]
+    return re.sub(
+        rf"\bttsdash (?=(?:{commands})\b)", lambda _: f"ttsdash --home {shlex.quote(session.home or '')} ", mend
+    )

@@ -28,7 +28,7 @@ def select(session: Session, voice: str, policy: Policy | None, pin: str | None,
     from core.hardware.machine import this_machine
     from core.selection.refresh import select_now
 
-    if pin and unpin:
+    if pin is not None and unpin:
         raise BadInput("--pin and --unpin at once: say one of them")
     found = get_voice(session.db, voice)
     wish = get_wish(session.db, found.id)
