@@ -4,10 +4,12 @@ import contextlib
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+_REPLACED, _ABSENT = ".replaced", ".absent"
 
 
 def sha256_of(path: Path) -> str:
@@ -56,3 +58,85 @@ def copy_whole(source: Path, target: Path) -> None:
         flush_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a folder with what is in it, or a link; what it leads to stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+class Replacement:
+    """Drafts, files or folders, that take their names together, and can give them back until that is settled.
+
+    What had a name before lies hidden beside the draft as `DRAFT.replaced`, an empty `DRAFT.absent` says that nothing had
+    it: so a process that finds them can undo what another one, killed at any moment, began; or settle it.
+    """
+
+    def __init__(self, names: dict[Path, Path]) -> None:
+        """`names` are the drafts' later ones, in the order in which they are taken; all lie in one folder."""
+        self._names = names
+        self._folder = next(iter(names)).parent
+
+    def publish(self) -> None:
+        """Have the drafts take their names, on the disk, too, with what undoes it."""
+        for draft, final in self._names.items():
+            _keep(draft, final)
+            draft.rename(final)
+        flush_folder(self._folder)
+
+    def discard(self) -> None:
+        """Give the names back to what had them, and remove the drafts; also where that has been begun, or done, before."""
+        for draft, final in self._names.items():
+            _give_back(draft, final)
+        self.settle()
+
+    def settle(self) -> None:
+        """Remove what was kept to undo it, and a draft that took no name."""
+        for draft in self._names:
+            for left in (draft, *_kept(draft)):
+                _remove(left)
+        flush_folder(self._folder)
+
+
+def drafts_among(paths: Iterable[Path]) -> list[Path]:
+    """The drafts that the paths are, or that what lies there was kept for."""
+    return sorted({path.with_name(path.name.removesuffix(_REPLACED).removesuffix(_ABSENT)) for path in paths})
+
+
+def _kept(draft: Path) -> tuple[Path, Path]:
+    """Where lies what had the draft's later name, or what says that nothing had it."""
+    return draft.with_name(draft.name + _REPLACED), draft.with_name(draft.name + _ABSENT)
+
+
+def _keep(draft: Path, final: Path) -> None:
+    replaced, absent = _kept(draft)
+    try:
+        if draft.is_dir():
+            final.rename(replaced)
+        else:
+            _link_or_rename(final, replaced)
+    except FileNotFoundError:
+        create_private(absent)
+
+
+def _link_or_rename(path: Path, other: Path) -> None:
+    """By a second link the first name never stands empty; not all has or may have one."""
+    try:
+        os.link(path, other, follow_symlinks=False)
+    except OSError:
+        path.rename(other)
+
+
+def _give_back(draft: Path, final: Path) -> None:
+    replaced, absent = _kept(draft)
+    if os.path.lexists(replaced):
+        # A folder takes no other's place.
+        if replaced.is_dir() or final.is_dir():
+            _remove(final)
+        # Of two links to one file this removes none: the name had not been taken yet.
+        replaced.replace(final)
+    elif absent.exists():
+        _remove(final)

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import BadInput
 from core.hardware.abilities import MISSING
+from core.hardware.machine import installed_versions
 
 Value = int | str
 
@@ -61,7 +62,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way to make a variant. Its module has `TOOLS` and `make(task)`, which returns what else the lineage keeps."""
+    """A way to make a variant. Its module has `make(task)`, which returns what else the lineage keeps."""
 
     name: str
     variant: str
@@ -69,12 +70,18 @@ class Recipe:
     says: str
     module: str
     params: dict[str, Param] = field(default_factory=dict)
+    tools: tuple[str, ...] = ("onnxruntime", "onnx")
+    """The packages on whose versions it depends what comes out."""
     calibrated: bool = False
     recommended: bool = True
     job: str = "quantize"
     """The kind of job that makes it."""
     requires: str | None = None
     """A package that not every machine can have."""
+
+    def tool_versions(self) -> dict[str, str]:
+        """What a variant that is made now would be made with."""
+        return installed_versions(("ttsdash", *self.tools))
 
     @property
     def missing(self) -> str | None:
@@ -158,6 +165,7 @@ RECIPES = {
             }
             | _TEXT
             | _WINDOWS,
+            tools=("onnxruntime", "onnx", "piper-tts"),
             calibrated=True,
         ),
         Recipe(
@@ -180,6 +188,7 @@ RECIPES = {
                 "weights": Param("same", "how they are kept: as it computes, or in int8", ("same", "int8")),
                 "target": Param("macos14", "the oldest macOS that can load it", ("macos13", "macos14", "macos15")),
             },
+            tools=("coremltools", "onnxruntime", "onnx"),
             recommended=False,
             job="convert",
             requires="coremltools",

@@ -1,14 +1,21 @@
 """The files of variants: made under a temporary name, checked, flushed to the disk, then renamed."""
 
 import json
-import os
-import shutil
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from core.errors import TtsdashError
-from core.files import PRIVATE_FILE, PRIVATE_FOLDER, flush_file, flush_folder, make_private_folder
+from core.files import (
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    Replacement,
+    drafts_among,
+    flush_file,
+    flush_folder,
+    make_private_folder,
+)
 from core.identity import write_manifest
 from core.text import safe_name
 from core.voices import config_path_of
@@ -17,7 +24,6 @@ from core.workspace import Workspace
 CHECK_TEXT = "1 2 3."
 # A variant that speaks this much faster or slower than its original is no form of it.
 _LENGTHS = 0.5, 2.0
-_ASIDE = ".replaced"
 
 
 class NotAVariant(TtsdashError):
@@ -35,13 +41,15 @@ def variant_folder(workspace: Workspace, voice_key: str, name: str) -> Path:
     return workspace.optimized_models / safe_name(voice_key, "voice") / safe_name(name, "variant")
 
 
-class Draft:
+class Draft(Replacement):
     """A variant in the making: a hidden file beside its later name, which carries the job that writes it."""
 
     def __init__(self, final: Path, job_id: int) -> None:
         self.final = final
         self.path = _hidden(final, job_id)
-        make_private_folder(final.parent)
+        # The model last, so that it never stands without its configuration.
+        super().__init__({config_path_of(self.path): config_path_of(final), self.path: final})
+        _make_place(final.parent)
         self.discard()
 
     def complete(self, config: dict[str, Any]) -> None:
@@ -51,30 +59,16 @@ class Draft:
             file.chmod(PRIVATE_FILE)
             flush_file(file)
 
-    def publish(self) -> None:
-        """Give both files their names; the model last, so that it never stands without its configuration."""
-        config_path_of(self.path).replace(config_path_of(self.final))
-        self.path.replace(self.final)
-        flush_folder(self.final.parent)
 
-    def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
-        config_path_of(self.path).unlink(missing_ok=True)
-
-
-class FolderDraft:
-    """The same for a variant that is a folder, whose model is `model` in it.
-
-    No system call puts one folder in another's place everywhere: the old one is moved aside until it is known whether the
-    new one stays.
-    """
+class FolderDraft(Replacement):
+    """The same for a variant that is a folder, whose model is `model` in it."""
 
     def __init__(self, final: Path, job_id: int, model: str) -> None:
         self.final = final
         self.path = _hidden(final, job_id)
         self._model = model
-        self._aside = _aside(self.path)
-        make_private_folder(final.parent)
+        super().__init__({self.path: final})
+        _make_place(final.parent)
         self.discard()
         make_private_folder(self.path)
 
@@ -91,48 +85,32 @@ class FolderDraft:
                 flush_file(entry)
         flush_folder(self.path)
 
-    def publish(self) -> None:
-        """Give the folder its name."""
-        if os.path.lexists(self.final):
-            self.final.rename(self._aside)
-        self.path.rename(self.final)
-        flush_folder(self.final.parent)
-
-    def discard(self) -> None:
-        _remove(self.path)
-        _put_back(self._aside, self.final)
-
 
 def discard_drafts(workspace: Workspace, job_id: int, committed: bool) -> None:
-    """Remove what a job left half made, and what was moved aside for a variant that is `committed`; else put that back."""
-    for entry in workspace.optimized_models.glob(f"*/.job{job_id}.*"):
-        if entry.name.endswith(_ASIDE) and not committed:
-            _put_back(entry, entry.with_name(entry.name.removeprefix(f".job{job_id}.").removesuffix(_ASIDE)))
+    """Remove what a job left half made, and give back the names that it took; those of a `committed` variant stay."""
+    hidden = f".job{job_id}."
+    for draft in drafts_among(workspace.optimized_models.glob(f"*/{hidden}*")):
+        left = Replacement({draft: draft.with_name(draft.name.removeprefix(hidden))})
+        if committed:
+            left.settle()
         else:
-            _remove(entry)
+            left.discard()
+
+
+def jobs_with_drafts(workspace: Workspace) -> set[int]:
+    """The jobs of which something half made, or kept to undo it, lies there."""
+    hidden = (re.match(r"\.job(\d+)\.", entry.name) for entry in workspace.optimized_models.glob("*/.job*"))
+    return {int(match[1]) for match in hidden if match}
 
 
 def _hidden(final: Path, job_id: int) -> Path:
     return final.with_name(f".job{job_id}.{final.name}")
 
 
-def _aside(hidden: Path) -> Path:
-    return hidden.with_name(hidden.name + _ASIDE)
-
-
-def _put_back(aside: Path, final: Path) -> None:
-    """What was moved aside takes its name again from whatever has it."""
-    if os.path.lexists(aside):
-        _remove(final)
-        aside.rename(final)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, a folder with what is in it, or a link; what it leads to stays."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+def _make_place(folder: Path) -> None:
+    """Make a voice's folder, which is on the disk then, too."""
+    make_private_folder(folder)
+    flush_folder(folder.parent)
 
 
 def _write_config(config: dict[str, Any], model: Path) -> None:

@@ -14,8 +14,6 @@ from core.graph.model import save_model
 from core.quantize.parts import cleaned, store_rest_of
 from core.recipes import Task
 
-TOOLS = ("coremltools", "onnxruntime", "onnx")
-
 
 def make(task: Task) -> dict[str, Any]:
     """Write both halves into the folder `task.target`. Raises BadInput for a voice that is quantized or not recognised."""

@@ -21,8 +21,6 @@ from core.quantize.parts import (
 )
 from core.recipes import Task
 
-TOOLS = ("onnxruntime", "onnx")
-
 
 def make(task: Task) -> dict[str, Any]:
     """Raises BadInput for a source that is quantized already, or of which nothing can be."""

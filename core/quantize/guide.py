@@ -11,8 +11,6 @@ from core.errors import TtsdashError, one_line
 from core.quantize.originals import refuse_quantized
 from core.recipes import Task
 
-TOOLS = ("onnxruntime", "onnx")
-
 _SETTINGS: dict[str, Any] = {"weight_type": "QUInt8", "per_channel": False, "reduce_range": False}
 
 

@@ -35,8 +35,6 @@ from core.quantize.parts import (
 )
 from core.recipes import Task
 
-TOOLS = ("onnxruntime", "onnx")
-
 # Phonemes of each utterance.
 _LENGTHS = range(20, 120, 8)
 

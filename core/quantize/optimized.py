@@ -13,8 +13,6 @@ from core.graph.model import save_model
 from core.quantize.parts import cleaned, rewrite_decoder_of
 from core.recipes import Task
 
-TOOLS = ("onnxruntime", "onnx")
-
 # Of full scale: 16 bits end at 3e-5, and reordered sums of 32-bit floats differ by about 1e-6.
 _TOLERANCE = 1e-5
 # Some voices make more of a reordered sum: they differ as much from themselves when ONNX Runtime does not fuse operators.

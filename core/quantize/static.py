@@ -28,8 +28,6 @@ from core.quantize.parts import (
 from core.quantize.ranges import affine
 from core.recipes import Task
 
-TOOLS = ("onnxruntime", "onnx", "piper-tts")
-
 
 def make(task: Task) -> dict[str, Any]:
     """Returns which sentences it was calibrated on. Raises BadInput for a source that is quantized already, or of which nothing can be."""

@@ -1,12 +1,16 @@
-"""The kinds of jobs, one module each: what runs in the child process."""
+"""The kinds of jobs, one module each: what runs in the child process, which imports only what its own kind needs."""
 
+import importlib
 from collections.abc import Callable
+from functools import partial
 
 from jobs.context import JobContext
-from jobs.kinds import benchmark, convert, quantize
+
+
+def _run(kind: str, context: JobContext) -> None:
+    importlib.import_module(f"jobs.kinds.{kind}").run(context)
+
 
 KINDS: dict[str, Callable[[JobContext], None]] = {
-    "quantize": quantize.run,
-    "convert": convert.run,
-    "benchmark": benchmark.run,
+    kind: partial(_run, kind) for kind in ("quantize", "convert", "benchmark")
 }

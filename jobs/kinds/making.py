@@ -4,18 +4,17 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from core.clock import now
 from core.errors import BadInput
 from core.files import sha256_of
-from core.hardware.machine import installed_versions
 from core.identity import identity_of, size_of
 from core.phonemes import phoneme_ids
 from core.recipes import RECIPES, Task
 from core.sentences import label_of
 from core.store.voices import Variant, put_variant
-from core.variants import CHECK_TEXT
+from core.variants import CHECK_TEXT, Draft, FolderDraft
 from core.workspace import Workspace
 from jobs.context import JobContext
 
@@ -24,25 +23,14 @@ _log = logging.getLogger("ttsdash.job")
 # The shares of the job between which the recipe works, and up to which the check does.
 _MAKING, _CHECKING = (0.1, 0.7), (0.7, 0.95)
 
+DraftOf = Callable[[Workspace, str, str, int], Draft | FolderDraft]
+"""Gets workspace, voice, variant and job."""
 Check = Callable[[Task], dict[str, Any]]
 """Raises what is wrong with a variant; returns what the lineage keeps of it."""
 
 
-class AnyDraft(Protocol):
-    """A variant in the making (`core.variants`)."""
-
-    final: Path
-    path: Path
-
-    def complete(self, config: dict[str, Any]) -> None: ...
-
-    def publish(self) -> None: ...
-
-    def discard(self) -> None: ...
-
-
-def make_variant(context: JobContext, draft_of: Callable[[Workspace, str, str, int], AnyDraft], check: Check) -> None:
-    """Make what the job asks for. `draft_of` gets workspace, voice, variant and job."""
+def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
+    """Make what the job asks for."""
     voice, name = context.voice, context.job.variant
     recipe = RECIPES.get(str(context.job.params.get("recipe")))
     if name is None or recipe is None:
@@ -86,16 +74,17 @@ def make_variant(context: JobContext, draft_of: Callable[[Workspace, str, str, i
             recipe=recipe.name,
             params=params | more,
             source_sha256=voice.id,
-            tools=installed_versions(("ttsdash", *maker.TOOLS)),
+            tools=recipe.tool_versions(),
             job_id=context.job.id,
             created_at=now(),
         )
         with context.handing_in({"variant": dataclasses.asdict(variant)}) as db:
-            draft.publish()
             put_variant(db, voice.id, variant)
+            draft.publish()
     except BaseException:
         draft.discard()
         raise
+    draft.settle()
 
 
 def _within(context: JobContext, share: tuple[float, float]) -> Callable[[str, float], None]:

@@ -1,6 +1,7 @@
 """`core.variants`: a variant is made under a hidden name, checked, and then takes its own."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,7 @@ def test_a_draft_is_never_seen_under_its_name_before_it_is_published(final: Path
     assert _visible(final.parent) == []
     draft.publish()
     assert _visible(final.parent) == ["small.onnx", "small.onnx.json"]
+    draft.settle()
     assert len(list(final.parent.iterdir())) == 2
 
 
@@ -190,6 +192,7 @@ def _publish(final: Path, content: bytes) -> None:
     draft.path.write_bytes(content)
     draft.complete({})
     draft.publish()
+    draft.settle()
 
 
 def _visible(folder: Path) -> list[str]:
@@ -217,8 +220,15 @@ def folder(workspace: Workspace) -> Path:
     return variant_folder(workspace, "amy", "coreml")
 
 
-def _folder_draft(folder: Path, content: bytes, job_id: int = 1) -> FolderDraft:
-    draft = FolderDraft(folder, job_id, model="front.onnx")
+def _file_draft(workspace: Workspace, content: bytes, job_id: int = 1) -> Draft:
+    draft = Draft(variant_path(workspace, "amy", "small"), job_id)
+    draft.path.write_bytes(content)
+    draft.complete({"dataset": content.decode()})
+    return draft
+
+
+def _folder_draft(workspace: Workspace, content: bytes, job_id: int = 1) -> FolderDraft:
+    draft = FolderDraft(variant_folder(workspace, "amy", "coreml"), job_id, model="front.onnx")
     (draft.path / "body").mkdir()
     (draft.path / "front.onnx").write_bytes(content)
     (draft.path / "body" / "weights").write_bytes(content * 2)
@@ -227,7 +237,7 @@ def _folder_draft(folder: Path, content: bytes, job_id: int = 1) -> FolderDraft:
 
 
 def test_a_folder_takes_its_name_when_it_is_whole(workspace: Workspace, folder: Path) -> None:
-    draft = _folder_draft(folder, b"model")
+    draft = _folder_draft(workspace, b"model")
     assert _visible(folder.parent) == []
     made = identity_of(draft.path)
     draft.publish()
@@ -238,36 +248,71 @@ def test_a_folder_takes_its_name_when_it_is_whole(workspace: Workspace, folder: 
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize(("committed", "stays"), [(True, b"new"), (False, b"old")])
-def test_a_folder_that_was_replaced_comes_back_unless_the_new_one_was_stored(
-    committed: bool, stays: bytes, workspace: Workspace, folder: Path
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.fixture(params=[True, False], ids=["links", "no links"])
+def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also as on a file system that has no hard links, which cannot be had here."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError
+
+    if not request.param:
+        monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("links")
+@pytest.mark.parametrize("replaces", [False, True], ids=["the first", "another"])
+@pytest.mark.parametrize("draft_of", [_file_draft, _folder_draft])
+@pytest.mark.parametrize(
+    ("end", "stays"),
+    [
+        (lambda workspace, draft: discard_drafts(workspace, 2, committed=True), True),
+        (lambda workspace, draft: draft.settle(), True),
+        (lambda workspace, draft: discard_drafts(workspace, 2, committed=False), False),
+        (lambda workspace, draft: draft.discard(), False),
+    ],
+    ids=["stored, and killed", "stored", "killed", "failed"],
+)
+def test_what_took_its_name_stays_if_it_was_stored_and_else_gives_it_back(
+    end: Callable[[Workspace, Draft | FolderDraft], None],
+    stays: bool,
+    draft_of: Callable[[Workspace, bytes, int], Draft | FolderDraft],
+    replaces: bool,
+    workspace: Workspace,
 ) -> None:
-    _folder_draft(folder, b"old", job_id=1).publish()
-    discard_drafts(workspace, 1, committed=True)
-    _folder_draft(folder, b"new", job_id=2).publish()
-    assert (folder / "front.onnx").read_bytes() == b"new"
-    discard_drafts(workspace, 2, committed=committed)
-    assert (folder / "front.onnx").read_bytes() == stays
-    identity_of(folder)
-    assert [entry.name for entry in folder.parent.iterdir()] == ["coreml"]
-
-
-def test_a_folder_that_was_moved_aside_when_the_process_died_comes_back(workspace: Workspace, folder: Path) -> None:
-    _folder_draft(folder, b"old", job_id=1).publish()
-    draft = _folder_draft(folder, b"new", job_id=2)
-    # As `publish` does it, up to its second rename.
-    folder.rename(draft.path.with_name(draft.path.name + ".replaced"))
-    discard_drafts(workspace, 2, committed=False)
-    assert (folder / "front.onnx").read_bytes() == b"old"
-    assert [entry.name for entry in folder.parent.iterdir()] == ["coreml"]
-
-
-def test_a_folder_that_fails_after_it_took_its_name_gives_it_back(folder: Path) -> None:
-    _folder_draft(folder, b"old", job_id=1).publish()
-    draft = _folder_draft(folder, b"new", job_id=2)
+    if replaces:
+        old = draft_of(workspace, b"old", 1)
+        old.publish()
+        old.settle()
+    before = _contents(workspace.optimized_models)
+    draft = draft_of(workspace, b"new", 2)
+    made = identity_of(draft.path)
     draft.publish()
-    draft.discard()
-    assert (folder / "front.onnx").read_bytes() == b"old"
+    assert identity_of(draft.final) == made
+    for _ in range(2):
+        end(workspace, draft)
+        left = _contents(workspace.optimized_models)
+        assert (identity_of(draft.final) == made) if stays else (left == before)
+        assert [path for path in left if "/." in path] == []
+
+
+@pytest.mark.parametrize("draft_of", [_file_draft, _folder_draft])
+def test_what_has_the_name_of_a_variant_and_is_of_another_kind_comes_back_too(
+    draft_of: Callable[[Workspace, bytes, int], Draft | FolderDraft], workspace: Workspace
+) -> None:
+    draft = draft_of(workspace, b"new", 1)
+    if draft.path.is_dir():
+        draft.final.write_bytes(b"a file")
+    else:
+        draft.final.mkdir()
+    kind = draft.final.stat().st_mode
+    draft.publish()
+    assert draft.final.stat().st_mode != kind
+    discard_drafts(workspace, 1, committed=False)
+    assert draft.final.stat().st_mode == kind
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["a link", "a dangling link"])
@@ -279,7 +324,10 @@ def test_a_link_in_a_folders_place_goes_and_what_it_leads_to_stays(
         elsewhere.mkdir()
     folder.parent.mkdir(parents=True)
     folder.symlink_to(elsewhere)
-    _folder_draft(folder, b"model").publish()
+    _folder_draft(workspace, b"model").publish()
+    discard_drafts(workspace, 1, committed=False)
+    assert folder.is_symlink()
+    _folder_draft(workspace, b"model").publish()
     discard_drafts(workspace, 1, committed=True)
     assert (folder / "front.onnx").read_bytes() == b"model"
     assert [entry.name for entry in folder.parent.iterdir()] == ["coreml"]
