@@ -6,6 +6,8 @@ import unicodedata
 _NOT_IN_NAMES = re.compile(r"[^\w.+=-]+")
 # In bytes: file systems count those, and up to 255 of them in a name; what is added to a name needs room, too.
 _LONGEST_NAME = 120
+_MOST_MB = 1e9
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|GB)", re.IGNORECASE)
 
 
 def printable(text: str) -> str:
@@ -19,3 +21,12 @@ def safe_name(text: str, fallback: str) -> str:
     """A name that is one plain path component: letters, digits and `. _ + = -`, neither hidden nor overlong."""
     name = _NOT_IN_NAMES.sub("-", unicodedata.normalize("NFC", text)).strip(".-")
     return name.encode()[:_LONGEST_NAME].decode(errors="ignore") or fallback
+
+
+def read_megabytes(text: str) -> float:
+    """MB (10^6 bytes) from `800 MB` or `4GB`. Raises ValueError, which says what can be."""
+    match = _SIZE.fullmatch(text.strip())
+    megabytes = float(match[1]) * (1000 if match[2].upper() == "GB" else 1) if match else 0
+    if not 0 < megabytes <= _MOST_MB:
+        raise ValueError(f"{text!r} is no amount of memory: write 800 MB or 4 GB")
+    return megabytes

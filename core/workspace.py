@@ -41,6 +41,10 @@ class Workspace:
         return self.root / "logs"
 
     @property
+    def settings_file(self) -> Path:
+        return self.root / "ttsdash.yaml"
+
+    @property
     def worker_lock(self) -> Path:
         return self.root / "worker.lock"
 

@@ -38,10 +38,10 @@ def main() -> None:
 class _Probe:
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
         from core.engines.engine import opener
-        from core.hardware.memory import peak_rss_mb
+        from core.hardware.memory import own_peak_rss_mb
 
         load = opener(request["engine"])
-        bare = peak_rss_mb()
+        bare = own_peak_rss_mb()
         started = time.perf_counter()
         self.voice = load(Path(request["load"]), request["threads"])
         self.has_threads = request["threads"] != 1
@@ -63,9 +63,9 @@ class _Probe:
         return {"samples": len(audio)}
 
     def usage(self, request: dict[str, Any]) -> dict[str, Any]:
-        from core.hardware.memory import peak_rss_mb
+        from core.hardware.memory import own_peak_rss_mb
 
-        return {"peak_rss_mb": peak_rss_mb(), "cpu_s": time.process_time()}
+        return {"peak_rss_mb": own_peak_rss_mb(), "cpu_s": time.process_time()}
 
 
 def _rest() -> None:

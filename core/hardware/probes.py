@@ -85,6 +85,12 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def usable_memory_mb() -> int:
+    """The memory that this process and its children may hold together, in MB."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return round(min(there, memory_limit() or there) / 1e6)
+
+
 def cpu_model() -> str:
     if sys.platform == "darwin":
         return _sysctl("machdep.cpu.brand_string")

@@ -71,13 +71,18 @@ def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
+def is_newer(db: sqlite3.Connection) -> bool:
+    """Whether a newer ttsdash has brought the store to a format that this one does not know."""
+    return _version(db) > VERSION
+
+
 def _check(db: sqlite3.Connection, path: Path) -> None:
     """Refuse, without writing a byte, what is not ours or is ahead of us."""
     application = db.execute("PRAGMA application_id").fetchone()[0]
     empty = not db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
     if application != APPLICATION_ID and not empty:
         raise BadInput(f"{path} is a data base of another program: use --home DIR")
-    if _version(db) > VERSION:
+    if is_newer(db):
         raise BadInput(
             f"{path} was written by a newer ttsdash (format {_version(db)}, known here: {VERSION}): update ttsdash"
         )
@@ -90,7 +95,9 @@ def _migrate(db: sqlite3.Connection) -> None:
 
     # Before WAL, so that it stands in the file itself, where a workspace is recognised by it.
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    db.execute("PRAGMA journal_mode = WAL")
+    # SQLite does not raise when it cannot, on a full disk, say: it answers with the mode that it is in.
+    if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        raise sqlite3.OperationalError("its write-ahead log cannot be made")
     # Two first starts at once: the second one waits here, then finds nothing left to apply.
     with transaction(db):
         db.row_factory = None

@@ -18,6 +18,12 @@ def m002_selection(db: Database) -> None:
     _execute(db, _SECOND)
 
 
+@migrations()  # type: ignore[untyped-decorator]
+def m003_queue(db: Database) -> None:
+    """The order of the queue, what jobs need, may take and have cost, and what its user has seen of it."""
+    _execute(db, _THIRD)
+
+
 def _execute(db: Database, statements: str) -> None:
     for statement in statements.split(";"):
         if statement.strip():
@@ -28,6 +34,49 @@ _MAY_BE_EMPTY = (
     *("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms"),
     *("load_s", "peak_rss_mb", "bare_rss_mb"),
 )
+
+_THIRD = """
+ALTER TABLE jobs ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;      -- within a priority, the lowest first
+ALTER TABLE jobs ADD COLUMN cores INTEGER NOT NULL DEFAULT 1;     -- what it needs
+ALTER TABLE jobs ADD COLUMN memory_mb INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN time_limit_s INTEGER;                 -- what it may take, none without a limit
+ALTER TABLE jobs ADD COLUMN memory_limit_mb INTEGER;
+ALTER TABLE jobs ADD COLUMN machine_id TEXT;                      -- where its last attempt ran
+ALTER TABLE jobs ADD COLUMN cpu_percent REAL;                     -- live: of one core
+ALTER TABLE jobs ADD COLUMN rss_mb REAL;                          -- live: all its processes
+ALTER TABLE jobs ADD COLUMN seconds REAL;                         -- what its last attempt has cost, by a steady clock
+ALTER TABLE jobs ADD COLUMN cpu_seconds REAL;
+ALTER TABLE jobs ADD COLUMN peak_mb REAL;
+ALTER TABLE jobs DROP COLUMN group_started;
+UPDATE jobs SET turn = id;
+DROP INDEX jobs_by_turn;
+CREATE INDEX jobs_by_turn ON jobs (state, priority DESC, turn, id);
+CREATE INDEX jobs_by_work ON jobs (kind, variant, state, machine_id, id);
+CREATE INDEX variants_by_job ON variants (job_id);
+CREATE INDEX benchmarks_by_job ON benchmarks (job_id);
+
+CREATE TABLE job_history (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,   -- never comes again, also when the jobs of the last ones are forgotten
+    job_id  INTEGER NOT NULL REFERENCES jobs (id),
+    attempt INTEGER NOT NULL,
+    at      TEXT NOT NULL,
+    event   TEXT NOT NULL,
+    detail  TEXT
+) STRICT;
+INSERT INTO job_history SELECT * FROM job_events;
+DROP TABLE job_events;
+ALTER TABLE job_history RENAME TO job_events;
+CREATE INDEX job_events_by_job ON job_events (job_id, id);
+
+CREATE TABLE queue (
+    id            INTEGER PRIMARY KEY CHECK (id = 1),
+    paused_at     TEXT,                          -- none while jobs are started
+    visited_event INTEGER NOT NULL,              -- the last event that the user has seen
+    visited_at    TEXT,
+    hooked_event  INTEGER NOT NULL               -- the last event that the hook was told of
+) STRICT;
+INSERT INTO queue SELECT 1, NULL, coalesce(max(id), 0), NULL, coalesce(max(id), 0) FROM job_events
+"""
 
 _SECOND = """
 ALTER TABLE results ADD COLUMN engine TEXT;             -- none where nothing could run it

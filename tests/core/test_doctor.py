@@ -332,9 +332,9 @@ def test_a_damaged_data_base_is_told_and_left_as_it_is(
     ("place", "killed", "lingers", "mend"),
     [
         ("session", False, False, None),
-        ("session", True, False, "systemd-run --user --scope ttsdash worker start"),
+        ("session", True, False, "ttsdash worker install"),
         # Lingering keeps the user's manager, not what was started in a session.
-        ("session", True, True, "systemd-run --user --scope ttsdash worker start"),
+        ("session", True, True, "ttsdash worker install"),
         ("manager", False, False, "loginctl enable-linger"),
         ("manager", True, True, None),
         ("elsewhere", True, False, None),

@@ -1,36 +1,37 @@
-"""`core.store.jobs`: every change of a job's state, one at a time."""
+"""`core.store.jobs`: how jobs get into the table, and how they are read."""
 
+import json
 import sqlite3
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from core.clock import now, stamp
+from core.clock import now
 from core.errors import BadInput, NotFound
+from core.store.control import cancel, move_first, move_last
 from core.store.database import transaction
 from core.store.jobs import (
     ATTEMPTS,
+    ENDED,
+    NO_LIMITS,
+    OPEN,
     Job,
+    Limits,
     NewJob,
-    Superseded,
     add_job,
-    cancel,
-    claim,
-    finish,
+    count_jobs,
     get_job,
-    hand_in,
-    hand_in_error,
-    is_cancel_asked,
+    job_shape,
     list_events,
     list_jobs,
-    note_process,
-    put_back,
-    report,
-    retry,
-    waiting_reason,
+    list_queued,
+    open_ids,
 )
+from core.store.life import Bill, claim, finish, hand_in
 from core.store.voices import Voice
+from core.turn import ORDINARY, UNLIMITED, Capacity, Need
+
+LATER = "9999-01-01T00:00:00.000Z"
 
 
 class Queue:
@@ -39,34 +40,52 @@ class Queue:
     def __init__(self, db: sqlite3.Connection, voice: Voice) -> None:
         self.db, self.voice = db, voice
 
-    def add(self, **wishes: Any) -> int:
+    def add(
+        self,
+        kind: str = "quantize",
+        variant: str | None = "small",
+        params: dict[str, Any] | None = None,
+        voice_id: str | None = None,
+        **wishes: Any,
+    ) -> int:
         with transaction(self.db):
-            return add_job(self.db, NewJob("quantize", self.voice.id, "small", {}, **wishes))
+            return add_job(self.db, NewJob(kind, voice_id or self.voice.id, variant, params or {}, **wishes))
 
-    def start(self) -> Job:
-        job = claim(self.db)
+    def start(self, capacity: Capacity = UNLIMITED, machine: str | None = None) -> Job:
+        job = claim(self.db, capacity, machine)
         assert job is not None
         return job
 
-    def end(self, state: str = "succeeded") -> int:
+    def end(self, state: str = "succeeded", machine: str | None = None, bill: Bill | None = None) -> int:
         """Start the next job and end it."""
-        job = self.start()
-        assert finish(self.db, job.id, job.attempt, state, "it broke" if state == "failed" else None)
+        job = self.start(machine=machine)
+        assert finish(self.db, job.id, job.attempt, state, "it broke" if state == "failed" else None, bill)
         return job.id
 
-    def started(self) -> list[int]:
+    def started(self, capacity: Capacity = UNLIMITED) -> list[int]:
         """Start whatever can be started. Returns the ids."""
         ids = []
-        while job := claim(self.db):
+        while job := claim(self.db, capacity):
             ids.append(job.id)
         return ids
+
+    def job(self, job_id: int) -> Job:
+        return get_job(self.db, job_id)
 
     def states(self) -> list[str]:
         """By id."""
         return [job.state for job in reversed(list_jobs(self.db))]
 
+    def order(self) -> list[int]:
+        """Those that wait, the next one first."""
+        return [job.id for job in list_queued(self.db)]
 
-def _running(job: Job) -> tuple[int, int]:
+    def told(self, job_id: int) -> list[tuple[int, str, str | None]]:
+        """A job's history."""
+        return [(event.attempt, event.event, event.detail) for event in list_events(self.db, job_id)]
+
+
+def attempt_of(job: Job) -> tuple[int, int]:
     """What names one attempt at a job."""
     return job.id, job.attempt
 
@@ -77,13 +96,21 @@ def queue(db: sqlite3.Connection, stored: Voice) -> Queue:
 
 
 def test_a_job_is_kept_as_it_was_asked_for(queue: Queue) -> None:
-    wanted = NewJob("benchmark", queue.voice.id, "small", {"threads": [1, 2]}, alone=True, priority=3, not_before=now())
-    with transaction(queue.db):
-        job = get_job(queue.db, add_job(queue.db, wanted))
+    need, limits = Need(cores=4, memory_mb=800, alone=True), Limits(seconds=3600, memory_mb=2000)
+    moment = now()
+    job = queue.job(queue.add("benchmark", "small", {"threads": [1, 2]}, need=need, limits=limits, not_before=moment))
     assert (job.kind, job.voice_id, job.voice, job.variant) == ("benchmark", queue.voice.id, "amy", "small")
-    assert (job.params, job.priority, job.not_before) == ({"threads": [1, 2]}, 3, wanted.not_before)
+    assert (job.params, job.need, job.limits, job.not_before) == ({"threads": [1, 2]}, need, limits, moment)
+    assert queue.job(queue.add(priority=3)).priority == 3
+
+
+def test_a_job_of_which_nothing_is_said_is_ordinary(queue: Queue) -> None:
+    job = queue.job(queue.add())
     assert (job.state, job.attempt, job.last_attempt, job.ended) == ("queued", 0, ATTEMPTS, False)
-    assert (job.stage, job.progress, job.started_at, job.error, job.result) == (None,) * 5
+    assert (job.need, job.limits, job.priority, job.after, job.waits_for) == (ORDINARY, NO_LIMITS, 0, (), ())
+    assert (job.not_before, job.stage, job.progress, job.started_at, job.finished_at) == (None,) * 5
+    assert (job.error, job.result, job.machine_id, job.seconds, job.cancel_asked) == (None, None, None, None, False)
+    assert queue.told(job.id) == [(0, "queued", None)]
 
 
 def test_jobs_are_listed_newest_first_and_by_state(queue: Queue) -> None:
@@ -93,396 +120,136 @@ def test_jobs_are_listed_newest_first_and_by_state(queue: Queue) -> None:
     assert [job.id for job in list_jobs(queue.db, limit=2)] == ids[:-3:-1]
     assert [job.id for job in list_jobs(queue.db, states=("failed",))] == ids[:1]
     assert [job.id for job in list_jobs(queue.db, states=("failed", "queued"))] == ids[::-1]
+    assert [job.id for job in list_jobs(queue.db, states=("failed", "queued"), limit=3)] == ids[:0:-1]
+    assert [job.id for job in list_jobs(queue.db, states=OPEN)] == ids[:0:-1]
 
 
-def test_a_job_that_is_not_there_is_not_found(queue: Queue) -> None:
-    for function in (get_job, cancel, retry):
-        with pytest.raises(NotFound, match="no job 7"):
-            function(queue.db, 7)
-
-
-def test_an_empty_queue_gives_nothing(queue: Queue) -> None:
-    assert claim(queue.db) is None
-
-
-def test_a_claimed_job_runs_its_first_attempt(queue: Queue) -> None:
-    job_id = queue.add()
-    job = queue.start()
-    assert (job.id, job.state, job.attempt, job.stage, job.progress) == (job_id, "running", 1, "starting", None)
-    assert job.started_at == job.heartbeat_at
-    assert claim(queue.db) is None
-
-
-def test_jobs_are_claimed_by_priority_then_by_age(queue: Queue) -> None:
+def test_jobs_that_wait_are_listed_in_the_order_of_the_queue(queue: Queue) -> None:
     low, first, second, high = (queue.add(priority=priority) for priority in (-1, 0, 0, 5))
-    assert queue.started() == [high, first, second, low]
+    assert queue.order() == [high, first, second, low]
+    assert [job.id for job in list_queued(queue.db, limit=2)] == [high, first]
+    queue.start()
+    assert queue.order() == [first, second, low]
 
 
-def test_a_job_waits_for_all_that_it_comes_after(queue: Queue) -> None:
+def test_jobs_are_counted_by_state(queue: Queue) -> None:
+    assert count_jobs(queue.db) == {}
+    ids = [queue.add() for _ in range(5)]
+    queue.end("failed")
+    queue.start()
+    cancel(queue.db, ids[4])
+    assert count_jobs(queue.db) == {"failed": 1, "running": 1, "queued": 2, "cancelled": 1}
+    assert open_ids(queue.db) == ids[1:4]
+
+
+@pytest.mark.parametrize("job_id", [7, 0, -1, 2**63 - 1, 2**63, 10**30])
+def test_a_job_that_is_not_there_is_not_found(queue: Queue, job_id: int) -> None:
+    queue.add()
+    with pytest.raises(NotFound, match=f"no job {job_id} here: see `ttsdash jobs list`"):
+        get_job(queue.db, job_id)
+    with pytest.raises(NotFound, match=f"no job {job_id} here"):
+        queue.add(after=(1, job_id))
+    assert open_ids(queue.db) == [1]
+
+
+def test_a_job_knows_what_it_comes_after_and_what_of_it_is_still_to_come(queue: Queue) -> None:
     first, second = queue.add(), queue.add()
-    last = queue.add(after=(first, second), priority=9)
-    assert get_job(queue.db, last).after == (first, second)
+    last = queue.add(after=(second, first, second))
+    waits_for = [queue.job(last).waits_for]
+    queue.start()
+    waits_for.append(queue.job(last).waits_for)
+    finish(queue.db, first, 1, "succeeded")
+    waits_for.append(queue.job(last).waits_for)
+    assert waits_for == [(first, second), (first, second), (second,)]
+    assert queue.job(last).after == (first, second)
+
+
+def test_a_job_may_come_after_one_that_has_succeeded(queue: Queue) -> None:
+    first = queue.add()
     queue.end()
-    assert queue.started() == [second]
-    finish(queue.db, second, 1, "succeeded")
-    assert queue.started() == [last]
-
-
-@pytest.mark.parametrize("state", ["failed", "cancelled"])
-def test_a_job_never_starts_before_what_it_comes_after_has_succeeded(queue: Queue, state: str) -> None:
-    first = queue.add()
-    waiting = queue.add(after=(first,))
-    queue.end(state)
-    assert claim(queue.db) is None
-    assert get_job(queue.db, waiting).state == "cancelled"
-
-
-@pytest.mark.parametrize("state", ["failed", "cancelled"])
-def test_nothing_can_be_queued_after_a_job_that_did_not_succeed(queue: Queue, state: str) -> None:
-    first = queue.add()
-    queue.end(state)
-    with pytest.raises(BadInput, match="nothing can wait for it; retry it first"):
-        queue.add(after=(first,))
-
-
-def test_a_retry_leaves_alone_what_waits_for_a_job_that_was_cancelled_by_hand(queue: Queue) -> None:
-    first = queue.add()
     second = queue.add(after=(first,))
-    third = queue.add(after=(second,))
-    cancel(queue.db, second)
-    queue.end("failed")
-    assert retry(queue.db, first) == [first]
-    assert get_job(queue.db, third).state == "cancelled"
-
-
-def test_a_retry_leaves_alone_what_waits_for_another_job_that_failed(queue: Queue) -> None:
-    first, second = queue.add(), queue.add()
-    both = queue.add(after=(first, second))
-    queue.end("failed")
-    queue.end("failed")
-    assert retry(queue.db, first) == [first]
-    assert retry(queue.db, second) == [second, both]
-
-
-def test_a_cancel_that_comes_after_the_worker_looked_is_honoured_when_the_job_is_put_back(queue: Queue) -> None:
-    job_id = queue.add()
-    job = queue.start()
-    cancel(queue.db, job_id)
-    assert put_back(queue.db, *_running(job), "its worker died") == "cancelled"
-
-
-def test_a_job_that_had_handed_in_its_result_when_it_was_interrupted_has_succeeded(queue: Queue) -> None:
-    queue.add()
-    job = queue.start()
-    hand_in(queue.db, job.id, job.attempt, {"made": 1})
-    cancel(queue.db, job.id)
-    assert put_back(queue.db, *_running(job), "its worker died") == "succeeded"
-    assert get_job(queue.db, job.id).result == {"made": 1}
-
-
-def test_putting_back_a_job_that_has_ended_changes_nothing(queue: Queue) -> None:
-    queue.add()
-    job = queue.start()
-    finish(queue.db, job.id, job.attempt, "succeeded")
-    assert put_back(queue.db, *_running(job), "its worker died") == "succeeded"
-
-
-def test_a_job_waits_for_its_time(queue: Queue) -> None:
-    here = datetime.now(UTC)
-    later = queue.add(not_before=stamp(here + timedelta(hours=1)), priority=9)
-    past = queue.add(not_before=stamp(here - timedelta(seconds=1)))
-    assert queue.started() == [past]
-    assert get_job(queue.db, later).state == "queued"
-
-
-def test_a_job_that_must_be_alone_waits_for_the_others_and_holds_back_those_behind_it(queue: Queue) -> None:
-    running, alone, behind = queue.add(), queue.add(alone=True), queue.add()
-    queue.start()
-    assert claim(queue.db) is None
-    finish(queue.db, running, 1, "succeeded")
-    assert queue.start().id == alone
-    assert claim(queue.db) is None
-    finish(queue.db, alone, 1, "succeeded")
-    assert queue.start().id == behind
-
-
-def test_nothing_starts_beside_a_job_that_runs_alone_whatever_its_priority(queue: Queue) -> None:
-    alone = queue.add(alone=True)
-    queue.start()
-    queue.add(priority=99)
-    queue.add(alone=True, priority=99)
-    assert claim(queue.db) is None
-    finish(queue.db, alone, 1, "failed")
-    assert queue.start().priority == 99
-
-
-def test_a_job_alone_that_cannot_start_yet_holds_nobody_back(queue: Queue) -> None:
-    first = queue.add()
-    queue.add(alone=True, after=(first,), priority=9)
-    queue.add(alone=True, not_before="9999-01-01T00:00:00.000Z", priority=9)
-    other = queue.add()
-    assert queue.started() == [first, other]
-
-
-def test_a_running_job_says_where_it_is(queue: Queue) -> None:
-    queue.add()
-    job = queue.start()
-    note_process(queue.db, job, 4711, 12.5)
-    report(queue.db, job.id, 1, "pair 3 of 10", 0.3)
-    job = get_job(queue.db, job.id)
-    assert (job.process_group, job.group_started, job.stage, job.progress) == (4711, 12.5, "pair 3 of 10", 0.3)
-    assert job.started_at is not None
-    assert job.heartbeat_at is not None
-    assert job.heartbeat_at >= job.started_at
-
-
-def test_a_job_that_succeeded_keeps_its_result(queue: Queue) -> None:
-    queue.add()
-    job = queue.start()
-    hand_in(queue.db, job.id, 1, {"benchmark": "b"})
-    assert finish(queue.db, job.id, 1, "succeeded")
-    job = get_job(queue.db, job.id)
-    assert (job.state, job.result, job.stage, job.process_group) == ("succeeded", {"benchmark": "b"}, None, None)
-    assert job.ended
-
-
-@pytest.mark.parametrize("state", ["failed", "cancelled"])
-def test_a_job_that_did_not_succeed_has_no_result(queue: Queue, state: str) -> None:
-    queue.add()
-    hand_in(queue.db, queue.start().id, 1, {"benchmark": "b"})
-    finish(queue.db, 1, 1, state, "it broke")
-    assert (get_job(queue.db, 1).result, get_job(queue.db, 1).error) == (None, "it broke")
-
-
-def _each_write(db: sqlite3.Connection, job: Job) -> list[Any]:
-    return [
-        lambda: note_process(db, job, 1, 1.0),
-        lambda: report(db, job.id, job.attempt, "stage", 0.5),
-        lambda: hand_in(db, job.id, job.attempt, {}),
-        lambda: hand_in_error(db, job.id, job.attempt, "line"),
-    ]
-
-
-def test_an_attempt_that_was_superseded_writes_nothing(queue: Queue) -> None:
-    queue.add()
-    old = queue.start()
-    put_back(queue.db, old.id, old.attempt, "its worker died")
-    new = queue.start()
-    assert (old.attempt, new.attempt) == (1, 2)
-    for write in _each_write(queue.db, old):
-        with pytest.raises(Superseded):
-            write()
-    assert not finish(queue.db, old.id, old.attempt, "failed", "late")
-    put_back(queue.db, old.id, old.attempt, "late")
-    assert get_job(queue.db, new.id) == new
-
-
-@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
-def test_nothing_is_written_to_a_job_that_has_ended(queue: Queue, state: str) -> None:
-    queue.add()
-    job = queue.start()
-    finish(queue.db, job.id, 1, state)
-    ended = get_job(queue.db, job.id)
-    for write in _each_write(queue.db, job):
-        with pytest.raises(Superseded):
-            write()
-    assert not finish(queue.db, job.id, 1, "succeeded")
-    put_back(queue.db, job.id, job.attempt, "late")
-    assert get_job(queue.db, job.id) == ended
-
-
-def test_a_queued_job_is_cancelled_at_once(queue: Queue) -> None:
-    job_id = queue.add()
-    assert cancel(queue.db, job_id) == "cancelled"
-    job = get_job(queue.db, job_id)
-    assert (job.state, job.error) == ("cancelled", None)
-    assert job.finished_at is not None
-    assert claim(queue.db) is None
-
-
-def test_a_running_job_is_asked_to_end_and_may_write_nothing_more(queue: Queue) -> None:
-    queue.add()
-    job = queue.start()
-    assert cancel(queue.db, job.id) == "asked"
-    assert get_job(queue.db, job.id).state == "running"
-    assert is_cancel_asked(queue.db, job.id)
-    by_the_worker, *by_the_child = _each_write(queue.db, job)
-    for write in by_the_child:
-        with pytest.raises(Superseded):
-            write()
-    # The worker has yet to end the process, and must know where it is.
-    by_the_worker()
-    assert get_job(queue.db, job.id).process_group == 1
-    assert finish(queue.db, job.id, 1, "cancelled")
-    assert get_job(queue.db, job.id).state == "cancelled"
-
-
-@pytest.mark.parametrize(
-    ("state", "says"),
-    [("succeeded", "job 1 succeeded"), ("failed", "job 1 failed"), ("cancelled", "job 1 was cancelled")],
-)
-def test_a_job_that_has_ended_cannot_be_cancelled(queue: Queue, state: str, says: str) -> None:
-    queue.add()
-    queue.end(state)
-    with pytest.raises(BadInput, match=says):
-        cancel(queue.db, 1)
-    assert not is_cancel_asked(queue.db, 1)
+    assert (queue.job(second).after, queue.job(second).waits_for) == ((first,), ())
+    assert queue.started() == [second]
 
 
 @pytest.mark.parametrize(("state", "word"), [("failed", "failed"), ("cancelled", "was cancelled")])
-def test_what_waits_for_a_job_in_vain_is_cancelled_with_the_reason(queue: Queue, state: str, word: str) -> None:
+def test_nothing_can_be_queued_after_a_job_that_did_not_succeed(queue: Queue, state: str, word: str) -> None:
     first = queue.add()
-    second = queue.add(after=(first,))
-    third = queue.add(after=(second,))
-    other = queue.add()
     queue.end(state)
-    assert queue.states() == [state, "cancelled", "cancelled", "queued"]
-    reasons = {get_job(queue.db, job_id).error for job_id in (second, third)}
-    assert reasons == {f"job {first}, which it waits for, {word}"}
-    assert queue.started() == [other]
+    with pytest.raises(BadInput, match=f"job {first} {word}: nothing can wait for it; retry it first"):
+        queue.add(after=(first,))
+    assert queue.states() == [state]
 
 
-def test_what_waits_for_a_queued_job_is_cancelled_with_it(queue: Queue) -> None:
-    first = queue.add()
-    queue.add(after=(first,))
-    cancel(queue.db, first)
-    assert queue.states() == ["cancelled", "cancelled"]
-    assert "was cancelled" in (get_job(queue.db, 2).error or "")
+def test_a_new_job_stands_behind_all_that_wait_with_its_priority(queue: Queue) -> None:
+    first, second = queue.add(), queue.add()
+    for _ in range(3):
+        move_last(queue.db, first)
+        move_last(queue.db, second)
+    third = queue.add()
+    move_first(queue.db, third)
+    fourth, high = queue.add(), queue.add(priority=1)
+    assert queue.order() == [high, third, first, second, fourth]
 
 
-def test_a_retry_revives_what_was_cancelled_for_that_reason(queue: Queue) -> None:
-    first = queue.add()
-    second = queue.add(after=(first,))
-    third = queue.add(after=(second,))
-    queue.end("failed")
-    assert retry(queue.db, first) == [first, second, third]
-    assert queue.states() == ["queued"] * 3
-    assert {get_job(queue.db, job_id).error for job_id in (first, second, third)} == {None}
-    assert [queue.end() for _ in range(3)] == [first, second, third]
-
-
-def test_a_retry_leaves_what_was_cancelled_by_hand(queue: Queue) -> None:
-    first = queue.add()
-    unwanted, wanted = queue.add(after=(first,)), queue.add(after=(first,))
-    cancel(queue.db, unwanted)
-    queue.end("failed")
-    assert retry(queue.db, first) == [first, wanted]
-    assert queue.states() == ["queued", "cancelled", "queued"]
-
-
-def test_a_retry_has_all_attempts_again_and_its_number_goes_on(queue: Queue) -> None:
+def test_the_number_of_a_job_never_comes_again(queue: Queue) -> None:
     queue.add()
-    for _ in range(ATTEMPTS):
-        put_back(queue.db, *_running(queue.start()), "its worker died")
-    assert get_job(queue.db, 1).state == "failed"
-    retry(queue.db, 1)
-    states = [put_back(queue.db, *_running(queue.start()), "its worker died") for _ in range(ATTEMPTS)]
-    assert states == ["queued"] * (ATTEMPTS - 1) + ["failed"]
-    assert get_job(queue.db, 1).attempt == 2 * ATTEMPTS
+    with pytest.raises(KeyboardInterrupt), transaction(queue.db):
+        add_job(queue.db, NewJob("quantize", queue.voice.id, "small", {}))
+        raise KeyboardInterrupt
+    assert queue.states() == ["queued"]
+    with transaction(queue.db):
+        queue.db.execute("DELETE FROM job_events")
+        queue.db.execute("DELETE FROM jobs")
+    assert queue.add() == 2
 
 
-def test_a_retried_job_starts_with_a_clean_row(queue: Queue) -> None:
+def test_a_job_is_told_to_scripts_with_everything_that_they_may_count_on(queue: Queue) -> None:
+    first = queue.add(need=Need(2, 800), limits=Limits(3600, 2000))
+    second = queue.add(after=(first,), not_before=LATER)
+    job = queue.start(machine="m")
+    hand_in(queue.db, *attempt_of(job), {"made": 1})
+    finish(queue.db, *attempt_of(job), "succeeded", bill=Bill(2.5, 1.5, 300.0))
+    shape = json.loads(json.dumps(job_shape(queue.job(first))))
+    assert (shape.pop("created_at"), shape.pop("started_at"), shape.pop("finished_at")) == (
+        queue.job(first).created_at,
+        queue.job(first).started_at,
+        queue.job(first).finished_at,
+    )
+    assert shape == {
+        "id": 1,
+        "kind": "quantize",
+        "voice": "amy",
+        "variant": "small",
+        "params": {},
+        "state": "succeeded",
+        "stage": None,
+        "progress": 1.0,
+        "attempt": 1,
+        "priority": 0,
+        "after": [],
+        "waits_for": [],
+        "not_before": None,
+        "error": None,
+        "result": {"made": 1},
+        "cores": 2,
+        "memory_mb": 800,
+        "alone": False,
+        "time_limit_s": 3600,
+        "memory_limit_mb": 2000,
+        "cpu_percent": None,
+        "rss_mb": None,
+        "seconds": 2.5,
+        "cpu_seconds": 1.5,
+        "peak_mb": 300.0,
+    }
+    waiting = job_shape(queue.job(second))
+    assert (waiting["after"], waiting["waits_for"], waiting["not_before"]) == ([first], [], LATER)
+
+
+@pytest.mark.parametrize("state", ENDED)
+def test_a_job_that_has_ended_says_so(queue: Queue, state: str) -> None:
     queue.add()
-    job = queue.start()
-    report(queue.db, job.id, 1, "halfway", 0.5)
-    cancel(queue.db, job.id)
-    finish(queue.db, job.id, 1, "cancelled")
-    retry(queue.db, job.id)
-    job = get_job(queue.db, job.id)
-    assert (job.state, job.cancel_asked, job.stage, job.progress) == ("queued", False, None, None)
-    assert (job.started_at, job.finished_at, job.error, job.result) == (None,) * 4
-    job = queue.start()
-    report(queue.db, job.id, 2, "again", 0.1)
-
-
-@pytest.mark.parametrize("state", ["queued", "running", "succeeded"])
-def test_only_a_failed_or_cancelled_job_can_be_tried_again(queue: Queue, state: str) -> None:
-    queue.add()
-    if state != "queued":
-        queue.start()
-    if state == "succeeded":
-        finish(queue.db, 1, 1, state)
-    with pytest.raises(BadInput, match=f"job 1 is {state}"):
-        retry(queue.db, 1)
-
-
-def test_a_job_is_not_tried_again_before_the_one_it_waits_for(queue: Queue) -> None:
-    first = queue.add()
-    second = queue.add(after=(first,))
-    queue.end("failed")
-    with pytest.raises(BadInput, match=f"waits for job {first}"):
-        retry(queue.db, second)
-
-
-def test_an_interrupted_job_is_queued_again_until_its_attempts_are_spent(queue: Queue) -> None:
-    queue.add()
-    queue.add(after=(1,))
-    assert [put_back(queue.db, *_running(queue.start()), "its worker died") for _ in range(3)] == [
-        "queued",
-        "queued",
-        "failed",
-    ]
-    job = get_job(queue.db, 1)
-    assert (job.state, job.attempt) == ("failed", 3)
-    assert job.error == "given up after 3 attempts: its worker died; see its log"
-    assert get_job(queue.db, 2).state == "cancelled"
-
-
-def test_an_interruption_that_was_asked_for_costs_no_attempt(queue: Queue) -> None:
-    queue.add()
-    assert {put_back(queue.db, *_running(queue.start()), "stopped", counts=False) for _ in range(10)} == {"queued"}
-    states = [put_back(queue.db, *_running(queue.start()), "its worker died") for _ in range(3)]
-    assert states == ["queued", "queued", "failed"]
-    assert get_job(queue.db, 1).attempt == 13
-
-
-@pytest.mark.parametrize("counts", [True, False])
-def test_an_interrupted_job_that_was_to_be_cancelled_is(queue: Queue, counts: bool) -> None:
-    queue.add()
-    queue.add(after=(1,))
-    cancel(queue.db, queue.start().id)
-    assert put_back(queue.db, *_running(get_job(queue.db, 1)), "its worker died", counts) == "cancelled"
-    assert queue.states() == ["cancelled", "cancelled"]
-
-
-def test_a_job_that_was_put_back_says_nothing_of_the_attempt_before(queue: Queue) -> None:
-    queue.add()
-    job = queue.start()
-    note_process(queue.db, job, 4711, 12.5)
-    report(queue.db, job.id, 1, "halfway", 0.5)
-    put_back(queue.db, job.id, job.attempt, "its worker died")
-    job = get_job(queue.db, job.id)
-    assert (job.state, job.stage, job.progress, job.process_group) == ("queued", None, None, None)
-
-
-def test_each_change_is_an_event(queue: Queue) -> None:
-    queue.add()
-    put_back(queue.db, *_running(queue.start()), "its worker died")
-    cancel(queue.db, queue.start().id)
-    finish(queue.db, 1, 2, "cancelled")
-    retry(queue.db, 1)
-    queue.end("failed")
-    assert [(event.attempt, event.event, event.detail) for event in list_events(queue.db, 1)] == [
-        (0, "queued", None),
-        (1, "started", None),
-        (1, "requeued", "its worker died"),
-        (2, "started", None),
-        (2, "cancel asked", None),
-        (2, "cancelled", None),
-        (2, "queued", "tried again"),
-        (3, "started", None),
-        (3, "failed", "it broke"),
-    ]
-
-
-def test_why_a_job_waits_is_said(queue: Queue) -> None:
-    later = "9999-01-01T00:00:00.000Z"
-    first, second, timed = queue.add(), queue.add(), queue.add(not_before=later)
-    last = queue.add(after=(first, second))
-
-    def reason(job_id: int) -> str | None:
-        return waiting_reason(get_job(queue.db, job_id), list_jobs(queue.db))
-
-    assert reason(last) == f"after {first}, {second}"
-    queue.end()
-    assert [reason(job_id) for job_id in (second, timed, last)] == [None, f"not before {later}", f"after {second}"]
+    queue.end(state)
+    assert queue.job(1).ended
+    assert open_ids(queue.db) == []

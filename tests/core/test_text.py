@@ -1,4 +1,4 @@
-"""`core.text` makes text from outside safe to show and to name files by; `core.errors` makes lines of errors."""
+"""`core.text` makes text from outside safe to show and to name files by, and reads amounts; `core.errors` makes lines."""
 
 import unicodedata
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import BadInput, one_line
-from core.text import printable, safe_name
+from core.text import printable, read_megabytes, safe_name
 
 
 @given(text=st.text())
@@ -80,3 +80,46 @@ def test_control_characters_are_written_out(text: str, shown: str) -> None:
 )
 def test_an_error_is_one_line(error: Exception, line: str) -> None:
     assert one_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "megabytes"),
+    [
+        ("800 MB", 800),
+        ("800MB", 800),
+        (" 800 mb ", 800),
+        ("4 GB", 4000),
+        ("4gb", 4000),
+        ("1.5 GB", 1500),
+        ("0.5 MB", 0.5),
+        ("1000000 GB", 1e9),
+    ],
+)
+def test_an_amount_of_memory_is_read(text: str, megabytes: float) -> None:
+    assert read_megabytes(text) == megabytes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "800", "MB", "4 G", "4 GiB", "4 TB", "800 M B", "-4 GB", "4,5 GB", "1e3 MB", "nan MB", "4 GB.."),
+        *("0 MB", "0.0 GB", "1000001 GB", f"{'9' * 400} MB"),
+    ],
+)
+def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no amount of memory: write 800 MB or 4 GB") as caught:
+        read_megabytes(text)
+    assert str(caught.value).startswith(repr(text))
+
+
+@given(number=st.integers(1, 10**6), unit=st.sampled_from(["MB", "GB"]), between=st.sampled_from(["", " ", "\t"]))
+def test_every_amount_that_is_written_with_its_unit_is_read(number: int, unit: str, between: str) -> None:
+    assert read_megabytes(f"{number}{between}{unit}") == number * (1000 if unit == "GB" else 1)
+
+
+@given(text=st.text(st.sampled_from("0123456789. MGBTmgb%-"), max_size=12) | st.text())
+def test_whatever_is_written_an_amount_of_memory_is_one_or_is_refused(text: str) -> None:
+    try:
+        assert 0 < read_megabytes(text) <= 1e9
+    except ValueError as error:
+        assert repr(text) in str(error)

@@ -1,0 +1,85 @@
+"""The workspace's settings, in `ttsdash.yaml` if one likes; without the file everything is as it comes."""
+
+import math
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from core.clock import read_span
+from core.errors import BadInput, one_line
+from core.text import read_megabytes
+from core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set."""
+
+    hook: tuple[str, ...] = ()
+    """A command to run at the end of each job, with the job as JSON on its standard input."""
+    idle_s: float = 30 * 60
+    """After this long without a job a worker that was started by itself ends."""
+    time_limit_s: int = 6 * 3600
+    """A job that takes longer is ended."""
+    memory_limit_mb: int | None = None
+    """One whose processes take more is ended; without it 80 % of the machine's memory."""
+
+
+def read_settings(workspace: Workspace) -> Settings:
+    """Raises BadInput for a file that cannot be read, a setting that there is not, or a value that cannot be."""
+    path = workspace.settings_file
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {path} ({one_line(error)})") from error
+    entries = _parse(text, str(path))
+    given: dict[str, Any] = {}
+    for name, value in entries.items():
+        if name not in _SETTINGS:
+            raise BadInput(f"{path}: there is no setting {name!r}; there is {', '.join(_SETTINGS)}")
+        field, read = _SETTINGS[name]
+        try:
+            given[field] = read(value)
+        except ValueError as error:
+            raise BadInput(f"{path}: {name}: {error}") from None
+    return Settings(**given)
+
+
+def _parse(text: str, path: str) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        entries = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise BadInput(f"{path}{line}: not YAML ({error.problem})") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: not YAML ({one_line(error)})") from error
+    if entries is None:
+        return {}
+    if not isinstance(entries, dict):
+        raise BadInput(f"{path}: write settings as `name: value`, one a line")
+    return entries
+
+
+def _command(value: Any) -> tuple[str, ...]:
+    words = shlex.split(value) if isinstance(value, str) else value
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        raise ValueError("give a command, as one line or as a list of words")
+    return tuple(words)
+
+
+def _span(value: Any) -> float:
+    return read_span(str(value))
+
+
+_SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "hook": ("hook", _command),
+    "idle": ("idle_s", _span),
+    "time_limit": ("time_limit_s", lambda value: math.ceil(_span(value))),
+    "memory_limit": ("memory_limit_mb", lambda value: math.ceil(read_megabytes(str(value)))),
+}

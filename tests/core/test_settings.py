@@ -1,0 +1,131 @@
+"""`core.settings`: what stands in a workspace's `ttsdash.yaml`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.settings import Settings, read_settings
+from core.workspace import Workspace
+from tests.core.refusals import refusal
+
+_NAMES = "hook, idle, time_limit, memory_limit"
+_NO_SPAN = "is no length of time: write 30min, 2h or 1h30m"
+_NO_MEMORY = "is no amount of memory: write 800 MB or 4 GB"
+_NO_COMMAND = "hook: give a command, as one line or as a list of words"
+
+
+def test_without_a_file_everything_is_as_it_comes(workspace: Workspace) -> None:
+    assert read_settings(workspace) == Settings()
+    assert Settings() == Settings(hook=(), idle_s=1800, time_limit_s=21_600, memory_limit_mb=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("", Settings()),
+        ("\n", Settings()),
+        ("# idle: 5m\n", Settings()),
+        ("---\n", Settings()),
+        ("{}", Settings()),
+        ("hook: notify-send 'a voice' is done\n", Settings(hook=("notify-send", "a voice", "is", "done"))),
+        ("hook: /usr/bin/true", Settings(hook=("/usr/bin/true",))),
+        (
+            "hook: [curl, -d, '@-', 'https://example.org/?a=1 2']",
+            Settings(hook=("curl", "-d", "@-", "https://example.org/?a=1 2")),
+        ),
+        ("hook:\n  - say\n  - done\n", Settings(hook=("say", "done"))),
+        ("idle: 5m", Settings(idle_s=300)),
+        ("idle: 1h30m  # and no longer", Settings(idle_s=5400)),
+        ("idle: '90 s'", Settings(idle_s=90)),
+        ("time_limit: 2d", Settings(time_limit_s=172_800)),
+        # No limit of none at all.
+        ("time_limit: 0.3s", Settings(time_limit_s=1)),
+        ("memory_limit: 800 MB", Settings(memory_limit_mb=800)),
+        ("memory_limit: 1.5gb", Settings(memory_limit_mb=1500)),
+        ("memory_limit: 0.1 MB", Settings(memory_limit_mb=1)),
+        ("\ufeffidle: 5m\r\ntime_limit: 1h\r\n", Settings(idle_s=300, time_limit_s=3600)),
+        (
+            "hook: say done\nidle: 1m\ntime_limit: 2m\nmemory_limit: 1 GB\n",
+            Settings(("say", "done"), 60, 120, 1000),
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_stands_in_the_file_holds_and_the_rest_is_as_it_comes(
+    workspace: Workspace, text: str, settings: Settings
+) -> None:
+    workspace.settings_file.write_text(text, encoding="utf-8", newline="")
+    assert read_settings(workspace) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("idel: 5m", f"there is no setting 'idel'; there is {_NAMES}"),
+        ("Idle: 5m", f"there is no setting 'Idle'; there is {_NAMES}"),
+        ("idle: 5m\nslots: 3", f"there is no setting 'slots'; there is {_NAMES}"),
+        ("1: 5m", f"there is no setting 1; there is {_NAMES}"),
+        ("null: 5m", "there is no setting None"),
+        ('"a\\nb": 5m', "there is no setting 'a\\nb'"),
+        ("idle: 30", f"idle: '30' {_NO_SPAN}"),
+        ("idle:", f"idle: 'None' {_NO_SPAN}"),
+        ("idle: [5m]", f"idle: \"['5m']\" {_NO_SPAN}"),
+        ("idle: -5m", f"idle: '-5m' {_NO_SPAN}"),
+        ("idle: 0s", "idle: '0s' cannot be: give more than nothing and at most a year"),
+        ("time_limit: 2000 d", "time_limit: '2000 d' cannot be"),
+        ("time_limit: true", f"time_limit: 'True' {_NO_SPAN}"),
+        ("memory_limit: 800", f"memory_limit: '800' {_NO_MEMORY}"),
+        ("memory_limit: 80 %", f"memory_limit: '80 %' {_NO_MEMORY}"),
+        ("memory_limit: 0 GB", f"memory_limit: '0 GB' {_NO_MEMORY}"),
+        pytest.param(f"memory_limit: {'9' * 400} MB", _NO_MEMORY, id="more memory than a float can hold"),
+        ("hook:", _NO_COMMAND),
+        ("hook: ''", _NO_COMMAND),
+        ("hook: []", _NO_COMMAND),
+        ("hook: true", _NO_COMMAND),
+        ("hook: 5", _NO_COMMAND),
+        ("hook: [sleep, 5]", _NO_COMMAND),
+        ("hook: {run: this}", _NO_COMMAND),
+        ("hook: say 'done", "hook: No closing quotation"),
+        ("- idle", "write settings as `name: value`, one a line"),
+        ("just some text", "write settings as `name: value`, one a line"),
+        ("idle: 5m\nidle: 6m", 'line 2: not YAML (found duplicate key "idle"'),
+        ("idle: [5m", "line 1: not YAML ("),
+        ("\nidle: 5m\n\ttime_limit: 1h", "line 3: not YAML ("),
+        ("idle: *nothing", "line 1: not YAML (found undefined alias"),
+        ("idle: !!python/object/apply:os.system [true]", "line 1: not YAML (could not determine a constructor"),
+        ("idle: 5m\n---\nidle: 6m", "line 2: not YAML ("),
+        ("idle: 5m\x07", "not YAML (ReaderError: unacceptable character #x0007"),
+        pytest.param("[" * 1000, "not YAML (RecursionError", id="nested too deep"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_one_line_that_names_the_file(
+    workspace: Workspace, text: str, says: str
+) -> None:
+    workspace.settings_file.write_text(text)
+    assert says in refusal(read_settings, workspace, names=workspace.settings_file)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _not_text(path: Path) -> None:
+    path.write_bytes(b"idle: \xff\xfe")
+
+
+def _link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [(_folder, "Is a directory"), (_not_text, "UnicodeDecodeError"), (_link_to_itself, "symbolic links")],
+)
+def test_a_file_that_cannot_be_read_is_refused_too(
+    workspace: Workspace, make: Callable[[Path], None], says: str
+) -> None:
+    make(workspace.settings_file)
+    message = refusal(read_settings, workspace, names=workspace.settings_file)
+    assert message.startswith(f"cannot read {workspace.settings_file} (")
+    assert says in message
