@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.store.database import transaction
-from core.store.jobs import Job, hand_in
+from core.store.jobs import Job
+from core.store.life import hand_in
 from core.store.voices import Voice
 from core.workspace import Workspace
 

@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass
 
 from core.errors import TtsdashError
+from core.settings import read_settings
 from core.store.database import open_store
 from core.store.jobs import list_jobs
 from core.workspace import Workspace
-from jobs.lock import ALREADY_RUNNING, WorkerInfo, running_worker, take_lock
+from jobs.lock import ALREADY_RUNNING, WorkerInfo, hangs, is_silent, running_worker, take_lock
 from jobs.process_groups import is_alive
 from jobs.recovery import reconcile
 
@@ -30,6 +31,12 @@ class WorkerStatus:
     version: str | None = None
     slots: int | None = None
     jobs: tuple[int, ...] = ()
+    cores: int | None = None
+    memory_mb: int | None = None
+    idle_s: float | None = None
+    ending: bool = False
+    silent: bool = False
+    """It has given no sign of life for a minute."""
 
 
 def worker_status(workspace: Workspace) -> WorkerStatus:
@@ -39,18 +46,42 @@ def worker_status(workspace: Workspace) -> WorkerStatus:
     db = open_store(workspace)
     jobs = tuple(sorted(job.id for job in list_jobs(db, states=("running",))))
     db.close()
-    return WorkerStatus(True, info.pid, info.since, info.version, info.slots, jobs)
+    return WorkerStatus(
+        running=True,
+        pid=info.pid,
+        since=info.since,
+        version=info.version,
+        slots=info.slots,
+        jobs=jobs,
+        cores=info.cores,
+        memory_mb=info.memory_mb,
+        idle_s=info.idle_s,
+        ending=info.ending,
+        silent=is_silent(workspace),
+    )
 
 
-def start_worker(workspace: Workspace, slots: int | None = None) -> tuple[WorkerInfo, bool]:
-    """Have a worker run: (who works, whether this call started it). Raises TtsdashError when none comes up, BadInput for a store that is no good."""
-    already = running_worker(workspace)
+def ensure_worker(workspace: Workspace) -> tuple[WorkerInfo, bool]:
+    """Have a worker run, one that ends by itself when it has been idle for long; as `start_worker`."""
+    already = _working(workspace)
+    return (already, False) if already else start_worker(workspace, idle_s=read_settings(workspace).idle_s)
+
+
+def start_worker(
+    workspace: Workspace, slots: int | None = None, idle_s: float | None = None
+) -> tuple[WorkerInfo, bool]:
+    """Have a worker run: (who works, whether this call started it). One that hangs is replaced.
+
+    Raises TtsdashError when none comes up, BadInput for a store that is no good.
+    """
+    already = _working(workspace)
     if already:
         return already, False
     # What is wrong with the store is told here, not in the log of a process that nobody sees.
     open_store(workspace).close()
+    options = [*(["--slots", str(slots)] if slots else []), *(["--idle", str(idle_s)] if idle_s else [])]
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "jobs.worker", str(workspace.root), *([str(slots)] if slots else [])],
+        [sys.executable, "-P", "-m", "jobs.worker", str(workspace.root), *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -71,21 +102,30 @@ def start_worker(workspace: Workspace, slots: int | None = None) -> tuple[Worker
     raise TtsdashError(f"the worker did not start: see {workspace.worker_log}")
 
 
+def _working(workspace: Workspace) -> WorkerInfo | None:
+    """Who works; one that hangs is killed, so that its jobs get on."""
+    info = running_worker(workspace)
+    if info and hangs(workspace) and running_worker(workspace) == info:
+        os.kill(info.pid, signal.SIGKILL)
+        while is_alive(info.pid, info.birth):
+            time.sleep(_LOOK_S)
+        return None
+    return info
+
+
 def stop_worker(workspace: Workspace, at_once: bool = False) -> WorkerInfo | None:
     """End the worker: let it finish its running jobs, or put them back (`at_once`). Returns who was ended, if anyone.
 
-    Raises TtsdashError when it does not end.
+    One that does not listen is killed; the next one puts its jobs back.
     """
     info = running_worker(workspace)
     if info is None:
         return None
     os.kill(info.pid, signal.SIGTERM if at_once else signal.SIGINT)
     deadline = time.monotonic() + _STOP_NOW_S
-    while is_alive(info.pid, info.started):
+    while is_alive(info.pid, info.birth):
         if at_once and time.monotonic() > deadline:
-            raise TtsdashError(
-                f"the worker (pid {info.pid}) does not end: kill -9 {info.pid}, its jobs are queued again"
-            )
+            os.kill(info.pid, signal.SIGKILL)
         time.sleep(_LOOK_S)
     return info
 

@@ -16,10 +16,10 @@ from core.doctor.runtime import check_phonemes, check_runtime
 from core.doctor.voices import check_voice, judge_library
 from core.doctor.workspace import check_place, check_workspace, is_made
 from core.hardware.machine import this_machine
-from core.store.jobs import list_jobs
+from core.store.jobs import open_ids
 from core.store.voices import list_voices
 from core.workspace import Workspace
-from jobs.lock import WorkerInfo, running_worker
+from jobs.lock import WorkerInfo, is_silent, running_worker
 
 Findings = dict[str, list[Finding]]
 """By area, in the order in which they are told."""
@@ -47,11 +47,13 @@ def examine(workspace: Workspace, config: Path | None = None) -> Findings:
 def _check_worker(workspace: Workspace, db: sqlite3.Connection | None) -> Iterator[Finding]:
     info = running_worker(workspace)
     yield judge_worker(info, program_version(), _waiting(db))
+    if info and is_silent(workspace):
+        yield Finding("worker", "problem", "it has given no sign of life for a minute", "ttsdash worker start")
     yield from look("logging out", lambda: check_logout(info.pid if info else None))
 
 
 def _waiting(db: sqlite3.Connection | None) -> int | None:
-    return len(list_jobs(db, states=("queued", "running"))) if db else None
+    return len(open_ids(db)) if db else None
 
 
 def judge_worker(info: WorkerInfo | None, installed: str, waiting: int | None) -> Finding:

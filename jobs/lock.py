@@ -1,9 +1,13 @@
-"""One worker a workspace: a file lock that ends with its holder, and in the file who holds it."""
+"""One worker a workspace: a file lock that ends with its holder, and in the file who holds it.
+
+The file's time is the worker's heartbeat: it says that the worker's main loop goes round.
+"""
 
 import fcntl
 import json
 import os
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import asdict, dataclass, fields
 from io import TextIOWrapper
 
 from core.files import PRIVATE_FILE
@@ -12,6 +16,10 @@ from jobs.process_groups import is_alive
 
 ALREADY_RUNNING = 3
 """The exit code of a worker that found another one at work."""
+BEAT_S = 2.0
+# Far longer than any pause of a worker that is well; a laptop that slept beats again before this has been watched.
+_SILENT_S = 60.0
+_WATCHED_S = 3 * BEAT_S
 
 
 @dataclass(frozen=True)
@@ -19,11 +27,17 @@ class WorkerInfo:
     """Who works on a workspace."""
 
     pid: int
-    started: float
-    """When the process began, seconds since the epoch: tells it from a later one with its number."""
+    birth: str
+    """Tells the process from a later one with its number."""
     since: str
     version: str
     slots: int
+    cores: int
+    memory_mb: int
+    idle_s: float | None = None
+    """After this long without a job it ends; None for one that stays."""
+    ending: bool = False
+    """It starts no further job, and ends when those that run have ended."""
 
 
 class WorkerLock:
@@ -37,6 +51,14 @@ class WorkerLock:
         self._file.truncate()
         json.dump(asdict(info), self._file)
         self._file.flush()
+
+    def withdraw(self) -> None:
+        """Announce that nobody works any more: who queues a job from now on starts a worker for it."""
+        self._file.seek(0)
+        self._file.truncate()
+
+    def beat(self) -> None:
+        os.utime(self._file.fileno())
 
 
 def take_lock(workspace: Workspace) -> WorkerLock | None:
@@ -54,7 +76,26 @@ def take_lock(workspace: Workspace) -> WorkerLock | None:
 def running_worker(workspace: Workspace) -> WorkerInfo | None:
     """Who works on the workspace now. Reads only: asking for the lock could keep a starting worker from it."""
     try:
-        info = WorkerInfo(**json.loads(workspace.worker_lock.read_text()))
+        told = json.loads(workspace.worker_lock.read_text())
+        info = WorkerInfo(**{field.name: told[field.name] for field in fields(WorkerInfo) if field.name in told})
     except (OSError, ValueError, TypeError):
         return None
-    return info if is_alive(info.pid, info.started) else None
+    return info if is_alive(info.pid, info.birth) else None
+
+
+def is_silent(workspace: Workspace) -> bool:
+    """Whether the worker that runs has given no sign of life for a minute, by the clock of the day."""
+    try:
+        return time.time() - workspace.worker_lock.stat().st_mtime > _SILENT_S
+    except OSError:
+        return False
+
+
+def hangs(workspace: Workspace) -> bool:
+    """Whether the worker is silent and stays so while it is watched: that the clock was set makes no worker hang."""
+    deadline = time.monotonic() + _WATCHED_S
+    while is_silent(workspace):
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.1)
+    return False

@@ -1,24 +1,32 @@
-"""The process group of a job: the child and whatever it started, which must end with it."""
+"""The processes of a job: the child and whatever it started, which must end with it."""
 
 import os
 import signal
+import sys
+from pathlib import Path
 
 import psutil
 
+MARK = "TTSDASH_ATTEMPT"
+"""The environment variable by which the processes of an attempt are known for sure."""
 
-def start_time(pid: int) -> float:
-    """When the process began, in seconds since the epoch; 0.0 when it is gone already."""
+
+def birth_of(pid: int) -> str | None:
+    """What tells a process from a later one with its number, however the clock is set; None when it is gone."""
     try:
-        return float(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
-        return 0.0
+        if sys.platform == "linux":
+            # psutil's start time is counted from the clock of the day, which may be set.
+            ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+            return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{ticks}"
+        return str(psutil.Process(pid).create_time())
+    except (OSError, psutil.Error):
+        return None
 
 
-def is_alive(pid: int, started: float) -> bool:
+def is_alive(pid: int, birth: str) -> bool:
     """Whether the process that had this number then still runs; a zombie does not."""
     try:
-        process = psutil.Process(pid)
-        return bool(process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE)
+        return birth_of(pid) == birth and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
@@ -31,18 +39,17 @@ def kill_group(group: int) -> None:
         return  # nobody is left in it (macOS says EPERM when only zombies are)
 
 
-def kill_leftovers(group: int, started: float) -> list[int]:
-    """Kill what is left of a group whose worker died. Returns the ids of the processes killed.
+def kill_leftovers(group: int, mark: str) -> list[int]:
+    """Kill what is left of an attempt whose worker died. Returns the ids of the processes killed.
 
-    Numbers come again: only processes that began at or after the group did are taken for its members.
+    Numbers come again: only processes that carry the mark are taken for the group's members.
     """
     killed = []
     for process in psutil.process_iter():
         try:
-            # Start times come from clock ticks: two readings differ by a hundredth of a second.
-            if os.getpgid(process.pid) == group and process.create_time() >= started - 0.1:
+            if os.getpgid(process.pid) == group and process.environ().get(MARK) == mark:
                 process.kill()
                 killed.append(process.pid)
-        except (psutil.Error, ProcessLookupError, PermissionError):
+        except (psutil.Error, OSError):
             continue
     return killed

@@ -8,9 +8,9 @@ import time
 
 from core.errors import TtsdashError, one_line
 from core.processes import die_with_parent
-from core.selection.refresh import select_now
 from core.store.database import open_store
-from core.store.jobs import Superseded, get_job, hand_in_error
+from core.store.jobs import Superseded, get_job
+from core.store.life import hand_in_error
 from core.store.voices import get_voice
 from core.workspace import find_workspace
 from jobs.context import JobContext
@@ -28,7 +28,12 @@ def main() -> int:
     # It tells every operator that it removes, and that there is no Core ML here.
     logging.getLogger("coremltools").setLevel(logging.ERROR)
     workspace = find_workspace(home)
-    db = open_store(workspace)
+    try:
+        db = open_store(workspace)
+    except TtsdashError as error:
+        # Its row cannot be reached; the worker tells the log's last line.
+        _log.error("%s", error)
+        return 1
     job = get_job(db, job_id)
     reporter = Reporter(workspace, job_id, attempt)
     try:
@@ -36,7 +41,7 @@ def main() -> int:
             raise TtsdashError(f"this version knows no jobs of kind {job.kind!r}: update ttsdash")
         context = JobContext(workspace, db, job, get_voice(db, job.voice), attempt, reporter.report)
         KINDS[job.kind](context)
-        reporter.report("selecting", None)
+        reporter.report("selecting", 1.0)
         _select_again(context)
     except Superseded as gone:
         _log.info("stopping: %s", gone)
@@ -56,6 +61,9 @@ def main() -> int:
 def _select_again(context: JobContext) -> None:
     """What the job made is stored: whatever happens here, it has succeeded."""
     try:
+        # NumPy comes with it: imported only now, so that the job itself begins at once.
+        from core.selection.refresh import select_now
+
         select_now(context.db, context.voice.key, f"job {context.job.id}")
     except Exception:  # noqa: BLE001 - a selection that fails is told, and made at the next chance
         _log.exception("the selection could not be made anew")

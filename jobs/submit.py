@@ -1,20 +1,37 @@
 """Queues jobs: rows first, then a wake-up."""
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from core.clock import parse
 from core.errors import BadInput
 from core.recipes import RECIPES
 from core.sentences import label_of
+from core.settings import Settings, read_settings
 from core.store.database import transaction
-from core.store.jobs import NewJob, add_job
-from core.store.voices import ORIGINAL, Voice
+from core.store.jobs import OPEN, NewJob, add_job, get_job
+from core.store.voices import ORIGINAL, Voice, get_voice
 from core.workspace import Workspace
+from jobs.existing import find_existing
+from jobs.needs import MEASURING_NEED, limits_from, making_need
 
 _MOST_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a job is to be queued."""
+
+    priority: int = 0
+    after: tuple[int, ...] = ()
+    not_before: str | None = None
+
+
+DEFAULT_TERMS = Terms()
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,18 @@ class Wish:
     params: Mapping[str, str] = field(default_factory=dict)
     calibration: str | None = None
     benchmark: bool = False
+    terms: Terms = DEFAULT_TERMS
+    force: bool = False
+    """Make again what is there already."""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """What became of a wish: the jobs that fulfil it, in its order, and those of them that were there before."""
+
+    ids: tuple[int, ...]
+    already: Mapping[str, int | None] = field(default_factory=dict)
+    """By variant the job that makes or made it; None when that job was forgotten."""
 
 
 def making_job(
@@ -39,7 +68,7 @@ def making_job(
     label = None
     if calibration and made_by.calibrated:
         asked["calibration"], label = calibration, label_of(Path(calibration))
-    return NewJob(made_by.job, voice.id, made_by.variant_of(resolved, label), asked)
+    return NewJob(made_by.job, voice.id, made_by.variant_of(resolved, label), asked, need=making_need(voice))
 
 
 def benchmark_job(
@@ -47,7 +76,6 @@ def benchmark_job(
     variants: Sequence[str],
     threads: Sequence[int] = (),
     texts_file: str | None = None,
-    after: Sequence[int] = (),
 ) -> NewJob:
     """A benchmark of the variants beside the original; without `threads` at one thread and at all cores.
 
@@ -61,24 +89,56 @@ def benchmark_job(
         "threads": sorted(set(threads)),
         "texts_file": texts_file,
     }
-    return NewJob("benchmark", voice.id, None, params, alone=True, after=tuple(after))
+    return NewJob("benchmark", voice.id, None, params, need=MEASURING_NEED)
 
 
-def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish: Wish) -> list[int]:
+def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish: Wish) -> Queued:
     """Queue the recipes and, after them, a benchmark of what they make; without recipes of what is there already.
 
+    A variant that is there as it would be made, or that a job is to make, is not made again unless the wish says so.
     Raises BadInput when there is nothing to do, or what is asked for cannot be.
     """
     if not wish.recipes and not wish.benchmark:
         raise BadInput("nothing to do: say what to make (--dynamic, --optimized, ... or --all), or --benchmark")
-    jobs = making_jobs(voice, wish)
+    jobs, settings = making_jobs(voice, wish), read_settings(workspace)
+    there = {} if wish.force else find_existing(get_voice(db, voice.key), jobs)
     with transaction(db):
-        ids = [add_job(db, job) for job in jobs]
+        already = there if wish.force else there | _being_made(db, jobs)
+        made = [already[job.variant] if job.variant in already else _add(db, job, wish.terms, settings) for job in jobs]
+        ids = [entry for entry in made if entry is not None]
         if wish.benchmark:
             variants = [str(job.variant) for job in jobs] or [variant.name for variant in voice.variants]
-            ids.append(add_job(db, benchmark_job(voice, variants, after=ids)))
-    wake(workspace)
-    return ids
+            waits = tuple(entry for entry in ids if get_job(db, entry).state in OPEN)
+            terms = replace(wish.terms, after=tuple(dict.fromkeys((*wish.terms.after, *waits))))
+            ids.append(_add(db, benchmark_job(voice, variants), terms, settings))
+    wake(workspace, wish.terms.not_before)
+    return Queued(tuple(ids), already)
+
+
+def _being_made(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int | None]:
+    """Those that a job is to make or makes just now; by name, with that job."""
+    found: dict[str, int | None] = {}
+    for job in jobs:
+        rows = db.execute(
+            """SELECT id, params FROM jobs WHERE kind = ? AND variant = ? AND state IN ('queued', 'running')
+                   AND voice_id = ? AND NOT cancel_asked ORDER BY id""",
+            (job.kind, job.variant, job.voice_id),
+        )
+        found |= {str(job.variant): row["id"] for row in rows if json.loads(row["params"]) == job.params}
+    return found
+
+
+def _add(db: sqlite3.Connection, job: NewJob, terms: Terms, settings: Settings) -> int:
+    return add_job(
+        db,
+        replace(
+            job,
+            limits=limits_from(settings),
+            priority=terms.priority,
+            after=terms.after,
+            not_before=terms.not_before,
+        ),
+    )
 
 
 def making_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
@@ -102,16 +162,21 @@ def making_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
     ]
 
 
-def submit(workspace: Workspace, db: sqlite3.Connection, job: NewJob) -> int:
-    """Queue one job."""
+def submit(workspace: Workspace, db: sqlite3.Connection, *jobs: NewJob, terms: Terms = DEFAULT_TERMS) -> list[int]:
+    """Queue jobs, all or none. Returns their ids."""
+    settings = read_settings(workspace)
     with transaction(db):
-        job_id = add_job(db, job)
-    wake(workspace)
-    return job_id
+        ids = [_add(db, job, terms, settings) for job in jobs]
+    wake(workspace, terms.not_before)
+    return ids
 
 
-def wake(workspace: Workspace) -> None:
-    """Tell the worker, if one runs, to look into the job table."""
+def wake(workspace: Workspace, not_before: str | None = None) -> None:
+    """Tell the worker, if one runs, to look into the job table, at that time if one is given."""
     from jobs.wakeups import open_wakeups
 
-    open_wakeups(workspace).wake()
+    wakeups = open_wakeups(workspace)
+    if not_before:
+        wakeups.wake_at(parse(not_before))
+    else:
+        wakeups.wake()

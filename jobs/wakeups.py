@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from huey import SqliteHuey, crontab
@@ -25,7 +26,7 @@ class JsonSerializer(Serializer):  # type: ignore[misc]
     """Huey's own pickles: whoever can write the file could run code with it."""
 
     def _serialize(self, data: Any) -> bytes:
-        return json.dumps(data).encode()
+        return json.dumps(data, default=datetime.isoformat).encode()
 
     def _deserialize(self, data: bytes) -> Message:
         fields = json.loads(data)
@@ -34,8 +35,9 @@ class JsonSerializer(Serializer):  # type: ignore[misc]
         message = Message(*fields)
         if not isinstance(message.id, str) or not isinstance(message.name, str):
             raise ValueError("not a message of ttsdash")
-        # Of a message only that it came counts: nothing of its content is used.
-        return Message(id=message.id, name=message.name, args=(), kwargs={}, retries=0, retry_delay=0)
+        # Of a message only counts that it came, and when it is due: nothing else of its content is used.
+        due = datetime.fromisoformat(message.eta).replace(tzinfo=None) if message.eta else None
+        return Message(id=message.id, name=message.name, eta=due, args=(), kwargs={}, retries=0, retry_delay=0)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Wakeups:
     huey: SqliteHuey
     wake: Callable[[], None]
     """Send one wake-up."""
+    wake_at: Callable[[datetime], None]
+    """Send one that comes at that time."""
 
     def flush(self) -> None:
         """Forget all messages: the job table knows what there is to do."""
@@ -82,4 +86,4 @@ def _open(workspace: Workspace, on_wake: Callable[[], None]) -> Wakeups:
     wake = huey.task(name=_TASK)(run_next)
     # Makes up for wake-ups that were lost, and for those whose time came (`not_before`).
     huey.periodic_task(crontab(), name=_TICK)(tick)
-    return Wakeups(huey, wake)
+    return Wakeups(huey, wake, lambda moment: wake.schedule(eta=moment))

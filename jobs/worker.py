@@ -1,5 +1,6 @@
 """The worker: a Huey consumer that claims jobs from the job table and runs each in a child process."""
 
+import argparse
 import logging
 import os
 import signal
@@ -7,22 +8,30 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from logging.handlers import RotatingFileHandler
 from typing import Any
 
 from huey.consumer import Consumer
 
 import core
-from core.clock import now
+from core.clock import now, parse
 from core.files import create_private
-from core.hardware.probes import usable_cores
-from core.store.database import open_store
-from core.store.jobs import claim
+from core.hardware.machine import this_machine
+from core.hardware.probes import usable_cores, usable_memory_mb
+from core.store.database import is_newer, open_store, transaction
+from core.store.jobs import Job, get_job, open_ids
+from core.store.life import claim, next_in_turn, next_time
+from core.store.voices import get_voice
+from core.turn import Capacity
 from core.workspace import Workspace, find_workspace
 from jobs.child import Child
-from jobs.lock import ALREADY_RUNNING, WorkerInfo, WorkerLock, running_worker, take_lock
-from jobs.process_groups import start_time
+from jobs.hook import HookRunner
+from jobs.lock import ALREADY_RUNNING, BEAT_S, WorkerInfo, WorkerLock, running_worker, take_lock
+from jobs.process_groups import birth_of
 from jobs.recovery import reconcile
+from jobs.space import lacking_space
 from jobs.wakeups import open_wakeups
 
 _POLL_S = 0.25
@@ -35,17 +44,28 @@ def default_slots() -> int:
     return max(1, usable_cores() // 2)
 
 
-def run_worker(workspace: Workspace, slots: int) -> int:
-    """Work until a signal ends it: SIGINT drains, SIGTERM puts running jobs back. Returns the exit code."""
+def run_worker(workspace: Workspace, slots: int, idle_s: float | None = None) -> int:
+    """Work until a signal ends it: SIGINT drains, SIGTERM puts running jobs back; or until it was idle for so long.
+
+    Returns the exit code.
+    """
     db = open_store(workspace)
     lock = _take_lock(workspace)
     if lock is None:
         return ALREADY_RUNNING
+    lock.beat()
     reconcile(workspace, db)
-    worker = Worker(workspace, slots)
-    lock.announce(WorkerInfo(os.getpid(), start_time(os.getpid()), now(), core.program_version(), slots))
-    _log.info("worker started, pid %s, %s slots, in %s", os.getpid(), slots, workspace.root)
-    worker.run()
+    info = WorkerInfo(
+        pid=os.getpid(),
+        birth=birth_of(os.getpid()) or "",
+        since=now(),
+        version=core.program_version(),
+        slots=slots,
+        cores=usable_cores(),
+        memory_mb=usable_memory_mb(),
+        idle_s=idle_s,
+    )
+    Worker(workspace, lock, info).run()
     _log.info("worker ended")
     return 0
 
@@ -63,18 +83,24 @@ def _take_lock(workspace: Workspace) -> WorkerLock | None:
 class Worker:
     """Slots that run jobs side by side, as Huey's worker threads."""
 
-    def __init__(self, workspace: Workspace, slots: int) -> None:
-        self._workspace = workspace
-        self._slots = slots
+    def __init__(self, workspace: Workspace, lock: WorkerLock, info: WorkerInfo) -> None:
+        self._workspace, self._lock, self._info = workspace, lock, info
+        self._capacity = Capacity(info.slots, info.cores, info.memory_mb)
+        self._machine = this_machine().id
         self._connections = threading.local()
         self._draining = threading.Event()
         self._interrupted = threading.Event()
-        self._wakeups = open_wakeups(workspace, self._run_next)
+        self._busy_at = time.monotonic()
+        self._hook = HookRunner(workspace, self._interrupted)
+        self._wakeups = open_wakeups(workspace, self._run_all)
         self._consumer = _Consumer(
             self._wakeups.huey,
             self._draining,
             self._interrupted,
-            workers=slots,
+            on_started=self._tell_started,
+            on_beat=self._beat,
+            on_ending=self._tell_ending,
+            workers=info.slots,
             initial_delay=0.1,
             max_delay=_POLL_S,
             check_worker_health=True,
@@ -83,11 +109,20 @@ class Worker:
     def run(self) -> None:
         self._wakeups.flush()
         self._wake_all()
+        at = next_time(self._db())
+        if at:
+            self._wakeups.wake_at(parse(at))
+        self._hook.start()
         self._consumer.run()
+        self._hook.finish()
 
     def _wake_all(self) -> None:
-        for _ in range(self._slots):
-            self._wakeups.wake()
+        """Wake every slot; where that cannot be sent, on a full disk say, the next tick does it."""
+        try:
+            for _ in range(self._info.slots - self._wakeups.huey.pending_count()):
+                self._wakeups.wake()
+        except sqlite3.Error as error:
+            _log.error("no wake-up sent: %s", error)
 
     def _db(self) -> sqlite3.Connection:
         if not hasattr(self._connections, "db"):
@@ -95,25 +130,101 @@ class Worker:
         db: sqlite3.Connection = self._connections.db
         return db
 
-    def _run_next(self) -> None:
-        """What a wake-up does: run one job, if one may run. Its end may have made others ready: wake all again."""
+    def _run_all(self) -> None:
+        """What a wake-up does: run jobs, one after the other, as long as one may run."""
+        while not self._draining.is_set():
+            job = self._claim()
+            if job is None:
+                return
+            # A wake-up wakes one slot: there may be work for the next one, too.
+            self._wakeups.wake()
+            Child(self._workspace, self._db(), job).run_to_end(self._interrupted)
+            self._hook.wake()
+            # Its end may have made others ready, more than this slot can take.
+            if not self._draining.is_set():
+                self._wake_all()
+
+    def _claim(self) -> Job | None:
+        """The job to run now, unless the disk is too full for it: it waits then, and is looked at again every minute."""
+        db = self._db()
+        best = next_in_turn(db)
+        lacking = best and lacking_space(self._workspace, get_voice(db, get_job(db, best).voice).size_bytes)
+        if lacking:
+            _log.warning("job %s waits: %s", best, lacking)
+            return None
+        return claim(db, self._capacity, self._machine)
+
+    def _beat(self) -> None:
+        """A sign of life; and the end of a worker that is too old for the store, or that nobody has needed for long."""
+        self._lock.beat()
         if self._draining.is_set():
             return
-        job = claim(self._db())
-        if job is None:
-            return
-        Child(self._workspace, self._db(), job).run_to_end(self._interrupted)
-        if not self._draining.is_set():
-            self._wake_all()
+        if is_newer(self._db()):
+            _log.warning("a newer ttsdash has taken over %s: restart the worker", self._workspace.data_db)
+            self._tell_ending()
+            self._consumer.stop(graceful=True)
+        elif self._is_idle() and self._withdraw():
+            _log.info("idle for %.0f s", self._info.idle_s)
+            self._consumer.stop(graceful=True)
+
+    def _is_idle(self) -> bool:
+        if self._info.idle_s is None or open_ids(self._db()):
+            self._busy_at = time.monotonic()
+        return self._info.idle_s is not None and time.monotonic() - self._busy_at > self._info.idle_s
+
+    def _withdraw(self) -> bool:
+        """Announce the end, unless a job has just come: who queues one after this sees no worker, and starts one."""
+        with transaction(self._db()) as db:
+            idle = not open_ids(db)
+            if idle:
+                self._lock.withdraw()
+        return idle
+
+    def _tell_started(self) -> None:
+        self._lock.announce(self._info)
+        _log.info("worker started, pid %s, %s slots, in %s", self._info.pid, self._info.slots, self._workspace.root)
+
+    def _tell_ending(self) -> None:
+        self._lock.announce(replace(self._info, ending=True))
 
 
 class _Consumer(Consumer):  # type: ignore[misc]
     """Huey's consumer, whose end is told to the threads that wait for children."""
 
-    def __init__(self, huey: Any, draining: threading.Event, interrupted: threading.Event, **options: Any) -> None:
+    def __init__(
+        self,
+        huey: Any,
+        draining: threading.Event,
+        interrupted: threading.Event,
+        on_started: Callable[[], None],
+        on_beat: Callable[[], None],
+        on_ending: Callable[[], None],
+        **options: Any,
+    ) -> None:
         super().__init__(huey, **options)
         self._draining = draining
         self._interrupted = interrupted
+        self._on_started = on_started
+        self._on_beat = on_beat
+        self._on_ending = on_ending
+        self._beaten = float("-inf")
+
+    def start(self) -> None:
+        super().start()
+        # Who is told of the worker may send it signals, for which it is ready now.
+        self._on_started()
+
+    def loop(self, health_check_ts: float | None = None) -> Any:
+        self._beat()
+        return super().loop(health_check_ts)
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._beaten >= BEAT_S:
+            self._beaten = time.monotonic()
+            try:
+                self._on_beat()
+            except (sqlite3.Error, OSError) as error:
+                _log.error("no sign of life: %s", error)
 
     def _set_signal_handlers(self) -> None:
         super()._set_signal_handlers()
@@ -130,10 +241,21 @@ class _Consumer(Consumer):  # type: ignore[misc]
 
     def stop(self, graceful: bool = False) -> None:
         self._draining.set()
+        if self._signum is not None:
+            self._on_ending()
         if not graceful:
             self._interrupted.set()
         # Without grace, too, each thread first ends its child and puts the job back: that takes no time.
         super().stop(graceful=True)
+
+    def _join_workers(self) -> bool:
+        """However long the running jobs take, the signs of life go on."""
+        threads = [thread for _, thread in self.worker_threads] + [self.scheduler]
+        while any(self.environment.is_alive(thread) for thread in threads):
+            for thread in threads:
+                thread.join(_POLL_S)
+            self._beat()
+        return True
 
     def _interrupt_workers(self) -> None:
         """A second SIGINT: drain no longer."""
@@ -142,8 +264,13 @@ class _Consumer(Consumer):  # type: ignore[misc]
 
 
 def main() -> None:
-    """What `ttsdash worker start` starts: `python -P -m jobs.worker HOME [SLOTS]`."""
-    workspace = find_workspace(sys.argv[1])
+    """What `ttsdash worker start` starts."""
+    parser = argparse.ArgumentParser("python -P -m jobs.worker")
+    parser.add_argument("home")
+    parser.add_argument("--slots", type=int, default=default_slots())
+    parser.add_argument("--idle", type=float, metavar="SECONDS")
+    asked = parser.parse_args()
+    workspace = find_workspace(asked.home)
     workspace.prepare()
     create_private(workspace.worker_log)
     handler = RotatingFileHandler(workspace.worker_log, maxBytes=1_000_000, backupCount=3, encoding="utf-8")
@@ -151,7 +278,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("huey").setLevel(logging.WARNING)
     try:
-        code = run_worker(workspace, int(sys.argv[2]) if len(sys.argv) > 2 else default_slots())
+        code = run_worker(workspace, asked.slots, asked.idle)
     except Exception:
         _log.exception("the worker could not go on")
         raise

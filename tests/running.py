@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,10 @@ from typing import Any
 
 import psutil
 
+from core.store.jobs import Job, get_job
 from core.workspace import Workspace
+from jobs.daemon import worker_status
+from tests.waiting import wait_until
 
 COMMAND = [sys.executable, "-P", "-m", "tui.cli"]
 
@@ -57,3 +61,30 @@ def half_files(workspace: Workspace) -> list[Path]:
     hidden = [path for path in made if path.name.startswith(".")]
     scratch = workspace.root / "scratch"
     return hidden + (list(scratch.iterdir()) if scratch.exists() else [])
+
+
+def ended(db: sqlite3.Connection, job_id: int) -> Job:
+    """The job once it has ended."""
+
+    def look() -> Job | None:
+        job = get_job(db, job_id)
+        return job if job.ended else None
+
+    return wait_until(look)
+
+
+def in_the_middle(db: sqlite3.Connection, job_id: int) -> Job:
+    """The job once its child has begun to measure."""
+
+    def look() -> Job | None:
+        job = get_job(db, job_id)
+        assert not job.ended, f"ended too early: {job}"
+        return job if (job.progress or 0) > 0.1 else None
+
+    return wait_until(look)
+
+
+def children(workspace: Workspace) -> list[psutil.Process]:
+    """What the worker has started, as far as it lives."""
+    status = worker_status(workspace)
+    return [process for process in processes_of(workspace) if process.pid != status.pid]

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import BadInput
 from core.files import sha256_of
-from core.store.jobs import claim
+from core.store.life import claim
 from core.store.results import list_results
 from core.store.voices import Variant, Voice, get_voice, put_variant
 from core.voices import config_path_of

@@ -1,0 +1,118 @@
+"""The hook: one command of the workspace's settings, run at the end of each job that was started.
+
+Which ends it was told of stands in the store, so that none is forgotten when a worker dies; one may be told twice then.
+"""
+
+import json
+import logging
+import os
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import threading
+from contextlib import closing
+
+from core.errors import BadInput, TtsdashError
+from core.settings import read_settings
+from core.store.database import open_store, transaction
+from core.store.jobs import get_job, job_shape, tell
+from core.workspace import Workspace
+
+LONGEST_S = 60.0
+_log = logging.getLogger("ttsdash.hook")
+
+
+class HookRunner:
+    """A thread of the worker's, so that a hook that hangs holds up nothing but the hooks after it."""
+
+    def __init__(self, workspace: Workspace, interrupted: threading.Event) -> None:
+        self._workspace, self._interrupted = workspace, interrupted
+        self._ended = threading.Event()
+        self._last_round = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hook", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._ended.set()
+
+    def wake(self) -> None:
+        """A job has ended."""
+        self._ended.set()
+
+    def finish(self) -> None:
+        """Run what is due, and end; at once when the worker is interrupted."""
+        self._last_round.set()
+        self._ended.set()
+        while self._thread.is_alive() and not self._interrupted.is_set():
+            self._thread.join(0.1)
+
+    def _run(self) -> None:
+        with closing(open_store(self._workspace)) as db:
+            while not self._interrupted.is_set():
+                last = self._last_round.is_set()
+                try:
+                    self._run_due(db)
+                except (sqlite3.Error, OSError, TtsdashError):
+                    _log.exception("hooks could not be run; they are at the next end of a job")
+                if last:
+                    return
+                self._ended.wait()
+                self._ended.clear()
+
+    def _run_due(self, db: sqlite3.Connection) -> None:
+        for event, job_id in _ends(db):
+            if self._interrupted.is_set():
+                return
+            job = get_job(db, job_id)
+            # One that was queued again meanwhile will end again.
+            failure = run_hook(self._workspace, json.dumps(job_shape(job))) if job.ended else None
+            with transaction(db):
+                if failure:
+                    _log.error("job %s: %s", job_id, failure)
+                    tell(db, job_id, "hook failed", failure)
+                db.execute("UPDATE queue SET hooked_event = max(hooked_event, ?)", (event,))
+
+
+def _ends(db: sqlite3.Connection) -> list[tuple[int, int]]:
+    """The events that are ends of jobs that were started and of which no hook was told, with their jobs."""
+    rows = db.execute(
+        """SELECT id, job_id FROM job_events
+           WHERE id > (SELECT hooked_event FROM queue) AND attempt > 0 AND event IN ('succeeded', 'failed', 'cancelled')
+           ORDER BY id"""
+    )
+    return [(row["id"], row["job_id"]) for row in rows]
+
+
+def run_hook(workspace: Workspace, job: str) -> str | None:
+    """Run the hook, if one is set, with this on its standard input. Returns one line on what went wrong."""
+    try:
+        command = read_settings(workspace).hook
+    except BadInput as error:
+        return str(error)
+    if not command:
+        return None
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                cwd=workspace.root,
+                env={**os.environ, "TTSDASH_HOME": str(workspace.root)},
+            )
+        except OSError as error:
+            return f"cannot start {command[0]}: {error.strerror}"
+        try:
+            process.communicate(job.encode(), timeout=LONGEST_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return f"{command[0]} was ended: it took longer than {LONGEST_S:.0f} s"
+        output.seek(0)
+        said = output.read()[-2000:].decode(errors="replace").strip().split("\n")[-1]
+    if process.returncode:
+        return f"{command[0]} ended with code {process.returncode}" + (f": {said}" if said else "")
+    return None

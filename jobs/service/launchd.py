@@ -1,0 +1,53 @@
+"""The worker as a launch agent of macOS."""
+
+import os
+import plistlib
+from pathlib import Path
+
+from jobs.service.service import SERVICE_VARIABLE, Service
+from jobs.service.steps import Command
+
+# What launchctl ends with: errno's, and one of its own.
+_NO_SUCH_PROCESS = 3
+_IN_PROGRESS = 36
+_NOT_LOADED = 113
+
+
+def launchd_service(name: str, command: tuple[str, ...], folder: Path) -> Service:
+    label = f"org.ttsdash.{name}"
+    file = Path.home() / "Library" / "LaunchAgents" / f"{label}.plist"
+    domain = f"gui/{os.getuid()}"
+    target = f"{domain}/{label}"
+    log_in = f"log in at the screen of this Mac, and see `launchctl print {target}`"
+    bootout = Command(
+        ("launchctl", "bootout", target), log_in, well=(0, _NO_SUCH_PROCESS, _NOT_LOADED), again=(_IN_PROGRESS,)
+    )
+    bootstrap = Command(("launchctl", "bootstrap", domain, str(file)), log_in)
+    return Service(
+        name,
+        command,
+        file,
+        plistlib.dumps(_agent(label, name, command, folder)),
+        start=(bootout, bootstrap),
+        restart=(bootout, bootstrap),
+        keep=(),
+        stop=(bootout,),
+        forget=(),
+        promise="starts when you log in at the screen of this Mac, and runs until you log out there",
+    )
+
+
+def _agent(label: str, name: str, command: tuple[str, ...], folder: Path) -> dict[str, object]:
+    """See launchd.plist(5)."""
+    return {
+        "Label": label,
+        "ProgramArguments": list(command),
+        "WorkingDirectory": str(folder),
+        "EnvironmentVariables": {"PYTHONUTF8": "1", SERVICE_VARIABLE: name},
+        "RunAtLoad": True,
+        "KeepAlive": {"SuccessfulExit": False},
+        # It also starts again where another worker has the workspace: once a minute costs nothing.
+        "ThrottleInterval": 60,
+        # Anything else has its processor and disk throttled, and a benchmark would measure that.
+        "ProcessType": "Interactive",
+    }

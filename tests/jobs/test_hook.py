@@ -1,0 +1,173 @@
+"""The hook: told of each end of a job that was started, and harmless whatever it does."""
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from core.store.control import cancel
+from core.store.jobs import NewJob, get_job, list_events
+from core.store.life import claim, finish
+from core.store.voices import Voice
+from core.workspace import Workspace
+from jobs import hook
+from jobs.daemon import start_worker
+from jobs.hook import HookRunner, run_hook
+from jobs.submit import submit
+from tests.running import ended
+from tests.waiting import wait_until
+
+
+def set_hook(workspace: Workspace, *command: object) -> None:
+    workspace.settings_file.write_text(json.dumps({"hook": [str(word) for word in command]}))
+
+
+def script(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "hook script.py"
+    path.write_text(text)
+    return path
+
+
+RECORD = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read() + '\\n')"
+
+
+@pytest.fixture
+def told(tmp_path: Path, workspace: Workspace) -> Path:
+    """What the hook was told, one job a line."""
+    path = tmp_path / "told"
+    path.touch()
+    set_hook(workspace, sys.executable, "-c", RECORD, path)
+    return path
+
+
+def an_ended_job(workspace: Workspace, db: sqlite3.Connection, voice: Voice, state: str = "succeeded") -> int:
+    (job_id,) = submit(workspace, db, NewJob("teleport", voice.id, None, {}))
+    job = claim(db)
+    assert job is not None
+    finish(db, job.id, job.attempt, state)
+    return job_id
+
+
+def run_all(workspace: Workspace) -> None:
+    runner = HookRunner(workspace, threading.Event())
+    runner.start()
+    runner.finish()
+
+
+def test_a_job_that_ends_is_told_as_json(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, told: Path
+) -> None:
+    start_worker(workspace)
+    job = ended(db, *submit(workspace, db, NewJob("teleport", voice.id, None, {})))
+    shape = json.loads(wait_until(told.read_text))
+    assert (shape["id"], shape["state"], shape["error"]) == (job.id, "failed", job.error)
+    assert shape["voice"] == voice.key
+
+
+def test_what_ended_while_no_worker_ran_is_told_by_the_next_one_and_only_once(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, told: Path
+) -> None:
+    ids = [an_ended_job(workspace, db, voice, state) for state in ("succeeded", "failed", "cancelled")]
+    run_all(workspace)
+    run_all(workspace)
+    assert [json.loads(line)["id"] for line in told.read_text().splitlines()] == ids
+
+
+def test_a_job_that_never_started_is_not_told(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, told: Path
+) -> None:
+    (job_id,) = submit(workspace, db, NewJob("teleport", voice.id, None, {}))
+    cancel(db, job_id)
+    run_all(workspace)
+    assert told.read_text() == ""
+
+
+def test_without_a_hook_nothing_is_told_later(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
+) -> None:
+    an_ended_job(workspace, db, voice)
+    run_all(workspace)
+    path = tmp_path / "told"
+    set_hook(workspace, sys.executable, "-c", RECORD, path)
+    run_all(workspace)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ([sys.executable, "-c", "import sys; sys.exit('no such channel')"], "ended with code 1: no such channel"),
+        ([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], "ended with code -9"),
+        (["no-such-program-here"], "cannot start no-such-program-here: No such file or directory"),
+        ([sys.executable, "-c", "import time; time.sleep(600)"], "was ended: it took longer than 0 s"),
+        ([sys.executable, "-c", "import sys; sys.stdin.close(); sys.exit(3)"], "ended with code 3"),
+    ],
+)
+def test_a_hook_that_fails_or_hangs_is_told_and_harms_nothing(
+    command: list[str],
+    says: str,
+    workspace: Workspace,
+    db: sqlite3.Connection,
+    voice: Voice,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if "sleep" in command[-1]:
+        monkeypatch.setattr(hook, "LONGEST_S", 0.4)
+    set_hook(workspace, *command)
+    job_id = an_ended_job(workspace, db, voice)
+    run_all(workspace)
+    (event,) = [event for event in list_events(db, job_id) if event.event == "hook failed"]
+    assert event.detail is not None
+    assert event.detail.endswith(says)
+    assert get_job(db, job_id).state == "succeeded"
+
+
+def test_a_setting_that_cannot_be_is_told_like_a_hook_that_failed(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    job_id = an_ended_job(workspace, db, voice)
+    workspace.settings_file.write_text("hook: 7")
+    run_all(workspace)
+    assert f"{workspace.settings_file}: hook: give a command" in str(list_events(db, job_id)[-1].detail)
+
+
+def test_no_shell_reads_the_command(workspace: Workspace, tmp_path: Path) -> None:
+    words = tmp_path / "words"
+    recorder = script(tmp_path, f"import json, sys; open({str(words)!r}, 'w').write(json.dumps(sys.argv[1:]))")
+    workspace.settings_file.write_text(f"hook: {sys.executable} '{recorder}' $HOME '; rm -rf x' \"two words\" *")
+    assert run_hook(workspace, "{}") is None
+    assert json.loads(words.read_text()) == ["$HOME", "; rm -rf x", "two words", "*"]
+
+
+def test_a_hook_that_starts_something_and_goes_does_not_hold_up_the_next(workspace: Workspace, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    starter = script(
+        tmp_path,
+        f"import subprocess, sys\nopen({str(pid)!r}, 'w').write(str(subprocess.Popen(['sleep', '600']).pid))\n",
+    )
+    set_hook(workspace, sys.executable, starter)
+    assert run_hook(workspace, "{}") is None
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_a_hook_that_does_not_read_gets_no_job_and_no_blame(workspace: Workspace) -> None:
+    set_hook(workspace, "true")
+    assert run_hook(workspace, "x" * 10_000_000) is None
+
+
+def test_the_hook_finds_its_workspace(workspace: Workspace, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    set_hook(
+        workspace,
+        sys.executable,
+        "-c",
+        "import os, sys; open(sys.argv[1], 'w').write(os.environ['TTSDASH_HOME'])",
+        seen,
+    )
+    assert run_hook(workspace, "{}") is None
+    assert seen.read_text() == str(workspace.root)

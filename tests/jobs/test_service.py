@@ -1,0 +1,382 @@
+"""The worker as a service. systemd and launchd cannot be had in a test: commands that write down how they are called
+stand in for theirs, and a folder for the root of a machine that systemd runs."""
+
+import os
+import plistlib
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import platformdirs
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from core.errors import BadInput, TtsdashError
+from core.workspace import Workspace
+from jobs.daemon import start_worker
+from jobs.lock import running_worker
+from jobs.service.install import plan_install, plan_uninstall, service_for
+from jobs.service.service import SERVICE_VARIABLE, Service, service_name
+from jobs.service.steps import Command, Plan, RemoveFile, WriteFile, carry_out
+from jobs.service.systemd import unit
+from tests.waiting import wait_until
+
+HOSTILE = 'wöd %h $HOME ${USER} $$ "it\'s" a\\b; \\'
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """The root of a machine that systemd runs."""
+    (tmp_path / "machine" / "run" / "systemd" / "system").mkdir(parents=True)
+    return tmp_path / "machine"
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the stand-ins of a user, who has a home of their own, write down how they are called."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / "config"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    for name in ("systemctl", "loginctl", "launchctl"):
+        stand_in(tmp_path, name)
+    return tmp_path / "calls"
+
+
+def stand_in(folder: Path, name: str, then: str = "") -> None:
+    """A command that writes down its arguments; and then does what it is told to in the shell's language."""
+    path = folder / "bin" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'#!/bin/sh\necho "{name} $*" >> "{folder}/calls"\n{then}\n')
+    path.chmod(0o700)
+
+
+def failing(call: str, code: int = 1, says: str = "") -> str:
+    return f"case \"$*\" in *'{call}'*) printf '{says}' >&2; exit {code};; esac"
+
+
+def called(calls: Path) -> list[str]:
+    """How the stand-ins were called since this was asked last."""
+    found = calls.read_text().splitlines() if calls.exists() else []
+    calls.unlink(missing_ok=True)
+    return found
+
+
+def installed(workspace: Workspace, service: Service) -> list[str]:
+    """What `install` says that it does."""
+    said: list[str] = []
+    carry_out(plan_install(workspace, service), said.append)
+    return said
+
+
+# --- names and files ---
+
+
+def test_every_workspace_has_a_service_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert service_name(Workspace(Path(platformdirs.user_data_dir("ttsdash", appauthor=False)))) == "ttsdash"
+    places = ["/srv/voices", "/home/amy/voices", "/srv/Amy's Vöices!", "/", "/ü", "/srv/" + "long-" * 50]
+    names = [service_name(Workspace(Path(place))) for place in places]
+    assert len(set(names)) == len(places)
+    assert [re.fullmatch(r"ttsdash(-[a-z0-9]+)*-[0-9a-f]{6}", name) is not None for name in names] == [True] * 6
+    assert max(map(len, names)) < 40
+    assert names[0].startswith("ttsdash-voices-")
+    assert names[2].startswith("ttsdash-amy-s-v-ices-")
+
+
+def read_unit(text: str) -> dict[str, str]:
+    """The settings of a unit, as systemd.syntax(7) has their lines."""
+    lines = [line for line in text.split("\n") if line and line[0] not in "#["]
+    assert not any(line.endswith("\\") for line in lines), "it would go on with the next line"
+    return {key: value.strip(" \t") for key, _, value in (line.partition("=") for line in lines)}
+
+
+def read_words(command: str) -> list[str]:
+    """The words of a command line: quotes and escapes as in systemd.syntax(7), % and $ as in systemd.service(5)."""
+    words, word, quoted = [], "", False
+    pieces = re.findall(r"\\.|%.|\$.|.", command + " ", re.DOTALL)
+    for piece in pieces:
+        if piece == '"':
+            quoted = not quoted
+        elif piece == " " and not quoted:
+            words.append(word)
+            word = ""
+        elif len(piece) == 1:
+            assert piece not in "\\%$"
+            word += piece
+        else:
+            assert piece in ("\\\\", '\\"', "%%", "$$"), piece
+            word += piece[1]
+    assert not quoted
+    return words
+
+
+def read_folder(text: str) -> Path:
+    """A path, in which only % is special: systemd.exec(5)."""
+    assert text.replace("%%", "").count("%") == 0
+    return Path(text.replace("%%", "%"))
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1))
+@example(HOSTILE)
+@example(" ends with a space ")
+def test_a_unit_names_the_workspace_whatever_is_in_its_path(name: str) -> None:
+    folder = f"/srv/{name}"
+    told = read_unit(unit("n", ("/usr/bin/python 3", "-m", "jobs.worker", folder), Path(folder)))
+    assert read_words(told["ExecStart"]) == ["/usr/bin/python 3", "-m", "jobs.worker", folder]
+    assert read_folder(told["WorkingDirectory"]) == Path(folder)
+
+
+def test_what_the_unit_asks_of_systemd() -> None:
+    told = read_unit(unit("ttsdash", ("/usr/bin/python3", "-m", "jobs.worker", "/srv/a"), Path("/srv/a")))
+    wanted = {
+        "ExecStart": "/usr/bin/python3 -m jobs.worker /srv/a",
+        "Environment": "PYTHONUTF8=1 TTSDASH_SERVICE=ttsdash",
+        "Restart": "on-failure",
+        "RestartPreventExitStatus": "3",
+        "KillMode": "mixed",
+        "WantedBy": "default.target",
+    }
+    assert {key: told[key] for key in wanted} == wanted
+
+
+def test_what_the_agent_asks_of_launchd(calls: Path, tmp_path: Path) -> None:
+    service = service_for(Workspace(tmp_path / HOSTILE), slots=2, platform="darwin")
+    agent = plistlib.loads(service.content)
+    assert service.file == tmp_path / "home" / "Library" / "LaunchAgents" / f"org.ttsdash.{service.name}.plist"
+    assert agent["Label"] == service.file.stem
+    assert agent["ProgramArguments"] == list(service.command)
+    assert service.command[-3:] == (str(tmp_path / HOSTILE), "--slots", "2")
+    assert agent["WorkingDirectory"] == str(tmp_path / HOSTILE)
+    assert agent["EnvironmentVariables"] == {"PYTHONUTF8": "1", SERVICE_VARIABLE: service.name}
+    assert (agent["RunAtLoad"], agent["KeepAlive"]) == (True, {"SuccessfulExit": False})
+    assert agent["ProcessType"] == "Interactive"
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+@pytest.mark.parametrize("name", ["a\nb", "a\x07b", "a\x85b", os.fsdecode(b"a\xff")])
+def test_a_workspace_that_no_service_can_be_told_of_is_refused(name: str, platform: str) -> None:
+    with pytest.raises(BadInput, match="has a character in its name that no service can be told of"):
+        service_for(Workspace(Path("/srv") / name), platform=platform)
+
+
+def test_an_interpreter_that_no_unit_can_name_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"^/opt/\$x/python has a \$ in its path"):
+        unit("ttsdash", ("/opt/$x/python",), Path("/srv"))
+
+
+# --- installing ---
+
+
+def test_on_linux_it_is_enabled_kept_and_restarted_only_when_it_changed(
+    workspace: Workspace, machine: Path, calls: Path, tmp_path: Path
+) -> None:
+    service = service_for(workspace, platform="linux", root=machine)
+    reload, enable = "systemctl --user daemon-reload", f"systemctl --user enable --now {service.name}"
+    commands = [reload, enable, "loginctl enable-linger"]
+    assert service.file == tmp_path / "home" / "config" / "systemd" / "user" / f"{service.name}.service"
+    said = installed(workspace, service)
+    assert called(calls) == commands
+    assert said == [f"write {service.file}", *(f"run {command}" for command in commands)]
+    assert service.file.read_bytes() == service.content
+    assert list(service.file.parent.iterdir()) == [service.file]
+    assert service.file.stat().st_mode & 0o777 == 0o600
+
+    other = service_for(workspace, slots=3, platform="linux", root=machine)
+    restart = f"systemctl --user restart {service.name}"
+    assert installed(workspace, other)[0] == f"write {service.file}"
+    assert called(calls) == [reload, restart, enable, "loginctl enable-linger"]
+    assert b" --slots 3\n" in service.file.read_bytes()
+    # Unchanged, but its worker does not run: started again.
+    assert installed(workspace, other)[0] == f"run {reload}"
+    assert called(calls) == [reload, restart, enable, "loginctl enable-linger"]
+
+
+def test_who_lingers_already_is_not_made_to(workspace: Workspace, machine: Path, calls: Path) -> None:
+    user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+    (machine / "var" / "lib" / "systemd" / "linger").mkdir(parents=True)
+    (machine / "var" / "lib" / "systemd" / "linger" / user).touch()
+    installed(workspace, service_for(workspace, platform="linux", root=machine))
+    assert [call.split()[0] for call in called(calls)] == ["systemctl", "systemctl"]
+
+
+def test_on_macos_what_is_loaded_is_booted_out_first(
+    workspace: Workspace, calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = service_for(workspace, platform="darwin")
+    domain = f"gui/{os.getuid()}"
+    out, up = (
+        f"launchctl bootout {domain}/org.ttsdash.{service.name}",
+        f"launchctl bootstrap {domain} {service.file}",
+    )
+    stand_in(tmp_path, "launchctl", failing("bootout", 113))
+    assert installed(workspace, service) == [f"write {service.file}", f"run {out}", f"run {up}"]
+    assert called(calls) == [out, up]
+    # One that has still to end is asked again.
+    stand_in(tmp_path, "launchctl", f'case "$*" in bootout*) mkdir "{tmp_path}/ending" && exit 36; exit 3;; esac')
+    installed(workspace, service_for(workspace, slots=3, platform="darwin"))
+    assert called(calls) == [out, out, up]
+    carry_out(plan_uninstall(service), lambda _: None)
+    assert (called(calls), service.file.exists()) == ([out], False)
+
+
+def test_a_worker_that_was_started_by_hand_is_in_the_way_and_the_service_s_own_is_not(
+    workspace: Workspace, machine: Path, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linux = service_for(workspace, platform="linux", root=machine)
+    macos = service_for(workspace, platform="darwin")
+    for service in (linux, macos):
+        WriteFile(service.file, service.content).do()
+    by_hand, _ = start_worker(workspace)
+    for service in (linux, macos):
+        with pytest.raises(TtsdashError, match=rf"^a worker runs already \(pid {by_hand.pid}\): `ttsdash worker stop`"):
+            plan_install(workspace, service)
+    os.kill(by_hand.pid, signal.SIGKILL)
+    wait_until(lambda: running_worker(workspace) is None)
+
+    start_as_told(linux)
+    wait_until(lambda: running_worker(workspace))
+    assert plan_install(workspace, linux).steps == linux.start
+    assert plan_install(workspace, macos).steps == ()
+
+
+def start_as_told(service: Service) -> subprocess.Popen[bytes]:
+    """Start the worker as the unit has it."""
+    told = read_unit(service.content.decode())
+    return subprocess.Popen(
+        read_words(told["ExecStart"]),
+        cwd=read_folder(told["WorkingDirectory"]),
+        env=os.environ | dict(variable.split("=") for variable in told["Environment"].split()),
+        start_new_session=True,
+    )
+
+
+def test_the_unit_s_command_starts_a_worker_in_a_folder_of_any_name(tmp_path: Path, machine: Path) -> None:
+    workspace = Workspace(tmp_path / HOSTILE)
+    workspace.prepare()
+    process = start_as_told(service_for(workspace, slots=3, platform="linux", root=machine))
+    info = wait_until(lambda: running_worker(workspace))
+    process.kill()
+    process.wait()
+    assert (info.pid, info.slots) == (process.pid, 3)
+
+
+# --- failing ---
+
+NO_BUS = "Failed to connect to bus: No medium found\\nmore"
+LINKED = "Created symlink /a → /b.\\nJob for it failed.\\nSee more.\\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "call", "code", "stderr", "says", "undo"),
+    [
+        ("systemctl", "daemon-reload", 1, NO_BUS, "(Failed to connect to bus: No medium found): log in as ", []),
+        ("systemctl", "enable", 5, LINKED, "ended with 5 (Job for it failed.): see `journalctl", ["disable", "reload"]),
+        ("loginctl", "", 1, "", "enable-linger` ended with 1: have an administrator", ["disable", "reload"]),
+    ],
+)
+def test_a_step_that_fails_leaves_nothing_installed(
+    command: str,
+    call: str,
+    code: int,
+    stderr: str,
+    says: str,
+    undo: list[str],
+    workspace: Workspace,
+    machine: Path,
+    calls: Path,
+    tmp_path: Path,
+) -> None:
+    service = service_for(workspace, platform="linux", root=machine)
+    stand_in(tmp_path, command, failing(call, code, stderr))
+    with pytest.raises(TtsdashError) as caught:
+        installed(workspace, service)
+    message = str(caught.value)
+    assert says in message
+    assert message.endswith(f"; {service.file} is removed again")
+    assert list(service.file.parent.iterdir()) == []
+    made = called(calls)
+    failed = next(
+        number for number, made_call in enumerate(made) if made_call.startswith(command) and call in made_call
+    )
+    after = made[failed + 1 :]
+    assert len(after) == len(undo)
+    assert all(part in made_call for part, made_call in zip(undo, after, strict=True))
+
+
+def test_a_step_that_fails_brings_back_what_was_installed_before(
+    workspace: Workspace, machine: Path, calls: Path, tmp_path: Path
+) -> None:
+    before = service_for(workspace, platform="linux", root=machine)
+    installed(workspace, before)
+    called(calls)
+    stand_in(tmp_path, "systemctl", failing("restart", 1, "no"))
+    said: list[str] = []
+    plan = plan_install(workspace, service_for(workspace, slots=3, platform="linux", root=machine))
+    with pytest.raises(TtsdashError, match=rf"`systemctl --user restart .*{before.file} is as it was$"):
+        carry_out(plan, said.append)
+    assert before.file.read_bytes() == before.content
+    assert said[3] == f"write {before.file}"
+    # What goes wrong on the way back is said, and stops nothing.
+    assert [line.split(" ended")[0] for line in said if "ended with" in line] == [f"`{before.restart[1].text}`"]
+    assert said[-1] == "run loginctl enable-linger"
+
+
+def test_a_command_that_is_not_there_is_one_line(
+    workspace: Workspace, machine: Path, calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = service_for(workspace, platform="linux", root=machine)
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with pytest.raises(TtsdashError, match=r"daemon-reload` cannot be run.*No such file.*: log in.* is removed again$"):
+        installed(workspace, service)
+    assert not service.file.exists()
+
+
+def test_an_interruption_leaves_nothing_either(tmp_path: Path) -> None:
+    class Interrupted(Command):
+        def do(self) -> None:
+            raise KeyboardInterrupt
+
+    write, remove = WriteFile(tmp_path / "a", b"a"), RemoveFile(tmp_path / "a")
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(Plan((write, Interrupted(("x",), "")), remove), lambda _: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["in the way", "a file/unit"])
+def test_a_file_that_cannot_be_written_leaves_nothing_and_no_command_is_run(
+    place: str, tmp_path: Path, calls: Path
+) -> None:
+    (tmp_path / "in the way").mkdir()
+    (tmp_path / "a file").touch()
+    plan = Plan((WriteFile(tmp_path / place, b"a"), Command(("systemctl",), "")), RemoveFile(tmp_path / place))
+    with pytest.raises(OSError, match=place.partition("/")[0]):
+        carry_out(plan, lambda _: None)
+    assert called(calls) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a file", "bin", "in the way"]
+
+
+def test_without_systemd_the_other_ways_are_named(workspace: Workspace, calls: Path, tmp_path: Path) -> None:
+    service = service_for(workspace, platform="linux", root=tmp_path / "container")
+    with pytest.raises(TtsdashError) as caught:
+        plan_install(workspace, service)
+    assert "call `ttsdash worker start`" in str(caught.value)
+    assert str(caught.value).endswith(f" -P -m jobs.worker {workspace.root}")
+    assert plan_uninstall(service) == Plan(())
+    WriteFile(service.file, b"").do()
+    with pytest.raises(TtsdashError, match=f"^no systemd runs here: remove {service.file} by hand$"):
+        plan_uninstall(service)
+
+
+def test_what_cannot_be_stopped_stays_installed(
+    workspace: Workspace, machine: Path, calls: Path, tmp_path: Path
+) -> None:
+    service = service_for(workspace, platform="linux", root=machine)
+    installed(workspace, service)
+    stand_in(tmp_path, "systemctl", failing("disable"))
+    with pytest.raises(TtsdashError, match="disable --now"):
+        carry_out(plan_uninstall(service), lambda _: None)
+    assert service.file.read_bytes() == service.content

@@ -1,0 +1,288 @@
+"""What a queue must survive that nobody looks after: killed children, hanging workers, limits, sleep, set clocks."""
+
+import os
+import re
+import signal
+import sqlite3
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import psutil
+import pytest
+
+from core.clock import seconds_between, stamp
+from core.store.control import pause, resume
+from core.store.database import transaction
+from core.store.jobs import NewJob, add_job, get_job, list_events, open_ids
+from core.store.life import claim
+from core.store.schema import VERSION
+from core.store.voices import Voice
+from core.workspace import Workspace
+from jobs import daemon, lock
+from jobs.child import Child
+from jobs.daemon import ensure_worker, start_worker, stop_worker, worker_status
+from jobs.lock import is_silent, running_worker
+from jobs.process_groups import birth_of, is_alive
+from jobs.submit import Terms, benchmark_job, making_job, submit, wake
+from tests.running import children, ended, half_files, in_the_middle, processes_of
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> int:
+    """A benchmark that runs, some way in."""
+    start_worker(workspace)
+    (job_id,) = submit(workspace, db, benchmark_job(voice, []))
+    in_the_middle(db, job_id)
+    return job_id
+
+
+def child_of(db: sqlite3.Connection, job_id: int, attempt: int = 1) -> int:
+    """The process of that attempt, once it runs."""
+
+    def look() -> int | None:
+        job = get_job(db, job_id)
+        return job.process_group if job.attempt == attempt else None
+
+    return wait_until(look)
+
+
+def reasons(db: sqlite3.Connection, job_id: int) -> list[str | None]:
+    return [event.detail for event in list_events(db, job_id) if event.event == "requeued"]
+
+
+def make_old(workspace: Workspace) -> None:
+    """Have the worker's last sign of life lie far back."""
+    os.utime(workspace.worker_lock, (0, 0))
+
+
+def test_a_child_that_is_killed_is_tried_again_and_the_reason_is_kept(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int
+) -> None:
+    os.kill(child_of(db, benchmark), signal.SIGKILL)
+    job = ended(db, benchmark)
+    assert (job.state, job.attempt) == ("succeeded", 2)
+    assert reasons(db, benchmark) == ["its process was killed (signal 9)"]
+    assert half_files(workspace) == []
+
+
+def test_a_job_whose_children_are_killed_three_times_is_given_up(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    start_worker(workspace)
+    (job_id,) = submit(workspace, db, benchmark_job(voice, []))
+    for attempt in (1, 2, 3):
+        os.kill(child_of(db, job_id, attempt), signal.SIGKILL)
+    job = ended(db, job_id)
+    assert (job.state, job.attempt) == ("failed", 3)
+    assert job.error == "given up after 3 attempts: its process was killed (signal 9); see its log"
+    # The probes that the children had started ended with them, and the worker lives on.
+    wait_until(lambda: not children(workspace), timeout=5)
+    assert worker_status(workspace).running
+
+
+def test_a_child_that_crashes_fails_its_job_at_once_with_one_line(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int
+) -> None:
+    os.kill(child_of(db, benchmark), signal.SIGSEGV)
+    job = ended(db, benchmark)
+    assert (job.state, job.attempt) == ("failed", 1)
+    assert job.error == f"its process crashed (SIGSEGV): see `ttsdash jobs logs {benchmark}`"
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [("time_limit: 1s", r"^ended after 1 s, its time_limit$"), ("memory_limit: 20 MB", r"its memory_limit is 20 MB$")],
+)
+def test_a_job_over_a_limit_is_ended_with_that_reason(
+    setting: str, says: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    workspace.settings_file.write_text(setting)
+    start_worker(workspace)
+    (job_id,) = submit(workspace, db, benchmark_job(voice, []))
+    job = ended(db, job_id)
+    assert (job.state, job.attempt) == ("failed", 1)
+    assert job.error is not None
+    assert re.search(says, job.error), job.error
+    wait_until(lambda: not children(workspace), timeout=5)
+    assert half_files(workspace) == []
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_job_ends(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "_WATCHED_S", 0.3)
+    before = running_worker(workspace)
+    assert before
+    os.kill(before.pid, signal.SIGSTOP)
+    make_old(workspace)
+    assert worker_status(workspace).silent
+    after, started = ensure_worker(workspace)
+    assert started
+    assert after.pid != before.pid
+    assert not is_alive(before.pid, before.birth)
+    job = ended(db, benchmark)
+    assert (job.state, job.attempt) == ("succeeded", 2)
+    assert reasons(db, benchmark) == ["its worker died"]
+
+
+def test_a_worker_that_slept_with_its_machine_is_not_taken_for_one_that_hangs(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int
+) -> None:
+    asleep = processes_of(workspace)
+    for process in asleep:
+        process.suspend()
+    wait_until(lambda: all(process.status() == psutil.STATUS_STOPPED for process in asleep))
+    make_old(workspace)
+    for process in asleep:
+        process.resume()
+    info, started = ensure_worker(workspace)
+    assert not started
+    wait_until(lambda: not is_silent(workspace), timeout=10)
+    job = ended(db, benchmark)
+    assert (job.state, job.attempt) == ("succeeded", 1)
+    assert running_worker(workspace) == info
+
+
+def test_a_stop_at_once_also_ends_a_worker_that_hangs(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "_STOP_NOW_S", 0.3)
+    info = running_worker(workspace)
+    assert info
+    os.kill(info.pid, signal.SIGSTOP)
+    assert stop_worker(workspace, at_once=True) == info
+    wait_until(lambda: not processes_of(workspace), timeout=5)
+    start_worker(workspace)
+    assert ended(db, benchmark).state == "succeeded"
+
+
+def test_a_worker_that_drains_says_so_and_gives_signs_of_life(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int
+) -> None:
+    info = running_worker(workspace)
+    assert info
+    os.kill(info.pid, signal.SIGINT)
+    wait_until(lambda: worker_status(workspace).ending, timeout=5)
+    make_old(workspace)
+    wait_until(lambda: not is_silent(workspace), timeout=10)
+    assert ended(db, benchmark).state == "succeeded"
+    wait_until(lambda: running_worker(workspace) is None, timeout=10)
+
+
+def test_a_worker_that_nobody_needs_ends_and_is_started_again_when_needed(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    workspace.settings_file.write_text("idle: 1s")
+    first, _ = ensure_worker(workspace)
+    assert first.idle_s == 1
+    wait_until(lambda: not processes_of(workspace), timeout=15)
+    assert running_worker(workspace) is None
+    (job_id,) = submit(workspace, db, making_job(voice, "guide"))
+    second, started = ensure_worker(workspace)
+    assert started
+    assert second.pid != first.pid
+    assert ended(db, job_id).state == "succeeded"
+
+
+def test_a_worker_with_a_job_that_waits_for_its_time_stays_and_starts_it_then(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    start_worker(workspace, idle_s=0.5)
+    due = stamp(datetime.now(UTC) + timedelta(seconds=4))
+    (job_id,) = submit(workspace, db, making_job(voice, "guide"), terms=Terms(not_before=due))
+    job = ended(db, job_id)
+    assert job.state == "succeeded"
+    assert job.started_at is not None
+    # Huey looks at what is due once a second; its minute's tick would come far later.
+    assert 0 <= seconds_between(due, job.started_at) < 5
+
+
+def test_a_worker_started_after_the_wake_up_was_lost_starts_what_is_due_later(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    due = stamp(datetime.now(UTC) + timedelta(seconds=3))
+    with transaction(db):
+        job_id = add_job(db, NewJob("teleport", voice.id, None, {}, not_before=due))
+    start_worker(workspace)
+    job = ended(db, job_id)
+    assert job.started_at is not None
+    assert 0 <= seconds_between(due, job.started_at) < 5
+
+
+def test_a_paused_queue_starts_nothing_until_it_goes_on(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    assert pause(db)
+    first, second = submit(workspace, db, making_job(voice, "guide"), NewJob("teleport", voice.id, None, {}))
+    start_worker(workspace)
+    wake(workspace)
+    wait_until(lambda: running_worker(workspace) and not is_silent(workspace))
+    assert claim(db) is None
+    assert open_ids(db) == [first, second]
+    assert resume(db)
+    wake(workspace)
+    assert (ended(db, first).state, ended(db, second).state) == ("succeeded", "failed")
+    assert get_job(db, first).attempt == 1
+
+
+def test_a_worker_ends_when_a_newer_version_takes_the_store_over_and_loses_no_job(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int, voice: Voice
+) -> None:
+    (waiting,) = submit(workspace, db, making_job(voice, "guide"))
+    db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    wait_until(lambda: running_worker(workspace) is None)
+    assert get_job(db, benchmark).state == "succeeded"
+    assert get_job(db, waiting).state == "queued"
+    db.execute(f"PRAGMA user_version = {VERSION}")
+    start_worker(workspace)
+    assert ended(db, waiting).state == "succeeded"
+
+
+def test_a_job_that_cannot_open_a_newer_store_ends_with_one_line(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    submit(workspace, db, making_job(voice, "guide"))
+    job = claim(db)
+    assert job is not None
+    db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    Child(workspace, db, job).run_to_end(threading.Event())
+    failed = get_job(db, job.id)
+    assert failed.state == "failed"
+    assert failed.error is not None
+    assert f"was written by a newer ttsdash (format {VERSION + 1}" in failed.error
+    assert "\n" not in failed.error
+
+
+def test_a_clock_that_is_set_back_makes_no_time_negative_and_no_process_another(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    birth = birth_of(os.getpid())
+    submit(workspace, db, NewJob("teleport", voice.id, None, {}))
+    job = claim(db)
+    assert job is not None
+    monkeypatch.setattr("core.store.life.now", lambda: stamp(datetime.now(UTC) - timedelta(days=1)))
+    monkeypatch.setattr(psutil, "boot_time", lambda: 0.0)
+    Child(workspace, db, job).run_to_end(threading.Event())
+    after = get_job(db, job.id)
+    assert after.finished_at is not None
+    assert str(after.started_at) > after.finished_at
+    assert after.seconds is not None
+    assert after.seconds > 0
+    assert birth_of(os.getpid()) == birth
+    assert is_alive(os.getpid(), str(birth))
+
+
+def test_a_job_has_its_bill_in_the_end(workspace: Workspace, db: sqlite3.Connection, benchmark: int) -> None:
+    live = wait_until(lambda: job if (job := get_job(db, benchmark)).rss_mb else None)
+    assert live.cpu_percent is not None
+    began = time.monotonic()
+    job = ended(db, benchmark)
+    assert job.seconds is not None
+    assert job.seconds >= time.monotonic() - began - 1
+    assert job.cpu_seconds is not None
+    assert job.cpu_seconds > 0.1
+    assert job.peak_mb is not None
+    assert job.peak_mb >= (live.rss_mb or 0)
+    assert (job.cpu_percent, job.rss_mb) == (None, None)
