@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import sqlite3
+import sys
 import threading
+import time
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -14,14 +21,18 @@ from textual.widgets import Footer, TabbedContent, TabPane
 from core.errors import TtsdashError, one_line
 from core.store.database import open_store
 from core.workspace import Workspace
+from tui.cli.signals import ending
 from tui.messages import (
     ActionEnded,
     BenchmarkWanted,
+    CameBack,
     CancelWanted,
     LogWanted,
+    MoveWanted,
     OptimizeWanted,
     Pane,
     PaneMounted,
+    PriorityWanted,
     RetryWanted,
     StoreChanged,
 )
@@ -55,6 +66,7 @@ class Dashboard(App[None]):
         self.snapshot: Snapshot | None = None
         """What is on the screen; None until the store has been read."""
         self._autostart = autostart
+        self._greeted = False
         self._panes: list[Pane] = []
         self._left = threading.Event()
 
@@ -80,6 +92,7 @@ class Dashboard(App[None]):
         self.query_one("#queue", TabPane).mount(QueuePane(id="queue-pane"))
         self.query_one("#results", TabPane).mount(ResultsPane(id="results-pane"))
         self.query_one("#system", TabPane).mount(SystemPane(self.workspace, id="system-pane"))
+        self._act("come_back")
         self.run_worker(self._watch, thread=True, group="watch")
         if self._autostart:
             self._act("ensure_worker")
@@ -91,6 +104,7 @@ class Dashboard(App[None]):
 
     def _watch(self) -> None:
         """Look at the store four times a second, and tell when it has changed."""
+        from core.store.visits import note_visit, read_away
         from tui.snapshot import SnapshotReader
 
         db = open_store(self.workspace)
@@ -105,6 +119,10 @@ class Dashboard(App[None]):
             if snapshot is not None:
                 self.post_message(StoreChanged(snapshot))
             self._left.wait(_LOOK_S)
+        if self._greeted:
+            # What ended meanwhile has been seen; what cannot be noted is told again the next time.
+            with suppress(sqlite3.Error):
+                note_visit(db, read_away(db))
         db.close()
 
     @on(StoreChanged)
@@ -115,6 +133,19 @@ class Dashboard(App[None]):
         self.query_one(TopLine).show(self.snapshot)
         for pane in self._panes:
             pane.show(self.snapshot)
+
+    @on(CameBack)
+    def _greet(self, message: CameBack) -> None:
+        if not self.is_running:
+            return
+        away = message.away
+        # Who comes for the first time has not been away.
+        if away.since and (away.ended or away.hook_failures):
+            from tui.screens.away import AwayScreen
+
+            self.push_screen(AwayScreen(away))
+        self._greeted = True
+        self.call_after_refresh(self._act, "note_told", away)
 
     @on(PaneMounted)
     def _show_first(self, message: PaneMounted) -> None:
@@ -145,7 +176,7 @@ class Dashboard(App[None]):
     def action_worker(self) -> None:
         if self.snapshot is None:
             return
-        if self.snapshot.worker is None:
+        if self.snapshot.worker is None or self.snapshot.silent:
             self._act("start_worker")
             return
         running = ", ".join(str(job.id) for job in self.snapshot.running)
@@ -189,13 +220,36 @@ class Dashboard(App[None]):
         if job.ended or self.snapshot is None:
             self.notify(f"Job {job.id} has ended: nothing to cancel.", severity="warning")
             return
-        waiting = any(job.id in other.after and not other.ended for other in self.snapshot.jobs)
+        waiting = any(job.id in other.waits_for for other in self.snapshot.jobs)
         also = " What waits for it is cancelled, too." if waiting else ""
         self._confirm(f"Cancel job {job.id} ({job.kind}, {job.state})?{also}", "cancel_job", job)
+
+    def action_cancel_all(self) -> None:
+        counts = self.snapshot.counts if self.snapshot else {}
+        running, waiting = counts.get("running", 0), counts.get("queued", 0)
+        if not running + waiting:
+            self.notify("No job runs or waits: nothing to cancel.", severity="warning")
+            return
+        self._confirm(f"Cancel all jobs? {running or 'None'} running, {waiting or 'none'} waiting.", "cancel_all_jobs")
 
     @on(RetryWanted)
     def _retry(self, message: RetryWanted) -> None:
         self._act("retry_job", message.job)
+
+    def action_retry_failed(self) -> None:
+        self._act("retry_failed_jobs")
+
+    def action_pause(self) -> None:
+        if self.snapshot:
+            self._act("resume_queue" if self.snapshot.queue.paused else "pause_queue")
+
+    @on(MoveWanted)
+    def _move(self, message: MoveWanted) -> None:
+        self._act("move_job", message.job, message.step)
+
+    @on(PriorityWanted)
+    def _prefer(self, message: PriorityWanted) -> None:
+        self._act("change_priority", message.job, message.step)
 
     @on(LogWanted)
     def _open_log(self, message: LogWanted) -> None:
@@ -217,7 +271,7 @@ class Dashboard(App[None]):
         from tui import actions
 
         try:
-            ended: ActionEnded = getattr(actions, action)(self.workspace, *arguments)
+            ended: ActionEnded | CameBack = getattr(actions, action)(self.workspace, *arguments)
         except (TtsdashError, sqlite3.Error, OSError) as error:
             self.post_message(ActionEnded(one_line(error), failed=True))
         else:
@@ -238,4 +292,18 @@ class Dashboard(App[None]):
 def open_dashboard(workspace: Workspace) -> None:
     """Run the dashboard until one leaves it. Raises BadInput, before anything is drawn, for a store that is no good."""
     open_store(workspace).close()
-    Dashboard(workspace).run()
+    threading.Thread(target=_end_with_terminal, daemon=True).start()
+    asyncio.run(_run(Dashboard(workspace)))
+
+
+async def _run(dashboard: Dashboard) -> None:
+    # A signal comes in the middle of anything: the loop ends the dashboard, which then leaves the terminal as it was.
+    ending.react = partial(asyncio.get_running_loop().call_soon_threadsafe, dashboard.exit)
+    await dashboard.run_async()
+
+
+def _end_with_terminal() -> None:
+    """End at once where the terminal is gone: Textual would read its end without a pause, and hang where it writes."""
+    while sys.stdin.isatty():
+        time.sleep(_LOOK_S)
+    os._exit(128 + signal.SIGHUP)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.clock import parse, seconds_between
+from core.clock import now, parse, seconds_between, span
 
 if TYPE_CHECKING:
+    from core.store.estimate import Estimate
     from core.store.jobs import Job
     from core.store.results import Result
 
@@ -66,38 +68,72 @@ def result_row(result: Result) -> tuple[str, ...]:
     )
 
 
+def elapsed(job: Job) -> float:
+    """Seconds since a running job was started; the clock may have been set back since."""
+    return max(0.0, seconds_between(job.started_at, now())) if job.started_at else 0.0
+
+
+def _seconds(job: Job) -> float | None:
+    """What the last attempt took; rows of older versions tell only when it began and ended."""
+    if job.seconds is not None:
+        return job.seconds
+    if not (job.started_at and job.finished_at):
+        return None
+    return max(0.0, seconds_between(job.started_at, job.finished_at))
+
+
+def minutes(seconds: float) -> str:
+    """Minutes and seconds, `3:20`."""
+    whole, rest = divmod(round(seconds), 60)
+    return f"{whole}:{rest:02}"
+
+
 def took(job: Job) -> str:
     """Minutes and seconds that the last attempt took, a dash while there is no end."""
-    if not (job.started_at and job.finished_at):
-        return "–"
-    minutes, seconds = divmod(round(seconds_between(job.started_at, job.finished_at)), 60)
-    return f"{minutes}:{seconds:02}"
+    seconds = _seconds(job)
+    return "–" if seconds is None else minutes(seconds)
 
 
-def span(seconds: float) -> str:
-    """`45 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+def bill(job: Job) -> str | None:
+    """What the last attempt has cost: `12.3 s, 15.1 s of CPU, at most 820 MB`; None while there is no end."""
+    seconds = _seconds(job)
+    if seconds is None:
+        return None
+    cpu = f", {_exact(job.cpu_seconds)} of CPU" if job.cpu_seconds is not None else ""
+    return _exact(seconds) + cpu + (f", at most {job.peak_mb:.0f} MB" if job.peak_mb is not None else "")
+
+
+def _exact(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else span(seconds)
+
+
+def time_left(job: Job, expected: Estimate) -> str:
+    """`about 40 s left, from 3 past runs`."""
+    gone = elapsed(job)
+    runs = f", from {counted(expected.runs, 'past run')}" if gone < expected.seconds else ""
+    return expected.left(gone) + runs
+
+
+def job_name(job: Job) -> str:
+    """`job 3: quantize dynamic-int8`."""
+    return f"job {job.id}: {job.kind} {job.variant}" if job.variant else f"job {job.id}: {job.kind}"
 
 
 def job_title(job: Job) -> str:
     """`job 3: quantize dynamic-int8, joe`."""
-    what = f"{job.kind} {job.variant}" if job.variant else job.kind
-    return f"job {job.id}: {what}, {job.voice}"
+    return f"{job_name(job)}, {job.voice}"
 
 
-def job_note(job: Job, waits_for: str | None) -> str:
-    """What one wants to know of a job beside its state."""
-    if job.error:
-        return job.error
+def job_note(job: Job, waits_for: str | None, left: str | None = None) -> str:
+    """What one wants to know of a job beside its state: why it waits, how far it is, how it went wrong."""
+    if job.state == "queued":
+        return waits_for or ""
+    if job.cancel_asked and job.state == "running":
+        return "asked to end"
     if job.state == "running":
         share = f" {job.progress:.0%}" if job.progress is not None else ""
-        return f"{job.stage or ''}{share}"
-    return waits_for or ""
+        return f"{job.stage or 'starting'}{share}" + (f", {left}" if left else "")
+    return job.error or ""
 
 
 def counted(number: int | None, thing: str) -> str:
@@ -105,9 +141,20 @@ def counted(number: int | None, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
+def id_list(ids: Sequence[int], most: int = 5) -> str:
+    """`3, 4, 5`; of many the first ones, and how many more."""
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return ", ".join(map(str, ids[:most])) + more
+
+
 def parameters(params: dict[str, Any]) -> str:
     """What a job or a recipe was asked for, without what was left open."""
-    shown = {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in params.items()}
+    flat = {
+        name: value
+        for outer, given in params.items()
+        for name, value in (given.items() if isinstance(given, dict) else [(outer, given)])
+    }
+    shown = {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in flat.items()}
     return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items() if value not in (None, ""))
 
 

@@ -10,6 +10,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from core.store.jobs import Job
+    from core.store.visits import Away
     from core.store.voices import Voice
     from tui.snapshot import Snapshot
 
@@ -55,6 +56,13 @@ class ActionEnded(Message):
 
 
 @dataclass
+class CameBack(Message):
+    """What happened since somebody looked here last."""
+
+    away: Away
+
+
+@dataclass
 class OptimizeWanted(Message):
     """Somebody wants variants of this voice."""
 
@@ -80,6 +88,22 @@ class RetryWanted(Message):
     """Somebody wants this job tried again."""
 
     job: Job
+
+
+@dataclass
+class MoveWanted(Message):
+    """Somebody wants this job to start so many places later, earlier if negative."""
+
+    job: Job
+    step: int
+
+
+@dataclass
+class PriorityWanted(Message):
+    """Somebody wants this job's priority raised by so much."""
+
+    job: Job
+    step: int
 
 
 @dataclass

@@ -3,37 +3,12 @@
 import dataclasses
 from typing import Any
 
+from core import program_version
 from core.selection.judge import Selection
-from core.store.jobs import Job
 from core.store.results import Result
 from core.store.selections import StoredSelection
 from core.store.voices import Variant, Voice
 from jobs.daemon import WorkerStatus
-
-_JOB_KEYS = [
-    "id",
-    "kind",
-    "voice",
-    "variant",
-    "params",
-    "state",
-    "stage",
-    "progress",
-    "attempt",
-    "priority",
-    "after",
-    "not_before",
-    "created_at",
-    "started_at",
-    "finished_at",
-    "error",
-    "result",
-]
-
-
-def job_shape(job: Job) -> dict[str, Any]:
-    values = dataclasses.asdict(job)
-    return {key: values[key] for key in _JOB_KEYS}
 
 
 def variant_shape(variant: Variant) -> dict[str, Any]:
@@ -62,8 +37,10 @@ def result_shape(result: Result) -> dict[str, Any]:
     return shape
 
 
-def worker_shape(status: WorkerStatus) -> dict[str, Any]:
-    return dataclasses.asdict(status)
+def worker_shape(status: WorkerStatus, paused: bool, waiting: int) -> dict[str, Any]:
+    """`paused` is whether the queue is, `waiting` how many jobs are queued."""
+    queue = {"paused": paused, "waiting": waiting}
+    return dataclasses.asdict(status) | {"installed_version": program_version()} | queue
 
 
 def selection_shape(selection: Selection) -> dict[str, Any]:

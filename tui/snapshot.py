@@ -1,34 +1,52 @@
 """What the dashboard shows of the store, read off its thread in one go."""
 
 import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from core.hardware.machine import this_machine
 from core.selection.judge import Selection
-from core.store.jobs import Job, list_jobs
+from core.store.estimate import Estimate, estimate
+from core.store.jobs import ENDED, Job, JobEvent, count_jobs, list_events, list_jobs, list_queued
 from core.store.results import Result, list_results
 from core.store.selections import latest_selections
 from core.store.voices import Voice, list_voices
 from core.workspace import Workspace
-from jobs.lock import WorkerInfo, running_worker
+from jobs.lock import WorkerInfo, is_silent, running_worker
+from jobs.waiting import NOTHING_WAITS, QueueState, read_queue_state
+
+# A table of more rows takes too long to lay out.
+_MOST = 500
+_MOST_WAITING = 300
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The newest jobs and results, newest first; lists that did not change are the same objects as before."""
+    """What there is to show; lists that did not change are the same objects as before."""
 
     voices: list[Voice] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
+    """Those that run, those that wait in the order of the queue, those that have ended, the last one first."""
+    running: list[Job] = field(default_factory=list)
+    """Those that run with what they report, which in `jobs` stands as of the last change of a state."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many jobs there are of each state, also of those that are not shown."""
+    setbacks: Mapping[int, tuple[JobEvent, ...]] = field(default_factory=dict)
+    """By job, what became of its earlier attempts."""
+    estimates: Mapping[int, Estimate] = field(default_factory=dict)
+    """By job that runs, how long it takes; one whose kind has not run here before is not in it."""
     results: list[Result] = field(default_factory=list)
+    """The newest first."""
     selections: dict[str, Selection] = field(default_factory=dict)
     """What is selected on this machine, by voice; a voice for which nothing was selected yet is not in it."""
+    queue: QueueState = NOTHING_WAITS
+    """What keeps jobs waiting."""
     worker: WorkerInfo | None = None
+    silent: bool = False
+    """The worker has given no sign of life for long."""
     machine: str = ""
     """The fingerprint of the machine that the dashboard runs on."""
-
-    @property
-    def running(self) -> list[Job]:
-        return [job for job in self.jobs if job.state == "running"]
 
     def latest_result(self, voice: str, variant: str, sha256: str) -> Result | None:
         """The newest figures of exactly this file, those of stock session options first."""
@@ -46,37 +64,78 @@ class SnapshotReader:
     def __init__(self, workspace: Workspace, db: sqlite3.Connection) -> None:
         self._workspace, self._db = workspace, db
         self._data_version: int | None = None
-        self._marks: tuple[int, ...] = ()
+        self._marks: tuple[object, ...] = ()
         self._latest = Snapshot(machine=this_machine().id)
 
     def read(self) -> Snapshot | None:
         """The store as it is now, None when nothing has changed since the last call."""
         worker = running_worker(self._workspace)
+        silent = worker is not None and is_silent(self._workspace)
         data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
-        if data_version == self._data_version and worker == self._latest.worker:
+        latest = self._latest
+        if (data_version, worker, silent) == (self._data_version, latest.worker, latest.silent):
             return None
-        self._data_version = data_version
-        snapshot = replace(self._latest, worker=worker)
-        voices = list_voices(self._db)
-        if voices != snapshot.voices:
-            snapshot = replace(snapshot, voices=voices)
-        marks = self._read_marks()
-        if marks != self._marks:
-            stored = latest_selections(self._db, snapshot.machine)
-            selections = {voice: entry.selection for voice, entry in stored.items()}
-            jobs, results = list_jobs(self._db), list_results(self._db)
-            snapshot = replace(snapshot, jobs=jobs, results=results, selections=selections)
-        elif snapshot.running:
-            # Nothing but a heartbeat or progress: the running ones are new, the others are as they were.
-            fresh = {job.id: job for job in list_jobs(self._db, states=("running",))}
-            snapshot = replace(snapshot, jobs=[fresh.get(job.id, job) for job in snapshot.jobs])
-        self._marks, self._latest = marks, snapshot
+        with _one_moment(self._db):
+            snapshot = self._refresh(replace(latest, worker=worker, silent=silent))
+        self._data_version, self._latest = data_version, snapshot
         return snapshot
 
-    def _read_marks(self) -> tuple[int, ...]:
-        """Numbers that change with any change of state of a job, and with any new result or selection."""
+    def _refresh(self, snapshot: Snapshot) -> Snapshot:
+        voices, running, counts = list_voices(self._db), list_jobs(self._db, states=("running",)), count_jobs(self._db)
+        if voices != snapshot.voices:
+            snapshot = replace(snapshot, voices=voices)
+        marks = (counts, *self._read_marks())
+        if marks != self._marks:
+            snapshot = replace(self._read_lists(snapshot, running), counts=counts)
+        if marks != self._marks or snapshot.worker != self._latest.worker:
+            snapshot = replace(snapshot, queue=read_queue_state(self._workspace, self._db))
+        self._marks = marks
+        return replace(snapshot, running=running[::-1])
+
+    def _read_lists(self, snapshot: Snapshot, running: list[Job]) -> Snapshot:
+        waiting = list_queued(self._db, _MOST_WAITING)
+        ended = list_jobs(self._db, ENDED, _MOST - len(running) - len(waiting))
+        ended.sort(key=lambda job: job.finished_at or "", reverse=True)
+        jobs = [*running[::-1], *waiting, *ended]
+        interrupted = (job for job in jobs if job.attempt > 1 or (job.attempt == 1 and job.state == "queued"))
+        estimates = snapshot.estimates
+        if {job.id for job in running} != {job.id for job in snapshot.running}:
+            found = {job.id: estimate(self._db, job, snapshot.machine) for job in running}
+            estimates = {job_id: known for job_id, known in found.items() if known}
+        stored = latest_selections(self._db, snapshot.machine)
+        return replace(
+            snapshot,
+            jobs=jobs,
+            setbacks={job.id: self._read_setbacks(job) for job in interrupted},
+            estimates=estimates,
+            results=list_results(self._db),
+            selections={voice: entry.selection for voice, entry in stored.items()},
+        )
+
+    def _read_setbacks(self, job: Job) -> tuple[JobEvent, ...]:
+        return tuple(
+            event
+            for event in list_events(self._db, job.id)
+            if event.event in ("requeued", "failed") and (event.attempt < job.attempt or job.state == "queued")
+        )
+
+    def _read_marks(self) -> tuple[object, ...]:
+        """What changes with any change of a job's state or place, and with any new result, voice or selection."""
         row = self._db.execute(
             """SELECT (SELECT max(id) FROM job_events), (SELECT max(rowid) FROM results), (SELECT count(*) FROM voices),
-                   (SELECT max(id) FROM selections)"""
+                   (SELECT max(id) FROM selections), (SELECT paused_at FROM queue)"""
         ).fetchone()
-        return tuple(value or 0 for value in row)
+        order = self._db.execute(
+            "SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority DESC, turn, id LIMIT ?", (_MOST_WAITING,)
+        )
+        return (*row, *(entry[0] for entry in order))
+
+
+@contextmanager
+def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
+    """All that is read sees the store as it is at the first read."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.rollback()

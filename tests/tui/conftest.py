@@ -5,6 +5,8 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,14 @@ from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.hardware.machine import Environment, Machine
 from core.selection.judge import Judged, Selection
 from core.store.database import open_store, transaction
-from core.store.jobs import NewJob, add_job
+from core.store.jobs import ENDED, Limits, NewJob, add_job, tell
 from core.store.results import put_benchmark
 from core.store.selections import put_selection
 from core.store.voices import Variant, put_variant
+from core.turn import Need
 from core.workspace import Workspace
+from jobs.lock import WorkerInfo
+from jobs.process_groups import birth_of
 
 AMY, JOE = "a" * 64, "b" * 64
 MADE, CONVERTED = "c" * 64, "d" * 64
@@ -40,6 +45,27 @@ def fixed_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
 def empty(fixed_place: Workspace) -> Workspace:
     open_store(fixed_place).close()
     return fixed_place
+
+
+@pytest.fixture
+def worked(full: Workspace) -> Workspace:
+    """The same with somebody at work, which is this process."""
+    announce(full, os.getpid())
+    return full
+
+
+@pytest.fixture
+def left(full: Workspace) -> Workspace:
+    """The same, looked at last before anything ended."""
+    with closing(open_store(full)) as db:
+        db.execute("UPDATE queue SET visited_event = 0, visited_at = '2024-01-01T18:00:00.000Z'")
+    return full
+
+
+def announce(workspace: Workspace, pid: int, **more: Any) -> None:
+    """As the worker, which has to be alive."""
+    info = WorkerInfo(pid, birth_of(pid) or "", "2024-01-02T09:00:00.000Z", "1.0", 2, 4, 8000, **more)
+    workspace.worker_lock.write_text(json.dumps(asdict(info)))
 
 
 @pytest.fixture
@@ -103,33 +129,40 @@ def _variant(voice: str, name: str, sha256: str, path: str, size: int, recipe: s
 
 def _jobs(db: sqlite3.Connection) -> None:
     def add(kind: str, voice: str, variant: str | None = None, **more: Any) -> int:
-        return add_job(db, NewJob(kind, voice, variant, {"recipe": "guide"} if variant else {"variants": []}, **more))
+        need = Need(alone=True) if kind == "benchmark" else Need(2, 1034)
+        params = {"recipe": "guide"} if variant else {"variants": []}
+        return add_job(db, NewJob(kind, voice, variant, params, need, Limits(6 * 3600, 3200), **more))
+
+    def put(job_id: int, state: str, **values: Any) -> None:
+        columns = {"state": state, "attempt": 1, "started_at": "2024-01-02T09:02:00.000Z"} | values
+        db.execute(
+            f"UPDATE jobs SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :id",
+            columns | {"id": job_id},
+        )
+        if state in ENDED:
+            tell(db, job_id, state, values.get("error"))
 
     made = add("quantize", JOE, "dynamic-int8-guide")
-    measured = add("benchmark", JOE, alone=True)
+    measured = add("benchmark", JOE)
     failed = add("quantize", AMY, "dynamic-int8-guide")
-    cancelled = add("benchmark", AMY, after=(failed,), alone=True)
-    running = add("benchmark", JOE, alone=True)
-    add("quantize", AMY, "dynamic-int8-guide")
-    states = {
-        made: ("succeeded", None, None),
-        measured: ("succeeded", None, None),
-        failed: ("failed", "cannot read /voices/en_US-amy-medium.onnx (No such file or directory): put it back", None),
-        cancelled: ("cancelled", f"job {failed}, which it waits for, failed", None),
-        running: ("running", None, 0.4),
-    }
-    for job_id, (state, error, progress) in states.items():
-        db.execute(
-            """UPDATE jobs SET state = ?, error = ?, progress = ?, attempt = 1, started_at = '2024-01-02T09:02:00.000Z'
-               WHERE id = ?""",
-            (state, error, progress, job_id),
-        )
+    cancelled = add("benchmark", AMY, after=(failed,))
+    running = add("benchmark", JOE)
+    waiting = add("quantize", AMY, "dynamic-int8-guide")
+    add("benchmark", AMY, after=(waiting,))
+    add("quantize", JOE, "static-int8", not_before="2099-01-02T02:00:00.000Z")
     db.execute("UPDATE jobs SET created_at = '2024-01-02T09:01:30.000Z'")
-    db.execute("UPDATE jobs SET finished_at = '2024-01-02T09:03:05.000Z' WHERE state IN ('succeeded', 'failed')")
-    db.execute(
-        "UPDATE jobs SET stage = 'pair 4 of 10, 1 thread', heartbeat_at = '2024-01-02T09:02:20.000Z' WHERE id = ?",
-        (running,),
-    )
+    ended = "2024-01-02T09:03:05.000Z"
+    bill = {"machine_id": MACHINE.id, "seconds": 65.0, "cpu_seconds": 101.3, "peak_mb": 820.0}
+    put(made, "succeeded", finished_at=ended, **bill)
+    put(measured, "succeeded", finished_at=ended, **bill)
+    tell(db, measured, "hook failed", "notify-send ended with code 1: Cannot autolaunch D-Bus without X11 $DISPLAY")
+    error = "cannot read /voices/en_US-amy-medium.onnx (No such file or directory): put it back"
+    put(failed, "failed", finished_at=ended, error=error)
+    why = f"job {failed}, which it waits for, failed"
+    put(cancelled, "cancelled", attempt=0, started_at=None, finished_at=ended, error=why)
+    put(running, "running", attempt=1)
+    tell(db, running, "requeued", "its worker died")
+    put(running, "running", attempt=2, stage="pair 4 of 10, 1 thread", progress=0.4, cpu_percent=147.0, rss_mb=620.0)
 
 
 def _results(db: sqlite3.Connection) -> None:

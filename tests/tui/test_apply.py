@@ -6,7 +6,6 @@ import pty
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from core.workspace import Workspace
 from tests.running import COMMAND, environment, ttsdash, ttsdash_json
 from tests.tui.test_cli import refused
 from tests.vits import VitsShape, write_voice
-from tui.cli import main
+from tui.cli.program import run as run_program
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -70,10 +69,8 @@ def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         return Selection(voice, "priority", None, "original", "by hand", judged)
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr(sys, "argv", ["ttsdash", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return subprocess.CompletedProcess(arguments, int(end.value.code or 0), *capsys.readouterr())
+        code = run_program([*map(str, arguments)])
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
 
     monkeypatch.setenv("TTSDASH_HOME", str(workspace.root))
     monkeypatch.setattr(refresh, "select_now", select)

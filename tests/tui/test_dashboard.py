@@ -1,33 +1,40 @@
 """The dashboard, driven by keys alone."""
 
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.app import App
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Log, OptionList, Static
 
 from core.recipes import RECIPES
-from core.store.database import open_store
-from core.store.jobs import NewJob, get_job, list_jobs
+from core.store.control import cancel, forget_ended, move_before, pause
+from core.store.database import open_store, transaction
+from core.store.jobs import NewJob, add_job, get_job, list_jobs
 from core.store.results import list_results
+from core.store.visits import read_away
 from core.store.voices import Voice, add_voice, get_voice
 from core.voices import read_voice
 from core.workspace import Workspace
 from jobs.daemon import start_worker, worker_status
-from jobs.submit import benchmark_job, submit
-from tests.tui.conftest import MACHINE
+from jobs.submit import Terms, benchmark_job, submit
+from tests.tui.conftest import JOE, MACHINE, announce
 from tests.vits import MULTI_SPEAKER, write_voice
 from tui.app import Dashboard
 from tui.messages import ActionEnded, StoreChanged
 from tui.screens.optimize import OptimizeScreen
-from tui.snapshot import Snapshot
+from tui.snapshot import Snapshot, SnapshotReader
 from tui.widgets.queue_pane import QueuePane
 from tui.widgets.results_pane import ResultsPane
 from tui.widgets.running_job import RunningJob
@@ -58,6 +65,17 @@ def cells(pane: VoicesPane | QueuePane | ResultsPane) -> list[list[str]]:
     return [[str(cell).strip() for cell in table.get_row_at(row)] for row in range(table.row_count)]
 
 
+def notes(app: Dashboard) -> dict[str, str]:
+    """The jobs in the table, from top to bottom, with the notes on them."""
+    return {row[0]: row[-1] for row in cells(app.query_one(QueuePane))}
+
+
+def ended_since(workspace: Workspace) -> set[int]:
+    """The jobs of whose ends the next visitor would be told."""
+    with closing(open_store(workspace)) as db:
+        return {job.id for job in read_away(db).ended}
+
+
 async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,8 +102,8 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
         await pilot.press("down", "down", "space", "enter")
         await until(pilot, lambda: len(store(app).jobs) == 3)
         await pilot.press("2")
-        await until(pilot, lambda: {job.state for job in store(app).jobs} == {"succeeded"})
-        assert [row[4] for row in cells(app.query_one(QueuePane))] == ["succeeded"] * 3
+        await until(pilot, lambda: {job.state for job in store(app).jobs} == {"succeeded"}, timeout=180)
+        assert [row[3] for row in cells(app.query_one(QueuePane))] == ["succeeded"] * 3
 
         await pilot.press("3")
         results = app.query_one(ResultsPane)
@@ -188,8 +206,10 @@ async def test_a_running_job_shows_a_live_bar_and_is_cancelled_with_a_key(worksp
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         await pilot.press("b")
         await pilot.press("2")
-        await until(pilot, lambda: app.query(RunningJob) and "left" in text_of(app, "RunningJob .stage"))
-        assert re.search(r"about \d+ s left, pair \d+ of 10, 1 thread", text_of(app, "RunningJob .stage"))
+        await until(pilot, lambda: app.query("RunningJob .stage") and "pair" in text_of(app, "RunningJob .stage"))
+        assert re.fullmatch(r"pair \d+ of 10, 1 thread", text_of(app, "RunningJob .stage"))
+        await until(pilot, lambda: re.fullmatch(r"\d+ % CPU, \d+ MB", text_of(app, "RunningJob .usage")))
+        assert re.fullmatch(r"\d+ s so far", text_of(app, "RunningJob .left"))
         await pilot.press("c")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         assert "Cancel job 1 (benchmark, running)?" in text_of(app, ".dialog Static")
@@ -235,14 +255,268 @@ async def test_the_row_in_focus_stays_when_jobs_come_in_above_it(full: Workspace
         table = app.query_one("#jobs-table", KeyedTable)
         focused = table.focused_key
         db = open_store(full)
-        submit(full, db, NewJob("quantize", store(app).voices[0].id, "dynamic-int8", {"recipe": "guide"}))
+        submit(full, db, NewJob("quantize", JOE, "dynamic-int8", {"recipe": "guide"}), terms=Terms(priority=1))
         db.close()
-        await until(pilot, lambda: len(store(app).jobs) == 7)
-        assert table.focused_key == focused
+        await until(pilot, lambda: list(notes(app))[:4] == ["5", "9", "6", "7"])
+        assert table.focused_key == focused == "7"
         await pilot.press("G")
         assert table.focused_key == "1"
         await pilot.press("g")
+        assert table.focused_key == "5"
+
+
+async def test_the_queue_is_paused_and_resumed_with_a_key_and_says_so_in_every_tab(worked: Workspace) -> None:
+    app = Dashboard(worked, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        await pilot.press("2", "p")
+        await until(pilot, lambda: text_of(app, "#worker") == "queue paused, worker works on job 5, 3 waiting")
+        assert notes(app)["6"] == "the queue is paused"
+        await pilot.press("1")
+        assert "queue paused" in text_of(app, "#worker")
+        await pilot.press("2", "p")
+        await until(pilot, lambda: text_of(app, "#worker") == "worker works on job 5, 3 waiting")
+        assert notes(app)["6"] == "another runs alone"
+
+
+async def test_the_table_goes_by_what_runs_then_what_waits_in_its_order_then_what_ended_last(
+    worked: Workspace,
+) -> None:
+    app = Dashboard(worked, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        await pilot.press("2", "j", "j")
+        assert list(notes(app)) == ["5", "6", "7", "8", "4", "3", "2", "1"]
+        table = app.query_one("#jobs-table", KeyedTable)
+        await pilot.press("K")
+        await until(pilot, lambda: list(notes(app))[1:4] == ["7", "6", "8"])
         assert table.focused_key == "7"
+        # Faster than each of them is done.
+        await pilot.press("J", "J")
+        await until(pilot, lambda: list(notes(app))[1:4] == ["6", "8", "7"])
+        await pilot.press("plus", "plus", "minus")
+        await until(pilot, lambda: list(notes(app))[1:4] == ["7", "6", "8"])
+        await until(pilot, lambda: get_job(open_store(worked), 7).priority == 1)
+        await until(pilot, lambda: "queued, priority 1" in text_of(app, "#queue-pane .detail Static"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("jK", "job 6 is the first that waits"),
+        ("jjjJ", "job 8 is the last that waits"),
+        ("K", "job 5 is running: only a queued job can be changed"),
+        ("Gr", "job 1 is succeeded: only a failed or cancelled job can be tried again"),
+    ],
+)
+async def test_what_cannot_be_is_refused_in_one_line(worked: Workspace, keys: str, told: str) -> None:
+    app = Dashboard(worked, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        await pilot.press("2", *keys)
+        await until(pilot, lambda: app._notifications)
+        assert [notification.message for notification in app._notifications] == [told]
+
+
+async def test_all_jobs_are_cancelled_and_all_failed_ones_tried_again_with_a_key(worked: Workspace) -> None:
+    app = Dashboard(worked, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        await pilot.press("2", "C")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        assert text_of(app, ".dialog Static") == "Cancel all jobs? 1 running, 3 waiting."
+        await pilot.press("y")
+        await until(pilot, lambda: store(app).counts.get("cancelled") == 4)
+        assert text_of(app, "RunningJob .stage") == notes(app)["5"] == "asked to end"
+        await pilot.press("R")
+        # With it what was cancelled because of it.
+        await until(pilot, lambda: list(notes(app))[1:3] == ["3", "4"])
+        assert {job.state for job in store(app).jobs[1:3]} == {"queued"}
+
+
+async def test_of_a_long_queue_the_next_jobs_are_shown_and_all_are_counted(worked: Workspace) -> None:
+    with closing(open_store(worked)) as db, transaction(db):
+        for _ in range(600):
+            add_job(db, NewJob("quantize", JOE, "static-int8", {"recipe": "static"}))
+    app = Dashboard(worked, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        await pilot.press("2")
+        assert text_of(app, "#worker") == "worker works on job 5, 603 waiting"
+        table = app.query_one("#jobs-table", KeyedTable)
+        assert table.border_subtitle == "303 more wait behind those shown"
+        assert [job.state for job in store(app).jobs].count("queued") == 300
+        assert list(notes(app))[-1] == "1"
+
+
+async def test_what_a_running_job_reports_is_drawn_without_the_table(
+    worked: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, render_line = [], KeyedTable.render_line
+    monkeypatch.setattr(KeyedTable, "render_line", lambda table, y: drawn.append(y) or render_line(table, y))
+    app = Dashboard(worked, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: app.query("RunningJob .usage") and text_of(app, "RunningJob .usage"))
+        await until(pilot, lambda: drawn)
+        drawn.clear()
+        with closing(open_store(worked)) as db:
+            db.execute("UPDATE jobs SET progress = 0.6, stage = 'pair 6 of 10, 1 thread', rss_mb = 700 WHERE id = 5")
+        await until(pilot, lambda: text_of(app, "RunningJob .usage") == "147 % CPU, 700 MB")
+        assert text_of(app, "RunningJob .stage") == "attempt 2, pair 6 of 10, 1 thread"
+        await pilot.pause()
+        assert not drawn
+
+
+@pytest.mark.parametrize(
+    ("at", "past_runs", "told"),
+    [
+        ("2024-01-02T09:02:25.000Z", True, "about 40 s left, from 1 past run"),
+        ("2024-01-02T09:04:00.000Z", True, "longer than the 1 min 5 s of past runs"),
+        ("2024-01-02T09:02:25.000Z", False, "25 s so far"),
+        ("2024-01-01T09:00:00.000Z", False, "0 s so far"),
+    ],
+    ids=["past runs", "longer", "the first run", "the clock was set back"],
+)
+async def test_how_long_a_job_takes_is_told_from_past_runs_only(
+    worked: Workspace, monkeypatch: pytest.MonkeyPatch, at: str, past_runs: bool, told: str
+) -> None:
+    monkeypatch.setattr("tui.formats.now", lambda: at)
+    monkeypatch.setattr("tui.snapshot.this_machine", lambda: MACHINE if past_runs else replace(MACHINE, id="another"))
+    app = Dashboard(worked, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: app.query("RunningJob .left"))
+        await until(pilot, lambda: text_of(app, "RunningJob .left") == told)
+        assert text_of(app, "RunningJob .usage") == "147 % CPU, 620 MB"
+
+
+async def test_the_details_tell_reasons_whole_earlier_attempts_needs_limits_and_costs(worked: Workspace) -> None:
+    app = Dashboard(worked, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        await pilot.press("2")
+        details = {}
+        for job_id in notes(app):
+            details[job_id] = text_of(app, "#queue-pane .detail Static")
+            await pilot.press("j")
+    for job_id, line in (
+        ("1", "queued 2024-01-02 09:01:30, ended 2024-01-02 09:03:05"),
+        ("1", "took 1 min 5 s, 1 min 41 s of CPU, at most 820 MB"),
+        ("3", "cannot read /voices/en_US-amy-medium.onnx (No such file or directory): put it back"),
+        ("5", "job 5: benchmark, en_US-joe-medium: running, attempt 2"),
+        ("5", "attempt 1: its worker died"),
+        ("5", "runs alone, may take 6 h and 3200 MB"),
+        ("6", "needs 2 cores and 1034 MB, may take 6 h and 3200 MB"),
+        ("7", "after 6"),
+        ("8", "queued 2024-01-02 09:01:30, not before 2099-01-02 02:00:00"),
+    ):
+        assert line in details[job_id].split("\n")
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [({"ending": True}, "worker ends after job 5, 3 waiting"), ({}, "worker works on job 5, 3 waiting")],
+    ids=["ending", "at work"],
+)
+async def test_the_worker_s_state_is_told_in_words(full: Workspace, state: dict[str, bool], told: str) -> None:
+    announce(full, os.getpid(), **state)
+    app = Dashboard(full, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: text_of(app, "#worker") == told)
+
+
+@pytest.fixture
+def hanging(workspace: Workspace) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that does nothing at all."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        announce(workspace, process.pid)
+        os.utime(workspace.worker_lock, (0, 0))
+        yield process
+        process.kill()
+
+
+async def test_a_worker_that_gives_no_sign_of_life_is_replaced_with_a_key(
+    workspace: Workspace, hanging: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.lock._WATCHED_S", 0.2)
+    app = Dashboard(workspace, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: text_of(app, "#worker") == "worker gives no sign of life: press w")
+        await pilot.press("w")
+        await until(pilot, lambda: text_of(app, "#worker") == "worker idle")
+        assert hanging.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("key", ["escape", "enter", "q"])
+async def test_who_comes_back_is_greeted_once_with_what_happened(left: Workspace, key: str) -> None:
+    app = Dashboard(left, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query(".told Static"))
+        told = "\n".join(str(widget.render()) for widget in app.screen.query(Static))
+        assert re.search("Failed\n.*job 3.*\n.*cannot read /voices", told)
+        assert "1 failed, 2 succeeded, 1 cancelled, 1 hook failed\nnow 1 running, 3 waiting" in told
+        scrolled = app.screen.query_one(VerticalScroll)
+        await pilot.press("j", "j")
+        assert scrolled.scroll_y == 2
+        await pilot.press(key)
+        assert len(app.screen_stack) == 1
+    assert not ended_since(left)
+
+
+async def test_what_ends_while_the_dashboard_is_open_has_been_seen(full: Workspace) -> None:
+    assert ended_since(full) == {1, 2, 3, 4}
+    app = Dashboard(full, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: not ended_since(full))
+        # For who is here for the first time nothing happened meanwhile.
+        assert len(app.screen_stack) == 1
+        with closing(open_store(full)) as db:
+            cancel(db, 6)
+        assert ended_since(full) == {6, 7}
+    assert not ended_since(full)
+
+
+def test_while_nothing_happens_the_store_is_not_read(worked: Workspace) -> None:
+    asked: list[str] = []
+    with closing(open_store(worked)) as db, closing(open_store(worked)) as other:
+        reader = SnapshotReader(worked, db)
+        before = reader.read()
+        db.set_trace_callback(asked.append)
+        assert reader.read() is None
+        assert asked == ["PRAGMA data_version"]
+
+        other.execute("UPDATE jobs SET progress = 0.5 WHERE id = 5")
+        after = reader.read()
+        assert before and after
+        assert [job.progress for job in after.running] == [0.5]
+        assert after.jobs is before.jobs
+        assert after.results is before.results
+        assert not [query for query in asked if "machine_id = " in query]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pause,
+        lambda db: move_before(db, 8, 6),
+        lambda db: cancel(db, 6),
+        lambda db: cancel(db, 5),
+        forget_ended,
+    ],
+    ids=["paused", "moved", "cancelled", "asked to end", "forgotten"],
+)
+def test_what_anybody_does_with_the_queue_is_seen(
+    worked: Workspace, change: Callable[[sqlite3.Connection], object]
+) -> None:
+    with closing(open_store(worked)) as db, closing(open_store(worked)) as other:
+        reader = SnapshotReader(worked, db)
+        before = reader.read()
+        change(other)
+        after, anew = reader.read(), SnapshotReader(worked, db).read()
+        assert after and anew and before
+        assert (after.jobs, after.queue, after.counts) == (anew.jobs, anew.queue, anew.counts)
+        assert (after.jobs, after.queue) != (before.jobs, before.queue)
 
 
 async def test_help_lists_the_keys_of_where_one_is(full: Workspace) -> None:

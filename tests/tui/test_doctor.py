@@ -20,7 +20,7 @@ from jobs.lock import WorkerInfo
 from jobs.submit import making_job
 from tests.running import ttsdash
 from tests.vits import write_voice
-from tui.cli import ttsdash as program
+from tui.cli.program import ttsdash as program
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_jobs_that_wait_for_no_worker_are_a_problem_with_its_command(
     ],
 )
 def test_how_the_worker_is(version: str | None, waiting: int | None, state: str, says: str, mend: str | None) -> None:
-    info = WorkerInfo(7, 0.0, "", version, 1) if version else None
+    info = WorkerInfo(7, "born", "", version, slots=1, cores=2, memory_mb=8000) if version else None
     found = judge_worker(info, "2.0", waiting)
     assert (found.state, found.mend) == (state, mend)
     assert found.says.startswith(says)
@@ -117,7 +117,7 @@ def test_a_worker_that_left_nonsense_hides_nothing(quick: None, workspace: Works
     open_store(workspace).close()
     workspace.worker_lock.write_text('{"pid": "x", "started": 1, "since": "", "version": "", "slots": 1}')
     found = told(workspace)
-    assert found["worker", "worker"]["says"].startswith("this could not be looked at: ")
+    assert found["worker", "worker"]["says"] == "none runs, and no job waits"
     assert found["voices", "voices"]["state"] == "note"
 
 

@@ -1,73 +1,27 @@
-"""The command line. `main` is the console script `ttsdash`."""
+"""The command line. `main` is the console script `ttsdash`.
+
+Nothing heavy is imported before `main` listens for signals: a Ctrl-C until then is a traceback.
+"""
 
 import os
-import sqlite3
 import sys
 
-import click
-
-from core.errors import TtsdashError, one_line
-from tui.cli.session import LazyGroup, session_of
-
-_COMMANDS = {
-    name: f"tui.cli.{name}"
-    for name in ("apply", "benchmark", "doctor", "jobs", "optimize", "results", "select", "voices", "worker")
-}
-
-
-@click.group(
-    cls=LazyGroup,
-    lazy=_COMMANDS,
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-@click.version_option(package_name="ttsdash", message="ttsdash %(version)s")
-@click.pass_context
-def ttsdash(context: click.Context) -> None:
-    """Make Piper voices smaller and faster, and measure what became of them.
-
-    Without a command it opens the dashboard.
-    """
-    if context.invoked_subcommand is not None:
-        return
-    session = session_of(context)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError(
-            f"the dashboard needs a terminal; without one there are the commands: {', '.join(_COMMANDS)}"
-        )
-    from tui.app import open_dashboard
-
-    open_dashboard(session.workspace)
+from tui.cli.signals import ending
 
 
 def main() -> None:
-    """Run, and turn every error into one line and the right exit code: 1 it failed, 2 it was asked wrongly."""
-    try:
-        # Not `ttsdash.main`, which ends with 1 when whoever reads has gone.
-        with ttsdash.make_context("ttsdash", sys.argv[1:]) as context:
-            ttsdash.invoke(context)
-        sys.stdout.flush()
-        code = 0
-    except click.exceptions.Exit as end:
-        code = end.exit_code
-    except click.UsageError as error:
-        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        code = _complain(error.format_message() + hint, 2)
-    except click.ClickException as error:
-        code = _complain(error.format_message(), error.exit_code)
-    except TtsdashError as error:
-        code = _complain(str(error), error.exit_code)
-    except BrokenPipeError:
-        # Whoever read has gone: `ttsdash jobs list | head -1`. Nothing may be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except (KeyboardInterrupt, click.Abort):
-        code = 130
-    except (sqlite3.Error, OSError) as error:
-        code = _complain(one_line(error), 1)
-    sys.exit(code)
+    """Run a command, and end with its exit code."""
+    _open_missing_streams()
+    ending.listen()
+    from tui.cli.program import run
+
+    sys.exit(run(sys.argv[1:]))
 
 
-def _complain(message: str, code: int) -> int:
-    click.echo(f"ttsdash: {message}", err=True)
-    return code
+def _open_missing_streams() -> None:
+    """Let a standard stream that was closed lead nowhere: no file gets its number, and no code has to ask for None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest number that is free is given: its own.
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))

@@ -1,59 +1,112 @@
-"""`ttsdash jobs`: the queue."""
+"""`ttsdash jobs`: looking at the queue. What changes it is in `tui.cli.queue`."""
 
+import os
+import shutil
+import sys
 import time
+from collections.abc import Callable, Sequence
 
 import click
 
-from core.errors import NotFound
-from core.store.jobs import cancel as cancel_job
-from core.store.jobs import get_job, list_events, list_jobs, waiting_reason
-from core.store.jobs import retry as retry_job
-from jobs.daemon import settle_cancelled, start_worker, worker_status
-from jobs.submit import wake
-from tui.cli.follow import follow, print_failures
+from core.clock import span
+from core.errors import BadInput, NotFound
+from core.store.estimate import Estimate, estimate
+from core.store.jobs import ENDED, OPEN, Job, count_jobs, get_job, job_shape, list_events, list_jobs, open_ids
+from jobs.waiting import QueueState, place_in_queue, read_queue_state, standstill, waiting_reason
+from tui.cli.follow import follow, print_failures, time_left_of
+from tui.cli.queue import cancel, clean, edit, move, pause, resume, retry
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_facts, print_line, print_table
-from tui.formats import job_note, moment, parameters, took
-from tui.shapes import job_shape
+from tui.formats import bill, counted, id_list, job_note, moment, parameters, time_left, took, when
 
-_CANCEL_S = 5.0
+_LATEST = 200
+# A narrower terminal has no room for notes beside the rest.
+_WITH_NOTES = 120
 _LOOK_S = 0.05
 
 
 @click.group(cls=Group, default="list")
 def jobs() -> None:
-    """The queue: what runs, waits and has ended."""
+    """The queue: what runs, waits and has ended.
+
+    Without a command it is listed; options of `list` may stand alone, too: `ttsdash jobs --since-last`.
+    """
+
+
+for command in (cancel, retry, pause, resume, move, edit, clean):
+    jobs.add_command(command)
 
 
 @jobs.command("list")
+@click.option("--state", "states", multiple=True, type=click.Choice([*OPEN, *ENDED]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 10**6), metavar="N", help=f"The newest N; {_LATEST} without it.")
+@click.option(
+    "--since-last", is_flag=True, help="Tell what has happened since you looked last, here or in the dashboard."
+)
 @pass_session
-def list_(session: Session) -> None:
+def list_(session: Session, states: tuple[str, ...], limit: int | None, since_last: bool) -> None:
     """List the jobs, the newest first."""
-    found = list_jobs(session.db)
+    if since_last:
+        from tui.cli.away import print_away
+
+        if states or limit:
+            raise BadInput("--since-last tells all there is: it takes neither --state nor --limit")
+        print_away(session)
+        return
+    found = list_jobs(session.db, states, limit or _LATEST)
     if session.as_json:
         session.print_json([job_shape(job) for job in found])
         return
-    print_table(
-        (">id", "kind", "voice", "variant", "state", ">att.", "created", ">took", "note"),
-        [
-            (
-                str(job.id),
-                job.kind,
-                job.voice,
-                job.variant or "–",
-                job.state,
-                str(job.attempt),
-                moment(job.created_at),
-                took(job),
-                job_note(job, waiting_reason(job, found)),
-            )
-            for job in found
-        ],
-        empty="no jobs yet: queue some with `ttsdash optimize --model PATH.onnx --dynamic --benchmark`",
-    )
-    if any(not job.ended for job in found) and not worker_status(session.workspace).running:
+    queue, counts = read_queue_state(session.workspace, session.db), count_jobs(session.db)
+    if not found and states:
+        print_line(f"no job is {' or '.join(states)}")
+    else:
+        _print_jobs(session, found, queue)
+    total = sum(count for state, count in counts.items() if not states or state in states)
+    if total > len(found):
+        print_line(f"and {total - len(found)} more: `--limit {total}` lists all")
+    why = standstill(queue)
+    if why and (queue.paused or any(state in counts for state in OPEN)):
         print_line()
-        print_line("no worker runs, so nothing gets on: ttsdash worker start")
+        print_line(why)
+
+
+def _print_jobs(session: Session, found: Sequence[Job], queue: QueueState) -> None:
+    roomy = not sys.stdout.isatty() or shutil.get_terminal_size().columns >= _WITH_NOTES
+    notes = {job.id: job_note(job, waiting_reason(job, queue), time_left_of(session.db, job)) for job in found}
+    columns: dict[str, Callable[[Job], str] | None] = {
+        ">id": lambda job: str(job.id),
+        "kind": lambda job: job.kind,
+        "voice": lambda job: job.voice,
+        "variant": lambda job: job.variant or "–",
+        "state": lambda job: job.state,
+        ">att.": lambda job: str(job.attempt),
+        ">prio.": (lambda job: str(job.priority)) if any(job.priority for job in found) else None,
+        "created": lambda job: moment(job.created_at) if roomy else when(job.created_at),
+        ">took": took,
+        "note": (lambda job: notes[job.id]) if roomy else None,
+    }
+    shown = {header: cell for header, cell in columns.items() if cell}
+    print_table(
+        tuple(shown),
+        [[cell(job) for cell in shown.values()] for job in found],
+        empty="no jobs yet: queue some with `ttsdash optimize --model PATH.onnx --dynamic --benchmark`",
+        gap=2 if roomy else 1,
+    )
+    if not roomy:
+        _print_notes(notes)
+
+
+def _print_notes(notes: dict[int, str]) -> None:
+    """Each note once, behind the jobs that it holds for."""
+    by_note: dict[str, list[int]] = {}
+    for job_id, note in notes.items():
+        by_note.setdefault(note, []).append(job_id)
+    by_note.pop("", None)
+    if by_note:
+        print_line()
+    for note, ids in by_note.items():
+        print_line(f"job {id_list(ids)}: {note}")
 
 
 @jobs.command()
@@ -61,10 +114,24 @@ def list_(session: Session) -> None:
 @pass_session
 def show(session: Session, job_id: int) -> None:
     """Show job ID and what happened to it."""
+    from core.hardware.machine import this_machine
+
     job = get_job(session.db, job_id)
     events = list_events(session.db, job_id)
+    waits = waiting_reason(job, read_queue_state(session.workspace, session.db))
+    place = place_in_queue(session.db, job) if job.state == "queued" else None
+    expected = None if job.ended else estimate(session.db, job, this_machine().id)
     if session.as_json:
-        session.print_json(job_shape(job) | {"events": [event.__dict__ for event in events]})
+        session.print_json(
+            job_shape(job)
+            | {
+                "waits": waits,
+                "place": place and place[0],
+                "expected_s": expected and expected.seconds,
+                "past_runs": expected.runs if expected else 0,
+                "events": [event.__dict__ for event in events],
+            }
+        )
         return
     print_facts(
         [
@@ -77,7 +144,19 @@ def show(session: Session, job_id: int) -> None:
             ("stage", job.stage),
             ("progress", f"{job.progress:.0%}" if job.progress is not None else None),
             ("attempt", str(job.attempt)),
+            ("priority", str(job.priority)),
             ("after", ", ".join(map(str, job.after)) or None),
+            ("not before", moment(job.not_before) if job.not_before else None),
+            ("place", f"{place[0]} of {place[1]}" if place else None),
+            ("waits", waits),
+            ("expected", _expected(job, expected)),
+            (
+                "needs",
+                "to run alone" if job.need.alone else f"{counted(job.need.cores, 'core')}, {job.need.memory_mb} MB",
+            ),
+            ("limits", _limits(job)),
+            ("uses", _usage(job)),
+            ("took", bill(job)),
             ("error", job.error),
             ("results", ", ".join(entry[:8] for entry in (job.result or {}).get("results", [])) or None),
             ("log", str(session.workspace.job_log(job.id))),
@@ -87,6 +166,25 @@ def show(session: Session, job_id: int) -> None:
     for event in events:
         attempt = f", attempt {event.attempt}" if event.event == "started" else ""
         print_line(f"{moment(event.at)}  {event.event}{attempt}" + (f": {event.detail}" if event.detail else ""))
+
+
+def _expected(job: Job, expected: Estimate | None) -> str | None:
+    if expected is None:
+        return None
+    return time_left(job, expected) if job.state == "running" else str(expected)
+
+
+def _limits(job: Job) -> str | None:
+    seconds = span(job.limits.seconds) if job.limits.seconds is not None else None
+    memory = f"{job.limits.memory_mb} MB" if job.limits.memory_mb is not None else None
+    return ", ".join(filter(None, (seconds, memory))) or None
+
+
+def _usage(job: Job) -> str | None:
+    """What a running job takes just now."""
+    if job.cpu_percent is None or job.rss_mb is None:
+        return None
+    return f"{job.cpu_percent:.0f} % of a core, {job.rss_mb:.0f} MB"
 
 
 @jobs.command()
@@ -101,47 +199,20 @@ def logs(session: Session, job_id: int, keep_on: bool) -> None:
         time.sleep(_LOOK_S)
     if not path.exists():
         raise NotFound(f"job {job_id} has no log: it has not run yet, or its log was removed")
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open("rb") as file:
         while True:
             # Whether it has ended is asked before reading: what came in between is read in the next round.
             last_round = not keep_on or get_job(session.db, job_id).ended
+            if os.fstat(file.fileno()).st_size < file.tell():
+                file.seek(0)  # it had grown beyond all measure, and was started anew
             for line in file:
-                print_line(line.rstrip("\n"))
+                if not line.endswith(b"\n") and not last_round:
+                    file.seek(-len(line), os.SEEK_CUR)
+                    break
+                print_line(line.decode(errors="replace").rstrip("\n"))
             if last_round:
                 return
             time.sleep(_LOOK_S)
-
-
-@jobs.command()
-@click.argument("job_id", type=int, metavar="ID")
-@pass_session
-def cancel(session: Session, job_id: int) -> None:
-    """Cancel job ID, and what waits for it."""
-    if cancel_job(session.db, job_id) == "asked":
-        deadline = time.monotonic() + _CANCEL_S
-        while not get_job(session.db, job_id).ended and time.monotonic() < deadline:
-            if not worker_status(session.workspace).running:
-                settle_cancelled(session.workspace)
-            time.sleep(_LOOK_S)
-    job = get_job(session.db, job_id)
-    if session.as_json:
-        session.print_json(job_shape(job))
-    else:
-        print_line(f"job {job_id}: {job.state if job.ended else 'asked to end, but it has not ended yet'}")
-
-
-@jobs.command()
-@click.argument("job_id", type=int, metavar="ID")
-@pass_session
-def retry(session: Session, job_id: int) -> None:
-    """Queue a failed or cancelled job ID again, and what was cancelled because of it."""
-    ids = retry_job(session.db, job_id)
-    wake(session.workspace)
-    start_worker(session.workspace)
-    if session.as_json:
-        session.print_json([job_shape(get_job(session.db, entry)) for entry in ids])
-    else:
-        print_line(f"queued again: job {', '.join(map(str, ids))}")
 
 
 @jobs.command()
@@ -149,7 +220,7 @@ def retry(session: Session, job_id: int) -> None:
 @pass_session
 def wait(session: Session, job_ids: tuple[int, ...]) -> None:
     """Wait until the jobs have ended, all that are open without ids. Exit 1 if one did not succeed."""
-    ids = job_ids or tuple(sorted(job.id for job in list_jobs(session.db, states=("queued", "running"))))
+    ids = [get_job(session.db, job_id).id for job_id in job_ids] or open_ids(session.db)
     ended = follow(session.workspace, session.db, ids) if ids else []
     if session.as_json:
         session.print_json([job_shape(job) for job in ended])

@@ -1,6 +1,6 @@
 """`ttsdash optimize`: the guide's script, flag for flag, through the queue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,20 @@ import click
 from core.errors import BadInput, NotFound
 from core.recipes import GUIDE, RECIPES, read_params
 from core.selection.judge import Selection
-from core.store.jobs import get_job
+from core.store.jobs import Job, get_job, job_shape
 from core.store.results import list_results
 from core.store.voices import Voice, add_voice, get_voice
 from core.voices import read_voice
-from jobs.daemon import start_worker
-from jobs.submit import Wish, making_jobs, submit_wish
+from jobs.daemon import ensure_worker
+from jobs.submit import Queued, Terms, Wish, making_jobs, submit_wish
+from jobs.waiting import read_queue_state, standstill, waiting_reason
 from tui.cli.follow import follow, print_failures
 from tui.cli.select import print_selection
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line, print_results
+from tui.cli.terms import not_before, terms_options
 from tui.formats import job_title
-from tui.shapes import job_shape, result_shape, selection_shape
+from tui.shapes import result_shape, selection_shape
 
 
 def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -37,6 +39,8 @@ def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A recipe's parameter; may be repeated.")
 @click.option("--calibration", metavar="FILE", help="Sentences to calibrate with, one a line.")
 @click.option("--benchmark", is_flag=True, help="Measure what was made beside the original.")
+@click.option("--force", is_flag=True, help="Make again what is there already.")
+@terms_options
 @click.option("--wait", is_flag=True, help="Follow the jobs to their ends, then show the results.")
 @pass_session
 def optimize(
@@ -47,6 +51,11 @@ def optimize(
     calibration: str | None,
     everything: bool,
     benchmark: bool,
+    force: bool,
+    priority: int | None,
+    after: tuple[int, ...],
+    at: str | None,
+    span: str | None,
     wait: bool,
     **flags: bool,
 ) -> None:
@@ -56,27 +65,35 @@ def optimize(
     ]
     if calibration == "":
         raise BadInput("--calibration is empty: name a file with a sentence a line")
-    wish = Wish(recipes, read_params(params), calibration and str(Path(calibration).absolute()), benchmark)
+    wish = Wish(
+        recipes,
+        read_params(params),
+        calibration and str(Path(calibration).absolute()),
+        benchmark,
+        Terms(priority or 0, after, not_before(at, span)),
+        force,
+    )
     voice = find_or_add(session, model)
     if not session.as_json:
         for recipe in RECIPES.values():
             if everything and recipe.missing and not flags[recipe.name]:
                 print_line(f"without {recipe.variant}: {recipe.missing}")
-        _print_forecasts(session, voice, wish)
-    ids = submit_wish(session.workspace, session.db, voice, wish)
-    start_worker(session.workspace)
-    finish_or_follow(session, ids, wait, selected=voice)
+    queued = submit_wish(session.workspace, session.db, voice, wish)
+    ensure_worker(session.workspace)
+    if not session.as_json:
+        _print_forecasts(session, voice, wish, queued)
+    finish_or_follow(session, queued, wait, selected=voice)
 
 
-def _print_forecasts(session: Session, voice: Voice, wish: Wish) -> None:
-    """What past results on this machine say of what is to be made."""
+def _print_forecasts(session: Session, voice: Voice, wish: Wish, queued: Queued) -> None:
+    """What past results on this machine say of what is to be made, and is not there yet."""
     from core.forecast import forecast
     from core.hardware.machine import this_machine
 
     results, machine = list_results(session.db), this_machine().id
     for job in making_jobs(voice, wish):
         expected = forecast(results, machine, job.params["recipe"], str(job.variant))
-        if expected:
+        if expected and job.variant not in queued.already:
             print_line(f"forecast for {job.variant}: {expected}")
 
 
@@ -95,39 +112,72 @@ def find_or_add(session: Session, model: str) -> Voice:
     return voice
 
 
-def finish_or_follow(session: Session, ids: list[int], wait: bool, selected: Voice | None = None) -> None:
+def finish_or_follow(session: Session, queued: Queued, wait: bool, selected: Voice | None = None) -> None:
     """End a command that has queued jobs: print them, or follow them and print what they made; exit 1 if one failed.
 
     After the results stands what is selected of the voice `selected`.
     """
-    jobs = follow(session.workspace, session.db, ids) if wait else [get_job(session.db, job_id) for job_id in ids]
+    if not session.as_json:
+        _print_already(session, queued)
+    if wait:
+        _follow(session, queued, selected)
+    elif session.as_json:
+        session.print_json(_shape(queued, [get_job(session.db, job_id) for job_id in queued.ids]))
+    else:
+        _print_queued(session, queued)
+
+
+def _print_already(session: Session, queued: Queued) -> None:
+    for variant, job_id in queued.already.items():
+        job = None if job_id is None else get_job(session.db, job_id)
+        state = job.state if job and not job.ended else "there"
+        by = f", job {job.id}" if job else ""
+        print_line(f"{variant}: already {state}{by} (--force makes it again)")
+
+
+def _print_queued(session: Session, queued: Queued) -> None:
+    """What is new, and what keeps it waiting."""
+    queue = read_queue_state(session.workspace, session.db)
+    why = standstill(queue)
+    new = [get_job(session.db, job_id) for job_id in queued.ids if job_id not in queued.already.values()]
+    for job in new:
+        reason = None if why else waiting_reason(job, queue)
+        print_line(f"{job_title(job)}: {job.state}" + (f", {reason}" if reason else ""))
+    if not new:
+        print_line("nothing new was queued")
+        return
+    if why:
+        print_line(why)
+    print_line("follow them with `ttsdash jobs wait`, or open the dashboard with `ttsdash`")
+
+
+def _follow(session: Session, queued: Queued, selected: Voice | None) -> None:
+    jobs = follow(session.workspace, session.db, queued.ids)
     results = [
         result
         for job in jobs
         if job.kind == "benchmark" and job.state == "succeeded" and job.result
         for result in list_results(session.db, benchmark_id=job.result["benchmark_id"])
     ]
-    selection = _select(session, selected) if wait and selected else None
+    selection = _select(session, selected) if selected else None
     if session.as_json:
-        shape: dict[str, Any] = {"jobs": [job_shape(job) for job in jobs]}
-        if wait:
-            shape |= {"results": [result_shape(result) for result in results]}
+        shape = _shape(queued, jobs) | {"results": [result_shape(result) for result in results]}
         if selection:
             shape |= {"selection": selection_shape(selection)}
         session.print_json(shape)
-    elif wait:
+    else:
         if results:
             print_results(results)
         if selection:
             print_line()
             print_selection(selection)
         print_failures(jobs)
-    else:
-        for job in jobs:
-            print_line(f"{job_title(job)}: {job.state}")
-        print_line("follow them with `ttsdash jobs wait`, or open the dashboard with `ttsdash`")
-    if wait and any(job.state != "succeeded" for job in jobs):
+    if any(job.state != "succeeded" for job in jobs):
         raise SystemExit(1)
+
+
+def _shape(queued: Queued, jobs: Sequence[Job]) -> dict[str, Any]:
+    return {"jobs": [job_shape(job) for job in jobs], "already": dict(queued.already)}
 
 
 def _select(session: Session, voice: Voice) -> Selection:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shlex
 import sqlite3
 from functools import cached_property
 from typing import Any
@@ -35,8 +36,18 @@ class Session:
     def db(self) -> sqlite3.Connection:
         return open_store(self.workspace)
 
+    @property
+    def program(self) -> str:
+        """How to call it again on the same workspace."""
+        return f"ttsdash --home {shlex.quote(self.home)}" if self.home else "ttsdash"
+
     def print_json(self, value: Any) -> None:
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        """An array has a line for each element: indented, thousands of jobs take several times as long to write."""
+        if isinstance(value, list):
+            lines = ",\n ".join(json.dumps(element, ensure_ascii=False) for element in value)
+            click.echo(f"[{lines}]")
+        else:
+            click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def session_of(context: click.Context) -> Session:
@@ -81,20 +92,21 @@ class Command(click.Command):
 
 
 class Group(Command, click.Group):
-    """A group of such commands. With `default` that command runs when none is named."""
+    """A group of such commands. With `default` that command runs when none is named; its options may stand alone, too."""
 
     command_class = Command
     group_class = type
 
     def __init__(self, *args: Any, default: str | None = None, **options: Any) -> None:
         if default:
-            options["invoke_without_command"] = True
+            options |= {"invoke_without_command": True, "context_settings": {"ignore_unknown_options": True}}
         super().__init__(*args, **options)
         self.default = default
 
     def invoke(self, ctx: click.Context) -> Any:
-        if self.default and not ctx._protected_args and not ctx.args:
-            return ctx.invoke(self.commands[self.default])
+        arguments = [*ctx._protected_args, *ctx.args]
+        if self.default and (not arguments or arguments[0].startswith("-")):
+            ctx._protected_args, ctx.args = [self.default], arguments
         return super().invoke(ctx)
 
 

@@ -4,17 +4,19 @@ import logging
 
 import click
 
+from core import program_version
+from core.clock import span
 from core.errors import TtsdashError
-from jobs.daemon import start_worker, stop_worker, worker_status
+from core.store.jobs import count_jobs
+from core.store.life import is_paused
+from jobs.daemon import WorkerStatus, start_worker, stop_worker, worker_status
 from jobs.lock import ALREADY_RUNNING
+from jobs.waiting import PAUSED
+from tui.cli.service import install, slots_option, uninstall, warn_of_logout
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_line
 from tui.formats import counted, moment
 from tui.shapes import worker_shape
-
-_slots = click.option(
-    "--slots", type=click.IntRange(1, 64), metavar="N", help="Jobs side by side; half the cores without it."
-)
 
 
 @click.group(cls=Group, default="status")
@@ -22,8 +24,12 @@ def worker() -> None:
     """The worker, which runs the jobs and needs no terminal."""
 
 
+worker.add_command(install)
+worker.add_command(uninstall)
+
+
 @worker.command()
-@_slots
+@slots_option
 @pass_session
 def run(session: Session, slots: int | None) -> None:
     """Work in the foreground until Ctrl-C (drains; twice: puts running jobs back)."""
@@ -37,17 +43,20 @@ def run(session: Session, slots: int | None) -> None:
 
 
 @worker.command()
-@_slots
+@slots_option
 @pass_session
 def start(session: Session, slots: int | None) -> None:
     """Start the worker in the background; it outlives the terminal."""
     info, started = start_worker(session.workspace, slots)
+    if info.ending:
+        raise TtsdashError(f"the worker (pid {info.pid}) ends and takes no further job: start one once it has ended")
     if session.as_json:
-        session.print_json(worker_shape(worker_status(session.workspace)))
+        _print_json(session)
     else:
-        print_line(
-            f"worker {'started' if started else 'already running'}, pid {info.pid}, {counted(info.slots, 'slot')}"
-        )
+        works, ends = "started" if started else "already running", "" if started else f"; {_end(info.idle_s)}"
+        print_line(f"worker {works}, pid {info.pid}, {counted(info.slots, 'slot')}{ends}")
+    if started:
+        warn_of_logout(session, info.pid)
 
 
 @worker.command()
@@ -61,7 +70,7 @@ def stop(session: Session, now: bool) -> None:
         click.echo(f"waiting for job {ids} to end (--now puts it back into the queue)", err=True)
     info = stop_worker(session.workspace, at_once=now)
     if session.as_json:
-        session.print_json(worker_shape(worker_status(session.workspace)))
+        _print_json(session)
     else:
         back = f"; job {', '.join(map(str, running))} waits again" if now and running else ""
         print_line(f"worker stopped, pid {info.pid}{back}" if info else "no worker runs")
@@ -71,13 +80,41 @@ def stop(session: Session, now: bool) -> None:
 @pass_session
 def status(session: Session) -> None:
     """Tell whether a worker runs, and on what."""
-    found = worker_status(session.workspace)
     if session.as_json:
-        session.print_json(worker_shape(found))
-    elif not found.running:
-        print_line("no worker runs: start one with `ttsdash worker start`")
+        _print_json(session)
+        return
+    found, waiting = worker_status(session.workspace), count_jobs(session.db).get("queued", 0)
+    if found.running:
+        _print_running(found)
     else:
-        works = f"on job {', '.join(map(str, found.jobs))}" if found.jobs else "idle"
-        print_line(
-            f"worker {works}: pid {found.pid}, since {moment(found.since)}, {counted(found.slots, 'slot')}, ttsdash {found.version}"
-        )
+        print_line("no worker runs: start one with `ttsdash worker start`")
+    if waiting:
+        print_line(f"{counted(waiting, 'job')} {'waits' if waiting == 1 else 'wait'}")
+    if is_paused(session.db):
+        print_line(PAUSED)
+
+
+def _print_running(found: WorkerStatus) -> None:
+    jobs = ", ".join(map(str, found.jobs))
+    works = f"on job {jobs}" if jobs else "idle"
+    print_line(f"worker {works}: pid {found.pid}, since {moment(found.since)}, ttsdash {found.version}")
+    print_line(f"{counted(found.slots, 'slot')}, {counted(found.cores, 'core')}, {found.memory_mb} MB of memory")
+    after = f" after job {jobs}" if jobs else ""
+    print_line(f"takes no further job, and ends{after}" if found.ending else _end(found.idle_s))
+    if found.silent:
+        print_line("gave no sign of life for a minute: `ttsdash worker start` replaces it")
+    installed = program_version()
+    if found.version != installed:
+        print_line(f"ttsdash {installed} is installed: `ttsdash worker stop && ttsdash worker start`")
+
+
+def _end(idle_s: float | None) -> str:
+    """When a worker ends of itself."""
+    if idle_s is None:
+        return "stays until it is stopped"
+    return f"ends after {span(idle_s)} without a job"
+
+
+def _print_json(session: Session) -> None:
+    waiting = count_jobs(session.db).get("queued", 0)
+    session.print_json(worker_shape(worker_status(session.workspace), is_paused(session.db), waiting))

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Static
 
 from core.text import printable
 from tui.messages import PaneMounted
+from tui.widgets.plain_text import PlainText
 from tui.widgets.table import KeyedTable
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ class TablePane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield from self.above_table()
-        yield Static(self.EMPTY, classes="empty", markup=False)
+        yield PlainText(self.EMPTY, classes="empty")
         yield KeyedTable(self.HEADERS, id=self.TABLE_ID)
         # The frame of the table takes the keys; a mouse may scroll the details.
         with VerticalScroll(classes="detail", can_focus=False):
-            yield Static("", markup=False)
+            yield PlainText()
 
     def above_table(self) -> ComposeResult:
         """Widgets above the table."""
@@ -63,7 +63,7 @@ class TablePane(Vertical):
     def show_detail(self) -> None:
         key = self.table.focused_key
         text = self.detail(self.snapshot, key) if self.snapshot and key else ""
-        self.query_one(".detail Static", Static).update("\n".join(printable(line) for line in text.split("\n")))
+        self.query_one(".detail PlainText", PlainText).show("\n".join(printable(line) for line in text.split("\n")))
 
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
         """The rows, each with its key."""

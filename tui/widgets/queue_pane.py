@@ -7,25 +7,38 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from core.store.jobs import Job, waiting_reason
-from tui.formats import job_note, parameters, shortened, took, when
-from tui.messages import CancelWanted, LogWanted, RetryWanted
+from core.store.jobs import Job
+from jobs.waiting import QueueState, waiting_reason
+from tui.formats import job_note, shortened, took
+from tui.messages import CancelWanted, LogWanted, MoveWanted, PriorityWanted, RetryWanted
 from tui.snapshot import Snapshot
+from tui.widgets.job_details import describe_job
 from tui.widgets.pane import TablePane
 from tui.widgets.running_job import RunningJob
 from tui.widgets.table import KeyedTable
 
+# Beside the columns: the frame of the table, its scroll bar, and a space in front of the note.
+_FRAME = 5
+_SHORTEST_NOTE = 12
+
 
 class QueuePane(TablePane):
-    """Jobs, the newest first."""
+    """Those that run, those that wait in their order, those that have ended."""
 
-    HEADERS = (">id", "kind", "voice", "variant", "state", "queued", ">took")
+    HEADERS = (">id", "job", "voice", "state", "note")
     TABLE_ID = "jobs-table"
     EMPTY = "Nothing queued yet.\n\nGo to the voices (1), choose one and press o."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "log", "Log"),
         Binding("c", "cancel", "Cancel"),
+        Binding("C", "app.cancel_all", "Cancel all that wait or run", show=False),
         Binding("r", "retry", "Retry"),
+        Binding("R", "app.retry_failed", "Retry all that failed", show=False),
+        Binding("p", "app.pause", "Pause / resume"),
+        Binding("K", "move(-1)", "Start one place earlier", show=False),
+        Binding("J", "move(1)", "Start one place later", show=False),
+        Binding("plus", "prefer(1)", "Raise the priority", show=False),
+        Binding("minus", "prefer(-1)", "Lower the priority", show=False),
     ]
 
     def above_table(self) -> ComposeResult:
@@ -40,44 +53,43 @@ class QueuePane(TablePane):
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
-        self._show_running(snapshot.running, orphaned=snapshot.worker is None)
+        hidden = snapshot.counts.get("queued", 0) - sum(job.state == "queued" for job in snapshot.jobs)
+        told = f"{hidden} more wait behind those shown" if hidden > 0 else ""
+        # Told anew the same would draw the whole table again.
+        if told != (self.table.border_subtitle or ""):
+            self.table.border_subtitle = told
+        self._show_running(snapshot)
 
-    def _show_running(self, running: list[Job], orphaned: bool) -> None:
+    def on_resize(self) -> None:
+        """The notes have another width."""
+        if self.snapshot:
+            self.show(self.snapshot)
+
+    def _show_running(self, snapshot: Snapshot) -> None:
         area = self.query_one("#running", Vertical)
         shown = {str(widget.id): widget for widget in area.query(RunningJob)}
-        for job in reversed(running):
+        for job in snapshot.running:
+            expected, orphaned = snapshot.estimates.get(job.id), snapshot.worker is None
             widget = shown.pop(f"running-{job.id}", None)
             if widget is None:
-                area.mount(RunningJob(job, orphaned))
+                area.mount(RunningJob(job, expected, orphaned))
             else:
-                widget.show(job, orphaned)
+                widget.show(job, expected, orphaned)
         for gone in shown.values():
             gone.remove()
 
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
-        return [
-            (
-                str(job.id),
-                (
-                    str(job.id),
-                    job.kind,
-                    shortened(job.voice, 20),
-                    shortened(job.variant, 20) if job.variant else "–",
-                    job.state,
-                    when(job.created_at),
-                    took(job),
-                ),
-            )
-            for job in snapshot.jobs
-        ]
+        rows = [_row(job, snapshot.queue, max(80, self.size.width)) for job in snapshot.jobs]
+        others = zip(*([header.lstrip(">") for header in self.HEADERS], *rows), strict=True)
+        width = sum(max(map(len, column)) + 1 for column in list(others)[:-1])
+        room = max(_SHORTEST_NOTE, self.size.width - _FRAME - width)
+        return [(row[0], (*row[:-1], shortened(row[-1], room))) for row in rows]
 
     def detail(self, snapshot: Snapshot, key: str) -> str:
         job = self.job
         if job is None:
             return ""
-        attempts = f", attempt {job.attempt}" if job.attempt > 1 else ""
-        note = job_note(job, waiting_reason(job, snapshot.jobs)) if job.state != "running" else ""
-        return "\n".join(filter(None, [f"job {job.id}: {job.state}{attempts}", note, parameters(job.params)]))
+        return describe_job(job, _note(job, snapshot.queue), snapshot.setbacks.get(job.id, ()))
 
     @on(KeyedTable.RowSelected)
     def action_log(self) -> None:
@@ -91,3 +103,29 @@ class QueuePane(TablePane):
     def action_retry(self) -> None:
         if self.job:
             self.post_message(RetryWanted(self.job))
+
+    def action_move(self, step: int) -> None:
+        if self.job:
+            self.post_message(MoveWanted(self.job, step))
+
+    def action_prefer(self, step: int) -> None:
+        if self.job:
+            self.post_message(PriorityWanted(self.job, step))
+
+
+def _row(job: Job, queue: QueueState, width: int) -> tuple[str, ...]:
+    """With the whole note, which gets what the others leave."""
+    what = f"{job.kind} {job.variant}" if job.variant else job.kind
+    note = _note(job, queue) or _aside(job)
+    return (str(job.id), shortened(what, width * 23 // 80), shortened(job.voice, width * 17 // 80), job.state, note)
+
+
+def _note(job: Job, queue: QueueState) -> str:
+    """Why it waits, or how it went wrong. What a running one does is told above the table, which would be drawn anew."""
+    return "" if job.state == "running" else job_note(job, waiting_reason(job, queue))
+
+
+def _aside(job: Job) -> str:
+    if job.state == "running":
+        return "asked to end" if job.cancel_asked else ""
+    return f"took {took(job)}" if job.state == "succeeded" else ""

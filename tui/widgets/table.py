@@ -26,7 +26,7 @@ class KeyedTable(DataTable[Text]):
     def __init__(self, headers: Sequence[str], id: str) -> None:
         super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=0)
         self._headers = headers
-        self._shown: list[tuple[str, tuple[str, ...]]] = []
+        self._shown: list[Row] = []
         self._wanted: str | None = None
 
     def on_mount(self) -> None:
@@ -35,15 +35,14 @@ class KeyedTable(DataTable[Text]):
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show these rows. The focus stays on its row, or on its place when that row is gone."""
-        wanted = [(key, tuple(printable(cell) for cell in cells)) for key, cells in rows]
-        if wanted == self._shown:
+        if rows == self._shown:
             return
         focused, line, top = self.focused_key, self.cursor_row, self.scroll_y
-        self._shown = wanted
+        self._shown = list(rows)
         self.clear()
-        for key, cells in wanted:
-            self.add_row(*(self._cell(column, cell) for column, cell in enumerate(cells)), key=key)
-        keys = [key for key, _ in wanted]
+        for key, cells in rows:
+            self.add_row(*(self._cell(column, printable(cell)) for column, cell in enumerate(cells)), key=key)
+        keys = [key for key, _ in rows]
         place = keys.index(focused) if focused in keys else min(line, len(keys) - 1)
         if self._wanted in keys:
             self.focus_row(self._wanted or "")

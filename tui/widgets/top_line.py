@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Static
+
+from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
     from tui.snapshot import Snapshot
@@ -21,23 +23,33 @@ class TopLine(Horizontal):
         self._root = root
 
     def compose(self) -> ComposeResult:
-        yield Static(f"ttsdash  {_short(self._root)}", id="workspace", markup=False)
-        yield Static("", id="worker", markup=False)
+        yield PlainText(f"ttsdash  {_short(self._root)}", id="workspace")
+        yield PlainText(id="worker")
 
     def show(self, snapshot: Snapshot) -> None:
-        worker = self.query_one("#worker", Static)
-        text = _worker_text(snapshot)
-        worker.set_class(snapshot.worker is None, "missing")
-        worker.update(text)
+        worker = self.query_one("#worker", PlainText)
+        worker.set_class(snapshot.worker is None or snapshot.silent or snapshot.queue.paused, "warning")
+        worker.show(", ".join(_words(snapshot)))
 
 
-def _worker_text(snapshot: Snapshot) -> str:
+def _words(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.queue.paused:
+        yield "queue paused"
+    yield _worker(snapshot)
+    if snapshot.counts.get("queued"):
+        yield f"{snapshot.counts['queued']} waiting"
+
+
+def _worker(snapshot: Snapshot) -> str:
     if snapshot.worker is None:
         return "no worker runs: press w"
-    waiting = sum(job.state == "queued" for job in snapshot.jobs)
-    running = ", ".join(str(job.id) for job in reversed(snapshot.running))
-    busy = f"works on job {running}" if running else "idle"
-    return f"worker {busy}" + (f", {waiting} waiting" if waiting else "")
+    if snapshot.silent:
+        return "worker gives no sign of life: press w"
+    does = "ends" if snapshot.worker.ending else "idle"
+    running = ", ".join(str(job.id) for job in snapshot.running)
+    if running:
+        does = f"ends after job {running}" if snapshot.worker.ending else f"works on job {running}"
+    return f"worker {does}"
 
 
 def _short(path: Path) -> str:

@@ -1,0 +1,66 @@
+"""`ttsdash jobs --since-last`: what happened while nobody looked."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from core.store.jobs import ENDED, Job, job_shape
+from core.store.life import is_paused
+from core.store.visits import Away, note_visit, read_away
+from jobs.waiting import read_queue_state, standstill
+from tui.cli.session import Session
+from tui.cli.tables import print_line
+from tui.formats import counted, job_title, moment, took
+
+_MOST = 20
+
+
+def print_away(session: Session) -> None:
+    """Tell it, and note that it was told."""
+    away = read_away(session.db)
+    if session.as_json:
+        session.print_json(_shape(away) | {"paused": is_paused(session.db)})
+    else:
+        for line in _lines(session, away):
+            print_line(line)
+    note_visit(session.db, away)
+
+
+def _lines(session: Session, away: Away) -> Iterator[str]:
+    nothing = ": nothing ended" if not (away.ended or away.hook_failures) else ""
+    yield (f"since {moment(away.since)}" if away.since else "up to now") + nothing
+    for state in ENDED:
+        jobs, count = away.in_state(state), away.counts.get(state, 0)
+        if jobs:
+            yield f"{counted(count, 'job')} {state}"
+        for job in jobs[:_MOST]:
+            yield f"  {job_title(job)}{_outcome(job)}"
+            if state == "failed":
+                yield f"    → {session.program} jobs logs {job.id}"
+        if count > _MOST:
+            yield f"  and {count - _MOST} more → {session.program} jobs list --state {state}"
+    if away.hook_failures:
+        yield f"{counted(len(away.hook_failures), 'hook')} failed"
+    for job_id, detail in away.hook_failures[:_MOST]:
+        yield f"  job {job_id}: {detail}"
+    yield f"{away.running or 'none'} running, {away.waiting or 'none'} waiting"
+    state_of_queue = read_queue_state(session.workspace, session.db)
+    why = standstill(state_of_queue)
+    if why and (away.running or away.waiting or state_of_queue.paused):
+        yield why
+
+
+def _outcome(job: Job) -> str:
+    if job.error:
+        return f": {job.error}"
+    return f", took {took(job)}" if job.state == "succeeded" else ""
+
+
+def _shape(away: Away) -> dict[str, Any]:
+    return {
+        "since": away.since,
+        "ended": [job_shape(job) for job in away.ended],
+        "counts": dict(away.counts),
+        "hook_failures": [{"job": job_id, "detail": detail} for job_id, detail in away.hook_failures],
+        "running": away.running,
+        "waiting": away.waiting,
+    }

@@ -1,0 +1,90 @@
+"""The commands, and how errors become one line and an exit code."""
+
+import contextlib
+import os
+import sqlite3
+import sys
+
+import click
+
+from core.errors import TtsdashError, one_line
+from tui.cli.session import LazyGroup, session_of
+from tui.cli.signals import ending
+
+_COMMANDS = {
+    name: f"tui.cli.{name}"
+    for name in ("apply", "benchmark", "doctor", "jobs", "optimize", "results", "select", "voices", "worker")
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="ttsdash", message="ttsdash %(version)s")
+@click.pass_context
+def ttsdash(context: click.Context) -> None:
+    """Make Piper voices smaller and faster, and measure what became of them.
+
+    Without a command it opens the dashboard.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    session = session_of(context)
+    # It is drawn on standard error.
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise click.UsageError(
+            f"the dashboard needs a terminal; without one there are the commands: {', '.join(_COMMANDS)}"
+        )
+    from tui.app import open_dashboard
+
+    open_dashboard(session.workspace)
+
+
+def run(arguments: list[str]) -> int:
+    """Run, and turn every error into one line and the right exit code: 1 it failed, 2 it was asked wrongly."""
+    code = 0
+    try:
+        # Not `ttsdash.main`, which ends with 1 when whoever reads has gone.
+        with ending, ttsdash.make_context("ttsdash", arguments) as context:
+            ttsdash.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        code = _complain(error.format_message() + hint, 2)
+    except click.ClickException as error:
+        code = _complain(error.format_message(), error.exit_code)
+    except TtsdashError as error:
+        code = _complain(str(error), error.exit_code)
+    except BrokenPipeError:
+        pass  # whoever read has gone: `ttsdash jobs list | head -1`
+    except SystemExit as end:
+        # Rich, too, ends the program when whoever read has gone, but with 1.
+        code = 0 if isinstance(end.__context__, BrokenPipeError) else int(end.code or 0)
+    except (KeyboardInterrupt, click.Abort):
+        code = 130
+    except (sqlite3.Error, OSError) as error:
+        code = _complain(one_line(error), 1)
+    _empty_buffers()
+    return code
+
+
+def _complain(message: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        click.echo(f"ttsdash: {message}", err=True)
+    return code
+
+
+def _empty_buffers() -> None:
+    """What cannot be written goes nowhere: at exit it would fail once more, and say so."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())

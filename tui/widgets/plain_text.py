@@ -1,0 +1,14 @@
+"""Text without markup."""
+
+from textual.widgets import Static
+
+
+class PlainText(Static):
+    """Drawn again only when it is another than before: the store may change several times a second."""
+
+    def __init__(self, text: str = "", *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(text, id=id, classes=classes, markup=False)
+
+    def show(self, text: str) -> None:
+        if text != self.content:
+            self.update(text)
