@@ -1,0 +1,215 @@
+"""A queue of 10,000 jobs: how fast they get in, how soon the next one runs, how long each command takes.
+
+    python -m benchmarks.full_queue [--jobs 10000] [--starts 40]
+
+On a tiny voice, in a workspace that is removed again. Linux only: it asks /proc when a process was started.
+"""
+
+import argparse
+import os
+import random
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from core.clock import parse, stamp
+from core.store.control import cancel_all, pause, resume
+from core.store.database import open_store
+from core.store.jobs import get_job, list_events
+from core.store.voices import Voice, add_voice
+from core.voices import read_voice
+from core.workspace import Workspace
+from jobs.daemon import start_worker, stop_worker
+from jobs.submit import Terms, making_job, submit, wake
+from tests.vits import write_voice
+
+_LOOK_S = 0.01
+_RUNS = 3
+_TOMORROW = stamp(datetime.now(UTC) + timedelta(days=1))
+# Of jobs that wait. Commands that can be given once only come last.
+_COMMANDS = (
+    *("list", "list --json", "list --limit 10000", "list --limit 10000 --json", "list --since-last"),
+    *(
+        "show {middle}",
+        "show {middle} --json",
+        "wait",
+        "pause",
+        "edit {middle} --priority 3",
+        "edit {last} --after {first}",
+    ),
+    *("move {last} --first", "move {middle} --last", "move {last} --before {middle}"),
+)
+_COMMANDS_ONCE = ("cancel {middle}", "retry {middle}", "resume")
+
+
+@dataclass(frozen=True)
+class Start:
+    """What lies between the moment from which on a job could run, and its run; in seconds."""
+
+    process: float
+    """Until its process was there."""
+    code: float
+    """Until that had imported what it needs, and begun with the job's first stage."""
+
+
+def row(what: str, wanted: str, measured: str) -> None:
+    print(f"| {what} | {wanted} | {measured} |", flush=True)
+
+
+@contextmanager
+def workspace_with_voice() -> Iterator[tuple[Workspace, sqlite3.Connection, Voice]]:
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder) / "workspace")
+        db = open_store(workspace)
+        try:
+            yield workspace, db, add_voice(db, read_voice(write_voice(Path(folder) / "voices")))
+        finally:
+            stop_worker(workspace, at_once=True)
+            db.close()
+
+
+def measure_enqueue(workspace: Workspace, db: sqlite3.Connection, voice: Voice, jobs: int) -> None:
+    job = making_job(voice, "guide")
+    began = time.perf_counter()
+    submit(workspace, db, *[job] * jobs)
+    row(f"{jobs} jobs queued at once", "1000/s", f"{jobs / (time.perf_counter() - began):.0f}/s")
+    began = time.perf_counter()
+    for _ in range(100):
+        submit(workspace, db, job)
+    row("100 jobs queued one by one", "", f"{100 / (time.perf_counter() - began):.0f}/s")
+
+
+def process_start(pid: int) -> float:
+    """Seconds since the epoch, to 10 ms."""
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    ago = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.time() - ago
+
+
+def first_stage(workspace: Workspace, job_id: int) -> float:
+    """Seconds since the epoch, from the job's log."""
+    line = workspace.job_log(job_id).read_text().splitlines()[1]
+    return datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC).timestamp()
+
+
+def watch(workspace: Workspace, db: sqlite3.Connection, job_id: int) -> float:
+    """Wait for the job's end. Returns when its process was started."""
+    started = None
+    while not (job := get_job(db, job_id)).ended:
+        if started is None and job.process_group is not None:
+            started = process_start(job.process_group)
+        time.sleep(_LOOK_S)
+    assert job.state == "succeeded", job.error
+    assert started is not None
+    return started
+
+
+def end_of(db: sqlite3.Connection, job_id: int) -> float:
+    return parse(list_events(db, job_id)[-1].at).timestamp()
+
+
+def measure_next(workspace: Workspace, db: sqlite3.Connection, voice: Voice, starts: int) -> None:
+    """From the end of one job to the next."""
+    pause(db)
+    ids = submit(workspace, db, *[making_job(voice, "guide")] * (starts + 1), terms=Terms(priority=1))
+    start_worker(workspace, slots=1)
+    resume(db)
+    wake(workspace)
+    begun = [watch(workspace, db, job_id) for job_id in ids]
+    pause(db)
+    found = [
+        Start(process - end_of(db, before), first_stage(workspace, job_id) - end_of(db, before))
+        for before, job_id, process in zip(ids, ids[1:], begun[1:], strict=False)
+    ]
+    tell_starts("the next job, after the end of one", found)
+
+
+def measure_idle(workspace: Workspace, db: sqlite3.Connection, voice: Voice, starts: int) -> None:
+    """From the call that queues a job, while all others wait for their time."""
+    db.execute("UPDATE jobs SET not_before = ? WHERE state = 'queued'", (_TOMORROW,))
+    resume(db)
+    dice, found = random.Random(0), []
+    for _ in range(starts):
+        # At any point of the worker's own rhythm.
+        time.sleep(dice.uniform(0.5, 1.5))
+        began = time.time()
+        (job_id,) = submit(workspace, db, making_job(voice, "guide"))
+        process = watch(workspace, db, job_id)
+        found.append(Start(process - began, first_stage(workspace, job_id) - began))
+    pause(db)
+    db.execute("UPDATE jobs SET not_before = NULL WHERE state = 'queued'")
+    tell_starts("a job queued while the worker is idle", found)
+
+
+def tell_starts(what: str, starts: list[Start]) -> None:
+    for name, limit, seconds in (
+        ("its process is there", "p95 500 ms", [start.process for start in starts]),
+        ("its first stage has begun", "", [start.code for start in starts]),
+    ):
+        p95 = statistics.quantiles(seconds, n=20)[-1]
+        row(f"{what}: {name}", limit, f"p50 {statistics.median(seconds) * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms")
+
+
+def run_command(workspace: Workspace, command: str) -> float:
+    """Seconds that a command takes as a whole; to its first line if it follows jobs."""
+    arguments = [sys.executable, "-P", "-m", "tui.cli", "jobs", *command.split()]
+    environment = {**os.environ, "TTSDASH_HOME": str(workspace.root)}
+    began = time.perf_counter()
+    with subprocess.Popen(
+        arguments, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        if command == "wait":
+            assert process.stderr is not None
+            assert process.stderr.readline()
+            process.kill()
+            return time.perf_counter() - began
+        _, errors = process.communicate()
+        assert process.returncode == 0, f"{command}: {errors.decode()}"
+    return time.perf_counter() - began
+
+
+def measure_commands(workspace: Workspace, db: sqlite3.Connection) -> None:
+    """On a queue that is paused, with a worker that has nothing to do."""
+    ids = [entry[0] for entry in db.execute("SELECT id FROM jobs WHERE state = 'queued' ORDER BY id")]
+    of = {"first": ids[0], "middle": ids[len(ids) // 2], "last": ids[-1]}
+    for command in (*_COMMANDS, *_COMMANDS_ONCE):
+        runs = 1 if command in _COMMANDS_ONCE else _RUNS
+        tell_command(command, [run_command(workspace, command.format(**of)) for _ in range(runs)])
+    pause(db)
+    tell_command("cancel --all", [run_command(workspace, "cancel --all")])
+    db.execute("UPDATE jobs SET state = 'failed' WHERE state = 'cancelled'")
+    tell_command("retry --failed", [run_command(workspace, "retry --failed")])
+    began = time.perf_counter()
+    cancelled, _ = cancel_all(db)
+    row(f"{cancelled} jobs cancelled at once", "", f"{time.perf_counter() - began:.2f} s")
+    tell_command("clean --yes", [run_command(workspace, "clean --yes")])
+
+
+def tell_command(command: str, seconds: list[float]) -> None:
+    row(f"`ttsdash jobs {command.replace('{', '').replace('}', '')}`", "1 s", f"{statistics.median(seconds):.2f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--jobs", type=int, default=10_000)
+    parser.add_argument("--starts", type=int, default=40)
+    options = parser.parse_args()
+    row("what", "wanted", "measured")
+    row("---", "---", "---")
+    with workspace_with_voice() as (workspace, db, voice):
+        measure_enqueue(workspace, db, voice, options.jobs)
+        measure_next(workspace, db, voice, options.starts)
+        measure_idle(workspace, db, voice, options.starts)
+        measure_commands(workspace, db)
+
+
+if __name__ == "__main__":
+    main()

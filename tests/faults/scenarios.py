@@ -1,0 +1,211 @@
+"""What faults strike: operations on a workspace, what the next worker does after a crash, and what is seen then."""
+
+import dataclasses
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from core.coreml.layout import FRONT, PACKAGE
+from core.files import sha256_of
+from core.identity import wrong_with
+from core.recipes import RECIPES, Param, Recipe, Task
+from core.store.control import cancel, retry
+from core.store.database import open_store, transaction
+from core.store.jobs import Job, NewJob, add_job, list_events, list_jobs
+from core.store.life import claim, finish, put_back
+from core.store.voices import Voice, add_voice, get_voice, list_voices
+from core.voices import read_voice
+from core.workspace import Workspace
+from jobs.context import JobContext
+from jobs.kinds import convert, quantize
+from jobs.kinds.making import make_variant
+from jobs.recovery import reconcile
+from tests.faults.shim import Shim
+
+LONG = os.environ.get("TTSDASH_FAULTS") == "long"
+"""Whether every point is tried, not only a sample of them."""
+COPY, RUN = "copy", "run the job"
+_KINDS = {"quantize": quantize, "convert": convert}
+
+
+def make(task: Task) -> dict[str, Any]:
+    """The recipe of these tests: what the original is, and a mark that tells one variant from the next."""
+    content = task.source.read_bytes()[-5000:] + str(task.params["mark"]).encode()
+    if not task.target.is_dir():
+        task.target.write_bytes(content)
+        return {}
+    (task.target / FRONT).write_bytes(content)
+    (task.target / PACKAGE).mkdir()
+    (task.target / PACKAGE / "weights").write_bytes(content * 2)
+    return {}
+
+
+def copy_job(voice_id: str, kind: str, mark: str) -> NewJob:
+    return NewJob(kind, voice_id, COPY, {"recipe": COPY, "params": {"mark": mark}})
+
+
+def run_job(workspace: Workspace, db: sqlite3.Connection) -> None:
+    """What the newest job's process does, but for the check of what it has made, which takes seconds."""
+    mark = Param("old", "what it ends with", choices=("old", "new"))
+    RECIPES[COPY] = Recipe(COPY, COPY, "a copy", __name__, {"mark": mark}, tools=())
+    job = list_jobs(db, limit=1)[0]
+    voice = get_voice(db, job.voice)
+    # Both files of a variant tell the old one from the new one.
+    voice = dataclasses.replace(voice, config=voice.config | {"dataset": job.params["params"]["mark"]})
+    context = JobContext(workspace, db, job, voice, job.attempt, lambda stage, share: None)
+    make_variant(context, _KINDS[job.kind]._draft, lambda task: {})
+
+
+def add_waiting(workspace: Workspace, db: sqlite3.Connection) -> None:
+    with transaction(db):
+        add_job(db, NewJob("benchmark", list_voices(db)[0].id, None, {}, after=(1, 2)))
+
+
+OPERATIONS: dict[str, Callable[[Workspace, sqlite3.Connection], object]] = {
+    RUN: run_job,
+    "add": add_waiting,
+    "claim": lambda workspace, db: claim(db),
+    "finish": lambda workspace, db: finish(db, 2, 1, "failed", "it broke"),
+    "put back": lambda workspace, db: put_back(db, 2, 1, "its worker died"),
+    "cancel": lambda workspace, db: cancel(db, 1),
+    "ask to cancel": lambda workspace, db: cancel(db, 2),
+    "retry": lambda workspace, db: retry(db, 4),
+}
+
+
+def operate(workspace: Workspace, name: str) -> Iterator[str | None]:
+    db = open_store(workspace)
+    yield None
+    OPERATIONS[name](workspace, db)
+    yield "done"
+    # The last one to close it also moves the log into the data base.
+    db.close()
+
+
+def recover(workspace: Workspace) -> Iterator[dict[str, Any] | None]:
+    """What the next worker does first. Tells what is seen then."""
+    yield None
+    with closing(open_store(workspace)) as db:
+        reconcile(workspace, db)
+    yield see(workspace)
+
+
+def look(workspace: Workspace) -> Iterator[dict[str, Any] | None]:
+    yield None
+    yield see(workspace)
+
+
+def open_and_close(workspace: Workspace) -> Iterator[str | None]:
+    yield None
+    open_store(workspace).close()
+    yield "done"
+
+
+def schema(workspace: Workspace) -> Iterator[list[tuple[Any, ...]]]:
+    yield []
+    with closing(open_store(workspace)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        yield [
+            tuple(row)
+            for query in (
+                "PRAGMA user_version",
+                "PRAGMA journal_mode",
+                "SELECT type, name, sql FROM sqlite_schema ORDER BY name",
+                "SELECT name FROM _sqlite_migrations ORDER BY name",
+                "SELECT id, state, turn FROM jobs",
+            )
+            for row in db.execute(query)
+        ]
+
+
+def see(workspace: Workspace) -> dict[str, Any]:
+    """All that may not be between before and after; the times at which it happened are left out."""
+    with closing(open_store(workspace)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        voices = list_voices(db)
+        for variant in (variant for voice in voices for variant in voice.variants):
+            problem = wrong_with(Path(variant.path), variant.sha256)
+            assert problem is None, problem
+        jobs = list_jobs(db)
+        return {
+            "variants": [dataclasses.replace(variant, created_at="") for voice in voices for variant in voice.variants],
+            "jobs": [_lasting(job) for job in jobs],
+            "events": [dataclasses.replace(event, at="") for job in jobs for event in list_events(db, job.id)],
+            "files": _files(workspace.optimized_models),
+        }
+
+
+def _lasting(job: Job) -> Job:
+    times = ("created_at", "started_at", "finished_at", "heartbeat_at")
+    return dataclasses.replace(
+        job, result={"there": job.result is not None}, **{name: str(bool(getattr(job, name))) for name in times}
+    )
+
+
+def _files(folder: Path) -> dict[str, str | None]:
+    """What lies in the voices' folders, hidden files too."""
+    return {
+        str(path.relative_to(folder)): sha256_of(path) if path.is_file() else None
+        for path in folder.rglob("*")
+        if path.parent != folder
+    }
+
+
+def _add_voice(db: sqlite3.Connection, folder: Path) -> Voice:
+    from tests.vits import write_voice
+
+    return add_voice(db, read_voice(write_voice(folder)))
+
+
+def with_a_running_job(shim: Shim, folder: Path, kind: str, replaces: bool) -> Workspace:
+    """A workspace where a job that makes a variant has been claimed: the first of its name, or the second."""
+    workspace = Workspace(folder / "workspace")
+    with closing(open_store(workspace)) as db:
+        voice = _add_voice(db, folder / "voices")
+        for mark in ("old", "new") if replaces else ("new",):
+            with transaction(db):
+                add_job(db, copy_job(voice.id, kind, mark))
+            claim(db)
+            if mark == "old":
+                shim.run(operate, workspace, RUN, under=workspace.root)
+                reconcile(workspace, db)
+    return workspace
+
+
+def with_jobs_in_all_states(folder: Path) -> Workspace:
+    """Job 1 is queued, 2 runs and 3 waits for it, 4 has failed and 5 was cancelled for that."""
+    workspace = Workspace(folder / "workspace")
+    with closing(open_store(workspace)) as db:
+        voice = _add_voice(db, folder / "voices")
+        with transaction(db):
+            for priority, after in ((0, ()), (1, ()), (0, (2,)), (2, ()), (0, (4,))):
+                add_job(db, NewJob("benchmark", voice.id, None, {}, priority=priority, after=after))
+        claim(db)
+        finish(db, 4, 1, "failed", "it broke")
+        claim(db)
+    return workspace
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A folder as it was, to be had again as often as one likes."""
+
+    folder: Path
+    copy: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        copy = Path(tempfile.mkdtemp(dir=folder.parent))
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        return cls(folder, copy)
+
+    def restore(self) -> None:
+        shutil.rmtree(self.folder)
+        shutil.copytree(self.copy, self.folder)

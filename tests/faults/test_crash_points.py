@@ -1,0 +1,176 @@
+"""A process that is killed at any of its calls that change files leaves the old state or the new one, never another.
+
+A point costs a fork, some hundredths of a second. All of them are tried with TTSDASH_FAULTS=long, else a sample where
+there are many.
+"""
+
+import random
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import sqlite_utils
+
+from core.store.migrations import migrations
+from core.workspace import APPLICATION_ID, Workspace
+from tests.faults.scenarios import (
+    LONG,
+    OPERATIONS,
+    RUN,
+    Saved,
+    look,
+    open_and_close,
+    operate,
+    recover,
+    schema,
+    with_a_running_job,
+    with_jobs_in_all_states,
+)
+from tests.faults.shim import Call, Fault, Shim
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
+    with Shim(tmp_path_factory.mktemp("shim")) as shim:
+        yield shim
+
+
+def kills(calls: Sequence[Call]) -> list[Fault]:
+    """Before each of the calls, and in the middle of each that writes.
+
+    Left out, but with TTSDASH_FAULTS=long, is what leaves no other files than its neighbour: before a call that follows a
+    flush, and in the middle of a row of writes to one file.
+    """
+    faults = []
+    for at, (before, call, after) in enumerate(zip([None, *calls], calls, [*calls[1:], None], strict=False), 1):
+        row = call.writes and before and after and before[:2] == call[:2] == after[:2]
+        if LONG or not (call.writes or (before and before.syncs)):
+            faults.append(Fault("kill", at))
+        if call.writes and (LONG or not row):
+            faults.append(Fault("kill", at, half=True))
+    return faults
+
+
+def some(points: list[T], most: int) -> list[T]:
+    """That many, the same each time, in their order; or all."""
+    if LONG or len(points) <= most:
+        return points
+    chosen = random.Random(20_240_229).sample(range(len(points)), most)
+    return [points[number] for number in sorted(chosen)]
+
+
+def assert_lasting(ends: list[tuple[bool, bool]]) -> None:
+    """Of each point: whether the change is there, and whether that had been told. What was told stays."""
+    assert all(made for made, told in ends if told)
+    assert ends == sorted(ends), "what is there at one point is gone at a later one"
+    assert {made for made, _ in ends} == {False, True}
+
+
+def visible(workspace: Workspace) -> list[Path]:
+    return sorted(workspace.optimized_models.glob("*/[!.]*"))
+
+
+@pytest.mark.parametrize("replaces", [False, True], ids=["the first", "another"])
+@pytest.mark.parametrize("kind", ["quantize", "convert"])
+def test_a_job_that_is_killed_anywhere_leaves_the_old_variant_or_the_new_one(
+    kind: str, replaces: bool, shim: Shim, tmp_path: Path
+) -> None:
+    workspace = with_a_running_job(shim, tmp_path, kind, replaces)
+    saved, under = Saved.of(workspace.root), workspace.root
+    before = shim.run(recover, workspace, under=under).told
+    saved.restore()
+    calls = shim.trace(operate, workspace, RUN, under=under)
+    after = shim.run(recover, workspace, under=under).told
+    ends = []
+    for fault in kills(calls):
+        saved.restore()
+        outcome = shim.run(operate, workspace, RUN, under=under, fault=fault)
+        assert outcome.killed, fault
+        if replaces and kind == "quantize":
+            # Also before anything is put right: whoever loads it meanwhile finds one.
+            assert [path.name for path in visible(workspace)] == ["copy.onnx", "copy.onnx.json"], fault
+        found = shim.run(recover, workspace, under=under).told
+        assert found in (before, after), fault
+        ends.append((found == after, outcome.told == ["done"]))
+    assert_lasting(ends)
+
+
+@pytest.mark.parametrize("replaces", [False, True], ids=["the first", "another"])
+@pytest.mark.parametrize("kind", ["quantize", "convert"])
+def test_a_recovery_that_is_killed_anywhere_comes_to_the_same_end(
+    kind: str, replaces: bool, shim: Shim, tmp_path: Path
+) -> None:
+    workspace = with_a_running_job(shim, tmp_path, kind, replaces)
+    saved, under = Saved.of(workspace.root), workspace.root
+    calls = shim.trace(operate, workspace, RUN, under=under)
+    renamed = next(at for at, call in enumerate(calls, 1) if call.renames)
+    for fault in some([fault for fault in kills(calls) if fault.at > renamed], 5):
+        saved.restore()
+        shim.run(operate, workspace, RUN, under=under, fault=fault)
+        crashed = Saved.of(under)
+        end = shim.run(recover, workspace, under=under).told
+        crashed.restore()
+        for again in some(kills(shim.trace(recover, workspace, under=under)), 3):
+            crashed.restore()
+            assert shim.run(recover, workspace, under=under, fault=again).killed, (fault, again)
+            assert shim.run(recover, workspace, under=under).told == end, (fault, again)
+
+
+@pytest.mark.parametrize("name", sorted({*OPERATIONS} - {RUN}))
+def test_a_change_of_a_job_that_is_killed_anywhere_is_made_or_not(name: str, shim: Shim, tmp_path: Path) -> None:
+    workspace = with_jobs_in_all_states(tmp_path)
+    saved, under = Saved.of(workspace.root), workspace.root
+    before = shim.run(look, workspace, under=under).told
+    calls = shim.trace(operate, workspace, name, under=under)
+    after = shim.run(look, workspace, under=under).told
+    ends = []
+    for fault in kills(calls):
+        saved.restore()
+        outcome = shim.run(operate, workspace, name, under=under, fault=fault)
+        assert outcome.killed, fault
+        found = shim.run(look, workspace, under=under).told
+        assert found in (before, after), fault
+        ends.append((found == after, outcome.told == ["done"]))
+    assert_lasting(ends)
+
+
+def nothing(place: Path) -> None:
+    """Where no workspace has been made."""
+
+
+def first_version(place: Path) -> None:
+    workspace = Workspace(place / "workspace")
+    workspace.prepare()
+    with closing(sqlite3.connect(workspace.data_db)) as old:
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        migrations.apply(sqlite_utils.Database(old), stop_before="m002_selection")
+        old.execute("PRAGMA journal_mode = WAL")
+        old.executescript(
+            """
+            PRAGMA user_version = 1;
+            INSERT INTO voices VALUES ('v', 'amy', '/amy.onnx', 1, 22050, 1, 'en', '{}', '{}', 't');
+            INSERT INTO jobs (kind, voice_id, params, state, alone, last_attempt, created_at)
+                VALUES ('benchmark', 'v', '{}', 'queued', 1, 3, 't');
+            """
+        )
+
+
+@pytest.mark.parametrize("make", [nothing, first_version])
+def test_opening_a_store_that_was_killed_anywhere_while_it_was_made_makes_it_whole(
+    make: Callable[[Path], None], shim: Shim, tmp_path: Path
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    make(place)
+    workspace, saved = Workspace(place / "workspace"), Saved.of(place)
+    calls = shim.trace(open_and_close, workspace, under=place)
+    whole = shim.run(schema, workspace, under=place).told
+    for fault in some(kills(calls), 16):
+        saved.restore()
+        assert shim.run(open_and_close, workspace, under=place, fault=fault).killed, fault
+        assert shim.run(schema, workspace, under=place).told == whole, fault

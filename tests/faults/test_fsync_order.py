@@ -1,0 +1,154 @@
+"""What a power cut could take back: at each step that builds on an earlier one, that one has been flushed to the disk."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.assistant.file import newest_backup, read_file, restore, write_file
+from core.files import copy_whole
+from core.store.database import open_store
+from core.workspace import Workspace
+from tests.faults.scenarios import OPERATIONS, RUN, Saved, operate, recover, with_a_running_job, with_jobs_in_all_states
+from tests.faults.shim import Call, Fault, Shim
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
+    with Shim(tmp_path_factory.mktemp("shim")) as shim:
+        yield shim
+
+
+def unflushed(calls: Sequence[Call]) -> tuple[set[Path], set[Path]]:
+    """The files whose content, and the names whose being there or not, a power cut after these calls could take back."""
+    contents: set[Path] = set()
+    names: set[Path] = set()
+    for call in calls:
+        if call.syncs:
+            contents.discard(call.path)
+            names = {name for name in names if name.parent != call.path}
+        elif call.writes or "truncate" in call.name:
+            contents.add(call.path)
+        else:
+            if removes(call):
+                contents = {path for path in contents if not path.is_relative_to(call.path)}
+                names = {path for path in names if not path.is_relative_to(call.path)}
+            if call.renames and call.other:
+                contents = {_moved(path, call.path, call.other) for path in contents}
+                names = {_moved(path, call.path, call.other) for path in names}
+            names |= {path for path in call[1:] if isinstance(path, Path)}
+    return contents, names
+
+
+def _moved(path: Path, old: Path, new: Path) -> Path:
+    return new / path.relative_to(old) if path.is_relative_to(old) else path
+
+
+def assert_whole_when_renamed(calls: Sequence[Call], count: int) -> None:
+    """What gets its name by one of the `count` renames is on the disk by then, with all that is in it."""
+    renames = [at for at, call in enumerate(calls) if call.renames and call.path.name.startswith(".")]
+    assert len(renames) == count
+    for at in renames:
+        contents, names = unflushed(calls[:at])
+        draft = calls[at].path
+        assert not [path for path in contents | names - {draft} if path.is_relative_to(draft)]
+
+
+def below(folder: Path, calls: Sequence[Call]) -> list[Path]:
+    """What is there of what a power cut could take back."""
+    contents, names = unflushed(calls)
+    return [path for path in contents | names if path.is_relative_to(folder)]
+
+
+def stored_at(calls: Sequence[Call], workspace: Workspace) -> int:
+    """Where a transaction is first written down: at its commit."""
+    return next(at for at, call in enumerate(calls) if call.writes and call.path == log_of(workspace))
+
+
+def settled_at(calls: Sequence[Call], workspace: Workspace) -> int:
+    """Where what was kept is first removed."""
+    return next(at for at, call in enumerate(calls) if at > stored_at(calls, workspace) and removes(call))
+
+
+def removes(call: Call) -> bool:
+    return call.name.startswith(("unlink", "rmdir"))
+
+
+def log_of(workspace: Workspace) -> Path:
+    return workspace.root / "data.db-wal"
+
+
+def operate_and_tell(workspace: Workspace, name: str) -> Iterator[None]:
+    """Tells by a call that is in the trace."""
+    with closing(open_store(workspace)) as db:
+        yield
+        OPERATIONS[name](workspace, db)
+        (workspace.root / "told").mkdir()
+
+
+def told_at(calls: Sequence[Call]) -> int:
+    return next(at for at, call in enumerate(calls) if call.path.name == "told")
+
+
+@pytest.mark.parametrize("replaces", [False, True], ids=["the first", "another"])
+@pytest.mark.parametrize(("kind", "renames"), [("quantize", 2), ("convert", 1)])
+def test_a_variant_is_on_the_disk_before_it_is_stored_and_stored_before_it_is_settled(
+    kind: str, renames: int, replaces: bool, shim: Shim, tmp_path: Path
+) -> None:
+    workspace = with_a_running_job(shim, tmp_path, kind, replaces)
+    calls = shim.trace(operate_and_tell, workspace, RUN, under=workspace.root)
+    stored, settled, told = stored_at(calls, workspace), settled_at(calls, workspace), told_at(calls)
+    assert_whole_when_renamed(calls[:stored], renames)
+    assert below(workspace.optimized_models, calls[:stored]) == []
+    assert log_of(workspace) not in unflushed(calls[:settled])[0]
+    assert below(workspace.optimized_models, calls[:told]) == []
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["not stored", "stored"])
+@pytest.mark.parametrize("kind", ["quantize", "convert"])
+def test_what_a_killed_job_left_is_put_right_on_the_disk_before_the_job_goes_on(
+    kind: str, stored: bool, shim: Shim, tmp_path: Path
+) -> None:
+    workspace = with_a_running_job(shim, tmp_path, kind, replaces=True)
+    under, saved = workspace.root, Saved.of(workspace.root)
+    calls = shim.trace(operate, workspace, RUN, under=under)
+    saved.restore()
+    at = (settled_at if stored else stored_at)(calls, workspace)
+    shim.run(operate, workspace, RUN, under=under, fault=Fault("kill", at + 1))
+    recovery = shim.trace(recover, workspace, under=under)
+    assert [call for call in recovery if removes(call)]
+    assert below(workspace.optimized_models, recovery[: stored_at(recovery, workspace)]) == []
+
+
+@pytest.mark.parametrize("name", sorted({*OPERATIONS} - {RUN}))
+def test_a_change_of_a_job_is_on_the_disk_before_it_is_told(name: str, shim: Shim, tmp_path: Path) -> None:
+    workspace = with_jobs_in_all_states(tmp_path)
+    calls = shim.trace(operate_and_tell, workspace, name, under=workspace.root)
+    contents, names = unflushed(calls[: told_at(calls)])
+    assert stored_at(calls, workspace) < told_at(calls)
+    assert log_of(workspace) not in contents | names
+
+
+def copy(source: Path, target: Path) -> Iterator[None]:
+    yield
+    copy_whole(source, target)
+
+
+def configure_and_undo(path: Path) -> Iterator[None]:
+    file = read_file(path)
+    yield
+    write_file(file, b"a: 2\n")
+    written = read_file(path)
+    restore(written, newest_backup(written))
+
+
+def test_a_copy_and_an_assistants_file_are_on_the_disk_when_they_get_their_names(shim: Shim, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    config = place / "config.yaml"
+    config.write_text("a: 1\n")
+    for steps, arguments, renames in ((copy, (config, place / "copy"), 1), (configure_and_undo, (config,), 3)):
+        calls = shim.trace(steps, *arguments, under=place)
+        assert_whole_when_renamed(calls, renames)
+        assert unflushed(calls) == (set(), set())
