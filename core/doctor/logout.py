@@ -20,25 +20,37 @@ Place = Literal["session", "manager", "elsewhere"]
 _FOLDERS = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
 _TRUE = ("1", "yes", "y", "true", "t", "on")
 _LINGER = "loginctl enable-linger"
-_BELOW_MANAGER = f"{_LINGER} && ttsdash worker stop && systemd-run --user --scope ttsdash worker start"
+_INSTALL = "ttsdash worker stop && ttsdash worker install"
 
 
 def check_logout(worker: int | None, root: Path = Path("/")) -> Iterator[Finding]:
     """`worker` is the number of its process; without one it counts where it would be started from: here."""
     if not (root / "run/systemd/system").is_dir():
         return
-    user = pwd.getpwuid(os.getuid()).pw_name
-    settings = login_settings(root)
-    lingers = (root / "var/lib/systemd/linger" / user).exists()
-    yield judge_logout(place_of(worker or os.getpid(), root), kills(settings, user), lingers)
+    user = user_name()
+    killed = kills(login_settings(root), user)
+    yield judge_logout(place_of(worker or os.getpid(), root), killed, lingers(user, root))
 
 
-def judge_logout(place: Place, killed: bool, lingers: bool) -> Finding:
+def user_name() -> str:
+    """Of whom this process belongs to; the number where the system has no name for it."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def lingers(user: str, root: Path) -> bool:
+    """Whether the user's manager runs from the machine's start on, logged in or not."""
+    return (root / "var/lib/systemd/linger" / user).exists()
+
+
+def judge_logout(place: Place, killed: bool, lingering: bool) -> Finding:
     """`killed`: logind ends what was started in a session of this user."""
     if place == "session" and killed:
         says = "logging out ends the worker: KillUserProcesses=yes in logind.conf, and it belongs to the session"
-        return Finding("logging out", "problem", says, _BELOW_MANAGER)
-    if place == "manager" and not lingers:
+        return Finding("logging out", "problem", says, _INSTALL)
+    if place == "manager" and not lingering:
         says = "logging out ends the worker: it belongs to your user manager, and you do not linger"
         return Finding("logging out", "problem", says, _LINGER)
     return Finding("logging out", "ok", "the worker goes on")
