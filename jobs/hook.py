@@ -13,7 +13,7 @@ import tempfile
 import threading
 from contextlib import closing
 
-from core.errors import BadInput, TtsdashError
+from core.errors import BadInput, NotFound, one_line
 from core.settings import read_settings
 from core.store.database import open_store, transaction
 from core.store.jobs import get_job, job_shape, tell
@@ -53,7 +53,7 @@ class HookRunner:
                 last = self._last_round.is_set()
                 try:
                     self._run_due(db)
-                except (sqlite3.Error, OSError, TtsdashError):
+                except (sqlite3.Error, OSError):
                     _log.exception("hooks could not be run; they are at the next end of a job")
                 if last:
                     return
@@ -64,14 +64,21 @@ class HookRunner:
         for event, job_id in _ends(db):
             if self._interrupted.is_set():
                 return
-            job = get_job(db, job_id)
-            # One that was queued again meanwhile will end again.
-            failure = run_hook(self._workspace, json.dumps(job_shape(job))) if job.ended else None
+            failure = self._tell(db, job_id)
             with transaction(db):
                 if failure:
                     _log.error("job %s: %s", job_id, failure)
                     tell(db, job_id, "hook failed", failure)
                 db.execute("UPDATE queue SET hooked_event = max(hooked_event, ?)", (event,))
+
+    def _tell(self, db: sqlite3.Connection, job_id: int) -> str | None:
+        """Run the hook for an end. Returns what went wrong."""
+        try:
+            job = get_job(db, job_id)
+        except NotFound:
+            return None  # it was forgotten meanwhile
+        # One that was queued again meanwhile will end again.
+        return run_hook(self._workspace, json.dumps(job_shape(job))) if job.ended else None
 
 
 def _ends(db: sqlite3.Connection) -> list[tuple[int, int]]:
@@ -103,8 +110,8 @@ def run_hook(workspace: Workspace, job: str) -> str | None:
                 cwd=workspace.root,
                 env={**os.environ, "TTSDASH_HOME": str(workspace.root)},
             )
-        except OSError as error:
-            return f"cannot start {command[0]}: {error.strerror}"
+        except (OSError, ValueError) as error:
+            return f"cannot start {command[0]}: {one_line(error)}"
         try:
             process.communicate(job.encode(), timeout=LONGEST_S)
         except subprocess.TimeoutExpired:

@@ -5,6 +5,7 @@ there is something to bring: importing it costs 0.15 s and NumPy, which every st
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,12 +96,27 @@ def _migrate(db: sqlite3.Connection) -> None:
 
     # Before WAL, so that it stands in the file itself, where a workspace is recognised by it.
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    # SQLite does not raise when it cannot, on a full disk, say: it answers with the mode that it is in.
-    if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-        raise sqlite3.OperationalError("its write-ahead log cannot be made")
+    _keep_write_ahead_log(db)
     # Two first starts at once: the second one waits here, then finds nothing left to apply.
     with transaction(db):
         db.row_factory = None
         migrations.apply(sqlite_utils.Database(db))
         db.row_factory = sqlite3.Row
         db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _keep_write_ahead_log(db: sqlite3.Connection) -> None:
+    """Have the file keep one. SQLite does not wait here while another process writes, as it does for a transaction."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+            continue
+        # Where it cannot, on a full disk, say, it does not raise: it answers with the mode that the file is in.
+        if mode != "wal":
+            raise sqlite3.OperationalError("its write-ahead log cannot be made")
+        return

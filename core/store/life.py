@@ -27,8 +27,9 @@ class Bill:
 def claim(db: sqlite3.Connection, capacity: Capacity = UNLIMITED, machine: str | None = None) -> Job | None:
     """Take the best job that may run now on this machine, or None.
 
-    The best is the one of highest priority, then the first in turn, whose prerequisites have succeeded and whose time has
-    come. When it cannot run beside those that do, nothing is taken, so that those behind it do not keep it waiting.
+    The best is the one of highest priority, then the first in turn, whose prerequisites have succeeded, whose time has
+    come, and whose variant no other one is making. When it cannot run beside those that do, nothing is taken, so that
+    those behind it do not keep it waiting.
     """
     with transaction(db):
         best = next_in_turn(db)

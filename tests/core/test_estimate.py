@@ -14,15 +14,18 @@ from tests.core.voice_files import voice_file
 __all__ = ["queue"]
 
 
+_SMALL = {"variant": "small"}
+
+
 def _ran(queue: Queue, seconds: float | None, state: str = "succeeded", machine: str = "here", **wishes: Any) -> None:
     """A job that was run, and took so long."""
-    queue.add(**wishes)
+    queue.add(**_SMALL | wishes)
     queue.end(state, machine, Bill(seconds))
 
 
 def _estimate(queue: Queue, **wishes: Any) -> tuple[float, int] | None:
     """For such a job: the seconds, and from how many runs."""
-    job_id = queue.add(**wishes)
+    job_id = queue.add(**_SMALL | wishes)
     found = estimate(queue.db, queue.job(job_id), "here")
     cancel(queue.db, job_id)
     return found and (found.seconds, found.runs)

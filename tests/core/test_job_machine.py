@@ -61,6 +61,7 @@ IN_VAIN = ("failed", "cancelled")
 class Wish:
     """A job as somebody wants it."""
 
+    variant: str | None
     need: Need
     priority: int
     after: list[int]
@@ -98,6 +99,7 @@ NEEDS = st.sampled_from(
 )
 WISHES = st.builds(
     Wish,
+    variant=st.sampled_from([None, None, "int8", "int4"]),
     need=NEEDS,
     priority=PRIORITIES,
     after=st.just([]) | st.lists(NTH, max_size=2),
@@ -134,6 +136,7 @@ OFTEN = ("add",) * 6 + ("go_on",) * 12 + ("cancel", "retry", "move", "change", "
 class Known:
     """A job as it must be."""
 
+    variant: str | None
     need: Need
     priority: int
     after: set[int]
@@ -188,10 +191,10 @@ class Jobs(RuleBasedStateMachine):
         after = tuple(_pick(possible, nth) for nth in wish.after if possible)
         times = LATER if wish.timed else None
         with transaction(self.db):
-            job = NewJob("any", self.voice.id, None, {}, wish.need, NO_LIMITS, wish.priority, after, times)
+            job = NewJob("any", self.voice.id, wish.variant, {}, wish.need, NO_LIMITS, wish.priority, after, times)
             job_id = add_job(self.db, job)
         assert job_id not in self.known
-        self.known[job_id] = Known(wish.need, wish.priority, set(after), wish.timed)
+        self.known[job_id] = Known(wish.variant, wish.need, wish.priority, set(after), wish.timed)
         # Behind all that wait with its priority.
         self.order.insert(sum(self.known[entry].priority >= wish.priority for entry in self.order), job_id)
         self.untouched.add(job_id)
@@ -222,10 +225,12 @@ class Jobs(RuleBasedStateMachine):
 
     def _next(self) -> int | None:
         """What is to be claimed now, by the rules as the documentation has them."""
+        being_made = {self.known[job_id].variant for job_id in self._in_state("running")} - {None}
         ready = (
             job_id
             for job_id in self.order
             if not self.known[job_id].timed
+            and self.known[job_id].variant not in being_made
             and all(self.known[entry].state == "succeeded" for entry in self.known[job_id].after)
         )
         best = next(ready, None)
@@ -442,6 +447,7 @@ class Jobs(RuleBasedStateMachine):
         jobs = {job.id: job for job in list_jobs(self.db)}
         assert {
             job_id: Known(
+                variant=job.variant,
                 need=job.need,
                 priority=job.priority,
                 after=set(job.after),

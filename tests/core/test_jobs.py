@@ -43,7 +43,7 @@ class Queue:
     def add(
         self,
         kind: str = "quantize",
-        variant: str | None = "small",
+        variant: str | None = None,
         params: dict[str, Any] | None = None,
         voice_id: str | None = None,
         **wishes: Any,
@@ -205,7 +205,7 @@ def test_the_number_of_a_job_never_comes_again(queue: Queue) -> None:
 
 
 def test_a_job_is_told_to_scripts_with_everything_that_they_may_count_on(queue: Queue) -> None:
-    first = queue.add(need=Need(2, 800), limits=Limits(3600, 2000))
+    first = queue.add(variant="small", need=Need(2, 800), limits=Limits(3600, 2000))
     second = queue.add(after=(first,), not_before=LATER)
     job = queue.start(machine="m")
     hand_in(queue.db, *attempt_of(job), {"made": 1})

@@ -25,8 +25,10 @@ from core.store.life import (
     put_back,
     report,
 )
+from core.store.voices import add_voice
 from core.turn import Capacity, Need
 from tests.core.test_jobs import LATER, Queue, attempt_of, queue
+from tests.core.voice_files import voice_file
 
 __all__ = ["queue"]
 
@@ -96,6 +98,17 @@ def test_only_what_the_worker_has_room_for_is_started_and_nothing_overtakes_what
     ids = [queue.add(need=need) for need in needs]
     assert queue.started(capacity) == ids[:started]
     assert queue.order() == ids[started:]
+
+
+def test_jobs_that_make_the_same_never_run_side_by_side_and_keep_nobody_else_waiting(queue: Queue) -> None:
+    joe = add_voice(queue.db, voice_file("/voices/joe.onnx", "b" * 64)).id
+    first, same, other = queue.add(variant="int8"), queue.add(variant="int8"), queue.add(variant="int4")
+    on_joe, any_of_them, again = queue.add(variant="int8", voice_id=joe), queue.add(), queue.add()
+    assert queue.started() == [first, other, on_joe, any_of_them, again]
+    finish(queue.db, other, 1, "succeeded")
+    assert queue.started() == []
+    finish(queue.db, first, 1, "failed")
+    assert queue.started() == [same]
 
 
 def test_a_job_waits_for_all_that_it_comes_after(queue: Queue) -> None:
