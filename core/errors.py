@@ -1,6 +1,7 @@
 """Errors that are meant for the user: one line that names the thing and says what to do."""
 
 import errno
+import re
 import sqlite3
 
 from core.text import printable
@@ -10,6 +11,9 @@ _MENDS = {
     errno.EROFS: ": choose a folder that can be written to",
     errno.EACCES: ": see to its permissions",
 }
+
+
+_ORT_SAYS = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed: ?)?")
 
 
 class TtsdashError(Exception):
@@ -32,6 +36,16 @@ class NotFound(TtsdashError):
     """An id or a name that nothing in this workspace carries."""
 
 
+def reason_of(error: BaseException) -> str:
+    """What an error says, in one line, without what is for a library's authors only."""
+    text = printable(" ".join(str(error).split()))
+    if isinstance(error, TtsdashError):
+        return text
+    if _ORT_SAYS.match(text):
+        return f"ONNX Runtime: {_ORT_SAYS.sub('', text)}"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def one_line(error: BaseException, limit: int = 300) -> str:
     """An error as one line of at most `limit` characters: what it says, and the mend where one is known."""
     text = printable(" ".join(str(error).split()))
@@ -42,6 +56,6 @@ def one_line(error: BaseException, limit: int = 300) -> str:
         text = f"the data base cannot be used ({text}): `ttsdash doctor` tells more"
     elif isinstance(error, sqlite3.Error):
         text = f"the data base cannot be used ({text}): see to free disk space and permissions, then try again"
-    elif not isinstance(error, TtsdashError):
-        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    else:
+        text = reason_of(error)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -57,7 +57,7 @@ def wrong_with(path: Path, sha256: str, config: dict[str, Any] | None = None) ->
 def _wrong_with_config(path: Path, config: dict[str, Any] | None) -> str | None:
     try:
         found = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"checksum differs: {path} is no JSON"
     return None if config in (None, found) else f"checksum differs: {path} is not what was made"
 

@@ -17,6 +17,12 @@ def printable(text: str) -> str:
     )
 
 
+def brief(value: object, limit: int = 60) -> str:
+    """What a file says, to be quoted in a line."""
+    text = str(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 def safe_name(text: str, fallback: str) -> str:
     """A name that is one plain path component: letters, digits and `. _ + = -`, neither hidden nor overlong."""
     name = _NOT_IN_NAMES.sub("-", unicodedata.normalize("NFC", text)).strip(".-")

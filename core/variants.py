@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.errors import TtsdashError
+from core.errors import TtsdashError, reason_of
 from core.files import (
     PRIVATE_FILE,
     PRIVATE_FOLDER,
@@ -17,7 +17,7 @@ from core.files import (
     make_private_folder,
 )
 from core.identity import write_manifest
-from core.text import safe_name
+from core.text import brief, safe_name
 from core.voices import config_path_of
 from core.workspace import Workspace
 
@@ -133,9 +133,10 @@ def check_variant(source: Path, draft: Path, config: dict[str, Any], tell: Calla
         PiperVoice.load(draft, config_path_of(draft))
         made = OrtVoice(draft).synthesize(ids)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise NotAVariant(f"the variant was made, but does not run: {reason}") from error
+        raise NotAVariant(f"the variant was made, but does not run: {brief(reason_of(error), 200)}") from error
     original = OrtVoice(source).synthesize(ids)
+    if not original.size:
+        raise NotAVariant(f"{source} itself gives no sound: get the voice's files again")
     tell(f"says {CHECK_TEXT!r} in {len(made)} samples, the original in {len(original)}")
     if not made.size or not np.isfinite(made).all():
         raise NotAVariant("the variant was made, but gives no sound (empty, or values that are no numbers)")

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import BadInput
 from core.files import sha256_of
-from core.text import safe_name
+from core.text import brief, safe_name
 
 _GENERIC_STEMS = {"model", "voice", "piper", "tts", "onnx"}
 _LARGEST_CONFIG = 16_000_000
@@ -82,6 +82,8 @@ def read_config(path: Path) -> dict[str, Any]:
         if path.stat().st_size > _LARGEST_CONFIG:
             raise BadInput(f"{path} is too large for a voice's configuration: get the file again")
         config = json.loads(path.read_bytes())
+        # Half a character is valid JSON, but nothing can be written with it.
+        json.dumps(config, ensure_ascii=False).encode()
     except FileNotFoundError as error:
         raise BadInput(f"{path} does not exist: a Piper voice needs its .onnx.json beside it") from error
     except OSError as error:
@@ -108,7 +110,7 @@ def read_config(path: Path) -> dict[str, Any]:
         if not isinstance(scale, int | float) or not 0 <= scale < 100 or (name == "length_scale" and not scale):
             raise BadInput(f"{path} has an inference.{name} that is no {_SCALES[name]}: get the file again")
     if config["num_speakers"] < 1:
-        raise BadInput(f"{path} says {config['num_speakers']} speakers: get the file again")
+        raise BadInput(f"{path} says {brief(config['num_speakers'])} speakers: get the file again")
     return config  # type: ignore[no-any-return]
 
 
@@ -120,17 +122,17 @@ def _check_inputs(path: Path, model: Any, config: dict[str, Any]) -> None:
         raise BadInput(f"{path} is no Piper voice: its graph lacks the input {', '.join(missing) or 'and output'}")
     where = config_path_of(path)
     if not 1_000 <= config["audio"]["sample_rate"] <= 384_000:
-        raise BadInput(f"{where} says a sample rate of {config['audio']['sample_rate']} Hz: get the file again")
+        raise BadInput(f"{where} says a sample rate of {brief(config['audio']['sample_rate'])} Hz: get the file again")
     if config["num_speakers"] > 1 and "sid" not in names:
         raise BadInput(
-            f"{where} says {config['num_speakers']} speakers, but the model has no speaker input: not its file"
+            f"{where} says {brief(config['num_speakers'])} speakers, but the model has no speaker input: not its file"
         )
     rows = _embedding_rows(model)
     highest = max((entry for ids in config["phoneme_id_map"].values() for entry in _ids(where, ids)), default=-1)
     if highest < 0:
         raise BadInput(f"{where} has an empty phoneme_id_map: get the file again")
     if rows is not None and highest >= rows:
-        raise BadInput(f"{where} maps to phoneme id {highest}, but the model knows {rows} of them: not its file")
+        raise BadInput(f"{where} maps to phoneme id {brief(highest)}, but the model knows {rows} of them: not its file")
 
 
 def _ids(where: Path, ids: Any) -> list[int]:

@@ -111,7 +111,7 @@ def run_hook(workspace: Workspace, job: str) -> str | None:
                 env={**os.environ, "TTSDASH_HOME": str(workspace.root)},
             )
         except (OSError, ValueError) as error:
-            return f"cannot start {command[0]}: {one_line(error)}"
+            return f"cannot start it: {one_line(error)}"
         try:
             process.communicate(job.encode(), timeout=LONGEST_S)
         except subprocess.TimeoutExpired:

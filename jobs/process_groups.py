@@ -3,10 +3,13 @@
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import psutil
 
+# What a process has begun to write is written when it is gone; one that hangs in a dead disk never is.
+_DYING_S = 5.0
 MARK = "TTSDASH_ATTEMPT"
 """The environment variable by which the processes of an attempt are known for sure."""
 
@@ -40,16 +43,19 @@ def kill_group(group: int) -> None:
 
 
 def kill_leftovers(group: int, mark: str) -> list[int]:
-    """Kill what is left of an attempt whose worker died. Returns the ids of the processes killed.
+    """Kill what is left of an attempt whose worker died. Returns the ids of the processes killed, once they are gone.
 
     Numbers come again: only processes that carry the mark are taken for the group's members.
     """
-    killed = []
+    killed: dict[int, str] = {}
     for process in psutil.process_iter():
         try:
             if os.getpgid(process.pid) == group and process.environ().get(MARK) == mark:
+                killed[process.pid] = birth_of(process.pid) or ""
                 process.kill()
-                killed.append(process.pid)
         except (psutil.Error, OSError):
             continue
-    return killed
+    deadline = time.monotonic() + _DYING_S
+    while any(is_alive(*process) for process in killed.items()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return list(killed)

@@ -8,7 +8,8 @@ import numpy as np
 import onnxruntime
 
 from core.engines.engine import Audio
-from core.errors import BadInput
+from core.errors import BadInput, reason_of
+from core.text import brief
 
 # Its warnings, in colours, are for those who build graphs; what fails is raised.
 onnxruntime.set_default_logger_severity(3)
@@ -35,8 +36,8 @@ class OrtVoice:
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
         except Exception as error:
-            reason = " ".join(str(error).split())
-            raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {path}: {reason[:200]}") from error
+            reason = brief(reason_of(error), 200)
+            raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {path}: {reason}") from error
         self.takes_speaker = any(entry.name == "sid" for entry in self.session.get_inputs())
 
     def synthesize(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Audio:

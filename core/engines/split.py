@@ -10,8 +10,9 @@ import onnxruntime
 
 from core.engines.engine import Audio
 from core.engines.windows import windows
-from core.errors import BadInput
+from core.errors import BadInput, reason_of
 from core.seam import MARK, Seam
+from core.text import brief
 
 Values = npt.NDArray[np.float32]
 
@@ -116,8 +117,8 @@ def _session(model: Path | bytes, threads: int | None) -> onnxruntime.InferenceS
     try:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {_name(model)}: {reason[:200]}") from error
+        reason = brief(reason_of(error), 200)
+        raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {_name(model)}: {reason}") from error
 
 
 def _name(model: Path | bytes) -> str:

@@ -86,14 +86,16 @@ def _decoder_start(index: GraphIndex) -> int:
     upsamplers = index.of_type("ConvTranspose")
     if not upsamplers:
         raise NotRecognised("no upsampling decoder (ConvTranspose)")
-    position = upsamplers[0]
-    while True:
-        tensor = index.nodes[position].input[0]
+    position, passed = upsamplers[0], set[int]()
+    while position not in passed:
+        passed.add(position)
+        tensor = next(iter(index.nodes[position].input), "")
         if tensor not in index.producer:
-            raise NotRecognised("no convolution in front of the decoder's first upsampler")
+            break
         position = index.producer[tensor]
-        if index.nodes[position].op_type == "Conv":
+        if index.nodes[position].op_type == "Conv" and index.nodes[position].input:
             return position
+    raise NotRecognised("no convolution in front of the decoder's first upsampler")
 
 
 def _durations(index: GraphIndex) -> int:

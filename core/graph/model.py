@@ -7,6 +7,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from core.errors import BadInput
+from core.text import brief
 
 # Protocol buffers cannot hold more in one message.
 _LARGEST_FILE = 2**31 - 1
@@ -76,9 +77,9 @@ def _check_external_data(path: Path, model: onnx.ModelProto) -> None:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
             if not _is_inside(path.parent, location):
-                raise BadInput(f"{path} points outside its folder for its weights ({location!r}): refused")
+                raise BadInput(f"{path} points outside its folder for its weights ({brief(location)!r}): refused")
             raise BadInput(
-                f"{path} keeps weights in another file ({location!r}): save it as one file first (onnx.save)"
+                f"{path} keeps weights in another file ({brief(location)!r}): save it as one file first (onnx.save)"
             )
 
 
@@ -107,7 +108,7 @@ def _check_operators(path: Path, model: onnx.ModelProto) -> None:
     newest = onnx.defs.onnx_opset_version()
     for opset in model.opset_import:
         if opset.domain not in _KNOWN_DOMAINS:
-            raise BadInput(f"{path} uses operators of an unknown domain, {opset.domain!r}: not a Piper voice")
+            raise BadInput(f"{path} uses operators of an unknown domain, {brief(opset.domain)!r}: not a Piper voice")
         if opset.domain in _STANDARD_DOMAINS and not 1 <= opset.version <= newest:
             raise BadInput(
                 f"{path} needs ONNX opset {opset.version}, known here up to {newest}: update onnx and onnxruntime"
@@ -116,7 +117,9 @@ def _check_operators(path: Path, model: onnx.ModelProto) -> None:
         raise BadInput(f"{path} does not say its ONNX opset: not a Piper voice, or a damaged one")
     for node in model.graph.node:
         if not _is_known(node):
-            raise BadInput(f"{path} uses the unknown operator {node.op_type!r}: not a Piper voice, or a damaged one")
+            raise BadInput(
+                f"{path} uses the unknown operator {brief(node.op_type)!r}: not a Piper voice, or a damaged one"
+            )
 
 
 def _is_known(node: onnx.NodeProto) -> bool:

@@ -8,6 +8,7 @@ import logging
 from typing import Any
 
 from core.errors import TtsdashError, one_line
+from core.graph.model import read_model
 from core.quantize.originals import refuse_quantized
 from core.recipes import Task
 
@@ -24,7 +25,8 @@ def make(task: Task) -> dict[str, Any]:
     logging.getLogger().setLevel(logging.ERROR)
     try:
         quantize_dynamic(
-            task.source,
+            # Of a path it would make another file beside the voice, for a while.
+            read_model(task.source),
             task.target,
             weight_type=QuantType[_SETTINGS["weight_type"]],
             per_channel=_SETTINGS["per_channel"],

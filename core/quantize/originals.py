@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import onnx
-
 from core.errors import BadInput
+from core.graph.model import read_model
 
 _OF_QUANTIZED = {
     "QuantizeLinear",
@@ -21,6 +20,5 @@ _OF_QUANTIZED = {
 
 def refuse_quantized(path: Path) -> None:
     """Raises BadInput for a voice that is quantized already: rounding it again would only harm it."""
-    model = onnx.load(path, load_external_data=False)
-    if any(node.op_type in _OF_QUANTIZED for node in model.graph.node):
+    if any(node.op_type in _OF_QUANTIZED for node in read_model(path).graph.node):
         raise BadInput(f"{path} is quantized already: start from the voice's original fp32 model")

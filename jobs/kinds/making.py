@@ -2,18 +2,20 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from core.clock import now
-from core.errors import BadInput
+from core.errors import BadInput, TtsdashError, reason_of
 from core.files import sha256_of
 from core.identity import identity_of, size_of
 from core.phonemes import phoneme_ids
-from core.recipes import RECIPES, Task
+from core.recipes import RECIPES, Recipe, Task
 from core.sentences import label_of
 from core.store.voices import Variant, put_variant
+from core.text import brief
 from core.variants import CHECK_TEXT, Draft, FolderDraft
 from core.workspace import Workspace
 from jobs.context import JobContext
@@ -59,11 +61,11 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
         progress=_within(context, _MAKING),
     )
     try:
-        maker = recipe.load()
-        more = maker.make(task)
-        context.report("checking the variant", _CHECKING[0])
-        draft.complete(voice.config)
-        more |= check(dataclasses.replace(task, progress=_within(context, _CHECKING)))
+        with _explained(recipe):
+            more = recipe.load().make(task)
+            context.report("checking the variant", _CHECKING[0])
+            draft.complete(voice.config)
+            more |= check(dataclasses.replace(task, progress=_within(context, _CHECKING)))
         context.report("storing", _CHECKING[1])
         variant = Variant(
             voice=voice.key,
@@ -85,6 +87,19 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
         draft.discard()
         raise
     draft.settle()
+
+
+@contextmanager
+def _explained(recipe: Recipe) -> Iterator[None]:
+    """What a recipe or its check cannot cope with in a voice ends as a line that says so."""
+    try:
+        yield
+    except (TtsdashError, OSError):
+        raise
+    except Exception as error:
+        _log.exception("the recipe failed")
+        reason = brief(reason_of(error), 200)
+        raise TtsdashError(f"{recipe.variant} cannot be made of this voice ({reason}): see its log") from error
 
 
 def _within(context: JobContext, share: tuple[float, float]) -> Callable[[str, float], None]:

@@ -103,7 +103,7 @@ def test_without_a_hook_nothing_is_told_later(
     [
         ([sys.executable, "-c", "import sys; sys.exit('no such channel')"], "ended with code 1: no such channel"),
         ([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], "ended with code -9"),
-        (["no-such-program-here"], "cannot start no-such-program-here: No such file or directory"),
+        (["no-such-program-here"], "cannot start it: No such file or directory (no-such-program-here)"),
         ([sys.executable, "-c", "import time; time.sleep(600)"], "was ended: it took longer than 0 s"),
         ([sys.executable, "-c", "import sys; sys.stdin.close(); sys.exit(3)"], "ended with code 3"),
     ],
