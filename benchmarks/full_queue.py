@@ -88,8 +88,8 @@ def measure_enqueue(workspace: Workspace, db: sqlite3.Connection, voice: Voice, 
 
 
 def process_start(pid: int) -> float:
-    """Seconds since the epoch, to 10 ms."""
-    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    """Seconds since the epoch, at the latest: the kernel counts in steps of 10 ms."""
+    ticks = 1 + int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     ago = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     return time.time() - ago
 

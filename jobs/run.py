@@ -3,19 +3,21 @@
 import contextlib
 import logging
 import os
+import sqlite3
 import sys
 import time
 
 from core.errors import TtsdashError, one_line
 from core.processes import die_with_parent
 from core.store.database import open_store
-from core.store.jobs import Superseded, get_job
+from core.store.jobs import Job, Superseded, get_job
 from core.store.life import hand_in_error
 from core.store.voices import get_voice
-from core.workspace import find_workspace
+from core.workspace import Workspace, find_workspace
 from jobs.context import JobContext
 from jobs.kinds import KINDS
 from jobs.reporter import Reporter
+from jobs.space import lacking_space
 
 _log = logging.getLogger("ttsdash.job")
 
@@ -50,12 +52,19 @@ def main() -> int:
         # A user's error explains itself; anything else is ours, and its traceback is wanted.
         _log.error("failed: %s", one_line(error), exc_info=not isinstance(error, TtsdashError))
         with contextlib.suppress(Superseded):
-            hand_in_error(db, job_id, attempt, one_line(error))
+            hand_in_error(db, job_id, attempt, _reason(workspace, db, job, error))
         return 1
     finally:
         reporter.stop()
     _log.info("succeeded")
     return 0
+
+
+def _reason(workspace: Workspace, db: sqlite3.Connection, job: Job, error: Exception) -> str:
+    """A library that cannot write a file may complain of something else, for want of its other half, say."""
+    reason = one_line(error)
+    full = lacking_space(workspace, get_voice(db, job.voice).size_bytes)
+    return f"{full}; {reason}" if full else reason
 
 
 def _select_again(context: JobContext) -> None:

@@ -156,7 +156,7 @@ def wrong_with_end(db: sqlite3.Connection, job: Job) -> str | None:
 def test_jobs_on_broken_voices_end_with_one_line_each_and_the_worker_lives(
     workspace: Workspace, db: sqlite3.Connection, cases: list[Case], seed: int
 ) -> None:
-    workspace.settings_file.write_text(f"time_limit: 60s\nmemory_limit: {_MEMORY_MB} MB\n")
+    workspace.settings_file.write_text(f"time_limit: 30s\nmemory_limit: {_MEMORY_MB} MB\n")
     dice, of = random.Random(seed), {}
     for case in cases:
         for job_id in submit(workspace, db, *draw_jobs(dice, register(db, case))):

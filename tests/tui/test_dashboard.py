@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from textual.app import App
 from textual.containers import VerticalScroll
+from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Log, OptionList, Static
 
@@ -49,6 +50,13 @@ async def until(pilot: Pilot[None], condition: Callable[[], object], timeout: fl
     while not condition():
         assert time.monotonic() < deadline, f"nothing came of it in {timeout} s"
         await pilot.pause(0.05)
+
+
+async def paste(pilot: Pilot[None], text: str) -> None:
+    """Into what has the focus, as a terminal does."""
+    assert pilot.app.focused
+    pilot.app.focused.post_message(Paste(text))
+    await pilot.pause()
 
 
 def store(app: Dashboard) -> Snapshot:
@@ -163,7 +171,8 @@ async def test_a_path_can_be_typed_and_a_wrong_one_stays_to_be_mended(workspace:
         await pilot.press("a")
         await until(pilot, lambda: app.screen.query_one(OptionList).option_count)
         wrong = voice_path.with_name("tin.onnx")
-        await pilot.press(*str(wrong), "enter")
+        await paste(pilot, str(wrong))
+        await pilot.press("enter")
         assert text_of(app, "#problem") == f"{wrong} does not exist: check the path"
         await pilot.press(*["left"] * len(".onnx"), "y", "enter")
         await until(pilot, lambda: len(app.screen_stack) == 1)
@@ -177,7 +186,8 @@ async def test_a_file_that_is_no_voice_is_told_in_one_line(workspace: Workspace,
         await until(pilot, lambda: app.snapshot)
         await pilot.press("a")
         await until(pilot, lambda: len(app.screen_stack) == 2)
-        await pilot.press(*str(voice_path), "enter")
+        await paste(pilot, str(voice_path))
+        await pilot.press("enter")
         await until(pilot, lambda: app._notifications)
         assert [told.message for told in app._notifications] == [
             f"{voice_path} is not an ONNX model, or is cut short: get the file again"
@@ -194,7 +204,8 @@ async def test_the_focus_goes_to_what_was_added_or_queued(workspace: Workspace, 
         await until(pilot, lambda: len(store(app).jobs) == 1)
         await pilot.press("a")
         await until(pilot, lambda: len(app.screen_stack) == 2)
-        await pilot.press(*str(second), "enter")
+        await paste(pilot, str(second))
+        await pilot.press("enter")
         await until(pilot, lambda: voices.focused_key == "second/original")
         await pilot.press("b", "2")
         await until(pilot, lambda: app.query_one(jobs, KeyedTable).focused_key == "2")
