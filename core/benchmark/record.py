@@ -14,6 +14,46 @@ class Sample:
     text: str
     seconds: float
     audio_seconds: float
+    first_audio_seconds: float | None = None
+    """Until the first piece of audio; as long as the whole where a model runs in one piece."""
+    cpu_seconds: float | None = None
+    joules: float | None = None
+    """Of the whole processor meanwhile."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start of a process that loads the model and says the shortest text."""
+
+    number: int
+    cold: bool
+    """The model's files were not in the system's cache."""
+    load_s: float
+    first_audio_s: float
+    """From the start of the process."""
+
+
+@dataclass(frozen=True)
+class ParallelRun:
+    """Several requests at once to one loaded model."""
+
+    number: int
+    requests: int
+    seconds: float
+    audio_seconds: float
+    """Of all requests together."""
+
+
+@dataclass(frozen=True)
+class TextFigures:
+    """What stays of one text when raw samples are pruned. Medians over the pairs."""
+
+    text: str
+    audio_seconds: float
+    latency_ms: float
+    latency_p90_ms: float
+    rtf: float
+    speedup: float
 
 
 @dataclass(frozen=True)
@@ -21,7 +61,10 @@ class ResultRecord:
     """The figures of one variant at one thread count, by the names of the store's columns, and its raw samples."""
 
     figures: dict[str, Any]
-    samples: tuple[Sample, ...]
+    samples: tuple[Sample, ...] = ()
+    starts: tuple[Start, ...] = ()
+    parallel_runs: tuple[ParallelRun, ...] = ()
+    texts: tuple[TextFigures, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,6 +73,8 @@ class BenchmarkRecord:
 
     id: str
     voice_id: str
+    """SHA-256 of the original."""
+    voice_key: str
     machine: Machine
     environment: Environment
     version: str

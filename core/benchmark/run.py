@@ -64,6 +64,7 @@ class Plan:
     """What is measured: candidates at each thread count, on each text."""
 
     voice_id: str
+    voice_key: str
     config: dict[str, Any]
     candidates: tuple[Candidate, ...]
     texts: TextSet
@@ -82,6 +83,7 @@ def run(plan: Plan, report: Report, keep: Keep | None = None) -> BenchmarkRecord
     record = BenchmarkRecord(
         id=str(uuid.uuid4()),
         voice_id=plan.voice_id,
+        voice_key=plan.voice_key,
         machine=this_machine(),
         environment=this_environment(),
         version=_version(ids, plan.config),

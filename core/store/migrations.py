@@ -24,6 +24,12 @@ def m003_queue(db: Database) -> None:
     _execute(db, _THIRD)
 
 
+@migrations()  # type: ignore[untyped-decorator]
+def m004_history(db: Database) -> None:
+    """Results outlive their voices and come from other machines; more is measured; indexes for a long history."""
+    _execute(db, _FOURTH)
+
+
 def _execute(db: Database, statements: str) -> None:
     for statement in statements.split(";"):
         if statement.strip():
@@ -34,6 +40,132 @@ _MAY_BE_EMPTY = (
     *("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms"),
     *("load_s", "peak_rss_mb", "bare_rss_mb"),
 )
+
+_FOURTH = """
+CREATE TABLE new_benchmarks (
+    id             TEXT PRIMARY KEY,             -- UUID
+    voice_id       TEXT NOT NULL,                -- the voice need not be here
+    voice_key      TEXT NOT NULL,                -- what it was called then
+    job_id         INTEGER REFERENCES jobs (id),
+    machine_id     TEXT NOT NULL REFERENCES machines (id),
+    environment_id TEXT NOT NULL REFERENCES environments (id),
+    version        TEXT NOT NULL,                -- hash of the method and of the phoneme ids
+    texts          TEXT NOT NULL,                -- JSON: name, language, texts
+    load           TEXT NOT NULL,                -- JSON: the machine's load and clock before and during the run
+    created_at     TEXT NOT NULL
+) STRICT;
+INSERT INTO new_benchmarks
+    SELECT benchmarks.id, voice_id, voices.key, job_id, machine_id, environment_id, version, texts, load, created_at
+    FROM benchmarks JOIN voices ON voices.id = voice_id;
+DROP TABLE benchmarks;
+ALTER TABLE new_benchmarks RENAME TO benchmarks;
+CREATE INDEX benchmarks_by_voice ON benchmarks (voice_id, created_at DESC);
+CREATE INDEX benchmarks_by_job ON benchmarks (job_id);
+
+CREATE TABLE new_results (
+    id                  TEXT PRIMARY KEY,        -- UUID
+    benchmark_id        TEXT NOT NULL REFERENCES benchmarks (id),
+    voice_id            TEXT NOT NULL,
+    variant             TEXT NOT NULL,
+    variant_sha256      TEXT NOT NULL,
+    recipe              TEXT,
+    engine              TEXT,                    -- none where nothing could run it
+    threads             INTEGER NOT NULL,
+    stock               INTEGER NOT NULL,        -- ONNX Runtime's own session options, as piper-tts opens a model
+    pairs               INTEGER NOT NULL,
+    speedup             REAL,
+    speedup_low         REAL,
+    speedup_high        REAL,
+    verdict             TEXT,
+    rtf                 REAL,
+    latency_ms          REAL,
+    latency_p90_ms      REAL,
+    original_latency_ms REAL NOT NULL,
+    ttfa_ms             REAL,
+    cold_start_s        REAL,
+    load_s              REAL,
+    throughput          REAL,                    -- seconds of audio a second, of parallel requests
+    requests            INTEGER,                 -- how many at a time
+    cpu_s_per_audio_s   REAL,
+    energy_j            REAL,
+    peak_rss_mb         REAL,
+    settled_rss_mb      REAL,
+    bare_rss_mb         REAL,
+    size_bytes          INTEGER NOT NULL,
+    program_db          REAL,
+    duration_drift_pct  REAL,
+    mel_db              REAL,
+    pesq                REAL,
+    estoi               REAL,
+    defects             TEXT NOT NULL,           -- JSON: clipping, silence, NaN
+    grade               TEXT,
+    noisy               INTEGER NOT NULL,
+    unmeasured          TEXT NOT NULL,           -- JSON: figure -> why it is empty
+    regression          TEXT,                    -- JSON: what is worse than it was on that machine, and what changed
+    created_at          TEXT NOT NULL,
+    machine_id          TEXT NOT NULL,           -- its benchmark's, here for the indexes
+    version             TEXT NOT NULL
+) STRICT;
+INSERT INTO new_results (%(kept)s, machine_id, version)
+    SELECT %(old)s, benchmarks.machine_id, benchmarks.version
+    FROM results JOIN benchmarks ON benchmarks.id = benchmark_id;
+DROP TABLE results;
+ALTER TABLE new_results RENAME TO results;
+CREATE INDEX results_by_time ON results (created_at DESC, id);
+CREATE INDEX results_by_variant ON results (voice_id, variant, threads, created_at DESC);
+CREATE INDEX results_by_benchmark ON results (benchmark_id);
+
+CREATE TABLE new_samples (
+    result_id           TEXT NOT NULL REFERENCES results (id),
+    pair                INTEGER NOT NULL,
+    text                TEXT NOT NULL,
+    seconds             REAL NOT NULL,
+    audio_seconds       REAL NOT NULL,
+    first_audio_seconds REAL,
+    cpu_seconds         REAL,
+    joules              REAL,
+    PRIMARY KEY (result_id, pair, text)
+) STRICT, WITHOUT ROWID;
+INSERT INTO new_samples (result_id, pair, text, seconds, audio_seconds) SELECT * FROM samples;
+DROP TABLE samples;
+ALTER TABLE new_samples RENAME TO samples;
+
+CREATE TABLE starts (
+    result_id     TEXT NOT NULL REFERENCES results (id),
+    number        INTEGER NOT NULL,
+    cold          INTEGER NOT NULL,              -- the model's files were not in the system's cache
+    load_s        REAL NOT NULL,
+    first_audio_s REAL NOT NULL,                 -- from the start of the process
+    PRIMARY KEY (result_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE parallel_runs (
+    result_id     TEXT NOT NULL REFERENCES results (id),
+    number        INTEGER NOT NULL,
+    requests      INTEGER NOT NULL,
+    seconds       REAL NOT NULL,
+    audio_seconds REAL NOT NULL,
+    PRIMARY KEY (result_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE result_texts (                      -- what stays when raw samples are pruned
+    result_id      TEXT NOT NULL REFERENCES results (id),
+    text           TEXT NOT NULL,
+    audio_seconds  REAL NOT NULL,
+    latency_ms     REAL NOT NULL,
+    latency_p90_ms REAL NOT NULL,
+    rtf            REAL NOT NULL,
+    speedup        REAL NOT NULL,
+    PRIMARY KEY (result_id, text)
+) STRICT, WITHOUT ROWID
+"""
+_KEPT = (
+    *("id", "benchmark_id", "voice_id", "variant", "variant_sha256", "recipe", "engine", "threads", "stock", "pairs"),
+    *("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms"),
+    *("original_latency_ms", "load_s", "energy_j", "peak_rss_mb", "bare_rss_mb", "size_bytes", "program_db"),
+    *("duration_drift_pct", "mel_db", "pesq", "estoi", "defects", "grade", "noisy", "unmeasured", "created_at"),
+)
+_FOURTH %= {"kept": ", ".join(_KEPT), "old": ", ".join(f"results.{name}" for name in _KEPT)}
 
 _THIRD = """
 ALTER TABLE jobs ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;      -- within a priority, the lowest first

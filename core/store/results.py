@@ -2,13 +2,14 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
+from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
 from core.errors import NotFound
+from core.hardware.machine import Environment, Machine
 
-if TYPE_CHECKING:
-    from core.benchmark.record import BenchmarkRecord
+Part = TypeVar("Part", Sample, Start, ParallelRun, TextFigures)
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Result:
     id: str
     benchmark_id: str
     voice: str
+    voice_id: str
     variant: str
     variant_sha256: str
     recipe: str | None
@@ -40,10 +42,18 @@ class Result:
     latency_ms: float | None
     latency_p90_ms: float | None
     original_latency_ms: float
+    ttfa_ms: float | None
+    cold_start_s: float | None
     load_s: float | None
-    peak_rss_mb: float | None
-    bare_rss_mb: float | None
+    throughput: float | None
+    """Seconds of audio a second, of so many `requests` at a time."""
+    requests: int | None
+    cpu_s_per_audio_s: float | None
     energy_j: float | None
+    """Of the whole processor, while it said the text that gives the latency."""
+    peak_rss_mb: float | None
+    settled_rss_mb: float | None
+    bare_rss_mb: float | None
     size_bytes: int
     program_db: float | None
     """Of a variant for Core ML: signal to noise of its program, as evaluated when it was converted."""
@@ -56,43 +66,104 @@ class Result:
     noisy: bool
     unmeasured: dict[str, str]
     """Figure -> why it is empty."""
+    regression: dict[str, Any] | None
+    """What is worse than it was on that machine, as judged when it was measured (`core.history.regression`)."""
     created_at: str
 
 
-def put_benchmark(db: sqlite3.Connection, record: "BenchmarkRecord", job_id: int | None) -> None:
+def put_benchmark(db: sqlite3.Connection, record: BenchmarkRecord, job_id: int | None) -> None:
     """Store a whole benchmark with every sample; call it in a transaction."""
-    db.execute(
-        "INSERT INTO machines VALUES (?, ?) ON CONFLICT DO NOTHING",
-        (record.machine.id, json.dumps(record.machine.facts)),
-    )
-    db.execute(
-        "INSERT INTO environments VALUES (?, ?) ON CONFLICT DO NOTHING",
-        (record.environment.id, json.dumps(record.environment.versions)),
-    )
-    db.execute(
-        "INSERT INTO benchmarks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            record.id,
-            record.voice_id,
-            job_id,
-            record.machine.id,
-            record.environment.id,
-            record.version,
-            json.dumps(record.texts),
-            json.dumps(record.load),
-            record.created_at,
-        ),
+    for table, made in (("machines", record.machine), ("environments", record.environment)):
+        about = made.facts if isinstance(made, Machine) else made.versions
+        db.execute(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", (made.id, json.dumps(about)))
+    _insert(
+        db,
+        "benchmarks",
+        {
+            "id": record.id,
+            "voice_id": record.voice_id,
+            "voice_key": record.voice_key,
+            "job_id": job_id,
+            "machine_id": record.machine.id,
+            "environment_id": record.environment.id,
+            "version": record.version,
+            "texts": json.dumps(record.texts),
+            "load": json.dumps(record.load),
+            "created_at": record.created_at,
+        },
     )
     for result in record.results:
-        row = dict(result.figures)
-        row |= {"defects": json.dumps(row["defects"]), "unmeasured": json.dumps(row["unmeasured"])}
-        row |= {"benchmark_id": record.id, "voice_id": record.voice_id, "created_at": record.created_at}
-        columns = ", ".join(row)
-        db.execute(f"INSERT INTO results ({columns}) VALUES ({', '.join(f':{name}' for name in row)})", row)
+        _put_result(db, record, result)
+
+
+def _put_result(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecord) -> None:
+    row = dict(result.figures)
+    row |= {name: json.dumps(row[name]) for name in _JSON if row.get(name) is not None}
+    row |= {"benchmark_id": record.id, "voice_id": record.voice_id, "created_at": record.created_at}
+    _insert(db, "results", row | {"machine_id": record.machine.id, "version": record.version})
+    for table, (attribute, made) in _PARTS.items():
+        names = [field.name for field in fields(made)]
         db.executemany(
-            "INSERT INTO samples VALUES (?, ?, ?, ?, ?)",
-            [(row["id"], sample.pair, sample.text, sample.seconds, sample.audio_seconds) for sample in result.samples],
+            f"INSERT INTO {table} (result_id, {', '.join(names)}) VALUES (?{', ?' * len(names)})",
+            [(row["id"], *(getattr(part, name) for name in names)) for part in getattr(result, attribute)],
         )
+
+
+def _insert(db: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})", row)
+
+
+def read_benchmark(db: sqlite3.Connection, benchmark_id: str) -> BenchmarkRecord:
+    """What `put_benchmark` stored, whole; without the samples that were pruned since. Raises NotFound."""
+    row = db.execute(
+        """SELECT benchmarks.*, machines.facts, environments.versions FROM benchmarks
+           JOIN machines ON machines.id = machine_id JOIN environments ON environments.id = environment_id
+           WHERE benchmarks.id = ?""",
+        (benchmark_id,),
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"there is no benchmark {benchmark_id!r}: see `ttsdash results list`")
+    results = db.execute(
+        f"SELECT * FROM results WHERE benchmark_id = ? ORDER BY {_WITHIN_BENCHMARK}", (benchmark_id,)
+    ).fetchall()
+    return BenchmarkRecord(
+        id=row["id"],
+        voice_id=row["voice_id"],
+        voice_key=row["voice_key"],
+        machine=Machine(row["machine_id"], json.loads(row["facts"])),
+        environment=Environment(row["environment_id"], json.loads(row["versions"])),
+        version=row["version"],
+        texts=json.loads(row["texts"]),
+        load=json.loads(row["load"]),
+        created_at=row["created_at"],
+        results=tuple(_read_result(db, result) for result in results),
+    )
+
+
+def _read_result(db: sqlite3.Connection, row: sqlite3.Row) -> ResultRecord:
+    figures = {name: value for name, value in dict(row).items() if name not in _OF_BENCHMARK}
+    figures |= {name: None if figures[name] is None else json.loads(figures[name]) for name in _JSON}
+    figures |= {name: bool(figures[name]) for name in ("stock", "noisy")}
+    parts = {attribute: list_parts(db, made, row["id"]) for attribute, made in _PARTS.values()}
+    return ResultRecord(figures, **parts)
+
+
+def list_parts(db: sqlite3.Connection, made: type[Part], result_id: str) -> tuple[Part, ...]:
+    """The raw samples of a result, its starts, its parallel runs or its figures by text: whichever is asked for."""
+    table = next(table for table, (_, kind) in _PARTS.items() if kind is made)
+    names = [field.name for field in fields(made)]
+    key = names[:2] if made is Sample else names[:1]
+    rows = db.execute(
+        f"SELECT {', '.join(names)} FROM {table} WHERE result_id = ? ORDER BY {', '.join(key)}", (result_id,)
+    )
+    return tuple(_part(made, row) for row in rows)
+
+
+def _part(made: type[Part], row: sqlite3.Row) -> Part:
+    values: dict[str, Any] = dict(row)
+    if made is Start:
+        values["cold"] = bool(values["cold"])
+    return made(**values)
 
 
 def list_results(
@@ -107,49 +178,53 @@ def list_results(
     wanted = {f"results.{name}": value for name, value in given.items() if value is not None}
     where = " WHERE " + " AND ".join(f"{column} = ?" for column in wanted) if wanted else ""
     rows = db.execute(
-        f"""{_RESULTS}{where} ORDER BY results.created_at DESC, results.benchmark_id, results.threads,
-            results.variant <> 'original', results.variant LIMIT ?""",
+        f"""{RESULTS}{where} ORDER BY results.created_at DESC, results.benchmark_id, {_WITHIN_BENCHMARK} LIMIT ?""",
         (*wanted.values(), limit),
     ).fetchall()
-    return [_result(row) for row in rows]
+    return [as_result(row) for row in rows]
 
 
 def get_result(db: sqlite3.Connection, result_id: str) -> Result:
     """The result whose id starts with `result_id`. Raises NotFound, also when several do."""
     rows = db.execute(
-        _RESULTS + " WHERE results.id >= ? AND results.id < ? LIMIT 2", (result_id, result_id + "\U0010ffff")
+        RESULTS + " WHERE results.id >= ? AND results.id < ? LIMIT 2", (result_id, result_id + "\U0010ffff")
     ).fetchall()
     if len(rows) != 1 or not result_id:
         reason = "several results have ids that start" if len(rows) > 1 else "no result here has an id that starts"
         raise NotFound(f"{reason} with {result_id!r}: see `ttsdash results list`")
-    return _result(rows[0])
+    return as_result(rows[0])
 
 
-def list_samples(db: sqlite3.Connection, result_id: str) -> list[dict[str, Any]]:
-    """Every raw sample of a result: `{"pair", "text", "seconds", "audio_seconds"}`."""
-    rows = db.execute(
-        "SELECT pair, text, seconds, audio_seconds FROM samples WHERE result_id = ? ORDER BY pair, text", (result_id,)
-    )
-    return [dict(row) for row in rows]
+RESULTS = """SELECT results.*, coalesce(voices.key, benchmarks.voice_key) AS voice, results.machine_id AS machine,
+                    results.version AS benchmark_version, machines.facts AS machine_facts,
+                    environments.versions AS environment
+             FROM results
+             JOIN benchmarks ON benchmarks.id = results.benchmark_id
+             LEFT JOIN voices ON voices.id = results.voice_id
+             JOIN machines ON machines.id = results.machine_id
+             JOIN environments ON environments.id = benchmarks.environment_id"""
+"""The head of each query for results; `as_result` takes its rows."""
+
+_WITHIN_BENCHMARK = "results.threads, results.variant <> 'original', results.variant"
+_OF_BENCHMARK = frozenset({"benchmark_id", "voice_id", "created_at", "machine_id", "version"})
+_JSON = ("defects", "unmeasured", "regression")
+_PARTS: dict[str, tuple[str, type[Any]]] = {
+    "samples": ("samples", Sample),
+    "starts": ("starts", Start),
+    "parallel_runs": ("parallel_runs", ParallelRun),
+    "result_texts": ("texts", TextFigures),
+}
 
 
-_RESULTS = """SELECT results.*, voices.key AS voice, benchmarks.machine_id AS machine,
-                  benchmarks.version AS benchmark_version, machines.facts AS machine_facts,
-                  environments.versions AS environment
-              FROM results
-              JOIN benchmarks ON benchmarks.id = results.benchmark_id
-              JOIN voices ON voices.id = results.voice_id
-              JOIN machines ON machines.id = benchmarks.machine_id
-              JOIN environments ON environments.id = benchmarks.environment_id"""
-
-
-def _result(row: sqlite3.Row) -> Result:
+def as_result(row: sqlite3.Row) -> Result:
+    """A row of `RESULTS`."""
     values = dict(row)
-    values.pop("voice_id")
+    values.pop("machine_id")
+    values.pop("version")
     low, high = values.pop("speedup_low"), values.pop("speedup_high")
     values["speedup_ci"] = None if low is None else (low, high)
-    for name in ("machine_facts", "environment", "defects", "unmeasured"):
-        values[name] = json.loads(values[name])
+    for name in ("machine_facts", "environment", *_JSON):
+        values[name] = None if values[name] is None else json.loads(values[name])
     for name in ("stock", "noisy"):
         values[name] = bool(values[name])
     return Result(**values)

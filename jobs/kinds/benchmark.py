@@ -36,6 +36,7 @@ def run(context: JobContext) -> None:
         _log.warning("%s cannot be measured: %s", candidate.name, candidate.untimed)
     plan = Plan(
         voice_id=voice.id,
+        voice_key=voice.key,
         config=voice.config,
         candidates=(*candidates, *_through_provider(candidates[0])),
         texts=texts_from(Path(params["texts_file"])) if params["texts_file"] else texts_for(voice.language),

@@ -40,6 +40,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     copy = Path(shutil.copyfile(original, folder / "copy.onnx"))
     return Plan(
         voice_id=sha256_of(original),
+        voice_key="tiny",
         config=voice_config(TINY),
         candidates=(_candidate("original", original), _candidate("copy", copy)),
         texts=_TEXTS,

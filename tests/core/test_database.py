@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
+from core.benchmark.record import Sample
 from core.store.control import cancel_all, forget_ended, move_before, retry_failed
 from core.store.database import open_store, transaction
 from core.store.estimate import estimate
@@ -24,7 +25,7 @@ from core.store.jobs import (
 )
 from core.store.life import claim, dependents, finish, next_in_turn, next_time, put_back
 from core.store.migrations import migrations
-from core.store.results import list_results, list_samples
+from core.store.results import list_parts, list_results
 from core.store.schema import VERSION
 from core.store.visits import read_away
 from core.store.voices import Voice
@@ -121,7 +122,7 @@ def test_a_data_base_of_the_first_version_keeps_all_it_holds(workspace: Workspac
         (result,) = list_results(db)
         assert (result.voice, result.speedup, result.speedup_ci, result.peak_rss_mb) == ("amy", 1.0, (0.9, 1.1), 200.0)
         assert (result.engine, result.program_db) == ("onnxruntime", None)
-        assert list_samples(db, "r") == [{"pair": 0, "text": "short", "seconds": 1.5, "audio_seconds": 2.5}]
+        assert list_parts(db, Sample, "r") == (Sample(0, "short", 1.5, 2.5),)
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
         made_anew = {row["name"] for row in db.execute("SELECT name FROM sqlite_schema WHERE tbl_name = 'results'")}
         assert made_anew >= {"results_by_time", "results_by_variant", "results_by_benchmark"}

@@ -446,6 +446,7 @@ def measure(db: sqlite3.Connection, voice: Voice, *variants: Variant, **changes:
     record = BenchmarkRecord(
         "b1",
         voice.id,
+        voice.key,
         this_machine(),
         this_environment(),
         "v",

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from core.benchmark.record import BenchmarkRecord, ResultRecord, Sample
+from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
 from core.errors import NotFound
 from core.hardware.machine import Environment, Machine, this_environment, this_machine
 from core.store.database import transaction
-from core.store.results import Result, get_result, list_results, list_samples, put_benchmark
-from core.store.voices import Voice, add_voice
+from core.store.results import Result, get_result, list_parts, list_results, put_benchmark, read_benchmark
+from core.store.voices import ORIGINAL, Voice, add_voice
 from tests.core.voice_files import voice_file
 
 _TIMES = [f"2026-01-0{day}T00:00:00.000Z" for day in range(1, 10)]
@@ -28,6 +28,7 @@ def test_a_result_comes_back_as_it_was_put_in(db: sqlite3.Connection, stored: Vo
     assert given == figures | {
         "benchmark_id": "b1",
         "voice": "amy",
+        "voice_id": record.voice_id,
         "machine": "m",
         "machine_facts": {"cores": 2},
         "environment": {"onnx": "1"},
@@ -53,12 +54,29 @@ def test_a_variant_that_could_not_be_timed_has_no_speed_and_no_interval(db: sqli
 
 def test_every_raw_sample_is_kept(db: sqlite3.Connection, stored: Voice) -> None:
     _put(db, _record(stored, "b1"))
-    assert list_samples(db, "b1-small-1") == [
-        {"pair": pair, "text": text, "seconds": pair / 10, "audio_seconds": 2.0}
-        for pair in (0, 1)
-        for text in ("long", "short")
-    ]
-    assert list_samples(db, "nothing") == []
+    assert list_parts(db, Sample, "b1-small-1") == tuple(
+        Sample(pair, text, pair / 10, 2.0) for pair in (0, 1) for text in ("long", "short")
+    )
+    assert list_parts(db, Sample, "nothing") == ()
+
+
+def test_a_benchmark_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Voice) -> None:
+    put = _record(stored, "b1", regression={"speed": "slower"})
+    parts = {
+        "samples": (Sample(0, "short", 0.1, 2.0, 0.05, 0.2, 1.5),),
+        "starts": (Start(0, True, 0.5, 1.5), Start(1, False, 0.3, 1.2)),
+        "parallel_runs": (ParallelRun(0, 2, 0.4, 4.0),),
+        "texts": (TextFigures("short", 2.0, 100.0, 110.0, 0.05, 1.1),),
+    }
+    put = replace(put, results=tuple(replace(result, **parts) for result in put.results))
+    _put(db, put)
+    in_order = sorted(
+        put.results,
+        key=lambda made: (made.figures["threads"], made.figures["variant"] != ORIGINAL, made.figures["variant"]),
+    )
+    assert read_benchmark(db, "b1") == replace(put, results=tuple(in_order))
+    with pytest.raises(NotFound, match="no benchmark 'b2'"):
+        read_benchmark(db, "b2")
 
 
 def test_results_are_listed_newest_first_and_within_a_benchmark_the_original_first(
@@ -156,6 +174,7 @@ def _record(voice: Voice, benchmark: str, at: str = _TIMES[0], **changes: Any) -
     return BenchmarkRecord(
         id=benchmark,
         voice_id=voice.id,
+        voice_key=voice.key,
         machine=Machine("m", {"cores": 2}),
         environment=Environment("e", {"onnx": "1"}),
         version="v1",
@@ -188,8 +207,14 @@ def _result(result_id: str, variant: str, threads: int, changes: dict[str, Any])
         "latency_ms": 80.5,
         "latency_p90_ms": 90.25,
         "original_latency_ms": 120.0,
+        "ttfa_ms": 81.5,
+        "cold_start_s": 1.5,
         "load_s": 0.4,
+        "throughput": 12.5,
+        "requests": 2,
+        "cpu_s_per_audio_s": 0.06,
         "peak_rss_mb": 180.0,
+        "settled_rss_mb": 170.0,
         "bare_rss_mb": 50.0,
         "energy_j": None,
         "size_bytes": 1234,
@@ -202,6 +227,7 @@ def _result(result_id: str, variant: str, threads: int, changes: dict[str, Any])
         "grade": "broken",
         "noisy": True,
         "unmeasured": {"energy_j": "no counter"},
+        "regression": None,
     }
     samples = tuple(Sample(pair, text, pair / 10, 2.0) for pair in (0, 1) for text in ("short", "long"))
     return ResultRecord(figures | changes, samples)

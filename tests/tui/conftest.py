@@ -181,6 +181,7 @@ def _results(db: sqlite3.Connection) -> None:
     record = BenchmarkRecord(
         id="benchmark-1",
         voice_id=JOE,
+        voice_key="en_US-joe-medium",
         machine=MACHINE,
         environment=Environment("ba9876543210", {"os": "Linux", "python": "3.11.7", "onnxruntime": "1.32.0"}),
         version="feedc0ffee00",

@@ -1,14 +1,19 @@
 """`ttsdash results`: the history of benchmarks."""
 
+from dataclasses import asdict
+
 import click
 
+from core.benchmark.record import ParallelRun, Sample, Start, TextFigures
 from core.benchmark.words import explain
-from core.store.results import Result, get_result, list_results, list_samples
+from core.store.results import Result, get_result, list_parts, list_results
 from core.store.voices import ORIGINAL, get_voice
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_facts, print_line, print_table
 from tui.formats import RESULT_HEADERS, figure, megabytes, moment, result_row
 from tui.shapes import result_shape
+
+_RAW = {"texts": TextFigures, "samples": Sample, "starts": Start, "parallel_runs": ParallelRun}
 
 
 @click.group(cls=Group, default="list")
@@ -45,7 +50,10 @@ def show(session: Session, result_id: str) -> None:
     """Show the result whose id starts with ID: every figure, and what it was measured under."""
     found = get_result(session.db, result_id)
     if session.as_json:
-        session.print_json(result_shape(found) | {"samples": list_samples(session.db, found.id)})
+        raw = {name: list_parts(session.db, made, found.id) for name, made in _RAW.items()}
+        session.print_json(
+            result_shape(found) | {name: [asdict(part) for part in parts] for name, parts in raw.items()}
+        )
         return
     from core.quality.recordings import recording_pair
 
