@@ -8,7 +8,7 @@ from typing import Any
 
 from core.clock import read_span
 from core.errors import BadInput, one_line
-from core.text import read_megabytes
+from core.text import read_megabytes, read_percent
 from core.workspace import Workspace
 
 
@@ -24,6 +24,10 @@ class Settings:
     """A job that takes longer is ended."""
     memory_limit_mb: int | None = None
     """One whose processes take more is ended; without it 80 % of the machine's memory."""
+    benchmark_width: float = 0.05
+    """A benchmark goes on until the interval of each speed-up is at most this share of it wide, ..."""
+    benchmark_budget_s: float = 180.0
+    """... or so much time is spent."""
 
 
 def read_settings(workspace: Workspace) -> Settings:
@@ -77,9 +81,15 @@ def _span(value: Any) -> float:
     return read_span(str(value))
 
 
+def _share(value: Any) -> float:
+    return read_percent(str(value))
+
+
 _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "hook": ("hook", _command),
     "idle": ("idle_s", _span),
     "time_limit": ("time_limit_s", lambda value: math.ceil(_span(value))),
+    "benchmark_width": ("benchmark_width", _share),
+    "benchmark_budget": ("benchmark_budget_s", _span),
     "memory_limit": ("memory_limit_mb", lambda value: math.ceil(read_megabytes(str(value)))),
 }

@@ -8,6 +8,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w.+=-]+")
 _LONGEST_NAME = 120
 _MOST_MB = 1e9
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|GB)", re.IGNORECASE)
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%?")
 
 
 def printable(text: str) -> str:
@@ -36,3 +37,12 @@ def read_megabytes(text: str) -> float:
     if not 0 < megabytes <= _MOST_MB:
         raise ValueError(f"{text!r} is no amount of memory: write 800 MB or 4 GB")
     return megabytes
+
+
+def read_percent(text: str) -> float:
+    """A share from `5 %` or `2.5`. Raises ValueError, which says what can be."""
+    match = _PERCENT.fullmatch(text.strip())
+    share = float(match[1]) / 100 if match else 0
+    if not 0 < share < 1:
+        raise ValueError(f"{text!r} is no share: write 5 %, more than 0 and less than 100")
+    return share

@@ -64,6 +64,8 @@ def _with_scope(db: sqlite3.Connection, job: Job, wording: Wording, changes: Cha
         wording.variants or job.params["variants"],
         wording.threads or job.params["threads"],
         job.params["texts_file"],
+        job.params.get("width"),
+        job.params.get("budget_s"),
     )
     return replace(changes, params=new.params)
 

@@ -76,8 +76,13 @@ def benchmark_job(
     variants: Sequence[str],
     threads: Sequence[int] = (),
     texts_file: str | None = None,
+    width: float | None = None,
+    budget_s: float | None = None,
 ) -> NewJob:
     """A benchmark of the variants beside the original; without `threads` at one thread and at all cores.
+
+    `width` is how narrow the interval of each speed-up is wanted, as a share of it, `budget_s` how long the measuring may
+    take to get there; without them the settings say so when the job runs.
 
     Raises BadInput for a thread count that cannot be.
     """
@@ -88,6 +93,8 @@ def benchmark_job(
         "variants": [name for name in dict.fromkeys(variants) if name != ORIGINAL],
         "threads": sorted(set(threads)),
         "texts_file": texts_file,
+        "width": width,
+        "budget_s": budget_s,
     }
     return NewJob("benchmark", voice.id, None, params, need=MEASURING_NEED)
 

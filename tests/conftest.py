@@ -34,9 +34,10 @@ def one_core_for_whole_processes(request: pytest.FixtureRequest) -> Iterator[Non
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    """An empty workspace; whatever still works on it at the end is ended."""
+    """An empty workspace, whose benchmarks take no longer than they must; whatever works on it at the end is ended."""
     made = Workspace(tmp_path / "workspace")
     made.prepare()
+    made.settings_file.write_text("benchmark_budget: 1s\n")
     yield made
     for process in processes_of(made):
         process.kill()

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +18,27 @@ from core.errors import TtsdashError
 
 class ProbeFailed(TtsdashError):
     """A model could not be loaded or run; the message says which one and why."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One synthesis."""
+
+    seconds: float
+    first_audio_s: float
+    samples: int
+    cpu_s: float
+    """Until all threads were at rest again."""
+    joules: float | None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process has taken so far. Memory in MB."""
+
+    peak_rss_mb: float
+    rss_mb: float
+    cpu_s: float
 
 
 class Probe:
@@ -32,6 +55,7 @@ class Probe:
     ) -> None:
         self.name = name
         self._voice = {"length_scale": config.get("inference", {}).get("length_scale", 1.0), "speaker": speaker}
+        self.started = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "core.benchmark.probe_process", str(os.getpid())],
             stdin=subprocess.PIPE,
@@ -46,9 +70,13 @@ class Probe:
         self.load_s: float = answer["load_s"]
         self.bare_rss_mb: float = answer["bare_rss_mb"]
 
-    def run(self, ids: list[int]) -> tuple[float, int]:
-        """Synthesize once: (seconds, samples)."""
-        answer = self._ask({"run": ids, **self._voice})
+    def run(self, ids: list[int]) -> Said:
+        """Synthesize once."""
+        return Said(**self._ask({"run": ids, **self._voice}))
+
+    def run_parallel(self, ids: list[int], requests: int) -> tuple[float, int]:
+        """Synthesize the same so many times at once: (seconds, samples of all)."""
+        answer = self._ask({"parallel": ids, "requests": requests, **self._voice})
         return answer["seconds"], answer["samples"]
 
     def record(self, ids: list[int], to: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -57,10 +85,8 @@ class Probe:
         audio: np.ndarray[Any, np.dtype[np.float32]] = np.load(to)
         return audio
 
-    def usage(self) -> tuple[float, float]:
-        """(peak memory in MB, processor seconds) of the process so far."""
-        answer = self._ask({"usage": True})
-        return answer["peak_rss_mb"], answer["cpu_s"]
+    def usage(self) -> Usage:
+        return Usage(**self._ask({"usage": True}))
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

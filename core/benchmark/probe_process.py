@@ -3,11 +3,13 @@
 It answers one JSON object a line on its standard output for each one that it reads on its standard input:
 
     {"load": PATH, "engine", "threads"}            -> {"load_s", "bare_rss_mb"}
-    {"run": IDS, "length_scale", "speaker"}        -> {"seconds", "samples"}, once the process is at rest again
+    {"run": IDS, "length_scale", "speaker"}        -> {"seconds", "first_audio_s", "samples", "cpu_s", "joules"}
     {"save": IDS, "length_scale", "speaker", "to"} -> {"samples"}, the audio in `to` as .npy
-    {"usage": true}                                -> {"peak_rss_mb", "cpu_s"}
+    {"parallel": IDS, "requests", ...}             -> {"seconds", "samples"}, of that many requests at once
+    {"usage": true}                                -> {"peak_rss_mb", "rss_mb", "cpu_s"}
 
-An error is answered as {"error": LINE}. The end of the input ends the process.
+Whatever ran is at rest again when it is answered. An error is answered as {"error": LINE}. The end of the input ends the
+process.
 """
 
 import json
@@ -38,9 +40,11 @@ def main() -> None:
 class _Probe:
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
         from core.engines.engine import opener
+        from core.hardware.energy import open_meter
         from core.hardware.memory import own_peak_rss_mb
 
         load = opener(request["engine"])
+        self.meter = open_meter()
         bare = own_peak_rss_mb()
         started = time.perf_counter()
         self.voice = load(Path(request["load"]), request["threads"])
@@ -48,12 +52,17 @@ class _Probe:
         return {"load_s": time.perf_counter() - started, "bare_rss_mb": bare}
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
-        started = time.perf_counter()
-        audio = self.voice.synthesize(request["run"], request["length_scale"], request["speaker"])
+        energy = None if isinstance(self.meter, str) else self.meter.read()
+        used, started, first, samples = time.process_time(), time.perf_counter(), None, 0
+        for piece in self.voice.stream(request["run"], request["length_scale"], request["speaker"]):
+            first = first or time.perf_counter() - started
+            samples += len(piece)
         seconds = time.perf_counter() - started
-        if self.has_threads:
-            _rest()
-        return {"seconds": seconds, "samples": len(audio)}
+        joules = None if isinstance(self.meter, str) or energy is None else self.meter.joules_since(energy)
+        self._rest()
+        # What its threads burn while they spin is its own doing.
+        cpu = time.process_time() - used
+        return {"seconds": seconds, "first_audio_s": first, "samples": samples, "cpu_s": cpu, "joules": joules}
 
     def save(self, request: dict[str, Any]) -> dict[str, Any]:
         import numpy as np
@@ -62,18 +71,34 @@ class _Probe:
         np.save(request["to"], audio)
         return {"samples": len(audio)}
 
+    def parallel(self, request: dict[str, Any]) -> dict[str, Any]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        arguments = request["parallel"], request["length_scale"], request["speaker"]
+        with ThreadPoolExecutor(request["requests"]) as pool:
+            started = time.perf_counter()
+            made = [pool.submit(self.voice.synthesize, *arguments) for _ in range(request["requests"])]
+            samples = sum(len(one.result()) for one in made)
+            seconds = time.perf_counter() - started
+        self._rest()
+        return {"seconds": seconds, "samples": samples}
+
     def usage(self, request: dict[str, Any]) -> dict[str, Any]:
+        import psutil
+
         from core.hardware.memory import own_peak_rss_mb
 
-        return {"peak_rss_mb": own_peak_rss_mb(), "cpu_s": time.process_time()}
+        now = psutil.Process().memory_info().rss / 1e6
+        return {"peak_rss_mb": own_peak_rss_mb(), "rss_mb": now, "cpu_s": time.process_time()}
 
-
-def _rest() -> None:
-    """Wait until this process uses no processor: its threads spin on for 40 ms, and the next model must not run beside them."""
-    until, used = time.monotonic() + _LONGEST_REST_S, -1.0
-    while (now := time.process_time()) - used > _AT_REST * _LOOK_S and time.monotonic() < until:
-        used = now
-        time.sleep(_LOOK_S)
+    def _rest(self) -> None:
+        """Wait until this process uses no processor: its threads spin on for 40 ms, and the next model must not run beside them."""
+        if not self.has_threads:
+            return
+        until, used = time.monotonic() + _LONGEST_REST_S, -1.0
+        while (now := time.process_time()) - used > _AT_REST * _LOOK_S and time.monotonic() < until:
+            used = now
+            time.sleep(_LOOK_S)
 
 
 def _answer(probe: _Probe, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,29 +1,61 @@
-"""The statistics of paired measurements."""
+"""The statistics of paired measurements, by SciPy. Imported where something is measured or compared: SciPy takes its time."""
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
+
+from core.benchmark.verdict import SMALLEST_EFFECT, Change
+
+Values = npt.NDArray[np.float64]
 
 _RESAMPLES = 10_000
 _CONFIDENCE = 0.95
+# Of a change that is none, once in a hundred comparisons.
+_SIGNIFICANCE = 0.01
 # Fixed, so that the same samples give the same interval at every reading.
 _SEED = 20_240_229
 
 
-def bootstrap_median(ratios: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+def bootstrap_median(ratios: Values) -> tuple[float, float, float]:
     """The median of paired ratios [pairs] and its 95 % percentile bootstrap interval: (median, low, high).
 
     (B. Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979.)
     """
-    draws = np.random.default_rng(_SEED).integers(0, len(ratios), (_RESAMPLES, len(ratios)))
-    medians = np.median(ratios[draws], axis=1)
-    tail = (1 - _CONFIDENCE) / 2
-    low, high = np.quantile(medians, [tail, 1 - tail])
-    return float(np.median(ratios)), float(low), float(high)
+    middle = median(ratios)
+    if len(ratios) < 2:
+        return middle, middle, middle
+    found = stats.bootstrap(
+        (ratios,),
+        np.median,
+        n_resamples=_RESAMPLES,
+        confidence_level=_CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(_SEED),
+    ).confidence_interval
+    return middle, float(found.low), float(found.high)
 
 
-def median(values: list[float]) -> float:
+def width(low: float, high: float, middle: float) -> float:
+    """Of an interval, as a share of the median in it."""
+    return (high - low) / middle
+
+
+def median(values: Values) -> float:
     return float(np.median(values))
 
 
-def p90(values: list[float]) -> float:
+def p90(values: Values) -> float:
     return float(np.quantile(values, 0.9))
+
+
+def change(before: Values, after: Values) -> Change:
+    """Whether values, one a pair, are others than before: by the Mann-Whitney U test and a smallest effect.
+
+    (H. B. Mann and D. R. Whitney, "On a Test of Whether one of Two Random Variables is Stochastically Larger than the
+    Other", 1947.)
+    """
+    ratio = median(after) / median(before)
+    p = float(stats.mannwhitneyu(before, after, alternative="two-sided").pvalue)
+    if p >= _SIGNIFICANCE or abs(ratio - 1) < SMALLEST_EFFECT:
+        return Change("no difference", ratio, p)
+    return Change("higher" if ratio > 1 else "lower", ratio, p)

@@ -1,11 +1,22 @@
-"""When a speed-up is called one."""
+"""When a speed-up is called one, and when a figure counts as changed."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["faster", "slower", "no difference"]
 
 # Within 3 % nobody notices, and machines that are not kept idle wander as far by themselves.
+SMALLEST_EFFECT = 0.03
 LOW, HIGH = 0.97, 1.03
+
+
+@dataclass(frozen=True)
+class Change:
+    """Of a figure between two runs: `ratio` is the later median by the earlier one, `p` how likely chance alone did it."""
+
+    verdict: Literal["higher", "lower", "no difference"]
+    ratio: float
+    p: float
 
 
 def verdict(interval: tuple[float, float]) -> Verdict:

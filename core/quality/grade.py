@@ -1,10 +1,12 @@
 """One grade out of a variant's figures: the only place where its thresholds stand, with their reasons."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from core.quality.defects import Defects
 
 Grade = Literal["transparent", "slight", "noticeable", "broken"]
+GRADES: tuple[str, ...] = get_args(Grade)
+"""The best first."""
 
 # The highest log-mel distance (dB) and duration drift (%) of each grade. The distances were laid beside wide-band PESQ
 # (of 4.64 at most) on a real voice whose weights were coarsened step by step, in the flow or in the decoder:

@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.benchmark.run import Candidate, Plan, default_threads
+from core.benchmark.candidate import Candidate, Plan, default_threads
 from core.benchmark.run import run as run_benchmark
 from core.benchmark.texts import texts_for, texts_from
 from core.coreml.layout import NOT_RUN
 from core.engines.names import BY_PROVIDER, EngineName
 from core.errors import BadInput
+from core.history.regression import judge
 from core.identity import wrong_with
 from core.quality.recordings import recording_pair, write_recording
 from core.recipes import RECIPES
+from core.settings import read_settings
 from core.store.results import put_benchmark
 from core.store.voices import ORIGINAL, Variant, Voice
 from jobs.context import JobContext
@@ -25,7 +27,7 @@ _log = logging.getLogger("ttsdash.job")
 
 
 def run(context: JobContext) -> None:
-    voice, params = context.voice, context.job.params
+    voice, params, settings = context.voice, context.job.params, read_settings(context.workspace)
     context.report("checking the files", 0.0)
     names = [ORIGINAL, *params["variants"]]
     candidates = [_candidate(voice.variant(name), voice) for name in names]
@@ -41,9 +43,11 @@ def run(context: JobContext) -> None:
         candidates=(*candidates, *_through_provider(candidates[0])),
         texts=texts_from(Path(params["texts_file"])) if params["texts_file"] else texts_for(voice.language),
         threads=tuple(params["threads"]) or default_threads(),
+        width=params.get("width") or settings.benchmark_width,
+        budget_s=params.get("budget_s") or settings.benchmark_budget_s,
     )
     spoken: dict[str, list[npt.NDArray[np.float32]]] = {}
-    record = run_benchmark(plan, context.report, keep=spoken.__setitem__)
+    record = judge(context.db, run_benchmark(plan, context.report, keep=spoken.__setitem__))
     _log.info("load: %s", record.load)
     for result in record.results:
         _log.info("%s", {name: value for name, value in result.figures.items() if name != "unmeasured"})

@@ -1,11 +1,15 @@
 """`ttsdash benchmark`: queues a measured comparison."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from core.benchmark.texts import texts_from
+from core.clock import read_span
+from core.errors import BadInput
 from core.store.voices import get_voice
+from core.text import read_percent
 from jobs.daemon import ensure_worker
 from jobs.submit import Queued, Terms, benchmark_job, submit
 from tui.cli.optimize import finish_or_follow
@@ -18,6 +22,10 @@ from tui.cli.terms import not_before, terms_options
 @click.option("--variant", "variants", multiple=True, metavar="NAME", help="Measure this one; all without it.")
 @click.option("--threads", multiple=True, type=int, metavar="N", help="At N threads; 1 and all cores without it.")
 @click.option("--texts", type=click.Path(path_type=Path), metavar="FILE", help="Speak these, a sentence a line.")
+@click.option(
+    "--width", metavar="PERCENT", help="Go on until the interval of each speed-up is that narrow; 5 % without it."
+)
+@click.option("--budget", metavar="TIME", help="Measure for at most that long; 3min without it.")
 @terms_options
 @click.option("--wait", is_flag=True, help="Follow the job to its end, then show the results.")
 @pass_session
@@ -27,6 +35,8 @@ def benchmark(
     variants: tuple[str, ...],
     threads: tuple[int, ...],
     texts: Path | None,
+    width: str | None,
+    budget: str | None,
     priority: int | None,
     after: tuple[int, ...],
     at: str | None,
@@ -39,7 +49,16 @@ def benchmark(
     chosen = [found.variant(name).name for name in variants] or [variant.name for variant in found.variants]
     if texts is not None:
         texts_from(texts)
-    job = benchmark_job(found, chosen, threads, str(texts.absolute()) if texts else None)
+    file = str(texts.absolute()) if texts else None
+    precision = _read("--width", read_percent, width), _read("--budget", read_span, budget)
+    job = benchmark_job(found, chosen, threads, file, *precision)
     ids = submit(session.workspace, session.db, job, terms=terms)
     ensure_worker(session.workspace)
     finish_or_follow(session, Queued(tuple(ids)), wait)
+
+
+def _read(option: str, read: Callable[[str], float], given: str | None) -> float | None:
+    try:
+        return None if given is None else read(given)
+    except ValueError as error:
+        raise BadInput(f"{option}: {error}") from None

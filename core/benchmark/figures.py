@@ -1,0 +1,117 @@
+"""From raw samples to figures: what one model took at one thread count, beside the original in the same pairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.benchmark.record import ParallelRun, Sample, Start, TextFigures
+from core.benchmark.statistics import bootstrap_median, median, p90
+from core.benchmark.verdict import verdict
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of one process, in MB: before it loaded a model, at most, and at rest after it had spoken."""
+
+    bare_mb: float
+    peak_mb: float
+    settled_mb: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that was measured of one model."""
+
+    samples: tuple[Sample, ...]
+    starts: tuple[Start, ...]
+    parallel_runs: tuple[ParallelRun, ...]
+    memory: tuple[Memory, ...]
+
+
+def speedup(original: Sequence[Sample], samples: Sequence[Sample]) -> tuple[float, float, float]:
+    """The original's time by the variant's, over the pairs that both have: (median, low, high)."""
+    return bootstrap_median(ratios(original, samples))
+
+
+def ratios(original: Sequence[Sample], samples: Sequence[Sample]) -> Values:
+    """The original's time by the variant's, for each pair that both have, all texts of it together."""
+    seconds, beside = _by_pair(samples), _by_pair(original)
+    return np.array([beside[pair] / taken for pair, taken in seconds.items()])
+
+
+def timing(original: Measured, measured: Measured, latency_text: str, phonemes_ms: float) -> dict[str, Any]:
+    """The figures of a result that tell its speed and memory, by the names of the store's columns."""
+    samples = measured.samples
+    pairs = {sample.pair for sample in samples}
+    said = [sample for sample in samples if sample.text == latency_text]
+    beside = [sample for sample in original.samples if sample.text == latency_text and sample.pair in pairs]
+    middle, low, high = speedup(original.samples, samples)
+    audio = sum(sample.audio_seconds for sample in samples)
+    throughputs = [run.audio_seconds / run.seconds for run in measured.parallel_runs]
+    return {
+        "pairs": len(pairs),
+        "speedup": middle,
+        "speedup_low": low,
+        "speedup_high": high,
+        "verdict": verdict((low, high)),
+        "rtf": sum(sample.seconds for sample in samples) / audio,
+        "latency_ms": _median_ms(said),
+        "latency_p90_ms": p90(_seconds(said)) * 1000,
+        "original_latency_ms": _median_ms(beside),
+        "ttfa_ms": phonemes_ms + _middle([sample.first_audio_seconds for sample in said], 1000),
+        "cold_start_s": _middle([start.first_audio_s for start in measured.starts if start.cold]),
+        "load_s": _middle([start.load_s for start in measured.starts if not start.cold]),
+        "throughput": _middle(throughputs),
+        "requests": measured.parallel_runs[0].requests if measured.parallel_runs else None,
+        "cpu_s_per_audio_s": sum(sample.cpu_seconds or 0 for sample in samples) / audio,
+        "energy_j": _middle([sample.joules for sample in said]),
+        "peak_rss_mb": max(memory.peak_mb for memory in measured.memory),
+        "settled_rss_mb": _middle([memory.settled_mb for memory in measured.memory]),
+        "bare_rss_mb": _middle([memory.bare_mb for memory in measured.memory]),
+    }
+
+
+def by_text(original: Measured, measured: Measured) -> tuple[TextFigures, ...]:
+    """The same for each text alone."""
+    found = []
+    for text in dict.fromkeys(sample.text for sample in measured.samples):
+        said = [sample for sample in measured.samples if sample.text == text]
+        beside = [sample for sample in original.samples if sample.text == text]
+        audio = sum(sample.audio_seconds for sample in said)
+        found.append(
+            TextFigures(
+                text=text,
+                audio_seconds=audio / len(said),
+                latency_ms=_median_ms(said),
+                latency_p90_ms=p90(_seconds(said)) * 1000,
+                rtf=sum(sample.seconds for sample in said) / audio,
+                speedup=median(ratios(beside, said)),
+            )
+        )
+    return tuple(found)
+
+
+def _by_pair(samples: Sequence[Sample]) -> dict[int, float]:
+    totals: dict[int, float] = {}
+    for sample in samples:
+        totals[sample.pair] = totals.get(sample.pair, 0.0) + sample.seconds
+    return totals
+
+
+def _seconds(samples: Sequence[Sample]) -> Values:
+    return np.array([sample.seconds for sample in samples])
+
+
+def _median_ms(samples: Sequence[Sample]) -> float:
+    return median(_seconds(samples)) * 1000
+
+
+def _middle(values: Sequence[float | None], times: float = 1.0) -> Any:
+    """The median of what there is; None of nothing."""
+    there = [value for value in values if value is not None]
+    return median(np.array(there)) * times if there else None

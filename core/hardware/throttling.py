@@ -1,0 +1,18 @@
+"""Whether the processor slowed itself down for heat."""
+
+from pathlib import Path
+
+_CPUS = Path("/sys/devices/system/cpu")
+_COUNTERS = ("core_throttle_count", "package_throttle_count")
+
+
+def throttle_count(root: Path = _CPUS) -> int | None:
+    """How often any core or package has throttled since the start of the machine; None where Linux does not count."""
+    counts = []
+    for name in _COUNTERS:
+        for counter in root.glob(f"cpu*/thermal_throttle/{name}"):
+            try:
+                counts.append(int(counter.read_text()))
+            except (OSError, ValueError):
+                continue
+    return sum(counts) if counts else None

@@ -1,0 +1,182 @@
+"""Whether a result is worse than that machine's earlier ones of the same variant, by more than noise.
+
+The rule for speed, all of it at once: the speed-up's whole interval lies below 0.97 of what it was, its pairs differ from
+the earlier pairs by the Mann-Whitney test, and it is lower than in each of the earlier runs, which tell how much runs differ
+by themselves. Speed-ups are compared, not times: the original in the same run is the control. Its own time counts only where
+the installed versions are others than before, since nothing else tells a slower runtime from a slower machine.
+
+Noisy runs are neither judged nor judged by.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from core.benchmark.figures import Values, ratios
+from core.benchmark.record import BenchmarkRecord, ResultRecord, Sample
+from core.benchmark.statistics import change, median
+from core.benchmark.verdict import LOW
+from core.quality.grade import GRADES
+from core.store.results import list_parts
+from core.store.voices import ORIGINAL
+
+_LOOKED_BACK = 5
+# Memory and files differ by a few percent for reasons that are nobody's fault; less than this is no news either.
+_MOST_GROWTH, _LEAST_MB = 1.05, 5.0
+_PESQ_LOSS = 0.2
+# The original's own time wanders more than a ratio does.
+_ORIGINAL_SLOWER = 1.10
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A quiet result of the same variant at as many threads, on the same machine, by the same version of the benchmark."""
+
+    id: str
+    variant_sha256: str
+    speedup: float | None
+    original_latency_ms: float
+    peak_rss_mb: float | None
+    size_bytes: int
+    pesq: float | None
+    grade: str | None
+    environment: dict[str, str]
+    ratios: Values
+    """Of its pairs; none where the raw samples were pruned."""
+
+
+def judge(db: sqlite3.Connection, record: BenchmarkRecord) -> BenchmarkRecord:
+    """The benchmark with its regressions marked. It is not in the store yet."""
+    if record.load["noisy"]:
+        return record
+    return replace(record, results=tuple(_judged(db, record, result) for result in record.results))
+
+
+def _judged(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecord) -> ResultRecord:
+    earlier = list_earlier(db, record, result)
+    if not earlier:
+        return result
+    original = next(
+        one
+        for one in record.results
+        if one.figures["variant"] == ORIGINAL and one.figures["threads"] == result.figures["threads"]
+    )
+    pairs = ratios(original.samples, result.samples) if result.samples else np.array([])
+    found = regression(result.figures, pairs, record.environment.versions, earlier)
+    return replace(result, figures=result.figures | {"regression": found})
+
+
+def regression(
+    figures: dict[str, Any], pairs: Values, environment: dict[str, str], earlier: Sequence[Earlier]
+) -> dict[str, Any] | None:
+    """What is worse than it was, the newest of `earlier` first: `{"worse": [line, ...], "changed": [line, ...], "against": [id, ...]}`.
+
+    None where nothing is. `pairs` are the speed-ups of the single pairs.
+    """
+    changed = _changed(figures, environment, earlier[0])
+    worse = [
+        *_slower(figures, pairs, earlier),
+        *_original_slower(figures, environment, earlier),
+        *_grown(figures, earlier),
+        *_sounds_worse(figures, earlier),
+    ]
+    if not worse:
+        return None
+    return {"worse": worse, "changed": changed, "against": [one.id for one in earlier]}
+
+
+def _slower(figures: dict[str, Any], pairs: Values, earlier: Sequence[Earlier]) -> list[str]:
+    known = [one.speedup for one in earlier if one.speedup is not None]
+    if figures["speedup"] is None or not known or figures["variant"] == ORIGINAL:
+        return []
+    before = median(np.array(known))
+    if figures["speedup_high"] >= LOW * before or figures["speedup"] >= min(known):
+        return []
+    past = [one.ratios for one in earlier if len(one.ratios)]
+    if past and change(np.concatenate(past), pairs).verdict != "lower":
+        return []
+    control = figures["original_latency_ms"] / median(np.array([one.original_latency_ms for one in earlier]))
+    return [f"speed-up {figures['speedup']:.2f}x, was {before:.2f}x; the original took {control:.2f}x as long as then"]
+
+
+def _original_slower(figures: dict[str, Any], environment: dict[str, str], earlier: Sequence[Earlier]) -> list[str]:
+    if figures["variant"] != ORIGINAL or environment == earlier[0].environment:
+        return []
+    times = [one.original_latency_ms for one in earlier if one.environment != environment]
+    now = figures["original_latency_ms"]
+    if not times or now <= _ORIGINAL_SLOWER * max(times):
+        return []
+    before = median(np.array(times))
+    return [f"the original itself takes {now:.0f} ms, was {before:.0f} ms, and all variants with it"]
+
+
+def _grown(figures: dict[str, Any], earlier: Sequence[Earlier]) -> list[str]:
+    sizes = (
+        ("peak memory", figures["peak_rss_mb"], [one.peak_rss_mb for one in earlier if one.peak_rss_mb is not None]),
+        ("the file", figures["size_bytes"] / 1e6, [one.size_bytes / 1e6 for one in earlier]),
+    )
+    return [
+        f"{name} {now:.0f} MB, was {median(np.array(before)):.0f} MB"
+        for name, now, before in sizes
+        if now is not None and before and now > max(max(before) * _MOST_GROWTH, max(before) + _LEAST_MB)
+    ]
+
+
+def _sounds_worse(figures: dict[str, Any], earlier: Sequence[Earlier]) -> list[str]:
+    grades = [GRADES.index(one.grade) for one in earlier if one.grade in GRADES]
+    if figures["grade"] in GRADES and grades and GRADES.index(figures["grade"]) > max(grades):
+        return [f"sound {figures['grade']}, was {GRADES[max(grades)]}"]
+    scores = [one.pesq for one in earlier if one.pesq is not None]
+    if figures["pesq"] is not None and scores and figures["pesq"] < min(scores) - _PESQ_LOSS:
+        return [f"PESQ {figures['pesq']:.2f}, was {median(np.array(scores)):.2f}"]
+    return []
+
+
+def _changed(figures: dict[str, Any], environment: dict[str, str], before: Earlier) -> list[str]:
+    """What is another than at the newest of the earlier results."""
+    names = [*environment, *(name for name in before.environment if name not in environment)]
+    changes = [
+        f"{name} {before.environment.get(name, 'none')} -> {environment.get(name, 'none')}"
+        for name in names
+        if before.environment.get(name) != environment.get(name)
+    ]
+    return [*changes, *(["the variant was made anew"] if figures["variant_sha256"] != before.variant_sha256 else [])]
+
+
+def list_earlier(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecord) -> list[Earlier]:
+    """The newest quiet ones that compare with it, the newest first."""
+    rows = db.execute(
+        """SELECT results.*, environments.versions,
+               (SELECT other.id FROM results AS other WHERE other.benchmark_id = results.benchmark_id
+                AND other.variant = ? AND other.threads = results.threads) AS original_id
+           FROM results JOIN benchmarks ON benchmarks.id = results.benchmark_id
+           JOIN environments ON environments.id = benchmarks.environment_id
+           WHERE results.voice_id = ? AND results.variant = ? AND results.threads = ? AND results.machine_id = ?
+               AND results.version = ? AND results.engine IS ? AND NOT results.noisy
+           ORDER BY results.created_at DESC LIMIT ?""",
+        (
+            ORIGINAL,
+            record.voice_id,
+            *(result.figures[name] for name in ("variant", "threads")),
+            record.machine.id,
+            record.version,
+            result.figures["engine"],
+            _LOOKED_BACK,
+        ),
+    ).fetchall()
+    return [_earlier(db, row) for row in rows]
+
+
+def _earlier(db: sqlite3.Connection, row: sqlite3.Row) -> Earlier:
+    samples = list_parts(db, Sample, row["id"])
+    beside = list_parts(db, Sample, row["original_id"]) if row["original_id"] else ()
+    same = ("id", "variant_sha256", "speedup", "original_latency_ms", "peak_rss_mb", "size_bytes", "pesq", "grade")
+    return Earlier(
+        **{name: row[name] for name in same},
+        environment=json.loads(row["versions"]),
+        ratios=ratios(beside, samples) if samples and beside else np.array([]),
+    )
