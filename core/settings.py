@@ -89,7 +89,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "hook": ("hook", _command),
     "idle": ("idle_s", _span),
     "time_limit": ("time_limit_s", lambda value: math.ceil(_span(value))),
+    "memory_limit": ("memory_limit_mb", lambda value: math.ceil(read_megabytes(str(value)))),
     "benchmark_width": ("benchmark_width", _share),
     "benchmark_budget": ("benchmark_budget_s", _span),
-    "memory_limit": ("memory_limit_mb", lambda value: math.ceil(read_megabytes(str(value)))),
 }

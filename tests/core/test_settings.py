@@ -9,15 +9,24 @@ from core.settings import Settings, read_settings
 from core.workspace import Workspace
 from tests.core.refusals import refusal
 
-_NAMES = "hook, idle, time_limit, memory_limit"
+_NAMES = "hook, idle, time_limit, memory_limit, benchmark_width, benchmark_budget"
 _NO_SPAN = "is no length of time: write 30min, 2h or 1h30m"
 _NO_MEMORY = "is no amount of memory: write 800 MB or 4 GB"
+_NO_SHARE = "is no share: write 5 %, more than 0 and less than 100"
 _NO_COMMAND = "hook: give a command, as one line or as a list of words"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """One without settings."""
+    made = Workspace(tmp_path / "workspace")
+    made.prepare()
+    return made
 
 
 def test_without_a_file_everything_is_as_it_comes(workspace: Workspace) -> None:
     assert read_settings(workspace) == Settings()
-    assert Settings() == Settings(hook=(), idle_s=1800, time_limit_s=21_600, memory_limit_mb=None)
+    assert Settings() == Settings((), 1800, 21_600, None, 0.05, 180)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +50,9 @@ def test_without_a_file_everything_is_as_it_comes(workspace: Workspace) -> None:
         ("time_limit: 2d", Settings(time_limit_s=172_800)),
         # No limit of none at all.
         ("time_limit: 0.3s", Settings(time_limit_s=1)),
+        ("benchmark_width: 2.5 %", Settings(benchmark_width=0.025)),
+        ("benchmark_width: 10", Settings(benchmark_width=0.1)),
+        ("benchmark_budget: 10min", Settings(benchmark_budget_s=600)),
         ("memory_limit: 800 MB", Settings(memory_limit_mb=800)),
         ("memory_limit: 1.5gb", Settings(memory_limit_mb=1500)),
         ("memory_limit: 0.1 MB", Settings(memory_limit_mb=1)),
@@ -79,6 +91,10 @@ def test_what_stands_in_the_file_holds_and_the_rest_is_as_it_comes(
         ("memory_limit: 80 %", f"memory_limit: '80 %' {_NO_MEMORY}"),
         ("memory_limit: 0 GB", f"memory_limit: '0 GB' {_NO_MEMORY}"),
         pytest.param(f"memory_limit: {'9' * 400} MB", _NO_MEMORY, id="more memory than a float can hold"),
+        ("benchmark_width: 0", f"benchmark_width: '0' {_NO_SHARE}"),
+        ("benchmark_width: 100 %", f"benchmark_width: '100 %' {_NO_SHARE}"),
+        ("benchmark_width: narrow", f"benchmark_width: 'narrow' {_NO_SHARE}"),
+        ("benchmark_budget: 3", f"benchmark_budget: '3' {_NO_SPAN}"),
         ("hook:", _NO_COMMAND),
         ("hook: ''", _NO_COMMAND),
         ("hook: []", _NO_COMMAND),

@@ -1,0 +1,115 @@
+"""What a machine tells beside a benchmark: energy, throttling, load, and what its cache holds. Counters that this machine
+may lack are laid out in a folder as Linux shows them."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core.benchmark.load import LoadMeter
+from core.benchmark.page_cache import evict
+from core.hardware import throttling
+from core.hardware.energy import EnergyMeter, open_meter
+from core.hardware.throttling import throttle_count
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux's way to show it")
+
+
+def package(root: Path, number: int, microjoules: int, wraps: int = 1_000_000) -> Path:
+    zone = root / f"intel-rapl:{number}"
+    zone.mkdir()
+    (zone / "name").write_text(f"package-{number}\n")
+    (zone / "energy_uj").write_text(f"{microjoules}\n")
+    (zone / "max_energy_range_uj").write_text(f"{wraps}\n")
+    return zone / "energy_uj"
+
+
+@linux
+def test_energy_is_that_of_all_packages_and_goes_on_where_a_counter_starts_again(tmp_path: Path) -> None:
+    first, second = package(tmp_path, 0, 999_000), package(tmp_path, 1, 10_000)
+    # A part of a package, which is in its count already.
+    package(tmp_path, 2, 5).with_name("name").write_text("core\n")
+    meter = open_meter(tmp_path)
+    assert isinstance(meter, EnergyMeter)
+    before = meter.read()
+    first.write_text("499\n")
+    second.write_text("260000\n")
+    assert meter.joules_since(before) == pytest.approx((1_500 + 250_000) / 1e6)
+
+
+@linux
+def test_without_a_counter_that_may_be_read_there_is_the_reason(tmp_path: Path) -> None:
+    assert open_meter(tmp_path) == "this machine shows no energy counter (RAPL)"
+    counter = package(tmp_path, 0, 1)
+    counter.write_text("rubbish")
+    assert "cannot be read: invalid literal" in str(open_meter(tmp_path))
+    counter.unlink()
+    assert "cannot be read" in str(open_meter(tmp_path))
+
+
+@linux
+@pytest.mark.skipif(not hasattr(os, "geteuid") or not os.geteuid(), reason="root may read everything")
+def test_a_counter_for_root_alone_is_named_with_the_mend(tmp_path: Path) -> None:
+    counter = package(tmp_path, 0, 1)
+    counter.chmod(0)
+    assert str(open_meter(tmp_path)).startswith(f"{counter} may be read by root only: chmod")
+
+
+def test_throttling_is_counted_over_all_cores(tmp_path: Path) -> None:
+    assert throttle_count(tmp_path) is None
+    for cpu, count in (("cpu0", 2), ("cpu1", 3)):
+        folder = tmp_path / cpu / "thermal_throttle"
+        folder.mkdir(parents=True)
+        (folder / "core_throttle_count").write_text(f"{count}\n")
+    (tmp_path / "cpu1" / "thermal_throttle" / "package_throttle_count").write_text("1\n")
+    assert throttle_count(tmp_path) == 6
+
+
+def test_a_run_in_which_the_processor_throttled_is_noisy(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = iter([4, 7])
+    monkeypatch.setattr("core.benchmark.load.throttle_count", lambda: next(counts))
+    load = LoadMeter.start().stop(own_cpu_s=1e6)
+    assert (load["throttled"], load["noisy"]) == (3, True)
+    assert load["noisy_because"] == ["the processor throttled 3 times"]
+
+
+def test_a_run_beside_which_others_work_is_noisy_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttling, "_CPUS", Path("/nowhere"))
+    meter = LoadMeter.start()
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        pass
+    # This process is the other: what it took is not given as the benchmark's own.
+    load = meter.stop(own_cpu_s=0.0)
+    assert load["noisy"]
+    assert load["noisy_because"][0].startswith("others took ")
+    quiet = LoadMeter.start().stop(own_cpu_s=1e6)
+    assert (quiet["others_share"], quiet["noisy"], quiet["noisy_because"]) == (0.0, bool(quiet["throttled"]), [])
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise") or not hasattr(os, "RWF_NOWAIT"), reason="Linux's way")
+def test_a_file_is_read_from_the_disk_again_once_it_was_dropped(tmp_path: Path) -> None:
+    files = [tmp_path / "a", tmp_path / "b"]
+    for file in files:
+        file.write_bytes(os.urandom(1 << 20))
+    kept = evict(tmp_path)
+    if kept and "tmpfs" in kept:
+        pytest.skip("the temporary folder lies in memory")
+    assert kept is None
+    assert not is_cached(files[0])
+    files[0].read_bytes()
+    assert is_cached(files[0])
+    assert evict(files[0]) is None
+
+
+def is_cached(file: Path) -> bool:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.preadv(descriptor, [bytearray(64)], 1 << 18, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
