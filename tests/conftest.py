@@ -38,6 +38,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     made = Workspace(tmp_path / "workspace")
     made.prepare()
     made.settings_file.write_text("benchmark_budget: 1s\n")
+    made.settings_file.chmod(0o600)
     yield made
     for process in processes_of(made):
         process.kill()

@@ -175,9 +175,15 @@ def test_an_edit_that_cannot_be_changes_nothing(
 
 
 def test_a_benchmark_gets_another_scope(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    (job_id,) = submit(workspace, db, benchmark_job(voice, ["int4"]))
+    (job_id,) = submit(workspace, db, benchmark_job(voice, ["int4"], width=0.02, budget_s=60))
     edit_job(workspace, db, job_id, Wording(threads=[2, 1]))
-    assert get_job(db, job_id).params == {"variants": ["int4"], "threads": [1, 2], "texts_file": None}
+    assert get_job(db, job_id).params == {
+        "variants": ["int4"],
+        "threads": [1, 2],
+        "texts_file": None,
+        "width": 0.02,
+        "budget_s": 60,
+    }
 
 
 def test_a_running_job_is_not_edited(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:

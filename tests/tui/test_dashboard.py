@@ -218,7 +218,7 @@ async def test_a_running_job_shows_a_live_bar_and_is_cancelled_with_a_key(worksp
         await pilot.press("b")
         await pilot.press("2")
         await until(pilot, lambda: app.query("RunningJob .stage") and "pair" in text_of(app, "RunningJob .stage"))
-        assert re.fullmatch(r"pair \d+ of 10, 1 thread", text_of(app, "RunningJob .stage"))
+        assert re.fullmatch(r"pair \d+, 1 thread", text_of(app, "RunningJob .stage"))
         await until(pilot, lambda: re.fullmatch(r"\d+ % CPU, \d+ MB", text_of(app, "RunningJob .usage")))
         assert re.fullmatch(r"\d+ s so far", text_of(app, "RunningJob .left"))
         await pilot.press("c")
@@ -372,9 +372,9 @@ async def test_what_a_running_job_reports_is_drawn_without_the_table(
         await until(pilot, lambda: drawn)
         drawn.clear()
         with closing(open_store(worked)) as db:
-            db.execute("UPDATE jobs SET progress = 0.6, stage = 'pair 6 of 10, 1 thread', rss_mb = 700 WHERE id = 5")
+            db.execute("UPDATE jobs SET progress = 0.6, stage = 'pair 6, 1 thread', rss_mb = 700 WHERE id = 5")
         await until(pilot, lambda: text_of(app, "RunningJob .usage") == "147 % CPU, 700 MB")
-        assert text_of(app, "RunningJob .stage") == "attempt 2, pair 6 of 10, 1 thread"
+        assert text_of(app, "RunningJob .stage") == "attempt 2, pair 6, 1 thread"
         await pilot.pause()
         assert not drawn
 
