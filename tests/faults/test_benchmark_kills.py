@@ -1,0 +1,68 @@
+"""Benchmarks whose processes are killed at any moment: nothing half is ever listed, and each is whole in the end."""
+
+import os
+import random
+import signal
+import sqlite3
+import time
+from contextlib import suppress
+
+from core.benchmark.record import ParallelRun, Sample, Start, TextFigures
+from core.store.jobs import get_job
+from core.store.results import list_parts, list_results
+from core.store.voices import Voice
+from core.workspace import Workspace
+from jobs.daemon import start_worker
+from jobs.submit import benchmark_job, submit
+from tests.faults.conftest import LONG
+from tests.running import ended, half_files
+from tests.waiting import wait_until
+
+# About as long as one takes here.
+_LONGEST_S = 4.0
+
+
+def attempt_of(db: sqlite3.Connection, job_id: int, attempt: int) -> int | None:
+    """The process of that attempt once it runs; None for a job that needed no more of them."""
+
+    def look() -> tuple[int | None] | None:
+        job = get_job(db, job_id)
+        if job.ended:
+            return (None,)
+        return (job.process_group,) if job.attempt == attempt and job.process_group else None
+
+    return wait_until(look)[0]
+
+
+def assert_all_whole(db: sqlite3.Connection) -> None:
+    for result in list_results(db):
+        samples = list_parts(db, Sample, result.id)
+        texts = {sample.text for sample in samples}
+        assert len(texts) == 3
+        assert [(sample.pair, sample.text) for sample in samples] == [
+            (pair, text) for pair in range(result.pairs) for text in sorted(texts)
+        ]
+        assert {figures.text for figures in list_parts(db, TextFigures, result.id)} == texts
+        assert len(list_parts(db, Start, result.id)) * 5 == result.pairs
+        assert list_parts(db, ParallelRun, result.id)
+
+
+def test_a_benchmark_that_is_killed_at_any_moment_leaves_nothing_half_and_is_whole_in_the_end(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, seed: int
+) -> None:
+    dice, count = random.Random(seed), 40 if LONG else 1
+    start_worker(workspace)
+    for number in range(count):
+        (job_id,) = submit(workspace, db, benchmark_job(voice, []))
+        for attempt in (1, 2):
+            process = attempt_of(db, job_id, attempt)
+            if process is None:
+                break
+            time.sleep(dice.uniform(0, _LONGEST_S))
+            with suppress(ProcessLookupError):
+                os.killpg(process, signal.SIGKILL)
+            assert_all_whole(db)
+        assert ended(db, job_id).state == "succeeded"
+        assert len({result.benchmark_id for result in list_results(db)}) == number + 1
+    assert_all_whole(db)
+    assert half_files(workspace) == []
