@@ -20,6 +20,7 @@ from core.benchmark.figures import Values, ratios
 from core.benchmark.record import BenchmarkRecord, ResultRecord, Sample
 from core.benchmark.statistics import change, median
 from core.benchmark.verdict import LOW
+from core.history.trend import versions_changed
 from core.quality.grade import GRADES
 from core.store.results import list_parts
 from core.store.voices import ORIGINAL
@@ -138,13 +139,8 @@ def _sounds_worse(figures: dict[str, Any], earlier: Sequence[Earlier]) -> list[s
 
 def _changed(figures: dict[str, Any], environment: dict[str, str], before: Earlier) -> list[str]:
     """What is another than at the newest of the earlier results."""
-    names = [*environment, *(name for name in before.environment if name not in environment)]
-    changes = [
-        f"{name} {before.environment.get(name, 'none')} -> {environment.get(name, 'none')}"
-        for name in names
-        if before.environment.get(name) != environment.get(name)
-    ]
-    return [*changes, *(["the variant was made anew"] if figures["variant_sha256"] != before.variant_sha256 else [])]
+    made_anew = ["the variant was made anew"] if figures["variant_sha256"] != before.variant_sha256 else []
+    return [*versions_changed(before.environment, environment), *made_anew]
 
 
 def list_earlier(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecord) -> list[Earlier]:
