@@ -64,6 +64,8 @@ def _read_date(text: str, here: datetime) -> datetime:
         raise ValueError(f"{text!r} is no time: write 02:00 or 2026-05-01 02:00") from None
     if moment <= here:
         raise ValueError(f"{text!r} is past")
+    if (moment - here).total_seconds() > _LONGEST_S:
+        raise ValueError(f"{text!r} is more than a year away")
     return moment
 
 

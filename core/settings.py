@@ -71,7 +71,10 @@ def _parse(text: str, path: str) -> dict[str, Any]:
 
 
 def _command(value: Any) -> tuple[str, ...]:
-    words = shlex.split(value) if isinstance(value, str) else value
+    try:
+        words = shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"give a command, as one line or as a list of words ({error})") from None
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
         raise ValueError("give a command, as one line or as a list of words")
     return tuple(words)

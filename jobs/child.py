@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -130,9 +131,14 @@ class Child:
             note_usage(self._db, self._job, usage.cpu_percent, usage.rss_mb)
             _shorten(self._log)
         if limits.seconds is not None and seconds > limits.seconds:
-            return f"ended after {span(limits.seconds)}, its time_limit"
+            return (
+                f"ended after {span(limits.seconds)}, its time_limit: set a longer one in ttsdash.yaml, then retry it"
+            )
         if limits.memory_mb is not None and usage.rss_mb > limits.memory_mb:
-            return f"ended at {usage.rss_mb:.0f} MB of memory: its memory_limit is {limits.memory_mb} MB"
+            return (
+                f"ended at {usage.rss_mb:.0f} MB of memory, its memory_limit is {limits.memory_mb} MB: "
+                "set a higher one in ttsdash.yaml, then retry it"
+            )
         return None
 
     def _record(self, code: int, stopped_by: str | None, starved: bool, bill: Bill) -> None:
@@ -159,7 +165,10 @@ class Child:
         where = f"see `ttsdash jobs logs {self._job.id}`"
         if code < 0:
             return f"its process crashed ({signal.Signals(-code).name}): {where}"
-        return f"its process ended with code {code} ({_last_line(self._log)}): {where}"
+        last = _last_line(self._log)
+        if re.search("disk is full|No space left", last):
+            return f"the disk was full: free some space, then `ttsdash jobs retry {self._job.id}`"
+        return f"its process ended with code {code} ({last}): {where}"
 
 
 def _persist(record: Callable[[], object], interrupted: threading.Event) -> None:

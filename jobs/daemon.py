@@ -12,7 +12,7 @@ from core.settings import read_settings
 from core.store.database import open_store
 from core.store.jobs import list_jobs
 from core.workspace import Workspace
-from jobs.lock import ALREADY_RUNNING, WorkerInfo, hangs, is_silent, running_worker, take_lock
+from jobs.lock import ALREADY_RUNNING, WorkerInfo, hangs, identity_of, is_silent, running_worker, take_lock
 from jobs.process_groups import is_alive
 from jobs.recovery import reconcile
 
@@ -103,14 +103,23 @@ def start_worker(
 
 
 def _working(workspace: Workspace) -> WorkerInfo | None:
-    """Who works; one that hangs is killed, so that its jobs get on."""
+    """Who works; one that hangs is killed, so that its jobs get on. One whose store was moved away ends by itself."""
     info = running_worker(workspace)
-    if info and hangs(workspace) and running_worker(workspace) == info:
+    if info and info.store not in (None, identity_of(workspace.data_db)):
+        _await_end(info)
+    elif info and hangs(workspace) and running_worker(workspace) == info:
         os.kill(info.pid, signal.SIGKILL)
-        while is_alive(info.pid, info.birth):
-            time.sleep(_LOOK_S)
-        return None
-    return info
+        _await_end(info)
+    return running_worker(workspace)
+
+
+def _await_end(info: WorkerInfo) -> None:
+    """Wait for a worker that ends by itself, and end one that does not."""
+    deadline = time.monotonic() + _STOP_NOW_S
+    while is_alive(info.pid, info.birth):
+        if time.monotonic() > deadline:
+            os.kill(info.pid, signal.SIGKILL)
+        time.sleep(_LOOK_S)
 
 
 def stop_worker(workspace: Workspace, at_once: bool = False) -> WorkerInfo | None:
@@ -122,10 +131,9 @@ def stop_worker(workspace: Workspace, at_once: bool = False) -> WorkerInfo | Non
     if info is None:
         return None
     os.kill(info.pid, signal.SIGTERM if at_once else signal.SIGINT)
-    deadline = time.monotonic() + _STOP_NOW_S
+    if at_once:
+        _await_end(info)
     while is_alive(info.pid, info.birth):
-        if at_once and time.monotonic() > deadline:
-            os.kill(info.pid, signal.SIGKILL)
         time.sleep(_LOOK_S)
     return info
 

@@ -6,20 +6,23 @@ Which ends it was told of stands in the store, so that none is forgotten when a 
 import json
 import logging
 import os
-import signal
 import sqlite3
 import subprocess
 import tempfile
 import threading
+import time
 from contextlib import closing
 
 from core.errors import BadInput, NotFound, one_line
 from core.settings import read_settings
 from core.store.database import open_store, transaction
 from core.store.jobs import get_job, job_shape, tell
+from core.text import printable
 from core.workspace import Workspace
+from jobs.process_groups import MARK, kill_group, marked
 
 LONGEST_S = 60.0
+_LOOK_S = 0.05
 _log = logging.getLogger("ttsdash.hook")
 
 
@@ -65,6 +68,8 @@ class HookRunner:
             if self._interrupted.is_set():
                 return
             failure = self._tell(db, job_id)
+            if failure and self._interrupted.is_set():
+                return
             with transaction(db):
                 if failure:
                     _log.error("job %s: %s", job_id, failure)
@@ -78,7 +83,7 @@ class HookRunner:
         except NotFound:
             return None  # it was forgotten meanwhile
         # One that was queued again meanwhile will end again.
-        return run_hook(self._workspace, json.dumps(job_shape(job))) if job.ended else None
+        return run_hook(self._workspace, json.dumps(job_shape(job)), self._interrupted) if job.ended else None
 
 
 def _ends(db: sqlite3.Connection) -> list[tuple[int, int]]:
@@ -91,35 +96,65 @@ def _ends(db: sqlite3.Connection) -> list[tuple[int, int]]:
     return [(row["id"], row["job_id"]) for row in rows]
 
 
-def run_hook(workspace: Workspace, job: str) -> str | None:
-    """Run the hook, if one is set, with this on its standard input. Returns one line on what went wrong."""
+def run_hook(workspace: Workspace, job: str, interrupted: threading.Event) -> str | None:
+    """Run the hook, if one is set, with this on its standard input. Returns one line on what went wrong.
+
+    It ends with its worker: at once when that is interrupted, and by the next one (`end_left_over`) when that was killed.
+    """
     try:
         command = read_settings(workspace).hook
     except BadInput as error:
         return str(error)
     if not command:
         return None
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as given:
+        given.write(job.encode())
+        given.seek(0)
         try:
             process = subprocess.Popen(
                 command,
-                stdin=subprocess.PIPE,
+                stdin=given,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
                 cwd=workspace.root,
-                env={**os.environ, "TTSDASH_HOME": str(workspace.root)},
+                env={**os.environ, "TTSDASH_HOME": str(workspace.root), MARK: _mark(workspace)},
             )
         except (OSError, ValueError) as error:
             return f"cannot start it: {one_line(error)}"
-        try:
-            process.communicate(job.encode(), timeout=LONGEST_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return f"{command[0]} was ended: it took longer than {LONGEST_S:.0f} s"
+        ended = _wait(process, interrupted)
         output.seek(0)
-        said = output.read()[-2000:].decode(errors="replace").strip().split("\n")[-1]
+        said = printable(output.read()[-2000:].decode(errors="replace").strip().split("\n")[-1])
+    if ended:
+        return f"{command[0]} was ended: {ended}"
     if process.returncode:
         return f"{command[0]} ended with code {process.returncode}" + (f": {said}" if said else "")
     return None
+
+
+def _wait(process: subprocess.Popen[bytes], interrupted: threading.Event) -> str | None:
+    """Wait for its end. Returns why it was ended from here, if it was."""
+    deadline = time.monotonic() + LONGEST_S
+    while process.poll() is None:
+        late = time.monotonic() > deadline
+        if late or interrupted.is_set():
+            kill_group(process.pid)
+            process.wait()
+            return f"it took longer than {LONGEST_S:.0f} s" if late else "the worker was stopped"
+        time.sleep(_LOOK_S)
+    return None
+
+
+def end_left_over(workspace: Workspace) -> None:
+    """End the hook of a worker that was killed; its job is told again. What an earlier hook left running goes on."""
+    for process in marked(_mark(workspace)):
+        kill_group(process.pid)
+
+
+def hook_runs(workspace: Workspace) -> bool:
+    return bool(marked(_mark(workspace)))
+
+
+def _mark(workspace: Workspace) -> str:
+    """What the hook's processes carry in their environment."""
+    return f"{workspace.root}#hook"

@@ -9,6 +9,7 @@ import os
 import time
 from dataclasses import asdict, dataclass, fields
 from io import TextIOWrapper
+from pathlib import Path
 
 from core.files import PRIVATE_FILE
 from core.workspace import Workspace
@@ -38,6 +39,8 @@ class WorkerInfo:
     """After this long without a job it ends; None for one that stays."""
     ending: bool = False
     """It starts no further job, and ends when those that run have ended."""
+    store: str | None = None
+    """Which file its `data.db` is."""
 
 
 class WorkerLock:
@@ -59,6 +62,22 @@ class WorkerLock:
 
     def beat(self) -> None:
         os.utime(self._file.fileno())
+
+    def is_in_place(self, workspace: Workspace) -> bool:
+        """Whether the file is still the one that others look at."""
+        return identity_of(workspace.worker_lock) == _identity(os.fstat(self._file.fileno()))
+
+
+def identity_of(path: Path) -> str | None:
+    """What tells a file from another one of its name; None where there is none."""
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return None
+
+
+def _identity(status: os.stat_result) -> str:
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 def take_lock(workspace: Workspace) -> WorkerLock | None:

@@ -48,14 +48,26 @@ def kill_leftovers(group: int, mark: str) -> list[int]:
     Numbers come again: only processes that carry the mark are taken for the group's members.
     """
     killed: dict[int, str] = {}
-    for process in psutil.process_iter():
+    for process in marked(mark, group):
         try:
-            if os.getpgid(process.pid) == group and process.environ().get(MARK) == mark:
-                killed[process.pid] = birth_of(process.pid) or ""
-                process.kill()
+            killed[process.pid] = birth_of(process.pid) or ""
+            process.kill()
         except (psutil.Error, OSError):
             continue
     deadline = time.monotonic() + _DYING_S
     while any(is_alive(*process) for process in killed.items()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return list(killed)
+
+
+def marked(mark: str, group: int | None = None) -> list[psutil.Process]:
+    """The processes of that group that carry the mark; without a group those that lead one."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            wanted = process.pid if group is None else group
+            if os.getpgid(process.pid) == wanted and process.environ().get(MARK) == mark:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found

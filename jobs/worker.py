@@ -27,8 +27,8 @@ from core.store.voices import get_voice
 from core.turn import Capacity
 from core.workspace import Workspace, find_workspace
 from jobs.child import Child
-from jobs.hook import HookRunner
-from jobs.lock import ALREADY_RUNNING, BEAT_S, WorkerInfo, WorkerLock, running_worker, take_lock
+from jobs.hook import HookRunner, end_left_over
+from jobs.lock import ALREADY_RUNNING, BEAT_S, WorkerInfo, WorkerLock, identity_of, running_worker, take_lock
 from jobs.process_groups import birth_of
 from jobs.recovery import reconcile
 from jobs.space import lacking_space
@@ -55,6 +55,7 @@ def run_worker(workspace: Workspace, slots: int, idle_s: float | None = None) ->
         return ALREADY_RUNNING
     lock.beat()
     reconcile(workspace, db)
+    end_left_over(workspace)
     info = WorkerInfo(
         pid=os.getpid(),
         birth=birth_of(os.getpid()) or "",
@@ -64,6 +65,7 @@ def run_worker(workspace: Workspace, slots: int, idle_s: float | None = None) ->
         cores=usable_cores(),
         memory_mb=usable_memory_mb(),
         idle_s=idle_s,
+        store=identity_of(workspace.data_db),
     )
     Worker(workspace, lock, info).run()
     _log.info("worker ended")
@@ -91,6 +93,7 @@ class Worker:
         self._draining = threading.Event()
         self._interrupted = threading.Event()
         self._busy_at = time.monotonic()
+        self._short_of_space = self._told_of_space = False
         self._hook = HookRunner(workspace, self._interrupted)
         self._wakeups = open_wakeups(workspace, self._run_all)
         self._consumer = _Consumer(
@@ -145,20 +148,29 @@ class Worker:
                 self._wake_all()
 
     def _claim(self) -> Job | None:
-        """The job to run now, unless the disk is too full for it: it waits then, and is looked at again every minute."""
+        """The job to run now, unless the disk is too full for it: it waits then, and is looked at again with each beat."""
         db = self._db()
         best = next_in_turn(db)
         lacking = best and lacking_space(self._workspace, get_voice(db, get_job(db, best).voice).size_bytes)
         if lacking:
-            _log.warning("job %s waits: %s", best, lacking)
+            if not self._told_of_space:
+                _log.warning("job %s waits: %s", best, lacking)
+            self._short_of_space = self._told_of_space = True
             return None
+        self._told_of_space = False
         return claim(db, self._capacity, self._machine)
 
     def _beat(self) -> None:
         """A sign of life; and the end of a worker that is too old for the store, or that nobody has needed for long."""
         self._lock.beat()
+        if self._is_cut_off():
+            _log.error("data.db or worker.lock of %s is another file now: this worker ends", self._workspace.root)
+            self._consumer.stop()
         if self._draining.is_set():
             return
+        if self._short_of_space:
+            self._short_of_space = False
+            self._wake_all()
         if is_newer(self._db()):
             _log.warning("a newer ttsdash has taken over %s: restart the worker", self._workspace.data_db)
             self._tell_ending()
@@ -166,6 +178,11 @@ class Worker:
         elif self._is_idle() and self._withdraw():
             _log.info("idle for %.0f s", self._info.idle_s)
             self._consumer.stop(graceful=True)
+
+    def _is_cut_off(self) -> bool:
+        """Whether what it works on was moved away or replaced: who queues a job does so elsewhere."""
+        mine = self._info.store == identity_of(self._workspace.data_db) and self._lock.is_in_place(self._workspace)
+        return not mine and not self._interrupted.is_set()
 
     def _is_idle(self) -> bool:
         if self._info.idle_s is None or open_ids(self._db()):

@@ -34,7 +34,7 @@ def test_the_commands_of_a_page_run_one_after_the_other(page: Path, workspace: W
         if command in NOT_HERE:
             continue
         done = subprocess.run(
-            command, shell=True, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120, check=False
+            command, shell=True, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from itertools import pairwise
 
 from core.errors import BadInput, TtsdashError
+from core.settings import read_settings
 from core.store import control
 from core.store.database import open_store
 from core.store.jobs import Job, get_job, list_queued
@@ -19,6 +20,7 @@ from core.store.voices import Voice
 from core.workspace import Workspace
 from jobs import daemon
 from jobs.edit import Wording, edit_job
+from jobs.needs import limits_from
 from jobs.submit import Queued, Wish, benchmark_job, submit, submit_wish, wake
 from tui.formats import counted, id_list, megabytes
 from tui.messages import ActionEnded, CameBack
@@ -125,12 +127,12 @@ def _settle(workspace: Workspace) -> None:
 
 def retry_job(workspace: Workspace, job: Job) -> ActionEnded:
     with closing(open_store(workspace)) as db:
-        return _queued_again(workspace, control.retry(db, job.id))
+        return _queued_again(workspace, control.retry(db, job.id, limits=limits_from(read_settings(workspace))))
 
 
 def retry_failed_jobs(workspace: Workspace) -> ActionEnded:
     with closing(open_store(workspace)) as db:
-        ids = control.retry_failed(db)
+        ids = control.retry_failed(db, limits_from(read_settings(workspace)))
     return _queued_again(workspace, ids) if ids else ActionEnded("no job failed: nothing to retry")
 
 

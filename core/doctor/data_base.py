@@ -84,4 +84,4 @@ def _problem(says: str, mend: str) -> Finding:
 def _damaged(path: Path, how: str) -> Finding:
     away = shlex.quote(str(path.with_name("damaged")))
     says = f"{path} is damaged ({' '.join(how.split())}): move it away, then add the voices again"
-    return _problem(says, f"mkdir -p {away} && mv {shlex.quote(str(path))}* {away}")
+    return _problem(says, f"ttsdash worker stop --now; mkdir -p {away} && mv {shlex.quote(str(path))}* {away}")

@@ -13,6 +13,7 @@ from core.store.jobs import (
     ATTEMPTS,
     ENDED_WORDS,
     Job,
+    Limits,
     check_prerequisites,
     get_job,
     put_prerequisites,
@@ -45,16 +46,33 @@ def cancel(db: sqlite3.Connection, job_id: int) -> str:
     Raises NotFound, and BadInput for a job that has ended.
     """
     with transaction(db):
-        job = get_job(db, job_id)
-        if job.ended:
-            raise BadInput(f"job {job_id} {ENDED_WORDS[job.state]}: nothing to cancel")
-        if job.state == "running":
-            _ask_to_end(db, job_id)
-            return "asked"
-        db.execute("UPDATE jobs SET state = 'cancelled', finished_at = ? WHERE id = ?", (now(), job_id))
-        tell(db, job_id, "cancelled")
-        cancel_dependents(db, job_id, "cancelled")
-        return "cancelled"
+        return _cancel(db, get_job(db, job_id))
+
+
+def cancel_several(db: sqlite3.Connection, job_ids: Sequence[int]) -> list[int]:
+    """Cancel all of these, or none. Returns those that run, and have been asked to end. Raises as `cancel`."""
+    with transaction(db):
+        jobs = [get_job(db, job_id) for job_id in job_ids]
+        for job in jobs:
+            _refuse_ended(job)
+        # It may have been cancelled with one that it waits for.
+        return [job.id for job in jobs if not get_job(db, job.id).ended and _cancel(db, job) == "asked"]
+
+
+def _cancel(db: sqlite3.Connection, job: Job) -> str:
+    _refuse_ended(job)
+    if job.state == "running":
+        _ask_to_end(db, job.id)
+        return "asked"
+    db.execute("UPDATE jobs SET state = 'cancelled', finished_at = ? WHERE id = ?", (now(), job.id))
+    tell(db, job.id, "cancelled")
+    cancel_dependents(db, job.id, "cancelled")
+    return "cancelled"
+
+
+def _refuse_ended(job: Job) -> None:
+    if job.ended:
+        raise BadInput(f"job {job.id} {ENDED_WORDS[job.state]}: nothing to cancel")
 
 
 def cancel_all(db: sqlite3.Connection) -> tuple[int, list[int]]:
@@ -79,31 +97,42 @@ def _ask_to_end(db: sqlite3.Connection, job_id: int) -> None:
     tell(db, job_id, "cancel asked")
 
 
-def retry(db: sqlite3.Connection, job_id: int) -> list[int]:
-    """Queue a failed or cancelled job again, and with it those that were cancelled because of it. Returns their ids.
+def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -> list[int]:
+    """Queue failed or cancelled jobs again, and with them those that were cancelled because of them; all or none.
 
-    Raises NotFound, and BadInput for a job that does not need it, or that waits for one that did not succeed.
+    `limits` are those of now; without them each job keeps its own. Returns the ids of all. Raises NotFound, and BadInput
+    for a job that does not need it, or that waits for one that did not succeed.
     """
     with transaction(db):
-        job = get_job(db, job_id)
-        if job.state not in ("failed", "cancelled"):
-            raise BadInput(f"job {job_id} is {job.state}: only a failed or cancelled job can be tried again")
-        for entry in job.after:
-            if get_job(db, entry).state in ("failed", "cancelled"):
-                raise BadInput(f"job {job_id} waits for job {entry}, which did not succeed: retry that one")
-        return _revive(db, [job_id])
+        for job_id in job_ids:
+            _refuse_to_retry(db, get_job(db, job_id), job_ids)
+        return _revive(db, list(job_ids), limits)
 
 
-def retry_failed(db: sqlite3.Connection) -> list[int]:
+def _refuse_to_retry(db: sqlite3.Connection, job: Job, others: Sequence[int]) -> None:
+    if job.state not in ("failed", "cancelled"):
+        raise BadInput(f"job {job.id} is {job.state}: only a failed or cancelled job can be tried again")
+    for entry in job.after:
+        if entry not in others and get_job(db, entry).state in ("failed", "cancelled"):
+            raise BadInput(f"job {job.id} waits for job {entry}, which did not succeed: retry that one")
+
+
+def retry_failed(db: sqlite3.Connection, limits: Limits | None = None) -> list[int]:
     """Queue all failed jobs again, and with them those that were cancelled because of them. Returns their ids."""
     with transaction(db):
-        return _revive(db, [row[0] for row in db.execute("SELECT id FROM jobs WHERE state = 'failed' ORDER BY id")])
+        failed = [row[0] for row in db.execute("SELECT id FROM jobs WHERE state = 'failed' ORDER BY id")]
+        return _revive(db, failed, limits)
 
 
-def _revive(db: sqlite3.Connection, ids: list[int]) -> list[int]:
+def _revive(db: sqlite3.Connection, ids: list[int], limits: Limits | None) -> list[int]:
     """Queue these again, then what was cancelled because of them, then what because of those."""
     revived = []
     while ids:
+        if limits:
+            db.executemany(
+                "UPDATE jobs SET time_limit_s = ?, memory_limit_mb = ? WHERE id = ?",
+                [(limits.seconds, limits.memory_mb, job_id) for job_id in ids],
+            )
         for job_id in ids:
             db.execute(
                 """UPDATE jobs SET state = 'queued', last_attempt = attempt + ?, error = NULL, result = NULL,

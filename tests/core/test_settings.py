@@ -102,7 +102,7 @@ def test_what_stands_in_the_file_holds_and_the_rest_is_as_it_comes(
         ("hook: 5", _NO_COMMAND),
         ("hook: [sleep, 5]", _NO_COMMAND),
         ("hook: {run: this}", _NO_COMMAND),
-        ("hook: say 'done", "hook: No closing quotation"),
+        ("hook: say 'done", f"{_NO_COMMAND} (No closing quotation)"),
         ("- idle", "write settings as `name: value`, one a line"),
         ("just some text", "write settings as `name: value`, one a line"),
         ("idle: 5m\nidle: 6m", 'line 2: not YAML (found duplicate key "idle"'),

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.store.control import cancel
@@ -16,8 +17,9 @@ from core.store.life import claim, finish
 from core.store.voices import Voice
 from core.workspace import Workspace
 from jobs import hook
-from jobs.daemon import start_worker
-from jobs.hook import HookRunner, run_hook
+from jobs.daemon import start_worker, stop_worker
+from jobs.hook import HookRunner, hook_runs, run_hook
+from jobs.process_groups import is_alive
 from jobs.submit import submit
 from tests.running import ended
 from tests.waiting import wait_until
@@ -140,7 +142,7 @@ def test_no_shell_reads_the_command(workspace: Workspace, tmp_path: Path) -> Non
     words = tmp_path / "words"
     recorder = script(tmp_path, f"import json, sys; open({str(words)!r}, 'w').write(json.dumps(sys.argv[1:]))")
     workspace.settings_file.write_text(f"hook: {sys.executable} '{recorder}' $HOME '; rm -rf x' \"two words\" *")
-    assert run_hook(workspace, "{}") is None
+    assert run_hook(workspace, "{}", threading.Event()) is None
     assert json.loads(words.read_text()) == ["$HOME", "; rm -rf x", "two words", "*"]
 
 
@@ -151,13 +153,13 @@ def test_a_hook_that_starts_something_and_goes_does_not_hold_up_the_next(workspa
         f"import subprocess, sys\nopen({str(pid)!r}, 'w').write(str(subprocess.Popen(['sleep', '600']).pid))\n",
     )
     set_hook(workspace, sys.executable, starter)
-    assert run_hook(workspace, "{}") is None
+    assert run_hook(workspace, "{}", threading.Event()) is None
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def test_a_hook_that_does_not_read_gets_no_job_and_no_blame(workspace: Workspace) -> None:
     set_hook(workspace, "true")
-    assert run_hook(workspace, "x" * 10_000_000) is None
+    assert run_hook(workspace, "x" * 10_000_000, threading.Event()) is None
 
 
 def test_the_hook_finds_its_workspace(workspace: Workspace, tmp_path: Path) -> None:
@@ -169,5 +171,40 @@ def test_the_hook_finds_its_workspace(workspace: Workspace, tmp_path: Path) -> N
         "import os, sys; open(sys.argv[1], 'w').write(os.environ['TTSDASH_HOME'])",
         seen,
     )
-    assert run_hook(workspace, "{}") is None
+    assert run_hook(workspace, "{}", threading.Event()) is None
     assert seen.read_text() == str(workspace.root)
+
+
+def test_a_hook_ends_with_a_worker_that_is_killed_and_its_job_is_told_again(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    hangs_once = f"""
+import os, time
+open({str(told)!r}, "a").write(str(os.getpid()) + "\\n")
+if len(open({str(told)!r}).readlines()) == 1:
+    time.sleep(600)
+"""
+    set_hook(workspace, sys.executable, script(tmp_path, hangs_once))
+    an_ended_job(workspace, db, voice)
+    worker, _ = start_worker(workspace)
+    wait_until(lambda: told.exists() and told.read_text().endswith("\n"))
+    assert hook_runs(workspace)
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(worker.pid, worker.birth))
+    start_worker(workspace)
+    first, _ = wait_until(lambda: len(pids := told.read_text().split()) == 2 and pids)
+    assert not psutil.pid_exists(int(first)) or psutil.Process(int(first)).status() == psutil.STATUS_ZOMBIE
+    stop_worker(workspace)
+    assert [event for event in list_events(db, 1) if event.event == "hook failed"] == []
+
+
+def test_a_hook_that_hangs_ends_with_a_worker_that_is_stopped_at_once(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    set_hook(workspace, sys.executable, "-c", "import time; time.sleep(600)")
+    an_ended_job(workspace, db, voice)
+    start_worker(workspace)
+    wait_until(lambda: hook_runs(workspace))
+    stop_worker(workspace, at_once=True)
+    wait_until(lambda: not hook_runs(workspace), timeout=5)

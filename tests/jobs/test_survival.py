@@ -6,18 +6,21 @@ import signal
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psutil
 import pytest
 
 from core.clock import seconds_between, stamp
 from core.store.control import pause, resume
-from core.store.database import transaction
-from core.store.jobs import NewJob, add_job, get_job, list_events, open_ids
-from core.store.life import claim
+from core.store.database import open_store, transaction
+from core.store.jobs import Limits, NewJob, add_job, get_job, list_events, open_ids
+from core.store.life import claim, finish
 from core.store.schema import VERSION
-from core.store.voices import Voice
+from core.store.voices import Voice, add_voice
+from core.voices import read_voice
 from core.workspace import Workspace
 from jobs import daemon, lock
 from jobs.child import Child
@@ -25,7 +28,7 @@ from jobs.daemon import ensure_worker, start_worker, stop_worker, worker_status
 from jobs.lock import is_silent, running_worker
 from jobs.process_groups import birth_of, is_alive
 from jobs.submit import Terms, benchmark_job, making_job, submit, wake
-from tests.running import children, ended, half_files, in_the_middle, processes_of
+from tests.running import children, ended, half_files, in_the_middle, processes_of, ttsdash
 from tests.waiting import wait_until
 
 
@@ -93,7 +96,10 @@ def test_a_child_that_crashes_fails_its_job_at_once_with_one_line(
 
 @pytest.mark.parametrize(
     ("setting", "says"),
-    [("time_limit: 1s", r"^ended after 1 s, its time_limit$"), ("memory_limit: 20 MB", r"its memory_limit is 20 MB$")],
+    [
+        ("time_limit: 1s", r"^ended after 1 s, its time_limit: set a longer one in ttsdash.yaml, then retry it$"),
+        ("memory_limit: 20 MB", r"its memory_limit is 20 MB: set a higher one in ttsdash.yaml, then retry it$"),
+    ],
 )
 def test_a_job_over_a_limit_is_ended_with_that_reason(
     setting: str, says: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
@@ -286,3 +292,34 @@ def test_a_job_has_its_bill_in_the_end(workspace: Workspace, db: sqlite3.Connect
     assert job.peak_mb is not None
     assert job.peak_mb >= (live.rss_mb or 0)
     assert (job.cpu_percent, job.rss_mb) == (None, None)
+
+
+@pytest.mark.parametrize("lost", ["data.db", "worker.lock"])
+def test_a_worker_whose_files_are_moved_away_ends_and_another_takes_over(
+    lost: str, workspace: Workspace, voice_path: Path
+) -> None:
+    open_store(workspace).close()
+    first, _ = start_worker(workspace)
+    for path in workspace.root.glob(f"{lost}*"):
+        path.rename(path.with_name(f"away-{path.name}"))
+    with closing(open_store(workspace)) as db:
+        voice = add_voice(db, read_voice(voice_path))
+        (job_id,) = submit(workspace, db, making_job(voice, "guide"))
+        second, started = ensure_worker(workspace)
+        assert started
+        assert ended(db, job_id).state == "succeeded"
+    wait_until(lambda: not is_alive(first.pid, first.birth))
+    assert running_worker(workspace) == second
+    assert "is another file now: this worker ends" in workspace.worker_log.read_text()
+
+
+def test_a_job_that_is_tried_again_has_the_limits_of_now(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    workspace.settings_file.write_text("time_limit: 1s")
+    (job_id,) = submit(workspace, db, making_job(voice, "static"))
+    claim(db)
+    finish(db, job_id, 1, "failed", "ended after 1 s")
+    workspace.settings_file.write_text("time_limit: 2h\nmemory_limit: 3 GB")
+    assert ttsdash(workspace, "jobs", "retry", job_id).returncode == 0
+    assert get_job(db, job_id).limits == Limits(7200, 3000)

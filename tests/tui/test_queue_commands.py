@@ -142,7 +142,7 @@ def test_a_job_is_queued_on_the_terms_that_are_given(command: tuple[str, ...], c
     assert isinstance(answer, dict)
     (job,) = answer["jobs"]
     assert (job["priority"], job["after"], answer["already"]) == (-7, [first, second], {})
-    assert timedelta(0) <= parse(job["not_before"]) - before - timedelta(hours=2) < timedelta(minutes=1)
+    assert timedelta(milliseconds=-1) <= parse(job["not_before"]) - before - timedelta(hours=2) < timedelta(minutes=1)
 
 
 def test_a_time_is_one_of_the_readers_clock(call: Call, queue: Queue) -> None:

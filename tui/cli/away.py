@@ -1,7 +1,10 @@
 """`ttsdash jobs --since-last`: what happened while nobody looked."""
 
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
+
+import click
 
 from core.store.jobs import ENDED, Job, job_shape
 from core.store.life import is_paused
@@ -22,7 +25,11 @@ def print_away(session: Session) -> None:
     else:
         for line in _lines(session, away):
             print_line(line)
-    note_visit(session.db, away)
+    try:
+        note_visit(session.db, away)
+    except sqlite3.OperationalError as error:
+        # On a full disk, say: it is all told again next time.
+        click.echo(f"ttsdash: that you have seen this cannot be noted ({error})", err=True)
 
 
 def _lines(session: Session, away: Away) -> Iterator[str]:

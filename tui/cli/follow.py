@@ -101,7 +101,9 @@ class _Lines:
 
     def update(self, look: Look) -> None:
         for job in look.jobs:
-            line = f"{job_title(job)}: {job.stage or 'running' if job.state == 'running' else job.state}"
+            why = waiting_reason(job, look.queue) if job.not_before or look.queue.lacking_space else None
+            state = f"queued, {why}" if why else job.state
+            line = f"{job_title(job)}: {job.stage or 'running' if job.state == 'running' else state}"
             if self._said.get(job.id) != line:
                 self._said[job.id] = line
                 click.echo(line, err=True)

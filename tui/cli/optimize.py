@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from core.errors import BadInput, NotFound
+from core.errors import BadInput, NotFound, one_line
 from core.recipes import GUIDE, RECIPES, read_params
 from core.selection.judge import Selection
 from core.store.jobs import Job, get_job, job_shape
 from core.store.results import list_results
 from core.store.voices import Voice, add_voice, get_voice
+from core.text import brief
 from core.voices import read_voice
 from jobs.daemon import ensure_worker
 from jobs.submit import Queued, Terms, Wish, making_jobs, submit_wish
@@ -99,8 +100,14 @@ def _print_forecasts(session: Session, voice: Voice, wish: Wish, queued: Queued)
 
 def find_or_add(session: Session, model: str) -> Voice:
     """The voice of that key, or the one in that file, registered if it is new."""
+    if not model.strip():
+        raise BadInput("--model is empty: name a model file or a voice")
     path = Path(model)
-    if path.suffix != ".onnx" and not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise BadInput(f"--model {brief(model)}: {one_line(error)}") from error
+    if path.suffix != ".onnx" and not exists:
         try:
             return get_voice(session.db, model)
         except NotFound as error:
@@ -128,11 +135,14 @@ def finish_or_follow(session: Session, queued: Queued, wait: bool, selected: Voi
 
 
 def _print_already(session: Session, queued: Queued) -> None:
+    queue = read_queue_state(session.workspace, session.db)
     for variant, job_id in queued.already.items():
         job = None if job_id is None else get_job(session.db, job_id)
         state = job.state if job and not job.ended else "there"
         by = f", job {job.id}" if job else ""
-        print_line(f"{variant}: already {state}{by} (--force makes it again)")
+        why = waiting_reason(job, queue) if job else None
+        waits = f", {why}: its terms stay (ttsdash jobs edit {job.id})" if job and why else ""
+        print_line(f"{variant}: already {state}{by}{waits} (--force makes it again)")
 
 
 def _print_queued(session: Session, queued: Queued) -> None:

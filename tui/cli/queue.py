@@ -3,15 +3,18 @@
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import click
 
 from core.errors import BadInput
 from core.recipes import read_params
+from core.settings import read_settings
 from core.store import control
 from core.store.jobs import ENDED, count_jobs, get_job, job_shape, list_events
 from jobs.daemon import ensure_worker, settle_cancelled, worker_status
 from jobs.edit import Wording, edit_job
+from jobs.needs import limits_from
 from jobs.submit import wake
 from jobs.waiting import place_in_queue
 from tui.cli.session import Command, Session, pass_session
@@ -38,7 +41,7 @@ def cancel(session: Session, job_ids: tuple[int, ...], every: bool) -> None:
     if every:
         waiting, asked = control.cancel_all(session.db)
     else:
-        waiting, asked = 0, _cancel(session, job_ids)
+        waiting, asked = 0, control.cancel_several(session.db, job_ids)
     _await_ends(session, asked)
     jobs = [get_job(session.db, job_id) for job_id in (asked if every else job_ids)]
     if session.as_json:
@@ -51,17 +54,6 @@ def cancel(session: Session, job_ids: tuple[int, ...], every: bool) -> None:
         print_line("no job is open")
     for job in jobs:
         print_line(f"job {job.id}: {job.state if job.ended else 'asked to end, but it has not ended yet'}")
-
-
-def _cancel(session: Session, job_ids: Sequence[int]) -> list[int]:
-    """Returns those that run, and have been asked to end."""
-    jobs, asked = [get_job(session.db, job_id) for job_id in job_ids], list[int]()
-    # What has ended comes first: that it cannot be cancelled is told before anything has changed.
-    for job in sorted(jobs, key=lambda job: not job.ended):
-        # It may have been cancelled with one that it waits for.
-        if (job.ended or not get_job(session.db, job.id).ended) and control.cancel(session.db, job.id) == "asked":
-            asked.append(job.id)
-    return asked
 
 
 def _await_ends(session: Session, job_ids: Sequence[int]) -> None:
@@ -79,7 +71,9 @@ def _await_ends(session: Session, job_ids: Sequence[int]) -> None:
 def retry(session: Session, job_ids: tuple[int, ...], failed: bool) -> None:
     """Queue failed or cancelled jobs again. Also what was cancelled because of them."""
     _check_which(job_ids, failed, "--failed")
-    ids = control.retry_failed(session.db) if failed else _retry(session, job_ids)
+    limits = limits_from(read_settings(session.workspace))
+    again = partial(control.retry_failed, session.db) if failed else partial(control.retry, session.db, *job_ids)
+    ids = again(limits=limits)
     if ids:
         wake(session.workspace)
         ensure_worker(session.workspace)
@@ -87,15 +81,6 @@ def retry(session: Session, job_ids: tuple[int, ...], failed: bool) -> None:
         session.print_json([job_shape(get_job(session.db, job_id)) for job_id in ids])
     else:
         print_line(f"queued again: job {id_list(ids)}" if ids else "no job failed")
-
-
-def _retry(session: Session, job_ids: Sequence[int]) -> list[int]:
-    jobs, revived = [get_job(session.db, job_id) for job_id in job_ids], list[int]()
-    # What cannot be tried again comes first: that is told before anything has changed.
-    for job in sorted(jobs, key=lambda job: job.state in ("failed", "cancelled")):
-        if job.id not in revived:
-            revived += control.retry(session.db, job.id)
-    return revived
 
 
 def _check_which(job_ids: Sequence[int], every: bool, flag: str) -> None:

@@ -1,6 +1,8 @@
 """`ttsdash worker`: the daemon."""
 
 import logging
+import sqlite3
+from collections.abc import Sequence
 
 import click
 
@@ -10,7 +12,8 @@ from core.errors import TtsdashError
 from core.store.jobs import count_jobs
 from core.store.life import is_paused
 from jobs.daemon import WorkerStatus, start_worker, stop_worker, worker_status
-from jobs.lock import ALREADY_RUNNING
+from jobs.hook import hook_runs
+from jobs.lock import ALREADY_RUNNING, is_silent, running_worker
 from jobs.waiting import PAUSED
 from tui.cli.service import install, slots_option, uninstall, warn_of_logout
 from tui.cli.session import Group, Session, pass_session
@@ -64,16 +67,33 @@ def start(session: Session, slots: int | None) -> None:
 @pass_session
 def stop(session: Session, now: bool) -> None:
     """Stop the worker once its running jobs have ended."""
-    running = worker_status(session.workspace).jobs
-    if running and not now:
-        ids = ", ".join(map(str, running))
-        click.echo(f"waiting for job {ids} to end (--now puts it back into the queue)", err=True)
+    running = _running_jobs(session)
+    if not now:
+        _tell_what_it_waits_for(session, running)
     info = stop_worker(session.workspace, at_once=now)
     if session.as_json:
         _print_json(session)
     else:
         back = f"; job {', '.join(map(str, running))} waits again" if now and running else ""
         print_line(f"worker stopped, pid {info.pid}{back}" if info else "no worker runs")
+
+
+def _running_jobs(session: Session) -> tuple[int, ...]:
+    """None where the store cannot be used: a worker is stopped without it, too."""
+    try:
+        return worker_status(session.workspace).jobs
+    except (TtsdashError, sqlite3.Error):
+        return ()
+
+
+def _tell_what_it_waits_for(session: Session, running: Sequence[int]) -> None:
+    if is_silent(session.workspace) and running_worker(session.workspace):
+        click.echo("the worker gave no sign of life for a minute: --now ends it anyway", err=True)
+    elif running:
+        ids = ", ".join(map(str, running))
+        click.echo(f"waiting for job {ids} to end (--now puts it back into the queue)", err=True)
+    elif running_worker(session.workspace) and hook_runs(session.workspace):
+        click.echo("waiting for the hook to end (--now ends it)", err=True)
 
 
 @worker.command()
