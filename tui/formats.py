@@ -46,10 +46,24 @@ def interval(result: Result) -> str:
 
 
 def speedup(result: Result) -> str:
-    """`1.16x 1.13–1.24`; a "~" behind it marks a run on a busy machine. Without one, what stands in its place."""
+    """`1.16x 1.13–1.24`; a "~" behind it marks a run on a busy machine, a "!" what is worse than it was there.
+
+    Without one, what stands in its place.
+    """
+    marks = " ~" * result.noisy + " !" * bool(result.regression)
     if result.speedup is None:
-        return "not yet run on a Mac" if result.engine == "coreml-evaluated" else "not measured"
-    return f"{result.speedup:.2f}x {interval(result)}".rstrip() + (" ~" if result.noisy else "")
+        return ("not yet run on a Mac" if result.engine == "coreml-evaluated" else "not measured") + marks
+    return f"{result.speedup:.2f}x {interval(result)}".rstrip() + marks
+
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A bar for each value, from the lowest to the highest of them."""
+    low, high = min(values), max(values)
+    step = (high - low) / (len(_BARS) - 1)
+    return "".join(_BARS[round((value - low) / step)] if step else _BARS[0] for value in values)
 
 
 RESULT_HEADERS = ("variant", ">MB", ">speed-up, 95 %", ">RTF", ">peak\nMB", ">PESQ", ">drift\n%", "sound")

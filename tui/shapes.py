@@ -31,10 +31,9 @@ def voice_shape(voice: Voice) -> dict[str, Any]:
 
 
 def result_shape(result: Result) -> dict[str, Any]:
-    shape = dataclasses.asdict(result)
     # A hundred names of CPU features in each result help nobody; the fingerprint stands for them.
-    shape["machine_facts"].pop("flags", None)
-    return shape
+    facts = {name: value for name, value in result.machine_facts.items() if name != "flags"}
+    return vars(result) | {"machine_facts": facts}
 
 
 def worker_shape(status: WorkerStatus, paused: bool, waiting: int) -> dict[str, Any]:

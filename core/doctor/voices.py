@@ -9,8 +9,9 @@ from core.doctor.files import wrong_with_model
 from core.doctor.finding import Finding, State
 from core.doctor.mends import make_again
 from core.engines.names import BY_PROVIDER
+from core.history.newest import list_newest
 from core.selection.judge import Selection
-from core.store.results import Result, list_results
+from core.store.results import Result
 from core.store.selections import StoredSelection, latest_selection
 from core.store.voices import ORIGINAL, Variant, Voice
 
@@ -36,8 +37,9 @@ def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[
 
 
 def measured_here(db: sqlite3.Connection, voice_id: str, machine: str) -> list[Result]:
-    """The figures that selections go by, the newest first: of this machine, at all cores."""
-    return [result for result in list_results(db, voice_id=voice_id) if result.stock and result.machine == machine]
+    """The figures that selections go by, the newest of each variant first: of this machine, at all cores."""
+    newest = [result for result in list_newest(db, machine, voice_id) if result.stock]
+    return sorted(newest, key=lambda result: result.created_at, reverse=True)
 
 
 def _trouble(voice: Voice, variant: Variant) -> str | None:

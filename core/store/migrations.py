@@ -108,12 +108,11 @@ CREATE TABLE new_results (
 ) STRICT;
 INSERT INTO new_results (%(kept)s, machine_id, version)
     SELECT %(old)s, benchmarks.machine_id, benchmarks.version
-    FROM results JOIN benchmarks ON benchmarks.id = benchmark_id;
+    FROM results JOIN benchmarks ON benchmarks.id = benchmark_id
+    ORDER BY results.created_at, benchmark_id, threads DESC, variant = 'original', variant DESC;
 DROP TABLE results;
 ALTER TABLE new_results RENAME TO results;
-CREATE INDEX results_by_time ON results (created_at DESC, id);
-CREATE INDEX results_by_variant ON results (voice_id, variant, threads, created_at DESC);
-CREATE INDEX results_by_benchmark ON results (benchmark_id);
+%(indexes)s;
 
 CREATE TABLE new_samples (
     result_id           TEXT NOT NULL REFERENCES results (id),
@@ -165,7 +164,33 @@ _KEPT = (
     *("original_latency_ms", "load_s", "energy_j", "peak_rss_mb", "bare_rss_mb", "size_bytes", "program_db"),
     *("duration_drift_pct", "mel_db", "pesq", "estoi", "defects", "grade", "noisy", "unmeasured", "created_at"),
 )
-_FOURTH %= {"kept": ", ".join(_KEPT), "old": ", ".join(f"results.{name}" for name in _KEPT)}
+# What one can sort by, as it is sorted if nobody says otherwise. Its indexes run the other way and are read backwards, so
+# that the latest of equal ones stands first; one by time that ran backwards itself would be half empty.
+_LOWEST_FIRST = (
+    *("variant", "machine_id", "threads", "version", "engine", "recipe", "verdict", "rtf", "latency_ms"),
+    *("latency_p90_ms", "ttfa_ms", "load_s", "energy_j", "peak_rss_mb", "settled_rss_mb", "size_bytes"),
+    *("duration_drift_pct", "mel_db"),
+)
+_HIGHEST_FIRST = ("grade", "speedup", "throughput", "pesq")
+_INDEXES = {
+    "results_by_time": "created_at",
+    "results_by_variant": "voice_id, variant, machine_id, threads, created_at DESC",
+    "results_by_benchmark": "benchmark_id, threads, variant",
+    # All that one can filter by: several conditions at once are held against it, and never against the table.
+    "results_figures": ", ".join(["created_at", "voice_id", *_LOWEST_FIRST, *_HIGHEST_FIRST, "noisy"]),
+    **{f"results_sorted_by_{name}": f"{name} DESC" for name in _LOWEST_FIRST},
+    **{f"results_sorted_by_{name}": name for name in _HIGHEST_FIRST},
+}
+_FOURTH %= {
+    "kept": ", ".join(_KEPT),
+    "old": ", ".join(f"results.{name}" for name in _KEPT),
+    "indexes": ";\n".join(
+        [
+            *(f"CREATE INDEX {name} ON results ({columns})" for name, columns in _INDEXES.items()),
+            "CREATE INDEX results_with_regression ON results (created_at) WHERE regression IS NOT NULL",
+        ]
+    ),
+}
 
 _THIRD = """
 ALTER TABLE jobs ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;      -- within a priority, the lowest first

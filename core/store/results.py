@@ -1,13 +1,20 @@
-"""Benchmarks and their results in the store: written whole in one transaction, never changed."""
+"""Benchmarks and their results in the store: written whole in one transaction, never changed.
+
+Results are listed from the last row to the first: a benchmark's are stored so that they stand by thread count then, the
+original first.
+"""
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
 from core.errors import NotFound
 from core.hardware.machine import Environment, Machine
+from core.store.voices import ORIGINAL
 
 Part = TypeVar("Part", Sample, Start, ParallelRun, TextFigures)
 
@@ -92,8 +99,13 @@ def put_benchmark(db: sqlite3.Connection, record: BenchmarkRecord, job_id: int |
             "created_at": record.created_at,
         },
     )
-    for result in record.results:
+    for result in sorted(record.results, key=_place, reverse=True):
         _put_result(db, record, result)
+
+
+def _place(result: ResultRecord) -> tuple[int, bool, str]:
+    variant = result.figures["variant"]
+    return result.figures["threads"], variant != ORIGINAL, variant
 
 
 def _put_result(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecord) -> None:
@@ -123,9 +135,7 @@ def read_benchmark(db: sqlite3.Connection, benchmark_id: str) -> BenchmarkRecord
     ).fetchone()
     if row is None:
         raise NotFound(f"there is no benchmark {benchmark_id!r}: see `ttsdash results list`")
-    results = db.execute(
-        f"SELECT * FROM results WHERE benchmark_id = ? ORDER BY {_WITHIN_BENCHMARK}", (benchmark_id,)
-    ).fetchall()
+    results = db.execute("SELECT * FROM results WHERE benchmark_id = ? ORDER BY rowid DESC", (benchmark_id,)).fetchall()
     return BenchmarkRecord(
         id=row["id"],
         voice_id=row["voice_id"],
@@ -175,22 +185,55 @@ def list_results(
 ) -> list[Result]:
     """The newest results first; within a benchmark by thread count, the original first."""
     given = {"voice_id": voice_id, "variant": variant, "benchmark_id": benchmark_id}
-    wanted = {f"results.{name}": value for name, value in given.items() if value is not None}
+    wanted = {name: value for name, value in given.items() if value is not None}
     where = " WHERE " + " AND ".join(f"{column} = ?" for column in wanted) if wanted else ""
     rows = db.execute(
-        f"""{RESULTS}{where} ORDER BY results.created_at DESC, results.benchmark_id, {_WITHIN_BENCHMARK} LIMIT ?""",
-        (*wanted.values(), limit),
-    ).fetchall()
+        f"SELECT rowid FROM results{where} ORDER BY created_at DESC, rowid DESC LIMIT ?", (*wanted.values(), limit)
+    )
+    return results_at(db, [row[0] for row in rows])
+
+
+def results_at(db: sqlite3.Connection, places: Sequence[int]) -> list[Result]:
+    """The results in those rows, in that order."""
+    rows = db.execute(
+        f"{RESULTS} JOIN json_each(?) AS place ON place.value = results.rowid ORDER BY place.key", (json.dumps(places),)
+    )
     return [as_result(row) for row in rows]
+
+
+def newest_result(
+    db: sqlite3.Connection, voice_id: str, variant: str, machine: Machine, sha256: str | None = None
+) -> Result | None:
+    """What a variant was measured last on a machine, at all its cores: of just the files `sha256` if that is given.
+
+    A result with a speed goes before one without.
+    """
+    row = db.execute(
+        f"""{RESULTS} WHERE results.rowid = (
+                SELECT rowid FROM results
+                WHERE voice_id = :voice AND variant = :variant AND machine_id = :machine AND threads = :cores AND stock
+                    AND (:sha256 IS NULL OR variant_sha256 = :sha256)
+                ORDER BY speedup IS NULL, created_at DESC LIMIT 1)""",
+        {
+            "voice": voice_id,
+            "variant": variant,
+            "machine": machine.id,
+            "cores": machine.facts["cores"],
+            "sha256": sha256,
+        },
+    ).fetchone()
+    return as_result(row) if row else None
 
 
 def get_result(db: sqlite3.Connection, result_id: str) -> Result:
     """The result whose id starts with `result_id`. Raises NotFound, also when several do."""
-    rows = db.execute(
-        RESULTS + " WHERE results.id >= ? AND results.id < ? LIMIT 2", (result_id, result_id + "\U0010ffff")
-    ).fetchall()
-    if len(rows) != 1 or not result_id:
-        reason = "several results have ids that start" if len(rows) > 1 else "no result here has an id that starts"
+    rows = []
+    if result_id and result_id.isascii():
+        rows = db.execute(
+            RESULTS + " WHERE results.id >= ? AND results.id < ? LIMIT 2", (result_id, f"{result_id}\x7f")
+        ).fetchall()
+    if len(rows) != 1:
+        reason = "several results have ids that start" if rows else "no result here has an id that starts"
         raise NotFound(f"{reason} with {result_id!r}: see `ttsdash results list`")
     return as_result(rows[0])
 
@@ -205,7 +248,6 @@ RESULTS = """SELECT results.*, coalesce(voices.key, benchmarks.voice_key) AS voi
              JOIN environments ON environments.id = benchmarks.environment_id"""
 """The head of each query for results; `as_result` takes its rows."""
 
-_WITHIN_BENCHMARK = "results.threads, results.variant <> 'original', results.variant"
 _OF_BENCHMARK = frozenset({"benchmark_id", "voice_id", "created_at", "machine_id", "version"})
 _JSON = ("defects", "unmeasured", "regression")
 _PARTS: dict[str, tuple[str, type[Any]]] = {
@@ -223,8 +265,15 @@ def as_result(row: sqlite3.Row) -> Result:
     values.pop("version")
     low, high = values.pop("speedup_low"), values.pop("speedup_high")
     values["speedup_ci"] = None if low is None else (low, high)
-    for name in ("machine_facts", "environment", *_JSON):
-        values[name] = None if values[name] is None else json.loads(values[name])
+    values |= {name: _about(values[name]) for name in ("machine_facts", "environment")}
+    values |= {name: None if values[name] is None else json.loads(values[name]) for name in _JSON}
     for name in ("stock", "noisy"):
         values[name] = bool(values[name])
     return Result(**values)
+
+
+@lru_cache(maxsize=64)
+def _about(document: str) -> dict[str, Any]:
+    """A machine's facts or an environment's versions: the same few for all results."""
+    about: dict[str, Any] = json.loads(document)
+    return about

@@ -2,17 +2,21 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+import sqlite_utils
 
 from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
 from core.errors import NotFound
 from core.hardware.machine import Environment, Machine, this_environment, this_machine
-from core.store.database import transaction
+from core.store.database import open_store, transaction
+from core.store.migrations import migrations
 from core.store.results import Result, get_result, list_parts, list_results, put_benchmark, read_benchmark
 from core.store.voices import ORIGINAL, Voice, add_voice
+from core.workspace import APPLICATION_ID, Workspace
 from tests.core.voice_files import voice_file
 
 _TIMES = [f"2026-01-0{day}T00:00:00.000Z" for day in range(1, 10)]
@@ -90,6 +94,34 @@ def test_results_are_listed_newest_first_and_within_a_benchmark_the_original_fir
     assert [result.id for result in list_results(db, limit=3)] == listed[:3]
 
 
+def test_results_that_an_older_version_stored_are_listed_in_the_same_order(workspace: Workspace) -> None:
+    """It stored them in the order in which it measured them."""
+    with closing(sqlite3.connect(workspace.data_db)) as old:
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        migrations.apply(sqlite_utils.Database(old), stop_before="m004_history")
+        old.executescript("""PRAGMA user_version = 3; INSERT INTO machines VALUES ('m', '{}');
+            INSERT INTO environments VALUES ('e', '{}');
+            INSERT INTO voices VALUES ('v', 'amy', '/amy.onnx', 1, 22050, 1, 'en', '{}', '{}', 't')""")
+        for at in ("t2", "t1"):
+            old.execute(f"INSERT INTO benchmarks VALUES ('{at}', 'v', NULL, 'm', 'e', '3', '{{}}', '{{}}', '{at}')")
+            old.executemany(
+                """INSERT INTO results (id, benchmark_id, voice_id, variant, variant_sha256, threads, stock, pairs,
+                       original_latency_ms, size_bytes, defects, noisy, unmeasured, created_at)
+                   VALUES (?, ?, 'v', ?, 's', ?, 1, 10, 5, 9, '{}', 0, '{}', ?)""",
+                [
+                    (f"{at}-{variant}-{threads}", at, variant, threads, at)
+                    for threads in (1, 4)
+                    for variant in (ORIGINAL, "small", "aaa")
+                ],
+            )
+        old.commit()
+    with closing(open_store(workspace)) as db:
+        of_one = ["original-1", "aaa-1", "small-1", "original-4", "aaa-4", "small-4"]
+        listed = [result.id for result in list_results(db)]
+        assert listed == [f"{at}-{entry}" for at in ("t2", "t1") for entry in of_one]
+        assert [result.figures["id"] for result in read_benchmark(db, "t1").results] == listed[6:]
+
+
 def test_results_are_found_by_voice_variant_and_benchmark(db: sqlite3.Connection, stored: Voice) -> None:
     other = add_voice(db, voice_file("/voices/bob.onnx", "b" * 64))
     for number, voice in enumerate((stored, stored, other)):
@@ -111,7 +143,8 @@ def test_a_result_is_found_by_the_start_of_its_id(db: sqlite3.Connection, stored
 
 
 @pytest.mark.parametrize(
-    ("prefix", "says"), [("", "several results"), ("b1", "several results"), ("b2", "no result"), ("%", "no result")]
+    ("prefix", "says"),
+    [("", "no result"), ("b1", "several results"), ("b2", "no result"), ("%", "no result"), ("\udcff", "no result")],
 )
 def test_a_start_that_fits_none_or_several_is_not_found(
     prefix: str, says: str, db: sqlite3.Connection, stored: Voice

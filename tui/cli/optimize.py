@@ -91,9 +91,10 @@ def _print_forecasts(session: Session, voice: Voice, wish: Wish, queued: Queued)
     from core.forecast import forecast
     from core.hardware.machine import this_machine
 
-    results, machine = list_results(session.db), this_machine().id
+    machine = this_machine().id
     for job in making_jobs(voice, wish):
-        expected = forecast(results, machine, job.params["recipe"], str(job.variant))
+        past = list_results(session.db, variant=str(job.variant))
+        expected = forecast(past, machine, job.params["recipe"], str(job.variant))
         if expected and job.variant not in queued.already:
             print_line(f"forecast for {job.variant}: {expected}")
 

@@ -1,46 +1,144 @@
 """`ttsdash results`: the history of benchmarks."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
 
 from core.benchmark.record import ParallelRun, Sample, Start, TextFigures
 from core.benchmark.words import explain
+from core.hardware.machine import this_machine
+from core.history.filter import Term, read_filter
+from core.history.listing import SORTS, WHEN, Page, list_page
+from core.history.names import find_voice, voice_names
 from core.store.results import Result, get_result, list_parts, list_results
-from core.store.voices import ORIGINAL, get_voice
+from core.store.voices import ORIGINAL
+from tui.cli.check import check
+from tui.cli.compare import compare
+from tui.cli.pareto import pareto
+from tui.cli.prune import prune
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_facts, print_line, print_table
-from tui.formats import RESULT_HEADERS, figure, megabytes, moment, result_row
+from tui.cli.trend import trend
+from tui.formats import RESULT_HEADERS, counted, figure, megabytes, moment, result_row, shortened
 from tui.shapes import result_shape
 
 _RAW = {"texts": TextFigures, "samples": Sample, "starts": Start, "parallel_runs": ParallelRun}
+_ROWS, _ROWS_OF_JSON = 50, 500
+# In one line, so that thousands of rows are printed in no time.
+_HEADERS = tuple(header.replace("\n", " ") for header in RESULT_HEADERS)
 
 
 @click.group(cls=Group, default="list")
 def results() -> None:
-    """The history of benchmark results."""
+    """The history of benchmark results.
+
+    Without a command the newest are listed.
+    """
 
 
-@results.command("list")
+for command in (check, compare, pareto, prune, trend):
+    results.add_command(command)
+
+
+# A term may begin with "-", and have an "h" in it.
+@results.command("list", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("terms", nargs=-1, metavar="[FILTER]...")
 @click.option("--voice", metavar="VOICE", help="Only this voice's.")
+@click.option("--sort", default=WHEN, type=click.Choice(SORTS), metavar="COLUMN", help=f"By {', '.join(SORTS)}.")
+@click.option("--reverse", is_flag=True, help="The other way round: the oldest, the worst or Z first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10**6),
+    metavar="N",
+    help=f"N results a page; {_ROWS} without it, {_ROWS_OF_JSON} with --json.",
+)
+@click.option("--page", default=1, type=click.IntRange(1, 10**6), metavar="N", help="The Nth page.")
 @pass_session
-def list_(session: Session, voice: str | None = None) -> None:
-    """List the results, the newest benchmark first."""
-    found = list_results(session.db, voice_id=get_voice(session.db, voice).id if voice else None)
+def list_(
+    session: Session,
+    terms: Sequence[str] = (),
+    voice: str | None = None,
+    sort: str = WHEN,
+    reverse: bool = False,
+    limit: int | None = None,
+    page: int = 1,
+) -> None:
+    """List the results that fit each FILTER, the newest first.
+
+    A filter is a part of a voice's or a variant's name, or a condition: voice:joe, variant:int8, machine:this,
+    'grade>=slight', 'speedup>1.5', since:2w, noisy:no, regression:yes. One with a - before it says what to leave out.
+    """
+    for term in terms:
+        if term.startswith("--"):
+            raise click.NoSuchOption(term)
+    wanted = read_filter(" ".join(terms))
+    if voice:
+        voice_id = find_voice(session.db, voice)
+        wanted += (Term("voice", "=", voice_names(session.db).get(voice_id, voice)),)
+    rows = limit or (_ROWS_OF_JSON if session.as_json else _ROWS)
+    found = list_page(session.db, wanted, sort, reverse, rows, page)
     if session.as_json:
-        session.print_json([result_shape(result) for result in found])
-        return
+        session.print_json([result_shape(result) for result in found.results])
+    elif found.results:
+        _print_page(found, rows, page)
+    elif found.total:
+        print_line(f"page {page} is empty: {counted(found.total, 'result')} in all")
+    else:
+        print_line("no result fits" if terms else "no results yet: measure a voice with `ttsdash benchmark VOICE`")
+
+
+def _print_page(found: Page, rows: int, page: int) -> None:
+    labels = _labels(found.results)
     print_table(
-        ("id", "when", "voice", ">thr.", *RESULT_HEADERS),
+        ("id", "when", "voice", *labels, ">thr.", *_HEADERS),
         [
-            (result.id[:8], moment(result.created_at), result.voice, str(result.threads), *result_row(result))
-            for result in found
+            (result.id[:8], moment(result.created_at), result.voice, *label, str(result.threads), *result_row(result))
+            for result, *label in zip(found.results, *labels.values(), strict=True)
         ],
-        empty="no results yet: measure a voice with `ttsdash benchmark VOICE`",
+        empty="",
     )
-    if any(result.noisy for result in found):
+    notes = [
+        "~ measured while other work kept the machine busy" if any(one.noisy for one in found.results) else "",
+        "! worse than it was on that machine: `ttsdash results show ID`"
+        if any(one.regression for one in found.results)
+        else "",
+        f"figures of another {', '.join(labels)} do not compare" if labels else "",
+        _place(len(found.results), found.total, rows, page),
+    ]
+    if any(notes):
         print_line()
-        print_line("~ measured while other work kept the machine busy")
+    for note in filter(None, notes):
+        print_line(note)
+
+
+def _labels(results: Sequence[Result]) -> dict[str, list[str]]:
+    """Columns that tell apart what does not compare, where there is something to tell."""
+    here, labels = this_machine().id, {}
+    if any(result.machine != here for result in results):
+        cpus = ["this one" if one.machine == here else shortened(one.machine_facts["cpu"], 16) for one in results]
+        labels["machine"] = cpus
+    if len({_runtime(result) for result in results}) > 1:
+        labels["runtime"] = [_runtime(result) for result in results]
+    # Each voice has versions of its own: they hang on its phonemes, too.
+    versions = {(result.voice_id, result.benchmark_version) for result in results}
+    if len(versions) > len({result.voice_id for result in results}):
+        labels["benchmark version"] = [result.benchmark_version[:7] for result in results]
+    return labels
+
+
+def _runtime(result: Result) -> str:
+    return result.environment.get("onnxruntime", "–")
+
+
+def _place(shown: int, total: int, rows: int, page: int) -> str:
+    """What is shown of how much; nothing where that is all."""
+    if shown == total:
+        return ""
+    first = (page - 1) * rows + 1
+    last = first + shown - 1
+    more = f": --page {page + 1} shows the next, --limit {total} all" if last < total else ""
+    return f"{first} to {last} of {total}{more}"
 
 
 @results.command()
@@ -60,15 +158,35 @@ def show(session: Session, result_id: str) -> None:
     pair = recording_pair(session.workspace, found.voice, found.variant)
     heard = [("listen to", str(path)) for path in pair if path.exists()]
     print_facts([*_facts(found), *heard])
+    _print_texts(list_parts(session.db, TextFigures, found.id))
     print_line()
     for line in explain(list_results(session.db, benchmark_id=found.benchmark_id)):
         if found.variant == ORIGINAL or line.startswith((f"{found.variant}:", "The machine ")):
             print_line(line)
 
 
+def _print_texts(texts: Sequence[TextFigures]) -> None:
+    if not texts:
+        return
+    print_line()
+    rows = [
+        (
+            text.text,
+            f"{text.audio_seconds:.1f}",
+            f"{text.latency_ms:.1f}",
+            f"{text.latency_p90_ms:.1f}",
+            f"{text.rtf:.4f}",
+            f"{text.speedup:.2f}x",
+        )
+        for text in sorted(texts, key=lambda text: text.audio_seconds)
+    ]
+    print_table(("text", ">audio s", ">latency ms", ">p90 ms", ">RTF", ">speed-up"), rows, empty="")
+
+
 def _facts(result: Result) -> list[tuple[str, str | None]]:
     options = "ONNX Runtime's own session options" if result.stock else "set for this run"
     machine = f"{result.machine_facts['cpu']}, {result.machine_facts['cores']} cores ({result.machine})"
+    worse = result.regression or {}
     return [
         ("result", result.id),
         ("benchmark", f"{result.benchmark_id}, {moment(result.created_at)}, version {result.benchmark_version}"),
@@ -79,15 +197,21 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("threads", f"{result.threads} ({options})"),
         ("engine", result.engine),
         ("speed-up", _speedup(result)),
+        ("worse", "; ".join(worse["worse"]) if worse else None),
+        ("changed", "; ".join(worse["changed"]) or "nothing that was installed" if worse else None),
         ("noisy", "yes: others kept the machine busy meanwhile" if result.noisy else "no"),
         ("RTF", figure(result.rtf, 4)),
         ("latency", f"{figure(result.latency_ms, 1)} ms, p90 {figure(result.latency_p90_ms, 1)} ms"),
         ("of the original", f"{result.original_latency_ms:.1f} ms"),
+        ("first audio", f"{figure(result.ttfa_ms, 1)} ms"),
         ("load time", f"{figure(result.load_s, 2)} s"),
-        (
-            "peak memory",
-            f"{figure(result.peak_rss_mb, 0)} MB, of which {figure(result.bare_rss_mb, 0)} MB without any model",
-        ),
+        ("cold start", f"{figure(result.cold_start_s, 2)} s"),
+        ("throughput", _throughput(result)),
+        ("CPU", f"{figure(result.cpu_s_per_audio_s, 3)} s for a second of audio"),
+        ("energy", f"{figure(result.energy_j, 2)} J"),
+        ("peak memory", f"{figure(result.peak_rss_mb, 0)} MB"),
+        ("at rest", f"{figure(result.settled_rss_mb, 0)} MB"),
+        ("without a model", f"{figure(result.bare_rss_mb, 0)} MB"),
         ("file", f"{megabytes(result.size_bytes)} MB"),
         ("program", None if result.program_db is None else f"{result.program_db:.1f} dB signal to noise, evaluated"),
         ("duration drift", f"{figure(result.duration_drift_pct, 2)} %"),
@@ -98,6 +222,11 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("sound", result.grade),
         ("not measured", _unmeasured(result) or None),
     ]
+
+
+def _throughput(result: Result) -> str:
+    at_once = f", {result.requests} requests at once" if result.requests else ""
+    return f"{figure(result.throughput, 1)} s of audio a second{at_once}"
 
 
 def _speedup(result: Result) -> str:

@@ -1,0 +1,1 @@
+"""Charts as geometry: what stands where. The report's template draws them as SVG."""

@@ -1,0 +1,48 @@
+"""Speed-ups as bars from 0, each with its 95 % interval, beside the line at 1: as fast as the original."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.export.charts.scale import WIDTH, Scale, Tick
+from core.export.charts.timed import timed
+from core.store.results import Result
+
+_ROW, _BOTTOM, _SIDE = 40, 24, 10
+
+
+@dataclass(frozen=True)
+class Bar:
+    """`y` is where its row begins: the text, and the bar below."""
+
+    result: Result
+    y: int
+    end: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Bars:
+    height: int
+    start: float
+    one: float
+    ticks: list[Tick]
+    bars: list[Bar]
+
+
+def bar_chart(results: Sequence[Result]) -> Bars | None:
+    """Of results that compare, in their order; None where nothing was timed."""
+    shown = timed(results)
+    if not shown:
+        return None
+    scale = Scale(0.0, max(1.0, *(one.high for one in shown)) * 1.04, _SIDE, WIDTH - _SIDE)
+    return Bars(
+        height=_ROW * len(shown) + _BOTTOM,
+        start=scale(0),
+        one=scale(1),
+        ticks=scale.ticks(),
+        bars=[
+            Bar(one.result, _ROW * row, scale(one.speedup), scale(one.low), scale(one.high))
+            for row, one in enumerate(shown)
+        ],
+    )

@@ -1,0 +1,24 @@
+"""Results that have a speed-up: what all charts show."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.store.results import Result
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A result, its speed-up and the 95 % interval of that."""
+
+    result: Result
+    speedup: float
+    low: float
+    high: float
+
+
+def timed(results: Iterable[Result]) -> list[Timed]:
+    return [
+        Timed(result, result.speedup, *result.speedup_ci)
+        for result in results
+        if result.speedup is not None and result.speedup_ci is not None
+    ]

@@ -1,0 +1,214 @@
+"""The form of an export as JSON: a header, each benchmark as it is stored, and what tells whether all of it arrived.
+
+Keys are the names of the dataclasses' fields. Any change of them, or of what they mean, raises `FORMAT`.
+"""
+
+import hashlib
+import json
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_type_hints
+
+import core
+from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample
+from core.benchmark.verdict import Verdict
+from core.clock import parse, stamp
+from core.errors import TtsdashError
+from core.export.check import (
+    Check,
+    Unfit,
+    check_for,
+    list_of,
+    made,
+    mapping_of,
+    matching,
+    members,
+    number,
+    one_of,
+    optional,
+    positive,
+    quoted,
+    text,
+    whole,
+)
+from core.hardware.machine import Environment, Machine, _fingerprint
+from core.history.filter import GRADES
+from core.store.results import Result
+from core.store.voices import ORIGINAL
+
+PROGRAM = "ttsdash"
+FORMAT = 1
+_MOST_THREADS = 100_000
+
+
+@dataclass
+class Tally:
+    """Counts benchmarks, and sums up their text."""
+
+    count: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, document: str) -> None:
+        self.count += 1
+        self.digest.update(f"{document}\n".encode())
+
+    def shape(self) -> dict[str, Any]:
+        """What stands at the end of an export."""
+        return {"count": self.count, "sha256": self.digest.hexdigest()}
+
+
+def header() -> dict[str, Any]:
+    return {"program": PROGRAM, "version": core.program_version(), "format": FORMAT}
+
+
+def check_header(given: dict[str, Any]) -> None:
+    """Raises Unfit."""
+    if given.get("program") != PROGRAM or type(given.get("format")) is not int:
+        raise Unfit("it is no export of ttsdash")
+    if given["format"] > FORMAT:
+        written = f"it was written by a newer ttsdash (format {given['format']}, known here: {FORMAT})"
+        raise Unfit(written, mend="update ttsdash")
+    members(given, {"program": text, "version": text, "format": one_of((FORMAT,))})
+
+
+def dump(value: Any) -> str:
+    """One line of ASCII, which no encoding on the way can harm; of a number all digits that count."""
+    return json.dumps(value, default=vars, separators=(",", ":"), allow_nan=False)
+
+
+def dump_benchmark(record: BenchmarkRecord) -> str:
+    try:
+        return dump(record)
+    except ValueError as error:
+        raise TtsdashError(f"benchmark {record.id} cannot be exported: a figure in it is no number") from error
+
+
+def load_benchmark(document: Any) -> BenchmarkRecord:
+    """Raises Unfit for what no benchmark can be."""
+    record: BenchmarkRecord = _BENCHMARK(document)
+    _refuse_twins("results", (result.figures["id"] for result in record.results))
+    for original in record.results:
+        if original.figures["variant"] == ORIGINAL and original.samples:
+            _refuse_unpaired(original, record)
+    return record
+
+
+def _refuse_unpaired(original: ResultRecord, record: BenchmarkRecord) -> None:
+    """The original stands beside each sample: speed-ups are computed anew from them."""
+    there = {(sample.pair, sample.text) for sample in original.samples}
+    for result in record.results:
+        if result.figures["threads"] == original.figures["threads"]:
+            alone = next((one for one in result.samples if (one.pair, one.text) not in there), None)
+            if alone is not None:
+                raise Unfit(f"no sample of the original stands beside pair {alone.pair} of {result.figures['id']}")
+
+
+def _unique_id(value: Any) -> str:
+    try:
+        if str(uuid.UUID(text(value))) == value:
+            return str(value)
+    except ValueError:
+        pass
+    raise Unfit(f"{quoted(value)} is no UUID")
+
+
+def _moment(value: Any) -> str:
+    try:
+        if stamp(parse(text(value))) == value:
+            return str(value)
+    except (ValueError, OverflowError):
+        pass
+    raise Unfit(f"{quoted(value)} is no time such as 2026-05-01T02:00:00.000Z")
+
+
+def _machine(value: Any) -> Machine:
+    machine: Machine = _MACHINE(value)
+    members({name: machine.facts.get(name) for name in _SHOWN}, _SHOWN)
+    if machine.id != _fingerprint(machine.facts):
+        raise Unfit("its id is not the fingerprint of its facts")
+    return machine
+
+
+def _environment(value: Any) -> Environment:
+    environment: Environment = _ENVIRONMENT(value)
+    if environment.id != _fingerprint(environment.versions):
+        raise Unfit("its id is not the fingerprint of its versions")
+    return environment
+
+
+def _regression(value: Any) -> dict[str, Any]:
+    members(value, dict.fromkeys(("worse", "changed", "against"), list_of(text)))
+    return dict(value)
+
+
+def _figures(value: Any) -> dict[str, Any]:
+    figures = members(value, _FIGURES)
+    empty = [figures[name] is None for name in ("speedup", "speedup_low", "speedup_high", "verdict")]
+    if any(empty) != all(empty) or (not any(empty) and figures["speedup_low"] > figures["speedup_high"]):
+        raise Unfit("the speed-up, its interval and its verdict do not fit together")
+    return figures
+
+
+def _result(value: Any) -> ResultRecord:
+    result: ResultRecord = _RESULT(value)
+    _refuse_twins("samples", ((sample.pair, sample.text) for sample in result.samples))
+    _refuse_twins("starts", (start.number for start in result.starts))
+    _refuse_twins("parallel_runs", (run.number for run in result.parallel_runs))
+    _refuse_twins("texts", (entry.text for entry in result.texts))
+    return result
+
+
+def _refuse_twins(place: str, keys: Iterable[object]) -> None:
+    twins = [key for key, times in Counter(keys).items() if times > 1]
+    if twins:
+        raise Unfit(f"{twins[0]} stands there twice", (place,))
+
+
+_NAME = matching(r"(?s).{1,300}", "name")
+_SHA256 = matching(r"[0-9a-f]{64}", "SHA-256")
+_MACHINE, _ENVIRONMENT = made(Machine), made(Environment)
+# Facts that are shown beside each result.
+_SHOWN: dict[str, Check] = {"cpu": _NAME, "cores": whole(1, _MOST_THREADS)}
+# What a result has of its benchmark, and the interval, which is stored as two figures.
+_NO_FIGURES = {
+    *("benchmark_id", "voice", "voice_id", "machine", "machine_facts", "environment", "benchmark_version"),
+    *("created_at", "speedup_ci"),
+}
+_FIGURES: dict[str, Check] = {
+    **{name: check_for(hint) for name, hint in get_type_hints(Result).items() if name not in _NO_FIGURES},
+    "id": _unique_id,
+    "variant": _NAME,
+    "variant_sha256": _SHA256,
+    "verdict": optional(one_of(get_args(Verdict))),
+    "defects": mapping_of(whole(0, 10**6)),
+    "grade": optional(one_of(GRADES)),
+    "regression": optional(_regression),
+    "threads": whole(1, _MOST_THREADS),
+    "requests": optional(whole(1, _MOST_THREADS)),
+    # Others are divided by these.
+    "size_bytes": whole(1, 10**12),
+    "original_latency_ms": positive,
+    **dict.fromkeys(("speedup", "speedup_low", "speedup_high", "rtf", "latency_ms"), optional(positive)),
+    # These may lie below 0.
+    **dict.fromkeys(("program_db", "duration_drift_pct", "pesq", "estoi"), optional(number)),
+}
+_TIMES: dict[str, Check] = {"seconds": positive, "audio_seconds": positive}
+_RESULT = made(
+    ResultRecord,
+    figures=_figures,
+    samples=list_of(made(Sample, **_TIMES)),
+    parallel_runs=list_of(made(ParallelRun, **_TIMES)),
+)
+_BENCHMARK = made(
+    BenchmarkRecord,
+    id=_unique_id,
+    voice_id=_SHA256,
+    voice_key=_NAME,
+    machine=_machine,
+    environment=_environment,
+    version=matching(r"[0-9a-f]{8,64}", "benchmark version"),
+    created_at=_moment,
+    results=list_of(_result),
+)

@@ -1,0 +1,81 @@
+"""An export in any of its formats, into a file or wherever text goes."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from core.errors import BadInput, TtsdashError
+from core.export.history import json_lines, json_object
+from core.export.table import csv_rows, markdown_rows
+from core.files import PRIVATE_FILE, flush_folder
+
+Format = Callable[[sqlite3.Connection, str | None], Iterator[str]]
+
+
+def _report(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
+    from core.export.report import html_report
+
+    return html_report(db, voice_id)
+
+
+FORMATS: dict[str, Format] = {
+    "csv": csv_rows,
+    "json": json_object,
+    "jsonl": json_lines,
+    "md": markdown_rows,
+    "html": _report,
+}
+"""By the suffix of their files."""
+
+
+def export(db: sqlite3.Connection, name: str, voice_id: str | None = None) -> Generator[str, None, None]:
+    """The history of one voice or of all, piece by piece, as it is at this moment, whatever is stored meanwhile."""
+    db.execute("BEGIN")
+    try:
+        yield from FORMATS[name](db, voice_id)
+    finally:
+        db.rollback()
+
+
+def write_file(path: Path, pieces: Iterable[str]) -> None:
+    """Write so that the file is at any moment absent, what it was, or whole.
+
+    Raises BadInput for what is there and cannot be an earlier export, TtsdashError where nothing can be written.
+    """
+    target = Path(os.path.realpath(path.expanduser()))
+    _check_target(path, target)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(descriptor)
+        if target.exists():
+            draft.chmod(target.stat().st_mode & 0o777)
+        draft.replace(target)
+        flush_folder(target.parent)
+    except OSError as error:
+        raise TtsdashError(f"cannot write {path} ({error.strerror}): name another place with --output") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _check_target(path: Path, target: Path) -> None:
+    if target.is_dir():
+        raise BadInput(f"{path} is a folder: name a file in it")
+    if not target.parent.is_dir():
+        raise BadInput(f"there is no folder {path.parent}: make it first")
+    if not target.exists():
+        return
+    if not target.is_file():
+        raise BadInput(f"{path} is no regular file: leave --output out, and send the output there")
+    is_export = target.suffix.removeprefix(".") in FORMATS and not target.name.endswith(".onnx.json")
+    if target.stat().st_size and not is_export:
+        raise BadInput(f"{path} is there and no export by its name: name a file that ends in .{', .'.join(FORMATS)}")
+    if not os.access(target, os.W_OK):
+        raise BadInput(f"{path} is read-only for you: see to its permissions")

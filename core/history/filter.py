@@ -1,0 +1,145 @@
+"""The filter language: `voice:joe grade>=slight speedup>1.5 machine:this since:2w -noisy:yes`, read into terms."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from core.benchmark.verdict import Verdict
+from core.clock import stamp
+from core.errors import BadInput
+from core.history.past import read_past
+from core.text import brief
+
+_IS = (":", "=")
+_ORDER = (">", ">=", "<", "<=")
+_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
+_TERM = re.compile(
+    r"""
+    (?P<excluded>-?)
+    (?: (?P<field>\w+) (?P<operator>[<>]=?|[:=]) (?P<value>"[^"]*"|[^\s"]+) | (?P<word>"[^"]*"|[^\s":=<>]+) )
+    (?=\s|$)""",
+    re.VERBOSE,
+)
+
+GRADES = ("broken", "noticeable", "slight", "transparent")
+"""Those of `core.quality.grade`, which brings NumPy; the worst first, which is the order of their letters, too: SQL compares those."""
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _number(value: str) -> float:
+    if not _NUMBER.fullmatch(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
+
+
+def _megabytes(value: str) -> float:
+    return _number(value) * 1e6
+
+
+def _one_of(*known: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in known:
+            raise ValueError(f"{value!r} is none of {', '.join(known)}")
+        return value
+
+    return read
+
+
+def _yes(value: str) -> bool:
+    return _one_of("yes", "no")(value) == "yes"
+
+
+def _since(value: str) -> str:
+    return stamp(read_past(value))
+
+
+def _until(value: str) -> str:
+    return stamp(read_past(value, whole_day=True))
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a term may name: the store's column, how it is compared, and how its value is read, or ValueError raised."""
+
+    column: str
+    operators: tuple[str, ...]
+    read: Callable[[str], Any]
+
+
+FIELDS = {
+    "voice": Field("voice_id", _IS, _text),
+    "variant": Field("variant", _IS, _text),
+    "machine": Field("machine_id", _IS, _text),
+    "engine": Field("engine", _IS, _text),
+    "recipe": Field("recipe", _IS, _text),
+    "threads": Field("threads", (*_IS, *_ORDER), _number),
+    "grade": Field("grade", (*_IS, *_ORDER), _one_of(*GRADES)),
+    "verdict": Field("verdict", _IS, _one_of(*get_args(Verdict))),
+    "speedup": Field("speedup", _ORDER, _number),
+    "rtf": Field("rtf", _ORDER, _number),
+    "latency": Field("latency_ms", _ORDER, _number),
+    "p90": Field("latency_p90_ms", _ORDER, _number),
+    "ttfa": Field("ttfa_ms", _ORDER, _number),
+    "load": Field("load_s", _ORDER, _number),
+    "throughput": Field("throughput", _ORDER, _number),
+    "energy": Field("energy_j", _ORDER, _number),
+    "peak": Field("peak_rss_mb", _ORDER, _number),
+    "settled": Field("settled_rss_mb", _ORDER, _number),
+    "size": Field("size_bytes", _ORDER, _megabytes),
+    "pesq": Field("pesq", _ORDER, _number),
+    "mel": Field("mel_db", _ORDER, _number),
+    "drift": Field("duration_drift_pct", _ORDER, _number),
+    "version": Field("version", _IS, _text),
+    "benchmark": Field("benchmark_id", _IS, _text),
+    "noisy": Field("noisy", _IS, _yes),
+    "regression": Field("regression", _IS, _yes),
+    "since": Field("created_at", _IS, _since),
+    "until": Field("created_at", _IS, _until),
+}
+
+
+@dataclass(frozen=True)
+class Term:
+    """One condition. Without a field the value is a part of a voice's or a variant's name."""
+
+    field: str | None
+    operator: str
+    value: Any
+    excluded: bool = False
+    """What fits it is left out."""
+
+
+def read_filter(text: str) -> tuple[Term, ...]:
+    """The terms, all of which have to hold. Raises BadInput, which names the first that is wrong and says what there is."""
+    terms, at = [], 0
+    while rest := text[at:].lstrip():
+        at = len(text) - len(rest)
+        match = _TERM.match(text, at)
+        if match is None or rest.startswith("--"):
+            raise BadInput(f'{brief(rest)!r} is no term: write voice:joe, speedup>1.5, a name, "a name" or -term')
+        terms.append(_term(match))
+        at = match.end()
+    return tuple(terms)
+
+
+def _term(match: re.Match[str]) -> Term:
+    whole, name, excluded = brief(match[0]), match["field"], bool(match["excluded"])
+    value = (match["value"] or match["word"]).strip('"')
+    if not value.isprintable():
+        raise BadInput(f"{whole!r}: its value holds what cannot be printed")
+    if name is None:
+        return Term(None, ":", value, excluded)
+    field = FIELDS.get(name)
+    if field is None:
+        raise BadInput(f"{whole!r}: there is no field {brief(name)!r}; there is {', '.join(FIELDS)}")
+    if match["operator"] not in field.operators:
+        known = ", ".join(f"{name}{operator}" for operator in field.operators)
+        raise BadInput(f"{whole!r}: {match['operator']} does not go with {name}: write {known}")
+    try:
+        return Term(name, match["operator"], field.read(value), excluded)
+    except ValueError as error:
+        raise BadInput(f"{whole!r}: {error}") from None

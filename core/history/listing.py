@@ -1,0 +1,84 @@
+"""Pages of the history: filtered, sorted, with the number of all that fit.
+
+A page is found in two steps, both in indexes alone: the index that the order stands in is walked, and of its rows those
+count that the filter's index has found. Only the rows of the page are then read from the table.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from core.history.conditions import ALL_FIGURES, BY_VOICE, Where, index_of, where
+from core.history.filter import FIELDS, Term
+from core.history.names import voice_names
+from core.store.results import Result, results_at
+
+WHEN = "when"
+_VOICE = "voice"
+_UNSORTED = ("benchmark", "noisy", "regression", "since", "until")
+_COLUMNS = {WHEN: "created_at"} | {name: field.column for name, field in FIELDS.items() if name not in _UNSORTED}
+SORTS = tuple(_COLUMNS)
+"""What to sort by: names from A to Z, times with the newest first, figures with the best first."""
+_HIGHEST_FIRST = (WHEN, "grade", "speedup", "throughput", "pesq")
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the results that fit, and how many do."""
+
+    results: list[Result]
+    total: int
+
+
+def list_page(
+    db: sqlite3.Connection,
+    terms: Sequence[Term] = (),
+    sort: str = WHEN,
+    reverse: bool = False,
+    limit: int = 500,
+    page: int = 1,
+) -> Page:
+    """The results that fit all terms, those without the figure that they are sorted by last. Pages begin with 1.
+
+    `sort` is one of `SORTS`. Among equal ones those that came last stand first.
+    """
+    found, skipped = where(db, terms), (page - 1) * limit
+    if sort == _VOICE:
+        places, total = _by_voice(db, found, reverse, limit, skipped)
+    else:
+        places, total = _places(db, found, sort, reverse, limit, skipped), _count(db, found)
+    return Page(results_at(db, places), total)
+
+
+def _count(db: sqlite3.Connection, found: Where) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {found.rows}", found.parameters).fetchone()[0])
+
+
+def _places(db: sqlite3.Connection, found: Where, sort: str, reverse: bool, limit: int, skipped: int) -> list[int]:
+    """The rows of a page."""
+    column, down = _COLUMNS[sort], (sort in _HIGHEST_FIRST) != reverse
+    order = f"{column} {'DESC' if down else 'ASC'} NULLS LAST, rowid {'ASC' if reverse else 'DESC'}"
+    rows = db.execute(
+        f"SELECT rowid FROM {found.within(index_of(column))} ORDER BY {order} LIMIT ? OFFSET ?",
+        (*found.parameters, limit, skipped),
+    )
+    return [row[0] for row in rows]
+
+
+def _by_voice(db: sqlite3.Connection, found: Where, reverse: bool, limit: int, skipped: int) -> tuple[list[int], int]:
+    """The same by the voice's name, which no index has: voice by voice, each by variant, machine, threads and time."""
+    rows = replace(found, index=ALL_FIGURES if found.index else BY_VOICE).rows
+    counts = dict(db.execute(f"SELECT voice_id, count(*) FROM {rows} GROUP BY voice_id", found.parameters).fetchall())
+    names = voice_names(db)
+    down, up = ("DESC", "ASC") if reverse else ("ASC", "DESC")
+    order = f"variant {down}, machine_id {down}, threads {down}, created_at {up}, rowid {down}"
+    places: list[int] = []
+    for voice_id in sorted(counts, key=lambda key: (names[key].casefold(), key), reverse=reverse):
+        if skipped < counts[voice_id] and len(places) < limit:
+            page = db.execute(
+                f"SELECT rowid FROM {rows} AND voice_id = ? ORDER BY {order} LIMIT ? OFFSET ?",
+                (*found.parameters, voice_id, limit - len(places), skipped),
+            )
+            places += [row[0] for row in page]
+        skipped = max(0, skipped - counts[voice_id])
+    return places, sum(counts.values())

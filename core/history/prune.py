@@ -1,0 +1,111 @@
+"""Drops the raw samples of old results and gives their room back. Every figure stays, also those of each text."""
+
+import sqlite3
+import time
+from dataclasses import astuple, dataclass
+
+from core.benchmark.record import Sample
+from core.errors import TtsdashError, one_line
+from core.store.database import transaction
+from core.store.results import list_parts
+from core.store.voices import ORIGINAL
+
+_RAW = ("samples", "starts", "parallel_runs")
+# Results in a transaction: whoever else writes, a worker say, waits for no more than that.
+_BATCH = 500
+_PATIENCE_S = 10
+
+
+@dataclass(frozen=True)
+class Prunable:
+    """How many old results have raw samples, and how many these are."""
+
+    results: int
+    samples: int
+
+
+def prunable(db: sqlite3.Connection, before: str) -> Prunable:
+    """Of the results from before that time."""
+    row = db.execute(
+        """SELECT count(*) AS results, coalesce(sum(samples), 0) AS samples
+           FROM (SELECT (SELECT count(*) FROM samples WHERE result_id = results.id) AS samples
+                 FROM results WHERE created_at < ?)
+           WHERE samples > 0""",
+        (before,),
+    ).fetchone()
+    return Prunable(row["results"], row["samples"])
+
+
+def prune(db: sqlite3.Connection, before: str) -> int:
+    """Drop the raw samples of the results from before that time. Returns how many bytes the data base is smaller then.
+
+    Raises TtsdashError while a benchmark runs, which this would disturb.
+    """
+    running = db.execute("SELECT id FROM jobs WHERE state = 'running' AND kind = 'benchmark'").fetchone()
+    if running:
+        job = running["id"]
+        raise TtsdashError(
+            f"job {job} is measuring, which pruning would disturb: try again after `ttsdash jobs wait {job}`"
+        )
+    _keep_texts(db, before)
+    # By id: so they lie in the tables of samples, too, and each page of those is written once.
+    rows = db.execute("SELECT id FROM results INDEXED BY results_by_time WHERE created_at < ? ORDER BY id", (before,))
+    ids = [(row["id"],) for row in rows]
+    for start in range(0, len(ids), _BATCH):
+        with transaction(db):
+            for table in _RAW:
+                db.executemany(f"DELETE FROM {table} WHERE result_id = ?", ids[start : start + _BATCH])
+    return _shrink(db)
+
+
+def _keep_texts(db: sqlite3.Connection, before: str) -> None:
+    """The figures of each text, which older versions did not store: later there is nothing to tell them from."""
+    rows = db.execute(
+        """SELECT results.id, original.id AS original_id FROM results INDEXED BY results_by_time
+           CROSS JOIN results AS original INDEXED BY results_by_benchmark
+               ON original.benchmark_id = results.benchmark_id AND original.threads = results.threads
+                   AND original.variant = ?
+           WHERE results.created_at < ?
+               AND NOT EXISTS (SELECT 1 FROM result_texts WHERE result_id = results.id)
+               AND EXISTS (SELECT 1 FROM samples WHERE result_id = results.id)""",
+        (ORIGINAL, before),
+    ).fetchall()
+    for start in range(0, len(rows), _BATCH):
+        with transaction(db):
+            for row in rows[start : start + _BATCH]:
+                _keep_texts_of(db, row["id"], row["original_id"])
+
+
+def _keep_texts_of(db: sqlite3.Connection, result_id: str, original_id: str) -> None:
+    from core.benchmark.figures import Measured, by_text
+
+    measured, original = (Measured(list_parts(db, Sample, one), (), (), ()) for one in (result_id, original_id))
+    db.executemany(
+        """INSERT INTO result_texts (result_id, text, audio_seconds, latency_ms, latency_p90_ms, rtf, speedup)
+           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        [(result_id, *astuple(figures)) for figures in by_text(original, measured)],
+    )
+
+
+def _shrink(db: sqlite3.Connection) -> int:
+    """Write the data base anew without its free pages. Others read on meanwhile, and write when it is done."""
+    before = _size(db)
+    if not db.execute("PRAGMA freelist_count").fetchone()[0]:
+        return 0
+    try:
+        db.execute("VACUUM")
+        _shorten(db)
+    except sqlite3.OperationalError as error:
+        raise TtsdashError(f"the samples are dropped, but their room is not given back: {one_line(error)}") from error
+    return before - _size(db)
+
+
+def _shorten(db: sqlite3.Connection) -> None:
+    """Take the write-ahead log, in which all is written anew, over into the file. If others keep it busy, they do that later."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _size(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA page_count").fetchone()[0] * db.execute("PRAGMA page_size").fetchone()[0])

@@ -1,0 +1,55 @@
+"""`ttsdash results pareto`: which variants are worth having."""
+
+from typing import Any
+
+import click
+
+from core.history.names import find_machine, find_voice, variants_of
+from core.history.pareto import Judged
+from core.history.pareto import pareto as judge
+from core.store.results import newest_result
+from tui.cli.session import Command, Session, pass_session
+from tui.cli.tables import print_line, print_table
+from tui.formats import figure, megabytes, speedup
+from tui.shapes import result_shape
+
+
+@click.command(cls=Command)
+@click.argument("voice", metavar="VOICE")
+@click.option("--machine", default="this", metavar="ID", help="By the start of its id, or a part of its CPU's name.")
+@pass_session
+def pareto(session: Session, voice: str, machine: str) -> None:
+    """Show which variants of VOICE are smaller, faster or better sounding than every other, and which by none of these.
+
+    By the newest result of each on this machine, at all cores.
+    """
+    voice_id, where = find_voice(session.db, voice), find_machine(session.db, machine)
+    newest = [newest_result(session.db, voice_id, name, where) for name in variants_of(session.db, voice_id)]
+    found = judge([result for result in newest if result])
+    if session.as_json:
+        session.print_json([_shape(one) for one in found])
+        return
+    print_table(
+        ("variant", ">MB", ">speed-up, 95 %", "sound", ">PESQ", "dominated by"),
+        [_row(one) for one in found],
+        empty=f"no results at all cores on {where.facts['cpu']} ({where.id})",
+    )
+    if found:
+        print_line()
+        print_line("dominated: no better in size, speed and sound, and worse in one of them")
+
+
+def _row(one: Judged) -> tuple[str, ...]:
+    result = one.result
+    return (
+        result.variant,
+        megabytes(result.size_bytes),
+        speedup(result),
+        result.grade or "–",
+        figure(result.pesq, 2),
+        ", ".join(one.dominated_by),
+    )
+
+
+def _shape(one: Judged) -> dict[str, Any]:
+    return result_shape(one.result) | {"dominated_by": list(one.dominated_by)}

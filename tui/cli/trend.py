@@ -1,0 +1,130 @@
+"""`ttsdash results trend`: how a variant's figures went on one machine."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from core.errors import NotFound
+from core.hardware.machine import Machine
+from core.history.names import find_machine, find_voice, variants_of
+from core.history.trend import LATEST, Point, Series, list_trend, series
+from core.store.results import Result
+from core.store.voices import ORIGINAL
+from tui.cli.session import Command, Session, pass_session
+from tui.cli.tables import print_line, print_table
+from tui.formats import counted, figure, moment, sparkline, speedup
+from tui.shapes import result_shape
+
+# Of a sparkline.
+_BARS = 40
+
+
+@click.command(cls=Command)
+@click.argument("voice", metavar="VOICE")
+@click.option("--variant", metavar="NAME", help="Each result of this one; without it a line for each variant.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="At N threads; at all cores without it.")
+@click.option("--machine", default="this", metavar="ID", help="By the start of its id, or a part of its CPU's name.")
+@pass_session
+def trend(session: Session, voice: str, variant: str | None, threads: int | None, machine: str) -> None:
+    """Show how the figures of VOICE's variants went on this machine, and what was installed in between."""
+    voice_id, where = find_voice(session.db, voice), find_machine(session.db, machine)
+    known = variants_of(session.db, voice_id)
+    if variant is not None and variant not in known:
+        there_is = f"there are: {', '.join(known)}" if known else f"measure it with `ttsdash benchmark {voice}`"
+        raise NotFound(f"{voice} has no results of {variant!r}; {there_is}")
+    found = {
+        name: series(list_trend(session.db, voice_id, name, where, threads))
+        for name in ([variant] if variant else known)
+    }
+    if session.as_json:
+        session.print_json([_shape(name, one) for name, several in found.items() for one in several])
+    elif not any(found.values()):
+        at = counted(threads, "thread") if threads else "all cores"
+        print_line(f"no results at {at} on {where.facts['cpu']} ({where.id})")
+    elif variant:
+        _print_points(found[variant], where)
+    else:
+        _print_overview(found)
+
+
+def _print_points(found: Sequence[Series], machine: Machine) -> None:
+    for one in found:
+        last = one.points[-1].result
+        print_line(
+            f"{last.variant}, {counted(last.threads, 'thread')}, on {machine.facts['cpu']}, benchmark version {one.version}"
+        )
+        print_table(
+            ("when", "id", ">speed-up, 95 %", ">latency ms", ">original ms", "since the one before"),
+            [_row(point) for point in one.points],
+            empty="",
+        )
+        print_line(_course(one))
+        print_line()
+    _print_notes(found)
+
+
+def _row(point: Point) -> tuple[str, ...]:
+    result = point.result
+    worse = [f"worse: {'; '.join(result.regression['worse'])}"] if result.regression else []
+    return (
+        moment(result.created_at),
+        result.id[:8],
+        speedup(result),
+        figure(result.latency_ms, 0),
+        figure(result.original_latency_ms, 0),
+        "; ".join([*worse, *point.changed]),
+    )
+
+
+def _print_overview(found: dict[str, list[Series]]) -> None:
+    rows = [
+        (
+            name,
+            one.version[:7],
+            str(len(one.points)),
+            moment(one.points[0].result.created_at),
+            moment(one.points[-1].result.created_at),
+            str(sum(bool(point.result.regression) for point in one.points) or ""),
+            _course(one),
+        )
+        for name, several in found.items()
+        for one in several
+    ]
+    print_table(("variant", "version", ">results", "from", "to", ">worse", "course"), rows, empty="")
+    print_line()
+    _print_notes([one for several in found.values() for one in several])
+
+
+def _course(one: Series) -> str:
+    """`1.72x ▁▃▂█ 1.85x`, of the original its latency: the latest of them, as many as a line has room for."""
+    results = _results(one)
+    is_original = results[-1].variant == ORIGINAL
+    values = [result.latency_ms if is_original else result.speedup for result in results]
+    known = [value for value in values if value is not None]
+    if not known:
+        return "not timed"
+    first, last = (f"{value:.0f} ms" if is_original else f"{value:.2f}x" for value in (known[0], known[-1]))
+    return f"{first} {sparkline(known[-_BARS:])} {last}"
+
+
+def _results(one: Series) -> list[Result]:
+    return [point.result for point in one.points]
+
+
+def _print_notes(found: Sequence[Series]) -> None:
+    results = [result for one in found for result in _results(one)]
+    notes = {
+        "~ measured while other work kept the machine busy": any(result.noisy for result in results),
+        "! worse than it was: `ttsdash results show ID`": any(result.regression for result in results),
+        "figures of another benchmark version do not compare": len({one.version for one in found}) > 1,
+        f"the newest {LATEST} of each variant": any(len(one.points) == LATEST for one in found),
+    }
+    for note, holds in notes.items():
+        if holds:
+            print_line(note)
+
+
+def _shape(variant: str, one: Series) -> dict[str, Any]:
+    points = [result_shape(point.result) | {"changed": list(point.changed)} for point in one.points]
+    return {"variant": variant, "benchmark_version": one.version, "points": points}
