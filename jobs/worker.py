@@ -118,6 +118,9 @@ class Worker:
         self._hook.start()
         self._consumer.run()
         self._hook.finish()
+        if not self._is_in_place():
+            # The next worker may be there already: it gets on with what was put back.
+            self._wake_all()
 
     def _wake_all(self) -> None:
         """Wake every slot; where that cannot be sent, on a full disk say, the next tick does it."""
@@ -163,7 +166,7 @@ class Worker:
     def _beat(self) -> None:
         """A sign of life; and the end of a worker that is too old for the store, or that nobody has needed for long."""
         self._lock.beat()
-        if self._is_cut_off():
+        if not (self._is_in_place() or self._interrupted.is_set()):
             _log.error("data.db or worker.lock of %s is another file now: this worker ends", self._workspace.root)
             self._consumer.stop()
         if self._draining.is_set():
@@ -179,10 +182,9 @@ class Worker:
             _log.info("idle for %.0f s", self._info.idle_s)
             self._consumer.stop(graceful=True)
 
-    def _is_cut_off(self) -> bool:
-        """Whether what it works on was moved away or replaced: who queues a job does so elsewhere."""
-        mine = self._info.store == identity_of(self._workspace.data_db) and self._lock.is_in_place(self._workspace)
-        return not mine and not self._interrupted.is_set()
+    def _is_in_place(self) -> bool:
+        """Whether nobody has moved away what it works on: who queues a job does so elsewhere then."""
+        return self._info.store == identity_of(self._workspace.data_db) and self._lock.is_in_place(self._workspace)
 
     def _is_idle(self) -> bool:
         if self._info.idle_s is None or open_ids(self._db()):
