@@ -15,6 +15,7 @@ from core.store.results import Result, get_result, list_parts, list_results
 from core.store.voices import ORIGINAL
 from tui.cli.check import check
 from tui.cli.compare import compare
+from tui.cli.export import export, import_
 from tui.cli.pareto import pareto
 from tui.cli.prune import prune
 from tui.cli.session import Group, Session, pass_session
@@ -37,7 +38,7 @@ def results() -> None:
     """
 
 
-for command in (check, compare, pareto, prune, trend):
+for command in (check, compare, export, import_, pareto, prune, trend):
     results.add_command(command)
 
 
