@@ -144,7 +144,7 @@ def test_a_variant_that_got_10_percent_slower_is_found_and_noise_of_2_percent_is
         texts=TextSet("mine", "en", {"only": "Tomorrow will start with light rain."}, latency_text="only"),
         threads=(1,),
         width=0.02,
-        budget_s=3,
+        budget_s=1,
     )
     marks = []
     for share in (0.0, 0.0, 0.02, 0.10):

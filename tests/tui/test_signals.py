@@ -20,6 +20,7 @@ import click
 import psutil
 import pytest
 
+from core.export.write import export
 from core.store.database import open_store
 from core.store.jobs import add_job, get_job
 from core.store.voices import add_voice, get_voice
@@ -55,6 +56,8 @@ CALLS = {
     "optimize": "--model VOICE --guide",
     "results check": "",
     "results compare": "original-1 dynamic-int8-guide-1",
+    "results export": "--format html",
+    "results import": "HISTORY",
     "results list": "",
     "results pareto": "en_US-joe-medium",
     "results prune": "--dry-run",
@@ -85,7 +88,9 @@ def used(full: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace
     voice = write_voice(Path("voices"))
     Path("assistant.yaml").write_text(f"models:\n  tts:\n    piper:\n      voice_path: {voice}\n")
     with closing(open_store(full)) as db:
-        add_voice(db, read_voice(voice))
+        added = add_voice(db, read_voice(voice))
+        # Of a voice that has none.
+        Path("history.jsonl").write_text("".join(export(db, "jsonl", added.id)))
     for job in (DONE, RUNNING):
         full.job_log(job).write_text("one\ntwo\n")
     worker = subprocess.Popen(["sleep", "600"])
@@ -101,7 +106,12 @@ def start(used: Workspace) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def run(call: str, prepare: Callable[[], None] = heed_signals, **options: Any) -> subprocess.Popen[bytes]:
-        words = call.replace("VOICE", "voices/tiny.onnx").replace("CONFIG", "assistant.yaml").split()
+        words = (
+            call.replace("VOICE", "voices/tiny.onnx")
+            .replace("CONFIG", "assistant.yaml")
+            .replace("HISTORY", "history.jsonl")
+            .split()
+        )
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         options = pipes | {"env": environment(used)} | options
         process = subprocess.Popen([*COMMAND, *words], preexec_fn=prepare, **options)
