@@ -58,17 +58,20 @@ def _stage(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """
     with tempfile.TemporaryDirectory(prefix="ttsdash-") as folder:
         path = Path(folder) / "stage.db"
-        with closing(sqlite3.connect(path, isolation_level=None)) as stage:
-            stage.row_factory = sqlite3.Row
-            for table in _TABLES:
-                made = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
-                stage.execute(made["sql"])
-            stage.execute("BEGIN")
-            db.execute("ATTACH ? AS stage", (str(path),))
-            try:
-                yield stage
-            finally:
-                db.execute("DETACH stage")
+        stage = sqlite3.connect(path, isolation_level=None)
+        stage.row_factory = sqlite3.Row
+        stage.execute("PRAGMA journal_mode = OFF")
+        for table in _TABLES:
+            made = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+            stage.execute(made["sql"])
+        db.execute("ATTACH ? AS stage", (str(path),))
+    # The file is open twice and has no name any more: nothing of it stays, however this process ends.
+    with closing(stage):
+        stage.execute("BEGIN")
+        try:
+            yield stage
+        finally:
+            db.execute("DETACH stage")
 
 
 def _move(db: sqlite3.Connection) -> None:

@@ -6,7 +6,7 @@ filter by: walking it takes a quarter of the time that the table takes, whatever
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.history.filter import FIELDS, Term
@@ -42,6 +42,10 @@ class Where:
     def rows(self) -> str:
         """What to select from."""
         return f"results {f'INDEXED BY {self.index}' if self.index else ''} WHERE {self.sql}"
+
+    def in_time_order(self, but: str) -> "Where":
+        """The same held against all figures, unless it is held against what stands in the order `but` or by time already."""
+        return self if self.index in (None, BY_TIME, but) else replace(self, index=ALL_FIGURES)
 
     def within(self, index: str) -> str:
         """The same where it is the order of another index that matters."""

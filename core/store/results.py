@@ -260,7 +260,8 @@ _PARTS: dict[str, tuple[str, type[Any]]] = {
 
 def as_result(row: sqlite3.Row) -> Result:
     """A row of `RESULTS`."""
-    values = dict(row)
+    # Not `dict(row)`, which looks each of the many columns up by its name.
+    values = dict(zip(row.keys(), row, strict=True))
     values.pop("machine_id")
     values.pop("version")
     low, high = values.pop("speedup_low"), values.pop("speedup_high")

@@ -66,8 +66,9 @@ def test_two_of_one_run_are_compared_pair_by_pair(seconds: float, verdict: str) 
     assert (found.speed.verdict, found.speed.p) == (verdict, None)
 
 
-def test_only_pairs_that_both_have_are_compared() -> None:
-    found = beside(a_measured(1.0, pairs=12), a_measured(0.5, pairs=8))
+@pytest.mark.parametrize(("pairs", "other_pairs"), [(12, 8), (8, 12)])
+def test_only_pairs_that_both_have_are_compared(pairs: int, other_pairs: int) -> None:
+    found = beside(a_measured(1.0, pairs=pairs), a_measured(0.5, pairs=other_pairs))
     assert found.speed
     assert found.speed.ratio == pytest.approx(2.0, rel=0.05)
 

@@ -161,11 +161,16 @@ def test_a_long_history_is_not_held_whole(name: str, db: sqlite3.Connection) -> 
 def test_it_does_not_matter_where_one_reading_ends(
     chunk: int, name: str, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the middle of a number, say."""
     records = [benchmark(number, results=()) for number in range(1, 13)]
     put(db, *records)
     monkeypatch.setattr(stream, "_CHUNK", chunk)
     assert list(read_export(io.BytesIO(written(db, name).encode()), "history.json")) == records
+
+
+def test_a_number_is_read_to_its_last_digit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_CHUNK", 1)
+    numbers = stream.JsonStream(io.StringIO("12 345"))
+    assert [numbers.value(), numbers.value(), numbers.next()] == [12, 345, ""]
 
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -17,23 +17,19 @@ from core.store.results import list_results
 from core.workspace import Workspace
 from tests.core.test_export import benchmark, evil_benchmark, put
 from tests.tui.test_cli import refused
-from tui.cli import program
-from tui.cli.export import export, import_
-from tui.cli.session import Group
-from tui.cli.tables import print_results
+from tui.cli.program import run as run_program
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
 def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs one of the two commands in this process."""
+    """Runs a command of `ttsdash results` in this process."""
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        code = program.run([*map(str, arguments)])
+        code = run_program(["results", *map(str, arguments)])
         return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
 
-    monkeypatch.setattr(program, "ttsdash", Group("ttsdash", commands=[export, import_]))
     monkeypatch.setenv("TTSDASH_HOME", str(workspace.root))
     return run
 
@@ -97,15 +93,14 @@ def test_what_cannot_be_done_is_one_line(call: Call, db: sqlite3.Connection, tmp
     assert len(list_results(db)) == 6
 
 
-def test_names_from_elsewhere_steer_no_terminal(
-    call: Call, db: sqlite3.Connection, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_names_from_elsewhere_steer_no_terminal(call: Call, db: sqlite3.Connection, tmp_path: Path) -> None:
     put(db, evil_benchmark())
     file = tmp_path / "history.json"
     call("export", "--output", file)
-    call("import", file, "--home", tmp_path / "other")
-    with closing(open_store(Workspace(tmp_path / "other"))) as imported:
-        print_results(list_results(imported))
-    shown = capsys.readouterr().out
-    assert "\\x1b[31mred\\x1b[0m\\x07" in shown
-    assert all(char.isprintable() or char == "\n" for char in shown)
+    home = ("--home", tmp_path / "other")
+    call("import", file, *home)
+    evil = list_results(db, variant=evil_benchmark().results[-1].figures["variant"])[0]
+    for command in (["list"], ["show", evil.id]):
+        shown = call(*command, *home).stdout
+        assert "\\x1b[31mred\\x1b[0m\\x07" in shown
+        assert all(char.isprintable() or char == "\n" for char in shown)

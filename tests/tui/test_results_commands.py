@@ -159,6 +159,32 @@ def test_what_is_worse_or_noisy_is_marked(history: sqlite3.Connection, call: Cal
     assert "~ measured while other work kept the machine busy" in noisy
 
 
+def test_on_a_narrow_terminal_a_result_is_one_line(
+    history: sqlite3.Connection, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test in this process has no terminal: it is said to have one."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    with transaction(history):
+        put_benchmark(
+            history,
+            a_record(
+                "wide",
+                voice_key="a voice with a long name",
+                results=(
+                    a_result(
+                        "r", "a-variant-with-a-long-name", grade="transparent", noisy=True, regression={"worse": ["x"]}
+                    ),
+                ),
+            ),
+            None,
+        )
+    lines = [click.unstyle(line) for line in said(call("list", "threads>0"))]
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["id", "when", "voice", "variant", "thr.", "speed-up,", "95", "%", "sound"]
+    assert len(table(lines)) == 50
+
+
 # One result
 
 

@@ -1,6 +1,8 @@
 """`ttsdash results`: the history of benchmarks."""
 
-from collections.abc import Sequence
+import shutil
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import click
@@ -21,13 +23,19 @@ from tui.cli.prune import prune
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_facts, print_line, print_table
 from tui.cli.trend import trend
-from tui.formats import RESULT_HEADERS, counted, figure, megabytes, moment, result_row, shortened
+from tui.formats import RESULT_HEADERS, counted, figure, megabytes, moment, result_row, shortened, speedup, when
 from tui.shapes import result_shape
 
 _RAW = {"texts": TextFigures, "samples": Sample, "starts": Start, "parallel_runs": ParallelRun}
 _ROWS, _ROWS_OF_JSON = 50, 500
 # In one line, so that thousands of rows are printed in no time.
 _HEADERS = tuple(header.replace("\n", " ") for header in RESULT_HEADERS)
+
+# A narrower terminal has no room for all figures.
+_WITH_FIGURES = 130
+
+Labels = dict[str, Callable[[Result], str]]
+"""Columns by their headers."""
 
 
 @click.group(cls=Group, default="list")
@@ -91,41 +99,52 @@ def list_(
 
 def _print_page(found: Page, rows: int, page: int) -> None:
     labels = _labels(found.results)
-    print_table(
-        ("id", "when", "voice", *labels, ">thr.", *_HEADERS),
-        [
-            (result.id[:8], moment(result.created_at), result.voice, *label, str(result.threads), *result_row(result))
-            for result, *label in zip(found.results, *labels.values(), strict=True)
-        ],
-        empty="",
-    )
-    notes = [
-        "~ measured while other work kept the machine busy" if any(one.noisy for one in found.results) else "",
-        "! worse than it was on that machine: `ttsdash results show ID`"
-        if any(one.regression for one in found.results)
-        else "",
-        f"figures of another {', '.join(labels)} do not compare" if labels else "",
-        _place(len(found.results), found.total, rows, page),
-    ]
-    if any(notes):
+    if not sys.stdout.isatty() or shutil.get_terminal_size().columns >= _WITH_FIGURES:
+        headers = ("id", "when", "voice", *labels, ">thr.", *_HEADERS)
+        print_table(headers, [_row(result, labels) for result in found.results], empty="")
+    else:
+        headers = ("id", "when", "voice", "variant", ">thr.", ">speed-up, 95 %", "sound")
+        print_table(headers, map(_short_row, found.results), empty="", gap=1)
+    marks = {
+        "~ measured while other work kept the machine busy": any(result.noisy for result in found.results),
+        "! worse than it was on that machine: `ttsdash results show ID`": any(one.regression for one in found.results),
+        f"figures of another {', '.join(labels)} do not compare": labels,
+        _place(len(found.results), found.total, rows, page): len(found.results) < found.total,
+    }
+    if any(marks.values()):
         print_line()
-    for note in filter(None, notes):
-        print_line(note)
+    for mark, holds in marks.items():
+        if holds:
+            print_line(mark)
 
 
-def _labels(results: Sequence[Result]) -> dict[str, list[str]]:
+def _row(result: Result, labels: Labels) -> tuple[str, ...]:
+    told_apart = [label(result) for label in labels.values()]
+    head = (result.id[:8], moment(result.created_at), result.voice, *told_apart, str(result.threads))
+    return (*head, *result_row(result))
+
+
+def _short_row(result: Result) -> tuple[str, ...]:
+    names = (shortened(result.voice, 12), shortened(result.variant, 12))
+    return (result.id[:8], when(result.created_at), *names, str(result.threads), speedup(result), result.grade or "–")
+
+
+def _labels(results: Sequence[Result]) -> Labels:
     """Columns that tell apart what does not compare, where there is something to tell."""
-    here, labels = this_machine().id, {}
-    if any(result.machine != here for result in results):
-        cpus = ["this one" if one.machine == here else shortened(one.machine_facts["cpu"], 16) for one in results]
-        labels["machine"] = cpus
-    if len({_runtime(result) for result in results}) > 1:
-        labels["runtime"] = [_runtime(result) for result in results]
+    here = this_machine().id
     # Each voice has versions of its own: they hang on its phonemes, too.
     versions = {(result.voice_id, result.benchmark_version) for result in results}
-    if len(versions) > len({result.voice_id for result in results}):
-        labels["benchmark version"] = [result.benchmark_version[:7] for result in results]
-    return labels
+    several = {
+        "machine": any(result.machine != here for result in results),
+        "runtime": len({_runtime(result) for result in results}) > 1,
+        "benchmark version": len(versions) > len({result.voice_id for result in results}),
+    }
+    labels: Labels = {
+        "machine": lambda one: "this one" if one.machine == here else shortened(one.machine_facts["cpu"], 16),
+        "runtime": _runtime,
+        "benchmark version": lambda one: one.benchmark_version[:7],
+    }
+    return {name: label for name, label in labels.items() if several[name]}
 
 
 def _runtime(result: Result) -> str:
@@ -133,9 +152,7 @@ def _runtime(result: Result) -> str:
 
 
 def _place(shown: int, total: int, rows: int, page: int) -> str:
-    """What is shown of how much; nothing where that is all."""
-    if shown == total:
-        return ""
+    """What is shown of how much."""
     first = (page - 1) * rows + 1
     last = first + shown - 1
     more = f": --page {page + 1} shows the next, --limit {total} all" if last < total else ""
