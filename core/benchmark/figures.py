@@ -59,7 +59,7 @@ def timing(original: Measured, measured: Measured, latency_text: str, phonemes_m
         "speedup_low": low,
         "speedup_high": high,
         "verdict": verdict((low, high)),
-        "rtf": sum(sample.seconds for sample in samples) / audio,
+        "rtf": _share(sum(sample.seconds for sample in samples), audio),
         "latency_ms": _median_ms(said),
         "latency_p90_ms": p90(_seconds(said)) * 1000,
         "original_latency_ms": _median_ms(beside),
@@ -68,7 +68,7 @@ def timing(original: Measured, measured: Measured, latency_text: str, phonemes_m
         "load_s": _middle([start.load_s for start in measured.starts if not start.cold]),
         "throughput": _middle(throughputs),
         "requests": measured.parallel_runs[0].requests if measured.parallel_runs else None,
-        "cpu_s_per_audio_s": sum(sample.cpu_seconds or 0 for sample in samples) / audio,
+        "cpu_s_per_audio_s": _share(sum(sample.cpu_seconds or 0 for sample in samples), audio),
         "energy_j": _middle([sample.joules for sample in said]),
         "peak_rss_mb": max(memory.peak_mb for memory in measured.memory),
         "settled_rss_mb": _middle([memory.settled_mb for memory in measured.memory]),
@@ -77,12 +77,14 @@ def timing(original: Measured, measured: Measured, latency_text: str, phonemes_m
 
 
 def by_text(original: Measured, measured: Measured) -> tuple[TextFigures, ...]:
-    """The same for each text alone."""
+    """The same for each text alone; of one for which nothing was said there is nothing to tell."""
     found = []
     for text in dict.fromkeys(sample.text for sample in measured.samples):
         said = [sample for sample in measured.samples if sample.text == text]
         beside = [sample for sample in original.samples if sample.text == text]
         audio = sum(sample.audio_seconds for sample in said)
+        if not audio:
+            continue
         found.append(
             TextFigures(
                 text=text,
@@ -94,6 +96,11 @@ def by_text(original: Measured, measured: Measured) -> tuple[TextFigures, ...]:
             )
         )
     return tuple(found)
+
+
+def _share(seconds: float, audio_seconds: float) -> float | None:
+    """None for a model that said nothing at all."""
+    return seconds / audio_seconds if audio_seconds else None
 
 
 def _by_pair(samples: Sequence[Sample]) -> dict[int, float]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.sentences import read_sentences
+from core.text import printable
 
 _SETS = Path(__file__).parent / "text_sets"
 
@@ -37,4 +38,4 @@ def texts_from(path: Path) -> TextSet:
     lines = read_sentences(path)
     texts = {f"line {number}": line for number, line in enumerate(lines, 1)}
     middle = sorted(texts, key=lambda name: len(texts[name]))[len(texts) // 2]
-    return TextSet(path.name, "", texts, latency_text=middle)
+    return TextSet(printable(path.name), "", texts, latency_text=middle)

@@ -33,7 +33,7 @@ from core.export.check import (
     text,
     whole,
 )
-from core.hardware.machine import Environment, Machine, _fingerprint
+from core.hardware.machine import Environment, Machine, fingerprint
 from core.history.filter import GRADES
 from core.store.results import Result
 from core.store.voices import ORIGINAL
@@ -126,14 +126,14 @@ def _moment(value: Any) -> str:
 def _machine(value: Any) -> Machine:
     machine: Machine = _MACHINE(value)
     members({name: machine.facts.get(name) for name in _SHOWN}, _SHOWN)
-    if machine.id != _fingerprint(machine.facts):
+    if machine.id != fingerprint(machine.facts):
         raise Unfit("its id is not the fingerprint of its facts")
     return machine
 
 
 def _environment(value: Any) -> Environment:
     environment: Environment = _ENVIRONMENT(value)
-    if environment.id != _fingerprint(environment.versions):
+    if environment.id != fingerprint(environment.versions):
         raise Unfit("its id is not the fingerprint of its versions")
     return environment
 

@@ -39,7 +39,7 @@ def this_machine() -> Machine:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "accelerators": [],
     }
-    return Machine(_fingerprint(facts), facts)
+    return Machine(fingerprint(facts), facts)
 
 
 def this_environment() -> Environment:
@@ -50,7 +50,7 @@ def this_environment() -> Environment:
         "ttsdash": core.program_version(),
         **installed_versions(_MEASURED_WITH),
     }
-    return Environment(_fingerprint(versions), versions)
+    return Environment(fingerprint(versions), versions)
 
 
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
@@ -66,5 +66,6 @@ def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _fingerprint(facts: dict[str, Any]) -> str:
+def fingerprint(facts: dict[str, Any]) -> str:
+    """The id of a machine or an environment by its facts."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

@@ -21,7 +21,7 @@ import pytest
 from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
 from core.errors import BadInput, TtsdashError
 from core.export.write import FORMATS, export, write_file
-from core.hardware.machine import Environment, Machine, _fingerprint
+from core.hardware.machine import Environment, Machine, fingerprint
 from core.store.database import open_store, transaction
 from core.store.results import list_results, put_benchmark
 from core.workspace import Workspace
@@ -50,12 +50,12 @@ EVIL = (
 
 def machine(cpu: str = "Example CPU", cores: int = 2) -> Machine:
     facts = {"cpu": cpu, "cores": cores, "flags": ["avx2", "fma"], "memory_gib": 8}
-    return Machine(_fingerprint(facts), facts)
+    return Machine(fingerprint(facts), facts)
 
 
 def environment(**versions: str) -> Environment:
     versions = {"onnxruntime": "1.30.0", "kernel": "6.1.0"} | versions
-    return Environment(_fingerprint(versions), versions)
+    return Environment(fingerprint(versions), versions)
 
 
 def identity(*parts: object) -> str:
