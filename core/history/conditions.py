@@ -1,7 +1,7 @@
 """A filter's terms as conditions on the table of results, and the index that answers them without the table.
 
 One condition is looked up in an index of its own. Several are held against `results_figures`, which has all that one can
-filter by: walking it takes a quarter of the time that the table takes, whatever fits.
+filter by: walking it takes half the time that the table takes, and as long whatever fits.
 """
 
 import sqlite3

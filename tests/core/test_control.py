@@ -497,7 +497,7 @@ def test_what_a_forgotten_job_made_and_measured_stays(queue: Queue) -> None:
         queue.db.execute("INSERT INTO machines VALUES ('m', '{}')")
         queue.db.execute("INSERT INTO environments VALUES ('e', '{}')")
         queue.db.execute(
-            "INSERT INTO benchmarks VALUES ('b', ?, ?, 'm', 'e', '3', '{}', '{}', 't')", (queue.voice.id, job_id)
+            "INSERT INTO benchmarks VALUES ('b', ?, 'amy', ?, 'm', 'e', '3', '{}', '{}', 't')", (queue.voice.id, job_id)
         )
         hand_in(queue.db, *attempt_of(job), {"made": "small"})
     finish(queue.db, *attempt_of(job), "succeeded")

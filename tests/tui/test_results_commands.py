@@ -317,11 +317,13 @@ def test_a_sparkline_goes_from_the_lowest_to_the_highest(values: list[float], li
 
 
 def test_results_stand_side_by_side_with_ratios_and_what_may_be_said(history: sqlite3.Connection, call: Call) -> None:
+    history.execute("UPDATE results SET noisy = id = '13-int4-1'")
     lines = said(call("compare", "00-original-1", "00-int4-1", "13-int4-1"))
     assert lines[0].split() == ["00-origi", "00-int4-", "13-int4-"]
     latency = next(line for line in lines if line.startswith("latency, ms"))
     assert latency.count("x") == 1
-    paired, apart = lines[-2:]
+    paired, apart, noisy = lines[-3:]
+    assert noisy == "measured while other work kept the machine busy: 13-int4-"
     assert paired.startswith("int4 (00-int4-) beside original (00-origi), of one run, pair by pair: ")
     assert "x as fast (95 % interval " in paired
     assert apart.startswith("int4 (13-int4-) beside original (00-origi), not measured alike (machine ")
@@ -330,6 +332,7 @@ def test_results_stand_side_by_side_with_ratios_and_what_may_be_said(history: sq
 
 
 def test_a_comparison_of_two_runs_says_that_it_is_not_in_pairs(history: sqlite3.Connection, call: Call) -> None:
+    history.execute("UPDATE results SET noisy = 0")
     (line,) = said(call("compare", "00-int4-1", "04-int4-1"))[-1:]
     assert ", of two runs, each beside its own original, not in pairs: " in line
     assert "(Mann-Whitney p = " in line

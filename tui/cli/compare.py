@@ -63,6 +63,9 @@ def compare(session: Session, names: tuple[str, ...]) -> None:
     print_line()
     for comparison in comparisons:
         print_line(_verdict(first.result, comparison))
+    noisy = [result.id[:8] for result in results if result.noisy]
+    if noisy:
+        print_line(f"measured while other work kept the machine busy: {', '.join(noisy)}")
 
 
 def _print_figures(results: Sequence[Result], comparisons: Sequence[Comparison]) -> None:
