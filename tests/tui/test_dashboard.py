@@ -32,6 +32,7 @@ from jobs.daemon import start_worker, worker_status
 from jobs.submit import Terms, benchmark_job, submit
 from tests.tui.conftest import JOE, MACHINE, announce
 from tests.vits import MULTI_SPEAKER, write_voice
+from tests.waiting import wait_until
 from tui.app import Dashboard
 from tui.messages import ActionEnded, StoreChanged
 from tui.screens.optimize import OptimizeScreen
@@ -480,12 +481,14 @@ async def test_what_ends_while_the_dashboard_is_open_has_been_seen(full: Workspa
     app = Dashboard(full, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: not ended_since(full))
+        await until(pilot, lambda: app._greeted)
         # For who is here for the first time nothing happened meanwhile.
         assert len(app.screen_stack) == 1
         with closing(open_store(full)) as db:
             cancel(db, 6)
         assert ended_since(full) == {6, 7}
-    assert not ended_since(full)
+    # A thread notes it while the dashboard closes.
+    wait_until(lambda: not ended_since(full))
 
 
 def test_while_nothing_happens_the_store_is_not_read(worked: Workspace) -> None:
