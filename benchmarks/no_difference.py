@@ -25,9 +25,10 @@ from core.voices import read_voice
 
 # Spells of work and of rest, as long in all.
 _DISTURBER = """
-import random, time
+import os, random, time
+parent = os.getppid()
 dice = random.Random({seed})
-while True:
+while os.getppid() == parent:
     until = time.monotonic() + (spell := dice.uniform(0.2, 8))
     while time.monotonic() < until:
         pass

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from core.quality.grade import GRADES
+
 if TYPE_CHECKING:
     from core.store.results import Result
-
-_GRADES = ("transparent", "slight", "noticeable", "broken")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def forecast(results: Iterable["Result"], machine: str, recipe: str, variant: st
                 of_run[result.benchmark_id] = result
     if not of_run:
         return None
-    grades = sorted(_GRADES.index(result.grade) for result in of_run.values() if result.grade)
+    grades = sorted(GRADES.index(result.grade) for result in of_run.values() if result.grade)
     # Of two in the middle the worse one.
-    grade = _GRADES[grades[len(grades) // 2]] if grades else None
+    grade = GRADES[grades[len(grades) // 2]] if grades else None
     return Forecast(median(result.speedup or 0.0 for result in of_run.values()), grade, len(of_run))

@@ -13,7 +13,7 @@ from core.store.database import open_store
 from core.store.jobs import list_jobs
 from core.workspace import Workspace
 from jobs.lock import ALREADY_RUNNING, WorkerInfo, hangs, identity_of, is_silent, running_worker, take_lock
-from jobs.process_groups import is_alive
+from jobs.process_groups import MARK, is_alive
 from jobs.recovery import reconcile
 
 _START_S = 20.0
@@ -87,7 +87,8 @@ def start_worker(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd=workspace.root,
-        env={**os.environ, "PYTHONUTF8": "1"},
+        # Started by a hook it is not of the hook: that ends with the worker that runs it.
+        env={name: value for name, value in os.environ.items() if name != MARK} | {"PYTHONUTF8": "1"},
     )
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:

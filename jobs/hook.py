@@ -23,6 +23,7 @@ from jobs.process_groups import MARK, kill_group, marked
 
 LONGEST_S = 60.0
 _LOOK_S = 0.05
+_ENDING_S = 2.0
 _log = logging.getLogger("ttsdash.hook")
 
 
@@ -49,6 +50,8 @@ class HookRunner:
         self._ended.set()
         while self._thread.is_alive() and not self._interrupted.is_set():
             self._thread.join(0.1)
+        # It ends a hook that runs.
+        self._thread.join(_ENDING_S)
 
     def _run(self) -> None:
         with closing(open_store(self._workspace)) as db:
@@ -146,7 +149,10 @@ def _wait(process: subprocess.Popen[bytes], interrupted: threading.Event) -> str
 
 
 def end_left_over(workspace: Workspace) -> None:
-    """End the hook of a worker that was killed; its job is told again. What an earlier hook left running goes on."""
+    """End the hook of a worker that was killed; its job is told again.
+
+    What an earlier hook left running goes on, unless that leads a session of its own: such a process is taken for the hook.
+    """
     for process in marked(_mark(workspace)):
         kill_group(process.pid)
 

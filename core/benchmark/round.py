@@ -56,7 +56,7 @@ class Round:
         self.label = "1 thread" if threads == 1 else f"{threads} threads"
         self.cpu_s = 0.0
         self.recordings: dict[str, Recordings] = {}
-        self.not_cold: str | None = None
+        self.not_cold: dict[str, str] = {}
         self._raw = {candidate.name: _Raw() for candidate in plan.timed}
 
     def measure(self, report: Report, look: Callable[[], None], record: bool) -> None:
@@ -96,7 +96,7 @@ class Round:
     def _measure_block(self, number: int, active: Sequence[Candidate], look: Callable[[], None], record: bool) -> None:
         with ExitStack() as stack:
             self._tell("loading", number)
-            probes = [stack.enter_context(self._start(candidate, cold=number % 2 == 0)) for candidate in active]
+            probes = [self._start(stack, candidate, cold=number % 2 == 0) for candidate in active]
             for text in self.ids.values():
                 for probe in probes:
                     probe.run(text)
@@ -111,15 +111,16 @@ class Round:
             self._run_parallel(active, probes)
             self.cpu_s += sum(probe.usage().cpu_s for probe in probes)
 
-    def _start(self, candidate: Candidate, cold: bool) -> Probe:
+    def _start(self, stack: ExitStack, candidate: Candidate, cold: bool) -> Probe:
         starts = self._raw[candidate.name].starts
-        if cold:
-            self.not_cold = evict(candidate.path)
-        probe = open_probe(candidate, self.plan, None if self.stock else self.threads)
+        not_cold = evict(candidate.path) if cold else None
+        if not_cold:
+            self.not_cold[candidate.name] = not_cold
+        probe = stack.enter_context(open_probe(candidate, self.plan, None if self.stock else self.threads))
         loaded = time.monotonic() - probe.started
         shortest = min(self.ids.values(), key=len)
         first = loaded + probe.run(shortest).first_audio_s
-        starts.append(Start(len(starts), cold and self.not_cold is None, probe.load_s, first))
+        starts.append(Start(len(starts), cold and not not_cold, probe.load_s, first))
         return probe
 
     def _run_pair(self, pair: int, probes: Sequence[Probe]) -> None:

@@ -149,7 +149,7 @@ def _timed(plan: Plan, one: Round, candidate: Candidate, phonemes_ms: float) -> 
     meter = open_meter()
     reasons = {
         "energy_j": meter if isinstance(meter, str) else "its counter could not be read",
-        "cold_start_s": one.not_cold or "the run ended before it",
+        "cold_start_s": one.not_cold.get(candidate.name, ""),
         "throughput": "Core ML's Python interface takes one request at a time",
         **dict.fromkeys(("rtf", "cpu_s_per_audio_s"), "it said nothing"),
     }

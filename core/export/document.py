@@ -34,7 +34,7 @@ from core.export.check import (
     whole,
 )
 from core.hardware.machine import Environment, Machine, fingerprint
-from core.history.filter import GRADES
+from core.quality.grade import GRADES
 from core.store.results import Result
 from core.store.voices import ORIGINAL
 
@@ -194,12 +194,11 @@ _FIGURES: dict[str, Check] = {
     # These may lie below 0.
     **dict.fromkeys(("program_db", "duration_drift_pct", "pesq", "estoi"), optional(number)),
 }
-_TIMES: dict[str, Check] = {"seconds": positive, "audio_seconds": positive}
 _RESULT = made(
     ResultRecord,
     figures=_figures,
-    samples=list_of(made(Sample, **_TIMES)),
-    parallel_runs=list_of(made(ParallelRun, **_TIMES)),
+    samples=list_of(made(Sample, seconds=positive)),
+    parallel_runs=list_of(made(ParallelRun, seconds=positive)),
 )
 _BENCHMARK = made(
     BenchmarkRecord,

@@ -15,9 +15,9 @@ from core.export.charts.scatter import Scatter, scatter_chart
 from core.export.charts.trend import Trend, trend_chart
 from core.export.table import regression_line
 from core.hardware.machine import Machine
-from core.history.filter import GRADES
 from core.history.names import variants_of, voice_names
 from core.history.trend import list_trend
+from core.quality.grade import GRADES
 from core.store.results import Result, list_results, newest_result
 from core.text import printable
 
@@ -123,7 +123,7 @@ def _jinja() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"figure": _figure, "moment": _moment, "short": _short}
-    environment.globals |= {"regression_line": regression_line, "grades": GRADES[::-1]}
+    environment.globals |= {"regression_line": regression_line, "grades": GRADES}
     return environment
 
 

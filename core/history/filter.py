@@ -9,6 +9,7 @@ from core.benchmark.verdict import Verdict
 from core.clock import stamp
 from core.errors import BadInput
 from core.history.past import read_past
+from core.quality.grade import GRADES
 from core.text import brief
 
 _IS = (":", "=")
@@ -22,8 +23,8 @@ _TERM = re.compile(
     re.VERBOSE,
 )
 
-GRADES = ("broken", "noticeable", "slight", "transparent")
-"""Those of `core.quality.grade`, which brings NumPy; the worst first, which is the order of their letters, too: SQL compares those."""
+# The worst first, which is the order of their letters, too: SQL compares those.
+_GRADES = GRADES[::-1]
 
 
 def _text(value: str) -> str:
@@ -77,7 +78,7 @@ FIELDS = {
     "engine": Field("engine", _IS, _text),
     "recipe": Field("recipe", _IS, _text),
     "threads": Field("threads", (*_IS, *_ORDER), _number),
-    "grade": Field("grade", (*_IS, *_ORDER), _one_of(*GRADES)),
+    "grade": Field("grade", (*_IS, *_ORDER), _one_of(*_GRADES)),
     "verdict": Field("verdict", _IS, _one_of(*get_args(Verdict))),
     "speedup": Field("speedup", _ORDER, _number),
     "rtf": Field("rtf", _ORDER, _number),

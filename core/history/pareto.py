@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.history.filter import GRADES
+from core.quality.grade import GRADES
 from core.store.results import Result
 
 # What nobody notices is no difference: 1 % of a file, a tenth of a PESQ point. Speeds differ when their intervals lie apart.
@@ -49,6 +49,6 @@ def _sound(one: Result, other: Result) -> int:
     """By the grade, and within a grade by PESQ where both have it."""
     place, other_place = GRADES.index(str(one.grade)), GRADES.index(str(other.grade))
     if place != other_place:
-        return 1 if place > other_place else -1
+        return 1 if place < other_place else -1
     apart = (one.pesq or 0) - (other.pesq or 0) if one.pesq is not None and other.pesq is not None else 0
     return int(apart > _SAME_PESQ) - int(apart < -_SAME_PESQ)

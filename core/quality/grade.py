@@ -1,8 +1,9 @@
 """One grade out of a variant's figures: the only place where its thresholds stand, with their reasons."""
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from core.quality.defects import Defects
+if TYPE_CHECKING:
+    from core.quality.defects import Defects
 
 Grade = Literal["transparent", "slight", "noticeable", "broken"]
 GRADES: tuple[str, ...] = get_args(Grade)
@@ -24,7 +25,7 @@ _LIMITS: tuple[tuple[Grade, float, float, float], ...] = (
 )
 
 
-def grade(mel_db: float | None, duration_drift_pct: float, defects: Defects, pesq: float | None = None) -> Grade:
+def grade(mel_db: float | None, duration_drift_pct: float, defects: "Defects", pesq: float | None = None) -> Grade:
     """The best grade whose limits all figures keep. A defect of its own (clipping, silence, NaN) breaks a variant."""
     if defects or mel_db is None:
         return "broken"

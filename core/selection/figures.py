@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-_GRADES = ("transparent", "slight", "noticeable", "broken", None)
+from core.quality.grade import GRADES
+
+_GRADES = (*GRADES, None)
 _GOOD = ("transparent", "slight")
 
 

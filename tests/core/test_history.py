@@ -17,6 +17,7 @@ from core.history.compare import find_result, measured_of
 from core.history.filter import FIELDS, read_filter
 from core.history.listing import SORTS, list_page
 from core.history.names import find_machine, find_voice, variants_of, voice_names
+from core.history.newest import list_newest
 from core.history.pareto import pareto
 from core.history.prune import Prunable, prunable, prune
 from core.history.regression import list_earlier
@@ -353,6 +354,7 @@ def steps(db: sqlite3.Connection, call: Callable[[], object]) -> list[str]:
 
 COUNT = r"SCAN results USING COVERING INDEX \w+"  # of all rows; it takes any
 BY_TIME = "SCAN results USING COVERING INDEX results_by_time"
+BY_VARIANT = "SCAN results USING COVERING INDEX results_by_variant"
 ALL_FIGURES = "SCAN results USING COVERING INDEX results_figures"
 WITH_REGRESSION = "SCAN results USING INDEX results_with_regression"
 SORT, GROUP = "USE TEMP B-TREE FOR ORDER BY", "USE TEMP B-TREE FOR GROUP BY"
@@ -389,7 +391,7 @@ SEVERAL_CONDITIONS = ("speedup>1 pesq>1", "voice:amy speedup>1", "-voice:amy", "
         ("since:2026-01-01 speedup>1", "rtf", [by("rtf")]),
         # The names of voices are in no index: of what fits each voice is counted, and those of the page are sorted.
         ("speedup>1", "voice", [ALL_FIGURES, GROUP, ALL_FIGURES, SORT, ALL_FIGURES, SORT]),
-        ("", "voice", ["SCAN results USING COVERING INDEX results_by_variant"]),
+        ("", "voice", [BY_VARIANT]),
     ],
 )
 def test_a_filtered_list_walks_narrow_indexes_at_most(
@@ -444,6 +446,9 @@ def judge_again(db: sqlite3.Connection) -> None:
         pytest.param(lambda db: newest_result(db, AMY, "int4", this_machine()), [SORT], id="the newest of a variant"),
         pytest.param(lambda db: find_result(db, "amy/int4"), [SORT, SORT], id="a result to compare"),
         pytest.param(lambda db: variants_of(db, AMY), [SORT], id="variants"),
+        pytest.param(lambda db: list_newest(db, "m", AMY), [SORT], id="the newest of a voice"),
+        # Those of all voices are found in one walk of that index.
+        pytest.param(lambda db: list_newest(db, "m"), [BY_VARIANT, SORT], id="the newest of all"),
     ],
 )
 def test_no_other_query_reads_a_whole_table_or_sorts_more_than_it_tells(

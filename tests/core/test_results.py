@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 import sqlite_utils
 
-from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
+from core.benchmark.record import BenchmarkRecord, ParallelRun, Sample, Start, TextFigures
 from core.errors import NotFound
-from core.hardware.machine import Environment, Machine, this_environment, this_machine
+from core.hardware.machine import Machine, this_environment, this_machine
 from core.store.database import open_store, transaction
 from core.store.migrations import migrations
 from core.store.results import Result, get_result, list_parts, list_results, put_benchmark, read_benchmark
 from core.store.voices import ORIGINAL, Voice, add_voice
 from core.workspace import APPLICATION_ID, Workspace
 from tests.core.voice_files import voice_file
+from tests.measured import a_record, a_result
 
 _TIMES = [f"2026-01-0{day}T00:00:00.000Z" for day in range(1, 10)]
 
@@ -34,15 +35,15 @@ def test_a_result_comes_back_as_it_was_put_in(db: sqlite3.Connection, stored: Vo
         "voice": "amy",
         "voice_id": record.voice_id,
         "machine": "m",
-        "machine_facts": {"cores": 2},
-        "environment": {"onnx": "1"},
+        "machine_facts": record.machine.facts,
+        "environment": record.environment.versions,
         "benchmark_version": "v1",
         "created_at": _TIMES[0],
     }
 
 
 def test_figures_that_were_not_measured_are_none_with_the_reason(db: sqlite3.Connection, stored: Voice) -> None:
-    _put(db, _record(stored, "b1", mel_db=None, grade=None, unmeasured={"mel_db": "no audio"}))
+    _put(db, _record(stored, "b1", mel_db=None, grade=None, pesq=None, unmeasured={"mel_db": "no audio"}))
     result = list_results(db)[0]
     assert (result.mel_db, result.grade, result.pesq) == (None, None, None)
     assert result.unmeasured == {"mel_db": "no audio"}
@@ -204,63 +205,16 @@ def _put(db: sqlite3.Connection, record: BenchmarkRecord) -> None:
 
 
 def _record(voice: Voice, benchmark: str, at: str = _TIMES[0], **changes: Any) -> BenchmarkRecord:
-    return BenchmarkRecord(
-        id=benchmark,
+    samples = tuple(Sample(pair, text, pair / 10, 2.0) for pair in (0, 1) for text in ("short", "long"))
+    results = [
+        a_result(f"{benchmark}-{variant}-{threads}", variant, **{"threads": threads, "stock": threads == 4} | changes)
+        for variant in ("small", "aaa", "original")
+        for threads in (4, 1)
+    ]
+    return a_record(
+        benchmark,
         voice_id=voice.id,
         voice_key=voice.key,
-        machine=Machine("m", {"cores": 2}),
-        environment=Environment("e", {"onnx": "1"}),
-        version="v1",
-        texts={"name": "en v1"},
-        load={"noisy": False},
         created_at=at,
-        results=tuple(
-            _result(f"{benchmark}-{variant}-{threads}", variant, threads, changes)
-            for variant in ("small", "aaa", "original")
-            for threads in (4, 1)
-        )[::-1],
+        results=tuple(replace(result, samples=samples) for result in results[::-1]),
     )
-
-
-def _result(result_id: str, variant: str, threads: int, changes: dict[str, Any]) -> ResultRecord:
-    figures = {
-        "id": result_id,
-        "variant": variant,
-        "variant_sha256": "c" * 64,
-        "recipe": None if variant == "original" else "guide",
-        "engine": "onnxruntime",
-        "threads": threads,
-        "stock": threads == 4,
-        "pairs": 2,
-        "speedup": 1.5,
-        "speedup_low": 1.4,
-        "speedup_high": 1.6,
-        "verdict": "faster",
-        "rtf": 0.05,
-        "latency_ms": 80.5,
-        "latency_p90_ms": 90.25,
-        "original_latency_ms": 120.0,
-        "ttfa_ms": 81.5,
-        "cold_start_s": 1.5,
-        "load_s": 0.4,
-        "throughput": 12.5,
-        "requests": 2,
-        "cpu_s_per_audio_s": 0.06,
-        "peak_rss_mb": 180.0,
-        "settled_rss_mb": 170.0,
-        "bare_rss_mb": 50.0,
-        "energy_j": None,
-        "size_bytes": 1234,
-        "program_db": None,
-        "duration_drift_pct": 0.1,
-        "mel_db": 0.7,
-        "pesq": None,
-        "estoi": None,
-        "defects": {"clipped": 1, "silent": 0, "not_finite": 0},
-        "grade": "broken",
-        "noisy": True,
-        "unmeasured": {"energy_j": "no counter"},
-        "regression": None,
-    }
-    samples = tuple(Sample(pair, text, pair / 10, 2.0) for pair in (0, 1) for text in ("short", "long"))
-    return ResultRecord(figures | changes, samples)

@@ -19,7 +19,7 @@ from core.workspace import Workspace
 from jobs import hook
 from jobs.daemon import start_worker, stop_worker
 from jobs.hook import HookRunner, hook_runs, run_hook
-from jobs.process_groups import is_alive
+from jobs.process_groups import MARK, is_alive
 from jobs.submit import submit
 from tests.running import ended
 from tests.waiting import wait_until
@@ -208,3 +208,13 @@ def test_a_hook_that_hangs_ends_with_a_worker_that_is_stopped_at_once(
     wait_until(lambda: hook_runs(workspace))
     stop_worker(workspace, at_once=True)
     wait_until(lambda: not hook_runs(workspace), timeout=5)
+
+
+def test_a_worker_that_a_hook_starts_is_not_taken_for_the_hook(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_hook(workspace, "true")
+    monkeypatch.setenv(MARK, f"{workspace.root}#hook")
+    worker, _ = start_worker(workspace)
+    assert not hook_runs(workspace)
+    assert stop_worker(workspace) == worker

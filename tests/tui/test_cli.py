@@ -1,6 +1,7 @@
 """The command line as whole processes: what it prints, in both forms, and how it ends."""
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -178,6 +179,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         (["--home", "--help"], 2, "Invalid value for '--home': --help is taken for its folder"),
         (["results", "list", "--voice", "nobody"], 1, "no voice 'nobody' here"),
         (["worker", "run", "--slots", "0"], 2, "Invalid value for '--slots'"),
+        (["voices", "show", os.fsdecode(b"na\xefve")], 2, "na\\udcefve is no UTF-8: name it otherwise"),
         (["frobnicate"], 2, "No such command 'frobnicate'."),
         (["optimize", "--model", "x", "--int2"], 2, "No such option"),
     ],

@@ -4,9 +4,9 @@ import click
 
 from core.benchmark.words import threads_label
 from core.hardware.machine import this_machine
+from core.history.names import find_voice
 from core.history.newest import list_newest
 from core.store.results import Result
-from core.store.voices import get_voice
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line
 from tui.formats import counted
@@ -18,7 +18,7 @@ from tui.shapes import result_shape
 @pass_session
 def check(session: Session, voice: str | None) -> None:
     """Tell of each variant whose newest result on this machine is worse than its earlier ones; end with 1 if there is one."""
-    found = list_newest(session.db, this_machine().id, get_voice(session.db, voice).id if voice else None)
+    found = list_newest(session.db, this_machine().id, find_voice(session.db, voice) if voice else None)
     worse = [result for result in found if result.regression]
     if session.as_json:
         noisy = sum(result.noisy for result in found)

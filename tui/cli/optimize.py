@@ -90,11 +90,13 @@ def _print_forecasts(session: Session, voice: Voice, wish: Wish, queued: Queued)
     """What past results on this machine say of what is to be made, and is not there yet."""
     from core.forecast import forecast
     from core.hardware.machine import this_machine
+    from core.history.filter import Term
+    from core.history.listing import list_page
 
     machine = this_machine().id
     for job in making_jobs(voice, wish):
-        past = list_results(session.db, variant=str(job.variant))
-        expected = forecast(past, machine, job.params["recipe"], str(job.variant))
+        wanted = (Term("variant", "=", str(job.variant)), Term("machine", ":", "this"))
+        expected = forecast(list_page(session.db, wanted).results, machine, job.params["recipe"], str(job.variant))
         if expected and job.variant not in queued.already:
             print_line(f"forecast for {job.variant}: {expected}")
 

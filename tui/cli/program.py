@@ -8,6 +8,7 @@ import sys
 import click
 
 from core.errors import TtsdashError, one_line
+from core.text import brief, printable
 from tui.cli.session import LazyGroup, session_of
 from tui.cli.signals import ending
 
@@ -69,8 +70,17 @@ def run(arguments: list[str]) -> int:
         code = 130
     except (sqlite3.Error, OSError) as error:
         code = _complain(one_line(error), 1)
+    except UnicodeEncodeError as error:
+        if not _is_unreadable(error.object):
+            raise
+        code = _complain(f"{printable(brief(error.object))} is no UTF-8: name it otherwise", 2)
     _empty_buffers()
     return code
+
+
+def _is_unreadable(text: str) -> bool:
+    """Whether it is an argument or a file's name that has bytes in it which are no text here."""
+    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _complain(message: str, code: int) -> int:
