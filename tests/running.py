@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -41,6 +42,12 @@ def ttsdash_json(workspace: Workspace, *arguments: object) -> Any:
 
 def environment(workspace: Workspace) -> dict[str, str]:
     return {**os.environ, "TTSDASH_HOME": str(workspace.root), "COLUMNS": "120"}
+
+
+def heed_signals() -> None:
+    """For a process that is started, however the tests were: in the background of a script they ignore SIGINT."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def processes_of(workspace: Workspace) -> list[psutil.Process]:

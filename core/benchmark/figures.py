@@ -1,5 +1,6 @@
 """From raw samples to figures: what one model took at one thread count, beside the original in the same pairs."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,11 @@ from core.benchmark.statistics import bootstrap_median, median, p90
 from core.benchmark.verdict import verdict
 
 Values = npt.NDArray[np.float64]
+
+FEWEST_PAIRS = 10
+"""That a figure stands on."""
+# Others that take more than this share of the cores shift a pair by about as much as the interval that is asked for.
+_DISTURBED_SHARE = 0.10
 
 
 @dataclass(frozen=True)
@@ -33,24 +39,37 @@ class Measured:
     memory: tuple[Memory, ...]
 
 
+def quiet_pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[int]:
+    """Those pairs that both have in which others took little of the machine while either of the two worked."""
+    seconds, others = defaultdict[int, float](float), defaultdict[int, float](float)
+    for sample in (*original, *samples):
+        seconds[sample.pair] += sample.seconds
+        others[sample.pair] += sample.seconds * (sample.others_share or 0.0)
+    return [pair for pair in _pairs(original, samples) if others[pair] <= _DISTURBED_SHARE * seconds[pair]]
+
+
+def counted_pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[int]:
+    """The pairs that the figures come from: the quiet ones if they are enough, else all that both have."""
+    quiet = quiet_pairs(original, samples)
+    return quiet if len(quiet) >= FEWEST_PAIRS else _pairs(original, samples)
+
+
 def speedup(original: Sequence[Sample], samples: Sequence[Sample]) -> tuple[float, float, float]:
-    """The original's time by the variant's, over the pairs that both have: (median, low, high)."""
+    """The original's time by the variant's, over the pairs that count: (median, low, high)."""
     return bootstrap_median(ratios(original, samples))
 
 
 def ratios(original: Sequence[Sample], samples: Sequence[Sample]) -> Values:
-    """The original's time by the variant's, for each pair that both have, all texts of it together."""
-    seconds, beside = _by_pair(samples), _by_pair(original)
-    return np.array([beside[pair] / taken for pair, taken in seconds.items()])
+    """The original's time by the variant's, for each pair that counts, all texts of it together."""
+    return _ratios(counted_pairs(original, samples), original, samples)
 
 
 def timing(original: Measured, measured: Measured, latency_text: str, phonemes_ms: float) -> dict[str, Any]:
     """The figures of a result that tell its speed and memory, by the names of the store's columns."""
-    samples = measured.samples
-    pairs = {sample.pair for sample in samples}
-    said = [sample for sample in samples if sample.text == latency_text]
-    beside = [sample for sample in original.samples if sample.text == latency_text and sample.pair in pairs]
-    middle, low, high = speedup(original.samples, samples)
+    pairs = counted_pairs(original.samples, measured.samples)
+    samples, besides = _of(pairs, measured.samples), _of(pairs, original.samples)
+    said, beside = ([sample for sample in some if sample.text == latency_text] for some in (samples, besides))
+    middle, low, high = speedup(original.samples, measured.samples)
     audio = sum(sample.audio_seconds for sample in samples)
     throughputs = [run.audio_seconds / run.seconds for run in measured.parallel_runs]
     return {
@@ -79,9 +98,10 @@ def timing(original: Measured, measured: Measured, latency_text: str, phonemes_m
 def by_text(original: Measured, measured: Measured) -> tuple[TextFigures, ...]:
     """The same for each text alone; of one for which nothing was said there is nothing to tell."""
     found = []
-    for text in dict.fromkeys(sample.text for sample in measured.samples):
-        said = [sample for sample in measured.samples if sample.text == text]
-        beside = [sample for sample in original.samples if sample.text == text]
+    pairs = counted_pairs(original.samples, measured.samples)
+    samples, besides = _of(pairs, measured.samples), _of(pairs, original.samples)
+    for text in dict.fromkeys(sample.text for sample in samples):
+        said, beside = ([sample for sample in some if sample.text == text] for some in (samples, besides))
         audio = sum(sample.audio_seconds for sample in said)
         if not audio:
             continue
@@ -92,7 +112,7 @@ def by_text(original: Measured, measured: Measured) -> tuple[TextFigures, ...]:
                 latency_ms=_median_ms(said),
                 latency_p90_ms=p90(_seconds(said)) * 1000,
                 rtf=sum(sample.seconds for sample in said) / audio,
-                speedup=median(ratios(beside, said)),
+                speedup=median(_ratios(pairs, beside, said)),
             )
         )
     return tuple(found)
@@ -101,6 +121,21 @@ def by_text(original: Measured, measured: Measured) -> tuple[TextFigures, ...]:
 def _share(seconds: float, audio_seconds: float) -> float | None:
     """None for a model that said nothing at all."""
     return seconds / audio_seconds if audio_seconds else None
+
+
+def _pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[int]:
+    there = {sample.pair for sample in original}
+    return list(dict.fromkeys(sample.pair for sample in samples if sample.pair in there))
+
+
+def _ratios(pairs: Sequence[int], original: Sequence[Sample], samples: Sequence[Sample]) -> Values:
+    seconds, beside = _by_pair(samples), _by_pair(original)
+    return np.array([beside[pair] / seconds[pair] for pair in pairs])
+
+
+def _of(pairs: Sequence[int], samples: Sequence[Sample]) -> list[Sample]:
+    wanted = set(pairs)
+    return [sample for sample in samples if sample.pair in wanted]
 
 
 def _by_pair(samples: Sequence[Sample]) -> dict[int, float]:

@@ -19,6 +19,8 @@ class Sample:
     cpu_seconds: float | None = None
     joules: float | None = None
     """Of the whole processor meanwhile."""
+    others_share: float | None = None
+    """What others took of all cores meanwhile."""
 
 
 @dataclass(frozen=True)

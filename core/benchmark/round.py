@@ -2,7 +2,8 @@
 
 Within a pair every text is said by every model in turn, forwards in one pair and backwards in the next: what disturbs the
 machine meanwhile disturbs them alike. Each block starts its processes anew, since one process may be a few percent faster
-than its twin for as long as it lives, by where its memory happens to lie.
+than its twin for as long as it lives, by where its memory happens to lie. Pairs that others disturbed are made up for by
+more.
 """
 
 import tempfile
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.benchmark.candidate import Candidate, Plan
-from core.benchmark.figures import Measured, Memory, speedup
+from core.benchmark.figures import FEWEST_PAIRS, Measured, Memory, quiet_pairs, speedup
+from core.benchmark.load import Bystander
 from core.benchmark.page_cache import evict
 from core.benchmark.probe import Probe
 from core.benchmark.record import ParallelRun, Sample, Start
@@ -23,7 +25,7 @@ from core.quality.compare import Recordings
 
 BLOCK = 5
 """Pairs with the same processes."""
-FEWEST_BLOCKS = 2
+FEWEST_BLOCKS = FEWEST_PAIRS // BLOCK
 _PARALLEL_RUNS = 2
 # Of a round's progress: what its first blocks are, which there always are.
 _FIRST_SHARE = 0.6
@@ -77,7 +79,7 @@ class Round:
         return self._raw[candidate.name].measured()
 
     def _not_yet_known(self, active: Sequence[Candidate]) -> list[Candidate]:
-        """Those whose interval is wider than wanted, behind the original; nothing when all are known."""
+        """Those of which too few pairs were quiet or the interval is wider than wanted, behind the original; nothing when all are known."""
         original, *variants = active
         beside = self._raw[original.name].samples
         wide = [variant for variant in variants if not self._is_known(beside, self._raw[variant.name].samples)]
@@ -85,7 +87,7 @@ class Round:
 
     def _is_known(self, original: Sequence[Sample], samples: Sequence[Sample]) -> bool:
         middle, low, high = speedup(original, samples)
-        return width(low, high, middle) <= self.plan.width
+        return len(quiet_pairs(original, samples)) >= FEWEST_PAIRS and width(low, high, middle) <= self.plan.width
 
     def _tell(self, stage: str, blocks: float) -> None:
         """`blocks` are done. How many there will be nobody knows: from the second on the budget tells how far it is."""
@@ -127,7 +129,9 @@ class Round:
         turn = probes if pair % 2 == 0 else probes[::-1]
         for text, ids in self.ids.items():
             for probe in turn:
+                bystander, own_cpu = Bystander.start(), time.process_time()
                 said = probe.run(ids)
+                others = bystander.others_share(said.cpu_s + time.process_time() - own_cpu)
                 self._raw[probe.name].samples.append(
                     Sample(
                         pair=pair,
@@ -137,6 +141,7 @@ class Round:
                         first_audio_seconds=said.first_audio_s,
                         cpu_seconds=said.cpu_s,
                         joules=said.joules,
+                        others_share=others,
                     )
                 )
 

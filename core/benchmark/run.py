@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from core.benchmark.candidate import Candidate, Plan
-from core.benchmark.figures import by_text, timing
+from core.benchmark.figures import FEWEST_PAIRS, by_text, quiet_pairs, timing
 from core.benchmark.load import LoadMeter
 from core.benchmark.probe import ProbeFailed
 from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
@@ -23,7 +23,7 @@ from core.hardware.machine import this_environment, this_machine
 from core.phonemes import phoneme_ids
 from core.quality.compare import Quality, Recordings, compare
 
-METHOD = "4"
+METHOD = "5"
 
 Keep = Callable[[str, Recordings], None]
 """Called with a candidate's name and its recordings of all texts, float32 [samples] each."""
@@ -65,7 +65,7 @@ def run(plan: Plan, report: Report, keep: Keep | None = None) -> BenchmarkRecord
         load=load,
         created_at=now(),
         results=tuple(
-            _result(plan, one, candidate, qualities.get(candidate.name), phonemes_ms, load["noisy"])
+            _result(plan, one, candidate, qualities.get(candidate.name), phonemes_ms, bool(load["throttled"]))
             for one in rounds
             for candidate in plan.candidates
         ),
@@ -103,7 +103,7 @@ def _evaluated(plan: Plan, ids: Ids, report: Report) -> dict[str, Recordings]:
 
 
 def _result(
-    plan: Plan, one: Round, candidate: Candidate, quality: Quality | None, phonemes_ms: float, noisy: bool
+    plan: Plan, one: Round, candidate: Candidate, quality: Quality | None, phonemes_ms: float, throttled: bool
 ) -> ResultRecord:
     timed = _nothing_timed(plan, one, candidate) if candidate.untimed else _timed(plan, one, candidate, phonemes_ms)
     sound = _sound(quality) if quality else _nothing_heard(candidate)
@@ -117,13 +117,20 @@ def _result(
         "stock": one.stock,
         "size_bytes": candidate.size_bytes,
         "program_db": candidate.program_db,
-        "noisy": noisy,
+        "noisy": throttled or not _has_quiet_pairs(plan, one, candidate),
         "regression": None,
         **timed.figures,
         **sound.figures,
         "unmeasured": timed.unmeasured | sound.unmeasured,
     }
     return ResultRecord(figures, timed.samples, timed.starts, timed.parallel_runs, timed.texts)
+
+
+def _has_quiet_pairs(plan: Plan, one: Round, candidate: Candidate) -> bool:
+    """Enough of them; beside a candidate that cannot be timed here, those of the original alone."""
+    original = one.measured(plan.candidates[0]).samples
+    samples = original if candidate.untimed else one.measured(candidate).samples
+    return len(quiet_pairs(original, samples)) >= FEWEST_PAIRS
 
 
 @dataclass(frozen=True)

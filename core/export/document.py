@@ -39,7 +39,8 @@ from core.store.results import Result
 from core.store.voices import ORIGINAL
 
 PROGRAM = "ttsdash"
-FORMAT = 1
+FORMAT = 2
+_KNOWN = (1, FORMAT)
 _MOST_THREADS = 100_000
 
 
@@ -70,7 +71,7 @@ def check_header(given: dict[str, Any]) -> None:
     if given["format"] > FORMAT:
         written = f"it was written by a newer ttsdash (format {given['format']}, known here: {FORMAT})"
         raise Unfit(written, mend="update ttsdash")
-    members(given, {"program": text, "version": text, "format": one_of((FORMAT,))})
+    members(given, {"program": text, "version": text, "format": one_of(_KNOWN)})
 
 
 def dump(value: Any) -> str:
@@ -160,6 +161,12 @@ def _result(value: Any) -> ResultRecord:
     return result
 
 
+def _sample(value: Any) -> Sample:
+    # Format 1 does not tell what others took of the machine.
+    sample: Sample = _SAMPLE({"others_share": None} | value if isinstance(value, dict) else value)
+    return sample
+
+
 def _refuse_twins(place: str, keys: Iterable[object]) -> None:
     twins = [key for key, times in Counter(keys).items() if times > 1]
     if twins:
@@ -194,10 +201,11 @@ _FIGURES: dict[str, Check] = {
     # These may lie below 0.
     **dict.fromkeys(("program_db", "duration_drift_pct", "pesq", "estoi"), optional(number)),
 }
+_SAMPLE = made(Sample, seconds=positive)
 _RESULT = made(
     ResultRecord,
     figures=_figures,
-    samples=list_of(made(Sample, seconds=positive)),
+    samples=list_of(_sample),
     parallel_runs=list_of(made(ParallelRun, seconds=positive)),
 )
 _BENCHMARK = made(

@@ -5,7 +5,7 @@ the earlier pairs by the Mann-Whitney test, and it is lower than in each of the 
 by themselves. Speed-ups are compared, not times: the original in the same run is the control. Its own time counts only where
 the installed versions are others than before, since nothing else tells a slower runtime from a slower machine.
 
-Noisy runs are neither judged nor judged by.
+Noisy results are neither judged nor judged by.
 """
 
 import json
@@ -52,13 +52,11 @@ class Earlier:
 
 def judge(db: sqlite3.Connection, record: BenchmarkRecord) -> BenchmarkRecord:
     """The benchmark with its regressions marked. It is not in the store yet."""
-    if record.load["noisy"]:
-        return record
     return replace(record, results=tuple(_judged(db, record, result) for result in record.results))
 
 
 def _judged(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecord) -> ResultRecord:
-    earlier = list_earlier(db, record, result)
+    earlier = [] if result.figures["noisy"] else list_earlier(db, record, result)
     if not earlier:
         return result
     original = next(

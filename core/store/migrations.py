@@ -30,6 +30,12 @@ def m004_history(db: Database) -> None:
     _execute(db, _FOURTH)
 
 
+@migrations()  # type: ignore[untyped-decorator]
+def m005_quiet_pairs(db: Database) -> None:
+    """What others took of the machine while a sample was measured."""
+    _execute(db, _FIFTH)
+
+
 def _execute(db: Database, statements: str) -> None:
     for statement in statements.split(";"):
         if statement.strip():
@@ -40,6 +46,10 @@ _MAY_BE_EMPTY = (
     *("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms"),
     *("load_s", "peak_rss_mb", "bare_rss_mb"),
 )
+
+_FIFTH = """
+ALTER TABLE samples ADD COLUMN others_share REAL;   -- of all cores, none where an older version measured
+"""
 
 _FOURTH = """
 CREATE TABLE new_benchmarks (

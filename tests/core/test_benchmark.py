@@ -1,5 +1,6 @@
 """`core.benchmark.run` measures real voices in real processes."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from core.benchmark.candidate import Candidate, Plan, default_threads
-from core.benchmark.load import LoadMeter
+from core.benchmark.load import Bystander
 from core.benchmark.probe import Probe, ProbeFailed
 from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.benchmark.round import BLOCK, FEWEST_BLOCKS
@@ -175,8 +176,9 @@ def test_the_run_says_where_and_on_what_it_was_measured(record: BenchmarkRecord,
     assert record.voice_id == plan.voice_id
     assert record.texts.pop("phonemes_ms") > 0
     assert record.texts == {"name": "mine", "latency_text": "second", "texts": _TEXTS.texts}
-    assert {"load_before", "load_after", "others_share", "clock_mhz", "throttled"} < set(record.load)
-    assert {result.figures["noisy"] for result in record.results} == {record.load["noisy"]}
+    assert {"load_before", "load_after", "others_share", "clock_mhz", "throttled"} == set(record.load)
+    shares = [sample.others_share for result in record.results for sample in result.samples]
+    assert all(share is not None and 0 <= share <= 1.1 for share in shares)
 
 
 def test_progress_rises_from_0_towards_1(record: BenchmarkRecord, reports: list[tuple[str, float]]) -> None:
@@ -249,11 +251,28 @@ def test_a_probe_speaks_at_the_voices_own_length_scale_and_with_the_chosen_speak
     assert len(set(lengths)) == 3
 
 
-@pytest.mark.parametrize(("own_cpu_s", "noisy"), [(1e9, False), (-1e9, True)])
-def test_others_work_makes_a_run_noisy_but_its_own_does_not(own_cpu_s: float, noisy: bool) -> None:
-    load = LoadMeter.start().stop(own_cpu_s)
-    assert load["noisy"] == noisy
-    assert load["others_share"] >= 0
+@pytest.mark.parametrize(
+    ("taken", "throttled", "noisy"),
+    [(0.09, 0, False), (0.11, 0, True), (0.0, 1, True), (0.0, None, False)],
+    ids=["left in peace", "disturbed", "throttled", "a machine that does not tell"],
+)
+def test_a_result_is_noisy_where_too_few_pairs_were_quiet_or_the_processor_throttled(
+    taken: float, throttled: int | None, noisy: bool, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bystander, "others_share", lambda self, own_cpu_s: taken)
+    counts = iter((0, throttled) if throttled is not None else (None,))
+    monkeypatch.setattr("core.benchmark.load.throttle_count", lambda: next(counts))
+    record = run(replace(plan, threads=(1,)), lambda stage, share: None)
+    assert {result.figures["noisy"] for result in record.results} == {noisy}
+
+
+def test_pairs_that_others_disturbed_are_made_up_for_by_more(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, a_pair = itertools.count(), 2 * len(_TEXTS.texts)
+    monkeypatch.setattr(Bystander, "others_share", lambda self, own_cpu_s: 0.5 * (next(looks) < 10 * a_pair))
+    plan = replace(plan, threads=(1,), width=10.0, budget_s=60)
+    original, copy = run(plan, lambda stage, share: None).results
+    assert {sample.pair for sample in copy.samples} == set(range(20))
+    assert (original.figures["pairs"], copy.figures["pairs"], copy.figures["noisy"]) == (10, 10, False)
 
 
 def _candidate(name: str, path: Path) -> Candidate:

@@ -130,7 +130,9 @@ def result(number: int, variant: str, threads: int, speedup: float, size: int, g
     }
     return ResultRecord(
         figures,
-        tuple(Sample(pair, text, 0.1 + pair, 2.0, 0.05, 0.2, None) for pair in (0, 1) for text in ("long", "short")),
+        tuple(
+            Sample(pair, text, 0.1 + pair, 2.0, 0.05, 0.2, None, 0.01) for pair in (0, 1) for text in ("long", "short")
+        ),
         (Start(0, True, 0.5, 1.5), Start(1, False, 0.25, 1.25)),
         (ParallelRun(0, 2, 0.5, 4.0), ParallelRun(1, 2, 0.75, 4.0)),
         tuple(TextFigures(text, 2.0, 100.0, 110.0, 0.05, speedup) for text in ("long", "short")),

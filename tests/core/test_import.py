@@ -101,6 +101,17 @@ def test_the_round_trip_loses_nothing(name: str, db: sqlite3.Connection, other: 
     assert written(other, name) == written(db, name)
 
 
+def test_an_export_of_the_format_before_is_still_read(db: sqlite3.Connection) -> None:
+    """It does not tell what others took of the machine while a sample was measured."""
+    document = document_of(benchmark(1))
+    for result in document["results"]:
+        for sample in result["samples"]:
+            del sample["others_share"]
+    text = lines_of(document).replace(f'"format":{FORMAT}', '"format":1', 1)
+    assert take_in(db, text) == Ingested(added=1, skipped=0, results=6)
+    assert {tuple(row) for row in db.execute("SELECT DISTINCT others_share FROM samples")} == {(None,)}
+
+
 def evil_benchmark_of_its_own() -> BenchmarkRecord:
     record = evil_benchmark()
     results = tuple(
@@ -205,7 +216,12 @@ def results(draw: st.DrawFn, number: int) -> ResultRecord:
     names = draw(st.lists(words, unique=True, max_size=3))
     return ResultRecord(
         figures,
-        tuple(Sample(pair, text, draw(times), draw(times), draw(st.none() | amounts)) for pair, text in keys),
+        tuple(
+            Sample(
+                pair, text, draw(times), draw(times), draw(st.none() | amounts), others_share=draw(st.none() | amounts)
+            )
+            for pair, text in keys
+        ),
         tuple(Start(start, draw(st.booleans()), draw(amounts), draw(amounts)) for start in numbers),
         tuple(ParallelRun(run, draw(st.integers(0, 99)), draw(times), draw(times)) for run in numbers),
         tuple(TextFigures(name, *(draw(amounts) for _ in fields(TextFigures)[1:])) for name in names),
@@ -388,14 +404,14 @@ def test_a_benchmark_of_which_anything_is_missing_is_refused(name: str, history:
         ("{}", "damaged or broken off"),
         ('{"name": "left-pad"}', "it is no export of ttsdash"),
         ('{"program":"ttsdash","version":"9","format":true}', "it is no export of ttsdash"),
-        ('{"program":"ttsdash","version":"9","format":0}\n', "0 is none of 1"),
+        ('{"program":"ttsdash","version":"9","format":0}\n', "0 is none of 1, 2"),
         (
-            '{"program":"ttsdash","version":"9","format":2}\nwhat nobody knows',
-            "newer ttsdash (format 2, known here: 1): update",
+            '{"program":"ttsdash","version":"9","format":3}\nwhat nobody knows',
+            "newer ttsdash (format 3, known here: 2): update",
         ),
         (
-            '{"program":"ttsdash","format":2,"more":{},"benchmarks":"elsewhere"}',
-            "newer ttsdash (format 2, known here: 1)",
+            '{"program":"ttsdash","format":3,"more":{},"benchmarks":"elsewhere"}',
+            "newer ttsdash (format 3, known here: 2)",
         ),
         (dump(header()), "damaged or broken off"),
         (dump(header()) + '\n{"a":NaN}', "it holds NaN"),
@@ -409,7 +425,7 @@ def test_a_benchmark_of_which_anything_is_missing_is_refused(name: str, history:
     ],
 )
 def test_a_file_that_is_no_export_is_refused(content: str | bytes, says: str, history: sqlite3.Connection) -> None:
-    assert FORMAT == 1
+    assert FORMAT == 2
     assert says in refused(history, content)
 
 

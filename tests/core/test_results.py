@@ -68,7 +68,7 @@ def test_every_raw_sample_is_kept(db: sqlite3.Connection, stored: Voice) -> None
 def test_a_benchmark_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Voice) -> None:
     put = _record(stored, "b1", regression={"speed": "slower"})
     parts = {
-        "samples": (Sample(0, "short", 0.1, 2.0, 0.05, 0.2, 1.5),),
+        "samples": (Sample(0, "short", 0.1, 2.0, 0.05, 0.2, 1.5, 0.01),),
         "starts": (Start(0, True, 0.5, 1.5), Start(1, False, 0.3, 1.2)),
         "parallel_runs": (ParallelRun(0, 2, 0.4, 4.0),),
         "texts": (TextFigures("short", 2.0, 100.0, 110.0, 0.05, 1.1),),

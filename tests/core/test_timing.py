@@ -1,6 +1,10 @@
 """From raw samples to figures: by example, with numbers that one can check in one's head."""
 
-from core.benchmark.figures import Measured, Memory, by_text, speedup, timing
+from dataclasses import replace
+
+import pytest
+
+from core.benchmark.figures import Measured, Memory, by_text, quiet_pairs, ratios, speedup, timing
 from core.benchmark.record import ParallelRun, Sample, Start
 
 
@@ -38,6 +42,27 @@ def test_a_variant_that_was_known_earlier_is_compared_in_its_own_pairs() -> None
     assert speedup(samples(0.4) + late, samples(0.2))[0] == 2.0
     figures = timing(Measured(samples(0.4) + late, (), (), measured(1).memory), measured(0.2), "medium", 0.0)
     assert (figures["pairs"], round(figures["original_latency_ms"], 6)) == (4, 400.0)
+
+
+@pytest.mark.parametrize(("quiet", "counted"), [(10, 10), (9, 13)])
+@pytest.mark.parametrize("whose", ["the original's", "the variant's"])
+def test_figures_come_from_the_quiet_pairs_where_these_are_ten(quiet: int, counted: int, whose: str) -> None:
+    """In the last four pairs the variant takes three times as long; during one of the two samples others are busy."""
+    original, variant = list(samples(0.4, pairs=quiet + 4)), list(samples(0.2, pairs=quiet + 4))
+    for place in range(2 * quiet, len(variant)):
+        variant[place] = replace(variant[place], seconds=variant[place].seconds * 3)
+        busy = original if whose == "the original's" else variant
+        busy[place] = replace(busy[place], others_share=0.5)
+    beside, found = (replace(measured(1), samples=tuple(some)) for some in (original, variant))
+    figures = timing(beside, found, "medium", 0.0)
+    assert (figures["pairs"], len(ratios(original, variant))) == (counted, counted)
+    assert (round(figures["latency_p90_ms"], 6), round(figures["speedup"], 6)) == (200 if quiet == 10 else 600, 2)
+    assert round(by_text(beside, found)[1].latency_p90_ms, 6) == (200 if quiet == 10 else 600)
+
+
+def test_what_an_older_version_measured_counts_whole() -> None:
+    assert {sample.others_share for sample in samples(0.4)} == {None}
+    assert quiet_pairs(samples(0.4), samples(0.2)) == [0, 1, 2, 3]
 
 
 def test_each_text_has_its_own_figures() -> None:

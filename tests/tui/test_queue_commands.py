@@ -25,7 +25,7 @@ from core.store.voices import Voice
 from core.workspace import Workspace
 from jobs.daemon import stop_worker
 from jobs.submit import Terms, benchmark_job, making_job, submit
-from tests.running import COMMAND, environment, ttsdash
+from tests.running import COMMAND, environment, heed_signals, ttsdash
 from tests.tui.conftest import announce
 from tests.tui.test_apply import on_a_terminal
 from tests.tui.test_cli import refused
@@ -71,7 +71,9 @@ class Terminal:
         self._terminal, its = pty.openpty()
         self._shown = b""
         variables = environment(workspace) | {"TERM": "xterm", "COLUMNS": str(columns)}
-        self.process = subprocess.Popen([*COMMAND, *arguments], stdin=its, stdout=its, stderr=its, env=variables)
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments], stdin=its, stdout=its, stderr=its, env=variables, preexec_fn=heed_signals
+        )
         os.close(its)
 
     def read_until(self, says: str) -> None:
@@ -79,7 +81,8 @@ class Terminal:
             self._shown += os.read(self._terminal, 4096)
             return says.encode() in self._shown
 
-        wait_until(shows)
+        # Not as long as a worker may be silent: after that it would be killed, and tests stand for it.
+        wait_until(shows, timeout=20)
 
     def read_to_end(self, code: int) -> str:
         """All that it has shown when it has ended with that code."""

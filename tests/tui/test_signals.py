@@ -27,7 +27,7 @@ from core.store.voices import add_voice, get_voice
 from core.voices import read_voice
 from core.workspace import Workspace
 from jobs.submit import making_job
-from tests.running import COMMAND, environment
+from tests.running import COMMAND, environment, heed_signals
 from tests.tui.conftest import announce
 from tests.vits import write_voice
 from tests.waiting import wait_until
@@ -122,12 +122,6 @@ def start(used: Workspace) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-def heed_signals() -> None:
-    """However the tests were started: in the background of a script they ignore SIGINT."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
 
 
 def ignore_hangups() -> None:

@@ -217,7 +217,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("speed-up", _speedup(result)),
         ("worse", "; ".join(worse["worse"]) if worse else None),
         ("changed", "; ".join(worse["changed"]) or "nothing that was installed" if worse else None),
-        ("noisy", "yes: others kept the machine busy meanwhile" if result.noisy else "no"),
+        ("noisy", "yes: fewer than ten pairs were left in peace, or the processor throttled" if result.noisy else "no"),
         ("RTF", figure(result.rtf, 4)),
         ("latency", f"{figure(result.latency_ms, 1)} ms, p90 {figure(result.latency_p90_ms, 1)} ms"),
         ("of the original", f"{result.original_latency_ms:.1f} ms"),
