@@ -54,10 +54,13 @@ class Dashboard(App[None]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(number), f"tab({name!r})", name.title(), show=False) for number, name in enumerate(_TABS, 1)),
-        Binding("w", "worker", "Start or stop the worker", show=False),
-        Binding("question_mark", "help", "Help", key_display="?"),
-        Binding("q", "quit", "Quit"),
+        *(
+            Binding(str(number), f"tab({name!r})", name.title(), show=False, id=f"app.{name}")
+            for number, name in enumerate(_TABS, 1)
+        ),
+        Binding("w", "worker", "Start or stop the worker", show=False, id="app.worker"),
+        Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
+        Binding("q", "quit", "Quit", id="app.quit"),
     ]
 
     def __init__(self, workspace: Workspace, autostart: bool = True) -> None:

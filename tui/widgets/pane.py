@@ -22,6 +22,8 @@ class TablePane(Vertical):
     HEADERS: tuple[str, ...] = ()
     EMPTY = ""
     TABLE_ID = ""
+    MARKS = False
+    """Whether rows can be marked."""
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
@@ -30,7 +32,7 @@ class TablePane(Vertical):
     def compose(self) -> ComposeResult:
         yield from self.above_table()
         yield PlainText(self.EMPTY, classes="empty")
-        yield KeyedTable(self.HEADERS, id=self.TABLE_ID)
+        yield KeyedTable(self.HEADERS, id=self.TABLE_ID, marks=self.MARKS)
         # The frame of the table takes the keys; a mouse may scroll the details.
         with VerticalScroll(classes="detail", can_focus=False):
             yield PlainText()

@@ -29,16 +29,16 @@ class QueuePane(TablePane):
     TABLE_ID = "jobs-table"
     EMPTY = "Nothing queued yet.\n\nGo to the voices (1), choose one and press o."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "log", "Log"),
-        Binding("c", "cancel", "Cancel"),
-        Binding("C", "app.cancel_all", "Cancel all that wait or run", show=False),
-        Binding("r", "retry", "Retry"),
-        Binding("R", "app.retry_failed", "Retry all that failed", show=False),
-        Binding("p", "app.pause", "Pause / resume"),
-        Binding("K", "move(-1)", "Start one place earlier", show=False),
-        Binding("J", "move(1)", "Start one place later", show=False),
-        Binding("plus", "prefer(1)", "Raise the priority", show=False),
-        Binding("minus", "prefer(-1)", "Lower the priority", show=False),
+        Binding("l", "log", "Log", id="queue.log"),
+        Binding("c", "cancel", "Cancel", id="queue.cancel"),
+        Binding("C", "app.cancel_all", "Cancel all that wait or run", show=False, id="queue.cancel_all"),
+        Binding("r", "retry", "Retry", id="queue.retry"),
+        Binding("R", "app.retry_failed", "Retry all that failed", show=False, id="queue.retry_failed"),
+        Binding("p", "app.pause", "Pause / resume", id="queue.pause"),
+        Binding("K", "move(-1)", "Start one place earlier", show=False, id="queue.earlier"),
+        Binding("J", "move(1)", "Start one place later", show=False, id="queue.later"),
+        Binding("plus", "prefer(1)", "Raise the priority", show=False, id="queue.raise"),
+        Binding("minus", "prefer(-1)", "Lower the priority", show=False, id="queue.lower"),
     ]
 
     def above_table(self) -> ComposeResult:

@@ -1,10 +1,12 @@
-"""A table of rows with keys, which keeps the row in focus when its content is shown anew."""
+"""A table of rows with keys, which keeps the row in focus, and the marked ones, when its content is shown anew."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
+from textual.coordinate import Coordinate
+from textual.message import Message
 from textual.widgets import DataTable
 
 from core.text import printable
@@ -14,20 +16,26 @@ Row = tuple[str, Sequence[str]]
 
 
 class KeyedTable(DataTable[Text]):
-    """Headers that start with ">" have their column to the right."""
+    """Headers that start with ">" have their column to the right. With `marks` a key marks rows."""
+
+    class Marked(Message):
+        """Other rows are marked than before."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "cursor_down", "Down", show=False),
         Binding("k", "cursor_up", "Up", show=False),
         Binding("g", "scroll_top", "First", show=False),
         Binding("G", "scroll_bottom", "Last", show=False),
+        Binding("space", "mark", "Mark", show=False, id="table.mark"),
     ]
 
-    def __init__(self, headers: Sequence[str], id: str) -> None:
+    def __init__(self, headers: Sequence[str], id: str, marks: bool = False) -> None:
         super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=0)
         self._headers = headers
         self._shown: list[Row] = []
         self._wanted: str | None = None
+        self._marks = marks
+        self._marked: set[str] = set()
 
     def on_mount(self) -> None:
         for column, header in enumerate(self._headers):
@@ -40,9 +48,10 @@ class KeyedTable(DataTable[Text]):
         focused, line, top = self.focused_key, self.cursor_row, self.scroll_y
         self._shown = list(rows)
         self.clear()
-        for key, cells in rows:
-            self.add_row(*(self._cell(column, printable(cell)) for column, cell in enumerate(cells)), key=key)
         keys = [key for key, _ in rows]
+        self._marked.intersection_update(keys)
+        for key, cells in rows:
+            self.add_row(*(self._cell(column, printable(cell), key) for column, cell in enumerate(cells)), key=key)
         place = keys.index(focused) if focused in keys else min(line, len(keys) - 1)
         if self._wanted in keys:
             self.focus_row(self._wanted or "")
@@ -63,6 +72,32 @@ class KeyedTable(DataTable[Text]):
             return None
         return self.coordinate_to_cell_key(self.cursor_coordinate).row_key.value
 
-    def _cell(self, column: int, cell: str) -> Text:
-        """With one space in front, where a padding would cost two."""
-        return Text(f" {cell}", justify="right" if self._headers[column].startswith(">") else "left", no_wrap=True)
+    @property
+    def marked(self) -> list[str]:
+        """The keys of the marked rows, from top to bottom."""
+        return [key for key, _ in self._shown if key in self._marked]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._marks if action == "mark" else super().check_action(action, parameters)
+
+    def action_mark(self) -> None:
+        """Mark the row in focus, or take its mark away, and go on to the next."""
+        if key := self.focused_key:
+            self._mark(self._marked ^ {key})
+            self.action_cursor_down()
+
+    def unmark(self) -> None:
+        self._mark(set())
+
+    def _mark(self, wanted: set[str]) -> None:
+        changed, self._marked = self._marked ^ wanted, wanted
+        for row, (key, cells) in enumerate(self._shown):
+            if key in changed:
+                self.update_cell_at(Coordinate(row, 0), self._cell(0, printable(cells[0]), key))
+        if changed:
+            self.post_message(self.Marked())
+
+    def _cell(self, column: int, cell: str, key: str = "") -> Text:
+        """With one space in front, where a padding would cost two; a mark stands there."""
+        front = "•" if column == 0 and key in self._marked else " "
+        return Text(front + cell, justify="right" if self._headers[column].startswith(">") else "left", no_wrap=True)

@@ -27,9 +27,9 @@ class VoicesPane(TablePane):
     TABLE_ID = "voices-table"
     EMPTY = "No voices yet.\n\nPress a to add one. A voice is a Piper model NAME.onnx with its NAME.onnx.json beside it; it stays where it is."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "app.add_voice", "Add voice"),
-        Binding("o", "optimize", "Optimize"),
-        Binding("b", "benchmark", "Benchmark"),
+        Binding("a", "app.add_voice", "Add voice", id="voices.add_voice"),
+        Binding("o", "optimize", "Optimize", id="voices.optimize"),
+        Binding("b", "benchmark", "Benchmark", id="voices.benchmark"),
     ]
 
     @property
