@@ -2,8 +2,8 @@
 
 import math
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.clock import read_span
@@ -28,6 +28,8 @@ class Settings:
     """A benchmark goes on until the interval of each speed-up is at most this share of it wide, ..."""
     benchmark_budget_s: float = 180.0
     """... or so much time is spent."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Of the dashboard: the keys of an action that are others than by default, several with commas between."""
 
 
 def read_settings(workspace: Workspace) -> Settings:
@@ -88,6 +90,12 @@ def _share(value: Any) -> float:
     return read_percent(str(value))
 
 
+def _keys(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(word, str) for pair in value.items() for word in pair):
+        raise ValueError("give actions with their keys, such as `queue.cancel: x`; what is no word in quotes")
+    return value
+
+
 _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "hook": ("hook", _command),
     "idle": ("idle_s", _span),
@@ -95,4 +103,5 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "memory_limit": ("memory_limit_mb", lambda value: math.ceil(read_megabytes(str(value)))),
     "benchmark_width": ("benchmark_width", _share),
     "benchmark_budget": ("benchmark_budget_s", _span),
+    "keys": ("keys", _keys),
 }

@@ -23,7 +23,7 @@ from jobs.edit import Wording, edit_job
 from jobs.needs import limits_from
 from jobs.submit import Queued, Wish, benchmark_job, submit, submit_wish, wake
 from tui.formats import counted, id_list, megabytes
-from tui.messages import ActionEnded, CameBack
+from tui.messages import ActionEnded, CameBack, KeysRead
 
 # A key that is held down comes again before it is done: each time it starts from where the last one ended.
 _one_by_one = threading.Lock()
@@ -44,6 +44,10 @@ def note_told(workspace: Workspace, away: Away) -> ActionEnded:
     with closing(open_store(workspace)) as db:
         note_visit(db, away)
     return ActionEnded("")
+
+
+def read_keys(workspace: Workspace) -> KeysRead:
+    return KeysRead(read_settings(workspace).keys)
 
 
 def start_worker(workspace: Workspace) -> ActionEnded:

@@ -9,16 +9,19 @@ import sqlite3
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
+from textual.screen import Screen
 from textual.widgets import Footer, TabbedContent, TabPane
 
-from core.errors import TtsdashError, one_line
+from core.errors import BadInput, TtsdashError, one_line
 from core.store.database import open_store
 from core.workspace import Workspace
 from tui.cli.signals import ending
@@ -27,23 +30,27 @@ from tui.messages import (
     BenchmarkWanted,
     CameBack,
     CancelWanted,
+    KeysRead,
     LogWanted,
     MoveWanted,
     OptimizeWanted,
-    Pane,
     PaneMounted,
     PriorityWanted,
     RetryWanted,
     StoreChanged,
 )
+from tui.themes import IN_TURN, OWN
 from tui.widgets.table import KeyedTable
 from tui.widgets.top_line import TopLine
 from tui.widgets.voices_pane import VoicesPane
 
 if TYPE_CHECKING:
+    from core.store.screen import ScreenState
     from tui.snapshot import Snapshot
+    from tui.widgets.pane import Pane
 
 _LOOK_S = 0.25
+_KEEP_S = 1.0
 _TABS = ("voices", "queue", "results", "system")
 
 
@@ -52,18 +59,19 @@ class Dashboard(App[None]):
 
     TITLE = "ttsdash"
     CSS_PATH = "app.tcss"
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(number), f"tab({name!r})", name.title(), show=False, id=f"app.{name}")
             for number, name in enumerate(_TABS, 1)
         ),
         Binding("w", "worker", "Start or stop the worker", show=False, id="app.worker"),
+        Binding("T", "next_theme", "Next theme", show=False, id="app.theme"),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
         Binding("q", "quit", "Quit", id="app.quit"),
     ]
 
-    def __init__(self, workspace: Workspace, autostart: bool = True) -> None:
+    def __init__(self, workspace: Workspace, autostart: bool = True, screen: ScreenState | None = None) -> None:
+        """`screen` is what was shown last."""
         super().__init__()
         self.workspace = workspace
         self.snapshot: Snapshot | None = None
@@ -71,11 +79,14 @@ class Dashboard(App[None]):
         self._autostart = autostart
         self._greeted = False
         self._panes: list[Pane] = []
+        self._recalled = screen or {}
+        self._kept: ScreenState = {}
+        self._to_keep: ScreenState | None = None
         self._left = threading.Event()
 
     def compose(self) -> ComposeResult:
         yield TopLine(self.workspace.root)
-        with TabbedContent(initial="voices"):
+        with TabbedContent(initial=self._own_state("tab", _TABS, "voices")):
             with TabPane("1 Voices", id="voices"):
                 yield VoicesPane(id="voices-pane")
             yield TabPane("2 Queue", id="queue")
@@ -83,7 +94,15 @@ class Dashboard(App[None]):
             yield TabPane("4 System", id="system")
         yield Footer()
 
+    def _own_state(self, name: str, known: Iterable[str], otherwise: str) -> str:
+        """Of what was shown last that which is not of one pane."""
+        value = str(self._recalled.get("app", {}).get(name))
+        return value if value in known else otherwise
+
     def on_mount(self) -> None:
+        for theme in OWN:
+            self.register_theme(theme)
+        self.theme = self._own_state("theme", self.available_themes, self.theme)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -95,6 +114,7 @@ class Dashboard(App[None]):
         self.query_one("#queue", TabPane).mount(QueuePane(id="queue-pane"))
         self.query_one("#results", TabPane).mount(ResultsPane(id="results-pane"))
         self.query_one("#system", TabPane).mount(SystemPane(self.workspace, id="system-pane"))
+        self.set_interval(_KEEP_S, self._keep_screen)
         self._act("come_back")
         self.run_worker(self._watch, thread=True, group="watch")
         if self._autostart:
@@ -107,6 +127,7 @@ class Dashboard(App[None]):
 
     def _watch(self) -> None:
         """Look at the store four times a second, and tell when it has changed."""
+        from core.store.screen import keep_screen
         from core.store.visits import note_visit, read_away
         from tui.snapshot import SnapshotReader
 
@@ -122,11 +143,26 @@ class Dashboard(App[None]):
             if snapshot is not None:
                 self.post_message(StoreChanged(snapshot))
             self._left.wait(_LOOK_S)
+            if (screen := self._to_keep) is not None:
+                self._to_keep = None
+                with suppress(sqlite3.Error):
+                    keep_screen(db, screen)
         if self._greeted:
             # What ended meanwhile has been seen; what cannot be noted is told again the next time.
             with suppress(sqlite3.Error):
                 note_visit(db, read_away(db))
         db.close()
+
+    def _keep_screen(self) -> None:
+        """Have what is shown kept, if it is another than before: the terminal may be gone at any moment."""
+        own = {"tab": self.query_one(TabbedContent).active, "theme": self.theme}
+        screen = {"app": own, **{str(pane.id): pane.remember() for pane in self._panes}}
+        if screen != self._kept:
+            self._kept = self._to_keep = screen
+
+    def exit(self, *arguments: Any, **named: Any) -> None:
+        self._keep_screen()
+        super().exit(*arguments, **named)
 
     @on(StoreChanged)
     def _show(self, message: StoreChanged) -> None:
@@ -155,6 +191,9 @@ class Dashboard(App[None]):
         if not self.is_running:
             return
         self._panes.append(message.pane)
+        if len(self._panes) == len(_TABS) and self.workspace.settings_file.exists():
+            self._act("read_keys")
+        message.pane.recall(self._recalled.get(str(message.pane.id), {}))
         if self.snapshot:
             message.pane.show(self.snapshot)
         if self.query_one(TabbedContent).active_pane in message.pane.ancestors:
@@ -171,8 +210,44 @@ class Dashboard(App[None]):
             if event.pane in pane.ancestors:
                 pane.take_focus()
 
+    def action_next_theme(self) -> None:
+        place = IN_TURN.index(self.theme) if self.theme in IN_TURN else -1
+        self.theme = IN_TURN[(place + 1) % len(IN_TURN)]
+        self.notify(f"theme {self.theme}", timeout=2)
+
+    @on(KeysRead)
+    def _take_keys(self, message: KeysRead) -> None:
+        from tui.keys import check_keymap
+
+        try:
+            check_keymap(message.keys, [self, *self._panes, *self.query(KeyedTable)])
+        except BadInput as error:
+            self._tell(ActionEnded(str(error), failed=True))
+        else:
+            self.set_keymap(dict(message.keys))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the palette offers: all that keys can ask for, in any tab."""
+        from tui.keys import bindings_of
+
+        yield SystemCommand("Theme", "Choose how it looks", self.action_change_theme)
+        tabs = [(tab, pane) for tab in self.query(TabPane) for pane in self._panes if tab in pane.ancestors]
+        nodes: list[tuple[TabPane | None, DOMNode]] = [*tabs, (None, self)]
+        for tab, node in nodes:
+            for binding in bindings_of(type(node)):
+                name = f"{str(tab.id).title()}: {binding.description}" if tab else binding.description
+                if binding.description and binding.id:
+                    key = self.get_key_display(binding.with_key(self._keymap.get(binding.id, binding.key)))
+                    yield SystemCommand(name, key, partial(self._run_in, tab, binding.action, node))
+
+    async def _run_in(self, tab: TabPane | None, action: str, node: DOMNode) -> None:
+        if tab:
+            self.action_tab(str(tab.id))
+        await self.run_action(action, node)
+
     def action_help(self) -> None:
-        from tui.screens.help import HelpScreen, own_keys
+        from tui.keys import own_keys
+        from tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(own_keys(self)))
 
@@ -274,7 +349,7 @@ class Dashboard(App[None]):
         from tui import actions
 
         try:
-            ended: ActionEnded | CameBack = getattr(actions, action)(self.workspace, *arguments)
+            ended: ActionEnded | CameBack | KeysRead = getattr(actions, action)(self.workspace, *arguments)
         except (TtsdashError, sqlite3.Error, OSError) as error:
             self.post_message(ActionEnded(one_line(error), failed=True))
         else:
@@ -294,9 +369,12 @@ class Dashboard(App[None]):
 
 def open_dashboard(workspace: Workspace) -> None:
     """Run the dashboard until one leaves it. Raises BadInput, before anything is drawn, for a store that is no good."""
-    open_store(workspace).close()
+    from core.store.screen import read_screen
+
+    with closing(open_store(workspace)) as db:
+        screen = read_screen(db)
     threading.Thread(target=_end_with_terminal, daemon=True).start()
-    asyncio.run(_run(Dashboard(workspace)))
+    asyncio.run(_run(Dashboard(workspace, screen=screen)))
 
 
 async def _run(dashboard: Dashboard) -> None:

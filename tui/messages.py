@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from textual.dom import DOMNode
 from textual.message import Message
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from core.store.visits import Away
     from core.store.voices import Voice
     from tui.snapshot import Snapshot
+    from tui.widgets.pane import Pane
 
 
 @dataclass
@@ -23,17 +24,6 @@ class StoreChanged(Message):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, StoreChanged)
-
-
-class Pane(Protocol):
-    """A part of the screen that shows the store."""
-
-    @property
-    def ancestors(self) -> list[DOMNode]: ...
-
-    def show(self, snapshot: Snapshot) -> None: ...
-
-    def take_focus(self) -> None: ...
 
 
 @dataclass
@@ -60,6 +50,13 @@ class CameBack(Message):
     """What happened since somebody looked here last."""
 
     away: Away
+
+
+@dataclass
+class KeysRead(Message):
+    """The settings' own keys, by action."""
+
+    keys: Mapping[str, str]
 
 
 @dataclass

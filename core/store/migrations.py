@@ -36,6 +36,12 @@ def m005_quiet_pairs(db: Database) -> None:
     _execute(db, _FIFTH)
 
 
+@migrations()  # type: ignore[untyped-decorator]
+def m006_screen(db: Database) -> None:
+    """What the dashboard showed last."""
+    _execute(db, _SIXTH)
+
+
 def _execute(db: Database, statements: str) -> None:
     for statement in statements.split(";"):
         if statement.strip():
@@ -46,6 +52,13 @@ _MAY_BE_EMPTY = (
     *("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms"),
     *("load_s", "peak_rss_mb", "bare_rss_mb"),
 )
+
+_SIXTH = """
+CREATE TABLE screen (
+    part  TEXT PRIMARY KEY,                      -- of the dashboard
+    state TEXT NOT NULL                          -- JSON
+) STRICT
+"""
 
 _FIFTH = """
 ALTER TABLE samples ADD COLUMN others_share REAL;   -- of all cores, none where an older version measured

@@ -1,3 +1,3 @@
 """The version of the data base's format: how many migrations `core.store.migrations` holds."""
 
-VERSION = 5
+VERSION = 6

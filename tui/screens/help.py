@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
@@ -17,22 +17,6 @@ RTF       real-time factor: seconds of work a second of speech
 mel dB    distance of the sound; below 1.5 nobody hears it
 drift     how much longer or shorter the words are spoken
 sound     transparent, slight, noticeable or broken"""
-
-
-def own_keys(app: App[None]) -> list[tuple[str, str]]:
-    """The keys that work where the focus is, and what each does: those of ttsdash, not Textual's own for scrolling."""
-    lines: dict[str, list[str]] = {}
-    for active in app.screen.active_bindings.values():
-        binding = active.binding
-        if binding.description and binding.key in _keys_declared_by(type(active.node)):
-            lines.setdefault(binding.description, []).append(app.get_key_display(binding))
-    return [(", ".join(keys), does) for does, keys in lines.items()]
-
-
-def _keys_declared_by(kind: type) -> set[str]:
-    ours = [base for base in kind.__mro__ if base.__module__.startswith("tui.")]
-    bindings = [binding for base in ours for binding in vars(base).get("BINDINGS", [])]
-    return {key for binding in bindings for key in binding.key.split(",")}
 
 
 class HelpScreen(ModalScreen[None]):

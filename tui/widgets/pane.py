@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
+from textual.widget import Widget
 
 from core.text import printable
 from tui.messages import PaneMounted
@@ -16,7 +18,28 @@ if TYPE_CHECKING:
     from tui.snapshot import Snapshot
 
 
-class TablePane(Vertical):
+class Pane(Widget):
+    """The content of a tab, which shows the store."""
+
+    def on_mount(self) -> None:
+        self.post_message(PaneMounted(self))
+
+    def show(self, snapshot: Snapshot) -> None:
+        raise NotImplementedError
+
+    def take_focus(self) -> None:
+        """Its tab is the one in sight now."""
+        self.focus()
+
+    def remember(self) -> dict[str, Any]:
+        """What it shows, as plain values, for the next time."""
+        return {}
+
+    def recall(self, state: Mapping[str, Any]) -> None:
+        """Show what it remembered, as far as that is there still."""
+
+
+class TablePane(Pane, Vertical):
     """A table over a detail view. Subclasses say which columns, which rows and which details."""
 
     HEADERS: tuple[str, ...] = ()
@@ -28,6 +51,7 @@ class TablePane(Vertical):
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
         self.snapshot: Snapshot | None = None
+        self._recalled: str | None = None
 
     def compose(self) -> ComposeResult:
         yield from self.above_table()
@@ -40,9 +64,6 @@ class TablePane(Vertical):
     def above_table(self) -> ComposeResult:
         """Widgets above the table."""
         yield from ()
-
-    def on_mount(self) -> None:
-        self.post_message(PaneMounted(self))
 
     @property
     def table(self) -> KeyedTable:
@@ -57,7 +78,18 @@ class TablePane(Vertical):
         self.set_class(not rows, "is-empty")
         self.table.show_header = bool(rows)
         self.table.show(rows)
+        if rows and self._recalled:
+            if any(key == self._recalled for key, _ in rows):
+                self.table.focus_row(self._recalled)
+            self._recalled = None
         self.show_detail()
+
+    def remember(self) -> dict[str, Any]:
+        return {"row": self.table.focused_key}
+
+    def recall(self, state: Mapping[str, Any]) -> None:
+        row = state.get("row")
+        self._recalled = row if isinstance(row, str) else None
 
     def on_data_table_row_highlighted(self) -> None:
         self.show_detail()

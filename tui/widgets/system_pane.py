@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -13,11 +14,11 @@ from core.errors import TtsdashError
 from core.text import printable
 from core.workspace import Workspace, network_file_system
 from tui.formats import moment
-from tui.messages import PaneMounted
 from tui.snapshot import Snapshot
+from tui.widgets.pane import Pane
 
 
-class SystemPane(VerticalScroll):
+class SystemPane(Pane, VerticalScroll):
     """What this machine is, under which versions it measures, and where everything lies."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,7 +36,6 @@ class SystemPane(VerticalScroll):
         yield Static("", markup=False)
 
     def on_mount(self) -> None:
-        self.post_message(PaneMounted(self))
         self.run_worker(self._look, thread=True, group="system")
 
     def _look(self) -> None:
@@ -49,7 +49,7 @@ class SystemPane(VerticalScroll):
             self.show(self._snapshot)
 
     def take_focus(self) -> None:
-        self.focus()
+        super().take_focus()
         if not self._abilities:
             self._show_abilities(_section("Abilities", {"state": "asking the machine ..."}))
             self.run_worker(self._look_for_abilities, thread=True, group="system")
@@ -61,6 +61,13 @@ class SystemPane(VerticalScroll):
         self._abilities = abilities
         if self._snapshot:
             self.show(self._snapshot)
+
+    def remember(self) -> dict[str, Any]:
+        return {"scrolled": self.scroll_y}
+
+    def recall(self, state: Mapping[str, Any]) -> None:
+        if isinstance(scrolled := state.get("scrolled"), int | float):
+            self.call_after_refresh(self.scroll_to, y=scrolled, animate=False)
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
