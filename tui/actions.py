@@ -14,7 +14,7 @@ from core.errors import BadInput, TtsdashError
 from core.settings import read_settings
 from core.store import control
 from core.store.database import open_store
-from core.store.jobs import Job, get_job, list_queued
+from core.store.jobs import Job, get_job, list_events, list_queued
 from core.store.visits import Away, note_visit, read_away
 from core.store.voices import Voice
 from core.workspace import Workspace
@@ -106,12 +106,14 @@ def resume_queue(workspace: Workspace) -> ActionEnded:
     return ActionEnded("jobs are started again")
 
 
-def cancel_job(workspace: Workspace, job: Job) -> ActionEnded:
+def cancel_jobs(workspace: Workspace, ids: list[int]) -> ActionEnded:
     with closing(open_store(workspace)) as db:
-        asked = control.cancel(db, job.id) == "asked"
+        asked = control.cancel_several(db, ids)
     if asked:
         _settle(workspace)
-    return ActionEnded(f"job {job.id}: {'asked to end' if asked else 'cancelled'}")
+    cancelled = [job_id for job_id in ids if job_id not in asked]
+    told = [(cancelled, "cancelled"), (asked, "asked to end")]
+    return ActionEnded("; ".join(f"job {id_list(some)}: {what}" for some, what in told if some))
 
 
 def cancel_all_jobs(workspace: Workspace) -> ActionEnded:
@@ -129,9 +131,9 @@ def _settle(workspace: Workspace) -> None:
         daemon.settle_cancelled(workspace)
 
 
-def retry_job(workspace: Workspace, job: Job) -> ActionEnded:
+def retry_jobs(workspace: Workspace, ids: list[int]) -> ActionEnded:
     with closing(open_store(workspace)) as db:
-        return _queued_again(workspace, control.retry(db, job.id, limits=limits_from(read_settings(workspace))))
+        return _queued_again(workspace, control.retry(db, *ids, limits=limits_from(read_settings(workspace))))
 
 
 def retry_failed_jobs(workspace: Workspace) -> ActionEnded:
@@ -163,7 +165,15 @@ def move_job(workspace: Workspace, job: Job, step: int) -> ActionEnded:
     return ActionEnded("")
 
 
-def change_priority(workspace: Workspace, job: Job, step: int) -> ActionEnded:
+def change_priority(workspace: Workspace, ids: list[int], step: int) -> ActionEnded:
     with _one_by_one, closing(open_store(workspace)) as db:
-        edit_job(workspace, db, job.id, Wording(priority=get_job(db, job.id).priority + step))
+        for job_id in ids:
+            edit_job(workspace, db, job_id, Wording(priority=get_job(db, job_id).priority + step))
     return ActionEnded("")
+
+
+def edit(workspace: Workspace, job: Job, wording: Wording) -> ActionEnded:
+    with closing(open_store(workspace)) as db:
+        edit_job(workspace, db, job.id, wording)
+        told = [event.detail for event in list_events(db, job.id) if event.event == "edited"]
+    return ActionEnded(f"job {job.id}: {told[-1]}")

@@ -25,11 +25,13 @@ from core.errors import BadInput, TtsdashError, one_line
 from core.store.database import open_store
 from core.workspace import Workspace
 from tui.cli.signals import ending
+from tui.formats import id_list
 from tui.messages import (
     ActionEnded,
     BenchmarkWanted,
     CameBack,
     CancelWanted,
+    EditWanted,
     KeysRead,
     LogWanted,
     MoveWanted,
@@ -294,13 +296,17 @@ class Dashboard(App[None]):
 
     @on(CancelWanted)
     def _cancel(self, message: CancelWanted) -> None:
-        job = message.job
-        if job.ended or self.snapshot is None:
-            self.notify(f"Job {job.id} has ended: nothing to cancel.", severity="warning")
+        ids = [job.id for job in message.jobs if not job.ended]
+        if not ids or self.snapshot is None:
+            self.notify(
+                f"Job {id_list([job.id for job in message.jobs])} has ended: nothing to cancel.", severity="warning"
+            )
             return
-        waiting = any(job.id in other.waits_for for other in self.snapshot.jobs)
-        also = " What waits for it is cancelled, too." if waiting else ""
-        self._confirm(f"Cancel job {job.id} ({job.kind}, {job.state})?{also}", "cancel_job", job)
+        others = any(set(ids).intersection(job.waits_for) and job.id not in ids for job in self.snapshot.jobs)
+        also = f" What waits for {'it' if len(ids) == 1 else 'them'} is cancelled, too." if others else ""
+        (first, *more) = (job for job in message.jobs if job.id in ids)
+        what = f"{len(ids)} jobs ({id_list(ids)})" if more else f"job {first.id} ({first.kind}, {first.state})"
+        self._confirm(f"Cancel {what}?{also}", "cancel_jobs", ids)
 
     def action_cancel_all(self) -> None:
         counts = self.snapshot.counts if self.snapshot else {}
@@ -312,7 +318,18 @@ class Dashboard(App[None]):
 
     @on(RetryWanted)
     def _retry(self, message: RetryWanted) -> None:
-        self._act("retry_job", message.job)
+        again = [job.id for job in message.jobs if job.state in ("failed", "cancelled")]
+        self._act("retry_jobs", again or [job.id for job in message.jobs])
+
+    @on(EditWanted)
+    def _edit(self, message: EditWanted) -> None:
+        from tui.screens.edit_job import EditJobScreen
+
+        job = message.job
+        if job.state != "queued":
+            self.notify(f"Job {job.id} is {job.state}: only one that waits can be edited.", severity="warning")
+            return
+        self.push_screen(EditJobScreen(job), lambda wording: self._act("edit", job, wording) if wording else None)
 
     def action_retry_failed(self) -> None:
         self._act("retry_failed_jobs")
@@ -327,7 +344,7 @@ class Dashboard(App[None]):
 
     @on(PriorityWanted)
     def _prefer(self, message: PriorityWanted) -> None:
-        self._act("change_priority", message.job, message.step)
+        self._act("change_priority", [job.id for job in message.jobs], message.step)
 
     @on(LogWanted)
     def _open_log(self, message: LogWanted) -> None:

@@ -75,16 +75,16 @@ class BenchmarkWanted(Message):
 
 @dataclass
 class CancelWanted(Message):
-    """Somebody wants this job ended."""
+    """Somebody wants these jobs ended."""
 
-    job: Job
+    jobs: list[Job]
 
 
 @dataclass
 class RetryWanted(Message):
-    """Somebody wants this job tried again."""
+    """Somebody wants these jobs tried again."""
 
-    job: Job
+    jobs: list[Job]
 
 
 @dataclass
@@ -97,10 +97,17 @@ class MoveWanted(Message):
 
 @dataclass
 class PriorityWanted(Message):
-    """Somebody wants this job's priority raised by so much."""
+    """Somebody wants these jobs' priorities raised by so much."""
+
+    jobs: list[Job]
+    step: int
+
+
+@dataclass
+class EditWanted(Message):
+    """Somebody wants this job to be another."""
 
     job: Job
-    step: int
 
 
 @dataclass

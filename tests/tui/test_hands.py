@@ -1,21 +1,32 @@
 """Keys, the palette, looks, and that one finds the dashboard as one left it."""
 
+import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from textual.command import CommandPalette
-from textual.widgets import Input, OptionList, TabbedContent
+from textual.widgets import Input, OptionList, Static, TabbedContent
 
+from core.errors import BadInput
+from core.store.control import Changes, edit, pause
 from core.store.database import open_store
+from core.store.jobs import Job, add_job, get_job
 from core.store.screen import keep_screen, read_screen
+from core.store.voices import Voice
 from core.workspace import Workspace
+from jobs.edit import Wording
+from jobs.submit import making_job
 from tests.tui.test_dashboard import store, text_of, until
+from tests.waiting import wait_until
 from tui.app import Dashboard
 from tui.keys import bindings_of, own_keys
+from tui.screens.edit_job import fields_of, read_changes
 from tui.themes import IN_TURN
 from tui.widgets.queue_pane import QueuePane
+from tui.widgets.running_job import RunningJob
 from tui.widgets.table import KeyedTable
 from tui.widgets.voices_pane import VoicesPane
 
@@ -102,7 +113,8 @@ async def test_the_dashboard_is_found_as_it_was_left(full: Workspace) -> None:
         voice, job = app.query_one(VoicesPane).table.focused_key, app.query_one(QueuePane).table.focused_key
         await pilot.press("q")
     with closing(open_store(full)) as db:
-        kept = read_screen(db)
+        # Written by a thread, which the program waits for at its end.
+        kept = wait_until(lambda: (screen := read_screen(db)).get("queue-pane") == {"row": job} and screen)
     assert kept["app"] == {"tab": "queue", "theme": IN_TURN[2]}
 
     again = Dashboard(full, autostart=False, screen=kept)
@@ -160,3 +172,114 @@ def _luminance(colour: tuple[int, int, int]) -> float:
         share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in (c / 255 for c in colour)
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+async def test_marked_jobs_are_cancelled_and_tried_again_together(full: Workspace) -> None:
+    app = Dashboard(full, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        states = {job.id: job.state for job in store(app).jobs}
+        waiting = [job_id for job_id, state in states.items() if state == "queued"]
+        await pilot.press("2")
+        queue = app.query_one(QueuePane)
+        await until(pilot, lambda: queue.table.has_focus)
+        queue.table.focus_row(str(waiting[0]))
+        await pilot.press("space", "space")
+        assert queue.table.marked == [str(job_id) for job_id in waiting[:2]]
+        assert queue.table.border_title == "2 marked: esc takes the marks away"
+        await pilot.press("c")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        assert f"Cancel 2 jobs ({waiting[0]}, {waiting[1]})?" in str(app.screen.query_one("Static", Static).render())
+        await pilot.press("y")
+        await until(pilot, lambda: {states_of(app)[job_id] for job_id in waiting[:2]} == {"cancelled"})
+        # They have another place now, and are marked still.
+        assert sorted(map(int, queue.table.marked)) == sorted(waiting[:2])
+        await pilot.press("r")
+        await until(pilot, lambda: {states_of(app)[job_id] for job_id in waiting[:2]} == {"queued"})
+        await pilot.press("escape")
+        assert (queue.table.marked, queue.table.border_title) == ([], "")
+
+
+def states_of(app: Dashboard) -> dict[int, str]:
+    return {job.id: job.state for job in store(app).jobs}
+
+
+async def test_a_job_that_waits_is_edited_in_a_dialog(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    job_id = add_job(db, making_job(voice, "dynamic"))
+    pause(db)
+    app = Dashboard(workspace, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        await pilot.press("2")
+        await until(pilot, lambda: app.query_one(QueuePane).table.has_focus)
+        await pilot.press("e")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press("end", "x", "enter")
+        assert text_of(app, "#problem") == "'0x' is no number: give a priority"
+        await pilot.press("backspace", "backspace", "7", "down", *"in 2h", "enter")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        await until(pilot, lambda: store(app).jobs[0].priority == 7)
+        assert store(app).jobs[0].not_before is not None
+        assert last_notice(app).startswith(f"job {job_id}: priority 7; not before ")
+
+
+@pytest.mark.parametrize(
+    ("typed", "changes"),
+    [
+        ({}, None),
+        ({"priority": " 0 "}, None),
+        ({"priority": "-3"}, Wording(priority=-3)),
+        ({"priority": ""}, Wording(priority=0)),
+        ({"after": "4, 5"}, Wording(after=(4, 5))),
+        ({"after": ""}, Wording(after=())),
+        ({"not_before": ""}, Wording(at_once=True)),
+        ({"params": "clip=max"}, Wording(params={"clip": "max"})),
+    ],
+)
+def test_only_what_was_typed_anew_is_changed(typed: dict[str, str], changes: Wording | None, job: Job) -> None:
+    fields = fields_of(job)
+    assert read_changes(fields, {field.name: field.value for field in fields} | typed) == changes
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ({"priority": "1001"}, "1001 cannot be a priority: give -1000 to 1000"),
+        ({"priority": "1 2"}, "'1 2' is no number: give a priority"),
+        ({"after": "first"}, "'first' is no number: give a job's id"),
+        ({"not_before": "in a while"}, "no length of time"),
+        ({"not_before": "soon"}, "'soon' is no time"),
+        ({"params": "loud"}, "loud"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_changed(typed: dict[str, str], says: str, job: Job) -> None:
+    fields = fields_of(job)
+    with pytest.raises((BadInput, ValueError), match=re.escape(says)):
+        read_changes(fields, {field.name: field.value for field in fields} | typed)
+
+
+@pytest.fixture
+def job(db: sqlite3.Connection, voice: Voice) -> Job:
+    """One that has everything that can be changed."""
+    first = add_job(db, making_job(voice, "guide"))
+    job_id = add_job(db, making_job(voice, "dynamic"))
+    edit(db, job_id, Changes(after=(first,), not_before="2026-05-01T02:00:00.000Z"), "")
+    return get_job(db, job_id)
+
+
+async def test_what_a_running_job_took_lately_is_drawn_where_there_is_room(full: Workspace) -> None:
+    app = Dashboard(full, autostart=False)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, lambda: store(app).running)
+        await pilot.press("2")
+        running = store(app).running[0]
+        widget = app.query_one(RunningJob)
+        for beat, percent in enumerate((50.0, 50.0, 100.0)):
+            widget.show(replace(running, cpu_percent=percent, rss_mb=400.0, heartbeat_at=str(beat)), None, False)
+        # Told again, it is the same moment still.
+        widget.show(replace(running, cpu_percent=100.0, rss_mb=400.0, heartbeat_at="2"), None, False)
+        used = str(widget.query_one(".usage", Static).render())
+        # Before these stands what it took when it was first seen.
+        assert re.fullmatch(r" +.▅▅█ 100 % CPU, +.███ 400 MB", used)

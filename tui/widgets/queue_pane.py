@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from core.store.jobs import Job
 from jobs.waiting import QueueState, waiting_reason
 from tui.formats import job_note, shortened, took
-from tui.messages import CancelWanted, LogWanted, MoveWanted, PriorityWanted, RetryWanted
+from tui.messages import CancelWanted, EditWanted, LogWanted, MoveWanted, PriorityWanted, RetryWanted
 from tui.snapshot import Snapshot
 from tui.widgets.job_details import describe_job
 from tui.widgets.pane import TablePane
@@ -27,6 +27,7 @@ class QueuePane(TablePane):
 
     HEADERS = (">id", "job", "voice", "state", "note")
     TABLE_ID = "jobs-table"
+    MARKS = True
     EMPTY = "Nothing queued yet.\n\nGo to the voices (1), choose one and press o."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "log", "Log", id="queue.log"),
@@ -34,6 +35,7 @@ class QueuePane(TablePane):
         Binding("C", "app.cancel_all", "Cancel all that wait or run", show=False, id="queue.cancel_all"),
         Binding("r", "retry", "Retry", id="queue.retry"),
         Binding("R", "app.retry_failed", "Retry all that failed", show=False, id="queue.retry_failed"),
+        Binding("e", "edit", "Edit", id="queue.edit"),
         Binding("p", "app.pause", "Pause / resume", id="queue.pause"),
         Binding("K", "move(-1)", "Start one place earlier", show=False, id="queue.earlier"),
         Binding("J", "move(1)", "Start one place later", show=False, id="queue.later"),
@@ -50,6 +52,17 @@ class QueuePane(TablePane):
         key = self.table.focused_key
         jobs = self.snapshot.jobs if self.snapshot else []
         return next((job for job in jobs if str(job.id) == key), None)
+
+    @property
+    def chosen(self) -> list[Job]:
+        """The marked jobs, without any the one in focus."""
+        keys = self.table.marked or [str(self.table.focused_key)]
+        return [job for job in (self.snapshot.jobs if self.snapshot else []) if str(job.id) in keys]
+
+    @on(KeyedTable.Marked)
+    def _tell_marked(self) -> None:
+        marked = len(self.table.marked)
+        self.table.border_title = f"{marked} marked: esc takes the marks away" if marked else ""
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
@@ -97,20 +110,24 @@ class QueuePane(TablePane):
             self.post_message(LogWanted(self.job))
 
     def action_cancel(self) -> None:
-        if self.job:
-            self.post_message(CancelWanted(self.job))
+        if self.chosen:
+            self.post_message(CancelWanted(self.chosen))
 
     def action_retry(self) -> None:
+        if self.chosen:
+            self.post_message(RetryWanted(self.chosen))
+
+    def action_edit(self) -> None:
         if self.job:
-            self.post_message(RetryWanted(self.job))
+            self.post_message(EditWanted(self.job))
 
     def action_move(self, step: int) -> None:
         if self.job:
             self.post_message(MoveWanted(self.job, step))
 
     def action_prefer(self, step: int) -> None:
-        if self.job:
-            self.post_message(PriorityWanted(self.job, step))
+        if self.chosen:
+            self.post_message(PriorityWanted(self.chosen, step))
 
 
 def _row(job: Job, queue: QueueState, width: int) -> tuple[str, ...]:

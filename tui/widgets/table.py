@@ -27,6 +27,7 @@ class KeyedTable(DataTable[Text]):
         Binding("g", "scroll_top", "First", show=False),
         Binding("G", "scroll_bottom", "Last", show=False),
         Binding("space", "mark", "Mark", show=False, id="table.mark"),
+        Binding("escape", "unmark", "Take the marks away", show=False, id="table.unmark"),
     ]
 
     def __init__(self, headers: Sequence[str], id: str, marks: bool = False) -> None:
@@ -78,6 +79,8 @@ class KeyedTable(DataTable[Text]):
         return [key for key, _ in self._shown if key in self._marked]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "unmark":
+            return bool(self._marked)
         return self._marks if action == "mark" else super().check_action(action, parameters)
 
     def action_mark(self) -> None:
@@ -86,7 +89,7 @@ class KeyedTable(DataTable[Text]):
             self._mark(self._marked ^ {key})
             self.action_cursor_down()
 
-    def unmark(self) -> None:
+    def action_unmark(self) -> None:
         self._mark(set())
 
     def _mark(self, wanted: set[str]) -> None:
