@@ -1,8 +1,10 @@
-"""The dashboard beside a minimal Textual app: time to the first paint, and what it costs while nothing happens.
+"""The dashboard over a long history and a full queue: its first paint beside that of a minimal Textual app, how soon it
+answers keys, and what it costs while nothing happens, and while a job runs.
 
-    python benchmarks/dashboard.py [--home DIR] [--pairs 10] [--idle 20]
+    python -m benchmarks.dashboard [--results 100000] [--jobs 10000] [--pairs 10] [--keys 10] [--seconds 20]
 
-Each start is a process of its own in a pseudo-terminal of 80x24; the two are started in turn.
+Each start is a process of its own in a pseudo-terminal of 80x24; the two are started in turn. The workspace is made up, and
+removed again; the job that runs is a real benchmark of a tiny voice.
 """
 
 import argparse
@@ -11,15 +13,25 @@ import os
 import pty
 import select
 import signal
+import sqlite3
 import statistics
 import struct
 import subprocess
 import sys
-import tempfile
 import termios
 import time
 
 import psutil
+
+from benchmarks.full_queue import workspace_with_voice
+from benchmarks.history import History, build
+from benchmarks.table import head, row
+from core.store.control import pause
+from core.store.jobs import list_jobs
+from core.store.voices import Voice
+from core.workspace import Workspace
+from jobs.daemon import start_worker, stop_worker
+from jobs.submit import Terms, benchmark_job, making_job, submit
 
 MINIMAL = """
 from textual.app import App
@@ -31,7 +43,37 @@ class Minimal(App[None]):
 
 Minimal().run()
 """
+DASHBOARD = [sys.executable, "-P", "-m", "tui.cli"]
 _SETTLE_S = 3.0
+# Nothing more comes as an answer after a pause like this.
+_QUIET_S = 0.15
+_WORKLOAD = "benchmark_budget: 1h\nbenchmark_width: 0.01%\n"
+# Through all tabs, and up and down in the tables of jobs and of results.
+_KEYS = (
+    "2",
+    "j",
+    "k",
+    "G",
+    "g",
+    "3",
+    "j",
+    "j",
+    "G",
+    "g",
+    "n",
+    "s",
+    "S",
+    "t",
+    "\x1b",
+    "?",
+    "\x1b",
+    "4",
+    "j",
+    "5",
+    "1",
+    "j",
+    "k",
+)
 
 
 class Started:
@@ -62,6 +104,23 @@ class Started:
                 count += len(os.read(self.terminal, 65536))
         return count
 
+    def answer(self, key: str) -> float:
+        """How long after a key the last of what it changes stood on the screen, in seconds; 0 where it changes nothing."""
+        began, last = time.perf_counter(), 0.0
+        os.write(self.terminal, key.encode())
+        while select.select([self.terminal], [], [], _QUIET_S if last else 2 * _QUIET_S)[0]:
+            os.read(self.terminal, 65536)
+            last = time.perf_counter() - began
+        return last
+
+    def cost(self, seconds: float) -> tuple[float, float]:
+        """What it takes of a core, and the bytes that it writes, each second."""
+        process = psutil.Process(self.process.pid)
+        before = process.cpu_times()
+        written = self.bytes_in(seconds)
+        after = process.cpu_times()
+        return (after.user + after.system - before.user - before.system) / seconds, written / seconds
+
     def end(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -76,36 +135,63 @@ def first_paint(command: list[str], text: bytes, home: str) -> float:
         started.end()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--home", help="a workspace; an empty one without it")
-    parser.add_argument("--pairs", type=int, default=10)
-    parser.add_argument("--idle", type=float, default=20.0, help="seconds")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        home = options.home or folder
-        dashboard = [sys.executable, "-P", "-m", "tui.cli"]
-        minimal = [sys.executable, "-P", "-c", MINIMAL]
-        first_paint(dashboard, b"Voices", home), first_paint(minimal, b"first paint", home)
-        pairs = [
-            (first_paint(dashboard, b"Voices", home), first_paint(minimal, b"first paint", home))
-            for _ in range(options.pairs)
-        ]
-        ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-        print(f"first paint: dashboard {statistics.median(ours for ours, _ in pairs):.3f} s, ", end="")
-        print(f"minimal app {statistics.median(theirs for _, theirs in pairs):.3f} s, ratio {ratio:.2f}")
+def measure_first_paint(home: str, pairs: int) -> None:
+    minimal = [sys.executable, "-P", "-c", MINIMAL]
+    times = [
+        (first_paint(DASHBOARD, b"Voices", home), first_paint(minimal, b"first paint", home)) for _ in range(pairs + 1)
+    ][1:]
+    ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
+    ratio = statistics.median(one / other for one, other in times)
+    row("first paint, beside a minimal app", "1.5x", f"{ours:.3f} s, {theirs:.3f} s: {ratio:.2f}x")
 
-        started = Started(dashboard, home)
-        started.seconds_until(b"Voices")
-        started.bytes_in(_SETTLE_S)
-        process = psutil.Process(started.process.pid)
-        before = process.cpu_times()
-        written = started.bytes_in(options.idle)
-        after = process.cpu_times()
-        busy = after.user + after.system - before.user - before.system
-        print(f"idle for {options.idle:.0f} s: {busy / options.idle:.2%} of a core, {written} bytes written")
-        started.end()
-        subprocess.run([*dashboard, "worker", "stop", "--home", home], check=False, stdout=subprocess.DEVNULL)
+
+def measure_keys(dashboard: Started, rounds: int) -> None:
+    times = sorted(dashboard.answer(key) for _ in range(rounds) for key in _KEYS)
+    shown = [seconds * 1000 for seconds in times if seconds]
+    row("a key is answered, p95", "100 ms", f"{shown[int(len(shown) * 0.95)]:.0f} ms")
+    row("in the middle, at most", "", f"{statistics.median(shown):.0f} ms, {shown[-1]:.0f} ms")
+
+
+def measure_cost(dashboard: Started, what: str, wanted: str, seconds: float) -> None:
+    busy, written = dashboard.cost(seconds)
+    row(f"{what}: of a core, bytes/s", wanted, f"{busy:.1%}, {written:.0f}")
+
+
+def fill(db: sqlite3.Connection, workspace: Workspace, voice: Voice, results: int, jobs: int) -> None:
+    """A long history, and a queue that waits behind one job that runs and runs."""
+    build(db, History(), results)
+    workspace.settings_file.write_text(_WORKLOAD)
+    submit(workspace, db, *[making_job(voice, "guide")] * jobs)
+    submit(workspace, db, benchmark_job(voice, []), terms=Terms(priority=1))
+    start_worker(workspace)
+    while not list_jobs(db, states=("running",)):
+        time.sleep(0.1)
+    pause(db)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=int, default=100_000)
+    parser.add_argument("--jobs", type=int, default=10_000)
+    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--keys", type=int, default=10, help="how often each is pressed")
+    parser.add_argument("--seconds", type=float, default=20.0)
+    given = parser.parse_args()
+    with workspace_with_voice() as (workspace, db, voice):
+        fill(db, workspace, voice, given.results, given.jobs)
+        head()
+        dashboard = Started(DASHBOARD, str(workspace.root))
+        dashboard.seconds_until(b"Voices")
+        dashboard.answer("2")
+        dashboard.bytes_in(_SETTLE_S)
+        measure_cost(dashboard, "one job runs", "5 %, 3000", given.seconds)
+        stop_worker(workspace, at_once=True)
+        start_worker(workspace)
+        dashboard.bytes_in(_SETTLE_S)
+        measure_cost(dashboard, "idle", "1 %, 0", given.seconds)
+        measure_keys(dashboard, given.keys)
+        dashboard.end()
+        measure_first_paint(str(workspace.root), given.pairs)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks.table import head, row
 from core.clock import parse, stamp
 from core.store.control import cancel_all, pause, resume
 from core.store.database import open_store
@@ -58,10 +59,6 @@ class Start:
     """Until its process was there."""
     code: float
     """Until that had imported what it needs, and begun with the job's first stage."""
-
-
-def row(what: str, wanted: str, measured: str) -> None:
-    print(f"| {what} | {wanted} | {measured} |", flush=True)
 
 
 @contextmanager
@@ -202,8 +199,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--starts", type=int, default=40)
     options = parser.parse_args()
-    row("what", "wanted", "measured")
-    row("---", "---", "---")
+    head()
     with workspace_with_voice() as (workspace, db, voice):
         measure_enqueue(workspace, db, voice, options.jobs)
         measure_next(workspace, db, voice, options.starts)

@@ -7,6 +7,7 @@ with 10 samples a result. DIR keeps it, and is taken as it is where there is one
 """
 
 import argparse
+import json
 import os
 import random
 import sqlite3
@@ -22,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks.table import head, row
 from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
 from core.benchmark.verdict import verdict
 from core.clock import now, stamp
@@ -192,8 +194,8 @@ def build(db: sqlite3.Connection, history: History, results: int) -> None:
     with transaction(db):
         for voice, name in list(history.voices.items())[:_IN_LIBRARY]:
             db.execute(
-                "INSERT INTO voices VALUES (?, ?, ?, 63201294, 22050, 1, 'en_US', '{}', '{}', ?)",
-                (voice, name, f"/voices/{name}.onnx", now()),
+                "INSERT INTO voices VALUES (?, ?, ?, 63201294, 22050, 1, 'en_US', '{}', ?, ?)",
+                (voice, name, f"/voices/{name}.onnx", json.dumps({"unrecognised": "made up"}), now()),
             )
         for record in history.benchmarks(results):
             put_benchmark(db, record, None)
@@ -201,10 +203,6 @@ def build(db: sqlite3.Connection, history: History, results: int) -> None:
     counts = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("results", "samples")]
     size = db.execute("PRAGMA page_count").fetchone()[0] * 4096 / 1e6
     print(f"{counts[0]} results, {counts[1]} samples, {size:.0f} MB, made in {time.perf_counter() - began:.0f} s\n")
-
-
-def row(what: str, wanted: str, measured: str) -> None:
-    print(f"| {what} | {wanted} | {measured} |", flush=True)
 
 
 class Stopwatch:
@@ -335,8 +333,7 @@ def main() -> None:
 
 def measure(db: sqlite3.Connection, workspace: Workspace, history: History, watch: Stopwatch) -> None:
     total = db.execute("SELECT count(*) FROM results").fetchone()[0]
-    row("what", "wanted", "measured")
-    row("---", "---", "---")
+    head()
     measure_lists(db, watch, total)
     measure_rest(db, watch, history)
     measure_commands(db, workspace, total)
