@@ -12,7 +12,7 @@ from tests.running import environment
 from tests.vits import write_voice
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 # These set up an environment and run this very suite.
 NOT_HERE = {"./dev demo", "./dev test"}
 
