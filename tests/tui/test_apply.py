@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core.hardware.probes import Probes
 from core.selection import refresh
 from core.selection.judge import Judged, Selection
 from core.store.database import transaction
@@ -64,7 +65,7 @@ def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Variant:
 def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Runs a command in this process, where the original of any voice is selected without being tried."""
 
-    def select(db: sqlite3.Connection, voice: str, cause: str) -> Selection:
+    def select(db: sqlite3.Connection, voice: str, cause: str, probes: Probes | None) -> Selection:
         judged = (Judged("original", "selected", "by hand"),)
         return Selection(voice, "priority", None, "original", "by hand", judged)
 
