@@ -3,11 +3,14 @@
 import math
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.clock import read_span
 from core.errors import BadInput, one_line
+from core.files import write_whole
 from core.text import read_megabytes, read_percent
 from core.workspace import Workspace
 
@@ -28,6 +31,8 @@ class Settings:
     """A benchmark goes on until the interval of each speed-up is at most this share of it wide, ..."""
     benchmark_budget_s: float = 180.0
     """... or so much time is spent."""
+    assistant: Path | None = None
+    """The assistant's configuration that the selection is written into."""
 
 
 def read_settings(workspace: Workspace) -> Settings:
@@ -50,6 +55,18 @@ def read_settings(workspace: Workspace) -> Settings:
         except ValueError as error:
             raise BadInput(f"{path}: {name}: {error}") from None
     return Settings(**given)
+
+
+def set_assistant(workspace: Workspace, config: Path) -> None:
+    """Write down which file is the assistant's configuration; all else in the settings stays. Raises BadInput."""
+    from core.assistant.document import Document
+
+    path = workspace.settings_file
+    try:
+        before = path.read_bytes().decode() if path.exists() else ""
+        write_whole(path, Document(before, str(path)).edited({"assistant": str(config)}))
+    except (OSError, UnicodeError) as error:
+        raise BadInput(f"cannot write {path} ({one_line(error)})") from error
 
 
 def _parse(text: str, path: str) -> dict[str, Any]:
@@ -88,6 +105,14 @@ def _share(value: Any) -> float:
     return read_percent(str(value))
 
 
+def _path(value: Any) -> Path:
+    with suppress(RuntimeError, TypeError):  # a user that there is not; no text
+        path = Path(value).expanduser()
+        if path.is_absolute() and "\0" not in value:
+            return path
+    raise ValueError(f"{str(value)!r} is no whole path: write /home/me/assistant.yaml or ~/assistant.yaml")
+
+
 _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "hook": ("hook", _command),
     "idle": ("idle_s", _span),
@@ -95,4 +120,5 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "memory_limit": ("memory_limit_mb", lambda value: math.ceil(read_megabytes(str(value)))),
     "benchmark_width": ("benchmark_width", _share),
     "benchmark_budget": ("benchmark_budget_s", _span),
+    "assistant": ("assistant", _path),
 }

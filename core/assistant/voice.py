@@ -59,7 +59,7 @@ def loaded_by(file: ConfigFile, voices: Iterable[Voice]) -> Loaded | None:
         path = located(document.value(key), file.path.parent)
         if path:
             voice, variant = variant_at(voices, path) or (None, None)
-            return Loaded(key, path, voice and voice.key, variant)
+            return Loaded(key, path, voice.key if voice else None, variant)
     return None
 
 
