@@ -1,136 +1,158 @@
-"""The tab of the machine, the worker and the workspace."""
+"""The tab of the worker, the disk, the machine, and what the doctor finds."""
 
-import shutil
-import sys
-from typing import Any, ClassVar
+from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.widgets import Static
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
 
-from core.errors import TtsdashError
-from core.text import printable
-from core.workspace import Workspace, network_file_system
-from tui.formats import moment
+from core.clock import now
+from core.errors import TtsdashError, one_line
+from core.workspace import Workspace
+from tui import examination, system_facts
+from tui.findings import finding_lines, summary
+from tui.formats import hanging, when
 from tui.messages import PaneMounted
-from tui.snapshot import Snapshot
+from tui.system_facts import Facts
+from tui.widgets.plain_text import PlainText
+
+if TYPE_CHECKING:
+    from jobs.doctor import Findings
+    from tui.snapshot import Snapshot
+
+_TITLES = {
+    "worker": "Worker",
+    "disk": "Disk",
+    "doctor": "Doctor",
+    "machine": "Hardware",
+    "abilities": "Engines and abilities",
+    "versions": "Versions",
+}
+# The first three are what changes.
+_COLUMNS = (("worker", "disk", "doctor"), ("machine", "abilities", "versions"))
+_TWO_COLUMNS = 130
+_LABEL = 18
+_FRAME = 3
 
 
 class SystemPane(VerticalScroll):
-    """What this machine is, under which versions it measures, and where everything lies."""
+    """Nothing is asked of the machine before somebody opens the tab."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "examine", "Look again", id="system.examine"),
         Binding("j", "scroll_down", "Down", show=False),
         Binding("k", "scroll_up", "Up", show=False),
+        Binding("g", "scroll_home", "First", show=False),
+        Binding("G", "scroll_end", "Last", show=False),
     ]
+
+    @dataclass
+    class FactsRead(Message):
+        """By section."""
+
+        facts: dict[str, Facts]
+
+    @dataclass
+    class Examined(Message):
+        """The doctor has looked; or could not, with the reason."""
+
+        found: Findings
+        problem: str | None = None
+        at: str = field(default_factory=now)
 
     def __init__(self, workspace: Workspace, id: str) -> None:
         super().__init__(id=id)
         self._workspace = workspace
-        self._about = self._abilities = ""
         self._snapshot: Snapshot | None = None
+        self._facts: dict[str, Facts] = {}
+        self._examined: SystemPane.Examined | None = None
+        self._opened = False
 
     def compose(self) -> ComposeResult:
-        yield Static("", markup=False)
+        for names in _COLUMNS:
+            with Vertical(classes="column"):
+                for name in names:
+                    section = PlainText("asking …", id=f"system-{name}", classes="section")
+                    section.border_title = _TITLES[name]
+                    yield section
 
     def on_mount(self) -> None:
         self.post_message(PaneMounted(self))
-        self.run_worker(self._look, thread=True, group="system")
-
-    def _look(self) -> None:
-        """Off the interface's thread: asking for the hardware may start a process."""
-        about = describe_system(self._workspace)
-        self.app.call_from_thread(self._show_about, about)
-
-    def _show_about(self, about: str) -> None:
-        self._about = about
-        if self._snapshot:
-            self.show(self._snapshot)
 
     def take_focus(self) -> None:
         self.focus()
-        if not self._abilities:
-            self._show_abilities(_section("Abilities", {"state": "asking the machine ..."}))
-            self.run_worker(self._look_for_abilities, thread=True, group="system")
-
-    def _look_for_abilities(self) -> None:
-        self.app.call_from_thread(self._show_abilities, describe_abilities())
-
-    def _show_abilities(self, abilities: str) -> None:
-        self._abilities = abilities
-        if self._snapshot:
-            self.show(self._snapshot)
+        if not self._opened:
+            self._opened = True
+            self.run_worker(self._ask_machine, thread=True, group="system")
+            self.action_examine()
+        else:
+            self.run_worker(self._measure_disk, thread=True, group="system")
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self.query_one(Static).update("\n\n".join([_worker_lines(snapshot), self._about, self._abilities]))
+        self._draw()
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= _TWO_COLUMNS, "wide")
+        self._draw()
+
+    # What is asked, off the interface's thread
+
+    def _ask_machine(self) -> None:
+        self.post_message(
+            self.FactsRead({"machine": system_facts.machine_facts(), "versions": system_facts.version_facts()})
+        )
+        self.post_message(self.FactsRead({"abilities": system_facts.ability_facts()}))
+
+    def _measure_disk(self) -> None:
+        self.post_message(self.FactsRead({"disk": system_facts.disk_facts(self._workspace)}))
+
+    def action_examine(self) -> None:
+        """Have the doctor look again, and the disk measured."""
+        self._examined = None
+        self._draw()
+        self.run_worker(self._measure_disk, thread=True, group="system")
+        self.run_worker(self._examine(), exclusive=True, group="doctor")
+
+    async def _examine(self) -> None:
+        try:
+            self.post_message(self.Examined(await examination.examine_apart(self._workspace)))
+        except (TtsdashError, OSError) as error:
+            self.post_message(self.Examined({}, one_line(error)))
+
+    @on(FactsRead)
+    def _know(self, message: FactsRead) -> None:
+        self._facts |= message.facts
+        self._draw()
+
+    @on(Examined)
+    def _tell(self, message: Examined) -> None:
+        self._examined = message
+        self._draw()
+
+    # How it is shown
+
+    def _draw(self) -> None:
+        width = self.size.width // (2 if self.has_class("wide") else 1) - _FRAME
+        facts = self._facts | ({"worker": system_facts.worker_facts(self._snapshot)} if self._snapshot else {})
+        for name, known in facts.items():
+            lines = (hanging(f"{fact:<{_LABEL}}", value, width) for fact, value in known.items())
+            self._section(name).show("\n".join(lines))
+        self._section("doctor").show(_doctor(self._examined, width))
+
+    def _section(self, name: str) -> PlainText:
+        return self.query_one(f"#system-{name}", PlainText)
 
 
-def _worker_lines(snapshot: Snapshot) -> str:
-    worker = snapshot.worker
-    if worker is None:
-        return _section("Worker", {"state": "none runs: press w to start one"})
-    return _section(
-        "Worker",
-        {
-            "state": f"running, pid {worker.pid}, since {moment(worker.since)}",
-            "slots": f"{worker.slots} (jobs side by side; a benchmark runs alone)",
-            "version": worker.version,
-        },
-    )
-
-
-def describe_system(workspace: Workspace) -> str:
-    """Machine, versions and workspace as text."""
-    from core.hardware.machine import this_environment, this_machine
-
-    machine, environment = this_machine(), this_environment()
-    disk = shutil.disk_usage(workspace.root)
-    remote = network_file_system(workspace.root)
-    return "\n\n".join(
-        [
-            _section(
-                "Machine",
-                {
-                    "fingerprint": machine.id,
-                    "processor": machine.facts["cpu"],
-                    "architecture": machine.facts["architecture"],
-                    "cores": machine.facts["cores"],
-                    "memory": f"{machine.facts['memory_gib']} GiB",
-                },
-            ),
-            _section("Versions", environment.versions),
-            _section(
-                "Workspace",
-                {
-                    "folder": workspace.root,
-                    "variants": workspace.optimized_models,
-                    "logs": workspace.logs,
-                    "disk": f"{disk.free / 1e9:.1f} GB free of {disk.total / 1e9:.1f} GB",
-                    "warning": f"on a network file system ({remote}), where SQLite can lose data" if remote else None,
-                    "Python": sys.executable,
-                },
-            ),
-        ]
-    )
-
-
-def describe_abilities() -> str:
-    """What this machine can do for a voice, and why not, as text."""
-    from core.hardware.abilities import abilities
-    from core.hardware.probes import ask_apart
-
-    try:
-        found = abilities(ask_apart())
-    except TtsdashError as error:
-        return _section("Abilities", {"state": error})
-    return _section(
-        "Abilities",
-        {a.name: a.says if a.available else f"not here: {a.says}. It would bring {a.brings}" for a in found},
-    )
-
-
-def _section(title: str, facts: dict[str, Any]) -> str:
-    lines = [f"  {name:<15} {printable(str(value))}" for name, value in facts.items() if value is not None]
-    return "\n".join([title, *lines])
+def _doctor(examined: SystemPane.Examined | None, width: int) -> str:
+    if examined is None:
+        return "looking, which takes some seconds …"
+    if examined.problem:
+        return hanging("", f"{examined.problem}; d looks again", width)
+    lines = finding_lines(examined.found, width)
+    return "\n".join([f"{summary(examined.found)}, as of {when(examined.at)}; d looks again", "", *lines]).rstrip()
