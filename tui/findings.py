@@ -17,10 +17,11 @@ _WIDE = 10_000
 
 def finding_lines(found: Findings, width: int = _WIDE) -> Iterator[str]:
     """Each area with its findings: the state, what it is of, what it is, and below it the mend."""
+    column = max((len(finding.check) for findings in found.values() for finding in findings), default=0)
     for area, findings in found.items():
-        if findings:
-            yield area
-        column = max((len(finding.check) for entries in found.values() for finding in entries), default=0)
+        if not findings:
+            continue
+        yield area
         for finding in findings:
             yield hanging(f"  {_LABELS[finding.state]:<7}  {finding.check:<{column}}  ", finding.says, width)
             if finding.mend:

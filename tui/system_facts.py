@@ -51,8 +51,8 @@ def disk_facts(workspace: Workspace) -> Facts:
     return {
         "folder": str(workspace.root),
         **({"WARNING": f"on a network file system ({remote}), where SQLite can lose data"} if remote else {}),
-        "free": f"{megabytes(disk.free):>10} MB of {megabytes(disk.total)}",
-        **{name: f"{megabytes(size):>10} MB" for name, size in taken.items()},
+        "free": f"{disk.free / 1e9:.1f} GB of {disk.total / 1e9:.1f} GB",
+        **{name: f"{megabytes(size):>8} MB" for name, size in taken.items()},
     }
 
 

@@ -14,7 +14,11 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from core.text import printable
+from tui.formats import hanging
 from tui.widgets.plain_text import PlainText
+
+# What the dialog has room for.
+_WIDTH = 66
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class PickScreen(ModalScreen[str | None]):
 
     def _prompt(self, pick: Pick) -> Content:
         mark = "* " if pick.id == self._current else "  "
-        says = f"\n    {printable(pick.says)}" if pick.says else ""
+        says = f"\n{hanging('    ', pick.says, _WIDTH)}" if pick.says else ""
         return Content(f"{mark}{printable(pick.name)}{says}")
 
     def action_move(self, where: str) -> None:

@@ -1,6 +1,7 @@
 """Shows what would be written into an assistant's configuration, and asks."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -38,7 +39,8 @@ class ProposalScreen(ModalScreen[bool]):
         proposal = self._proposal
         with Vertical(classes="dialog wide"):
             yield PlainText(printable(_question(proposal)), classes="title")
-            yield PlainText("\n".join(map(printable, _models(proposal))))
+            if not proposal.backup:
+                yield PlainText(printable(_models(proposal)))
             with VerticalScroll(classes="told", can_focus=False):
                 yield Static(Content("\n").join(_difference(proposal)))
             yield PlainText("y yes   n no   j k scroll", classes="hint")
@@ -53,12 +55,16 @@ def _question(proposal: Proposal) -> str:
     return f"Write this to {proposal.file.path}?"
 
 
-def _models(proposal: Proposal) -> Iterator[str]:
-    """What the assistant loads, and what it would load."""
+def _models(proposal: Proposal) -> str:
+    """The file that the assistant loads, and the one that it would load; the difference has the whole paths."""
     for change in proposal.plan.changes:
         if change.key == VOICE_PATH:
-            yield f"it loads      {change.old or 'nothing'}"
-            yield f"it would load {change.new}"
+            return f"{_name(change.old)} → {_name(change.new)}"
+    return "the model that it loads stays"
+
+
+def _name(path: object) -> str:
+    return Path(str(path)).name if path else "nothing"
 
 
 def _difference(proposal: Proposal) -> Iterator[Content]:

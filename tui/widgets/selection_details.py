@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.selection.chain import Link
-from core.selection.judge import Selection
+from core.selection.judge import Judged, Selection
 from core.store.voices import Voice
 from tui.formats import hanging
 
@@ -24,6 +24,11 @@ def describe_selection(
     if links:
         told += ["", *_reasons(links, width)]
     return "\n".join(told)
+
+
+def verdict_words(judged: Judged) -> str:
+    """The verdict with its reason; what is eligible says itself that it comes after."""
+    return judged.reason if judged.verdict == "eligible" else f"{judged.verdict}: {judged.reason}"
 
 
 def _chosen(selection: Selection | None) -> Iterator[tuple[str, str]]:
@@ -78,7 +83,7 @@ def _reasons(links: Sequence[Link], width: int) -> Iterator[str]:
         if not link.candidates:
             yield label + "not made: go to the voices (1) and press o"
         for judged in link.candidates:
-            yield hanging(label, f"{judged.variant}, {judged.verdict}: {judged.reason}", width)
+            yield hanging(label, f"{judged.variant}, {verdict_words(judged)}", width)
             label = " " * len(label)
 
 

@@ -22,7 +22,7 @@ from tui.formats import shortened
 from tui.messages import ActionWanted
 from tui.widgets.chain import Chain
 from tui.widgets.pane import TablePane
-from tui.widgets.selection_details import describe_selection
+from tui.widgets.selection_details import describe_selection, verdict_words
 from tui.widgets.table import KeyedTable
 
 if TYPE_CHECKING:
@@ -178,11 +178,9 @@ class SelectionPane(TablePane):
         voice, selection = self.voice, self.selection
         if voice is None:
             return
-        judged = (
-            {entry.variant: f"{entry.verdict}: {entry.reason}" for entry in selection.candidates} if selection else {}
-        )
+        says = {judged.variant: verdict_words(judged) for judged in selection.candidates} if selection else {}
         picks = [Pick(_UNPIN, "no pin", "what the policy takes")]
-        picks += [Pick(variant.name, variant.name, judged.get(variant.name, "")) for variant in voice.variants]
+        picks += [Pick(variant.name, variant.name, says.get(variant.name, "")) for variant in voice.variants]
 
         def pin(picked: str | None) -> None:
             if picked is not None:

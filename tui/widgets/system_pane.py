@@ -22,6 +22,7 @@ from tui.system_facts import Facts
 from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
+    from core.doctor.finding import State
     from jobs.doctor import Findings
     from tui.snapshot import Snapshot
 
@@ -37,7 +38,7 @@ _TITLES = {
 _COLUMNS = (("worker", "disk", "doctor"), ("machine", "abilities", "versions"))
 _TWO_COLUMNS = 130
 _LABEL = 18
-_FRAME = 3
+_FRAME = 4
 
 
 class SystemPane(VerticalScroll):
@@ -154,5 +155,11 @@ def _doctor(examined: SystemPane.Examined | None, width: int) -> str:
         return "looking, which takes some seconds …"
     if examined.problem:
         return hanging("", f"{examined.problem}; d looks again", width)
-    lines = finding_lines(examined.found, width)
-    return "\n".join([f"{summary(examined.found)}, as of {when(examined.at)}; d looks again", "", *lines]).rstrip()
+    told = f"{summary(examined.found)}, as of {when(examined.at)}; d looks again"
+    parts = (finding_lines(_those(examined.found, states), width) for states in (("problem", "note"), ("ok",)))
+    return "\n".join([told, "", *(line for part in parts for line in part)]).rstrip()
+
+
+def _those(found: Findings, states: tuple[State, ...]) -> Findings:
+    """What there is to do stands above what is well."""
+    return {area: [finding for finding in findings if finding.state in states] for area, findings in found.items()}
