@@ -24,6 +24,7 @@ from core.store.database import open_store
 from core.store.jobs import Job, get_job, list_queued
 from core.store.visits import Away, note_visit, read_away
 from core.store.voices import Voice
+from core.text import printable
 from core.workspace import Workspace
 from jobs import daemon
 from jobs.edit import Wording, edit_job
@@ -213,12 +214,12 @@ def propose_undo(workspace: Workspace) -> Proposed:
 
 def write_proposal(workspace: Workspace, proposal: Proposal) -> ActionEnded:
     back = "" if proposal.backup else "; u undoes it"
-    return ActionEnded(proposal.outcome(proposal.write()) + back, assistant=True)
+    return ActionEnded(printable(proposal.outcome(proposal.write()) + back), assistant=True)
 
 
 def name_assistant(workspace: Workspace, config: Path) -> ActionEnded:
     set_assistant(workspace, config)
-    return ActionEnded(f"the assistant's configuration is {config}", assistant=True)
+    return ActionEnded(printable(f"the assistant's configuration is {config}"), assistant=True)
 
 
 def _configuration(workspace: Workspace) -> Path:

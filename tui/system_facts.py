@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.clock import span
-from core.errors import TtsdashError
+from core.errors import TtsdashError, one_line
 from core.workspace import Workspace, network_file_system
 from tui.formats import counted, megabytes, moment
 from tui.snapshot import Snapshot
@@ -39,7 +39,10 @@ def worker_facts(snapshot: Snapshot) -> Facts:
 
 def disk_facts(workspace: Workspace) -> Facts:
     """What is free, and what the workspace takes."""
-    disk = shutil.disk_usage(workspace.root)
+    try:
+        disk = shutil.disk_usage(workspace.root)
+    except OSError as error:
+        return {"folder": one_line(error)}
     remote = network_file_system(workspace.root)
     data = [workspace.data_db.with_name(workspace.data_db.name + end) for end in ("", "-wal", "-shm")]
     taken = {

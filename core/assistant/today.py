@@ -7,7 +7,7 @@ from pathlib import Path
 from core.assistant.changes import loadable
 from core.assistant.file import read_file
 from core.assistant.voice import Loaded, loaded_by
-from core.errors import TtsdashError
+from core.errors import TtsdashError, one_line
 from core.selection.judge import Selection
 from core.settings import read_settings
 from core.store.voices import Voice
@@ -45,6 +45,6 @@ def read_today(workspace: Workspace, voices: Iterable[Voice]) -> Today:
         if config is None:
             return Today()
         loaded = loaded_by(read_file(config), voices)
-    except TtsdashError as error:
-        return Today(config, str(error))
-    return Today(config, None, loaded, loaded is not None and loaded.path.exists())
+        return Today(config, None, loaded, loaded is not None and loaded.path.exists())
+    except (TtsdashError, OSError, RuntimeError) as error:  # also a path that leads in circles
+        return Today(config, one_line(error))

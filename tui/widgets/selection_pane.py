@@ -17,6 +17,7 @@ from textual.worker import get_current_worker
 from core.selection.chain import Link, chain
 from core.selection.judge import POLICIES, Selection
 from core.store.voices import Voice
+from core.text import printable
 from core.workspace import Workspace
 from tui.formats import shortened
 from tui.messages import ActionWanted
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from tui.snapshot import Snapshot
 
 _UNPIN = ""
+# What it shows of the store; the rest may change several times a second.
+_SHOWN = ("voices", "results", "selections")
 # Beside the text: its padding, and the scroll bar.
 _FRAME = 3
 
@@ -88,12 +91,11 @@ class SelectionPane(TablePane):
     # What is shown
 
     def show(self, snapshot: Snapshot) -> None:
-        before = self.snapshot
+        before, self.snapshot = self.snapshot, snapshot
+        if before and all(getattr(before, name) is getattr(snapshot, name) for name in _SHOWN):
+            return
         super().show(snapshot)
-        changed = before is None or any(
-            getattr(before, name) is not getattr(snapshot, name) for name in ("voices", "results", "selections")
-        )
-        if changed and self._in_sight:
+        if self._in_sight:
             self.look()
 
     def take_focus(self) -> None:
@@ -163,7 +165,7 @@ class SelectionPane(TablePane):
         if not self._in_sight or (proposal.voice and (self.voice is None or self.voice.key != proposal.voice)):
             return
         if not proposal.changes_something:
-            self.notify(f"{proposal.file.path}: nothing to change", markup=False)
+            self.notify(printable(f"{proposal.file.path}: nothing to change"), markup=False)
             return
 
         def write(agreed: bool | None) -> None:

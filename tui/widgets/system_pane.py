@@ -69,7 +69,6 @@ class SystemPane(VerticalScroll):
     def __init__(self, workspace: Workspace, id: str) -> None:
         super().__init__(id=id)
         self._workspace = workspace
-        self._snapshot: Snapshot | None = None
         self._facts: dict[str, Facts] = {}
         self._examined: SystemPane.Examined | None = None
         self._opened = False
@@ -95,12 +94,12 @@ class SystemPane(VerticalScroll):
             self.run_worker(self._measure_disk, thread=True, group="system")
 
     def show(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        self._draw()
+        self._facts["worker"] = system_facts.worker_facts(snapshot)
+        self._draw("worker")
 
     def on_resize(self) -> None:
         self.set_class(self.size.width >= _TWO_COLUMNS, "wide")
-        self._draw()
+        self._draw(*_TITLES)
 
     # What is asked, off the interface's thread
 
@@ -116,7 +115,7 @@ class SystemPane(VerticalScroll):
     def action_examine(self) -> None:
         """Have the doctor look again, and the disk measured."""
         self._examined = None
-        self._draw()
+        self._draw("doctor")
         self.run_worker(self._measure_disk, thread=True, group="system")
         self.run_worker(self._examine(), exclusive=True, group="doctor")
 
@@ -129,25 +128,25 @@ class SystemPane(VerticalScroll):
     @on(FactsRead)
     def _know(self, message: FactsRead) -> None:
         self._facts |= message.facts
-        self._draw()
+        self._draw(*message.facts)
 
     @on(Examined)
     def _tell(self, message: Examined) -> None:
         self._examined = message
-        self._draw()
+        self._draw("doctor")
 
     # How it is shown
 
-    def _draw(self) -> None:
+    def _draw(self, *names: str) -> None:
+        """Show these sections, as far as they are known."""
         width = self.size.width // (2 if self.has_class("wide") else 1) - _FRAME
-        facts = self._facts | ({"worker": system_facts.worker_facts(self._snapshot)} if self._snapshot else {})
-        for name, known in facts.items():
-            lines = (hanging(f"{fact:<{_LABEL}}", value, width) for fact, value in known.items())
-            self._section(name).show("\n".join(lines))
-        self._section("doctor").show(_doctor(self._examined, width))
-
-    def _section(self, name: str) -> PlainText:
-        return self.query_one(f"#system-{name}", PlainText)
+        for name in names:
+            section = self.query_one(f"#system-{name}", PlainText)
+            if name == "doctor":
+                section.show(_doctor(self._examined, width))
+            elif name in self._facts:
+                facts = self._facts[name].items()
+                section.show("\n".join(hanging(f"{fact:<{_LABEL}}", value, width) for fact, value in facts))
 
 
 def _doctor(examined: SystemPane.Examined | None, width: int) -> str:
