@@ -53,7 +53,8 @@ def _assistant(today: Today, voice: Voice, selection: Selection | None) -> Itera
         key = loaded.key.rpartition(".")[2]
         yield (
             label,
-            f"{_short(today.config)}, {key}: {_short(loaded.path)}" + ("" if today.there else ", which is gone"),
+            f"{_short(today.config)}, {key}: {_short(loaded.path)}"
+            + ("" if today.there else ", which is gone: put it back"),
         )
         yield " " * len(label), _verdict(today, voice, selection)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -62,9 +62,9 @@ class SystemPane(VerticalScroll):
     class Examined(Message):
         """The doctor has looked; or could not, with the reason."""
 
+        at: str
         found: Findings
         problem: str | None = None
-        at: str = field(default_factory=now)
 
     def __init__(self, workspace: Workspace, id: str) -> None:
         super().__init__(id=id)
@@ -78,7 +78,7 @@ class SystemPane(VerticalScroll):
             with Vertical(classes="column"):
                 for name in names:
                     section = PlainText("asking …", id=f"system-{name}", classes="section")
-                    section.border_title = _TITLES[name]
+                    section.border_title = f" {_TITLES[name]} "
                     yield section
 
     def on_mount(self) -> None:
@@ -121,9 +121,10 @@ class SystemPane(VerticalScroll):
 
     async def _examine(self) -> None:
         try:
-            self.post_message(self.Examined(await examination.examine_apart(self._workspace)))
+            found = await examination.examine_apart(self._workspace)
+            self.post_message(self.Examined(now(), found))
         except (TtsdashError, OSError) as error:
-            self.post_message(self.Examined({}, one_line(error)))
+            self.post_message(self.Examined(now(), {}, one_line(error)))
 
     @on(FactsRead)
     def _know(self, message: FactsRead) -> None:
