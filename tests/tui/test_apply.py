@@ -225,6 +225,8 @@ def test_the_voice_is_the_one_that_is_named_else_the_only_one(
     assert json.loads(call("apply", config, "--voice", "v2", "--json").stdout)["voice"] == "v2"
     config.write_text(ASSISTANT.format(path="voices/v2.onnx"))
     assert json.loads(call("apply", config, "--json").stdout)["voice"] == "v2"
+    answer = json.loads(call("apply", config, "--voice", "v1", "--json").stdout)
+    assert (answer["voice"], answer["notes"][0]) == ("v1", f"{config} names another voice today: v2")
 
 
 def test_the_voice_of_an_assistant_is_imported(
