@@ -60,6 +60,26 @@ def copy_whole(source: Path, target: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+def write_whole(path: Path, pieces: Iterable[str]) -> None:
+    """Write text so that the file is, at any moment, absent, what it was, or whole; a link and the file's mode stay."""
+    target = Path(os.path.realpath(path))
+    draft = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(descriptor)
+        if target.exists():
+            draft.chmod(target.stat().st_mode & 0o777)
+        draft.replace(target)
+        flush_folder(target.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
 def _remove(path: Path) -> None:
     """Remove a file, a folder with what is in it, or a link; what it leads to stays."""
     if path.is_dir() and not path.is_symlink():

@@ -3,11 +3,14 @@
 import math
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from core.clock import read_span
 from core.errors import BadInput, one_line
+from core.files import write_whole
 from core.text import read_megabytes, read_percent
 from core.workspace import Workspace
 
@@ -30,6 +33,8 @@ class Settings:
     """... or so much time is spent."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Of the dashboard: the keys of an action that are others than by default, several with commas between."""
+    assistant: Path | None = None
+    """The assistant's configuration that the selection is written into."""
 
 
 def read_settings(workspace: Workspace) -> Settings:
@@ -52,6 +57,18 @@ def read_settings(workspace: Workspace) -> Settings:
         except ValueError as error:
             raise BadInput(f"{path}: {name}: {error}") from None
     return Settings(**given)
+
+
+def set_assistant(workspace: Workspace, config: Path) -> None:
+    """Write down which file is the assistant's configuration; all else in the settings stays. Raises BadInput."""
+    from core.assistant.document import Document
+
+    path = workspace.settings_file
+    try:
+        before = path.read_bytes().decode() if path.exists() else ""
+        write_whole(path, Document(before, str(path)).edited({"assistant": str(config)}))
+    except (OSError, UnicodeError) as error:
+        raise BadInput(f"cannot write {path} ({one_line(error)})") from error
 
 
 def _parse(text: str, path: str) -> dict[str, Any]:
@@ -96,6 +113,14 @@ def _keys(value: Any) -> dict[str, str]:
     return value
 
 
+def _path(value: Any) -> Path:
+    with suppress(RuntimeError, TypeError):  # a user that there is not; no text
+        path = Path(value).expanduser()
+        if path.is_absolute() and "\0" not in value:
+            return path
+    raise ValueError(f"{str(value)!r} is no whole path: write /home/me/assistant.yaml or ~/assistant.yaml")
+
+
 _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "hook": ("hook", _command),
     "idle": ("idle_s", _span),
@@ -104,4 +129,5 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "benchmark_width": ("benchmark_width", _share),
     "benchmark_budget": ("benchmark_budget_s", _span),
     "keys": ("keys", _keys),
+    "assistant": ("assistant", _path),
 }

@@ -3,27 +3,38 @@
 The dashboard imports this module when the first thing is asked of it, so that it is drawn before.
 """
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys
 import threading
 from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from core.assistant.file import read_file
 from core.errors import BadInput, TtsdashError
-from core.settings import read_settings
+from core.hardware.probes import ask_apart
+from core.selection.judge import Policy
+from core.settings import read_settings, set_assistant
 from core.store import control
 from core.store.database import open_store
 from core.store.jobs import Job, get_job, list_events, list_queued
 from core.store.visits import Away, note_visit, read_away
 from core.store.voices import Voice
+from core.text import printable
 from core.workspace import Workspace
 from jobs import daemon
 from jobs.edit import Wording, edit_job
 from jobs.needs import limits_from
 from jobs.submit import Queued, Wish, benchmark_job, submit, submit_wish, wake
 from tui.formats import counted, id_list, megabytes
-from tui.messages import ActionEnded, CameBack, KeysRead
+from tui.messages import ActionEnded, CameBack, KeysRead, Proposed
+
+if TYPE_CHECKING:
+    from core.assistant.proposal import Proposal
 
 # A key that is held down comes again before it is done: each time it starts from where the last one ended.
 _one_by_one = threading.Lock()
@@ -177,3 +188,56 @@ def edit(workspace: Workspace, job: Job, wording: Wording) -> ActionEnded:
         edit_job(workspace, db, job.id, wording)
         told = [event.detail for event in list_events(db, job.id) if event.event == "edited"]
     return ActionEnded(f"job {job.id}: {told[-1]}")
+
+
+def select_anew(workspace: Workspace, voice: str) -> ActionEnded:
+    return _select(workspace, voice)
+
+
+def pin_variant(workspace: Workspace, voice: str, variant: str | None) -> ActionEnded:
+    """None takes the pin away."""
+    return _select(workspace, voice, pin=variant, unpin=variant is None)
+
+
+def choose_policy(workspace: Workspace, voice: str, policy: Policy) -> ActionEnded:
+    return _select(workspace, voice, policy=policy)
+
+
+def _select(workspace: Workspace, voice: str, **wish: Any) -> ActionEnded:
+    from core.selection.wishes import select_as_wished
+
+    with closing(open_store(workspace)) as db:
+        selection = select_as_wished(db, voice, **wish, probes=ask_apart())
+    return ActionEnded(f"{voice}: {selection.selected} is selected ({selection.reason})")
+
+
+def propose_selection(workspace: Workspace, voice: str) -> Proposed:
+    """What would make the assistant load what is selected for the voice."""
+    from core.assistant import proposal
+
+    file = read_file(_configuration(workspace))
+    with closing(open_store(workspace)) as db:
+        return Proposed(proposal.propose_selection(db, file, voice, use_selected=True, probes=ask_apart()))
+
+
+def propose_undo(workspace: Workspace) -> Proposed:
+    from core.assistant import proposal
+
+    return Proposed(proposal.propose_undo(read_file(_configuration(workspace))))
+
+
+def write_proposal(workspace: Workspace, proposal: Proposal) -> ActionEnded:
+    back = "" if proposal.backup else "; u undoes it"
+    return ActionEnded(printable(proposal.outcome(proposal.write()) + back), assistant=True)
+
+
+def name_assistant(workspace: Workspace, config: Path) -> ActionEnded:
+    set_assistant(workspace, config)
+    return ActionEnded(printable(f"the assistant's configuration is {config}"), assistant=True)
+
+
+def _configuration(workspace: Workspace) -> Path:
+    config = read_settings(workspace).assistant
+    if config is None:
+        raise BadInput("no assistant's configuration is known: press f and name its file")
+    return config

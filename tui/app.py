@@ -28,6 +28,7 @@ from tui.cli.signals import ending
 from tui.formats import id_list
 from tui.messages import (
     ActionEnded,
+    ActionWanted,
     BenchmarkWanted,
     CameBack,
     CancelWanted,
@@ -38,6 +39,7 @@ from tui.messages import (
     OptimizeWanted,
     PaneMounted,
     PriorityWanted,
+    Proposed,
     RetryWanted,
     StoreChanged,
 )
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.25
 _KEEP_S = 1.0
-_TABS = ("voices", "queue", "results", "system")
+_TABS = ("voices", "queue", "results", "selection", "system")
 
 
 class Dashboard(App[None]):
@@ -93,7 +95,8 @@ class Dashboard(App[None]):
                 yield VoicesPane(id="voices-pane")
             yield TabPane("2 Queue", id="queue")
             yield TabPane("3 Results", id="results")
-            yield TabPane("4 System", id="system")
+            yield TabPane("4 Selection", id="selection")
+            yield TabPane("5 System", id="system")
         yield Footer()
 
     def _own_state(self, name: str, known: Iterable[str], otherwise: str) -> str:
@@ -111,10 +114,12 @@ class Dashboard(App[None]):
         """Once the first tab is drawn: the others, the store, and a worker if none runs."""
         from tui.widgets.queue_pane import QueuePane
         from tui.widgets.results_pane import ResultsPane
+        from tui.widgets.selection_pane import SelectionPane
         from tui.widgets.system_pane import SystemPane
 
         self.query_one("#queue", TabPane).mount(QueuePane(id="queue-pane"))
         self.query_one("#results", TabPane).mount(ResultsPane(id="results-pane"))
+        self.query_one("#selection", TabPane).mount(SelectionPane(self.workspace, id="selection-pane"))
         self.query_one("#system", TabPane).mount(SystemPane(self.workspace, id="system-pane"))
         self.set_interval(_KEEP_S, self._keep_screen)
         self._act("come_back")
@@ -352,6 +357,18 @@ class Dashboard(App[None]):
 
         self.push_screen(LogScreen(message.job, self.workspace.job_log(message.job.id)))
 
+    @on(Proposed)
+    def _offer(self, message: Proposed) -> None:
+        from tui.widgets.selection_pane import SelectionPane
+
+        # Who has turned to something else meanwhile is not interrupted.
+        if self.is_running and len(self.screen_stack) == 1:
+            self.query_one(SelectionPane).offer(message.proposal)
+
+    @on(ActionWanted)
+    def _do(self, message: ActionWanted) -> None:
+        self._act(message.action, *message.arguments)
+
     # How it is done, off the interface's thread
 
     def _confirm(self, question: str, action: str, *arguments: Any) -> None:
@@ -366,7 +383,7 @@ class Dashboard(App[None]):
         from tui import actions
 
         try:
-            ended: ActionEnded | CameBack | KeysRead = getattr(actions, action)(self.workspace, *arguments)
+            ended: ActionEnded | CameBack | KeysRead | Proposed = getattr(actions, action)(self.workspace, *arguments)
         except (TtsdashError, sqlite3.Error, OSError) as error:
             self.post_message(ActionEnded(one_line(error), failed=True))
         else:
@@ -380,6 +397,10 @@ class Dashboard(App[None]):
             self.query_one("#voices-table", KeyedTable).focus_row(f"{message.voice}/original")
         if message.job:
             self.query_one("#jobs-table", KeyedTable).focus_row(str(message.job))
+        if message.assistant:
+            from tui.widgets.selection_pane import SelectionPane
+
+            self.query_one(SelectionPane).look()
         if message.text:
             self.notify(message.text, severity="error" if message.failed else "information", markup=False)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.clock import now, parse, seconds_between, span
+from core.text import printable
 
 if TYPE_CHECKING:
     from core.store.estimate import Estimate
@@ -175,3 +177,9 @@ def parameters(params: dict[str, Any]) -> str:
 def shortened(name: str, width: int = 28) -> str:
     """A name that leaves room for the other columns; the whole name stands in the details."""
     return name if len(name) <= width else name[: width - 1] + "…"
+
+
+def hanging(label: str, text: str, width: int) -> str:
+    """A text beside its label; what does not fit in the width stands below the text, not below the label."""
+    lines = textwrap.wrap(printable(text), max(20, width - len(label)), break_on_hyphens=False)
+    return "\n".join((label if number == 0 else " " * len(label)) + line for number, line in enumerate(lines or [""]))

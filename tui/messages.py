@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from core.assistant.proposal import Proposal
     from core.store.jobs import Job
     from core.store.visits import Away
     from core.store.voices import Voice
@@ -43,6 +44,23 @@ class ActionEnded(Message):
     """The voice that it made."""
     job: int | None = None
     """The first job that it queued."""
+    assistant: bool = False
+    """It changed what the assistant loads, or which file says so."""
+
+
+@dataclass
+class ActionWanted(Message):
+    """Somebody wants something done that `tui.actions` has under this name."""
+
+    action: str
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass
+class Proposed(Message):
+    """What would be written into the assistant's configuration, for somebody to agree to."""
+
+    proposal: Proposal
 
 
 @dataclass

@@ -18,7 +18,7 @@ from core.coreml.layout import FRONT, PACKAGE
 from core.engines.names import BY_PROVIDER
 from core.identity import wrong_with
 from core.selection.judge import Judged, Selection
-from core.store.voices import Voice
+from core.store.voices import ORIGINAL, Voice
 
 _COREML = "coreml"
 _QUANTIZING = ("static", "dynamic", "int4")
@@ -81,6 +81,17 @@ def make_plan(
     return Plan(tuple(changes), (*(note for wish in wishes for note in wish.notes), *selection.warnings))
 
 
+def loadable(voice: Voice, selection: Selection) -> str | None:
+    """The variant to load, if today's assistant can: one .onnx file. It is the selected one, else the next in order."""
+    if selection.selected == BY_PROVIDER:
+        return ORIGINAL
+    files = [variant.name for variant in voice.variants if variant.recipe != _COREML]
+    if selection.selected in files:
+        return selection.selected
+    usable = (candidate.variant for candidate in selection.candidates if candidate.verdict != "passed over")
+    return next((name for name in usable if name in files), None)
+
+
 def problems_of(voice: Voice) -> dict[str, str]:
     """Why variants for Core ML cannot be used, by name: their files are held against what was made."""
     made = [variant for variant in voice.variants if variant.recipe == _COREML]
@@ -124,21 +135,17 @@ def _coreml(voice: Voice, selection: Selection, problems: Mapping[str, str]) -> 
 
 
 def _selected(voice: Voice, selection: Selection) -> _Wish:
-    """The selected variant, if today's assistant can load it: one .onnx file."""
-    name = selection.selected
+    name, loads = selection.selected, loadable(voice, selection)
+    if loads is None:
+        return _left(VOICE_PATH, f"{name} is selected, and none that is one .onnx file can be used")
+    note = None
     if name == BY_PROVIDER:
         note = (
             f"{name} is selected: the original's file, which is that fast only through ONNX Runtime's Core ML provider"
         )
-        return _Wish(VOICE_PATH, voice.path, (f"{VOICE_PATH}: {note}",))
-    files = {variant.name: variant.path for variant in voice.variants if variant.recipe != _COREML}
-    if name in files:
-        return _Wish(VOICE_PATH, files[name])
-    for candidate in selection.candidates:
-        if candidate.variant in files and candidate.verdict != "passed over":
-            note = f"{name} is selected, but is no .onnx file, and today's assistant loads nothing else: {candidate.variant}"
-            return _Wish(VOICE_PATH, files[candidate.variant], (f"{VOICE_PATH}: {note} comes next",))
-    return _left(VOICE_PATH, f"{name} is selected, and none that is one .onnx file can be used")
+    elif loads != name:
+        note = f"{name} is selected, but is no .onnx file, and today's assistant loads nothing else: {loads} comes next"
+    return _Wish(VOICE_PATH, voice.variant(loads).path, (f"{VOICE_PATH}: {note}",) if note else ())
 
 
 def _only_told(wish: _Wish, current: Value | None, folder: Path) -> _Wish:

@@ -21,7 +21,11 @@ _MERGE = "<<"
 
 
 class NotPlaced(TtsdashError):
-    """No sure place for a key was found in the text."""
+    """No sure place for a key was found in the text; the values are to be set by hand."""
+
+    def __init__(self, message: str, values: Mapping[str, Value]) -> None:
+        super().__init__(message)
+        self.values = values
 
 
 @dataclass
@@ -182,7 +186,8 @@ class Document:
             or list(_others(after._root, keys)) != list(_others(self._root, keys))
         ):
             raise NotPlaced(
-                f"{self._name} is not changed, as its layout leaves no sure place: set by hand {', '.join(values)}"
+                f"{self._name} is not changed, as its layout leaves no sure place: set by hand {', '.join(values)}",
+                values,
             )
 
 

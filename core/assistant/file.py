@@ -47,8 +47,8 @@ class Backup:
 
 def read_file(path: Path) -> ConfigFile:
     """Raises BadInput for what can be no configuration."""
-    path = path.expanduser().absolute()
     try:
+        path = path.expanduser().absolute()
         str(path).encode()
         target = Path(os.path.realpath(path, strict=True))
         status = target.stat()
@@ -61,6 +61,8 @@ def read_file(path: Path) -> ConfigFile:
         return ConfigFile(path, target, target.read_bytes())
     except UnicodeEncodeError as error:
         raise BadInput(f"{path} has a name that is not UTF-8: rename it") from error
+    except (RuntimeError, ValueError) as error:  # the folder of a user that there is not; a NUL
+        raise BadInput(f"{path} can be no path: check it") from error
     except FileNotFoundError as error:
         raise BadInput(f"{path} does not exist: check the path") from error
     except OSError as error:

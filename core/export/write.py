@@ -3,13 +3,12 @@
 import os
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from core.errors import BadInput, TtsdashError
 from core.export.history import json_lines, json_object
 from core.export.table import csv_rows, markdown_rows
-from core.files import PRIVATE_FILE, flush_folder
+from core.files import write_whole
 
 Format = Callable[[sqlite3.Connection, str | None], Iterator[str]]
 
@@ -46,23 +45,10 @@ def write_file(path: Path, pieces: Iterable[str]) -> None:
     """
     target = Path(os.path.realpath(path.expanduser()))
     _check_target(path, target)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(descriptor)
-        if target.exists():
-            draft.chmod(target.stat().st_mode & 0o777)
-        draft.replace(target)
-        flush_folder(target.parent)
+        write_whole(target, pieces)
     except OSError as error:
         raise TtsdashError(f"cannot write {path} ({error.strerror}): name another place with --output") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def _check_target(path: Path, target: Path) -> None:

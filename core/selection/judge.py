@@ -11,7 +11,13 @@ from core.hardware.probes import Probes
 from core.selection.figures import Figures
 
 Policy = Literal["priority", "measured"]
-POLICIES: tuple[Policy, ...] = ("priority", "measured")
+POLICIES: dict[Policy, str] = {
+    "priority": "the usual guide's order: Core ML, then quantized, then optimized, then the original; "
+    "what is broken or not verified is passed over, what was not measured here is taken all the same",
+    "measured": "the fastest on this machine at all cores whose sound is slight or better; "
+    "nothing slower than the original, nothing that was not measured here",
+}
+"""Each with what it takes."""
 
 Verdict = Literal["selected", "eligible", "passed over"]
 

@@ -16,12 +16,13 @@ from core.store.selections import Wish, get_wish, put_selection
 from core.store.voices import ORIGINAL, Voice, get_voice
 
 
-def select_now(db: sqlite3.Connection, voice_key: str, cause: str) -> Selection:
+def select_now(db: sqlite3.Connection, voice_key: str, cause: str, probes: Probes | None = None) -> Selection:
     """Select, and add it to the history if it is another than before; `cause` says there after what.
 
-    Raises NotFound. Whatever another process stores meanwhile is looked at, too.
+    `probes` are this machine's answers, if it has been asked already. Raises NotFound. Whatever another process stores
+    meanwhile is looked at, too.
     """
-    machine, probes = this_machine(), ask()
+    machine, probes = this_machine(), probes or ask()
     while True:
         voice = get_voice(db, voice_key)
         wish, newest = get_wish(db, voice.id), _newest(db, voice)

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import Settings, read_settings
+from core.settings import Settings, read_settings, set_assistant
 from core.workspace import Workspace
 from tests.core.refusals import refusal
 
-_NAMES = "hook, idle, time_limit, memory_limit, benchmark_width, benchmark_budget"
+_NAMES = "hook, idle, time_limit, memory_limit, benchmark_width, benchmark_budget, assistant"
 _NO_SPAN = "is no length of time: write 30min, 2h or 1h30m"
 _NO_MEMORY = "is no amount of memory: write 800 MB or 4 GB"
 _NO_SHARE = "is no share: write 5 %, more than 0 and less than 100"
+_NO_PATH = "is no whole path: write /home/me/assistant.yaml or ~/assistant.yaml"
 _NO_COMMAND = "hook: give a command, as one line or as a list of words"
 
 
@@ -56,6 +57,8 @@ def test_without_a_file_everything_is_as_it_comes(workspace: Workspace) -> None:
         ("memory_limit: 800 MB", Settings(memory_limit_mb=800)),
         ("memory_limit: 1.5gb", Settings(memory_limit_mb=1500)),
         ("memory_limit: 0.1 MB", Settings(memory_limit_mb=1)),
+        ("assistant: /etc/assistant.yaml", Settings(assistant=Path("/etc/assistant.yaml"))),
+        ("assistant: ~/assistant.yaml", Settings(assistant=Path.home() / "assistant.yaml")),
         ("\ufeffidle: 5m\r\ntime_limit: 1h\r\n", Settings(idle_s=300, time_limit_s=3600)),
         (
             "hook: say done\nidle: 1m\ntime_limit: 2m\nmemory_limit: 1 GB\n",
@@ -95,6 +98,10 @@ def test_what_stands_in_the_file_holds_and_the_rest_is_as_it_comes(
         ("benchmark_width: 100 %", f"benchmark_width: '100 %' {_NO_SHARE}"),
         ("benchmark_width: narrow", f"benchmark_width: 'narrow' {_NO_SHARE}"),
         ("benchmark_budget: 3", f"benchmark_budget: '3' {_NO_SPAN}"),
+        ("assistant: assistant.yaml", f"assistant: 'assistant.yaml' {_NO_PATH}"),
+        ("assistant:", f"assistant: 'None' {_NO_PATH}"),
+        ("assistant: ~nobody-at-all/x.yaml", _NO_PATH),
+        ('assistant: "/a\\0b"', _NO_PATH),
         ("hook:", _NO_COMMAND),
         ("hook: ''", _NO_COMMAND),
         ("hook: []", _NO_COMMAND),
@@ -120,6 +127,32 @@ def test_what_cannot_be_is_refused_with_one_line_that_names_the_file(
 ) -> None:
     workspace.settings_file.write_text(text)
     assert says in refusal(read_settings, workspace, names=workspace.settings_file)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "assistant: /etc/a.yaml\n"),
+        ("# mine\r\nidle: 5m  # short\r\n", "# mine\r\nidle: 5m  # short\r\nassistant: /etc/a.yaml\r\n"),
+        ("assistant: ~/old.yaml  # ours\nidle: 5m\n", "assistant: /etc/a.yaml  # ours\nidle: 5m\n"),
+    ],
+    ids=["no file", "others", "another"],
+)
+def test_the_assistant_is_written_down_and_all_else_stays(workspace: Workspace, before: str | None, after: str) -> None:
+    if before is not None:
+        workspace.settings_file.write_bytes(before.encode())
+        workspace.settings_file.chmod(0o640)
+    set_assistant(workspace, Path("/etc/a.yaml"))
+    assert workspace.settings_file.read_bytes() == after.encode()
+    assert workspace.settings_file.stat().st_mode & 0o777 == (0o600 if before is None else 0o640)
+    assert read_settings(workspace).assistant == Path("/etc/a.yaml")
+    assert [path.name for path in workspace.root.iterdir() if path.name.startswith(".")] == []
+
+
+def test_settings_that_cannot_be_changed_are_left_and_told_in_one_line(workspace: Workspace) -> None:
+    workspace.settings_file.write_text("- idle\n")
+    refusal(set_assistant, workspace, Path("/etc/a.yaml"), names=workspace.settings_file)
+    assert workspace.settings_file.read_text() == "- idle\n"
 
 
 def _folder(path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core.hardware.probes import Probes
 from core.selection import refresh
 from core.selection.judge import Judged, Selection
 from core.store.database import transaction
@@ -64,7 +65,7 @@ def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Variant:
 def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Runs a command in this process, where the original of any voice is selected without being tried."""
 
-    def select(db: sqlite3.Connection, voice: str, cause: str) -> Selection:
+    def select(db: sqlite3.Connection, voice: str, cause: str, probes: Probes | None) -> Selection:
         judged = (Judged("original", "selected", "by hand"),)
         return Selection(voice, "priority", None, "original", "by hand", judged)
 
@@ -224,6 +225,8 @@ def test_the_voice_is_the_one_that_is_named_else_the_only_one(
     assert json.loads(call("apply", config, "--voice", "v2", "--json").stdout)["voice"] == "v2"
     config.write_text(ASSISTANT.format(path="voices/v2.onnx"))
     assert json.loads(call("apply", config, "--json").stdout)["voice"] == "v2"
+    answer = json.loads(call("apply", config, "--voice", "v1", "--json").stdout)
+    assert (answer["voice"], answer["notes"][0]) == ("v1", f"{config} names another voice today: v2")
 
 
 def test_the_voice_of_an_assistant_is_imported(

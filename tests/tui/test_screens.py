@@ -6,15 +6,20 @@ from contextlib import closing
 import pytest
 from textual.pilot import Pilot
 
+from core.doctor.finding import Finding
 from core.store.control import pause
 from core.store.database import open_store
 from core.workspace import Workspace
+from jobs.doctor import Findings
 from tests.core.machines import SERVER
 from tests.tui.conftest import MACHINE
 from tui.app import Dashboard
 
 Compare = Callable[..., bool]
-SYSTEM = "Machine\n  processor     Example CPU 9000\n\nVersions\n  onnxruntime   1.32.0"
+FOUND = {
+    "machine": [Finding("processor", "ok", "Example CPU 9000: fast int8 (VNNI)")],
+    "worker": [Finding("worker", "problem", "none runs, and 3 jobs wait", "ttsdash worker start")],
+}
 
 
 async def greeted(pilot: Pilot[None]) -> None:
@@ -30,12 +35,14 @@ def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
         assert isinstance(app, Dashboard)
-        while app.snapshot is None or len(app.query("TabPane > *")) < 4:
+        while app.snapshot is None or len(app.query("TabPane > *")) < 5:
             await pilot.pause(0.02)
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
-        while any(worker.group == "system" and not worker.is_finished for worker in app.workers):
+        while any(
+            worker.group in ("system", "doctor", "assistant") and not worker.is_finished for worker in app.workers
+        ):
             await pilot.pause(0.02)
         await pilot.pause()
 
@@ -45,14 +52,22 @@ def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
 @pytest.fixture(autouse=True)
 def fixed_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """What no two machines show alike."""
-    monkeypatch.setattr("tui.widgets.system_pane.describe_system", lambda _: SYSTEM)
+
+    async def examine(_: Workspace) -> Findings:
+        return FOUND
+
+    monkeypatch.setattr("tui.examination.examine_apart", examine)
+    monkeypatch.setattr("tui.widgets.system_pane.now", lambda: "2024-01-02T09:02:25.000Z")
+    monkeypatch.setattr("tui.system_facts.machine_facts", lambda: {"processor": "Example CPU 9000"})
+    monkeypatch.setattr("tui.system_facts.version_facts", lambda: {"onnxruntime": "1.32.0"})
+    monkeypatch.setattr("tui.system_facts.disk_facts", lambda _: {"free": "12.3 GB of 50.0 GB"})
     monkeypatch.setattr("core.hardware.probes.ask_apart", lambda: SERVER)
     monkeypatch.setattr("tui.snapshot.this_machine", lambda: MACHINE)
     monkeypatch.setattr("core.recipes.Recipe.missing", None)
     monkeypatch.setattr("tui.formats.now", lambda: "2024-01-02T09:02:25.000Z")
 
 
-@pytest.mark.parametrize("keys", ["1", "2", "3", "4"], ids=["voices", "queue", "results", "system"])
+@pytest.mark.parametrize("keys", "12345", ids=["voices", "queue", "results", "selection", "system"])
 def test_each_tab_with_a_history_at_80x24(snap_compare: Compare, full: Workspace, keys: str) -> None:
     assert snap_compare(Dashboard(full, autostart=False), terminal_size=(80, 24), run_before=presses(keys))
 
@@ -77,12 +92,12 @@ def test_the_greeting_of_who_comes_back(snap_compare: Compare, left: Workspace, 
     assert snap_compare(Dashboard(left, autostart=False), terminal_size=size, run_before=greeted)
 
 
-@pytest.mark.parametrize("keys", ["1", "2", "3"], ids=["voices", "queue", "results"])
+@pytest.mark.parametrize("keys", "1234", ids=["voices", "queue", "results", "selection"])
 def test_each_tab_before_anything_happened(snap_compare: Compare, empty: Workspace, keys: str) -> None:
     assert snap_compare(Dashboard(empty, autostart=False), terminal_size=(80, 24), run_before=presses(keys))
 
 
-@pytest.mark.parametrize("keys", ["2", "3"], ids=["queue", "results"])
+@pytest.mark.parametrize("keys", "2345", ids=["queue", "results", "selection", "system"])
 def test_each_tab_on_a_large_screen(snap_compare: Compare, full: Workspace, keys: str) -> None:
     assert snap_compare(Dashboard(full, autostart=False), terminal_size=(200, 60), run_before=presses(keys))
 

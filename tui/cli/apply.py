@@ -3,45 +3,21 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from core.assistant.changes import Change, Plan, make_plan, problems_of
-from core.assistant.diff import unified_diff
-from core.assistant.document import Document, NotPlaced
-from core.assistant.file import ConfigFile, newest_backup, read_file, restore, write_file
-from core.assistant.keys import ALL, FALLBACK_PATH, VOICE_PATH
+from core.assistant.document import NotPlaced
+from core.assistant.file import ConfigFile, read_file
+from core.assistant.proposal import Proposal, propose_selection, propose_undo
 from core.assistant.scalar import written
-from core.assistant.voice import located, variant_at
 from core.errors import BadInput
-from core.store.voices import Voice, get_voice, list_voices
 from core.text import printable
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
-
-
-@dataclass(frozen=True)
-class _Proposal:
-    """What is to be written, and what its reader needs to know."""
-
-    file: ConfigFile
-    content: bytes
-    write: Callable[[], Path]
-    """Returns the backup."""
-    outcome: Callable[[Path], str]
-    """The line that says what was done, given the backup."""
-    voice: str | None
-    plan: Plan
-
-    @property
-    def diff(self) -> list[str]:
-        old, new = (content.decode(errors="replace") for content in (self.file.content, self.content))
-        return unified_diff(old, new, str(self.file.path))
 
 
 @click.command(cls=Command)
@@ -59,8 +35,8 @@ def apply(
     if undo and (voice or use_selected):
         raise BadInput("--undo puts a backup back: it takes neither --voice nor --use-selected")
     file = read_file(config)
-    proposal = _undoing(file) if undo else _applying(session, file, voice, use_selected)
-    changed = proposal.content != file.content
+    proposal = propose_undo(file) if undo else _propose(session, file, voice, use_selected)
+    changed = proposal.changes_something
     if changed and not (dry_run or yes or session.as_json or _on_a_terminal()):
         raise BadInput("there is no terminal to ask on: add --yes to write, or --dry-run to look only")
     if session.as_json:
@@ -72,79 +48,27 @@ def apply(
         print_line(f"{file.path}: nothing to change")
     elif not dry_run:
         if yes or click.confirm(f"Write this to {printable(str(file.path))}?", prompt_suffix=" "):
-            print_line(proposal.outcome(proposal.write()))
+            back = "" if undo else f"; undo: ttsdash apply {shlex.quote(str(file.path))} --undo"
+            print_line(proposal.outcome(proposal.write()) + back)
         else:
             print_line("nothing was written")
 
 
-def _applying(session: Session, file: ConfigFile, wanted: str | None, use_selected: bool) -> _Proposal:
-    from core.selection.refresh import select_now
-
-    document = Document(file.text, str(file.path))
-    current = {key: document.value(key) for key in ALL}
-    voice, notes = _find_voice(session, file, current[VOICE_PATH] or document.value(FALLBACK_PATH), wanted)
-    selection = select_now(session.db, voice.key, f"apply {file.path.name}")
-    plan = make_plan(voice, selection, problems_of(voice), current, file.path.parent, use_selected)
-    plan = Plan(plan.changes, (*notes, *plan.notes))
+def _propose(session: Session, file: ConfigFile, voice: str | None, use_selected: bool) -> Proposal:
     try:
-        content = document.edited({change.key: change.new for change in plan.changes}).encode()
-    except NotPlaced:
+        return propose_selection(session.db, file, voice, use_selected)
+    except NotPlaced as error:
         if not session.as_json:
-            _print_changes(plan.changes)
+            for key, value in error.values.items():
+                print_line(f"{key}: {written(value)}")
         raise
-    undo = f"ttsdash apply {shlex.quote(str(file.path))} --undo"
-    return _Proposal(
-        file,
-        content,
-        lambda: write_file(file, content),
-        lambda backup: f"{file.path} is written; {backup} holds what it was; undo: {undo}",
-        voice.key,
-        plan,
-    )
-
-
-def _undoing(file: ConfigFile) -> _Proposal:
-    backup = newest_backup(file)
-
-    def write() -> Path:
-        restore(file, backup)
-        return backup.path
-
-    return _Proposal(
-        file,
-        backup.content,
-        write,
-        lambda path: f"{file.path} is as it was; {path}, which held that, is removed",
-        None,
-        Plan((), ()),
-    )
-
-
-def _find_voice(
-    session: Session, file: ConfigFile, voice_path: object, wanted: str | None
-) -> tuple[Voice, tuple[str, ...]]:
-    """The voice that is named, else the one that the configuration names, else the only one; and what to say of that."""
-    if wanted is not None:
-        return get_voice(session.db, wanted), ()
-    voices = list_voices(session.db)
-    path = located(voice_path, file.path.parent)
-    found = variant_at(voices, path) if path else None
-    if found:
-        return found[0], ()
-    says = f"{VOICE_PATH} is {path or 'not set'}"
-    if not voices:
-        raise BadInput(f"no voice here: add the assistant's with `ttsdash voices import --config {file.path}`")
-    if len(voices) > 1 or path:
-        known = ", ".join(voice.key for voice in voices)
-        raise BadInput(f"{file.path} tells no voice of this workspace ({says}): say which with --voice: {known}")
-    return voices[0], (f"taken for {voices[0].key}, the only voice here: {says}",)
 
 
 def _on_a_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _print_proposal(proposal: _Proposal) -> None:
+def _print_proposal(proposal: Proposal) -> None:
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for line in proposal.diff:
         colour = _COLOURS.get(line[:1]) if coloured else None
@@ -153,12 +77,7 @@ def _print_proposal(proposal: _Proposal) -> None:
         print_line(f"! {note}")
 
 
-def _print_changes(changes: tuple[Change, ...]) -> None:
-    for change in changes:
-        print_line(f"{change.key}: {written(change.new)}")
-
-
-def _print_json(session: Session, proposal: _Proposal, backup: Path | None) -> None:
+def _print_json(session: Session, proposal: Proposal, backup: Path | None) -> None:
     session.print_json(
         {
             "config": str(proposal.file.path),

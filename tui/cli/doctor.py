@@ -7,12 +7,10 @@ from pathlib import Path
 
 import click
 
-from jobs.doctor import Findings, examine
+from jobs.doctor import examine
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line
-from tui.formats import counted
-
-_LABELS = {"ok": "ok", "note": "note", "problem": "PROBLEM"}
+from tui.findings import count, finding_lines, summary
 
 
 @click.command(cls=Command)
@@ -24,28 +22,16 @@ def doctor(session: Session, config: Path | None) -> None:
     found = {
         area: [replace(f, mend=f.mend and _mend(f.mend, session)) for f in entries] for area, entries in found.items()
     }
-    states = [finding.state for findings in found.values() for finding in findings]
-    problems, notes = states.count("problem"), states.count("note")
+    problems = count(found, "problem")
     if session.as_json:
         findings = [{"area": area} | asdict(finding) for area, entries in found.items() for finding in entries]
-        session.print_json({"findings": findings, "problems": problems, "notes": notes})
+        session.print_json({"findings": findings, "problems": problems, "notes": count(found, "note")})
     else:
-        _print_findings(found)
-        print_line(f"{counted(problems, 'problem')}, {counted(notes, 'note')}")
+        for line in finding_lines(found):
+            print_line(line)
+        print_line(summary(found))
     if problems:
         raise SystemExit(1)
-
-
-def _print_findings(found: Findings) -> None:
-    width = max(len(finding.check) for findings in found.values() for finding in findings)
-    for area, findings in found.items():
-        if findings:
-            print_line(area)
-        for finding in findings:
-            print_line(f"  {_LABELS[finding.state]:<7}  {finding.check:<{width}}  {finding.says}")
-            if finding.mend:
-                print_line(f"{'':11}→ {finding.mend}")
-        print_line()
 
 
 def _mend(mend: str, session: Session) -> str:

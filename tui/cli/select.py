@@ -1,13 +1,10 @@
 """`ttsdash select`: which variant of a voice is selected on this machine, and why."""
 
-from dataclasses import replace
-
 import click
 
 from core.errors import BadInput
 from core.selection.judge import POLICIES, Policy, Selection
-from core.store.database import transaction
-from core.store.selections import StoredSelection, Wish, get_wish, list_selections, put_wish
+from core.store.selections import StoredSelection, list_selections
 from core.store.voices import get_voice
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line, print_table
@@ -26,22 +23,12 @@ _LATEST = 5
 def select(session: Session, voice: str, policy: Policy | None, pin: str | None, unpin: bool) -> None:
     """Which variant of VOICE is selected on this machine, and why not another."""
     from core.hardware.machine import this_machine
-    from core.selection.refresh import select_now
+    from core.selection.wishes import select_as_wished
 
     if pin is not None and unpin:
         raise BadInput("--pin and --unpin at once: say one of them")
-    found = get_voice(session.db, voice)
-    wish = get_wish(session.db, found.id)
-    wanted = replace(
-        wish,
-        policy=policy or wish.policy,
-        pinned=found.variant(pin).name if pin is not None else None if unpin else wish.pinned,
-    )
-    if wanted != wish:
-        with transaction(session.db):
-            put_wish(session.db, found.id, wanted)
-    selection = select_now(session.db, found.key, _cause(wish, wanted))
-    history = list_selections(session.db, found.id, this_machine().id)
+    selection = select_as_wished(session.db, voice, policy, pin, unpin)
+    history = list_selections(session.db, get_voice(session.db, voice).id, this_machine().id)
     if session.as_json:
         changes = [selection_change_shape(change) for change in history]
         session.print_json(selection_shape(selection) | {"history": changes})
@@ -49,15 +36,6 @@ def select(session: Session, voice: str, policy: Policy | None, pin: str | None,
     print_selection(selection)
     print_line()
     _print_history(history)
-
-
-def _cause(before: Wish, after: Wish) -> str:
-    says = []
-    if after.policy != before.policy:
-        says.append(f"policy {after.policy} instead of {before.policy}")
-    if after.pinned != before.pinned:
-        says.append(f"{after.pinned} pinned" if after.pinned else f"{before.pinned} unpinned")
-    return ", ".join(says) or "asked by hand"
 
 
 def print_selection(selection: Selection) -> None:

@@ -57,12 +57,17 @@ class TablePane(Pane, Vertical):
         yield from self.above_table()
         yield PlainText(self.EMPTY, classes="empty")
         yield KeyedTable(self.HEADERS, id=self.TABLE_ID, marks=self.MARKS)
+        yield from self.below_table()
         # The frame of the table takes the keys; a mouse may scroll the details.
         with VerticalScroll(classes="detail", can_focus=False):
             yield PlainText()
 
     def above_table(self) -> ComposeResult:
         """Widgets above the table."""
+        yield from ()
+
+    def below_table(self) -> ComposeResult:
+        """Widgets between the table and the details."""
         yield from ()
 
     @property

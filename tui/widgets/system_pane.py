@@ -1,143 +1,162 @@
-"""The tab of the machine, the worker and the workspace."""
+"""The tab of the worker, the disk, the machine, and what the doctor finds."""
 
-import shutil
-import sys
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.widgets import Static
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
 
-from core.errors import TtsdashError
-from core.text import printable
-from core.workspace import Workspace, network_file_system
-from tui.formats import moment
-from tui.snapshot import Snapshot
+from core.clock import now
+from core.errors import TtsdashError, one_line
+from core.workspace import Workspace
+from tui import examination, system_facts
+from tui.findings import finding_lines, summary
+from tui.formats import hanging, when
+from tui.system_facts import Facts
 from tui.widgets.pane import Pane
+from tui.widgets.plain_text import PlainText
+
+if TYPE_CHECKING:
+    from core.doctor.finding import State
+    from jobs.doctor import Findings
+    from tui.snapshot import Snapshot
+
+_TITLES = {
+    "worker": "Worker",
+    "disk": "Disk",
+    "doctor": "Doctor",
+    "machine": "Hardware",
+    "abilities": "Engines and abilities",
+    "versions": "Versions",
+}
+# The first three are what changes.
+_COLUMNS = (("worker", "disk", "doctor"), ("machine", "abilities", "versions"))
+_TWO_COLUMNS = 130
+_LABEL = 18
+_FRAME = 4
 
 
 class SystemPane(Pane, VerticalScroll):
-    """What this machine is, under which versions it measures, and where everything lies."""
+    """Nothing is asked of the machine before somebody opens the tab."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "examine", "Look again", id="system.examine"),
         Binding("j", "scroll_down", "Down", show=False),
         Binding("k", "scroll_up", "Up", show=False),
+        Binding("g", "scroll_home", "First", show=False),
+        Binding("G", "scroll_end", "Last", show=False),
     ]
+
+    @dataclass
+    class FactsRead(Message):
+        """By section."""
+
+        facts: dict[str, Facts]
+
+    @dataclass
+    class Examined(Message):
+        """The doctor has looked; or could not, with the reason."""
+
+        at: str
+        found: Findings
+        problem: str | None = None
 
     def __init__(self, workspace: Workspace, id: str) -> None:
         super().__init__(id=id)
         self._workspace = workspace
-        self._about = self._abilities = ""
-        self._snapshot: Snapshot | None = None
+        self._facts: dict[str, Facts] = {}
+        self._examined: SystemPane.Examined | None = None
+        self._opened = False
 
     def compose(self) -> ComposeResult:
-        yield Static("", markup=False)
-
-    def on_mount(self) -> None:
-        self.run_worker(self._look, thread=True, group="system")
-
-    def _look(self) -> None:
-        """Off the interface's thread: asking for the hardware may start a process."""
-        about = describe_system(self._workspace)
-        self.app.call_from_thread(self._show_about, about)
-
-    def _show_about(self, about: str) -> None:
-        self._about = about
-        if self._snapshot:
-            self.show(self._snapshot)
+        for names in _COLUMNS:
+            with Vertical(classes="column"):
+                for name in names:
+                    section = PlainText("asking …", id=f"system-{name}", classes="section")
+                    section.border_title = f" {_TITLES[name]} "
+                    yield section
 
     def take_focus(self) -> None:
         super().take_focus()
-        if not self._abilities:
-            self._show_abilities(_section("Abilities", {"state": "asking the machine ..."}))
-            self.run_worker(self._look_for_abilities, thread=True, group="system")
-
-    def _look_for_abilities(self) -> None:
-        self.app.call_from_thread(self._show_abilities, describe_abilities())
-
-    def _show_abilities(self, abilities: str) -> None:
-        self._abilities = abilities
-        if self._snapshot:
-            self.show(self._snapshot)
-
-    def remember(self) -> dict[str, Any]:
-        return {"scrolled": self.scroll_y}
-
-    def recall(self, state: Mapping[str, Any]) -> None:
-        if isinstance(scrolled := state.get("scrolled"), int | float):
-            self.call_after_refresh(self.scroll_to, y=scrolled, animate=False)
+        if not self._opened:
+            self._opened = True
+            self.run_worker(self._ask_machine, thread=True, group="system")
+            self.action_examine()
+        else:
+            self.run_worker(self._measure_disk, thread=True, group="system")
 
     def show(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        self.query_one(Static).update("\n\n".join([_worker_lines(snapshot), self._about, self._abilities]))
+        self._facts["worker"] = system_facts.worker_facts(snapshot)
+        self._draw("worker")
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= _TWO_COLUMNS, "wide")
+        self._draw(*_TITLES)
+
+    # What is asked, off the interface's thread
+
+    def _ask_machine(self) -> None:
+        self.post_message(
+            self.FactsRead({"machine": system_facts.machine_facts(), "versions": system_facts.version_facts()})
+        )
+        self.post_message(self.FactsRead({"abilities": system_facts.ability_facts()}))
+
+    def _measure_disk(self) -> None:
+        self.post_message(self.FactsRead({"disk": system_facts.disk_facts(self._workspace)}))
+
+    def action_examine(self) -> None:
+        """Have the doctor look again, and the disk measured."""
+        self._examined = None
+        self._draw("doctor")
+        self.run_worker(self._measure_disk, thread=True, group="system")
+        self.run_worker(self._examine(), exclusive=True, group="doctor")
+
+    async def _examine(self) -> None:
+        try:
+            found = await examination.examine_apart(self._workspace)
+            self.post_message(self.Examined(now(), found))
+        except (TtsdashError, OSError) as error:
+            self.post_message(self.Examined(now(), {}, one_line(error)))
+
+    @on(FactsRead)
+    def _know(self, message: FactsRead) -> None:
+        self._facts |= message.facts
+        self._draw(*message.facts)
+
+    @on(Examined)
+    def _tell(self, message: Examined) -> None:
+        self._examined = message
+        self._draw("doctor")
+
+    # How it is shown
+
+    def _draw(self, *names: str) -> None:
+        """Show these sections, as far as they are known."""
+        width = self.size.width // (2 if self.has_class("wide") else 1) - _FRAME
+        for name in names:
+            section = self.query_one(f"#system-{name}", PlainText)
+            if name == "doctor":
+                section.show(_doctor(self._examined, width))
+            elif name in self._facts:
+                facts = self._facts[name].items()
+                section.show("\n".join(hanging(f"{fact:<{_LABEL}}", value, width) for fact, value in facts))
 
 
-def _worker_lines(snapshot: Snapshot) -> str:
-    worker = snapshot.worker
-    if worker is None:
-        return _section("Worker", {"state": "none runs: press w to start one"})
-    return _section(
-        "Worker",
-        {
-            "state": f"running, pid {worker.pid}, since {moment(worker.since)}",
-            "slots": f"{worker.slots} (jobs side by side; a benchmark runs alone)",
-            "version": worker.version,
-        },
-    )
+def _doctor(examined: SystemPane.Examined | None, width: int) -> str:
+    if examined is None:
+        return "looking, which takes some seconds …"
+    if examined.problem:
+        return hanging("", f"{examined.problem}; d looks again", width)
+    told = f"{summary(examined.found)}, as of {when(examined.at)}; d looks again"
+    parts = (finding_lines(_those(examined.found, states), width) for states in (("problem", "note"), ("ok",)))
+    return "\n".join([told, "", *(line for part in parts for line in part)]).rstrip()
 
 
-def describe_system(workspace: Workspace) -> str:
-    """Machine, versions and workspace as text."""
-    from core.hardware.machine import this_environment, this_machine
-
-    machine, environment = this_machine(), this_environment()
-    disk = shutil.disk_usage(workspace.root)
-    remote = network_file_system(workspace.root)
-    return "\n\n".join(
-        [
-            _section(
-                "Machine",
-                {
-                    "fingerprint": machine.id,
-                    "processor": machine.facts["cpu"],
-                    "architecture": machine.facts["architecture"],
-                    "cores": machine.facts["cores"],
-                    "memory": f"{machine.facts['memory_gib']} GiB",
-                },
-            ),
-            _section("Versions", environment.versions),
-            _section(
-                "Workspace",
-                {
-                    "folder": workspace.root,
-                    "variants": workspace.optimized_models,
-                    "logs": workspace.logs,
-                    "disk": f"{disk.free / 1e9:.1f} GB free of {disk.total / 1e9:.1f} GB",
-                    "warning": f"on a network file system ({remote}), where SQLite can lose data" if remote else None,
-                    "Python": sys.executable,
-                },
-            ),
-        ]
-    )
-
-
-def describe_abilities() -> str:
-    """What this machine can do for a voice, and why not, as text."""
-    from core.hardware.abilities import abilities
-    from core.hardware.probes import ask_apart
-
-    try:
-        found = abilities(ask_apart())
-    except TtsdashError as error:
-        return _section("Abilities", {"state": error})
-    return _section(
-        "Abilities",
-        {a.name: a.says if a.available else f"not here: {a.says}. It would bring {a.brings}" for a in found},
-    )
-
-
-def _section(title: str, facts: dict[str, Any]) -> str:
-    lines = [f"  {name:<15} {printable(str(value))}" for name, value in facts.items() if value is not None]
-    return "\n".join([title, *lines])
+def _those(found: Findings, states: tuple[State, ...]) -> Findings:
+    """What there is to do stands above what is well."""
+    return {area: [finding for finding in findings if finding.state in states] for area, findings in found.items()}
