@@ -162,6 +162,8 @@ class Dashboard(App[None]):
 
     def _keep_screen(self) -> None:
         """Have what is shown kept, if it is another than before: the terminal may be gone at any moment."""
+        if not self.is_running:
+            return
         own = {"tab": self.query_one(TabbedContent).active, "theme": self.theme}
         screen = {"app": own, **{str(pane.id): pane.remember() for pane in self._panes}}
         if screen != self._kept:

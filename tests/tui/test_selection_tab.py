@@ -273,7 +273,7 @@ async def test_long_reasons_scroll_by_keys_and_the_keys_fit_80_columns(at_home: 
         await pilot.press("K")
         await until(pilot, lambda: detail.scroll_y == 0)
         keys = app.screen.query("FooterKey")
-        assert len(keys) == 8
+        assert len(keys) == 9
         assert all(app.screen.region.contains_region(key.region) for key in keys)
 
 

@@ -39,7 +39,7 @@ class Pane(Widget):
         """Show what it remembered, as far as that is there still."""
 
 
-class TablePane(Pane, Vertical):
+class TablePane(Vertical, Pane):
     """A table over a detail view. Subclasses say which columns, which rows and which details."""
 
     HEADERS: tuple[str, ...] = ()

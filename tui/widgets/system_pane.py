@@ -41,7 +41,7 @@ _LABEL = 18
 _FRAME = 4
 
 
-class SystemPane(Pane, VerticalScroll):
+class SystemPane(VerticalScroll, Pane):
     """Nothing is asked of the machine before somebody opens the tab."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
