@@ -4,7 +4,6 @@ import errno
 import fcntl
 import json
 import os
-import re
 import shutil
 import socket
 import string
@@ -20,19 +19,13 @@ from urllib.parse import quote, urlsplit
 from core.errors import BadInput, TtsdashError, one_line
 from core.files import PRIVATE_FILE, flush_file, flush_folder, make_private_folder
 from core.text import brief
-from core.voices import config_path_of, read_voice
+from core.voices import config_path_of, is_piper_name, read_voice
 
 Tell = Callable[[int, int | None], None]
 """Takes the bytes of the model that are here, and how many there are, if that is known."""
 
-_NAME = re.compile(r"[a-z]{2,3}_[A-Z0-9]{2,4}-\w+-\w+")
 _SILENT_S = 30.0
 _DRAFTS = ".downloading"
-
-
-def is_piper_name(text: str) -> bool:
-    """Whether it is written as the collection names its voices: `en_US-lessac-medium`."""
-    return _NAME.fullmatch(text) is not None
 
 
 def piper_names() -> list[str]:

@@ -24,6 +24,7 @@ from core.workspace import Workspace
 from tui.cli.signals import ending
 from tui.messages import (
     ActionEnded,
+    AllWanted,
     BenchmarkWanted,
     CameBack,
     CancelWanted,
@@ -32,6 +33,7 @@ from tui.messages import (
     OptimizeWanted,
     Pane,
     PaneMounted,
+    Planned,
     PriorityWanted,
     RetryWanted,
     StoreChanged,
@@ -77,7 +79,7 @@ class Dashboard(App[None]):
         yield TopLine(self.workspace.root)
         with TabbedContent(initial="voices"):
             with TabPane("1 Voices", id="voices"):
-                yield VoicesPane(id="voices-pane")
+                yield VoicesPane(self.workspace, id="voices-pane")
             yield TabPane("2 Queue", id="queue")
             yield TabPane("3 Results", id="results")
             yield TabPane("4 System", id="system")
@@ -191,31 +193,29 @@ class Dashboard(App[None]):
     def action_add_voice(self) -> None:
         from tui.screens.add_voice import AddVoiceScreen
 
-        self.push_screen(AddVoiceScreen(), lambda path: self._act("add_voice", path) if path else None)
+        self.push_screen(AddVoiceScreen(self.workspace), lambda path: self._act("add_voice", path) if path else None)
 
     @on(OptimizeWanted)
     def _optimize(self, message: OptimizeWanted) -> None:
         from tui.screens.optimize import OptimizeScreen
 
-        self.push_screen(
-            OptimizeScreen(message.voice, self._forecasts()),
-            lambda wish: self._act("optimize", message.voice, wish) if wish else None,
-        )
+        if self.snapshot:
+            self.push_screen(
+                OptimizeScreen(self.workspace, self.snapshot, message.voice, message.gone, message.kind),
+                lambda wish: self._act("optimize", message.voice, wish) if wish else None,
+            )
 
-    def _forecasts(self) -> dict[str, str]:
-        """By recipe, what past results on this machine say of its variant."""
-        from core.forecast import forecast
-        from core.recipes import RECIPES
+    @on(AllWanted)
+    def _plan_all(self, message: AllWanted) -> None:
+        self._act("plan_all", message.voice)
 
-        if self.snapshot is None:
-            return {}
-        results, machine = self.snapshot.results, self.snapshot.machine
-        found = {name: forecast(results, machine, name, recipe.variant) for name, recipe in RECIPES.items()}
-        return {name: str(expected) for name, expected in found.items() if expected}
+    @on(Planned)
+    def _ask_for_all(self, message: Planned) -> None:
+        self._confirm(message.question, "optimize", message.voice, message.wish)
 
     @on(BenchmarkWanted)
     def _benchmark(self, message: BenchmarkWanted) -> None:
-        self._act("benchmark", message.voice)
+        self._act("benchmark", message.voice, message.variants)
 
     @on(CancelWanted)
     def _cancel(self, message: CancelWanted) -> None:
@@ -274,7 +274,7 @@ class Dashboard(App[None]):
         from tui import actions
 
         try:
-            ended: ActionEnded | CameBack = getattr(actions, action)(self.workspace, *arguments)
+            ended: ActionEnded | CameBack | Planned = getattr(actions, action)(self.workspace, *arguments)
         except (TtsdashError, sqlite3.Error, OSError) as error:
             self.post_message(ActionEnded(one_line(error), failed=True))
         else:

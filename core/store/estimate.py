@@ -22,6 +22,10 @@ class Estimate:
     def __str__(self) -> str:
         return f"about {span(self.seconds)}, from {self.runs} past run{'s' if self.runs > 1 else ''} here"
 
+    def times(self, factor: int) -> "Estimate":
+        """Of so many times the work."""
+        return Estimate(self.seconds * factor, self.runs)
+
     def left(self, elapsed: float) -> str:
         """What to say when that much time has gone."""
         if elapsed < self.seconds:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from piper import download_voices
 
-from core.download import download, is_piper_name, piper_names
+from core.download import download, piper_names
 from core.errors import BadInput, TtsdashError
-from core.voices import read_voice
+from core.voices import is_piper_name, read_voice
 from tests.piper_collection import NAME, Collection, serving
 
 ACCENTED = "pt_PT-tugão-medium"

@@ -12,6 +12,8 @@ from core.workspace import Workspace
 from tests.core.machines import SERVER
 from tests.tui.conftest import MACHINE
 from tui.app import Dashboard
+from tui.screens.optimize import OptimizeScreen
+from tui.widgets.voices_pane import VoicesPane
 
 Compare = Callable[..., bool]
 SYSTEM = "Machine\n  processor     Example CPU 9000\n\nVersions\n  onnxruntime   1.32.0"
@@ -22,6 +24,14 @@ async def greeted(pilot: Pilot[None]) -> None:
     while len(pilot.app.screen_stack) == 1:
         await pilot.pause(0.02)
     await pilot.pause()
+
+
+def is_looking(app: Dashboard) -> bool:
+    """Whether something that is shown is still being read."""
+    voice, screen = app.query_one(VoicesPane).voice, app.screen
+    unread = voice and voice.id not in app.query_one(VoicesPane)._prospects
+    unread = unread or (isinstance(screen, OptimizeScreen) and screen._prospects is None)
+    return bool(unread) or any(worker.group in ("system", "look") and not worker.is_finished for worker in app.workers)
 
 
 def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
@@ -35,7 +45,7 @@ def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
-        while any(worker.group == "system" and not worker.is_finished for worker in app.workers):
+        while is_looking(app):
             await pilot.pause(0.02)
         await pilot.pause()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 
 from core.text import printable
@@ -22,6 +23,19 @@ class TablePane(Vertical):
     HEADERS: tuple[str, ...] = ()
     EMPTY = ""
     TABLE_ID = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "comma", "scroll_detail(-3)", "Scroll the details up", key_display=",", show=False, id="pane.detail_up"
+        ),
+        Binding(
+            "full_stop",
+            "scroll_detail(3)",
+            "Scroll the details down",
+            key_display=".",
+            show=False,
+            id="pane.detail_down",
+        ),
+    ]
     MARKS = False
     """Whether rows can be marked."""
 
@@ -41,6 +55,9 @@ class TablePane(Vertical):
         """Widgets above the table."""
         yield from ()
 
+    def action_scroll_detail(self, lines: int) -> None:
+        self.query_one(".detail", VerticalScroll).scroll_relative(y=lines, animate=False)
+
     def on_mount(self) -> None:
         self.post_message(PaneMounted(self))
 
@@ -56,7 +73,7 @@ class TablePane(Vertical):
         rows = self.rows(snapshot)
         self.set_class(not rows, "is-empty")
         self.table.show_header = bool(rows)
-        self.table.show(rows)
+        self.table.show(rows, self.headers())
         self.show_detail()
 
     def on_data_table_row_highlighted(self) -> None:
@@ -66,6 +83,10 @@ class TablePane(Vertical):
         key = self.table.focused_key
         text = self.detail(self.snapshot, key) if self.snapshot and key else ""
         self.query_one(".detail PlainText", PlainText).show("\n".join(printable(line) for line in text.split("\n")))
+
+    def headers(self) -> tuple[str, ...]:
+        """The columns as there is room for them."""
+        return self.HEADERS
 
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
         """The rows, each with its key."""
