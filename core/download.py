@@ -153,6 +153,8 @@ def _explained(wanted: str) -> Iterator[None]:
     host = urlsplit(_piper().VOICES_JSON).hostname
     try:
         yield
+    except BrokenPipeError:
+        raise  # whoever reads the progress has gone; of the net it would be a URLError
     except urllib.error.HTTPError as error:
         if error.code == 404:
             raise BadInput(f"Piper's collection has no {wanted}: `ttsdash voices download` lists its names") from error

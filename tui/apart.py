@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -23,25 +24,28 @@ class Apart:
 
     def run(self, tell: Callable[[dict[str, Any]], object] | None = None) -> Any:
         """Its answer; None when it was ended. `tell` takes what it reports meanwhile. Raises TtsdashError with its complaint."""
-        with self._lock:
+        # A file takes an answer of any length while what is reported is read.
+        with tempfile.TemporaryFile("w+") as answer:
+            with self._lock:
+                if self._ended:
+                    return None
+                self._process = subprocess.Popen(
+                    self._command, stdin=subprocess.DEVNULL, stdout=answer, stderr=subprocess.PIPE, text=True
+                )
+            complaint = ""
+            with self._process as process:
+                for line in process.stderr or ():
+                    if line.startswith("{") and tell:
+                        tell(json.loads(line))
+                    else:
+                        complaint = line
             if self._ended:
                 return None
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-        complaint = ""
-        with self._process as process:
-            for line in process.stderr or ():
-                if line.startswith("{") and tell:
-                    tell(json.loads(line))
-                else:
-                    complaint = line
-            answer = process.stdout.read() if process.stdout else ""
-        if self._ended:
-            return None
-        if process.returncode:
-            raise TtsdashError(complaint.strip().removeprefix("ttsdash: "))
-        return json.loads(answer)
+            if process.returncode:
+                said = complaint.strip().removeprefix("ttsdash: ")
+                raise TtsdashError(said or f"it ended with code {process.returncode}: `ttsdash doctor` may tell why")
+            answer.seek(0)
+            return json.load(answer)
 
     def end(self) -> None:
         """Have it tidy up and end."""

@@ -39,9 +39,8 @@ def test_a_program_reads_the_progress_as_json(collection: Collection, workspace:
     assert told[-1] == {"received": size, "total": size}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_nothing_half_there(collection: Collection, workspace: Workspace, number: int) -> None:
-    collection.go_on.clear()
+def start(workspace: Workspace) -> subprocess.Popen[bytes]:
+    """A download of which one half has come."""
     process = subprocess.Popen(
         [*COMMAND, "voices", "download", NAME, "--json"],
         stdout=subprocess.PIPE,
@@ -52,6 +51,25 @@ def test_a_signal_leaves_nothing_half_there(collection: Collection, workspace: W
     assert process.stderr
     assert process.stderr.readline().startswith(b'{"received": ')
     assert [entry.name for entry in workspace.voices.iterdir()] == [".downloading"]
+    return process
+
+
+def test_a_download_whose_dashboard_was_killed_ends_and_leaves_nothing(
+    collection: Collection, workspace: Workspace
+) -> None:
+    collection.go_on.clear()
+    process = start(workspace)
+    assert process.stderr
+    process.stderr.close()
+    collection.go_on.set()
+    assert process.wait(20) == 0
+    assert not list(workspace.voices.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_half_there(collection: Collection, workspace: Workspace, number: int) -> None:
+    collection.go_on.clear()
+    process = start(workspace)
     process.send_signal(number)
     assert process.wait(10) == 128 + number
     assert not list(workspace.voices.iterdir())

@@ -1,5 +1,6 @@
 """The tab of voices and the dialogs over it, driven by keys."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,7 +20,7 @@ from core.store.voices import Voice, get_voice, put_variant
 from core.workspace import Workspace
 from tests.measured import a_record, a_result
 from tests.piper_collection import NAME, Collection, point_at, serving
-from tests.tui.conftest import JOE, MACHINE
+from tests.tui.conftest import JOE, MACHINE, announce
 from tests.tui.test_dashboard import cells, paste, store, text_of, until
 from tests.tui.test_screens import Compare, fixed_machine, is_looking, presses
 from tui.app import Dashboard
@@ -179,6 +180,7 @@ async def test_of_a_voice_what_was_never_made_is_told_with_its_forecast(full: Wo
     app = Dashboard(full, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "forecast" in detail(app))
+        assert detail(app).startswith("No worker runs for job 6, 7: press w to start one.")
         assert "made: nothing yet\nnever made:" in detail(app)
         assert "  int4: forecast 1.8x, about 15.8 MB, sound slight, from 1 past run here" in detail(app)
         # All of it can be read by keys alone.
@@ -244,13 +246,13 @@ async def test_times_are_those_of_past_runs_on_this_machine(full: Workspace) -> 
         assert text_of(app, "#known").split("\n")[3] == "time: about 1 min 5 s, from 1 past run here"
 
 
-async def test_what_is_there_is_not_ticked_and_is_made_again_only_when_it_is(full: Workspace) -> None:
-    with closing(open_store(full)) as db:
+async def test_what_is_there_is_not_ticked_and_is_made_again_only_when_it_is(worked: Workspace) -> None:
+    with closing(open_store(worked)) as db:
         db.execute("UPDATE jobs SET state = 'succeeded' WHERE state IN ('queued', 'running')")
         with transaction(db):
             made = get_voice(db, "en_US-joe-medium").variant("dynamic-int8-guide")
             put_variant(db, JOE, replace(made, name="optimized", recipe="optimized", sha256="e" * 64))
-    app = Dashboard(full, autostart=False)
+    app = Dashboard(worked, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         await pilot.press("j")
@@ -306,6 +308,7 @@ async def test_a_file_to_calibrate_with_is_read_before_it_is_taken(
 ) -> None:
     sentences = tmp_path / "mine.txt"
     sentences.write_text("One.\nTwo.\n")
+    announce(workspace, os.getpid())
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
@@ -330,6 +333,7 @@ async def test_a_file_to_calibrate_with_is_read_before_it_is_taken(
 
 
 async def test_converting_offers_what_is_made_for_core_ml_only(workspace: Workspace, voice: Voice) -> None:
+    announce(workspace, os.getpid())
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
@@ -344,6 +348,7 @@ async def test_converting_offers_what_is_made_for_core_ml_only(workspace: Worksp
 async def test_from_the_first_voice_on_the_screen_says_what_to_press_and_all_asks_first(
     workspace: Workspace, voice: Voice, db: sqlite3.Connection
 ) -> None:
+    announce(workspace, os.getpid())
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "Next: press o to choose what to make of it, or A to make all" in detail(app))
@@ -360,18 +365,20 @@ async def test_from_the_first_voice_on_the_screen_says_what_to_press_and_all_ask
             await until(pilot, lambda: len(app.screen_stack) == 1)
             assert answer == "y" or not list_jobs(db)
         await until(pilot, lambda: len(store(app).jobs) == 6)
-        await until(pilot, lambda: "for a worker: press w" in detail(app) or "press 2 to watch" in detail(app))
+        await until(
+            pilot, lambda: "In the queue for it: job 1, 2, 3, 4, 5 and 1 more. Press 2 to watch." in detail(app)
+        )
 
 
-async def test_a_benchmark_is_of_the_variant_in_focus_or_of_all_of_the_voice(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+async def test_a_benchmark_is_of_the_variant_in_focus_or_of_all_of_the_voice(worked: Workspace) -> None:
+    app = Dashboard(worked, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
         await pilot.press("j", "b")
         await until(pilot, lambda: store(app).counts.get("queued") == 4)
         await pilot.press("j", "j", "b")
         await until(pilot, lambda: store(app).counts.get("queued") == 5)
-    with closing(open_store(full)) as db:
+    with closing(open_store(worked)) as db:
         wanted = [job.params["variants"] for job in list_jobs(db)[:2]]
     assert wanted == [["dynamic-int8-guide"], ["coreml", "dynamic-int8-guide"]]
 

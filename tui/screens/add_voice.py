@@ -73,14 +73,14 @@ class Ended(Message):
 class AddVoiceScreen(ModalScreen[str | None]):
     """Ends with a path, or with None; a voice that it has fetched is added already.
 
-    What is typed counts before what is marked in the list.
+    What is typed counts before what is marked in the list; among the collection's names it chooses those to mark.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="add_voice.back"),
         Binding("ctrl+l", "list_collection", "List Piper's voices", id="add_voice.list"),
-        Binding("down", "mark(1)", "Down", show=False, priority=True),
-        Binding("up", "mark(-1)", "Up", show=False, priority=True),
+        Binding("down", "mark(1)", "Down", show=False, priority=True, id="add_voice.down"),
+        Binding("up", "mark(-1)", "Up", show=False, priority=True, id="add_voice.up"),
     ]
 
     def __init__(self, workspace: Workspace) -> None:

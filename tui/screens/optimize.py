@@ -61,10 +61,10 @@ class OptimizeScreen(ModalScreen[Wish | None]):
         Binding("escape", "dismiss(None)", "Back", id="optimize.back"),
         Binding("enter", "queue", "Queue", priority=True, id="optimize.queue"),
         # Before the list of choices takes them to scroll; it follows the focus.
-        Binding("down", "app.focus_next", show=False, priority=True),
-        Binding("up", "app.focus_previous", show=False, priority=True),
-        Binding("j", "app.focus_next", show=False),
-        Binding("k", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", "Down", show=False, priority=True, id="optimize.down"),
+        Binding("up", "app.focus_previous", "Up", show=False, priority=True, id="optimize.up"),
+        Binding("j", "app.focus_next", "Down", show=False, id="optimize.next"),
+        Binding("k", "app.focus_previous", "Up", show=False, id="optimize.previous"),
     ]
 
     def __init__(

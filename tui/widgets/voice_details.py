@@ -40,9 +40,9 @@ def _next_step(snapshot: Snapshot, voice: Voice, gone: frozenset[str]) -> Lines:
     if voice.path in gone:
         yield f"Its file is missing: put {voice.path} back, or press a and add it from its new place."
     elif busy and snapshot.worker is None:
-        yield f"job {id_list(busy)} waits for a worker: press w to start one."
+        yield f"No worker runs for job {id_list(busy)}: press w to start one."
     elif busy:
-        yield f"job {id_list(busy)} is on it: press 2 to watch."
+        yield f"In the queue for it: job {id_list(busy)}. Press 2 to watch."
     elif len(voice.variants) == 1:
         yield "Next: press o to choose what to make of it, or A to make all and measure it."
     elif any(_unmeasured(snapshot, variant) for variant in voice.variants):

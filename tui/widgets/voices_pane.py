@@ -66,7 +66,7 @@ class VoicesPane(TablePane):
         Binding("o", "optimize", "Optimize", id="voices.optimize"),
         Binding("v", "optimize('convert')", "Convert for Core ML", show=False, id="voices.convert"),
         Binding("b", "benchmark", "Benchmark", id="voices.benchmark"),
-        Binding("A", "all", "All", id="voices.all", tooltip="Make all that this machine can, and measure it"),
+        Binding("A", "all", "Make all", id="voices.all"),
     ]
 
     def __init__(self, workspace: Workspace, id: str) -> None:
@@ -93,12 +93,15 @@ class VoicesPane(TablePane):
     def variant(self) -> Variant | None:
         """The variant in focus, or the original."""
         key, voice = self.table.focused_key, self.voice
-        return voice.variant(key.split(_SEPARATOR)[1]) if key and voice else None
+        variants = voice.variants if key and voice else ()
+        return next((variant for variant in variants if key == f"{variant.voice}{_SEPARATOR}{variant.name}"), None)
 
     # What the store and the disk tell
 
     def show(self, snapshot: Snapshot) -> None:
         before, self.snapshot = self.snapshot, snapshot
+        if before and _same(before, snapshot):
+            return
         if before is None or before.newest is not snapshot.newest or before.counts != snapshot.counts:
             self._asked.clear()
         super().show(snapshot)
@@ -223,6 +226,13 @@ class VoicesPane(TablePane):
     def action_all(self) -> None:
         if self.voice:
             self.post_message(AllWanted(self.voice))
+
+
+def _same(before: Snapshot, after: Snapshot) -> bool:
+    """Whether a pane of voices shows both alike: what a running job reports, a few times a second, is not in it."""
+    lists = ("voices", "newest", "selections", "jobs")
+    same = all(getattr(before, name) is getattr(after, name) for name in lists)
+    return same and (before.worker is None) == (after.worker is None)
 
 
 def _cells(name: str, size: str, speed: str, result: Result | None) -> dict[str, str]:
