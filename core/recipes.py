@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,11 @@ class Task:
     """Takes the stage, and the share of the work that is done."""
 
 
+@cache
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A way to make a variant. Its module has `make(task)`, which returns what else the lineage keeps."""
@@ -86,9 +92,7 @@ class Recipe:
     @property
     def missing(self) -> str | None:
         """Why it cannot be made here; None where it can."""
-        if self.requires is None or importlib.util.find_spec(self.requires):
-            return None
-        return MISSING[self.requires]
+        return None if self.requires is None or _is_installed(self.requires) else MISSING[self.requires]
 
     def load(self) -> Any:
         return importlib.import_module(self.module)

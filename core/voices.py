@@ -1,6 +1,7 @@
 """A Piper voice on disk: `NAME.onnx` with `NAME.onnx.json` beside it, read and checked as untrusted input."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from core.text import brief, safe_name
 _GENERIC_STEMS = {"model", "voice", "piper", "tts", "onnx"}
 _LARGEST_CONFIG = 16_000_000
 _SCALES = {"length_scale": "speed of speech", "noise_scale": "share of noise", "noise_w": "share of noise"}
+_PIPER_NAME = re.compile(r"[a-z]{2,3}_[A-Z0-9]{2,4}-\w+-\w+")
 _INPUTS = ("input", "input_lengths", "scales")
 
 
@@ -41,6 +43,11 @@ class VoiceFile:
         language = self.config.get("language")
         code = language.get("code") if isinstance(language, dict) else None
         return str(code or self.config["espeak"]["voice"])
+
+
+def is_piper_name(text: str) -> bool:
+    """Whether it is written as Piper's collection names its voices: `en_US-lessac-medium`."""
+    return _PIPER_NAME.fullmatch(text) is not None
 
 
 def config_path_of(model_path: Path) -> Path:

@@ -33,6 +33,11 @@ class Workspace:
         return self.root / "optimized_models"
 
     @property
+    def voices(self) -> Path:
+        """Where voices are downloaded to; those that one adds lie where one keeps them."""
+        return self.root / "voices"
+
+    @property
     def recordings(self) -> Path:
         return self.root / "recordings"
 

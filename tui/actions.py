@@ -5,9 +5,6 @@ The dashboard imports this module when the first thing is asked of it, so that i
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from itertools import pairwise
@@ -15,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.assistant.file import read_file
-from core.errors import BadInput, TtsdashError
+from core.errors import BadInput
+from core.hardware.machine import this_machine
 from core.hardware.probes import ask_apart
+from core.recipes import GUIDE, RECIPES
 from core.selection.judge import Policy
 from core.settings import read_settings, set_assistant
 from core.store import control
 from core.store.database import open_store
+from core.store.estimate import estimate
 from core.store.jobs import Job, get_job, list_events, list_queued
 from core.store.visits import Away, note_visit, read_away
 from core.store.voices import Voice
@@ -28,10 +28,13 @@ from core.text import printable
 from core.workspace import Workspace
 from jobs import daemon
 from jobs.edit import Wording, edit_job
+from jobs.existing import find_existing
 from jobs.needs import limits_from
-from jobs.submit import Queued, Wish, benchmark_job, submit, submit_wish, wake
+from jobs.submit import Queued, Wish, benchmark_job, making_jobs, submit, submit_wish, wake
+from tui.apart import Apart
 from tui.formats import counted, id_list, megabytes
-from tui.messages import ActionEnded, CameBack, KeysRead, Proposed
+from tui.messages import ActionEnded, CameBack, KeysRead, Planned, Proposed
+from tui.prospects import known_time
 
 if TYPE_CHECKING:
     from core.assistant.proposal import Proposal
@@ -72,15 +75,13 @@ def stop_worker(workspace: Workspace) -> ActionEnded:
 
 
 def add_voice(workspace: Workspace, path: str) -> ActionEnded:
-    """In a process of its own: reading a model takes memory and modules that the dashboard has no use for."""
-    command = [sys.executable, "-P", "-m", "tui.cli", "voices", "add", path, "--json", "--home", str(workspace.root)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise TtsdashError(done.stderr.strip().removeprefix("ttsdash: "))
-    voice = json.loads(done.stdout)
-    return ActionEnded(
-        f"{voice['voice']}: {megabytes(voice['size_bytes'])} MB; press o to optimize it", voice=voice["voice"]
-    )
+    return added(Apart(workspace, "voices", "add", path).run())
+
+
+def added(voice: dict[str, Any]) -> ActionEnded:
+    """What to say of a voice that was added."""
+    told = f"{voice['voice']}: {megabytes(voice['size_bytes'])} MB; press o to optimize it, or A for all"
+    return ActionEnded(told, voice=voice["voice"])
 
 
 def optimize(workspace: Workspace, voice: Voice, wish: Wish) -> ActionEnded:
@@ -97,9 +98,32 @@ def _tell_queued(queued: Queued) -> ActionEnded:
     return ActionEnded("; ".join(filter(None, (there, made))), job=next(iter(new or queued.ids), None))
 
 
-def benchmark(workspace: Workspace, voice: Voice) -> ActionEnded:
+def plan_all(workspace: Workspace, voice: Voice) -> Planned:
+    """Everything that this machine can make of the voice and has not made yet, and a benchmark of all that."""
+    recipes = [recipe for recipe in RECIPES.values() if recipe.name != GUIDE]
+    able = [recipe.name for recipe in recipes if not recipe.missing]
+    wish = Wish(able, benchmark=True)
+    jobs = making_jobs(voice, wish)
+    there = find_existing(voice, jobs)
+    new = [job for job in jobs if job.variant not in there]
     with closing(open_store(workspace)) as db:
-        (job_id,) = submit(workspace, db, benchmark_job(voice, [variant.name for variant in voice.variants]))
+        measuring = benchmark_job(voice, [str(job.variant) for job in jobs])
+        times = [estimate(db, job, this_machine().id) for job in (*new, measuring)]
+    made = f"{', '.join(str(job.variant) for job in new)}, then a benchmark" if new else "a benchmark"
+    left_out = [f"{recipe.variant} cannot be made here: {recipe.missing}" for recipe in recipes if recipe.missing]
+    question = [
+        f"Queue {counted(len(new) + 1, 'job')} for {voice.key}?",
+        f"{made} of {', '.join(str(job.variant) for job in jobs)}.",
+        *([f"Made already: {', '.join(there)}."] if there else []),
+        *left_out,
+        f"Work: {known_time(times)}.",
+    ]
+    return Planned("\n".join(question), voice, wish)
+
+
+def benchmark(workspace: Workspace, voice: Voice, variants: tuple[str, ...]) -> ActionEnded:
+    with closing(open_store(workspace)) as db:
+        (job_id,) = submit(workspace, db, benchmark_job(voice, variants))
     daemon.ensure_worker(workspace)
     return ActionEnded(f"queued job {job_id}: press 2 to watch", job=job_id)
 

@@ -29,6 +29,7 @@ from tui.formats import id_list
 from tui.messages import (
     ActionEnded,
     ActionWanted,
+    AllWanted,
     BenchmarkWanted,
     CameBack,
     CancelWanted,
@@ -38,6 +39,7 @@ from tui.messages import (
     MoveWanted,
     OptimizeWanted,
     PaneMounted,
+    Planned,
     PriorityWanted,
     Proposed,
     RetryWanted,
@@ -92,7 +94,7 @@ class Dashboard(App[None]):
         yield TopLine(self.workspace.root)
         with TabbedContent(initial=self._own_state("tab", _TABS, "voices")):
             with TabPane("1 Voices", id="voices"):
-                yield VoicesPane(id="voices-pane")
+                yield VoicesPane(self.workspace, id="voices-pane")
             yield TabPane("2 Queue", id="queue")
             yield TabPane("3 Results", id="results")
             yield TabPane("4 Selection", id="selection")
@@ -275,31 +277,29 @@ class Dashboard(App[None]):
     def action_add_voice(self) -> None:
         from tui.screens.add_voice import AddVoiceScreen
 
-        self.push_screen(AddVoiceScreen(), lambda path: self._act("add_voice", path) if path else None)
+        self.push_screen(AddVoiceScreen(self.workspace), lambda path: self._act("add_voice", path) if path else None)
 
     @on(OptimizeWanted)
     def _optimize(self, message: OptimizeWanted) -> None:
         from tui.screens.optimize import OptimizeScreen
 
-        self.push_screen(
-            OptimizeScreen(message.voice, self._forecasts()),
-            lambda wish: self._act("optimize", message.voice, wish) if wish else None,
-        )
+        if self.snapshot:
+            self.push_screen(
+                OptimizeScreen(self.workspace, self.snapshot, message.voice, message.gone, message.kind),
+                lambda wish: self._act("optimize", message.voice, wish) if wish else None,
+            )
 
-    def _forecasts(self) -> dict[str, str]:
-        """By recipe, what past results on this machine say of its variant."""
-        from core.forecast import forecast
-        from core.recipes import RECIPES
+    @on(AllWanted)
+    def _plan_all(self, message: AllWanted) -> None:
+        self._act("plan_all", message.voice)
 
-        if self.snapshot is None:
-            return {}
-        results, machine = self.snapshot.results, self.snapshot.machine
-        found = {name: forecast(results, machine, name, recipe.variant) for name, recipe in RECIPES.items()}
-        return {name: str(expected) for name, expected in found.items() if expected}
+    @on(Planned)
+    def _ask_for_all(self, message: Planned) -> None:
+        self._confirm(message.question, "optimize", message.voice, message.wish)
 
     @on(BenchmarkWanted)
     def _benchmark(self, message: BenchmarkWanted) -> None:
-        self._act("benchmark", message.voice)
+        self._act("benchmark", message.voice, message.variants)
 
     @on(CancelWanted)
     def _cancel(self, message: CancelWanted) -> None:
@@ -385,7 +385,9 @@ class Dashboard(App[None]):
         from tui import actions
 
         try:
-            ended: ActionEnded | CameBack | KeysRead | Proposed = getattr(actions, action)(self.workspace, *arguments)
+            ended: ActionEnded | CameBack | KeysRead | Planned | Proposed = getattr(actions, action)(
+                self.workspace, *arguments
+            )
         except (TtsdashError, sqlite3.Error, OSError) as error:
             self.post_message(ActionEnded(one_line(error), failed=True))
         else:

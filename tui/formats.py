@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -56,6 +57,32 @@ def speedup(result: Result) -> str:
     if result.speedup is None:
         return ("not yet run on a Mac" if result.engine == "coreml-evaluated" else "not measured") + marks
     return f"{result.speedup:.2f}x {interval(result)}".rstrip() + marks
+
+
+_OCTAVES, _CELLS = 2, 5
+RATIO_SCALE = "¼x        1x       4x"
+"""The header of `ratio_bar`."""
+
+
+def ratio_bar(result: Result) -> str:
+    """A speed-up on a scale from a quarter over 1x, the upright line, to four times: a block, in its interval.
+
+    Beyond the scale it stands at the scale's end.
+    """
+    if result.speedup is None:
+        return ""
+    low, high = result.speedup_ci or (result.speedup, result.speedup)
+    first, middle, last = (_place(ratio) for ratio in (low, result.speedup, high))
+    bar = ["─" if first <= cell <= last else "·" for cell in range(2 * _OCTAVES * _CELLS + 1)]
+    one = _place(1.0)
+    bar[one] = "┼" if first <= one <= last else "│"
+    bar[middle] = "█"
+    return "".join(bar)
+
+
+def _place(ratio: float) -> int:
+    octaves = min(max(math.log2(ratio), -_OCTAVES), _OCTAVES) if ratio > 0 else -_OCTAVES
+    return round((octaves + _OCTAVES) * _CELLS)
 
 
 _BARS = "▁▂▃▄▅▆▇█"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from core.store.jobs import Job
     from core.store.visits import Away
     from core.store.voices import Voice
+    from jobs.submit import Wish
     from tui.snapshot import Snapshot
     from tui.widgets.pane import Pane
 
@@ -82,13 +83,34 @@ class OptimizeWanted(Message):
     """Somebody wants variants of this voice."""
 
     voice: Voice
+    gone: frozenset[str]
+    """The paths of variants whose files are not there any more."""
+    kind: str | None = None
+    """Only those that such a job makes."""
+
+
+@dataclass
+class AllWanted(Message):
+    """Somebody wants all of this voice that this machine can make, measured."""
+
+    voice: Voice
+
+
+@dataclass
+class Planned(Message):
+    """What fulfilling a wish takes, as a question."""
+
+    question: str
+    voice: Voice
+    wish: Wish
 
 
 @dataclass
 class BenchmarkWanted(Message):
-    """Somebody wants this voice and its variants measured."""
+    """Somebody wants these variants of the voice measured."""
 
     voice: Voice
+    variants: tuple[str, ...]
 
 
 @dataclass

@@ -4,8 +4,10 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from core.hardware.machine import this_machine
+from core.history.newest import list_newest
 from core.selection.judge import Selection
 from core.store.estimate import Estimate, estimate
 from core.store.jobs import ENDED, Job, JobEvent, count_jobs, list_events, list_jobs, list_queued
@@ -38,6 +40,8 @@ class Snapshot:
     """By job that runs, how long it takes; one whose kind has not run here before is not in it."""
     results: list[Result] = field(default_factory=list)
     """The newest first."""
+    newest: list[Result] = field(default_factory=list)
+    """What each variant was measured last on this machine, at each number of threads."""
     selections: dict[str, Selection] = field(default_factory=dict)
     """What is selected on this machine, by voice; a voice for which nothing was selected yet is not in it."""
     queue: QueueState = NOTHING_WAITS
@@ -49,13 +53,14 @@ class Snapshot:
     """The fingerprint of the machine that the dashboard runs on."""
 
     def latest_result(self, voice: str, variant: str, sha256: str) -> Result | None:
-        """The newest figures of exactly this file, those of stock session options first."""
-        mine = [
-            result
-            for result in self.results
-            if result.voice == voice and result.variant == variant and result.variant_sha256 == sha256
-        ]
-        return next((result for result in mine if result.stock), mine[0] if mine else None)
+        """The newest figures of exactly this file on this machine, those of stock session options first."""
+        return self._by_file.get((voice, variant, sha256))
+
+    @cached_property
+    def _by_file(self) -> dict[tuple[str, str, str], Result]:
+        # What comes last stays.
+        ordered = sorted(self.newest, key=lambda result: (result.stock, result.threads))
+        return {(result.voice, result.variant, result.variant_sha256): result for result in ordered}
 
 
 class SnapshotReader:
@@ -65,6 +70,7 @@ class SnapshotReader:
         self._workspace, self._db = workspace, db
         self._data_version: int | None = None
         self._marks: tuple[object, ...] = ()
+        self._last_result: int | None = None
         self._latest = Snapshot(machine=this_machine().id)
 
     def read(self) -> Snapshot | None:
@@ -103,6 +109,10 @@ class SnapshotReader:
             found = {job.id: estimate(self._db, job, snapshot.machine) for job in running}
             estimates = {job_id: known for job_id, known in found.items() if known}
         stored = latest_selections(self._db, snapshot.machine)
+        last = self._db.execute("SELECT max(rowid) FROM results").fetchone()[0]
+        if last != self._last_result:
+            self._last_result = last
+            snapshot = replace(snapshot, newest=list_newest(self._db, snapshot.machine))
         return replace(
             snapshot,
             jobs=jobs,

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from core.clock import span
-from core.store.jobs import Job
+from core.store.jobs import Job, NewJob
 
 _LATEST = 20
 
@@ -22,6 +22,10 @@ class Estimate:
     def __str__(self) -> str:
         return f"about {span(self.seconds)}, from {self.runs} past run{'s' if self.runs > 1 else ''} here"
 
+    def times(self, factor: int) -> "Estimate":
+        """Of so many times the work."""
+        return Estimate(self.seconds * factor, self.runs)
+
     def left(self, elapsed: float) -> str:
         """What to say when that much time has gone."""
         if elapsed < self.seconds:
@@ -29,7 +33,7 @@ class Estimate:
         return f"longer than the {span(self.seconds)} of past runs"
 
 
-def estimate(db: sqlite3.Connection, job: Job, machine: str) -> Estimate | None:
+def estimate(db: sqlite3.Connection, job: Job | NewJob, machine: str) -> Estimate | None:
     """None where nothing of the kind has run on this machine. Runs on the same voice count before those on others."""
     rows = _runs(db, job, machine, "AND voice_id = :voice") or _runs(db, job, machine)
     if not rows:
@@ -38,7 +42,7 @@ def estimate(db: sqlite3.Connection, job: Job, machine: str) -> Estimate | None:
     return Estimate(pace * _work_in(job.params), len(rows))
 
 
-def _runs(db: sqlite3.Connection, job: Job, machine: str, also: str = "") -> list[sqlite3.Row]:
+def _runs(db: sqlite3.Connection, job: Job | NewJob, machine: str, also: str = "") -> list[sqlite3.Row]:
     return db.execute(
         f"""SELECT params, seconds FROM jobs
             WHERE kind = :kind AND variant IS :variant AND state = 'succeeded' AND machine_id = :machine

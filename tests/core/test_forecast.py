@@ -50,3 +50,13 @@ def test_without_a_past_nothing_is_said() -> None:
 
 def test_a_run_without_a_grade_still_tells_the_speed() -> None:
     assert said(past(1.5, None)) == "1.5x, from 1 past run here"
+
+
+def test_the_size_is_told_as_its_share_of_the_original_s() -> None:
+    runs = [past(1.2, run=run, size_bytes=size) for run, size in (("a", 30), ("b", 40), ("c", 50))]
+    originals = [
+        replace(VARIANT, variant="original", recipe=None, benchmark_id=run, size_bytes=100) for run in ("a", "b", "c")
+    ]
+    expected = forecast([*runs, *originals], HERE, "static", "static-int8")
+    assert expected
+    assert expected.of(60_000_000) == "1.2x, about 24.0 MB, sound slight, from 3 past runs here"

@@ -95,7 +95,8 @@ def _voices(db: sqlite3.Connection) -> None:
         "upsampling_stages": 3,
     }
     for identity, key in ((AMY, "en_US-amy-medium"), (JOE, "en_US-joe-medium")):
-        path = f"/voices/{key}.onnx"
+        path = f"voices/{key}.onnx"
+        touch(path)
         db.execute(
             "INSERT INTO voices VALUES (?, ?, ?, 63201294, 22050, 1, 'en_US', '{}', ?, '2024-01-02T09:00:00.000Z')",
             (identity, key, path, json.dumps(anatomy)),
@@ -104,11 +105,17 @@ def _voices(db: sqlite3.Connection) -> None:
     put_variant(
         db,
         JOE,
-        _variant(
-            "en_US-joe-medium", "dynamic-int8-guide", MADE, "/models/dynamic-int8-guide.onnx", 18_681_619, "guide"
-        ),
+        _variant("en_US-joe-medium", "dynamic-int8-guide", MADE, "models/dynamic-int8-guide.onnx", 18_681_619, "guide"),
     )
-    put_variant(db, JOE, _variant("en_US-joe-medium", "coreml", CONVERTED, "/models/coreml", 31_711_204, "coreml"))
+    for path in ("models/dynamic-int8-guide.onnx", "models/coreml"):
+        touch(path)
+    put_variant(db, JOE, _variant("en_US-joe-medium", "coreml", CONVERTED, "models/coreml", 31_711_204, "coreml"))
+
+
+def touch(path: str) -> None:
+    """Have something lie there, as it does where variants are in place."""
+    Path(path).parent.mkdir(exist_ok=True)
+    Path(path).touch()
 
 
 def _variant(voice: str, name: str, sha256: str, path: str, size: int, recipe: str | None) -> Variant:

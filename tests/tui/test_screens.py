@@ -14,6 +14,8 @@ from jobs.doctor import Findings
 from tests.core.machines import SERVER
 from tests.tui.conftest import MACHINE
 from tui.app import Dashboard
+from tui.screens.optimize import OptimizeScreen
+from tui.widgets.voices_pane import VoicesPane
 
 Compare = Callable[..., bool]
 FOUND = {
@@ -29,6 +31,15 @@ async def greeted(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
+def is_looking(app: Dashboard) -> bool:
+    """Whether something that is shown is still being read."""
+    voice, screen = app.query_one(VoicesPane).voice, app.screen
+    unread = voice and voice.id not in app.query_one(VoicesPane)._prospects
+    unread = unread or (isinstance(screen, OptimizeScreen) and screen._prospects is None)
+    reads = ("system", "look", "doctor", "assistant", "history")
+    return bool(unread) or any(worker.group in reads and not worker.is_finished for worker in app.workers)
+
+
 def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     """Press the keys once the store is shown, and wait until all is drawn."""
 
@@ -40,9 +51,7 @@ def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
-        while any(
-            worker.group in ("system", "doctor", "assistant") and not worker.is_finished for worker in app.workers
-        ):
+        while is_looking(app):
             await pilot.pause(0.02)
         await pilot.pause()
 

@@ -65,6 +65,7 @@ CALLS = {
     "results trend": "en_US-joe-medium",
     "select": "tiny",
     "voices add": "VOICE",
+    "voices download": "en_US-there-low",  # more depends on the network
     "voices import": "--config CONFIG",
     "voices list": "",
     "voices show": "tiny",
@@ -87,6 +88,7 @@ def used(full: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     voice = write_voice(Path("voices"))
     Path("assistant.yaml").write_text(f"models:\n  tts:\n    piper:\n      voice_path: {voice}\n")
+    write_voice(full.voices, name="en_US-there-low")
     with closing(open_store(full)) as db:
         added = add_voice(db, read_voice(voice))
         # Of a voice that has none.

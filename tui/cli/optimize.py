@@ -88,17 +88,14 @@ def optimize(
 
 def _print_forecasts(session: Session, voice: Voice, wish: Wish, queued: Queued) -> None:
     """What past results on this machine say of what is to be made, and is not there yet."""
-    from core.forecast import forecast
     from core.hardware.machine import this_machine
-    from core.history.filter import Term
-    from core.history.listing import list_page
+    from core.history.forecasts import read_forecast
 
     machine = this_machine().id
     for job in making_jobs(voice, wish):
-        wanted = (Term("variant", "=", str(job.variant)), Term("machine", ":", "this"))
-        expected = forecast(list_page(session.db, wanted).results, machine, job.params["recipe"], str(job.variant))
+        expected = read_forecast(session.db, machine, job.params["recipe"], str(job.variant))
         if expected and job.variant not in queued.already:
-            print_line(f"forecast for {job.variant}: {expected}")
+            print_line(f"forecast for {job.variant}: {expected.of(voice.size_bytes)}")
 
 
 def find_or_add(session: Session, model: str) -> Voice:

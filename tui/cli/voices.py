@@ -5,18 +5,23 @@ from pathlib import Path
 import click
 
 from core.errors import BadInput
-from core.store.voices import Voice, add_voice, get_voice, list_voices
+from core.store.voices import add_voice, get_voice, list_voices
 from core.text import printable
 from core.voices import read_voice
+from tui.cli.added import print_added
+from tui.cli.download import download
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_facts, print_line, print_table
-from tui.formats import counted, megabytes, moment, parameters
+from tui.formats import megabytes, moment, parameters
 from tui.shapes import voice_shape
 
 
 @click.group(cls=Group, default="list")
 def voices() -> None:
     """Voices and their variants."""
+
+
+voices.add_command(download)
 
 
 @voices.command("list")
@@ -51,7 +56,7 @@ def list_(session: Session) -> None:
 @pass_session
 def add(session: Session, path: Path) -> None:
     """Register the voice PATH (.onnx, its .onnx.json beside it). The file stays where it is."""
-    _print_added(session, add_voice(session.db, read_voice(path)))
+    print_added(session, add_voice(session.db, read_voice(path)))
 
 
 @voices.command("import")
@@ -68,16 +73,7 @@ def import_(session: Session, config: Path) -> None:
         voice = add_voice(session.db, read_voice(path))
     except BadInput as error:
         raise BadInput(f"{key} of {file.path}: {error}") from error
-    _print_added(session, voice)
-
-
-def _print_added(session: Session, voice: Voice) -> None:
-    if session.as_json:
-        session.print_json(voice_shape(voice))
-        return
-    print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {counted(voice.speakers, 'speaker')}")
-    if "unrecognised" in voice.anatomy:
-        print_line(f"its graph was not recognised as VITS ({voice.anatomy['unrecognised']}): recipes do what is safe")
+    print_added(session, voice)
 
 
 @voices.command()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
@@ -45,6 +46,19 @@ class TablePane(Vertical, Pane):
     HEADERS: tuple[str, ...] = ()
     EMPTY = ""
     TABLE_ID = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "comma", "scroll_detail(-3)", "Scroll the details up", key_display=",", show=False, id="pane.detail_up"
+        ),
+        Binding(
+            "full_stop",
+            "scroll_detail(3)",
+            "Scroll the details down",
+            key_display=".",
+            show=False,
+            id="pane.detail_down",
+        ),
+    ]
     MARKS = False
     """Whether rows can be marked."""
 
@@ -70,6 +84,9 @@ class TablePane(Vertical, Pane):
         """Widgets between the table and the details."""
         yield from ()
 
+    def action_scroll_detail(self, lines: int) -> None:
+        self.query_one(".detail", VerticalScroll).scroll_relative(y=lines, animate=False)
+
     @property
     def table(self) -> KeyedTable:
         return self.query_one(KeyedTable)
@@ -82,7 +99,7 @@ class TablePane(Vertical, Pane):
         rows = self.rows(snapshot)
         self.set_class(not rows, "is-empty")
         self.table.show_header = bool(rows)
-        self.table.show(rows)
+        self.table.show(rows, self.headers())
         if rows and self._recalled:
             if any(key == self._recalled for key, _ in rows):
                 self.table.focus_row(self._recalled)
@@ -103,6 +120,10 @@ class TablePane(Vertical, Pane):
         key = self.table.focused_key
         text = self.detail(self.snapshot, key) if self.snapshot and key else ""
         self.query_one(".detail PlainText", PlainText).show("\n".join(printable(line) for line in text.split("\n")))
+
+    def headers(self) -> tuple[str, ...]:
+        """The columns as there is room for them."""
+        return self.HEADERS
 
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
         """The rows, each with its key."""

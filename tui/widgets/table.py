@@ -39,16 +39,26 @@ class KeyedTable(DataTable[Text]):
         self._marked: set[str] = set()
 
     def on_mount(self) -> None:
+        self._add_columns()
+
+    def _add_columns(self) -> None:
         for column, header in enumerate(self._headers):
             self.add_column(self._cell(column, header.lstrip(">")))
 
-    def show(self, rows: Sequence[Row]) -> None:
-        """Show these rows. The focus stays on its row, or on its place when that row is gone."""
-        if rows == self._shown:
+    def show(self, rows: Sequence[Row], headers: Sequence[str] | None = None) -> None:
+        """Show these rows. The focus stays on its row, or on its place when that row is gone.
+
+        With `headers` they have other columns from now on.
+        """
+        anew = headers is not None and tuple(headers) != tuple(self._headers)
+        if rows == self._shown and not anew:
             return
         focused, line, top = self.focused_key, self.cursor_row, self.scroll_y
         self._shown = list(rows)
-        self.clear()
+        self.clear(columns=anew)
+        if anew and headers:
+            self._headers = headers
+            self._add_columns()
         keys = [key for key, _ in rows]
         self._marked.intersection_update(keys)
         for key, cells in rows:

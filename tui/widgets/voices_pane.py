@@ -2,35 +2,85 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.timer import Timer
 
-from tui.formats import counted, figure, megabytes, moment, parameters, shortened, speedup
-from tui.messages import BenchmarkWanted, OptimizeWanted
+from tui.formats import RATIO_SCALE, figure, megabytes, ratio_bar, shortened, speedup
+from tui.messages import AllWanted, BenchmarkWanted, OptimizeWanted
 from tui.widgets.pane import TablePane
 from tui.widgets.table import KeyedTable
 
 if TYPE_CHECKING:
-    from core.selection.judge import Selection
+    from core.store.results import Result
     from core.store.voices import Variant, Voice
+    from core.workspace import Workspace
+    from tui.prospects import Prospects
     from tui.snapshot import Snapshot
 
 _SEPARATOR = "/"
+_NAME, _SPEED = "voice", ">speed-up, 95 %"
+# Widths from which on there is room for more columns, and for the details beside the table.
+_WITH_RTF, _WITH_BAR, _SIDE_BY_SIDE = 90, 110, 160
+_DETAILS = 72
+# Beside the columns: the frame of the table, its scroll bar, and a space in front of the name.
+_FRAME = 5
+_SHORTEST_NAME = 12
+_LOOK_S = 5.0
+# So long a row has the focus before it is asked for what is not in the snapshot.
+_REST_S = 0.1
+
+
+@dataclass
+class FilesLooked(Message):
+    """These variants of those voices lie nowhere any more."""
+
+    voices: list[Voice]
+    gone: frozenset[str]
+
+
+@dataclass
+class ProspectsRead(Message):
+    """What past runs say of a voice's variants; as of those results."""
+
+    voice_id: str
+    results: list[Result]
+    prospects: Prospects
 
 
 class VoicesPane(TablePane):
     """A row a voice with its original's figures, and below it a row for each variant."""
 
-    HEADERS = ("voice", ">MB", ">thr.", ">speed-up, 95 %", ">RTF", ">peak MB", "sound")
+    HEADERS = (_NAME, ">MB", ">thr.", _SPEED, ">peak MB", "sound")
     TABLE_ID = "voices-table"
-    EMPTY = "No voices yet.\n\nPress a to add one. A voice is a Piper model NAME.onnx with its NAME.onnx.json beside it; it stays where it is."
+    EMPTY = (
+        "No voices yet.\n\nPress a to add one: one that lies on this machine, or one of Piper's, by its name.\n\n"
+        "A voice is a Piper model NAME.onnx with its NAME.onnx.json beside it; it stays where it is."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "app.add_voice", "Add voice", id="voices.add_voice"),
         Binding("o", "optimize", "Optimize", id="voices.optimize"),
+        Binding("v", "optimize('convert')", "Convert for Core ML", show=False, id="voices.convert"),
         Binding("b", "benchmark", "Benchmark", id="voices.benchmark"),
+        Binding("A", "all", "Make all", id="voices.all"),
     ]
+
+    def __init__(self, workspace: Workspace, id: str) -> None:
+        super().__init__(id)
+        self._workspace = workspace
+        self._gone: frozenset[str] = frozenset()
+        self._prospects: dict[str, Prospects] = {}
+        self._asked: set[str] = set()
+        """The voices whose prospects are here, or are being read."""
+        self._rest: Timer | None = None
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_interval(_LOOK_S, self._look)
 
     @property
     def voice(self) -> Voice | None:
@@ -39,92 +89,160 @@ class VoicesPane(TablePane):
         voices = self.snapshot.voices if self.snapshot else []
         return next((voice for voice in voices if key and voice.key == key.split(_SEPARATOR)[0]), None)
 
+    @property
+    def variant(self) -> Variant | None:
+        """The variant in focus, or the original."""
+        key, voice = self.table.focused_key, self.voice
+        variants = voice.variants if key and voice else ()
+        return next((variant for variant in variants if key == f"{variant.voice}{_SEPARATOR}{variant.name}"), None)
+
+    # What the store and the disk tell
+
+    def show(self, snapshot: Snapshot) -> None:
+        before, self.snapshot = self.snapshot, snapshot
+        if before and _same(before, snapshot):
+            return
+        if before is None or before.newest is not snapshot.newest or before.counts != snapshot.counts:
+            self._asked.clear()
+        super().show(snapshot)
+        if before is None or before.voices is not snapshot.voices:
+            self._look()
+
+    def on_resize(self) -> None:
+        """There is room for other columns."""
+        self.set_class(self.size.width >= _SIDE_BY_SIDE, "-side-by-side")
+        if self.snapshot:
+            super().show(self.snapshot)
+
+    def _look(self) -> None:
+        if self.snapshot and self.snapshot.voices:
+            voices = self.snapshot.voices
+            self.run_worker(lambda: self._look_for_files(voices), thread=True, group="look")
+
+    def _look_for_files(self, voices: list[Voice]) -> None:
+        from tui.prospects import gone_files
+
+        self.post_message(FilesLooked(voices, gone_files(voices)))
+
+    @on(FilesLooked)
+    def _mark_gone(self, message: FilesLooked) -> None:
+        if self.snapshot and message.voices is self.snapshot.voices and message.gone != self._gone:
+            self._gone = message.gone
+            super().show(self.snapshot)
+
+    def show_detail(self) -> None:
+        super().show_detail()
+        if self._rest:
+            self._rest.stop()
+        if self.voice and self.voice.id not in self._asked:
+            self._rest = self.set_timer(_REST_S, self._ask)
+
+    def _ask(self) -> None:
+        voice, snapshot = self.voice, self.snapshot
+        if voice and snapshot:
+            self._asked.add(voice.id)
+            self.run_worker(lambda: self._read_prospects(voice, snapshot), thread=True, group="look")
+
+    def _read_prospects(self, voice: Voice, snapshot: Snapshot) -> None:
+        from tui.prospects import read_prospects
+
+        prospects = read_prospects(self._workspace, voice, snapshot.machine)
+        self.post_message(ProspectsRead(voice.id, snapshot.newest, prospects))
+
+    @on(ProspectsRead)
+    def _keep_prospects(self, message: ProspectsRead) -> None:
+        if self.snapshot and message.results is self.snapshot.newest:
+            self._prospects[message.voice_id] = message.prospects
+            self.show_detail()
+
+    # What is shown
+
+    def headers(self) -> tuple[str, ...]:
+        """Those that there is room for."""
+        width = self.size.width
+        bar = (RATIO_SCALE,) if width >= _WITH_BAR else ()
+        rtf = (">RTF",) if width >= _WITH_RTF else ()
+        return (*self.HEADERS[:4], *bar, *rtf, *self.HEADERS[4:])
+
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
-        return [
-            (f"{voice.key}{_SEPARATOR}{variant.name}", _row(snapshot, voice, variant))
+        entries = [
+            (f"{voice.key}{_SEPARATOR}{variant.name}", self._row(snapshot, voice, variant))
             for voice in snapshot.voices
             for variant in voice.variants
         ]
+        headers = self.headers()
+        room = self._room_for_names(headers, [row for _, row in entries])
+        for _, row in entries:
+            mark = " *" if row[_NAME].endswith(" *") else ""
+            row[_NAME] = shortened(row[_NAME].removesuffix(mark), room - len(mark)) + mark
+        return [(key, tuple(row[header] for header in headers)) for key, row in entries]
+
+    def _room_for_names(self, headers: tuple[str, ...], rows: list[dict[str, str]]) -> int:
+        """What the other columns leave: a long name pushes none of them out."""
+        width = self.size.width - (_DETAILS if self.has_class("-side-by-side") else 0)
+        others = sum(
+            max(len(header.lstrip(">")), *(len(row[header]) for row in rows)) + 1 for header in headers[1:] if rows
+        )
+        return max(_SHORTEST_NAME, max(80, width) - _FRAME - others)
+
+    def _row(self, snapshot: Snapshot, voice: Voice, variant: Variant) -> dict[str, str]:
+        selection = snapshot.selections.get(voice.key)
+        mark = " *" if selection and selection.selected == variant.name else ""
+        name = (voice.key if variant.recipe is None else f"  {variant.name}") + mark
+        if variant.path in self._gone:
+            return _cells(name, "–", "file missing", None)
+        result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
+        unmeasured = "not yet run on a Mac" if variant.caveat else "not measured"
+        return _cells(name, megabytes(variant.size_bytes), speedup(result) if result else unmeasured, result)
 
     def detail(self, snapshot: Snapshot, key: str) -> str:
-        from core.benchmark.words import explain
+        from tui.widgets.voice_details import describe_variant, describe_voice
 
-        voice = self.voice
-        if voice is None:
+        voice, variant = self.voice, self.variant
+        if voice is None or variant is None:
             return ""
-        name = key.split(_SEPARATOR)[1]
-        variant = voice.variant(name)
-        about = _about_voice(voice) if variant.recipe is None else _about_variant(variant)
-        chosen = _about_selection(snapshot.selections.get(voice.key), variant)
-        result = snapshot.latest_result(voice.key, name, variant.sha256)
-        if result is None:
-            return "\n".join([*chosen, *about, *([] if variant.recipe is None else ["", "Not measured yet: press b."])])
-        run = [entry for entry in snapshot.results if entry.benchmark_id == result.benchmark_id]
-        means = [line for line in explain(run) if variant.recipe is None or line.startswith((f"{name}:", "The "))]
-        return "\n".join([*chosen, *means, *([""] if means else []), *about])
+        prospects = self._prospects.get(voice.id)
+        if variant.recipe is None:
+            return "\n".join(describe_voice(snapshot, voice, self._gone, prospects))
+        return "\n".join(describe_variant(snapshot, voice, variant, self._gone, prospects))
+
+    # What keys ask for
 
     @on(KeyedTable.RowSelected)
-    def action_optimize(self) -> None:
+    def _selected(self) -> None:
+        self.action_optimize()
+
+    def action_optimize(self, kind: str | None = None) -> None:
         if self.voice:
-            self.post_message(OptimizeWanted(self.voice))
+            self.post_message(OptimizeWanted(self.voice, self._gone, kind))
 
     def action_benchmark(self) -> None:
+        """Of a voice all its variants, of a variant that one."""
+        voice, variant = self.voice, self.variant
+        if voice and variant:
+            names = [variant.name] if variant.recipe else [other.name for other in voice.variants]
+            self.post_message(BenchmarkWanted(voice, tuple(names)))
+
+    def action_all(self) -> None:
         if self.voice:
-            self.post_message(BenchmarkWanted(self.voice))
+            self.post_message(AllWanted(self.voice))
 
 
-def _row(snapshot: Snapshot, voice: Voice, variant: Variant) -> tuple[str, ...]:
-    result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
-    selection = snapshot.selections.get(voice.key)
-    mark = " *" if selection and selection.selected == variant.name else ""
-    name = shortened(voice.key if variant.recipe is None else f"  {variant.name}", 28 - len(mark)) + mark
-    if result is None:
-        unmeasured = "not yet run on a Mac" if variant.caveat else "not measured"
-        return (name, megabytes(variant.size_bytes), "–", unmeasured, "–", "–", "–")
-    return (
-        name,
-        megabytes(variant.size_bytes),
-        str(result.threads),
-        speedup(result),
-        figure(result.rtf, 3),
-        figure(result.peak_rss_mb, 0),
-        result.grade or "not graded",
-    )
+def _same(before: Snapshot, after: Snapshot) -> bool:
+    """Whether a pane of voices shows both alike: what a running job reports, a few times a second, is not in it."""
+    lists = ("voices", "newest", "selections", "jobs")
+    same = all(getattr(before, name) is getattr(after, name) for name in lists)
+    return same and (before.worker is None) == (after.worker is None)
 
 
-def _about_selection(selection: Selection | None, variant: Variant) -> list[str]:
-    """Of a voice what is selected on this machine, and why nothing else is; of a variant what became of it."""
-    if selection is None:
-        return []
-    if variant.recipe is not None:
-        own = (judged for judged in selection.candidates if judged.variant == variant.name)
-        return [f"{judged.verdict} on this machine: {judged.reason}" for judged in own] + [""]
-    pinned = f", {selection.pinned} pinned" if selection.pinned else ""
-    others = (judged for judged in selection.candidates if judged.variant != selection.selected)
-    return [
-        f"selected on this machine: {selection.selected} ({selection.reason}; policy {selection.policy}{pinned})",
-        *(f"  {judged.variant} {judged.verdict}: {judged.reason}" for judged in others),
-        *(f"! {warning}" for warning in selection.warnings),
-        "",
-    ]
-
-
-def _about_voice(voice: Voice) -> list[str]:
-    parts = voice.anatomy.get("parts", [])
-    sizes = ", ".join(f"{part['name']} {megabytes(part['weight_bytes'])} MB" for part in parts)
-    return [
-        voice.key,
-        f"{voice.language}, {counted(voice.speakers, 'speaker')}, {voice.sample_rate} Hz, added {moment(voice.added_at)}",
-        voice.path,
-        f"parts: {sizes}" if sizes else f"graph not recognised: {voice.anatomy['unrecognised']}",
-    ]
-
-
-def _about_variant(variant: Variant) -> list[str]:
-    tools = ", ".join(f"{name} {value}" for name, value in variant.tools.items())
-    return [
-        f"recipe {variant.recipe} ({parameters(variant.params)}), made {moment(variant.created_at)} by job {variant.job_id}",
-        variant.path,
-        f"with {tools}; SHA-256 {variant.sha256[:16]}…",
-        *([variant.caveat] if variant.caveat else []),
-    ]
+def _cells(name: str, size: str, speed: str, result: Result | None) -> dict[str, str]:
+    return {
+        _NAME: name,
+        ">MB": size,
+        ">thr.": str(result.threads) if result else "–",
+        _SPEED: speed,
+        RATIO_SCALE: ratio_bar(result) if result else "",
+        ">RTF": figure(result.rtf if result else None, 3),
+        ">peak MB": figure(result.peak_rss_mb if result else None, 0),
+        "sound": (result.grade or "not graded") if result else "–",
+    }

@@ -1,0 +1,11 @@
+"""On the path of whole processes: piper's downloader asks the address in `PIPER_COLLECTION` instead of the real one."""
+
+import os
+
+from piper import download_voices
+
+for name in ("URL_FORMAT", "VOICES_JSON"):
+    real = getattr(download_voices, name)
+    place = real.replace("https://huggingface.co", os.environ["PIPER_COLLECTION"])
+    assert place != real
+    setattr(download_voices, name, place)
