@@ -56,6 +56,14 @@ def speedup(result: Result) -> str:
     return f"{result.speedup:.2f}x {interval(result)}".rstrip() + marks
 
 
+def why_empty(result: Result) -> str:
+    """Each reason once, behind the figures that it holds for."""
+    names: dict[str, list[str]] = {}
+    for name, reason in result.unmeasured.items():
+        names.setdefault(reason, []).append(name)
+    return "; ".join(f"{', '.join(named)} ({reason})" for reason, named in names.items())
+
+
 _BARS = "▁▂▃▄▅▆▇█"
 
 

@@ -59,7 +59,7 @@ def write_file(path: Path, pieces: Iterable[str]) -> None:
         draft.replace(target)
         flush_folder(target.parent)
     except OSError as error:
-        raise TtsdashError(f"cannot write {path} ({error.strerror}): name another place with --output") from error
+        raise TtsdashError(f"cannot write {path} ({error.strerror}): name another place") from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -73,7 +73,9 @@ def _check_target(path: Path, target: Path) -> None:
     if not target.exists():
         return
     if not target.is_file():
-        raise BadInput(f"{path} is no regular file: leave --output out, and send the output there")
+        raise BadInput(
+            f"{path} is no regular file: name another place, or send the output of `ttsdash results export` there"
+        )
     is_export = target.suffix.removeprefix(".") in FORMATS and not target.name.endswith(".onnx.json")
     if target.stat().st_size and not is_export:
         raise BadInput(f"{path} is there and no export by its name: name a file that ends in .{', .'.join(FORMATS)}")
