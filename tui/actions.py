@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
 
 from core.errors import BadInput, TtsdashError
 from core.settings import read_settings
@@ -163,3 +164,12 @@ def change_priority(workspace: Workspace, job: Job, step: int) -> ActionEnded:
     with _one_by_one, closing(open_store(workspace)) as db:
         edit_job(workspace, db, job.id, Wording(priority=get_job(db, job.id).priority + step))
     return ActionEnded("")
+
+
+def export_results(workspace: Workspace, path: Path, voice: str | None) -> ActionEnded:
+    from core.export.write import export, write_file
+    from core.history.names import find_voice
+
+    with closing(open_store(workspace)) as db:
+        write_file(path, export(db, path.suffix.removeprefix("."), find_voice(db, voice) if voice else None))
+    return ActionEnded(f"{path} is written")

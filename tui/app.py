@@ -27,6 +27,7 @@ from tui.messages import (
     BenchmarkWanted,
     CameBack,
     CancelWanted,
+    ExportWanted,
     LogWanted,
     MoveWanted,
     OptimizeWanted,
@@ -93,7 +94,7 @@ class Dashboard(App[None]):
         from tui.widgets.system_pane import SystemPane
 
         self.query_one("#queue", TabPane).mount(QueuePane(id="queue-pane"))
-        self.query_one("#results", TabPane).mount(ResultsPane(id="results-pane"))
+        self.query_one("#results", TabPane).mount(ResultsPane(self.workspace, id="results-pane"))
         self.query_one("#system", TabPane).mount(SystemPane(self.workspace, id="system-pane"))
         self._act("come_back")
         self.run_worker(self._watch, thread=True, group="watch")
@@ -259,6 +260,11 @@ class Dashboard(App[None]):
         from tui.screens.log import LogScreen
 
         self.push_screen(LogScreen(message.job, self.workspace.job_log(message.job.id)))
+
+    @on(ExportWanted)
+    def _export(self, message: ExportWanted) -> None:
+        self.notify(f"{message.path} is being written …", markup=False)
+        self._act("export_results", message.path, message.voice)
 
     # How it is done, off the interface's thread
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from textual.dom import DOMNode
@@ -111,3 +112,11 @@ class LogWanted(Message):
     """Somebody wants to read this job's log."""
 
     job: Job
+
+
+@dataclass
+class ExportWanted(Message):
+    """Somebody wants the history of this voice, or of all, in a file."""
+
+    path: Path
+    voice: str | None
