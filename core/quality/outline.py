@@ -20,7 +20,7 @@ def spectrogram(audio: Audio, rate: int, columns: int, bands: int) -> Grid:
     """The power in dB of each band, the lowest first, in each column. Bands are as wide as the ear tells them apart."""
     from scipy.signal import stft
 
-    _, _, spectrum = stft(audio, rate, nperseg=int(_WINDOW_S * rate))
+    _, _, spectrum = stft(audio, rate, nperseg=min(len(audio), int(_WINDOW_S * rate)))
     power = np.abs(spectrum) ** 2
     power = np.add.reduceat(power, _bands(len(power), rate, bands), axis=0)
     power = np.maximum.reduceat(power, _edges(power.shape[1], columns), axis=1)

@@ -35,7 +35,7 @@ def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
-        while any(worker.group == "system" and not worker.is_finished for worker in app.workers):
+        while any(worker.group in ("system", "history") and not worker.is_finished for worker in app.workers):
             await pilot.pause(0.02)
         await pilot.pause()
 

@@ -11,8 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from core.benchmark.words import heard
-from core.hardware.machine import this_machine
-from core.history.trend import list_trend
+from core.history.filter import Term
+from core.history.listing import list_page
 from core.store.database import open_store
 from core.store.results import Result
 from core.store.voices import ORIGINAL
@@ -34,7 +34,7 @@ class Sound:
     original: Recording
     variant: Recording
     last: Result | None
-    """The variant's last result on this machine at as many threads, whose benchmark recorded them."""
+    """The variant's last result on this machine, whose benchmark recorded them."""
 
 
 class SoundScreen(ReadingScreen):
@@ -64,9 +64,9 @@ class SoundScreen(ReadingScreen):
         if not (variant.exists() and original.exists()):
             return f"No recording of {result.variant} here: a benchmark on this machine makes one (1, then b)."
         with closing(open_store(self.workspace)) as db:
-            here = list_trend(db, result.voice_id, result.variant, this_machine(), result.threads)
+            here = list_page(db, _same_here(result), limit=1).results
         first, second = (Recording(*read_recording(path)) for path in (original, variant))
-        return Sound(original, variant, first, second, here[-1] if here else None)
+        return Sound(original, variant, first, second, here[0] if here else None)
 
     async def show(self, found: Sound | str) -> None:
         if isinstance(found, str):
@@ -76,10 +76,15 @@ class SoundScreen(ReadingScreen):
         self.query_one(SoundView).put({"original": found.original, self._result.variant: found.variant})
 
 
+def _same_here(result: Result) -> tuple[Term, ...]:
+    """The results of its variant on this machine."""
+    return (Term("voice", "=", result.voice), Term("variant", "=", result.variant), Term("machine", ":", "this"))
+
+
 def _words(result: Result, sound: Sound) -> list[str]:
     """How it sounds, and what to listen to."""
     last = f", of {moment(sound.last.created_at)}" if sound.last else ""
-    of_another = sound.last is None or sound.last.id != result.id
+    of_another = sound.last is None or sound.last.benchmark_id != result.benchmark_id
     return [
         heard(result),
         *([f"The recordings are of its last benchmark here{last}, not of this result."] if of_another else []),

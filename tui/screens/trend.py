@@ -63,9 +63,9 @@ class TrendScreen(ReadingScreen):
 
 
 def _told(result: Result, timed: list[Result]) -> str:
-    what = "latency, ms" if result.variant == ORIGINAL else "speed-up and its 95 % interval; dotted 1x"
+    what = "latency, ms" if result.variant == ORIGINAL else "speed-up with its 95 % interval"
     if len(timed) > 1:
-        return f"{what}   o result   ~ busy machine   ! worse than it was"
+        return f"{what}   o quiet   ~ busy machine   ! worse"
     if timed:
         return "One result only: measure it again another day, and a trend can be seen."
     return "Not timed yet: no result of it has a speed."

@@ -29,20 +29,24 @@ class FilterLine(Vertical):
     class Left(Message):
         """Somebody wants to go on in the table."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "clear", "Clear the filter", id="filter.clear"),
+        Binding("down", "leave", "To the table", id="filter.leave"),
+    ]
 
-    def __init__(self, example: str, text: str = "") -> None:
+    def __init__(self, example: str) -> None:
         super().__init__()
-        self._example, self._told = example, text
+        self._example, self._told = example, ""
         self._pause: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield PlainText("/", classes="slash")
-            yield Input(self._told, placeholder=self._example, compact=True, select_on_focus=False)
+            yield Input(placeholder=self._example, compact=True, select_on_focus=False)
         yield PlainText(classes="problem")
 
     def on_mount(self) -> None:
+        self.show_problem("")
         self._show_or_hide()
 
     @property
@@ -60,7 +64,9 @@ class FilterLine(Vertical):
 
     def show_problem(self, text: str) -> None:
         """What is wrong with the filter; nothing takes the line away."""
-        self.query_one(".problem", PlainText).show(text)
+        problem = self.query_one(".problem", PlainText)
+        problem.show(text)
+        problem.display = bool(text)
 
     @on(Input.Changed)
     def _wait_for_more(self) -> None:
@@ -81,6 +87,11 @@ class FilterLine(Vertical):
         self._tell()
         self._show_or_hide()
         self.post_message(self.Left())
+
+    def action_clear(self) -> None:
+        self._input.value = ""
+        self.show_problem("")
+        self.action_leave()
 
     def _show_or_hide(self) -> None:
         self.display = bool(self._input.value)

@@ -92,22 +92,27 @@ class ResultsPane(TablePane):
         self._asked = Asked()
         self._reading = self._due = False
         self._focus: str | None = None
+        self._ready = False
 
     def above_table(self) -> ComposeResult:
-        yield FilterLine(_EXAMPLE, self._asked.filter)
+        yield FilterLine(_EXAMPLE)
+
+    def on_mount(self) -> None:
+        self._filter_line.put(self._asked.filter)
+        self._ready = True
 
     # What the dashboard remembers over a reconnect
 
     def remember(self) -> dict[str, Any]:
         """What is looked at, for `recall`."""
-        focused = self.table.focused_key if self.is_mounted else None
+        focused = self.table.focused_key if self._ready else None
         return asdict(self._asked) | {"focus": focused or self._focus}
 
     def recall(self, state: dict[str, Any]) -> None:
         """Look at what was looked at. What is broken in `state`, or no more there, is let go."""
         self._focus = state["focus"] if isinstance(state.get("focus"), str) else None
         self._ask(_read_asked(state))
-        if self.is_mounted:
+        if self._ready:
             self._filter_line.put(self._asked.filter)
 
     # Pages
@@ -167,12 +172,12 @@ class ResultsPane(TablePane):
         self.query_one(".empty", PlainText).show(_NOTHING_FITS if asked.filter.strip() else self.EMPTY)
         table = self.table
         table.show_header = bool(rows)
+        table.show(rows, self._headers())
+        table.border_subtitle = _place(self.page)
         if self._focus:
             table.focus_row(self._focus)
             self._focus = None
-        table.show(rows, self._headers())
-        table.border_subtitle = _place(self.page)
-        if rows and replace(before, filter="") != replace(asked, filter=""):
+        elif rows and replace(before, filter="") != replace(asked, filter=""):
             table.move_cursor(row=0, animate=False)
         if asked.sort != before.sort:
             self.call_after_refresh(table.show_column, self.ORDERS.index(asked.sort))
@@ -218,18 +223,11 @@ class ResultsPane(TablePane):
         self._filter_line.open()
 
     def action_clear_filter(self) -> None:
-        self._filter_line.put("")
-        self._filter_line.show_problem("")
-        self.take_focus()
-        if self._asked.filter:
-            self._filter("")
+        self._filter_line.action_clear()
 
     @on(FilterLine.Typed)
-    def _filter_as_typed(self, message: FilterLine.Typed) -> None:
-        self._filter(message.text)
-
-    def _filter(self, text: str) -> None:
-        self._ask(replace(self._asked, filter=text, page=1))
+    def _filter(self, message: FilterLine.Typed) -> None:
+        self._ask(replace(self._asked, filter=message.text, page=1))
 
     @on(FilterLine.Left)
     def _go_on_in_table(self) -> None:
