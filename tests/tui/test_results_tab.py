@@ -271,7 +271,10 @@ def trending(history: Workspace) -> Workspace:
     return history
 
 
-async def test_the_course_of_a_variant_is_drawn_and_told_in_words(trending: Workspace) -> None:
+async def test_the_course_of_a_variant_is_drawn_and_told_in_words(
+    trending: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
     app = Dashboard(trending, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)

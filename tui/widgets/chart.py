@@ -3,13 +3,23 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from textual.app import RenderResult
+from textual.app import ComposeResult, RenderResult
+from textual.containers import Grid
+from textual.strip import Strip
 from textual_hires_canvas import Canvas
-from textual_plot import PlotWidget
 from textual_plot.axis_formatter import AxisFormatter
+from textual_plot.plot_widget import Legend, PlotWidget
 
 _TICKS = 5
 _LINE_OF = 200
+
+
+class _Cells(Canvas):
+    """A canvas that fills its room also before it knows it: without colours Textual cannot draw a line of no length."""
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        return strip if strip.cell_length else Strip.blank(self.size.width, self.rich_style)
 
 
 class Chart(PlotWidget, can_focus=False):
@@ -19,6 +29,12 @@ class Chart(PlotWidget, can_focus=False):
         super().__init__(allow_pan_and_zoom=False)
         self._left, self._right = 0.0, 1.0
         self._notes: list[tuple[float, float, str]] = []
+
+    def compose(self) -> ComposeResult:
+        with Grid():
+            for name in ("margin-top", "margin-left", "plot", "margin-bottom"):
+                yield _Cells(1, 1, id=name)
+        yield Legend(id="legend")
 
     def on_mount(self) -> None:
         self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 8
