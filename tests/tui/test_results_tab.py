@@ -232,7 +232,7 @@ async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(h
         figures = {str(table.get_row_at(row)[0]).strip(): table.get_row_at(row) for row in range(table.row_count)}
         assert [str(cell).strip() for cell in figures["variant"][1:]] == ["dynamic-int8", "int4"]
         assert str(figures["file, MB"][2]).split() == ["13.9", "0.59x"]
-        words = text_of(app, ".words PlainText")
+        words = text_of(app, "Words PlainText")
         assert "int4 (14-int4-) beside dynamic-int8 (14-dynam), of one run, pair by pair: " in words
 
         await pilot.press("q")
@@ -240,8 +240,8 @@ async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(h
         await pilot.press("escape", "slash")
         await filtered(pilot, "int4 threads:1")
         await pilot.press("enter", "g", "space", "j", "j", "space", "c")
-        await until(pilot, lambda: "not measured alike" in text_of(app, ".words PlainText"))
-        assert "nothing is said of what is faster" in text_of(app, ".words PlainText")
+        await until(pilot, lambda: "not measured alike" in text_of(app, "Words PlainText"))
+        assert "nothing is said of what is faster" in text_of(app, "Words PlainText")
 
 
 @pytest.fixture
@@ -292,7 +292,7 @@ async def test_the_course_of_a_variant_is_drawn_and_told_in_words(
         chart = drawn(screen)
         assert (chart.count("o"), chart.count("~"), chart.count("!")) == (6, 1, 1)
         assert "│" in chart
-        words = text_of(app, ".words PlainText")
+        words = text_of(app, "Words PlainText")
         assert "8 results, 1 worse than it was" in words
         assert "1.20x 1.10–1.30 !  worse: speed-up 1.20x, was 1.90x" in words
         assert "onnxruntime 1.30 -> 1.31" in words

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 
 from core.history.compare import Comparison, compare, measured_of
 from core.store.database import open_store
@@ -12,8 +11,8 @@ from core.store.results import Result
 from core.workspace import Workspace
 from tui.history_words import comparison_headers, comparison_rows, comparison_words
 from tui.screens.reading import ReadingScreen
-from tui.widgets.plain_text import PlainText
 from tui.widgets.table import KeyedTable
+from tui.widgets.words import Words
 
 
 class CompareScreen(ReadingScreen):
@@ -25,8 +24,7 @@ class CompareScreen(ReadingScreen):
 
     def body(self) -> ComposeResult:
         yield KeyedTable(comparison_headers(self._results), id="comparison")
-        with VerticalScroll(classes="words", can_focus=False):
-            yield PlainText()
+        yield Words()
 
     def read(self) -> list[Comparison]:
         with closing(open_store(self.workspace)) as db:
@@ -38,4 +36,4 @@ class CompareScreen(ReadingScreen):
         table = self.query_one(KeyedTable)
         table.show([(row[0], row) for row in comparison_rows(self._results, found)])
         table.focus()
-        self.query_one(".words PlainText", PlainText).show_lines(comparison_words(self._results[0], found))
+        self.query_one(Words).show_lines(comparison_words(self._results[0], found))

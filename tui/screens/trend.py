@@ -4,7 +4,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 
 from core.clock import parse
 from core.hardware.machine import Machine
@@ -16,7 +15,7 @@ from core.workspace import Workspace
 from tui.formats import counted, moment, speedup
 from tui.history_words import course, since_before, trend_figure
 from tui.screens.reading import ReadingScreen
-from tui.widgets.plain_text import PlainText
+from tui.widgets.words import Words
 
 if TYPE_CHECKING:
     from tui.widgets.chart import Chart
@@ -33,8 +32,7 @@ class TrendScreen(ReadingScreen):
         self._result = result
 
     def body(self) -> ComposeResult:
-        with VerticalScroll(classes="words"):
-            yield PlainText()
+        yield Words()
 
     def read(self) -> list[Series]:
         import tui.widgets.chart  # noqa: F401  (which takes a while)
@@ -48,12 +46,12 @@ class TrendScreen(ReadingScreen):
         version = self._result.benchmark_version
         mine = next((one for one in found if one.version == version), None)
         others = sum(len(one.points) for one in found if one is not mine)
-        self.query_one(".words", VerticalScroll).focus()
+        self.query_one(Words).focus()
         timed = [point.result for point in mine.points if trend_figure(point.result) is not None] if mine else []
         self.tell(_told(self._result, timed))
         if mine is None:
             return
-        self.query_one(".words PlainText", PlainText).show_lines(_words(mine, others))
+        self.query_one(Words).show_lines(_words(mine, others))
         if len(timed) > 1:
             from tui.widgets.chart import Chart
 
