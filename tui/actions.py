@@ -265,3 +265,12 @@ def _configuration(workspace: Workspace) -> Path:
     if config is None:
         raise BadInput("no assistant's configuration is known: press f and name its file")
     return config
+
+
+def export_results(workspace: Workspace, path: Path, voice: str | None) -> ActionEnded:
+    from core.export.write import export, write_file
+    from core.history.names import find_voice
+
+    with closing(open_store(workspace)) as db:
+        write_file(path, export(db, path.suffix.removeprefix("."), find_voice(db, voice) if voice else None))
+    return ActionEnded(f"{path} is written")

@@ -34,6 +34,7 @@ from tui.messages import (
     CameBack,
     CancelWanted,
     EditWanted,
+    ExportWanted,
     KeysRead,
     LogWanted,
     MoveWanted,
@@ -120,7 +121,7 @@ class Dashboard(App[None]):
         from tui.widgets.system_pane import SystemPane
 
         self.query_one("#queue", TabPane).mount(QueuePane(id="queue-pane"))
-        self.query_one("#results", TabPane).mount(ResultsPane(id="results-pane"))
+        self.query_one("#results", TabPane).mount(ResultsPane(self.workspace, id="results-pane"))
         self.query_one("#selection", TabPane).mount(SelectionPane(self.workspace, id="selection-pane"))
         self.query_one("#system", TabPane).mount(SystemPane(self.workspace, id="system-pane"))
         self.set_interval(_KEEP_S, self._keep_screen)
@@ -370,6 +371,11 @@ class Dashboard(App[None]):
     @on(ActionWanted)
     def _do(self, message: ActionWanted) -> None:
         self._act(message.action, *message.arguments)
+
+    @on(ExportWanted)
+    def _export(self, message: ExportWanted) -> None:
+        self.notify(f"{message.path} is being written …", markup=False)
+        self._act("export_results", message.path, message.voice)
 
     # How it is done, off the interface's thread
 

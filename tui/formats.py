@@ -85,6 +85,14 @@ def _place(ratio: float) -> int:
     return round((octaves + _OCTAVES) * _CELLS)
 
 
+def why_empty(result: Result) -> str:
+    """Each reason once, behind the figures that it holds for."""
+    names: dict[str, list[str]] = {}
+    for name, reason in result.unmeasured.items():
+        names.setdefault(reason, []).append(name)
+    return "; ".join(f"{', '.join(named)} ({reason})" for reason, named in names.items())
+
+
 _BARS = "▁▂▃▄▅▆▇█"
 
 

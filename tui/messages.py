@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
@@ -155,3 +156,11 @@ class LogWanted(Message):
     """Somebody wants to read this job's log."""
 
     job: Job
+
+
+@dataclass
+class ExportWanted(Message):
+    """Somebody wants the history of this voice, or of all, in a file."""
+
+    path: Path
+    voice: str | None

@@ -23,7 +23,7 @@ def explain(results: list[Result]) -> list[str]:
         rows = [result for result in results if result.variant == name]
         beside = originals.get(rows[0].threads)
         lines.append(
-            f"{name}: " + " ".join([*([_size(rows[0], beside)] if beside else []), _speed(rows), _sound(rows)])
+            f"{name}: " + " ".join([*([_size(rows[0], beside)] if beside else []), _speed(rows), heard(rows[0])])
         )
     if any(result.noisy for result in results):
         lines.append("The machine was busy with other work during this run: take the speeds with care.")
@@ -55,8 +55,8 @@ def _speed(rows: list[Result]) -> str:
     return f"It is {'; '.join(says)}."
 
 
-def _sound(rows: list[Result]) -> str:
-    row = rows[0]
+def heard(row: Result) -> str:
+    """How a variant sounds beside the original."""
     mel = "no mel distance" if row.mel_db is None else f"mel distance {row.mel_db:.1f} dB"
     found = [f"{count} texts {name.replace('_', ' ')}" for name, count in row.defects.items() if count]
     scores = [f"PESQ {row.pesq:.1f} of 4.6"] if row.pesq is not None else []

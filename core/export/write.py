@@ -43,25 +43,29 @@ def write_file(path: Path, pieces: Iterable[str]) -> None:
 
     Raises BadInput for what is there and cannot be an earlier export, TtsdashError where nothing can be written.
     """
-    target = Path(os.path.realpath(path.expanduser()))
-    _check_target(path, target)
+    target = check_target(path)
     try:
         write_whole(target, pieces)
     except OSError as error:
-        raise TtsdashError(f"cannot write {path} ({error.strerror}): name another place with --output") from error
+        raise TtsdashError(f"cannot write {path} ({error.strerror}): name another place") from error
 
 
-def _check_target(path: Path, target: Path) -> None:
+def check_target(path: Path) -> Path:
+    """The file behind a path, if an export may be written there. Raises BadInput, which says what to do."""
+    target = Path(os.path.realpath(path.expanduser()))
     if target.is_dir():
         raise BadInput(f"{path} is a folder: name a file in it")
     if not target.parent.is_dir():
         raise BadInput(f"there is no folder {path.parent}: make it first")
     if not target.exists():
-        return
+        return target
     if not target.is_file():
-        raise BadInput(f"{path} is no regular file: leave --output out, and send the output there")
+        raise BadInput(
+            f"{path} is no regular file: name another place, or send the output of `ttsdash results export` there"
+        )
     is_export = target.suffix.removeprefix(".") in FORMATS and not target.name.endswith(".onnx.json")
     if target.stat().st_size and not is_export:
         raise BadInput(f"{path} is there and no export by its name: name a file that ends in .{', .'.join(FORMATS)}")
     if not os.access(target, os.W_OK):
         raise BadInput(f"{path} is read-only for you: see to its permissions")
+    return target

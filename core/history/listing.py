@@ -32,6 +32,11 @@ class Page:
     total: int
 
 
+def is_descending(sort: str, reverse: bool) -> bool:
+    """Whether the highest value, or Z, stands first."""
+    return (sort in _HIGHEST_FIRST) != reverse
+
+
 def list_page(
     db: sqlite3.Connection,
     terms: Sequence[Term] = (),
@@ -57,7 +62,7 @@ def list_page(
 
 def _places(db: sqlite3.Connection, found: Where, sort: str, reverse: bool, limit: int, skipped: int) -> list[int]:
     """The rows of a page."""
-    column, down = _COLUMNS[sort], (sort in _HIGHEST_FIRST) != reverse
+    column, down = _COLUMNS[sort], is_descending(sort, reverse)
     order = f"{column} {'DESC' if down else 'ASC'} NULLS LAST, rowid {'ASC' if reverse else 'DESC'}"
     rows = db.execute(
         f"SELECT rowid FROM {found.within(index_of(column))} ORDER BY {order} LIMIT ? OFFSET ?",

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from core.errors import TtsdashError
 from core.files import PRIVATE_FILE, make_private_folder
 from core.text import safe_name
 from core.workspace import Workspace
@@ -37,3 +38,17 @@ def write_recording(path: Path, texts: list[npt.NDArray[np.float32]], sample_rat
         file.writeframes((np.nan_to_num(np.clip(audio, -1, 1)) * _FULL_SCALE).astype("<i2").tobytes())
     partial.chmod(PRIVATE_FILE)
     partial.replace(path)
+
+
+def read_recording(path: Path) -> tuple[npt.NDArray[np.float32], int]:
+    """What was written, and its sample rate. Raises TtsdashError for a file that is no such recording."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            rate, frames = file.getframerate(), file.readframes(file.getnframes())
+            if (file.getnchannels(), file.getsampwidth()) != (1, 2):
+                raise wave.Error("not 16-bit mono")
+            if not frames:
+                raise wave.Error("nothing in it")
+    except (wave.Error, EOFError) as error:
+        raise TtsdashError(f"{path} is no recording ({error}): measure the voice again") from error
+    return np.frombuffer(frames, "<i2").astype(np.float32) / np.float32(_FULL_SCALE), rate

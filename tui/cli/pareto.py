@@ -10,7 +10,7 @@ from core.history.pareto import pareto as judge
 from core.store.results import newest_result
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line, print_table
-from tui.formats import figure, megabytes, speedup
+from tui.history_words import DOMINATED, PARETO_HEADERS, pareto_row
 from tui.shapes import result_shape
 
 
@@ -30,25 +30,13 @@ def pareto(session: Session, voice: str, machine: str) -> None:
         session.print_json([_shape(one) for one in found])
         return
     print_table(
-        ("variant", ">MB", ">speed-up, 95 %", "sound", ">PESQ", "dominated by"),
-        [_row(one) for one in found],
+        PARETO_HEADERS,
+        [pareto_row(one) for one in found],
         empty=f"no results at all cores on {where.facts['cpu']} ({where.id})",
     )
     if found:
         print_line()
-        print_line("dominated: no better in size, speed and sound, and worse in one of them")
-
-
-def _row(one: Judged) -> tuple[str, ...]:
-    result = one.result
-    return (
-        result.variant,
-        megabytes(result.size_bytes),
-        speedup(result),
-        result.grade or "–",
-        figure(result.pesq, 2),
-        ", ".join(one.dominated_by),
-    )
+        print_line(DOMINATED)
 
 
 def _shape(one: Judged) -> dict[str, Any]:

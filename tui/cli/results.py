@@ -23,7 +23,18 @@ from tui.cli.prune import prune
 from tui.cli.session import Group, Session, pass_session
 from tui.cli.tables import print_facts, print_line, print_table
 from tui.cli.trend import trend
-from tui.formats import RESULT_HEADERS, counted, figure, megabytes, moment, result_row, shortened, speedup, when
+from tui.formats import (
+    RESULT_HEADERS,
+    counted,
+    figure,
+    megabytes,
+    moment,
+    result_row,
+    shortened,
+    speedup,
+    when,
+    why_empty,
+)
 from tui.shapes import result_shape
 
 _RAW = {"texts": TextFigures, "samples": Sample, "starts": Start, "parallel_runs": ParallelRun}
@@ -238,7 +249,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("ESTOI", figure(result.estoi, 3) if result.estoi is not None else None),
         ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
         ("sound", result.grade),
-        ("not measured", _unmeasured(result) or None),
+        ("not measured", why_empty(result) or None),
     ]
 
 
@@ -252,11 +263,3 @@ def _speedup(result: Result) -> str:
         return "–"
     low, high = result.speedup_ci
     return f"{result.speedup:.3f}x, 95 % interval {low:.3f}–{high:.3f}, of {result.pairs} pairs: {result.verdict}"
-
-
-def _unmeasured(result: Result) -> str:
-    """Each reason once, behind the figures that it holds for."""
-    names: dict[str, list[str]] = {}
-    for name, reason in result.unmeasured.items():
-        names.setdefault(reason, []).append(name)
-    return "; ".join(f"{', '.join(named)} ({reason})" for reason, named in names.items())

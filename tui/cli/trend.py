@@ -10,14 +10,11 @@ from core.hardware.machine import Machine
 from core.history.names import find_machine, find_voice, variants_of
 from core.history.trend import LATEST, Point, Series, list_trend, series
 from core.store.results import Result
-from core.store.voices import ORIGINAL
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line, print_table
-from tui.formats import counted, figure, moment, sparkline, speedup
+from tui.formats import counted, figure, moment, speedup
+from tui.history_words import course, since_before
 from tui.shapes import result_shape
-
-# Of a sparkline.
-_BARS = 40
 
 
 @click.command(cls=Command)
@@ -59,21 +56,20 @@ def _print_points(found: Sequence[Series], machine: Machine) -> None:
             [_row(point) for point in one.points],
             empty="",
         )
-        print_line(_course(one))
+        print_line(course(one))
         print_line()
     _print_notes(found)
 
 
 def _row(point: Point) -> tuple[str, ...]:
     result = point.result
-    worse = [f"worse: {'; '.join(result.regression['worse'])}"] if result.regression else []
     return (
         moment(result.created_at),
         result.id[:8],
         speedup(result),
         figure(result.latency_ms, 0),
         figure(result.original_latency_ms, 0),
-        "; ".join([*worse, *point.changed]),
+        since_before(point),
     )
 
 
@@ -86,7 +82,7 @@ def _print_overview(found: dict[str, list[Series]]) -> None:
             moment(one.points[0].result.created_at),
             moment(one.points[-1].result.created_at),
             str(sum(bool(point.result.regression) for point in one.points) or ""),
-            _course(one),
+            course(one),
         )
         for name, several in found.items()
         for one in several
@@ -94,18 +90,6 @@ def _print_overview(found: dict[str, list[Series]]) -> None:
     print_table(("variant", "version", ">results", "from", "to", ">worse", "course"), rows, empty="")
     print_line()
     _print_notes([one for several in found.values() for one in several])
-
-
-def _course(one: Series) -> str:
-    """`1.72x ▁▃▂█ 1.85x`, of the original its latency: the latest of them, as many as a line has room for."""
-    results = _results(one)
-    is_original = results[-1].variant == ORIGINAL
-    values = [result.latency_ms if is_original else result.speedup for result in results]
-    known = [value for value in values if value is not None]
-    if not known:
-        return "not timed"
-    first, last = (f"{value:.0f} ms" if is_original else f"{value:.2f}x" for value in (known[0], known[-1]))
-    return f"{first} {sparkline(known[-_BARS:])} {last}"
 
 
 def _results(one: Series) -> list[Result]:

@@ -1,6 +1,10 @@
 """Text without markup."""
 
+from collections.abc import Iterable
+
 from textual.widgets import Static
+
+from core.text import printable
 
 
 class PlainText(Static):
@@ -12,3 +16,7 @@ class PlainText(Static):
     def show(self, text: str) -> None:
         if text != self.content:
             self.update(text)
+
+    def show_lines(self, lines: Iterable[str]) -> None:
+        """Lines that may hold names of files or users."""
+        self.show("\n".join(map(printable, lines)))

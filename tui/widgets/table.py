@@ -6,6 +6,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
+from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import DataTable
 
@@ -32,33 +33,33 @@ class KeyedTable(DataTable[Text]):
 
     def __init__(self, headers: Sequence[str], id: str, marks: bool = False) -> None:
         super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=0)
-        self._headers = headers
+        self._headers = tuple(headers)
         self._shown: list[Row] = []
         self._wanted: str | None = None
         self._marks = marks
         self._marked: set[str] = set()
 
     def on_mount(self) -> None:
-        self._add_columns()
+        self._add_headers()
 
-    def _add_columns(self) -> None:
+    def _add_headers(self) -> None:
         for column, header in enumerate(self._headers):
             self.add_column(self._cell(column, header.lstrip(">")))
 
     def show(self, rows: Sequence[Row], headers: Sequence[str] | None = None) -> None:
-        """Show these rows. The focus stays on its row, or on its place when that row is gone.
+        """Show these rows, under other headers if they are given.
 
-        With `headers` they have other columns from now on.
+        The focus stays on its row, or on its place when that row is gone.
         """
-        anew = headers is not None and tuple(headers) != tuple(self._headers)
-        if rows == self._shown and not anew:
+        other_headers = headers is not None and tuple(headers) != self._headers
+        if rows == self._shown and not other_headers:
             return
-        focused, line, top = self.focused_key, self.cursor_row, self.scroll_y
+        focused, line, left, top = self.focused_key, self.cursor_row, self.scroll_x, self.scroll_y
         self._shown = list(rows)
-        self.clear(columns=anew)
-        if anew and headers:
-            self._headers = headers
-            self._add_columns()
+        self.clear(columns=other_headers)
+        if other_headers:
+            self._headers = tuple(headers or ())
+            self._add_headers()
         keys = [key for key, _ in rows]
         self._marked.intersection_update(keys)
         for key, cells in rows:
@@ -68,7 +69,13 @@ class KeyedTable(DataTable[Text]):
             self.focus_row(self._wanted or "")
         elif keys:
             self.move_cursor(row=max(0, place), animate=False)
-            self.scroll_to(y=top, animate=False)
+            self.scroll_to(x=left, y=top, animate=False)
+
+    def show_column(self, column: int) -> None:
+        """Bring a column into sight, when its width is known."""
+        widths = [shown.get_render_width(self) for shown in self.ordered_columns]
+        region = Region(sum(widths[:column]), int(self.scroll_y), widths[column], 1)
+        self.scroll_to_region(region, animate=False, x_axis=True, y_axis=False)
 
     def focus_row(self, key: str) -> None:
         """Put the focus on the row with that key, as soon as there is one."""

@@ -1,0 +1,58 @@
+"""Pages of the history as the dashboard asks for them, read off its thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from core.history.filter import read_filter
+from core.history.listing import WHEN, list_page
+from core.store.database import open_store
+from core.store.results import Result, list_results
+from core.workspace import Workspace
+
+ROWS = 100
+"""Of a page: more take too long to lay out."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which results one wants to see."""
+
+    filter: str = ""
+    sort: str = WHEN
+    """One of `core.history.listing.SORTS`."""
+    reverse: bool = False
+    page: int = 1
+    """The first is 1."""
+
+
+@dataclass(frozen=True)
+class HistoryPage:
+    """What was found."""
+
+    asked: Asked = field(default_factory=Asked)
+    """What was asked for; if it is beyond the last page, that one."""
+    results: list[Result] = field(default_factory=list)
+    total: int = 0
+    """How many fit in all."""
+    runs: Mapping[str, list[Result]] = field(default_factory=dict)
+    """By benchmark, all results of the runs that these come from."""
+
+    @property
+    def last(self) -> int:
+        """The number of the last page."""
+        return max(1, -(-self.total // ROWS))
+
+
+def read_history(workspace: Workspace, asked: Asked) -> HistoryPage:
+    """Raises BadInput for a filter that is none."""
+    terms = read_filter(asked.filter)
+    with closing(open_store(workspace)) as db:
+        page = list_page(db, terms, asked.sort, asked.reverse, ROWS, asked.page)
+        found = HistoryPage(asked, page.results, page.total)
+        if asked.page > found.last:
+            return read_history(workspace, replace(asked, page=found.last))
+        runs = dict.fromkeys(result.benchmark_id for result in page.results)
+        return replace(found, runs={run: list_results(db, benchmark_id=run) for run in runs})
