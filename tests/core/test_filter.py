@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from core.clock import parse
 from core.errors import BadInput
 from core.hardware.machine import this_machine
-from core.history.filter import FIELDS, GRADES, Term, read_filter
+from core.history.filter import FIELDS, Term, read_filter
 from core.history.listing import list_page
 from core.history.past import read_past
-from core.quality.grade import Grade
+from core.quality.grade import GRADES, Grade
 from core.store.database import open_store
 from core.store.results import Result, list_results
 from core.store.voices import add_voice
@@ -100,7 +100,7 @@ def test_a_term_that_is_wrong_is_named_with_what_there_is(text: str, says: str) 
 
 def test_grades_are_compared_as_they_are_graded() -> None:
     """SQL compares their letters."""
-    assert list(GRADES) == list(get_args(Grade))[::-1] == sorted(GRADES)
+    assert list(GRADES) == list(get_args(Grade)) == sorted(GRADES, reverse=True)
 
 
 def test_times_are_read_on_the_readers_clock(in_utc: None, monkeypatch: pytest.MonkeyPatch) -> None:

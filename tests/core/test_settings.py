@@ -9,7 +9,7 @@ from core.settings import Settings, read_settings, set_assistant
 from core.workspace import Workspace
 from tests.core.refusals import refusal
 
-_NAMES = "hook, idle, time_limit, memory_limit, benchmark_width, benchmark_budget, assistant"
+_NAMES = "hook, idle, time_limit, memory_limit, benchmark_width, benchmark_budget, keys, assistant"
 _NO_SPAN = "is no length of time: write 30min, 2h or 1h30m"
 _NO_MEMORY = "is no amount of memory: write 800 MB or 4 GB"
 _NO_SHARE = "is no share: write 5 %, more than 0 and less than 100"

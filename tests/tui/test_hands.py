@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.widgets import Input, OptionList, Static, TabbedContent
 
@@ -26,7 +27,10 @@ from tui.keys import bindings_of, own_keys
 from tui.screens.edit_job import fields_of, read_changes
 from tui.themes import IN_TURN
 from tui.widgets.queue_pane import QueuePane
+from tui.widgets.results_pane import ResultsPane
 from tui.widgets.running_job import RunningJob
+from tui.widgets.selection_pane import SelectionPane
+from tui.widgets.system_pane import SystemPane
 from tui.widgets.table import KeyedTable
 from tui.widgets.voices_pane import VoicesPane
 
@@ -92,15 +96,17 @@ async def test_the_palette_has_every_action_and_does_it_in_its_tab(full: Workspa
 
 
 def test_each_action_has_an_id_of_its_own() -> None:
-    found: list[str] = []
-    for kind in (Dashboard, KeyedTable, VoicesPane, QueuePane):
-        unnamed = [binding for binding in bindings_of(kind) if not binding.id and binding.action not in MOVES]
-        assert unnamed == []
-        found += [binding.id for binding in bindings_of(kind) if binding.id]
-    assert len(found) == len(set(found))
+    found: dict[str, Binding] = {}
+    for kind in (Dashboard, KeyedTable, VoicesPane, QueuePane, ResultsPane, SelectionPane, SystemPane):
+        for binding in bindings_of(kind):
+            assert binding.id or binding.action in MOVES, binding
+            assert found.setdefault(binding.id or "", binding) is binding or not binding.id
 
 
-MOVES = {"cursor_down", "cursor_up", "scroll_top", "scroll_bottom", "scroll_down", "scroll_up"}
+MOVES = {
+    *("cursor_down", "cursor_up", "scroll_top", "scroll_bottom"),
+    *("scroll_down", "scroll_up", "scroll_home", "scroll_end"),
+}
 
 
 async def test_the_dashboard_is_found_as_it_was_left(full: Workspace) -> None:

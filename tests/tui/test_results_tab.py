@@ -236,7 +236,7 @@ async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(h
         assert "int4 (14-int4-) beside dynamic-int8 (14-dynam), of one run, pair by pair: " in words
 
         await pilot.press("q")
-        pane.table.unmark()
+        pane.table.action_unmark()
         await pilot.press("escape", "slash")
         await filtered(pilot, "int4 threads:1")
         await pilot.press("enter", "g", "space", "j", "j", "space", "c")
@@ -500,19 +500,15 @@ async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Wor
         "page": 2,
         "focus": seen[2],
     }
-    for before_the_first_page in (True, False):
-        app = Dashboard(long, autostart=False)
-        async with app.run_test(size=(80, 24)) as pilot:
-            if not before_the_first_page:
-                await opened(pilot)
-            await until(pilot, lambda: len(app.query(ResultsPane)))  # noqa: B023
-            pane = app.query_one(ResultsPane)
-            pane.recall(state)
-            await until(pilot, lambda: ids(pane) == seen)  # noqa: B023
-            assert pane.table.focused_key == seen[2]
-            assert pane.query_one(Input).value == "speedup>0.5"
-            assert pane.query_one(FilterLine).display
-            assert pane.remember() == state
+    app = Dashboard(long, autostart=False, screen={"app": {"tab": "results"}, "results-pane": state})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(app.query(ResultsPane)))
+        pane = app.query_one(ResultsPane)
+        await until(pilot, lambda: ids(pane) == seen)
+        assert pane.table.focused_key == seen[2]
+        assert pane.query_one(Input).value == "speedup>0.5"
+        assert pane.query_one(FilterLine).display
+        assert pane.remember() == state
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,6 @@ class VoicesPane(TablePane):
         self._rest: Timer | None = None
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(_LOOK_S, self._look)
 
     @property
