@@ -1,29 +1,64 @@
-"""Makes the pictures of the documentation from the program itself, on a workspace with a history.
+"""Makes all pictures of the documentation from the program itself.
 
     python docs/make_pictures.py HOME
 
-HOME is a workspace with one voice, of which `ttsdash optimize --all --guide --benchmark` has run. The picture lands in docs/pictures/.
+HOME is a workspace with one voice, of which `ttsdash optimize --all --guide --benchmark` has run twice; it is not changed.
+The pictures land in docs/pictures/.
 """
 
 import asyncio
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
-from core.workspace import find_workspace
+from textual.pilot import Pilot
+
+from core.workspace import Workspace, find_workspace
 from tui.app import Dashboard
+from tui.widgets.results_pane import ResultsPane
 
 PICTURES = Path(__file__).parent / "pictures"
+# What is pressed for each; of the results the first is an original.
+KEYS = {
+    "voices": "1jj",
+    "queue": "2",
+    "results": "3j",
+    "trend": "3jjt",
+    "pareto": "3jP",
+    "sound": "3jjvv",
+    "selection": "4",
+    "system": "5",
+}
 
 
-async def make(home: str) -> None:
-    app = Dashboard(find_workspace(home), autostart=False)
+async def take(workspace: Workspace, name: str, keys: str) -> None:
+    app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(100, 34)) as pilot:
-        while app.snapshot is None:
+        while app.snapshot is None or not app.query(ResultsPane):
             await pilot.pause(0.1)
-        await pilot.pause(0.5)
-        PICTURES.mkdir(exist_ok=True)
-        (PICTURES / "voices.svg").write_text(app.export_screenshot(title="ttsdash"), encoding="utf-8")
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+        (PICTURES / f"{name}.svg").write_text(app.export_screenshot(title="ttsdash"), encoding="utf-8")
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until nothing is read any more."""
+    await pilot.pause(0.3)
+    while any(not worker.is_finished and worker.group != "watch" for worker in pilot.app.workers):
+        await pilot.pause(0.3)
+
+
+async def take_all(workspace: Workspace) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    for name, keys in KEYS.items():
+        await take(workspace, name, keys)
 
 
 if __name__ == "__main__":
-    asyncio.run(make(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as folder:
+        # What the dashboard keeps of where one was lands in a copy.
+        copy = Path(shutil.copytree(find_workspace(sys.argv[1]).root, Path(folder) / "workspace"))
+        asyncio.run(take_all(Workspace(copy)))

@@ -100,7 +100,7 @@ class Dashboard(App[None]):
             yield TabPane("3 Results", id="results")
             yield TabPane("4 Selection", id="selection")
             yield TabPane("5 System", id="system")
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def _own_state(self, name: str, known: Iterable[str], otherwise: str) -> str:
         """Of what was shown last that which is not of one pane."""

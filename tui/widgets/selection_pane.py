@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.worker import get_current_worker
 
@@ -54,8 +53,6 @@ class SelectionPane(TablePane):
         Binding("o", "policy", "Policy", id="selection.policy"),
         Binding("s", "select", "Select anew", id="selection.select"),
         Binding("f", "assistant", "Assistant", id="selection.assistant"),
-        Binding("J", "scroll_reasons(1)", "Scroll the reasons down", show=False, id="selection.reasons_down"),
-        Binding("K", "scroll_reasons(-1)", "Scroll the reasons up", show=False, id="selection.reasons_up"),
     ]
 
     @dataclass
@@ -144,9 +141,6 @@ class SelectionPane(TablePane):
         if self.voice is None:
             return ""
         return describe_selection(self.voice, self.selection, self._links, self._today, self.size.width - _FRAME)
-
-    def action_scroll_reasons(self, step: int) -> None:
-        self.query_one(".detail", VerticalScroll).scroll_relative(y=3 * step, animate=False)
 
     # What keys ask for
 
