@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -65,7 +65,8 @@ def serving(collection: Collection) -> Iterator[str]:
                 collection.go_on.wait(60)
                 if collection.cut_short:
                     return
-            self.wfile.write(content[half:])
+            with suppress(ConnectionError):
+                self.wfile.write(content[half:])
 
         def log_message(self, *_: object) -> None:
             pass

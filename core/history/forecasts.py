@@ -6,7 +6,7 @@ import sqlite3
 from core.forecast import Forecast, forecast
 from core.store.results import RESULTS, as_result
 
-_LATEST = 100
+_LATEST = 20
 
 
 def read_forecast(db: sqlite3.Connection, machine_id: str, recipe: str, variant: str) -> Forecast | None:
@@ -19,7 +19,7 @@ def read_forecast(db: sqlite3.Connection, machine_id: str, recipe: str, variant:
     ).fetchall()
     rows = db.execute(
         f"""{RESULTS} WHERE results.rowid IN (SELECT value FROM json_each(?))
-                OR results.rowid IN (SELECT rowid FROM results WHERE recipe IS NULL
+                OR results.rowid IN (SELECT rowid FROM results WHERE +recipe IS NULL
                     AND benchmark_id IN (SELECT value FROM json_each(?)))""",
         (json.dumps([row[0] for row in places]), json.dumps([row[1] for row in places])),
     )

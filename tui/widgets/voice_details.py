@@ -31,7 +31,7 @@ def describe_voice(snapshot: Snapshot, voice: Voice, gone: frozenset[str], prosp
     yield voice.path
     parts = voice.anatomy.get("parts", [])
     sizes = ", ".join(f"{part['name']} {megabytes(part['weight_bytes'])} MB" for part in parts)
-    yield f"parts: {sizes}" if sizes else f"graph not recognised: {voice.anatomy['unrecognised']}"
+    yield f"parts: {sizes}" if sizes else f"graph not recognised: {voice.anatomy.get('unrecognised', 'nobody looked')}"
 
 
 def _next_step(snapshot: Snapshot, voice: Voice, gone: frozenset[str]) -> Lines:
