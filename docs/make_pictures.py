@@ -7,6 +7,7 @@ The pictures land in docs/pictures/.
 """
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from core.workspace import Workspace, find_workspace
 from tui.app import Dashboard
 from tui.widgets.results_pane import ResultsPane
 
-PICTURES = Path(__file__).parent / "pictures"
+PICTURES = Path(__file__).resolve().parent / "pictures"
 # What is pressed for each; of the results the first is an original.
 KEYS = {
     "voices": "1jj",
@@ -59,6 +60,7 @@ async def take_all(workspace: Workspace) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        # What the dashboard keeps of where one was lands in a copy.
-        copy = Path(shutil.copytree(find_workspace(sys.argv[1]).root, Path(folder) / "workspace"))
-        asyncio.run(take_all(Workspace(copy)))
+        # What the dashboard keeps of where one was lands in a copy, whose place tells nothing of this machine.
+        shutil.copytree(find_workspace(sys.argv[1]).root, Path(folder) / "workspace")
+        os.chdir(folder)
+        asyncio.run(take_all(Workspace(Path("workspace"))))

@@ -37,7 +37,7 @@ class LogScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Static(f"Log of {job_title(self._job)}", classes="title", markup=False)
         yield Log(auto_scroll=True)
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         self.query_one(Log).focus()

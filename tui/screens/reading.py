@@ -43,7 +43,7 @@ class ReadingScreen(Screen[None]):
         yield PlainText(printable(self._title), classes="title")
         yield PlainText("reading …", classes="told")
         yield from self.body()
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         self.run_worker(self._read, thread=True)
