@@ -197,6 +197,11 @@ def build(db: sqlite3.Connection, history: History, results: int) -> None:
                 "INSERT INTO voices VALUES (?, ?, ?, 63201294, 22050, 1, 'en_US', '{}', ?, ?)",
                 (voice, name, f"/voices/{name}.onnx", json.dumps({"unrecognised": "made up"}), now()),
             )
+            db.execute(
+                """INSERT INTO variants (voice_id, name, sha256, path, size_bytes, params, tools, created_at)
+                   VALUES (:id, 'original', :id, :path, 63201294, '{}', '{}', :now)""",
+                {"id": voice, "path": f"/voices/{name}.onnx", "now": now()},
+            )
         for record in history.benchmarks(results):
             put_benchmark(db, record, None)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
