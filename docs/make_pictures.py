@@ -8,6 +8,7 @@ The pictures land in docs/pictures/.
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,8 @@ from tui.app import Dashboard
 from tui.widgets.results_pane import ResultsPane
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
+# Where variants lie is this machine's business.
+_MADE_IN = re.compile(r"/[\w./-]*/optimized_models")
 # What is pressed for each; of the results the first is an original.
 KEYS = {
     "voices": "1jj",
@@ -42,7 +45,8 @@ async def take(workspace: Workspace, name: str, keys: str) -> None:
         for key in keys:
             await pilot.press(key)
             await settle(pilot)
-        (PICTURES / f"{name}.svg").write_text(app.export_screenshot(title="ttsdash"), encoding="utf-8")
+        picture = _MADE_IN.sub("~/ttsdash/optimized_models", app.export_screenshot(title="ttsdash"))
+        (PICTURES / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
 async def settle(pilot: Pilot[None]) -> None:

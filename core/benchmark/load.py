@@ -26,7 +26,9 @@ class Bystander:
         `own_cpu_s` is the benchmark's own processor time since the start, all its processes together.
         """
         elapsed = time.monotonic() - self.wall
-        return max(0.0, _busy_seconds() - self.busy - own_cpu_s) / (elapsed * (psutil.cpu_count() or 1))
+        share = (_busy_seconds() - self.busy - own_cpu_s) / (elapsed * (psutil.cpu_count() or 1))
+        # Kernels count in steps of 10 ms or so: over a short time that may come to less than nothing, or more than all.
+        return min(1.0, max(0.0, share))
 
 
 @dataclass(frozen=True)

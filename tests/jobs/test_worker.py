@@ -34,7 +34,7 @@ from jobs.lock import take_lock
 from jobs.process_groups import MARK
 from jobs.recovery import mark_of
 from jobs.submit import Terms, Wish, benchmark_job, making_job, submit, submit_wish, wake
-from tests.running import children, ended, environment, half_files, in_the_middle, processes_of, ttsdash
+from tests.running import children, ended, environment, half_files, heed_signals, in_the_middle, processes_of, ttsdash
 from tests.waiting import wait_until
 
 
@@ -250,6 +250,7 @@ def _take_terminal() -> None:
     import fcntl
     import termios
 
+    heed_signals()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

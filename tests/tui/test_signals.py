@@ -23,6 +23,7 @@ import pytest
 from core.export.write import export
 from core.store.database import open_store
 from core.store.jobs import add_job, get_job
+from core.store.screen import read_screen
 from core.store.voices import add_voice, get_voice
 from core.voices import read_voice
 from core.workspace import Workspace
@@ -424,3 +425,18 @@ def test_a_terminal_that_vanishes(start: Start) -> None:
     for terminal in (*dashboards, waits):
         terminal.hang_up()
         assert terminal.program.wait(10) == 128 + signal.SIGHUP
+
+
+def test_after_the_line_was_cut_one_starts_where_one_was(start: Start, used: Workspace) -> None:
+    cut = Terminal(start, "")
+    look_at_the_queue(cut)
+    with closing(open_store(used)) as db:
+        # It is kept while one looks: a cut line leaves no time for that.
+        wait_until(lambda: read_screen(db).get("app", {}).get("tab") == "queue")
+    cut.hang_up()
+    assert cut.program.wait(10) == 128 + signal.SIGHUP
+    again = Terminal(start, "")
+    wait_until(lambda: b"pair 4" in again.shown())
+    again.press(b"q")
+    assert again.code() == 0
+    again.hang_up()
