@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args, get_type_hints
 
 import core
@@ -42,6 +43,8 @@ PROGRAM = "ttsdash"
 FORMAT = 2
 _KNOWN = (1, FORMAT)
 _MOST_THREADS = 100_000
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+_CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass
@@ -117,11 +120,16 @@ def _unique_id(value: Any) -> str:
 
 def _moment(value: Any) -> str:
     try:
-        if stamp(parse(text(value))) == value:
-            return str(value)
+        moment = parse(text(value))
+        fits = stamp(moment) == value
     except (ValueError, OverflowError):
-        pass
-    raise Unfit(f"{quoted(value)} is no time such as 2026-05-01T02:00:00.000Z")
+        fits = False
+    if not fits:
+        raise Unfit(f"{quoted(value)} is no time such as 2026-05-01T02:00:00.000Z")
+    # It would stand above all that is measured from now on; and what lies at the calendar's ends is no time elsewhere.
+    if not _FIRST <= moment <= datetime.now(UTC) + _CLOCKS_DIFFER:
+        raise Unfit(f"{quoted(value)} lies ahead, or before there was any of this: see to the clock of that machine")
+    return str(value)
 
 
 def _machine(value: Any) -> Machine:

@@ -1,8 +1,10 @@
 """An export in any of its formats, into a file or wherever text goes."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import BadInput, TtsdashError
@@ -27,6 +29,16 @@ FORMATS: dict[str, Format] = {
     "html": _report,
 }
 """By the suffix of their files."""
+_JSON = rb'\s*\{\s*"program"\s*:\s*"ttsdash"'
+_BEGINS = {
+    ".csv": rb"created_at,id,benchmark_id,",
+    ".json": _JSON,
+    ".jsonl": _JSON,
+    ".md": rb"\| created_at \| id \|",
+    ".html": rb'(?s).*<meta name="generator" content="ttsdash',
+}
+"""How an export begins, by the suffix of its file."""
+_BEGINNING = 2000
 
 
 def export(db: sqlite3.Connection, name: str, voice_id: str | None = None) -> Generator[str, None, None]:
@@ -50,6 +62,14 @@ def write_file(path: Path, pieces: Iterable[str]) -> None:
         raise TtsdashError(f"cannot write {path} ({error.strerror}): name another place") from error
 
 
+def _is_export(file: Path) -> bool:
+    """By its name and how it begins."""
+    begins = _BEGINS.get(file.suffix)
+    with suppress(OSError), file.open("rb") as there:
+        return begins is not None and re.match(begins, there.read(_BEGINNING)) is not None
+    return False
+
+
 def check_target(path: Path) -> Path:
     """The file behind a path, if an export may be written there. Raises BadInput, which says what to do."""
     target = Path(os.path.realpath(path.expanduser()))
@@ -63,9 +83,8 @@ def check_target(path: Path) -> Path:
         raise BadInput(
             f"{path} is no regular file: name another place, or send the output of `ttsdash results export` there"
         )
-    is_export = target.suffix.removeprefix(".") in FORMATS and not target.name.endswith(".onnx.json")
-    if target.stat().st_size and not is_export:
-        raise BadInput(f"{path} is there and no export by its name: name a file that ends in .{', .'.join(FORMATS)}")
+    if target.stat().st_size and not _is_export(target):
+        raise BadInput(f"{path} is there and no export of ttsdash: name another file")
     if not os.access(target, os.W_OK):
         raise BadInput(f"{path} is read-only for you: see to its permissions")
     return target

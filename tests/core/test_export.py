@@ -20,7 +20,7 @@ import pytest
 
 from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
 from core.errors import BadInput, TtsdashError
-from core.export.write import FORMATS, export, write_file
+from core.export.write import FORMATS, check_target, export, write_file
 from core.hardware.machine import Environment, Machine, fingerprint
 from core.store.database import open_store, transaction
 from core.store.results import list_results, put_benchmark
@@ -432,9 +432,20 @@ def test_a_file_is_written_whole_and_for_its_owner_only(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
 
 
+EARLIER = "created_at,id,benchmark_id,voice\n"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_export_is_known_again_for_one(name: str, db: sqlite3.Connection, tmp_path: Path) -> None:
+    path = tmp_path / f"history.{name}"
+    for _ in range(2):
+        write_file(path, export(db, name))
+    assert check_target(path) == path
+
+
 def test_a_later_export_takes_the_place_of_an_earlier_one_with_its_mode_and_behind_its_link(tmp_path: Path) -> None:
-    real, link = tmp_path / "real.html", tmp_path / "link.html"
-    real.write_text("old")
+    real, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    real.write_text(EARLIER)
     real.chmod(0o644)
     link.symlink_to(real)
     write_file(link, _chunks("new"))
@@ -448,11 +459,11 @@ def test_a_later_export_takes_the_place_of_an_earlier_one_with_its_mode_and_behi
 )
 def test_what_was_there_stays_if_writing_fails(error: Exception, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("old")
+    path.write_text(EARLIER)
     expected = TtsdashError if isinstance(error, OSError) else type(error)
     with pytest.raises(expected):
         write_file(path, _chunks("new", error=error))
-    assert path.read_text() == "old"
+    assert path.read_text() == EARLIER
     assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
 
 
@@ -460,11 +471,12 @@ def test_what_was_there_stays_if_writing_fails(error: Exception, tmp_path: Path)
     ("name", "says"),
     [
         ("folder", "is a folder"),
-        ("data.db", "no export by its name"),
-        ("queue.db-wal", "no export by its name"),
-        ("voice.onnx", "no export by its name"),
-        ("voice.onnx.json", "no export by its name"),
-        ("link.csv", "no export by its name"),
+        ("data.db", "no export of ttsdash"),
+        ("queue.db-wal", "no export of ttsdash"),
+        ("voice.onnx", "no export of ttsdash"),
+        ("voice.onnx.json", "no export of ttsdash"),
+        ("link.csv", "no export of ttsdash"),
+        *((f"mine.{name}", "no export of ttsdash") for name in FORMATS),
         ("pipe.csv", "is no regular file"),
         ("nowhere/a.csv", "there is no folder"),
     ],
@@ -472,7 +484,7 @@ def test_what_was_there_stays_if_writing_fails(error: Exception, tmp_path: Path)
 def test_an_export_replaces_no_file_of_another_kind(name: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
-    for kind in ("data.db", "queue.db-wal", "voice.onnx", "voice.onnx.json"):
+    for kind in ("data.db", "queue.db-wal", "voice.onnx", "voice.onnx.json", *(f"mine.{name}" for name in FORMATS)):
         (tmp_path / kind).write_text("precious")
     (tmp_path / "link.csv").symlink_to(tmp_path / "data.db")
     with pytest.raises(BadInput, match=says):

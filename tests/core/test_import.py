@@ -311,6 +311,8 @@ FIGURES = ("results", 5, "figures")
         (("created_at",), "2026-01-01", "is no time such as"),
         (("created_at",), "2026-01-01T02:00:00.000+00:00", "is no time such as"),
         (("created_at",), "2026-13-01T02:00:00.000Z", "is no time such as"),
+        (("created_at",), "9999-12-31T23:59:59.999Z", "lies ahead, or before there was any of this"),
+        (("created_at",), "1999-12-31T23:59:59.999Z", "lies ahead, or before there was any of this"),
         (("machine", "id"), "0123456789ab", "machine: its id is not the fingerprint of its facts"),
         (("machine", "facts", "cores"), 3, "its id is not the fingerprint"),
         (("machine", "facts", "cores"), True, "machine, cores: true is no whole number"),

@@ -83,7 +83,7 @@ def test_what_cannot_be_done_is_one_line(call: Call, db: sqlite3.Connection, tmp
     assert "--format csv, json, jsonl, md, html" in refused(call("export"), 2)
     assert "--format" in refused(call("export", "--output", tmp_path / "history.txt"), 2)
     assert "'xml'" in refused(call("export", "--format", "xml"), 2)
-    assert "no export by its name" in refused(call("export", "--format", "csv", "--output", home), 2)
+    assert "no export of ttsdash" in refused(call("export", "--format", "csv", "--output", home), 2)
     assert "is a folder" in refused(call("export", "--format", "csv", "--output", tmp_path), 2)
     assert "No such file" in refused(call("import", tmp_path / "nothing.json"), 2)
     assert "Is a directory" in refused(call("import", tmp_path), 2)

@@ -468,7 +468,7 @@ async def test_the_history_is_exported_under_a_name_that_says_how(history: Works
         lines = Path("out.jsonl").read_text().splitlines()
         assert {json.loads(line)["voice_key"] for line in lines[1:-1]} == {voice}
 
-        Path("out.jsonl").write_text("before")
+        Path("out.jsonl").write_text('{"program":"ttsdash","before":1}')
         await pilot.press("x")
         app.screen.query_one(Input).value = "out.jsonl"
         await until(pilot, lambda: "It replaces the file that is there" in text_of(app, "#says"))

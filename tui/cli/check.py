@@ -3,6 +3,7 @@
 import click
 
 from core.benchmark.words import threads_label
+from core.errors import BadInput, NotFound
 from core.hardware.machine import this_machine
 from core.history.names import find_voice
 from core.history.newest import list_newest
@@ -18,7 +19,12 @@ from tui.shapes import result_shape
 @pass_session
 def check(session: Session, voice: str | None) -> None:
     """Tell of each variant whose newest result on this machine is worse than its earlier ones; end with 1 if there is one."""
-    found = list_newest(session.db, this_machine().id, find_voice(session.db, voice) if voice else None)
+    try:
+        voice_id = find_voice(session.db, voice) if voice else None
+    except NotFound as error:
+        # 1 says that something is worse.
+        raise BadInput(str(error)) from None
+    found = list_newest(session.db, this_machine().id, voice_id)
     worse = [result for result in found if result.regression]
     if session.as_json:
         noisy = sum(result.noisy for result in found)
