@@ -468,7 +468,8 @@ async def test_the_history_is_exported_under_a_name_that_says_how(history: Works
         lines = Path("out.jsonl").read_text().splitlines()
         assert {json.loads(line)["voice_key"] for line in lines[1:-1]} == {voice}
 
-        Path("out.jsonl").write_text('{"program":"ttsdash","before":1}')
+        before = '{"program":"ttsdash"}'
+        Path("out.jsonl").write_text(before)
         await pilot.press("x")
         app.screen.query_one(Input).value = "out.jsonl"
         await until(pilot, lambda: "It replaces the file that is there" in text_of(app, "#says"))
@@ -476,11 +477,11 @@ async def test_the_history_is_exported_under_a_name_that_says_how(history: Works
         await until(pilot, lambda: len(app.screen_stack) == 3)
         assert "Replace out.jsonl with the whole history" in str(app.screen.query("Static").first().content)
         await pilot.press("n")
-        assert Path("out.jsonl").read_text() == "before"
+        assert Path("out.jsonl").read_text() == before
         await pilot.press("enter")
         await until(pilot, lambda: len(app.screen_stack) == 3)
         await pilot.press("y")
-        await until(pilot, lambda: Path("out.jsonl").read_text() != "before")
+        await until(pilot, lambda: Path("out.jsonl").read_text() != before)
 
 
 async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Workspace) -> None:
