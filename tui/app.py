@@ -80,6 +80,8 @@ class Dashboard(App[None]):
     def __init__(self, workspace: Workspace, autostart: bool = True, screen: ScreenState | None = None) -> None:
         """`screen` is what was shown last."""
         super().__init__()
+        # What glides into its place comes late over a slow line.
+        self.animation_level = "none"
         self.workspace = workspace
         self.snapshot: Snapshot | None = None
         """What is on the screen; None until the store has been read."""
