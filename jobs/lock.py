@@ -20,6 +20,8 @@ ALREADY_RUNNING = 3
 BEAT_S = 2.0
 # Far longer than any pause of a worker that is well; a laptop that slept beats again before this has been watched.
 _SILENT_S = 60.0
+# For what is announced, so that the next announcement covers the one before.
+_ROOM = 1024
 _WATCHED_S = 3 * BEAT_S
 
 
@@ -50,15 +52,12 @@ class WorkerLock:
         self._file = file
 
     def announce(self, info: WorkerInfo) -> None:
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump(asdict(info), self._file)
-        self._file.flush()
+        """In one write over what stood there: whoever reads meanwhile sees the one or the other, never nothing."""
+        os.pwrite(self._file.fileno(), json.dumps(asdict(info)).encode().ljust(_ROOM), 0)
 
     def withdraw(self) -> None:
         """Announce that nobody works any more: who queues a job from now on starts a worker for it."""
-        self._file.seek(0)
-        self._file.truncate()
+        os.truncate(self._file.fileno(), 0)
 
     def beat(self) -> None:
         os.utime(self._file.fileno())

@@ -32,7 +32,8 @@ def bootstrap_median(ratios: Values) -> tuple[float, float, float]:
         method="percentile",
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
-    return middle, float(found.low), float(found.high)
+    # Between equal values it is rounded otherwise than the median is.
+    return middle, min(middle, float(found.low)), max(middle, float(found.high))
 
 
 def width(low: float, high: float, middle: float) -> float:
