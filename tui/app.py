@@ -29,21 +29,16 @@ from tui.formats import id_list
 from tui.messages import (
     ActionEnded,
     ActionWanted,
-    AllWanted,
-    BenchmarkWanted,
     CameBack,
     CancelWanted,
     EditWanted,
     ExportWanted,
     KeysRead,
     LogWanted,
-    MoveWanted,
     OptimizeWanted,
     PaneMounted,
     Planned,
-    PriorityWanted,
     Proposed,
-    RetryWanted,
     StoreChanged,
 )
 from tui.themes import IN_TURN, OWN
@@ -157,6 +152,7 @@ class Dashboard(App[None]):
             self._left.wait(_LOOK_S)
             if (screen := self._to_keep) is not None:
                 self._to_keep = None
+                # What cannot be kept now is kept with the next change: nobody waits for it.
                 with suppress(sqlite3.Error):
                     keep_screen(db, screen)
         if self._greeted:
@@ -205,7 +201,7 @@ class Dashboard(App[None]):
         if not self.is_running:
             return
         self._panes.append(message.pane)
-        if len(self._panes) == len(_TABS) and self.workspace.settings_file.exists():
+        if len(self._panes) == len(_TABS):
             self._act("read_keys")
         message.pane.recall(self._recalled.get(str(message.pane.id), {}))
         if self.snapshot:
@@ -292,17 +288,9 @@ class Dashboard(App[None]):
                 lambda wish: self._act("optimize", message.voice, wish) if wish else None,
             )
 
-    @on(AllWanted)
-    def _plan_all(self, message: AllWanted) -> None:
-        self._act("plan_all", message.voice)
-
     @on(Planned)
     def _ask_for_all(self, message: Planned) -> None:
         self._confirm(message.question, "optimize", message.voice, message.wish)
-
-    @on(BenchmarkWanted)
-    def _benchmark(self, message: BenchmarkWanted) -> None:
-        self._act("benchmark", message.voice, message.variants)
 
     @on(CancelWanted)
     def _cancel(self, message: CancelWanted) -> None:
@@ -326,11 +314,6 @@ class Dashboard(App[None]):
             return
         self._confirm(f"Cancel all jobs? {running or 'None'} running, {waiting or 'none'} waiting.", "cancel_all_jobs")
 
-    @on(RetryWanted)
-    def _retry(self, message: RetryWanted) -> None:
-        again = [job.id for job in message.jobs if job.state in ("failed", "cancelled")]
-        self._act("retry_jobs", again or [job.id for job in message.jobs])
-
     @on(EditWanted)
     def _edit(self, message: EditWanted) -> None:
         from tui.screens.edit_job import EditJobScreen
@@ -347,14 +330,6 @@ class Dashboard(App[None]):
     def action_pause(self) -> None:
         if self.snapshot:
             self._act("resume_queue" if self.snapshot.queue.paused else "pause_queue")
-
-    @on(MoveWanted)
-    def _move(self, message: MoveWanted) -> None:
-        self._act("move_job", message.job, message.step)
-
-    @on(PriorityWanted)
-    def _prefer(self, message: PriorityWanted) -> None:
-        self._act("change_priority", [job.id for job in message.jobs], message.step)
 
     @on(LogWanted)
     def _open_log(self, message: LogWanted) -> None:

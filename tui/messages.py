@@ -91,13 +91,6 @@ class OptimizeWanted(Message):
 
 
 @dataclass
-class AllWanted(Message):
-    """Somebody wants all of this voice that this machine can make, measured."""
-
-    voice: Voice
-
-
-@dataclass
 class Planned(Message):
     """What fulfilling a wish takes, as a question."""
 
@@ -107,41 +100,10 @@ class Planned(Message):
 
 
 @dataclass
-class BenchmarkWanted(Message):
-    """Somebody wants these variants of the voice measured."""
-
-    voice: Voice
-    variants: tuple[str, ...]
-
-
-@dataclass
 class CancelWanted(Message):
     """Somebody wants these jobs ended."""
 
     jobs: list[Job]
-
-
-@dataclass
-class RetryWanted(Message):
-    """Somebody wants these jobs tried again."""
-
-    jobs: list[Job]
-
-
-@dataclass
-class MoveWanted(Message):
-    """Somebody wants this job to start so many places later, earlier if negative."""
-
-    job: Job
-    step: int
-
-
-@dataclass
-class PriorityWanted(Message):
-    """Somebody wants these jobs' priorities raised by so much."""
-
-    jobs: list[Job]
-    step: int
 
 
 @dataclass

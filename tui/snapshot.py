@@ -11,7 +11,7 @@ from core.history.newest import list_newest
 from core.selection.judge import Selection
 from core.store.estimate import Estimate, estimate
 from core.store.jobs import ENDED, Job, JobEvent, count_jobs, list_events, list_jobs, list_queued
-from core.store.results import Result, list_results
+from core.store.results import Result
 from core.store.selections import latest_selections
 from core.store.voices import Voice, list_voices
 from core.workspace import Workspace
@@ -38,10 +38,8 @@ class Snapshot:
     """By job, what became of its earlier attempts."""
     estimates: Mapping[int, Estimate] = field(default_factory=dict)
     """By job that runs, how long it takes; one whose kind has not run here before is not in it."""
-    results: list[Result] = field(default_factory=list)
-    """The newest first."""
     newest: list[Result] = field(default_factory=list)
-    """What each variant was measured last on this machine, at each number of threads."""
+    """What each variant was measured last on this machine, at each number of threads; another list after any new result."""
     selections: dict[str, Selection] = field(default_factory=dict)
     """What is selected on this machine, by voice; a voice for which nothing was selected yet is not in it."""
     queue: QueueState = NOTHING_WAITS
@@ -113,13 +111,14 @@ class SnapshotReader:
         if last != self._last_result:
             self._last_result = last
             snapshot = replace(snapshot, newest=list_newest(self._db, snapshot.machine))
+        selections = {voice: entry.selection for voice, entry in stored.items()}
+        if selections != snapshot.selections:
+            snapshot = replace(snapshot, selections=selections)
         return replace(
             snapshot,
             jobs=jobs,
             setbacks={job.id: self._read_setbacks(job) for job in interrupted},
             estimates=estimates,
-            results=list_results(self._db),
-            selections={voice: entry.selection for voice, entry in stored.items()},
         )
 
     def _read_setbacks(self, job: Job) -> tuple[JobEvent, ...]:

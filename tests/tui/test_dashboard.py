@@ -19,10 +19,11 @@ from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Log, OptionList, Static
 
+from core.hardware.machine import this_machine
+from core.history.newest import list_newest
 from core.store.control import cancel, forget_ended, move_before, pause
 from core.store.database import open_store, transaction
 from core.store.jobs import NewJob, add_job, get_job, list_jobs
-from core.store.results import list_results
 from core.store.visits import read_away
 from core.store.voices import Voice, add_voice, get_voice
 from core.voices import read_voice
@@ -493,7 +494,7 @@ def test_while_nothing_happens_the_store_is_not_read(worked: Workspace) -> None:
         assert before and after
         assert [job.progress for job in after.running] == [0.5]
         assert after.jobs is before.jobs
-        assert after.results is before.results
+        assert after.newest is before.newest
         assert not [query for query in asked if "machine_id = " in query]
 
 
@@ -545,9 +546,9 @@ async def test_two_dashboards_on_one_workspace_are_both_live(workspace: Workspac
         start_worker(workspace)
         submit(workspace, db, benchmark_job(voice, []))
         await until(pilot, lambda: list_jobs(db)[0].state == "succeeded")
-        await until(pilot, lambda: store(first).results)
-        await until(other, lambda: store(second).results)
-        assert store(first).results == store(second).results == list_results(db)
+        await until(pilot, lambda: store(first).newest)
+        await until(other, lambda: store(second).newest)
+        assert store(first).newest == store(second).newest == list_newest(db, this_machine().id)
         db.close()
 
 

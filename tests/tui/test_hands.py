@@ -25,6 +25,7 @@ from tests.waiting import wait_until
 from tui.app import Dashboard
 from tui.keys import bindings_of, own_keys
 from tui.screens.edit_job import fields_of, read_changes
+from tui.snapshot import SnapshotReader
 from tui.themes import IN_TURN
 from tui.widgets.queue_pane import QueuePane
 from tui.widgets.results_pane import ResultsPane
@@ -289,3 +290,15 @@ async def test_what_a_running_job_took_lately_is_drawn_where_there_is_room(full:
         used = str(widget.query_one(".usage", Static).render())
         # Before these stands what it took when it was first seen.
         assert re.fullmatch(r" +.▅▅█ 100 % CPU, +.███ 400 MB", used)
+
+
+def test_a_job_that_ends_makes_no_tab_read_results_or_selections_again(full: Workspace) -> None:
+    with closing(open_store(full)) as db, closing(open_store(full)) as other:
+        reader = SnapshotReader(full, db)
+        before = reader.read()
+        other.execute("UPDATE jobs SET state = 'cancelled' WHERE state = 'queued'")
+        after = reader.read()
+        assert before and after
+        assert after.jobs != before.jobs
+        assert after.newest is before.newest
+        assert after.selections is before.selections

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from core.store.jobs import Job
 from jobs.waiting import QueueState, waiting_reason
 from tui.formats import job_note, shortened, took
-from tui.messages import CancelWanted, EditWanted, LogWanted, MoveWanted, PriorityWanted, RetryWanted
+from tui.messages import ActionWanted, CancelWanted, EditWanted, LogWanted
 from tui.snapshot import Snapshot
 from tui.widgets.job_details import describe_job
 from tui.widgets.pane import TablePane
@@ -114,8 +114,10 @@ class QueuePane(TablePane):
             self.post_message(CancelWanted(self.chosen))
 
     def action_retry(self) -> None:
+        """Of the chosen ones those that can be; of none of them the reason is told."""
+        again = [job.id for job in self.chosen if job.state in ("failed", "cancelled")]
         if self.chosen:
-            self.post_message(RetryWanted(self.chosen))
+            self.post_message(ActionWanted("retry_jobs", (again or [job.id for job in self.chosen],)))
 
     def action_edit(self) -> None:
         if self.job:
@@ -123,11 +125,11 @@ class QueuePane(TablePane):
 
     def action_move(self, step: int) -> None:
         if self.job:
-            self.post_message(MoveWanted(self.job, step))
+            self.post_message(ActionWanted("move_job", (self.job, step)))
 
     def action_prefer(self, step: int) -> None:
         if self.chosen:
-            self.post_message(PriorityWanted(self.chosen, step))
+            self.post_message(ActionWanted("change_priority", ([job.id for job in self.chosen], step)))
 
 
 def _row(job: Job, queue: QueueState, width: int) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ class ResultsPane(TablePane):
     def show(self, snapshot: Snapshot) -> None:
         """Read the page again if there are other results than before."""
         known, self.snapshot = self.snapshot, snapshot
-        if known is None or snapshot.results is not known.results:
+        if known is None or snapshot.newest is not known.newest:
             self._ask(self._asked)
 
     def _ask(self, asked: Asked) -> None:

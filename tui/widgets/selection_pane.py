@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _UNPIN = ""
 # What it shows of the store; the rest may change several times a second.
-_SHOWN = ("voices", "results", "selections")
+_SHOWN = ("voices", "newest", "selections")
 # Beside the text: its padding, and the scroll bar.
 _FRAME = 3
 

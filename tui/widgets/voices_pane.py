@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from tui.formats import RATIO_SCALE, figure, megabytes, ratio_bar, shortened, speedup
-from tui.messages import AllWanted, BenchmarkWanted, OptimizeWanted
+from tui.messages import ActionWanted, OptimizeWanted
 from tui.widgets.pane import TablePane
 from tui.widgets.table import KeyedTable
 
@@ -220,11 +220,11 @@ class VoicesPane(TablePane):
         voice, variant = self.voice, self.variant
         if voice and variant:
             names = [variant.name] if variant.recipe else [other.name for other in voice.variants]
-            self.post_message(BenchmarkWanted(voice, tuple(names)))
+            self.post_message(ActionWanted("benchmark", (voice, tuple(names))))
 
     def action_all(self) -> None:
         if self.voice:
-            self.post_message(AllWanted(self.voice))
+            self.post_message(ActionWanted("plan_all", (self.voice,)))
 
 
 def _same(before: Snapshot, after: Snapshot) -> bool:
