@@ -42,9 +42,7 @@ from tui.messages import (
     StoreChanged,
 )
 from tui.themes import IN_TURN, OWN
-from tui.widgets.table import KeyedTable
 from tui.widgets.top_line import TopLine
-from tui.widgets.voices_pane import VoicesPane
 
 if TYPE_CHECKING:
     from core.store.screen import ScreenState
@@ -91,8 +89,7 @@ class Dashboard(App[None]):
     def compose(self) -> ComposeResult:
         yield TopLine(self.workspace.root)
         with TabbedContent(initial=self._own_state("tab", _TABS, "voices")):
-            with TabPane("1 Voices", id="voices"):
-                yield VoicesPane(self.workspace, id="voices-pane")
+            yield TabPane("1 Voices", id="voices")
             yield TabPane("2 Queue", id="queue")
             yield TabPane("3 Results", id="results")
             yield TabPane("4 Selection", id="selection")
@@ -111,12 +108,14 @@ class Dashboard(App[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        """Once the first tab is drawn: the others, the store, and a worker if none runs."""
+        """Once the frame is drawn: what the tabs hold, the store, and a worker if none runs."""
         from tui.widgets.queue_pane import QueuePane
         from tui.widgets.results_pane import ResultsPane
         from tui.widgets.selection_pane import SelectionPane
         from tui.widgets.system_pane import SystemPane
+        from tui.widgets.voices_pane import VoicesPane
 
+        self.query_one("#voices", TabPane).mount(VoicesPane(self.workspace, id="voices-pane"))
         self.query_one("#queue", TabPane).mount(QueuePane(id="queue-pane"))
         self.query_one("#results", TabPane).mount(ResultsPane(self.workspace, id="results-pane"))
         self.query_one("#selection", TabPane).mount(SelectionPane(self.workspace, id="selection-pane"))
@@ -228,6 +227,7 @@ class Dashboard(App[None]):
     @on(KeysRead)
     def _take_keys(self, message: KeysRead) -> None:
         from tui.keys import check_keymap
+        from tui.widgets.table import KeyedTable
 
         try:
             check_keymap(message.keys, [self, *self._panes, *self.query(KeyedTable)])
@@ -380,6 +380,8 @@ class Dashboard(App[None]):
     def _tell(self, message: ActionEnded) -> None:
         if not self.is_running:
             return
+        from tui.widgets.table import KeyedTable
+
         if message.voice:
             self.query_one("#voices-table", KeyedTable).focus_row(f"{message.voice}/original")
         if message.job:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from core.history.filter import read_filter
 from core.history.listing import WHEN, list_page
 from core.store.database import open_store
-from core.store.results import Result, list_results
+from core.store.results import Result, results_of_runs
 from core.workspace import Workspace
 
-ROWS = 100
-"""Of a page: more take too long to lay out."""
+ROWS = 50
+"""Of a page: more take too long to read and to lay out."""
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,4 @@ def read_history(workspace: Workspace, asked: Asked) -> HistoryPage:
         found = HistoryPage(asked, page.results, page.total)
         if asked.page > found.last:
             return read_history(workspace, replace(asked, page=found.last))
-        runs = dict.fromkeys(result.benchmark_id for result in page.results)
-        return replace(found, runs={run: list_results(db, benchmark_id=run) for run in runs})
+        return replace(found, runs=results_of_runs(db, {result.benchmark_id for result in page.results}))

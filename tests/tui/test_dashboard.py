@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from textual.app import App
 from textual.containers import VerticalScroll
+from textual.css.query import NoMatches
 from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Log, OptionList, Static
@@ -45,11 +46,18 @@ from tui.widgets.voices_pane import VoicesPane
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object], timeout: float = 60.0) -> None:
-    """Let the dashboard work until the condition holds."""
+    """Let the dashboard work until the condition holds, which may ask for what is not on the screen yet."""
     deadline = time.monotonic() + timeout
-    while not condition():
+    while not _holds(condition):
         assert time.monotonic() < deadline, f"nothing came of it in {timeout} s"
         await pilot.pause(0.05)
+
+
+def _holds(condition: Callable[[], object]) -> bool:
+    try:
+        return bool(condition())
+    except NoMatches:
+        return False
 
 
 async def paste(pilot: Pilot[None], text: str) -> None:
