@@ -18,6 +18,7 @@ from textual import on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.events import Event, InputEvent
 from textual.screen import Screen
 from textual.widgets import Footer, TabbedContent, TabPane
 
@@ -26,6 +27,7 @@ from core.store.database import open_store
 from core.workspace import Workspace
 from tui.cli.signals import ending
 from tui.formats import id_list
+from tui.garbage import QuietCollector
 from tui.messages import (
     ActionEnded,
     ActionWanted,
@@ -85,6 +87,7 @@ class Dashboard(App[None]):
         self._kept: ScreenState = {}
         self._to_keep: ScreenState | None = None
         self._left = threading.Event()
+        self._garbage = QuietCollector()
 
     def compose(self) -> ComposeResult:
         yield TopLine(self.workspace.root)
@@ -121,10 +124,17 @@ class Dashboard(App[None]):
         self.query_one("#selection", TabPane).mount(SelectionPane(self.workspace, id="selection-pane"))
         self.query_one("#system", TabPane).mount(SystemPane(self.workspace, id="system-pane"))
         self.set_interval(_KEEP_S, self._keep_screen)
+        self._garbage.begin()
+        self.set_interval(_KEEP_S, self._garbage.look)
         self._act("come_back")
         self.run_worker(self._watch, thread=True, group="watch")
         if self._autostart:
             self._act("ensure_worker")
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, InputEvent):
+            self._garbage.touch()
+        await super().on_event(event)
 
     def on_unmount(self) -> None:
         self._left.set()

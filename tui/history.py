@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from core.history.filter import read_filter
 from core.history.listing import WHEN, list_page
 from core.store.database import open_store
-from core.store.results import Result, results_of_runs
+from core.store.results import Result, list_results
 from core.workspace import Workspace
 
 ROWS = 50
@@ -37,8 +36,6 @@ class HistoryPage:
     results: list[Result] = field(default_factory=list)
     total: int = 0
     """How many fit in all."""
-    runs: Mapping[str, list[Result]] = field(default_factory=dict)
-    """By benchmark, all results of the runs that these come from."""
 
     @property
     def last(self) -> int:
@@ -54,4 +51,10 @@ def read_history(workspace: Workspace, asked: Asked) -> HistoryPage:
         found = HistoryPage(asked, page.results, page.total)
         if asked.page > found.last:
             return read_history(workspace, replace(asked, page=found.last))
-        return replace(found, runs=results_of_runs(db, {result.benchmark_id for result in page.results}))
+        return found
+
+
+def read_run(workspace: Workspace, benchmark_id: str) -> list[Result]:
+    """All results of a benchmark."""
+    with closing(open_store(workspace)) as db:
+        return list_results(db, benchmark_id=benchmark_id)

@@ -6,7 +6,7 @@ original first.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -191,19 +191,6 @@ def list_results(
         f"SELECT rowid FROM results{where} ORDER BY created_at DESC, rowid DESC LIMIT ?", (*wanted.values(), limit)
     )
     return results_at(db, [row[0] for row in rows])
-
-
-def results_of_runs(db: sqlite3.Connection, benchmark_ids: Iterable[str]) -> dict[str, list[Result]]:
-    """By benchmark, all its results, in the order of `list_results`."""
-    rows = db.execute(
-        """SELECT results.rowid FROM json_each(?) AS run JOIN results ON results.benchmark_id = run.value
-            ORDER BY created_at DESC, results.rowid DESC""",
-        (json.dumps(list(benchmark_ids)),),
-    )
-    runs: dict[str, list[Result]] = {}
-    for result in results_at(db, [row[0] for row in rows]):
-        runs.setdefault(result.benchmark_id, []).append(result)
-    return runs
 
 
 def results_at(db: sqlite3.Connection, places: Sequence[int]) -> list[Result]:

@@ -108,8 +108,8 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
         await until(pilot, lambda: options.option_count)
         wanted = next(n for n, option in enumerate(options.options) if "tiny" in str(option.prompt))
         await pilot.press(*["down"] * wanted, "enter")
+        await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 1)
         voices = app.query_one(VoicesPane)
-        await until(pilot, lambda: voices.table.row_count == 1)
         assert cells(voices)[0][3] == "not measured"
 
         await pilot.press("o")
@@ -165,7 +165,7 @@ async def test_the_dialog_tells_what_past_results_here_say(full: Workspace, monk
 async def test_a_path_can_be_typed_and_a_wrong_one_stays_to_be_mended(workspace: Workspace, voice_path: Path) -> None:
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.snapshot)
+        await until(pilot, lambda: app.snapshot and app.focused)
         await pilot.press("a")
         await until(pilot, lambda: app.screen.query_one(OptionList).option_count)
         wrong = voice_path.with_name("tin.onnx")
@@ -181,7 +181,7 @@ async def test_a_file_that_is_no_voice_is_told_in_one_line(workspace: Workspace,
     voice_path.write_bytes(b"no model")
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.snapshot)
+        await until(pilot, lambda: app.snapshot and app.focused)
         await pilot.press("a")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await paste(pilot, str(voice_path))
@@ -196,8 +196,9 @@ async def test_the_focus_goes_to_what_was_added_or_queued(workspace: Workspace, 
     second = write_voice(tmp_path, MULTI_SPEAKER, "second")
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
-        voices, jobs = app.query_one("#voices-table", KeyedTable), "#jobs-table"
-        await until(pilot, lambda: voices.row_count and app.query(jobs))
+        jobs = "#jobs-table"
+        await until(pilot, lambda: app.query_one("#voices-table", KeyedTable).row_count and app.query(jobs))
+        voices = app.query_one("#voices-table", KeyedTable)
         await pilot.press("b")
         await until(pilot, lambda: len(store(app).jobs) == 1)
         await pilot.press("a")
@@ -570,7 +571,7 @@ async def test_news_that_come_while_the_dashboard_closes_are_let_go(
     monkeypatch.setattr(TopLine, "on_unmount", late_news, raising=False)
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.snapshot)
+        await until(pilot, lambda: app.snapshot and app.focused)
 
 
 async def test_a_voice_added_elsewhere_appears_by_itself(workspace: Workspace, voice_path: Path) -> None:

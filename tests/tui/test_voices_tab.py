@@ -73,8 +73,8 @@ async def test_a_long_name_pushes_no_column_out_of_a_small_terminal(full: Worksp
         put_variant(db, JOE, replace(made, name="coreml+precision=fp32+target=macos15+weights=int8", sha256="e" * 64))
     app = Dashboard(full, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 5)
         voices = app.query_one(VoicesPane)
-        await until(pilot, lambda: voices.table.row_count == 5)
         assert voices.table.virtual_size.width <= voices.table.size.width
         assert cells(voices)[3][0].startswith("coreml+precision=fp")
         assert cells(voices)[3][0].endswith("…")
@@ -85,8 +85,8 @@ async def test_a_long_name_pushes_no_column_out_of_a_small_terminal(full: Worksp
 async def test_a_wide_terminal_shows_the_interval_as_a_bar_and_the_details_beside_the_table(full: Workspace) -> None:
     app = Dashboard(full, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
         voices = app.query_one(VoicesPane)
-        await until(pilot, lambda: voices.table.row_count == 4)
         await pilot.press(*"jjj")
         assert len(cells(voices)[0]) == 6
         await pilot.resize_terminal(200, 40)
@@ -127,8 +127,8 @@ async def test_a_variant_whose_file_is_gone_is_shown_as_missing_until_it_is_back
     made = Path("models/dynamic-int8-guide.onnx")
     app = Dashboard(full, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
         voices = app.query_one(VoicesPane)
-        await until(pilot, lambda: voices.table.row_count == 4)
         await pilot.press(*"jjj")
         made.unlink()
         await until(pilot, lambda: cells(voices)[3][3] == "file missing")
@@ -197,8 +197,8 @@ async def test_figures_of_another_machine_are_not_shown_as_this_one_s(
     monkeypatch.setattr("tui.snapshot.this_machine", lambda: replace(MACHINE, id="another"))
     app = Dashboard(full, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
         voices = app.query_one(VoicesPane)
-        await until(pilot, lambda: voices.table.row_count == 4)
         assert [row[3] for row in cells(voices)] == [*["not measured"] * 2, "not yet run on a Mac", "not measured"]
 
 
@@ -395,7 +395,7 @@ def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coll
 
 
 async def adding(pilot, app: Dashboard) -> AddVoiceScreen:  # type: ignore[no-untyped-def]
-    await until(pilot, lambda: app.snapshot)
+    await until(pilot, lambda: app.snapshot and app.focused)
     await pilot.press("a")
     await until(pilot, lambda: isinstance(app.screen, AddVoiceScreen) and app.screen.query(OptionList))
     assert isinstance(app.screen, AddVoiceScreen)

@@ -39,9 +39,6 @@ def ttsdash(context: click.Context) -> None:
         raise click.UsageError(
             f"the dashboard needs a terminal; without one there are the commands: {', '.join(_COMMANDS)}"
         )
-    # Textual reads it when it is imported: so long, in ms, it waits whether an escape begins another key's sequence. Its
-    # own 100 are a pause that one sees; a terminal sends such a sequence in one piece.
-    os.environ.setdefault("ESCDELAY", "25")
     from tui.app import open_dashboard
 
     open_dashboard(session.workspace)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -20,8 +21,8 @@ from core.history.filter import read_filter
 from core.history.listing import WHEN, is_descending
 from core.store.voices import ORIGINAL
 from tui.formats import counted, figure, megabytes, shortened, speedup, when, why_empty
-from tui.history import ROWS, Asked, HistoryPage, read_history
-from tui.messages import ExportWanted
+from tui.history import ROWS, Asked, HistoryPage, read_history, read_run
+from tui.messages import ActionEnded, ExportWanted
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.pane import TablePane
 from tui.widgets.plain_text import PlainText
@@ -79,6 +80,12 @@ class ResultsPane(TablePane):
         page: HistoryPage
 
     @dataclass
+    class RunRead(Message):
+        """All results of the run that the one in focus is from."""
+
+        run: list[Result]
+
+    @dataclass
     class Failed(Message):
         """A page cannot be read: for a filter that is none, or at all."""
 
@@ -94,6 +101,9 @@ class ResultsPane(TablePane):
         self._reading = self._due = False
         self._focus: str | None = None
         self._ready = False
+        self._run: list[Result] = []
+        """The run that the details are of."""
+        self._run_asked = ""
 
     def above_table(self) -> ComposeResult:
         yield FilterLine(_EXAMPLE)
@@ -166,6 +176,7 @@ class ResultsPane(TablePane):
         if self._is_late():
             return
         before, self.page = self.page.asked, message.page
+        self._run, self._run_asked = [], ""
         self._asked = asked = message.page.asked
         self._filter_line.show_problem("")
         rows = [(result.id, _cells(result)) for result in self.page.results]
@@ -244,11 +255,34 @@ class ResultsPane(TablePane):
     def _result(self, key: str | None) -> Result | None:
         return next((result for result in self.page.results if result.id == key), None)
 
+    def show_detail(self) -> None:
+        """As soon as the run is read that says what the figures mean; what was shown stays until then."""
+        wanted = self.result.benchmark_id if self.result else ""
+        if not wanted or any(result.benchmark_id == wanted for result in self._run):
+            super().show_detail()
+        elif wanted != self._run_asked:
+            self._run_asked = wanted
+            self.run_worker(partial(self._read_run, wanted), thread=True, group="run")
+
+    def _read_run(self, benchmark_id: str) -> None:
+        try:
+            run = read_run(self.workspace, benchmark_id)
+        except (TtsdashError, sqlite3.Error, OSError) as error:
+            self.post_message(ActionEnded(one_line(error), failed=True))
+        else:
+            self.post_message(self.RunRead(run))
+
+    @on(RunRead)
+    def _show_run(self, message: RunRead) -> None:
+        if any(result.benchmark_id == self._run_asked for result in message.run):
+            self._run = message.run
+            self.show_detail()
+
     def detail(self, snapshot: Snapshot, key: str) -> str:
         result = self._result(key)
         if result is None:
             return ""
-        means = explain(self.page.runs[result.benchmark_id])
+        means = explain(self._run)
         if result.variant == ORIGINAL:
             return "\n".join([_title(result), *_facts(result), "", *means])
         own = [line for line in means if line.startswith((f"{result.variant}:", "The machine "))]
