@@ -37,6 +37,7 @@ from tests.waiting import wait_until
 from tui.app import Dashboard
 from tui.messages import ActionEnded, StoreChanged
 from tui.snapshot import Snapshot, SnapshotReader
+from tui.widgets.pane import TablePane
 from tui.widgets.queue_pane import QueuePane
 from tui.widgets.results_pane import ResultsPane
 from tui.widgets.running_job import RunningJob
@@ -70,6 +71,11 @@ async def paste(pilot: Pilot[None], text: str) -> None:
 def store(app: Dashboard) -> Snapshot:
     """What the dashboard shows of the store; nothing while it has not been read."""
     return app.snapshot or Snapshot()
+
+
+def is_ready(app: Dashboard) -> bool:
+    """Whether the store is shown, and keys go to a tab."""
+    return app.snapshot is not None and any(app.focused in pane.walk_children() for pane in app.query(TablePane))
 
 
 def text_of(app: App[None], selector: str) -> str:
@@ -165,7 +171,7 @@ async def test_the_dialog_tells_what_past_results_here_say(full: Workspace, monk
 async def test_a_path_can_be_typed_and_a_wrong_one_stays_to_be_mended(workspace: Workspace, voice_path: Path) -> None:
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.snapshot and app.focused)
+        await until(pilot, lambda: is_ready(app))
         await pilot.press("a")
         await until(pilot, lambda: app.screen.query_one(OptionList).option_count)
         wrong = voice_path.with_name("tin.onnx")
@@ -181,7 +187,7 @@ async def test_a_file_that_is_no_voice_is_told_in_one_line(workspace: Workspace,
     voice_path.write_bytes(b"no model")
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.snapshot and app.focused)
+        await until(pilot, lambda: is_ready(app))
         await pilot.press("a")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await paste(pilot, str(voice_path))
@@ -571,7 +577,7 @@ async def test_news_that_come_while_the_dashboard_closes_are_let_go(
     monkeypatch.setattr(TopLine, "on_unmount", late_news, raising=False)
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.snapshot and app.focused)
+        await until(pilot, lambda: is_ready(app))
 
 
 async def test_a_voice_added_elsewhere_appears_by_itself(workspace: Workspace, voice_path: Path) -> None:

@@ -21,7 +21,7 @@ from core.workspace import Workspace
 from tests.measured import a_record, a_result
 from tests.piper_collection import NAME, Collection, point_at, serving
 from tests.tui.conftest import JOE, MACHINE, announce
-from tests.tui.test_dashboard import cells, paste, store, text_of, until
+from tests.tui.test_dashboard import cells, is_ready, paste, store, text_of, until
 from tests.tui.test_screens import Compare, fixed_machine, is_looking, presses
 from tui.app import Dashboard
 from tui.formats import RATIO_SCALE, ratio_bar
@@ -395,7 +395,7 @@ def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coll
 
 
 async def adding(pilot, app: Dashboard) -> AddVoiceScreen:  # type: ignore[no-untyped-def]
-    await until(pilot, lambda: app.snapshot and app.focused)
+    await until(pilot, lambda: is_ready(app))
     await pilot.press("a")
     await until(pilot, lambda: isinstance(app.screen, AddVoiceScreen) and app.screen.query(OptionList))
     assert isinstance(app.screen, AddVoiceScreen)
