@@ -15,6 +15,11 @@ from tests.running import processes_of
 from tests.vits import write_voice
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, the others in the order that chance has given them."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True)
 def one_core_for_whole_processes(request: pytest.FixtureRequest) -> Iterator[None]:
     """Programs that a test starts stay on one core, so that they do not take it from the tests beside.

@@ -22,6 +22,7 @@ def commands_of(page: Path) -> list[str]:
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_commands_of_a_page_run_one_after_the_other(page: Path, workspace: Workspace, tmp_path: Path) -> None:
     if page.name == "coreml.md":

@@ -136,6 +136,11 @@ class Dashboard(App[None]):
             self._garbage.touch()
         await super().on_event(event)
 
+    @property
+    def _is_open(self) -> bool:
+        """Whether there is a screen to show something on: messages still come while the dashboard is being closed."""
+        return self.is_running and bool(self.screen_stack)
+
     def on_unmount(self) -> None:
         self._left.set()
 
@@ -172,7 +177,7 @@ class Dashboard(App[None]):
 
     def _keep_screen(self) -> None:
         """Have what is shown kept, if it is another than before: the terminal may be gone at any moment."""
-        if not self.is_running:
+        if not self._is_open:
             return
         own = {"tab": self.query_one(TabbedContent).active, "theme": self.theme}
         screen = {"app": own, **{str(pane.id): pane.remember() for pane in self._panes}}
@@ -185,8 +190,8 @@ class Dashboard(App[None]):
 
     @on(StoreChanged)
     def _show(self, message: StoreChanged) -> None:
-        if not self.is_running:
-            return  # it is being closed: the widgets are going
+        if not self._is_open:
+            return
         self.snapshot = message.snapshot
         self.query_one(TopLine).show(self.snapshot)
         for pane in self._panes:
@@ -194,7 +199,7 @@ class Dashboard(App[None]):
 
     @on(CameBack)
     def _greet(self, message: CameBack) -> None:
-        if not self.is_running:
+        if not self._is_open:
             return
         away = message.away
         # Who comes for the first time has not been away.
@@ -207,7 +212,7 @@ class Dashboard(App[None]):
 
     @on(PaneMounted)
     def _show_first(self, message: PaneMounted) -> None:
-        if not self.is_running:
+        if not self._is_open:
             return
         self._panes.append(message.pane)
         if len(self._panes) == len(_TABS):
@@ -236,6 +241,8 @@ class Dashboard(App[None]):
 
     @on(KeysRead)
     def _take_keys(self, message: KeysRead) -> None:
+        if not self._is_open:
+            return
         from tui.keys import check_keymap
         from tui.widgets.table import KeyedTable
 
@@ -352,7 +359,7 @@ class Dashboard(App[None]):
         from tui.widgets.selection_pane import SelectionPane
 
         # Who has turned to something else meanwhile is not interrupted.
-        if self.is_running and len(self.screen_stack) == 1:
+        if self._is_open and len(self.screen_stack) == 1:
             self.query_one(SelectionPane).offer(message.proposal)
 
     @on(ActionWanted)
@@ -388,7 +395,7 @@ class Dashboard(App[None]):
 
     @on(ActionEnded)
     def _tell(self, message: ActionEnded) -> None:
-        if not self.is_running:
+        if not self._is_open:
             return
         from tui.widgets.table import KeyedTable
 

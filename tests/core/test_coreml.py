@@ -34,7 +34,7 @@ from core.graph.cut import Cut, cut
 from core.recipes import RECIPES, Task
 
 # What several tests need is converted once.
-pytestmark = pytest.mark.xdist_group("Core ML")
+pytestmark = [pytest.mark.xdist_group("Core ML"), pytest.mark.long]
 
 SHAPES = {"medium": TINY, "high": HIGH, "multi-speaker": MULTI_SPEAKER}
 

@@ -12,7 +12,7 @@ from core.recipes import RECIPES
 from core.voices import config_path_of, read_config
 from tests.core.making import make
 
-pytestmark = pytest.mark.voice
+pytestmark = [pytest.mark.voice, pytest.mark.long]
 
 # Neither the benchmark's texts nor those that are calibrated on.
 SENTENCES = (

@@ -98,6 +98,7 @@ def test_a_job_whose_worker_was_killed_ends_once_with_attempt_2(
     assert half_files(workspace) == []
 
 
+@pytest.mark.long
 def test_a_conversion_that_was_killed_is_done_again_measured_as_far_as_it_can_be_and_judged(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:

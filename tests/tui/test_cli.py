@@ -47,6 +47,7 @@ def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
     return lines[0].removeprefix("ttsdash: ")
 
 
+@pytest.mark.long
 @pytest.mark.all_cores
 def test_optimize_makes_a_variant_measures_it_and_prints_all_that_as_json(
     workspace: Workspace, voice_path: Path

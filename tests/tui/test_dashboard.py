@@ -98,6 +98,7 @@ def ended_since(workspace: Workspace) -> set[int]:
         return {job.id for job in read_away(db).ended}
 
 
+@pytest.mark.long
 async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,8 +181,8 @@ def _luminance(colour: tuple[int, int, int]) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-async def test_marked_jobs_are_cancelled_and_tried_again_together(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+async def test_marked_jobs_are_cancelled_and_tried_again_together(worked: Workspace) -> None:
+    app = Dashboard(worked, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         states = {job.id: job.state for job in store(app).jobs}
