@@ -18,11 +18,12 @@ from textual import on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.events import Event, InputEvent
 from textual.screen import Screen
-from textual.widgets import Footer, TabbedContent, TabPane
+from textual.widgets import Footer, TabPane
 
-from core.errors import BadInput, TtsdashError, one_line
+from core.errors import TtsdashError, one_line
 from core.store.database import open_store
 from core.workspace import Workspace
 from tui.cli.signals import ending
@@ -44,6 +45,7 @@ from tui.messages import (
     StoreChanged,
 )
 from tui.themes import IN_TURN, OWN
+from tui.widgets.tabs import Tabs
 from tui.widgets.top_line import TopLine
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class Dashboard(App[None]):
 
     def compose(self) -> ComposeResult:
         yield TopLine(self.workspace.root)
-        with TabbedContent(initial=self._own_state("tab", _TABS, "voices")):
+        with Tabs(initial=self._own_state("tab", _TABS, "voices")):
             yield TabPane("1 Voices", id="voices")
             yield TabPane("2 Queue", id="queue")
             yield TabPane("3 Results", id="results")
@@ -131,6 +133,14 @@ class Dashboard(App[None]):
         if self._autostart:
             self._act("ensure_worker")
 
+    def get_driver_class(self) -> type[Driver]:
+        from textual.drivers.linux_driver import LinuxDriver
+
+        from tui.driver import PatientDriver
+
+        found = super().get_driver_class()
+        return PatientDriver if found is LinuxDriver else found
+
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent):
             self._garbage.touch()
@@ -140,6 +150,11 @@ class Dashboard(App[None]):
     def _is_open(self) -> bool:
         """Whether there is a screen to show something on: messages still come while the dashboard is being closed."""
         return self.is_running and bool(self.screen_stack)
+
+    @property
+    def _is_in_sight(self) -> bool:
+        """Whether nothing lies over the tabs: who has turned to something else meanwhile is not interrupted."""
+        return self._is_open and len(self.screen_stack) == 1
 
     def on_unmount(self) -> None:
         self._left.set()
@@ -179,7 +194,7 @@ class Dashboard(App[None]):
         """Have what is shown kept, if it is another than before: the terminal may be gone at any moment."""
         if not self._is_open:
             return
-        own = {"tab": self.query_one(TabbedContent).active, "theme": self.theme}
+        own = {"tab": self.query_one(Tabs).active, "theme": self.theme}
         screen = {"app": own, **{str(pane.id): pane.remember() for pane in self._panes}}
         if screen != self._kept:
             self._kept = self._to_keep = screen
@@ -220,18 +235,21 @@ class Dashboard(App[None]):
         message.pane.recall(self._recalled.get(str(message.pane.id), {}))
         if self.snapshot:
             message.pane.show(self.snapshot)
-        if self.query_one(TabbedContent).active_pane in message.pane.ancestors:
+        if self.query_one(Tabs).active_pane in message.pane.ancestors:
             message.pane.take_focus()
 
     # What keys ask for
 
     def action_tab(self, name: str) -> None:
-        self.query_one(TabbedContent).active = name
+        self.query_one(Tabs).active = name
+        self._focus_tab()
 
-    @on(TabbedContent.TabActivated)
-    def _focus_tab(self, event: TabbedContent.TabActivated) -> None:
+    @on(Tabs.TabActivated)
+    def _focus_tab(self) -> None:
+        """Of the tab that is in sight by now."""
+        tab = self.query_one(Tabs).active_pane
         for pane in self._panes:
-            if event.pane in pane.ancestors:
+            if tab in pane.ancestors:
                 pane.take_focus()
 
     def action_next_theme(self) -> None:
@@ -243,15 +261,14 @@ class Dashboard(App[None]):
     def _take_keys(self, message: KeysRead) -> None:
         if not self._is_open:
             return
-        from tui.keys import check_keymap
+        from tui.keys import read_keymap
         from tui.widgets.table import KeyedTable
 
-        try:
-            check_keymap(message.keys, [self, *self._panes, *self.query(KeyedTable)])
-        except BadInput as error:
-            self._tell(ActionEnded(str(error), failed=True))
-        else:
-            self.set_keymap(dict(message.keys))
+        found = read_keymap(message.keys, [*map(type, self._panes)], [KeyedTable, type(self)])
+        self.set_keymap(found.keys)
+        if found.problems:
+            more = f" (and {len(found.problems) - 1} more)" if len(found.problems) > 1 else ""
+            self._tell(ActionEnded(found.problems[0] + more, failed=True))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the palette offers: all that keys can ask for, in any tab."""
@@ -307,7 +324,8 @@ class Dashboard(App[None]):
 
     @on(Planned)
     def _ask_for_all(self, message: Planned) -> None:
-        self._confirm(message.question, "optimize", message.voice, message.wish)
+        if self._is_in_sight:
+            self._confirm(message.question, "optimize", message.voice, message.wish)
 
     @on(CancelWanted)
     def _cancel(self, message: CancelWanted) -> None:
@@ -358,8 +376,7 @@ class Dashboard(App[None]):
     def _offer(self, message: Proposed) -> None:
         from tui.widgets.selection_pane import SelectionPane
 
-        # Who has turned to something else meanwhile is not interrupted.
-        if self._is_open and len(self.screen_stack) == 1:
+        if self._is_in_sight:
             self.query_one(SelectionPane).offer(message.proposal)
 
     @on(ActionWanted)

@@ -423,8 +423,8 @@ async def test_the_details_tell_reasons_whole_earlier_attempts_needs_limits_and_
         ("3", "cannot read /voices/en_US-amy-medium.onnx (No such file or directory): put it back"),
         ("5", "job 5: benchmark, en_US-joe-medium: running, attempt 2"),
         ("5", "attempt 1: its worker died"),
-        ("5", "runs alone, may take 6 h and 3200 MB"),
-        ("6", "needs 2 cores and 1034 MB, may take 6 h and 3200 MB"),
+        ("5", "runs alone, is ended if it takes more than 6 h or 3200 MB"),
+        ("6", "needs 2 cores and 1034 MB, is ended if it takes more than 6 h or 3200 MB"),
         ("7", "after 6"),
         ("8", "queued 2024-01-02 09:01:30, not before 2099-01-02 02:00:00"),
     ):

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from textual.binding import Binding
 from textual.command import CommandPalette
-from textual.widgets import Input, OptionList, Static, TabbedContent
+from textual.events import Key
+from textual.widgets import Input, OptionList, Static
 
 from core.errors import BadInput
 from core.store.control import Changes, edit, pause
@@ -20,10 +21,10 @@ from core.store.voices import Voice
 from core.workspace import Workspace
 from jobs.edit import Wording
 from jobs.submit import making_job
-from tests.tui.test_dashboard import store, text_of, until
+from tests.tui.test_dashboard import is_ready, store, text_of, until
 from tests.waiting import wait_until
 from tui.app import Dashboard
-from tui.keys import bindings_of, own_keys
+from tui.keys import bindings_of, own_keys, read_keymap
 from tui.screens.edit_job import fields_of, read_changes
 from tui.snapshot import SnapshotReader
 from tui.themes import IN_TURN
@@ -33,7 +34,9 @@ from tui.widgets.running_job import RunningJob
 from tui.widgets.selection_pane import SelectionPane
 from tui.widgets.system_pane import SystemPane
 from tui.widgets.table import KeyedTable
+from tui.widgets.tabs import Tabs
 from tui.widgets.voices_pane import VoicesPane
+from tui.widgets.words import Scrolled
 
 
 def last_notice(app: Dashboard) -> str:
@@ -56,9 +59,12 @@ async def test_a_key_of_the_settings_takes_the_place_of_the_default(full: Worksp
 @pytest.mark.parametrize(
     ("written", "says"),
     [
-        ("keys: {queue.jump: x}", "there is no 'queue.jump'; there is app.help, app.queue"),
+        ("keys: {voices.jump: x}", "voices.jump: there is no such action; there is voices.add_voice, voices.all, "),
+        ("keys: {jump: x}", "jump: there is no such action; there is app. …, pane. …, queue. …"),
         ("keys: {queue.pause: pp}", "queue.pause: 'pp' is no key; such as x, X, f5 or ctrl+x"),
-        ("keys: {queue.pause: 1}", "keys: give actions with their keys, such as `queue.cancel: x`"),
+        ("keys: {queue.pause: [x]}", "queue.pause: \"['x']\" is no key"),
+        ("keys: {queue.pause: 1}", "queue.pause: '1' is the key of app.voices already: give that another one, too"),
+        ("keys: {results.sort: /, queue.jump: x}", "queue.jump: there is no such action; there is queue.cancel"),
         ("keys: [x]", "keys: give actions with their keys"),
         ("hook: [", "ttsdash.yaml, line 1: not YAML"),
     ],
@@ -73,14 +79,83 @@ async def test_keys_that_cannot_be_are_told_in_one_line_and_the_others_work(
         assert says in last_notice(app)
         assert "\n" not in last_notice(app)
         await pilot.press("2")
-        assert app.query_one(TabbedContent).active == "queue"
+        assert app.query_one(Tabs).active == "queue"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "taken", "problems"),
+    [
+        ({"queue.cancel": "x", "queue.pause": "pp"}, {"queue.cancel": "x"}, ["queue.pause: 'pp' is no key"]),
+        ({"queue.cancel": "x", "queue.log": "x"}, {"queue.log": "x"}, ["queue.cancel: 'x' is the key of queue.log"]),
+        # Keys are changed for each other.
+        ({"queue.cancel": "r", "queue.retry": "c"}, {"queue.cancel": "r", "queue.retry": "c"}, []),
+        ({"results.sort": "slash"}, {}, ["results.sort: '/' is the key of results.filter already"]),
+        ({"results.sort": "/", "results.filter": "f"}, {"results.sort": "/", "results.filter": "f"}, []),
+        ({"voices.all": "j"}, {}, ["voices.all: 'j' is the key of Down already"]),
+        # In another tab the key is free.
+        ({"voices.all": "x"}, {"voices.all": "x"}, []),
+        ({"app.worker": "x"}, {}, ["app.worker: 'x' is the key of results.export already"]),
+    ],
+)
+def test_keys_that_cannot_be_leave_the_others_as_they_were_wanted(
+    wanted: dict[str, str], taken: dict[str, str], problems: list[str]
+) -> None:
+    panes = [VoicesPane, QueuePane, ResultsPane, SelectionPane, SystemPane]
+    found = read_keymap(wanted, panes, [KeyedTable, Dashboard])
+    assert found.keys == taken
+    assert [
+        said[: len(f"ttsdash.yaml: keys: {told}")] for said, told in zip(found.problems, problems, strict=True)
+    ] == [f"ttsdash.yaml: keys: {told}" for told in problems]
+
+
+async def test_tabs_that_are_turned_faster_than_they_are_drawn_come_to_rest_at_the_last(full: Workspace) -> None:
+    app = Dashboard(full, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        await until(pilot, lambda: len(app._panes) == app.query_one(Tabs).tab_count)
+        turned: list[str] = []
+
+        def turning(tab: str) -> None:
+            turned.append(tab)
+
+        app.watch(app.query_one(Tabs), "active", turning, init=False)
+        for key in "1234512345jj2345123452":
+            app.post_message(Key(key, key))
+        await until(pilot, lambda: app.query_one(QueuePane).table.has_focus)
+        count = len(turned)
+        await pilot.pause(0.3)
+        assert (turned[-1], len(turned)) == ("queue", count)
+
+
+async def test_the_key_of_a_tab_leads_back_to_its_table(full: Workspace) -> None:
+    app = Dashboard(full, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: is_ready(app))
+        await pilot.press("2", "tab", "tab")
+        await until(pilot, lambda: app.query_one(QueuePane).table.has_focus)
+        app.set_focus(None)
+        await pilot.press("2")
+        await until(pilot, lambda: app.query_one(QueuePane).table.has_focus)
+
+
+async def test_what_is_longer_than_its_dialog_is_scrolled_as_tables_are(full: Workspace) -> None:
+    app = Dashboard(full, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: is_ready(app))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: app.screen.query(Scrolled))
+        told = app.screen.query_one(Scrolled)
+        await pilot.press("G")
+        await until(pilot, lambda: told.scroll_y == told.max_scroll_y > 0)
+        await pilot.press("g", "j", "j", "k")
+        await until(pilot, lambda: told.scroll_y == 1)
 
 
 async def test_the_palette_has_every_action_and_does_it_in_its_tab(full: Workspace) -> None:
     app = Dashboard(full, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
-        await until(pilot, lambda: len(app._panes) == app.query_one(TabbedContent).tab_count)
+        await until(pilot, lambda: len(app._panes) == app.query_one(Tabs).tab_count)
         offered = {command.title for command in app.get_system_commands(app.screen)}
         nodes = {"": app, **{str(pane.id).removesuffix("-pane").title() + ": ": pane for pane in app._panes}}
         actions = [(prefix, binding) for prefix, node in nodes.items() for binding in bindings_of(type(node))]
@@ -93,7 +168,7 @@ async def test_the_palette_has_every_action_and_does_it_in_its_tab(full: Workspa
         await until(pilot, lambda: app.screen.query_one(OptionList).option_count)
         await pilot.press("enter")
         await until(pilot, lambda: store(app).queue.paused)
-        assert app.query_one(TabbedContent).active == "queue"
+        assert app.query_one(Tabs).active == "queue"
 
 
 def test_each_action_has_an_id_of_its_own() -> None:
@@ -127,7 +202,7 @@ async def test_the_dashboard_is_found_as_it_was_left(full: Workspace) -> None:
     again = Dashboard(full, autostart=False, screen=kept)
     async with again.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: again.query(QueuePane) and again.query_one(QueuePane).table.focused_key == job)
-        assert (again.theme, again.query_one(TabbedContent).active) == (IN_TURN[2], "queue")
+        assert (again.theme, again.query_one(Tabs).active) == (IN_TURN[2], "queue")
         assert again.query_one(QueuePane).table.has_focus
         assert again.query_one(VoicesPane).table.focused_key == voice
 
@@ -143,7 +218,7 @@ async def test_what_is_gone_or_makes_no_sense_is_not_gone_back_to(kept: dict[str
     app = Dashboard(full, autostart=False, screen=kept)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
-        assert app.query_one(TabbedContent).active == "voices"
+        assert app.query_one(Tabs).active == "voices"
         assert app.query_one(VoicesPane).table.cursor_row == 0
 
 

@@ -127,6 +127,14 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
             "original": ["original", "comes after"],
         }
 
+        variant.rename(variant.with_suffix(".away"))
+        await pilot.press("1", "4")
+        lost = "! static-int8: its file is missing: press s to select anew"
+        await until(pilot, lambda: lost in text_of(app, "#selection-pane .detail Static"))
+        variant.with_suffix(".away").rename(variant)
+        await pilot.press("1", "4")
+        await until(pilot, lambda: lost not in text_of(app, "#selection-pane .detail Static"))
+
         await pilot.press("f")
         await until(pilot, lambda: isinstance(app.focused, Input))
         await paste(pilot, f"{config}x")

@@ -427,6 +427,25 @@ def test_a_terminal_that_vanishes(start: Start) -> None:
         assert terminal.program.wait(10) == 128 + signal.SIGHUP
 
 
+def test_bytes_that_are_no_text_are_passed_over(start: Start) -> None:
+    dashboard = Terminal(start, "")
+    look_at_the_queue(dashboard)
+    dashboard.press(b"\xe9\xc3")
+
+    def keys_work() -> bool:
+        # One that comes in the same piece as what is no text is lost with it.
+        dashboard.press(b"3")
+        return b"Pareto" in dashboard.shown()
+
+    wait_until(keys_work)
+    dashboard.press(b"q")
+    assert dashboard.code() == 0
+    assert b"Traceback" not in dashboard.shown()
+    assert b"UnicodeDecodeError" not in dashboard.shown()
+    assert dashboard.is_as_before
+    dashboard.hang_up()
+
+
 def test_after_the_line_was_cut_one_starts_where_one_was(start: Start, used: Workspace) -> None:
     cut = Terminal(start, "")
     look_at_the_queue(cut)

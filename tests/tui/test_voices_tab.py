@@ -133,6 +133,7 @@ async def test_a_variant_whose_file_is_gone_is_shown_as_missing_until_it_is_back
         made.unlink()
         await until(pilot, lambda: cells(voices)[3][3] == "file missing")
         assert f"Its file is missing: press o to make it again ({made})." in detail(app)
+        assert "on this machine: " not in detail(app)
         made.touch()
         await until(pilot, lambda: "1.02x" in cells(voices)[3][3])
         Path("voices/en_US-joe-medium.onnx").unlink()

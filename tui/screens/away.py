@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from core.store.jobs import Job
@@ -14,6 +14,7 @@ from core.store.visits import Away
 from core.text import printable
 from tui.formats import counted, job_title, moment, took
 from tui.widgets.plain_text import PlainText
+from tui.widgets.words import Scrolled
 
 _SECTIONS = ("failed", "succeeded", "cancelled")
 # Of each; more than anyone reads here.
@@ -25,13 +26,7 @@ _WIDTH = 68
 class AwayScreen(ModalScreen[None]):
     """What failed stands first, with its reason."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q", "dismiss", "Go on"),
-        Binding("j", "scroll('down')", "Down", show=False),
-        Binding("k", "scroll('up')", "Up", show=False),
-        Binding("g", "scroll('home')", "First", show=False),
-        Binding("G", "scroll('end')", "Last", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "dismiss", "Go on")]
 
     def __init__(self, away: Away) -> None:
         super().__init__()
@@ -41,12 +36,9 @@ class AwayScreen(ModalScreen[None]):
         with Vertical(classes="dialog"):
             yield PlainText(f"While you were away, since {moment(self._away.since)}", classes="title")
             yield PlainText(_summary(self._away))
-            with VerticalScroll(classes="told"):
+            with Scrolled(classes="told"):
                 yield PlainText("\n".join(_lines(self._away)))
             yield PlainText("enter go on   j k scroll", classes="hint")
-
-    def action_scroll(self, where: str) -> None:
-        getattr(self.query_one(VerticalScroll), f"scroll_{where}")(animate=False, immediate=True)
 
 
 def _summary(away: Away) -> str:

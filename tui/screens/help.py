@@ -4,9 +4,10 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from tui.widgets.words import Scrolled
 
 _LEGEND = """*         selected on this machine
 speed-up  the original's time / the variant's: above 1 is faster;
@@ -31,9 +32,9 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         width = max(len(key) for key, _ in self._keys)
         lines = [f"{key:<{width}}   {does}" for key, does in self._keys]
-        with VerticalScroll(classes="dialog wide"):
+        with Scrolled(classes="dialog wide"):
             yield Static("Keys", classes="title")
             yield Static("\n".join(lines), markup=False)
             yield Static("Figures", classes="title next")
             yield Static(_LEGEND, markup=False)
-            yield Static("esc back", classes="hint")
+            yield Static("esc back   j k scroll", classes="hint")

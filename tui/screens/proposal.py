@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -15,6 +15,7 @@ from core.assistant.keys import VOICE_PATH
 from core.assistant.proposal import Proposal
 from core.text import printable
 from tui.widgets.plain_text import PlainText
+from tui.widgets.words import Scrolled
 
 _STYLES = {"+": "$text-success", "-": "$text-error", "@": "$text-accent"}
 
@@ -25,10 +26,6 @@ class ProposalScreen(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "dismiss(True)", "Yes"),
         Binding("n,escape", "dismiss(False)", "No"),
-        Binding("j,down", "scroll('down')", "Down", show=False),
-        Binding("k,up", "scroll('up')", "Up", show=False),
-        Binding("g", "scroll('home')", "First", show=False),
-        Binding("G", "scroll('end')", "Last", show=False),
     ]
 
     def __init__(self, proposal: Proposal) -> None:
@@ -41,12 +38,9 @@ class ProposalScreen(ModalScreen[bool]):
             yield PlainText(printable(_question(proposal)), classes="title")
             if not proposal.backup:
                 yield PlainText(printable(_models(proposal)))
-            with VerticalScroll(classes="told", can_focus=False):
+            with Scrolled(classes="told"):
                 yield Static(Content("\n").join(_difference(proposal)))
             yield PlainText("y yes   n no   j k scroll", classes="hint")
-
-    def action_scroll(self, where: str) -> None:
-        getattr(self.query_one(VerticalScroll), f"scroll_{where}")(animate=False, immediate=True)
 
 
 def _question(proposal: Proposal) -> str:

@@ -38,7 +38,7 @@ def _times(job: Job) -> Iterator[str]:
 
 
 def _terms(job: Job) -> Iterator[str]:
-    """What it needs to run, and what it may take."""
+    """What it needs to run, and what ends it."""
     if job.need.alone:
         yield "runs alone"
     else:
@@ -47,4 +47,4 @@ def _terms(job: Job) -> Iterator[str]:
     seconds, megabytes = job.limits.seconds, job.limits.memory_mb
     most = [span(seconds) if seconds is not None else None, f"{megabytes} MB" if megabytes is not None else None]
     if any(most):
-        yield f"may take {' and '.join(filter(None, most))}"
+        yield f"is ended if it takes more than {' or '.join(filter(None, most))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,15 +58,18 @@ class SelectionPane(TablePane):
 
     @dataclass
     class TodayRead(Message):
-        """The assistant's configuration was read."""
+        """The assistant's configuration was read, and which of the variants' files are where they should be."""
 
         today: Today
+        gone: frozenset[str]
 
     def __init__(self, workspace: Workspace, id: str) -> None:
         super().__init__(id=id)
         self._workspace = workspace
         self._today: Today | None = None
         """None until it has been read."""
+        self._gone = frozenset[str]()
+        """Paths at which nothing lies any more."""
 
     def below_table(self) -> ComposeResult:
         yield Chain()
@@ -107,14 +111,16 @@ class SelectionPane(TablePane):
 
     def _read(self, voices: list[Voice]) -> None:
         from core.assistant.today import read_today
+        from tui.prospects import gone_files
 
         today = read_today(self._workspace, voices)
+        gone = gone_files(voices)
         if not get_current_worker().is_cancelled:
-            self.post_message(self.TodayRead(today))
+            self.post_message(self.TodayRead(today, gone))
 
     @on(TodayRead)
     def _know(self, message: TodayRead) -> None:
-        self._today = message.today
+        self._today, self._gone = message.today, message.gone
         if self.snapshot:
             super().show(self.snapshot)
 
@@ -140,7 +146,15 @@ class SelectionPane(TablePane):
     def detail(self, snapshot: Snapshot, key: str) -> str:
         if self.voice is None:
             return ""
-        return describe_selection(self.voice, self.selection, self._links, self._today, self.size.width - _FRAME)
+        told = describe_selection(self.voice, self.selection, self._links, self._today, self.size.width - _FRAME)
+        return "\n".join([*self._lost(), told])
+
+    def _lost(self) -> Iterator[str]:
+        """What has gone since it was judged."""
+        gone = {variant.name for variant in self.voice.variants if variant.path in self._gone} if self.voice else set()
+        for judged in self.selection.candidates if self.selection else ():
+            if judged.variant in gone and judged.verdict != "passed over":
+                yield f"! {judged.variant}: its file is missing: press s to select anew"
 
     # What keys ask for
 

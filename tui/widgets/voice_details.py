@@ -95,10 +95,8 @@ def describe_variant(
     """What became of it, what its figures mean, its place among the others, then how it was made."""
     if variant.path in gone:
         yield f"Its file is missing: press o to make it again ({variant.path})."
-    selection = snapshot.selections.get(voice.key)
-    for judged in selection.candidates if selection else ():
-        if judged.variant == variant.name:
-            yield f"{judged.verdict} on this machine: {judged.reason}"
+    else:
+        yield from _judged(snapshot, voice, variant)
     result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
     if result:
         yield from _measured(snapshot, variant, result)
@@ -108,6 +106,13 @@ def describe_variant(
         yield from _forecast(voice, variant, prospects)
     yield ""
     yield from _lineage(voice, variant)
+
+
+def _judged(snapshot: Snapshot, voice: Voice, variant: Variant) -> Lines:
+    selection = snapshot.selections.get(voice.key)
+    for judged in selection.candidates if selection else ():
+        if judged.variant == variant.name:
+            yield f"{judged.verdict} on this machine: {judged.reason}"
 
 
 def _measured(snapshot: Snapshot, variant: Variant, result: Result) -> Lines:

@@ -9,8 +9,8 @@ from textual.containers import VerticalScroll
 from tui.widgets.plain_text import PlainText
 
 
-class Words(VerticalScroll):
-    """Lines to scroll through."""
+class Scrolled(VerticalScroll):
+    """What is scrolled by the keys that tables have."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "Down", show=False),
@@ -18,6 +18,10 @@ class Words(VerticalScroll):
         Binding("g", "scroll_home", "First", show=False),
         Binding("G", "scroll_end", "Last", show=False),
     ]
+
+
+class Words(Scrolled):
+    """Lines to scroll through."""
 
     def compose(self) -> ComposeResult:
         yield PlainText()
