@@ -12,10 +12,13 @@ import re
 import shutil
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from textual.pilot import Pilot
 
+from core.store.database import open_store
+from core.store.visits import note_visit, read_away
 from core.workspace import Workspace, find_workspace
 from tui.app import Dashboard
 from tui.widgets.results_pane import ResultsPane
@@ -58,6 +61,9 @@ async def settle(pilot: Pilot[None]) -> None:
 
 async def take_all(workspace: Workspace) -> None:
     PICTURES.mkdir(exist_ok=True)
+    with closing(open_store(workspace)) as db:
+        # The greeting would lie over the first of them.
+        note_visit(db, read_away(db))
     for name, keys in KEYS.items():
         await take(workspace, name, keys)
 
