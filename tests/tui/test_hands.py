@@ -138,6 +138,17 @@ async def test_the_key_of_a_tab_leads_back_to_its_table(full: Workspace) -> None
         await until(pilot, lambda: app.query_one(QueuePane).table.has_focus)
 
 
+async def test_where_there_is_no_voice_the_keys_for_one_say_what_to_press(empty: Workspace) -> None:
+    app = Dashboard(empty, autostart=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: is_ready(app))
+        for key in "obvA":
+            app._notifications.clear()
+            await pilot.press(key)
+            assert last_notice(app) == "No voices yet: press a to add one."
+        assert len(app.screen_stack) == 1
+
+
 async def test_what_is_longer_than_its_dialog_is_scrolled_as_tables_are(full: Workspace) -> None:
     app = Dashboard(full, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:

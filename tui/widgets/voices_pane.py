@@ -211,20 +211,26 @@ class VoicesPane(TablePane):
     def _selected(self) -> None:
         self.action_optimize()
 
+    def _wanted(self) -> Voice | None:
+        """The voice in focus; that there is none is said."""
+        if self.snapshot and not self.snapshot.voices:
+            self.notify("No voices yet: press a to add one.", severity="warning")
+        return self.voice
+
     def action_optimize(self, kind: str | None = None) -> None:
-        if self.voice:
-            self.post_message(OptimizeWanted(self.voice, self._gone, kind))
+        if voice := self._wanted():
+            self.post_message(OptimizeWanted(voice, self._gone, kind))
 
     def action_benchmark(self) -> None:
         """Of a voice all its variants, of a variant that one."""
-        voice, variant = self.voice, self.variant
+        voice, variant = self._wanted(), self.variant
         if voice and variant:
             names = [variant.name] if variant.recipe else [other.name for other in voice.variants]
             self.post_message(ActionWanted("benchmark", (voice, tuple(names))))
 
     def action_all(self) -> None:
-        if self.voice:
-            self.post_message(ActionWanted("plan_all", (self.voice,)))
+        if voice := self._wanted():
+            self.post_message(ActionWanted("plan_all", (voice,)))
 
 
 def _same(before: Snapshot, after: Snapshot) -> bool:
