@@ -1,0 +1,46 @@
+"""Garbage is collected when nobody waits for an answer."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from tui import garbage
+from tui.garbage import QuietCollector
+
+
+@pytest.fixture
+def full_collections() -> Iterator[list[int]]:
+    """An entry for each; Python's own thresholds are put back in the end."""
+    seen: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            seen.append(info["collected"])
+
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.callbacks.append(note)
+    yield seen
+    gc.callbacks.remove(note)
+    gc.set_threshold(*thresholds)
+
+
+def test_a_full_collection_waits_until_no_key_is_pressed(
+    full_collections: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = QuietCollector()
+    collector.begin()
+    for _ in range(20):
+        gc.collect(1)
+    if gc.get_count()[2] < 10:
+        pytest.skip("this Python collects bit by bit, and needs no such care")
+    collector.touch()
+    collector.look()
+    assert full_collections == []
+    monkeypatch.setattr(garbage, "_QUIET_S", 0.0)
+    collector.look()
+    assert len(full_collections) == 1
+    # Once is enough.
+    collector.look()
+    assert len(full_collections) == 1
