@@ -28,7 +28,7 @@ class Candidate:
     @property
     def takes_parallel_requests(self) -> bool:
         """Core ML's Python interface takes one request at a time."""
-        return self.engine in ("onnxruntime", "onnxruntime-split")
+        return self.engine == "onnxruntime"
 
 
 @dataclass(frozen=True)

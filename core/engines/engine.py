@@ -14,7 +14,6 @@ Audio = npt.NDArray[np.float32]
 
 _OPENERS: dict[EngineName, tuple[str, str]] = {
     "onnxruntime": ("core.engines.ort", "OrtVoice"),
-    "onnxruntime-split": ("core.engines.split", "open_split"),
     "onnxruntime-coreml": ("core.engines.ort", "open_provider"),
     "coreml": ("core.engines.coreml", "open_coreml"),
     "coreml-evaluated": ("core.engines.coreml", "open_evaluated"),

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-EngineName = Literal["onnxruntime", "onnxruntime-split", "onnxruntime-coreml", "coreml", "coreml-evaluated"]
-"""One file with ONNX Runtime; the same cut in two, in windows; the same through Core ML's provider; a folder with Core ML;
+EngineName = Literal["onnxruntime", "onnxruntime-coreml", "coreml", "coreml-evaluated"]
+"""One file with ONNX Runtime; the same through Core ML's provider; a folder with Core ML;
 the same evaluated with numpy, which is no way to speak but tells what it would say."""
 
 BY_PROVIDER = "original@coreml"
