@@ -4,17 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 
 from core.engines.engine import Audio
-from core.errors import BadInput, reason_of
-from core.text import brief
+from core.errors import BadInput
+from core.graph.ort_session import CPU
+from core.graph.piper_session import PiperSession
 
-# Its warnings, in colours, are for those who build graphs; what fails is raised.
-onnxruntime.set_default_logger_severity(3)
-
-CPU: Sequence[Any] = ("CPUExecutionProvider",)
 # What Core ML does not know is left to the CPU.
 CORE_ML: Sequence[Any] = (("CoreMLExecutionProvider", {"ModelFormat": "MLProgram"}), *CPU)
 
@@ -28,29 +24,11 @@ class OrtVoice:
     def __init__(
         self, path: Path, threads: int | None = None, as_exported: bool = False, providers: Sequence[Any] = CPU
     ) -> None:
-        options = onnxruntime.SessionOptions()
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        if as_exported:
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
-        except Exception as error:
-            reason = brief(reason_of(error), 200)
-            raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {path}: {reason}") from error
-        self.takes_speaker = any(entry.name == "sid" for entry in self.session.get_inputs())
+        self._session = PiperSession(path, threads, optimized=not as_exported, providers=providers)
 
     def synthesize(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Audio:
         """Audio of one sentence, float32 [samples], with both noises at 0, so that it is the same at each call."""
-        feeds: dict[str, Any] = {
-            "input": np.array([phoneme_ids], dtype=np.int64),
-            "input_lengths": np.array([len(phoneme_ids)], dtype=np.int64),
-            "scales": np.array([0.0, length_scale, 0.0], dtype=np.float32),
-        }
-        if self.takes_speaker:
-            feeds["sid"] = np.array([speaker], dtype=np.int64)
-        audio: Audio = self.session.run(None, feeds)[0]
-        return audio.reshape(-1)
+        return self._session.run(phoneme_ids, length_scale=length_scale, speaker=speaker)[0].reshape(-1)
 
     def stream(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Iterator[Audio]:
         """The same as one piece: the file runs as a whole."""

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from core.engines.engine import Audio
 from core.engines.windows import windows
-from core.errors import BadInput, reason_of
+from core.errors import BadInput
+from core.graph.ort_session import name_of, open_session
+from core.graph.piper_session import PiperSession
 from core.seam import MARK, Seam
-from core.text import brief
 
 Values = npt.NDArray[np.float32]
 
@@ -44,21 +44,15 @@ class Front:
 
     def __init__(self, model: Path | bytes, threads: int | None = None) -> None:
         """Raises BadInput for a model that ONNX Runtime cannot load, or that does not tell where it was cut."""
-        self._session = _session(model, threads)
+        self._session = PiperSession(model, threads)
         try:
-            self.seam = Seam.from_text(self._session.get_modelmeta().custom_metadata_map.get(MARK, ""))
+            self.seam = Seam.from_text(self._session.metadata.get(MARK, ""))
         except ValueError as error:
-            raise BadInput(f"{_name(model)} does not tell where its voice was cut: make the variant again") from error
+            raise BadInput(f"{name_of(model)} does not tell where its voice was cut: make the variant again") from error
 
     def __call__(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Frames:
         """The frames of one sentence, with both noises at 0."""
-        feeds: dict[str, Any] = {
-            "input": np.array([phoneme_ids], dtype=np.int64),
-            "input_lengths": np.array([len(phoneme_ids)], dtype=np.int64),
-            "scales": np.array([0.0, length_scale, 0.0], dtype=np.float32),
-            "sid": np.array([speaker], dtype=np.int64),
-        }
-        given = self._session.run(None, {entry.name: feeds[entry.name] for entry in self._session.get_inputs()})
+        given = self._session.run(phoneme_ids, length_scale=length_scale, speaker=speaker)
         return Frames(given[0], given[1], given[2] if len(given) > 2 else None)
 
 
@@ -66,7 +60,7 @@ class OrtBody:
     """Flow and decoder in ONNX Runtime."""
 
     def __init__(self, model: Path | bytes, threads: int | None = None) -> None:
-        self._session = _session(model, threads)
+        self._session = open_session(model, threads)
 
     def __call__(self, frames: Frames) -> Audio:
         given = (values for values in frames if values is not None)
@@ -107,19 +101,3 @@ def open_split(path: Path, threads: int | None = None) -> SplitVoice:
         raise BadInput(f"{path} cannot speak in pieces: {reason}") from reason
     front, body = (half.SerializeToString() for half in (halves.front, halves.body))
     return SplitVoice(Front(front, threads), OrtBody(body, threads), WINDOW + 2 * halves.seam.reach)
-
-
-def _session(model: Path | bytes, threads: int | None) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    source = model if isinstance(model, bytes) else str(model)
-    try:
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        reason = brief(reason_of(error), 200)
-        raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {_name(model)}: {reason}") from error
-
-
-def _name(model: Path | bytes) -> str:
-    return "a half of the voice" if isinstance(model, bytes) else str(model)

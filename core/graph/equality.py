@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 
 from core.engines.ort import OrtVoice
+from core.graph.ort_session import open_session
 from core.graph.piece import Piece, alone
 from core.phonemes import random_phonemes
 
@@ -34,7 +34,7 @@ def largest_difference(
 
 def piece_difference(first: onnx.ModelProto, second: onnx.ModelProto, piece: Piece) -> float:
     """The largest difference of what two forms of a piece give for its examples."""
-    a, b = (onnxruntime.InferenceSession(alone(model, piece).SerializeToString()) for model in (first, second))
+    a, b = (open_session(alone(model, piece).SerializeToString()) for model in (first, second))
     return max(_difference(a.run(None, example)[0], b.run(None, example)[0]) for example in piece.examples)
 
 

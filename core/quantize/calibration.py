@@ -13,7 +13,9 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from core.graph.index import GraphIndex, drop_unused_initializers
+from core.graph.piper_session import PiperSession
 from core.phonemes import phoneme_ids
+from core.seed import SEED
 from core.sentences import label_of, read_sentences
 
 Values = npt.NDArray[np.float32]
@@ -21,7 +23,6 @@ Values = npt.NDArray[np.float32]
 _SETS = Path(__file__).parent / "calibration_sets"
 # Of each tensor and sentence so many values are kept, and always the smallest and the largest.
 _KEPT = 20_000
-_SEED = 20_240_229
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def observe(
     tell: Callable[[int], None],
 ) -> dict[str, Values]:
     """Values of each tensor while the voice says these, a sample of them; `tell` takes the utterance's number."""
-    random = np.random.default_rng(_SEED)
+    random = np.random.default_rng(SEED)
     seen: dict[str, list[Values]] = {name: [] for name in tensors}
     for number, shown in enumerate(run(model, tensors, config, utterances)):
         tell(number + 1)
@@ -76,11 +77,19 @@ def run(
     """
     if not tensors:
         return
-    shown = _only_what_leads_to(tensors, model)
-    onnxruntime.set_seed(_SEED)
-    session = onnxruntime.InferenceSession(shown.SerializeToString(), providers=["CPUExecutionProvider"])
+    onnxruntime.set_seed(SEED)
+    session = PiperSession(_only_what_leads_to(tensors, model).SerializeToString())
+    inference = config.get("inference", {})
+    speakers = max(1, int(config.get("num_speakers", 1)))
     for number, ids in enumerate(utterances):
-        values = session.run(list(tensors), _feeds(session, config, ids, number))
+        values = session.run(
+            ids,
+            noise_scale=inference.get("noise_scale", 0.667),
+            length_scale=inference.get("length_scale", 1.0),
+            noise_w=inference.get("noise_w", 0.8),
+            # Another speaker each time.
+            speaker=number % speakers,
+        )
         yield dict(zip(tensors, values, strict=True))
 
 
@@ -96,19 +105,3 @@ def _only_what_leads_to(tensors: Sequence[str], model: onnx.ModelProto) -> onnx.
     shown.graph.node.extend(index.nodes[position] for position in sorted(needed))
     drop_unused_initializers(shown.graph)
     return shown
-
-
-def _feeds(
-    session: onnxruntime.InferenceSession, config: dict[str, Any], ids: list[int], number: int
-) -> dict[str, npt.NDArray[Any]]:
-    inference = config.get("inference", {})
-    scales = [inference.get("noise_scale", 0.667), inference.get("length_scale", 1.0), inference.get("noise_w", 0.8)]
-    feeds: dict[str, npt.NDArray[Any]] = {
-        "input": np.array([ids], np.int64),
-        "input_lengths": np.array([len(ids)], np.int64),
-        "scales": np.array(scales, np.float32),
-    }
-    if any(entry.name == "sid" for entry in session.get_inputs()):
-        # Another speaker each time.
-        feeds["sid"] = np.array([number % max(1, int(config.get("num_speakers", 1)))], np.int64)
-    return feeds

@@ -1,0 +1,41 @@
+"""ONNX Runtime sessions. Does not import onnx: a process that only runs a model must not pay for it in memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from core.errors import BadInput, reason_of
+from core.text import brief
+
+# Its warnings, in colours, are for those who build graphs; what fails is raised.
+onnxruntime.set_default_logger_severity(3)
+
+CPU: Sequence[Any] = ("CPUExecutionProvider",)
+
+
+def open_session(
+    model: Path | bytes, threads: int | None = None, optimized: bool = True, providers: Sequence[Any] = CPU
+) -> onnxruntime.InferenceSession:
+    """Open a session on a file or a serialized model.
+
+    With the defaults the session options are ONNX Runtime's own, as piper-tts opens a model; `optimized` False runs the
+    graph as it stands. Raises BadInput for a model that ONNX Runtime cannot load.
+    """
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    source = model if isinstance(model, bytes) else str(model)
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=list(providers))
+    except Exception as error:
+        reason = brief(reason_of(error), 200)
+        raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {name_of(model)}: {reason}") from error
+
+
+def name_of(model: Path | bytes) -> str:
+    """Return how a message calls a model."""
+    return "a model in memory" if isinstance(model, bytes) else str(model)
