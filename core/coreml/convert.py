@@ -8,8 +8,8 @@ from typing import Any
 from core.coreml.layout import FRONT, PACKAGE, UNROUNDED
 from core.coreml.package import Options, make_package
 from core.errors import BadInput
-from core.graph.anatomy import NotRecognised
 from core.graph.cut import cut
+from core.graph.errors import NotRecognised
 from core.graph.model import save_model
 from core.quantize.parts import cleaned, store_rest_of
 from core.recipes import Task
@@ -17,9 +17,9 @@ from core.recipes import Task
 
 def make(task: Task) -> dict[str, Any]:
     """Write both halves into the folder `task.target`. Raises BadInput for a voice that is quantized or not recognised."""
-    model = cleaned(task)
+    voice = cleaned(task)
     try:
-        halves = cut(model)
+        halves = cut(voice.model)
         task.progress("writing the front", 0.3)
         if task.params["precision"] == "fp16":
             store_rest_of(halves.front, task, set())

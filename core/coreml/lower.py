@@ -13,7 +13,7 @@ import onnx
 from coremltools.converters.mil import Builder as mb
 from onnx import helper, numpy_helper
 
-from core.graph.anatomy import NotRecognised
+from core.graph.errors import NotRecognised
 
 Value = Any
 """A variable of the program; a float, for a tensor filled with it; an array, for a constant; None, for a shape."""

@@ -92,8 +92,8 @@ def open_split(path: Path, threads: int | None = None) -> SplitVoice:
     """A voice that is one `.onnx` file, cut in memory. Raises BadInput where that cannot be."""
     import onnx
 
-    from core.graph.anatomy import NotRecognised
     from core.graph.cut import cut
+    from core.graph.errors import NotRecognised
 
     try:
         halves = cut(onnx.load(path))

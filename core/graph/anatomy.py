@@ -11,11 +11,8 @@ Text-to-Speech", 2021.)
 
 from dataclasses import dataclass
 
-import onnx
-
+from core.graph.errors import NotRecognised
 from core.graph.index import GraphIndex
-
-PARTS = ("text", "duration", "alignment", "flow", "decoder")
 
 
 @dataclass(frozen=True)
@@ -33,27 +30,28 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Anatomy:
-    """The parts in the order of the data's way, and the tensors at which flow and decoder can be cut off."""
+class Topology:
+    """The parts of a voice's graph, and the tensors at which flow and decoder can be cut off."""
 
-    parts: tuple[Part, ...]
+    text: Part
+    duration: Part
+    alignment: Part
+    flow: Part
+    decoder: Part
     latent: str
     """What enters the flow."""
     decoder_input: str
     """What enters the decoder."""
     upsampling_stages: int
 
-    def part(self, name: str) -> Part:
-        return next(part for part in self.parts if part.name == name)
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Return the parts in the order of the data flow."""
+        return self.text, self.duration, self.alignment, self.flow, self.decoder
 
 
-class NotRecognised(Exception):
-    """The graph lacks a landmark of VITS; the message says which one."""
-
-
-def dissect(model: onnx.ModelProto) -> Anatomy:
-    """The anatomy of a voice. Raises NotRecognised when it is not built like VITS."""
-    index = GraphIndex(model.graph)
+def dissect(index: GraphIndex) -> Topology:
+    """Return the topology of a voice's graph. Raises NotRecognised if it lacks a landmark of VITS."""
     first_conv = _decoder_start(index)
     decoder_input = index.nodes[first_conv].input[0]
     if decoder_input not in index.producer:
@@ -71,10 +69,15 @@ def dissect(model: onnx.ModelProto) -> Anatomy:
     flow = before_decoder - before_latent
     decoder = index.ancestors(index.descendants([first_conv])) - before_decoder
 
-    members = dict(zip(PARTS, (text, duration, alignment, flow, decoder), strict=True))
-    parts = tuple(Part(name, frozenset(nodes), index.weight_bytes(nodes)) for name, nodes in members.items())
-    return Anatomy(
-        parts=parts,
+    def part(name: str, nodes: set[int]) -> Part:
+        return Part(name, frozenset(nodes), index.weight_bytes(nodes))
+
+    return Topology(
+        text=part("text", text),
+        duration=part("duration", duration),
+        alignment=part("alignment", alignment),
+        flow=part("flow", flow),
+        decoder=part("decoder", decoder),
         latent=index.nodes[latent].output[0],
         decoder_input=decoder_input,
         upsampling_stages=len(index.of_type("ConvTranspose")),

@@ -15,15 +15,16 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from core.graph.anatomy import NotRecognised, dissect
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Weights
+from core.graph.convolution import Weights
+from core.graph.errors import NotRecognised
 from core.graph.index import GraphIndex
 from core.graph.piece import Piece, check_opset, rewrite_pieces
+from core.graph.voice_graph import VoiceGraph
+from core.seed import SEED
 
 # What VITS puts in the place of the scores that its mask forbids.
 _FORBIDDEN = -1e4
-_SEED = 20_240_229
 # Shorter than the window, as long, longer.
 _EXAMPLES = (1, 2, 4, 5, 6, 41)
 
@@ -56,7 +57,7 @@ class Attention:
         return Piece([self._example(samples) for samples in _EXAMPLES], self.gives)
 
     def _example(self, samples: int) -> dict[str, npt.NDArray[Any]]:
-        random = np.random.default_rng(_SEED)
+        random = np.random.default_rng(SEED)
         floats = {
             name: random.normal(0, 1, (1, self.heads * self.size, samples)).astype(np.float32)
             for name in (self.queries, self.keys, self.values)
@@ -67,14 +68,16 @@ class Attention:
 def rewrite_attentions(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Piece]]:
     """The model with the text encoder's attentions rewritten, and the pieces that changed. Raises NotRecognised."""
     check_opset(model)
-    return rewrite_pieces(model, "/attention", find_attentions(model), write_attention)
+    return rewrite_pieces(model, "/attention", find_attentions(VoiceGraph(model)), write_attention)
 
 
-def find_attentions(model: onnx.ModelProto) -> list[Attention]:
-    """Every attention of the text encoder, by its one Softmax."""
-    index = GraphIndex(model.graph)
-    text = dissect(model).part("text").positions
-    return [_attention(index, position) for position in index.of_type("Softmax") if position in text]
+def find_attentions(voice: VoiceGraph) -> list[Attention]:
+    """Find every attention of the text encoder, by its one Softmax. Raises NotRecognised."""
+    index, topology = voice.index, voice.topology
+    if topology is None:
+        raise NotRecognised(voice.unsupported)
+    softmaxes = [position for position in index.of_type("Softmax") if position in topology.text.positions]
+    return [_attention(index, position) for position in softmaxes]
 
 
 def _attention(index: GraphIndex, softmax: int) -> Attention:

@@ -10,7 +10,8 @@ The graph has standard operators only, in a form that ONNX Runtime itself takes 
 import numpy as np
 
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution, Stage, Upsampler, Weights
+from core.graph.convolution import Convolution, Weights
+from core.graph.decoder import Stage, Upsampler
 from core.graph.stages import has_phases, interleave, phases, unfold
 
 # Every CPU's blocks of channels, 8 or 16, divide this.

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution
+from core.graph.convolution import Convolution
 from core.graph.stages import unfold
 
 LARGEST = 7

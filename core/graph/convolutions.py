@@ -3,10 +3,9 @@
 from collections.abc import Callable, Collection
 
 import onnx
-from onnx import numpy_helper
 
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution
+from core.graph.convolution import Convolution, plain_convolution
 from core.graph.index import GraphIndex, drop_unused_initializers
 
 Write = Callable[[GraphBuilder, str, Convolution, int], str]
@@ -35,19 +34,3 @@ def rewrite_convolutions(graph: onnx.GraphProto, positions: Collection[int], pre
     graph.initializer.extend(builder.constants)
     drop_unused_initializers(graph)
     return rewritten
-
-
-def plain_convolution(index: GraphIndex, node: onnx.NodeProto) -> tuple[Convolution, int] | None:
-    """The node as a convolution over time that mixes all channels, and its padding; None if it is none."""
-    if node.op_type != "Conv" or any(name not in index.initializers for name in node.input[1:]):
-        return None
-    attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
-    weight, *bias = (numpy_helper.to_array(index.initializers[name]) for name in node.input[1:])
-    if weight.ndim != 3 or weight.dtype != "float32":
-        return None
-    pads = attributes.get("pads", [0, 0])
-    if attributes.get("group", 1) != 1 or list(attributes.get("strides", [1])) != [1] or pads[0] != pads[1]:
-        return None
-    dilation = int(attributes.get("dilations", [1])[0])
-    conv = Convolution(weight, bias[0] if bias else None, dilation, node.input[0], node.output[0])
-    return conv, int(pads[0])

@@ -6,16 +6,17 @@ in ONNX Runtime. The body (flow and decoder) works on frames, any number of them
 A graph whose flow or decoder is rewritten cannot be dissected any more: before that its cut is marked in its metadata.
 """
 
-import math
 from dataclasses import dataclass
+from functools import reduce
 
-import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper
 
-from core.graph.anatomy import NotRecognised, dissect
-from core.graph.index import GraphIndex, drop_unused_initializers, inputs_of
+from core.graph.errors import NotRecognised
+from core.graph.index import GraphIndex, attributes_of, drop_unused_initializers, inputs_of
+from core.graph.piper_session import PiperSession
+from core.graph.receptive_field import ReceptiveField
+from core.graph.voice_graph import VoiceGraph
 from core.seam import MARK, Seam
 
 # Enough for any voice to say something: pause, begin and end.
@@ -37,9 +38,9 @@ class Cut:
 
 
 def cut(model: onnx.ModelProto) -> Cut:
-    """Raises NotRecognised."""
-    seam = _marked(model) or find_seam(model)
-    index = GraphIndex(model.graph)
+    """Cut the model of a voice. Raises NotRecognised."""
+    voice = VoiceGraph(model)
+    seam, index = _marked(model) or find_seam(voice), voice.index
     makers = {index.producer[name] for name in seam.crossing if name in index.producer}
     if len(makers) != len(seam.crossing):
         raise NotRecognised("what is marked as the cut is not there")
@@ -67,30 +68,31 @@ def _marked(model: onnx.ModelProto) -> Seam | None:
         raise NotRecognised(f"the mark of the cut cannot be read: {error}") from error
 
 
-def find_seam(model: onnx.ModelProto) -> Seam:
+def find_seam(voice: VoiceGraph) -> Seam:
     """The seam of a voice that is not rewritten, by its structure. Raises NotRecognised."""
-    anatomy = dissect(model)
-    index = GraphIndex(model.graph)
-    behind = set(anatomy.part("flow").positions | anatomy.part("decoder").positions)
+    model, index, topology = voice.model, voice.index, voice.topology
+    if topology is None:
+        raise NotRecognised(voice.unsupported)
+    behind = set(topology.flow.positions | topology.decoder.positions)
     crossing = _crossing(index, behind)
-    if anatomy.latent not in crossing:
+    latent = topology.latent
+    if latent not in crossing:
         raise NotRecognised("the flow does not start with the latent")
     front = _half(model, index, index.ancestors({index.producer[name] for name in crossing}), crossing)
     shapes = _shapes(front)
-    frames = shapes[anatomy.latent][2]
-    masks = [name for name in crossing if shapes[name] == (1, 1, frames)]
-    speakers = [name for name in crossing if name not in (anatomy.latent, *masks) and shapes[name][2:] == (1,)]
+    masks = [name for name in crossing if shapes[name] == (1, 1, shapes[latent][2])]
+    speakers = [name for name in crossing if name not in (latent, *masks) and shapes[name][2:] == (1,)]
     if len(masks) != 1 or len(speakers) > 1 or len(crossing) != 2 + len(speakers):
         raise NotRecognised(f"what enters flow and decoder is not latent, mask and speaker: {', '.join(crossing)}")
-    reach, hop = _reach(_body(model, index, [anatomy.latent, *masks, *speakers]))
+    field = _receptive_field(_body(model, index, [latent, *masks, *speakers]))
     return Seam(
-        latent=anatomy.latent,
+        latent=latent,
         mask=masks[0],
         speaker=speakers[0] if speakers else None,
-        channels=shapes[anatomy.latent][1],
+        channels=shapes[latent][1],
         speaker_channels=shapes[speakers[0]][1] if speakers else 0,
-        reach=reach,
-        hop=hop,
+        reach=field.reach,
+        hop=field.rate,
     )
 
 
@@ -129,37 +131,25 @@ def _half(model: onnx.ModelProto, index: GraphIndex, positions: set[int], output
 
 def _shapes(front: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     """The shapes of what the front gives for a few phonemes."""
-    session = onnxruntime.InferenceSession(front.SerializeToString(), providers=["CPUExecutionProvider"])
-    feeds = {
-        "input": np.array([_IDS]),
-        "input_lengths": np.array([len(_IDS)]),
-        "scales": np.array([0.0, 1.0, 0.0], np.float32),
-        "sid": np.array([0]),
-    }
-    given = session.run(None, {entry.name: feeds[entry.name] for entry in session.get_inputs()})
-    return {entry.name: value.shape for entry, value in zip(session.get_outputs(), given, strict=True)}
+    session = PiperSession(front.SerializeToString())
+    return {name: values.shape for name, values in zip(session.outputs, session.run(_IDS), strict=True)}
 
 
-def _reach(body: onnx.ModelProto) -> tuple[int, int]:
-    """How many frames a sample depends on to either side, and how many samples a frame has."""
+def _receptive_field(body: onnx.ModelProto) -> ReceptiveField:
+    """The receptive field of the audio, in frames."""
     weights = {tensor.name: tensor.dims for tensor in body.graph.initializer}
-    seen = {entry.name: (0.0, 1) for entry in body.graph.input}
+    fields = {entry.name: ReceptiveField() for entry in body.graph.input}
     for node in body.graph.node:
         if node.op_type not in {"Conv", "ConvTranspose", *_POINTWISE}:
             raise NotRecognised(f"how far {node.op_type} reaches is not known")
-        given = [seen[name] for name in node.input if name in seen] or [(0.0, 1)]
-        reach, rate = map(max, zip(*given, strict=True))
+        field = reduce(ReceptiveField.merged, [fields[name] for name in node.input if name in fields], ReceptiveField())
         if node.op_type in ("Conv", "ConvTranspose"):
-            attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
             if node.input[1] not in weights:
                 raise NotRecognised(f"the weights of {node.name or node.op_type} are not stored as they are")
-            taps = weights[node.input[1]][2]
+            taps, attributes = weights[node.input[1]][2], attributes_of(node)
             if node.op_type == "Conv":
-                reach += attributes.get("dilations", [1])[0] * (taps - 1) / 2 / rate
+                field = field.convolved(taps, attributes.get("dilations", [1])[0])
             else:
-                stride = attributes["strides"][0]
-                reach += math.ceil(taps / stride) / rate
-                rate *= stride
-        seen.update((name, (reach, rate)) for name in node.output)
-    reach, rate = seen[body.graph.output[0].name]
-    return math.ceil(reach), rate
+                field = field.upsampled(taps, attributes["strides"][0])
+        fields.update(dict.fromkeys(node.output, field))
+    return fields[body.graph.output[0].name]

@@ -7,31 +7,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from core.graph.anatomy import NotRecognised
+from core.graph.convolution import Convolution, Weights
+from core.graph.errors import NotRecognised
 from core.graph.index import GraphIndex
-
-Weights = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """A convolution over time. `weight` is [out, in, taps]; `reads` and `gives` name its tensors in the voice's graph."""
-
-    weight: Weights
-    bias: Weights | None
-    dilation: int
-    reads: str
-    gives: str
-
-    @property
-    def reach(self) -> int:
-        """How many samples it looks to either side."""
-        return int(self.dilation * (self.weight.shape[2] - 1) // 2)
+from core.graph.receptive_field import ReceptiveField
 
 
 @dataclass(frozen=True)
@@ -66,10 +48,16 @@ class Stage:
     def channels(self) -> int:
         return int(self.upsampler.weight.shape[1])
 
-    @property
-    def reach(self) -> int:
-        """How many of its own samples the blocks look to either side."""
-        return max(sum(conv.reach for step in block for conv in step) for block in self.blocks)
+    def seen_by(self, field: ReceptiveField) -> ReceptiveField:
+        """Return the receptive field behind the stage; `field` is that in front of it."""
+        entered = field.upsampled(self.upsampler.weight.shape[2], self.upsampler.rate)
+        left = entered
+        for block in self.blocks:
+            behind = entered
+            for conv in (conv for step in block for conv in step):
+                behind = behind.convolved(conv.taps, conv.dilation)
+            left = left.merged(behind)
+        return left
 
 
 @dataclass(frozen=True)
@@ -83,9 +71,9 @@ class Decoder:
     end: str
 
 
-def read_decoder(model: onnx.ModelProto) -> Decoder:
-    """Raises NotRecognised when the graph's end is not built like HiFi-GAN's generator."""
-    return _Reader(GraphIndex(model.graph)).read()
+def read_decoder(index: GraphIndex) -> Decoder:
+    """Return the decoder of a voice's graph. Raises NotRecognised when it is not built like HiFi-GAN's generator."""
+    return _Reader(index).read()
 
 
 class _Reader:

@@ -7,7 +7,8 @@ channel, sums come out as floats: nothing is rounded after the product, and resi
 from typing import NamedTuple
 
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution, Upsampler, Weights
+from core.graph.convolution import Convolution, Weights
+from core.graph.decoder import Upsampler
 from core.graph.rounding import round_columns
 from core.graph.stages import phases, unfold
 from core.graph.time_major import TimeMajor, as_matrix, tiled_bias

@@ -6,20 +6,17 @@ the WaveNet's, and back. Only those inside err without harm: what leads in and o
 
 from collections import Counter
 
-import onnx
-
-from core.graph.anatomy import Anatomy
-from core.graph.convolutions import plain_convolution
+from core.graph.anatomy import Topology
+from core.graph.convolution import plain_convolution
 from core.graph.index import GraphIndex
 
 
-def inner_convolutions(model: onnx.ModelProto, anatomy: Anatomy) -> set[int]:
+def inner_convolutions(index: GraphIndex, topology: Topology) -> set[int]:
     """Where the convolutions inside the couplings stand: those that read the WaveNet's channels, and give no fewer."""
-    index = GraphIndex(model.graph)
-    behind = index.descendants(index.readers[anatomy.latent])
+    behind = index.descendants(index.readers[topology.latent])
     shapes = {
         position: plain[0].weight.shape
-        for position in anatomy.part("flow").positions & behind
+        for position in topology.flow.positions & behind
         if (plain := plain_convolution(index, index.nodes[position]))
     }
     if not shapes:

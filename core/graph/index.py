@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any
 
 import onnx
 
@@ -34,11 +35,11 @@ class GraphIndex:
 
     def ancestors(self, start: Iterable[int], up_to: Collection[str] = ()) -> set[int]:
         """`start` and all that feeds it, not going beyond the tensors `up_to`."""
-        return _reach(start, lambda position: self.parents(position, up_to))
+        return _closure(start, lambda position: self.parents(position, up_to))
 
     def descendants(self, start: Iterable[int]) -> set[int]:
         """`start` and all that it feeds."""
-        return _reach(start, self.children)
+        return _closure(start, self.children)
 
     def weight_bytes(self, positions: Iterable[int]) -> int:
         """The bytes of the initializers that these nodes read, each counted once."""
@@ -46,7 +47,7 @@ class GraphIndex:
         return sum(self.initializers[name].ByteSize() for name in names if name in self.initializers)
 
 
-def _reach(start: Iterable[int], step: Callable[[int], Iterable[int]]) -> set[int]:
+def _closure(start: Iterable[int], step: Callable[[int], Iterable[int]]) -> set[int]:
     seen = set(start)
     stack = list(seen)
     while stack:
@@ -64,6 +65,11 @@ def inputs_of(node: onnx.NodeProto) -> list[str]:
         if attribute.type == onnx.AttributeProto.GRAPH:
             names += [name for inner in attribute.g.node for name in inputs_of(inner)]
     return names
+
+
+def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
+    """Return the values of a node's attributes by name."""
+    return {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
 
 
 def drop_unused_initializers(graph: onnx.GraphProto) -> None:

@@ -127,13 +127,3 @@ def _is_known(node: onnx.NodeProto) -> bool:
         return node.domain not in _STANDARD_DOMAINS or bool(onnx.defs.has(node.op_type))
     except TypeError:  # bytes that are no text
         return False
-
-
-def fix_batch(graph: onnx.GraphProto) -> None:
-    """What was rewritten takes one sentence: the graph says so, and ONNX Runtime refuses more with an error."""
-    for entry in graph.input:
-        if entry.name in ("input", "input_lengths", "sid"):
-            entry.type.tensor_type.shape.dim[0].dim_value = 1
-    for entry in graph.output:
-        if entry.type.tensor_type.shape.dim:
-            entry.type.tensor_type.shape.dim[0].dim_value = 1

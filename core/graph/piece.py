@@ -9,8 +9,8 @@ import numpy.typing as npt
 import onnx
 from onnx import helper
 
-from core.graph.anatomy import NotRecognised
 from core.graph.builder import GraphBuilder
+from core.graph.errors import NotRecognised
 from core.graph.index import GraphIndex, drop_unused_initializers
 
 _OLDEST_OPSET = 13
@@ -29,11 +29,8 @@ class Piece:
         return list(self.examples[0])
 
     def positions(self, index: GraphIndex) -> set[int]:
-        """Where its nodes stand. Raises NotRecognised."""
-        if self.gives not in index.producer:
-            raise NotRecognised(f"nothing gives {self.gives}")
-        readers = [position for name in self.reads for position in index.readers[name]]
-        return index.descendants(readers) & index.ancestors([index.producer[self.gives]], up_to=self.reads)
+        """Return the positions of its nodes. Raises NotRecognised."""
+        return positions_between(index, self.reads, self.gives)
 
 
 def check_opset(model: onnx.ModelProto) -> None:
@@ -63,17 +60,25 @@ def rewrite_pieces(
     for number, (entry, piece) in enumerate(zip(found, pieces, strict=True)):
         builder = GraphBuilder(f"{prefix}_{number}")
         write(builder, entry)
-        _replace(made.graph, piece, builder)
+        splice(made.graph, piece.reads, piece.gives, builder)
     return made, pieces
 
 
-def _replace(graph: onnx.GraphProto, piece: Piece, builder: GraphBuilder) -> None:
-    """Put what was built in the place of a piece. Raises NotRecognised."""
+def positions_between(index: GraphIndex, reads: Sequence[str], gives: str) -> set[int]:
+    """Return the positions of the nodes that compute `gives` from `reads`. Raises NotRecognised."""
+    if gives not in index.producer:
+        raise NotRecognised(f"nothing gives {gives}")
+    readers = [position for name in reads for position in index.readers[name]]
+    return index.descendants(readers) & index.ancestors([index.producer[gives]], up_to=reads)
+
+
+def splice(graph: onnx.GraphProto, reads: Sequence[str], gives: str, builder: GraphBuilder) -> None:
+    """Replace the nodes that compute `gives` from `reads` by those of the builder. Raises NotRecognised."""
     index = GraphIndex(graph)
-    inside = piece.positions(index)
+    inside = positions_between(index, reads, gives)
     read_outside = {name for name, readers in index.readers.items() if not inside.issuperset(readers)}
-    if any(set(index.nodes[position].output) & read_outside - {piece.gives} for position in inside):
-        raise NotRecognised(f"what leads to {piece.gives} is read elsewhere, too")
+    if any(set(index.nodes[position].output) & read_outside - {gives} for position in inside):
+        raise NotRecognised(f"what leads to {gives} is read elsewhere, too")
     end = max(inside)
     nodes: list[onnx.NodeProto] = []
     for position, node in enumerate(index.nodes):
@@ -84,6 +89,7 @@ def _replace(graph: onnx.GraphProto, piece: Piece, builder: GraphBuilder) -> Non
     del graph.node[:]
     graph.node.extend(nodes)
     graph.initializer.extend(builder.constants)
+    graph.value_info.extend(builder.shapes)
     drop_unused_initializers(graph)
 
 

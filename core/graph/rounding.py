@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from core.graph.decoder import Weights
+from core.graph.convolution import Weights
 
 # u8 x s8 products are added in pairs in 16 bits by CPUs without VNNI: with 7 bits of weight the sum cannot saturate
 # (2 * 255 * 63 < 2**15), and every CPU gives the same.

@@ -13,14 +13,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from core.graph.anatomy import NotRecognised
 from core.graph.builder import GraphBuilder
+from core.graph.errors import NotRecognised
 from core.graph.index import GraphIndex
 from core.graph.piece import Piece, check_opset, rewrite_pieces
+from core.seed import SEED
 
 # The smallest width, height and slope of a bin in VITS.
 _SMALLEST = 1e-3
-_SEED = 20_240_229
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Spline:
 
     @property
     def piece(self) -> Piece:
-        random = np.random.default_rng(_SEED)
+        random = np.random.default_rng(SEED)
         x = random.uniform(-1.5 * self.bound, 1.5 * self.bound, (1, 1, 500)).astype(np.float32)
         shape = random.normal(0, 3, (1, 1, 500, 3 * self.bins - 1)).astype(np.float32)
         return Piece([{self.x: x, self.shape: shape}], self.gives)

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution, Stage, Upsampler, Weights
+from core.graph.convolution import Convolution, Weights
+from core.graph.decoder import Stage, Upsampler
 
 
 class Arithmetic(Protocol):

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution, Stage, Upsampler, Weights
+from core.graph.convolution import Convolution, Weights
+from core.graph.decoder import Stage, Upsampler
 from core.graph.rounding import round_columns
 from core.graph.stages import phases, unfold
 from core.graph.time_major import TimeMajor, as_matrix, tiled_bias

@@ -6,7 +6,8 @@ import numpy as np
 
 from core.graph.blocked import upsample
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Stage, Upsampler, Weights
+from core.graph.convolution import Weights
+from core.graph.decoder import Stage, Upsampler
 from core.graph.stages import has_phases, interleave
 
 

@@ -16,11 +16,14 @@ from onnx import TensorProto, helper
 
 from core.graph.blocked import Blocked
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution, Decoder, Stage, read_decoder
-from core.graph.index import GraphIndex, drop_unused_initializers
-from core.graph.model import fix_batch
-from core.graph.piece import check_opset
+from core.graph.convolution import Convolution
+from core.graph.decoder import Decoder, Stage
+from core.graph.errors import NotRecognised
+from core.graph.piece import check_opset, splice
+from core.graph.receptive_field import ReceptiveField
+from core.graph.single_batch import fix_batch
 from core.graph.stages import MakeArithmetic, write_blocks
+from core.graph.voice_graph import VoiceGraph
 
 _HEAD_STAGES = 1
 
@@ -41,28 +44,27 @@ def in_fp32(number: int, stage: Stage) -> MakeArithmetic:
     return Blocked
 
 
-def rewrite_decoder(model: onnx.ModelProto, windows: Windows, choose: Choose = in_fp32) -> onnx.ModelProto:
+def rewrite_decoder(voice: VoiceGraph, windows: Windows, choose: Choose = in_fp32) -> onnx.ModelProto:
     """The model with its decoder rewritten, for one sentence at a time. Raises NotRecognised."""
-    check_opset(model)
-    decoder = read_decoder(model)
+    check_opset(voice.model)
+    decoder = voice.decoder
+    if decoder is None:
+        raise NotRecognised(voice.unsupported_decoder)
     made = onnx.ModelProto()
-    made.CopyFrom(model)
+    made.CopyFrom(voice.model)
     builder = GraphBuilder("/windowed")
     _Rewriter(builder, decoder, windows, choose).rewrite()
-    _replace(made.graph, decoder, builder)
+    splice(made.graph, [decoder.start], decoder.end, builder)
     fix_batch(made.graph)
     return made
 
 
 def overlap(decoder: Decoder) -> int:
     """How many samples of the first stage the rest of the decoder looks to either side."""
-    reach, rate = 0.0, 1
+    field = ReceptiveField()
     for stage in decoder.stages[_HEAD_STAGES:]:
-        taps = stage.upsampler.weight.shape[2]
-        reach += math.ceil(taps / stage.upsampler.rate) / rate
-        rate *= stage.upsampler.rate
-        reach += stage.reach / rate
-    return math.ceil(reach + decoder.last.reach / rate)
+        field = stage.seen_by(field)
+    return field.convolved(decoder.last.taps, decoder.last.dilation).reach
 
 
 Numbered = tuple[int, Stage]
@@ -174,20 +176,3 @@ def _with_divisors_folded(decoder: Decoder) -> tuple[tuple[Stage, ...], Convolut
 
 def _ceil_div(b: GraphBuilder, value: str, by: str) -> str:
     return b.op("Div", b.op("Sub", b.op("Add", value, by), b.integers(1)), by)
-
-
-def _replace(graph: onnx.GraphProto, decoder: Decoder, builder: GraphBuilder) -> None:
-    """Put the builder's nodes in the place of those between the decoder's start and end."""
-    index = GraphIndex(graph)
-    inside = index.descendants(index.readers[decoder.start]) & index.ancestors([index.producer[decoder.end]])
-    place = min(inside)
-    kept = [node for position, node in enumerate(index.nodes) if position not in inside]
-    before = sum(position not in inside for position in range(place))
-    # Everything that the new nodes read is made by the time of `start`.
-    before = max(before, 1 + max(n for n, node in enumerate(kept) if decoder.start in node.output))
-    nodes = [*kept[:before], *builder.nodes, *kept[before:]]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    graph.initializer.extend(builder.constants)
-    graph.value_info.extend(builder.shapes)
-    drop_unused_initializers(graph)

@@ -9,30 +9,22 @@
 from typing import Any
 
 from core.graph.dynamic import Dynamic, convolve_in_place
-from core.graph.model import save_model
-from core.quantize.parts import (
-    cleaned,
-    flow_positions,
-    refuse_fruitless,
-    rewrite_decoder_of,
-    rewrite_flow_of,
-    store_rest_of,
-    text_in_bytes,
-)
+from core.quantize.parts import store_rest_of, text_in_bytes
+from core.quantize.pipeline import Method, Targets, quantize
 from core.recipes import Task
 
 
 def make(task: Task) -> dict[str, Any]:
-    """Raises BadInput for a source that is quantized already, or of which nothing can be."""
-    model = cleaned(task)
-    flow = flow_positions(model, task)
-    refuse_fruitless(model, task, flow)
-    in_bytes = text_in_bytes(model, task)
-    task.progress("quantizing the flow", 0.2)
-    rewrite_flow_of(model, task, flow, convolve_in_place)
-    task.progress("quantizing the decoder", 0.4)
-    model = rewrite_decoder_of(model, task, Dynamic)
-    task.progress("storing the rest", 0.9)
-    store_rest_of(model, task, in_bytes)
-    save_model(model, task.target)
+    """Write the variant. Raises BadInput for a source that is quantized already, or of which nothing can be."""
+    quantize(task, _method)
     return {}
+
+
+def _method(task: Task, targets: Targets) -> Method:
+    in_bytes = text_in_bytes(targets.voice, task)
+    return Method(
+        write_flow=convolve_in_place,
+        decoder=Dynamic,
+        store=lambda model: store_rest_of(model, task, in_bytes),
+        shares=(0.2, 0.4, 0.9),
+    )

@@ -7,32 +7,25 @@
 - Text encoder, and the rest: 8 bits, a scale for each block; in 4 it would no longer know how long a sound lasts.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 
-from core.graph.anatomy import NotRecognised, dissect
 from core.graph.blocks4 import LARGEST, convolve
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution
+from core.graph.convolution import Convolution
+from core.graph.convolutions import Write
 from core.graph.dynamic import Dynamic
-from core.graph.index import GraphIndex, inputs_of
-from core.graph.model import save_model
+from core.graph.index import inputs_of
 from core.graph.storage import drop_node_names, store_as_bytes, store_as_half
 from core.graph.time_major import as_matrix
+from core.graph.voice_graph import VoiceGraph
 from core.phonemes import random_phonemes
 from core.quantize.calibration import run
 from core.quantize.gptq import Matrix, gptq
-from core.quantize.parts import (
-    cleaned,
-    convolutions_at,
-    flow_positions,
-    refuse_fruitless,
-    rewrite_decoder_of,
-    rewrite_flow_of,
-)
+from core.quantize.pipeline import Method, Targets, quantize
 from core.recipes import Task
 
 # Phonemes of each utterance.
@@ -40,31 +33,29 @@ _LENGTHS = range(20, 120, 8)
 
 
 def make(task: Task) -> dict[str, Any]:
-    """Raises BadInput for a source that is quantized already, or of which nothing can be."""
-    model = cleaned(task)
-    flow = flow_positions(model, task)
-    refuse_fruitless(model, task, flow)
-    in_fp16 = _duration_weights(model)
-    moments = _moments(model, task, convolutions_at(model, flow))
-    rewrite_flow_of(model, task, flow, _writer(task, moments))
-    task.progress("quantizing the decoder", 0.9)
-    model = rewrite_decoder_of(model, task, Dynamic)
-    task.progress("storing the rest in fewer bits", 0.95)
-    task.tell(f"{store_as_half(model.graph, in_fp16)} weights of the durations stored in fp16")
-    task.tell(f"{store_as_bytes(model.graph)} other weights stored in 8 bits")
-    drop_node_names(model.graph)
-    save_model(model, task.target)
+    """Write the variant. Raises BadInput for a source that is quantized already, or of which nothing can be."""
+    quantize(task, _method)
     return {}
 
 
-def _duration_weights(model: onnx.ModelProto) -> set[str]:
+def _method(task: Task, targets: Targets) -> Method:
+    in_fp16 = _duration_weights(targets.voice)
+    moments = _moments(targets.voice.model, task, targets.flow)
+
+    def store(model: onnx.ModelProto) -> None:
+        task.tell(f"{store_as_half(model.graph, in_fp16)} weights of the durations stored in fp16")
+        task.tell(f"{store_as_bytes(model.graph)} other weights stored in 8 bits")
+        drop_node_names(model.graph)
+
+    return Method(write_flow=_writer(task, moments), decoder=Dynamic, store=store, shares=(0.6, 0.9, 0.95))
+
+
+def _duration_weights(voice: VoiceGraph) -> set[str]:
     """What the duration predictor reads; where it is not recognised, all that is read."""
-    index = GraphIndex(model.graph)
-    try:
-        positions = dissect(model).part("duration").positions
-    except NotRecognised:
-        return set(index.readers)
-    return {name for position in positions for name in inputs_of(index.nodes[position])}
+    if voice.topology is None:
+        return set(voice.index.readers)
+    nodes = [voice.index.nodes[position] for position in voice.topology.duration.positions]
+    return {name for node in nodes for name in inputs_of(node)}
 
 
 def _moments(model: onnx.ModelProto, task: Task, flow: list[tuple[Convolution, int]]) -> dict[str, Matrix]:
@@ -81,7 +72,7 @@ def _moments(model: onnx.ModelProto, task: Task, flow: list[tuple[Convolution, i
     return moments
 
 
-def _unfolded(x: "np.ndarray[Any, np.dtype[np.float32]]", conv: Convolution, padding: int) -> Any:
+def _unfolded(x: npt.NDArray[np.float32], conv: Convolution, padding: int) -> Any:
     """[samples, in] as [samples', taps * in]."""
     taps, reach = conv.weight.shape[2], conv.dilation * (conv.weight.shape[2] - 1)
     padded = np.pad(x, ((padding, padding), (0, 0)))
@@ -89,7 +80,7 @@ def _unfolded(x: "np.ndarray[Any, np.dtype[np.float32]]", conv: Convolution, pad
     return np.concatenate([padded[tap * conv.dilation :][:samples] for tap in range(taps)], axis=1)
 
 
-def _writer(task: Task, moments: dict[str, Matrix]) -> Callable[[GraphBuilder, str, Convolution, int], str]:
+def _writer(task: Task, moments: dict[str, Matrix]) -> Write:
     block, written = int(task.params["block"]), iter(range(len(moments)))
 
     def write(b: GraphBuilder, x: str, conv: Convolution, padding: int) -> str:

@@ -22,9 +22,9 @@ _LARGEST = 2e-4
 
 def make(task: Task) -> dict[str, Any]:
     """Raises TtsdashError when the variant is not the same as its original."""
-    model = cleaned(task)
+    voice = cleaned(task)
     task.progress("rewriting the decoder", 0.3)
-    save_model(rewrite_decoder_of(model, task), task.target)
+    save_model(rewrite_decoder_of(voice, task), task.target)
     task.progress("comparing with the original", 0.5)
     original = OrtVoice(task.source)
     difference = largest_difference(original, OrtVoice(task.target), task.config)

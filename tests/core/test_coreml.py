@@ -15,7 +15,7 @@ from core.engines.engine import opener
 from core.engines.ort import OrtVoice
 from core.engines.split import Frames, Front, SplitVoice
 from core.errors import BadInput, TtsdashError
-from core.graph.anatomy import NotRecognised
+from core.graph.errors import NotRecognised
 from core.graph.fold import fold_constants
 from core.phonemes import random_phonemes
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, VitsShape, voice_config, write_voice

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from core.graph import blocks4
 from core.graph.builder import GraphBuilder
-from core.graph.decoder import Convolution
+from core.graph.convolution import Convolution
 from core.graph.rounding import LARGEST, round_columns
 from core.graph.static import Affine, StaticConvolutions
 from core.graph.storage import store_as_bytes, store_as_half

@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 
 from core.engines.ort import OrtVoice
-from core.graph.anatomy import NotRecognised
 from core.graph.equality import largest_difference, piece_difference
+from core.graph.errors import NotRecognised
 from core.graph.fold import fold_constants
 from core.graph.piece import alone
 from core.graph.spline import Spline, find_splines, rewrite_splines

@@ -9,8 +9,8 @@ import pytest
 from core.engines.ort import OrtVoice
 from core.engines.split import Frames, Front, OrtBody, SplitVoice, open_split
 from core.errors import BadInput
-from core.graph.anatomy import NotRecognised
 from core.graph.cut import Cut, cut, mark
+from core.graph.errors import NotRecognised
 from core.graph.fold import fold_constants
 from core.phonemes import random_phonemes
 from tests.core.making import make

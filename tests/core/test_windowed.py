@@ -9,10 +9,12 @@ import pytest
 from onnx import helper
 
 from core.engines.ort import OrtVoice
-from core.graph.anatomy import NotRecognised
 from core.graph.decoder import read_decoder
 from core.graph.equality import largest_difference
+from core.graph.errors import NotRecognised
 from core.graph.fold import fold_constants
+from core.graph.index import GraphIndex
+from core.graph.voice_graph import VoiceGraph
 from core.graph.windowed import Windows, overlap, rewrite_decoder
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model, voice_config, write_voice
 
@@ -35,7 +37,7 @@ def saved(model: onnx.ModelProto, folder: Path, name: str) -> OrtVoice:
 @pytest.mark.parametrize("shape", [*SHAPES, ONE_STAGE, ODD_KERNEL], ids=[*NAMES, "one stage", "odd kernel"])
 def test_a_rewritten_voice_gives_the_same_samples(shape: VitsShape, windows: Windows, tmp_path: Path) -> None:
     model = build_model(shape)
-    rewritten = rewrite_decoder(model, windows)
+    rewritten = rewrite_decoder(VoiceGraph(model), windows)
     onnx.checker.check_model(rewritten)
     before, after = saved(model, tmp_path, "before"), saved(rewritten, tmp_path, "after")
     assert largest_difference(before, after, voice_config(shape), lengths=(1, 5, 60)) < 1e-6
@@ -43,7 +45,7 @@ def test_a_rewritten_voice_gives_the_same_samples(shape: VitsShape, windows: Win
 
 @pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
 def test_the_decoder_is_read_as_it_was_built(shape: VitsShape) -> None:
-    decoder = read_decoder(build_model(shape))
+    decoder = read_decoder(GraphIndex(build_model(shape).graph))
     assert [stage.upsampler.rate for stage in decoder.stages] == list(shape.upsample_rates)
     assert [stage.upsampler.weight.shape[2] for stage in decoder.stages] == list(shape.upsample_kernels)
     for stage in decoder.stages:
@@ -57,12 +59,12 @@ def test_the_decoder_is_read_as_it_was_built(shape: VitsShape) -> None:
 
 def test_one_sample_less_of_overlap_would_be_wrong_and_none_more_is_needed(tmp_path: Path) -> None:
     """The overlap of the medium build by hand: (2 + 45 / 8 + 2 / 8 + 45 / 32 + 3 / 32) samples of the first stage."""
-    assert overlap(read_decoder(build_model(TINY))) == 10
+    assert overlap(read_decoder(GraphIndex(build_model(TINY).graph))) == 10
 
 
 def test_two_sentences_at_once_are_refused_not_garbled(tmp_path: Path) -> None:
     path = tmp_path / "after.onnx"
-    onnx.save(rewrite_decoder(build_model(TINY), Windows()), path)
+    onnx.save(rewrite_decoder(VoiceGraph(build_model(TINY)), Windows()), path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     feeds = {
         "input": np.ones((2, 5), np.int64),
@@ -75,7 +77,7 @@ def test_two_sentences_at_once_are_refused_not_garbled(tmp_path: Path) -> None:
 
 def test_inputs_outputs_and_operators_stay_standard(tmp_path: Path) -> None:
     model = build_model(MULTI_SPEAKER)
-    made = rewrite_decoder(model, Windows())
+    made = rewrite_decoder(VoiceGraph(model), Windows())
     assert [entry.name for entry in made.graph.input] == [entry.name for entry in model.graph.input]
     assert [entry.name for entry in made.graph.output] == [entry.name for entry in model.graph.output]
     assert {node.domain for node in made.graph.node} == {""}
@@ -113,7 +115,7 @@ def test_a_decoder_of_another_build_is_not_rewritten(change: object, tmp_path: P
     model = build_model(TINY)
     change(model)  # type: ignore[operator]
     with pytest.raises(NotRecognised):
-        rewrite_decoder(model, Windows())
+        rewrite_decoder(VoiceGraph(model), Windows())
 
 
 def test_models_that_say_different_things_differ(tmp_path: Path) -> None:
