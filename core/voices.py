@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import BadInput
 from core.files import sha256_of
+from core.graph_summary import ComponentSummary, GraphSummary
 from core.text import brief, safe_name
 
 _GENERIC_STEMS = {"model", "voice", "piper", "tts", "onnx"}
@@ -161,15 +162,17 @@ def _embedding_rows(model: Any) -> int | None:
 
 
 def _describe(model: Any) -> dict[str, Any]:
-    from core.graph.anatomy import NotRecognised, dissect
+    from core.graph.voice_graph import VoiceGraph
 
-    described: dict[str, Any] = {
-        "opset": max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
-        "nodes": len(model.graph.node),
-    }
-    try:
-        anatomy = dissect(model)
-    except NotRecognised as error:
-        return described | {"unrecognised": str(error)}
-    parts = [{"name": part.name, "nodes": part.nodes, "weight_bytes": part.weight_bytes} for part in anatomy.parts]
-    return described | {"parts": parts, "upsampling_stages": anatomy.upsampling_stages}
+    voice = VoiceGraph(model)
+    topology = voice.topology
+    summary = GraphSummary(
+        opset=max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
+        nodes=len(model.graph.node),
+        components=tuple(
+            ComponentSummary(part.name, part.nodes, part.weight_bytes) for part in (topology.parts if topology else ())
+        ),
+        upsampling_stages=topology.upsampling_stages if topology else None,
+        unrecognized=voice.unsupported,
+    )
+    return summary.to_json()

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from core.errors import BadInput
+from core.graph_summary import GraphSummary
 from core.store.voices import add_voice, get_voice, list_voices
 from core.text import printable
 from core.voices import read_voice
@@ -85,6 +86,7 @@ def show(session: Session, voice: str) -> None:
     if session.as_json:
         session.print_json(voice_shape(found))
         return
+    graph = GraphSummary.from_json(found.anatomy)
     print_facts(
         [
             ("voice", found.key),
@@ -93,14 +95,13 @@ def show(session: Session, voice: str) -> None:
             ("language", found.language),
             ("speakers", str(found.speakers)),
             ("sample rate", f"{found.sample_rate} Hz"),
-            ("opset", str(found.anatomy["opset"])),
+            ("opset", None if graph.opset is None else str(graph.opset)),
             ("added", moment(found.added_at)),
-            ("graph", f"not recognised: {found.anatomy['unrecognised']}" if "unrecognised" in found.anatomy else None),
+            ("graph", f"not recognised: {graph.unrecognized}" if graph.unrecognized else None),
         ]
     )
     print_line()
-    parts = found.anatomy.get("parts", [])
-    rows = [(part["name"], str(part["nodes"]), megabytes(part["weight_bytes"])) for part in parts]
+    rows = [(part.name, str(part.nodes), megabytes(part.weight_bytes)) for part in graph.components]
     print_table(("part", ">nodes", ">MB"), rows, empty="parts unknown")
     print_line()
     for variant in found.variants:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from core.graph_summary import GraphSummary
 from core.recipes import GUIDE, RECIPES
 from core.store.jobs import OPEN
 from core.store.voices import ORIGINAL
@@ -29,9 +30,9 @@ def describe_voice(snapshot: Snapshot, voice: Voice, gone: frozenset[str], prosp
     yield ""
     yield f"{voice.language}, {counted(voice.speakers, 'speaker')}, {voice.sample_rate} Hz, added {moment(voice.added_at)}"
     yield voice.path
-    parts = voice.anatomy.get("parts", [])
-    sizes = ", ".join(f"{part['name']} {megabytes(part['weight_bytes'])} MB" for part in parts)
-    yield f"parts: {sizes}" if sizes else f"graph not recognised: {voice.anatomy.get('unrecognised', 'nobody looked')}"
+    graph = GraphSummary.from_json(voice.anatomy)
+    sizes = ", ".join(f"{part.name} {megabytes(part.weight_bytes)} MB" for part in graph.components)
+    yield f"parts: {sizes}" if sizes else f"graph not recognised: {graph.unrecognized or 'nobody looked'}"
 
 
 def _next_step(snapshot: Snapshot, voice: Voice, gone: frozenset[str]) -> Lines:

@@ -1,0 +1,44 @@
+"""What is kept of a voice's graph: in the database and in JSON a plain object, for the program this summary."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class ComponentSummary:
+    """One component of a voice's graph."""
+
+    name: str
+    nodes: int
+    weight_bytes: int
+
+
+@dataclass(frozen=True)
+class GraphSummary:
+    """The size of a voice's graph and of its components."""
+
+    opset: int | None
+    nodes: int | None
+    components: tuple[ComponentSummary, ...] = ()
+    upsampling_stages: int | None = None
+    unrecognized: str | None = None
+    """Why the graph has no components: it is not built like VITS."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that is stored and printed."""
+        described: dict[str, Any] = {"opset": self.opset, "nodes": self.nodes}
+        if self.unrecognized is not None:
+            return described | {"unrecognised": self.unrecognized}
+        parts = [vars(component) for component in self.components]
+        return described | {"parts": parts, "upsampling_stages": self.upsampling_stages}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """Read what `to_json` returned."""
+        return cls(
+            opset=stored.get("opset"),
+            nodes=stored.get("nodes"),
+            components=tuple(ComponentSummary(**part) for part in stored.get("parts", [])),
+            upsampling_stages=stored.get("upsampling_stages"),
+            unrecognized=stored.get("unrecognised"),
+        )
