@@ -189,9 +189,9 @@ def show(session: Session, result_id: str) -> None:
     print_facts([*_facts(found), *heard])
     _print_texts(list_parts(session.db, TextFigures, found.id))
     print_line()
-    for line in explain(list_results(session.db, benchmark_id=found.benchmark_id)):
-        if found.variant == ORIGINAL or line.startswith((f"{found.variant}:", "The machine ")):
-            print_line(line)
+    means = explain(list_results(session.db, benchmark_id=found.benchmark_id))
+    for line in means.lines(None if found.variant == ORIGINAL else found.variant):
+        print_line(line)
 
 
 def _print_texts(texts: Sequence[TextFigures]) -> None:

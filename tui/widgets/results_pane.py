@@ -284,9 +284,8 @@ class ResultsPane(TablePane):
             return ""
         means = explain(self._run)
         if result.variant == ORIGINAL:
-            return "\n".join([_title(result), *_facts(result), "", *means])
-        own = [line for line in means if line.startswith((f"{result.variant}:", "The machine "))]
-        return "\n".join([_title(result), *own, *_facts(result)])
+            return "\n".join([_title(result), *_facts(result), "", *means.lines()])
+        return "\n".join([_title(result), *means.lines(result.variant), *_facts(result)])
 
     def action_compare(self) -> None:
         """The marked ones; one alone with the one in focus. The oldest is what the others are held against."""
