@@ -30,8 +30,8 @@ from core.identity import identity_of, write_manifest
 from core.selection.figures import Figures
 from core.selection.judge import Candidate, Selection, select
 from core.store.database import open_store, transaction
+from core.store.migrations import VERSION
 from core.store.results import put_benchmark
-from core.store.schema import VERSION
 from core.store.selections import StoredSelection, put_selection
 from core.store.voices import Variant, Voice, get_voice, put_variant
 from core.voices import config_path_of
