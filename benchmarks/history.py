@@ -163,7 +163,7 @@ class History:
             if dice.random() < 0.01
             else None,
         }
-        return ResultRecord(
+        return ResultRecord.from_figures(
             figures,
             samples=tuple(
                 Sample(pair, "medium", latency / 1000 * dice.lognormvariate(0, 0.02), 4.8, latency / 1000, 0.4)

@@ -87,13 +87,14 @@ def main() -> None:
             with disturbed(None if given.quiet else random.Random(number).randrange(1000)):
                 record = run(plan, lambda stage, share: None)
             for result in record.results:
-                found = result.figures
-                if found["variant"] == "original":
+                found = result.metrics
+                if result.variant == "original" or found.speedup is None or found.speedup_ci is None:
                     continue
-                verdicts[found["verdict"]] += 1
-                interval = f"{found['speedup']:.3f} ({found['speedup_low']:.3f}–{found['speedup_high']:.3f})"
+                verdicts[str(found.verdict)] += 1
+                low, high = found.speedup_ci
+                interval = f"{found.speedup:.3f} ({low:.3f}–{high:.3f})"
                 others = f"{record.load['others_share']:.0%}"
-                cells = (number, found["threads"], found["pairs"], interval, others, found["verdict"])
+                cells = (number, result.threads, found.pairs, interval, others, found.verdict)
                 print("|", *(f"{cell} |" for cell in (*cells, round(time.monotonic() - began))), flush=True)
     print(dict(verdicts))
 

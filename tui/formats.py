@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from core.benchmark.metrics import RUN_COLUMNS, Metric
 from core.clock import now, parse, seconds_between, span
 from core.text import printable
 
@@ -103,20 +104,21 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(_BARS[round((value - low) / step)] if step else _BARS[0] for value in values)
 
 
-RESULT_HEADERS = ("variant", ">MB", ">speed-up, 95 %", ">RTF", ">peak\nMB", ">PESQ", ">drift\n%", "sound")
+def metric_head(metric: Metric, separator: str = " ") -> str:
+    """Return the head of a metric's column, which stands to the right."""
+    return f">{metric.column(separator)}"
+
+
+def metric_cell(result: Result, metric: Metric) -> str:
+    """Return the cell of a metric's column; the speed-up has its interval and its marks with it."""
+    return speedup(result) if metric.field == "speedup" else figure(metric.of(result), metric.column_digits)
+
+
+RESULT_HEADERS = ("variant", *(metric_head(metric, "\n") for metric in RUN_COLUMNS), "sound")
 
 
 def result_row(result: Result) -> tuple[str, ...]:
-    return (
-        result.variant,
-        megabytes(result.size_bytes),
-        speedup(result),
-        figure(result.rtf, 3),
-        figure(result.peak_rss_mb, 0),
-        figure(result.pesq, 2),
-        figure(result.duration_drift_pct, 1),
-        result.grade or "–",
-    )
+    return (result.variant, *(metric_cell(result, metric) for metric in RUN_COLUMNS), result.grade or "–")
 
 
 def elapsed(job: Job) -> float:

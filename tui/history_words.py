@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from core.benchmark.metrics import METRICS
 from core.store.voices import ORIGINAL
 from tui.formats import figure, megabytes, moment, shortened, sparkline, speedup
 
@@ -14,23 +15,6 @@ if TYPE_CHECKING:
     from core.history.trend import Point, Series
     from core.store.results import Result
 
-_FIGURES = (
-    ("speed-up", "speedup", 2),
-    ("RTF", "rtf", 4),
-    ("latency, ms", "latency_ms", 1),
-    ("p90, ms", "latency_p90_ms", 1),
-    ("first audio, ms", "ttfa_ms", 1),
-    ("cold start, s", "cold_start_s", 2),
-    ("load time, s", "load_s", 2),
-    ("throughput, audio s a second", "throughput", 1),
-    ("CPU s a second of audio", "cpu_s_per_audio_s", 3),
-    ("energy, J", "energy_j", 2),
-    ("peak memory, MB", "peak_rss_mb", 0),
-    ("memory at rest, MB", "settled_rss_mb", 0),
-    ("mel distance, dB", "mel_db", 2),
-    ("PESQ", "pesq", 2),
-    ("duration drift, %", "duration_drift_pct", 2),
-)
 _KINDS = {
     "paired": "of one run, pair by pair",
     "unpaired": "of two runs, each beside its own original, not in pairs",
@@ -57,17 +41,12 @@ def comparison_rows(results: Sequence[Result], comparisons: Sequence[Comparison]
         ("measured", [moment(result.created_at) for result in results]),
         ("on", [shortened(result.machine_facts["cpu"]) for result in results]),
     )
-    figures = [
-        (
-            label,
-            [_cell(figure(getattr(one, name), digits), of.get(name)) for one, of in zip(results, ratios, strict=True)],
-        )
-        for label, name, digits in _FIGURES
-    ]
-    sizes = [_cell(megabytes(one.size_bytes), of.get("size_bytes")) for one, of in zip(results, ratios, strict=True)]
-    grades = [result.grade or "–" for result in results]
-    rows = [*facts, *figures, ("file, MB", sizes), ("sound", grades)]
-    return [(label, *cells) for label, cells in rows]
+    rows = [(label, *cells) for label, cells in facts]
+    for metric in METRICS:
+        values = [figure(metric.of(result), metric.digits) for result in results]
+        pairs = zip(values, ratios, strict=True)
+        rows.append((metric.title, *(_cell(value, ratio.get(metric.field)) for value, ratio in pairs)))
+    return [*rows, ("sound", *(result.grade or "–" for result in results))]
 
 
 def _cell(value: str, ratio: float | None) -> str:

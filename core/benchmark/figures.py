@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from core.benchmark.metrics import Metrics
 from core.benchmark.record import ParallelRun, Sample, Start, TextFigures
 from core.benchmark.statistics import bootstrap_median, median, p90
 from core.benchmark.verdict import verdict
@@ -64,35 +64,43 @@ def ratios(original: Sequence[Sample], samples: Sequence[Sample]) -> Values:
     return _ratios(counted_pairs(original, samples), original, samples)
 
 
-def timing(original: Measured, measured: Measured, latency_text: str, phonemes_ms: float) -> dict[str, Any]:
-    """The figures of a result that tell its speed and memory, by the names of the store's columns."""
+def with_timing(
+    metrics: Metrics, original: Measured, measured: Measured, latency_text: str, phonemes_ms: float
+) -> Metrics:
+    """Return the metrics with those of speed and memory filled in."""
     pairs = counted_pairs(original.samples, measured.samples)
     samples, besides = _of(pairs, measured.samples), _of(pairs, original.samples)
     said, beside = ([sample for sample in some if sample.text == latency_text] for some in (samples, besides))
     middle, low, high = speedup(original.samples, measured.samples)
     audio = sum(sample.audio_seconds for sample in samples)
-    throughputs = [run.audio_seconds / run.seconds for run in measured.parallel_runs]
-    return {
-        "pairs": len(pairs),
-        "speedup": middle,
-        "speedup_low": low,
-        "speedup_high": high,
-        "verdict": verdict((low, high)),
-        "rtf": _share(sum(sample.seconds for sample in samples), audio),
-        "latency_ms": _median_ms(said),
-        "latency_p90_ms": p90(_seconds(said)) * 1000,
-        "original_latency_ms": _median_ms(beside),
-        "ttfa_ms": phonemes_ms + _middle([sample.first_audio_seconds for sample in said], 1000),
-        "cold_start_s": _middle([start.first_audio_s for start in measured.starts if start.cold]),
-        "load_s": _middle([start.load_s for start in measured.starts if not start.cold]),
-        "throughput": _middle(throughputs),
-        "requests": measured.parallel_runs[0].requests if measured.parallel_runs else None,
-        "cpu_s_per_audio_s": _share(sum(sample.cpu_seconds or 0 for sample in samples), audio),
-        "energy_j": _middle([sample.joules for sample in said]),
-        "peak_rss_mb": max(memory.peak_mb for memory in measured.memory),
-        "settled_rss_mb": _middle([memory.settled_mb for memory in measured.memory]),
-        "bare_rss_mb": _middle([memory.bare_mb for memory in measured.memory]),
-    }
+    first_audio = _middle([sample.first_audio_seconds for sample in said])
+    return replace(
+        metrics,
+        pairs=len(pairs),
+        speedup=middle,
+        speedup_ci=(low, high),
+        verdict=verdict((low, high)),
+        rtf=_share(sum(sample.seconds for sample in samples), audio),
+        latency_ms=_median_ms(said),
+        latency_p90_ms=p90(_seconds(said)) * 1000,
+        original_latency_ms=_median_ms(beside),
+        ttfa_ms=None if first_audio is None else phonemes_ms + first_audio * 1000,
+        cold_start_s=_middle([start.first_audio_s for start in measured.starts if start.cold]),
+        load_s=_middle([start.load_s for start in measured.starts if not start.cold]),
+        throughput=_middle([run.audio_seconds / run.seconds for run in measured.parallel_runs]),
+        requests=measured.parallel_runs[0].requests if measured.parallel_runs else None,
+        cpu_s_per_audio_s=_share(sum(sample.cpu_seconds or 0 for sample in samples), audio),
+        energy_j=_middle([sample.joules for sample in said]),
+        peak_rss_mb=max(memory.peak_mb for memory in measured.memory),
+        settled_rss_mb=_middle([memory.settled_mb for memory in measured.memory]),
+        bare_rss_mb=_middle([memory.bare_mb for memory in measured.memory]),
+    )
+
+
+def latency_ms(measured: Measured, latency_text: str) -> float:
+    """Return the median time for that text, in ms, over the pairs that count beside itself."""
+    pairs = counted_pairs(measured.samples, measured.samples)
+    return _median_ms([sample for sample in _of(pairs, measured.samples) if sample.text == latency_text])
 
 
 def by_text(original: Measured, measured: Measured) -> tuple[TextFigures, ...]:
@@ -153,7 +161,7 @@ def _median_ms(samples: Sequence[Sample]) -> float:
     return median(_seconds(samples)) * 1000
 
 
-def _middle(values: Sequence[float | None], times: float = 1.0) -> Any:
+def _middle(values: Sequence[float | None]) -> float | None:
     """The median of what there is; None of nothing."""
     there = [value for value in values if value is not None]
-    return median(np.array(there)) * times if there else None
+    return median(np.array(there)) if there else None

@@ -63,7 +63,7 @@ class Probe:
             text=True,
         )
         try:
-            answer = self._ask({"load": str(model), "engine": engine, "threads": threads})
+            answer = self._ask({"kind": "load", "model": str(model), "engine": engine, "threads": threads})
         except BaseException:
             self.close()
             raise
@@ -72,21 +72,21 @@ class Probe:
 
     def run(self, ids: list[int]) -> Said:
         """Synthesize once."""
-        return Said(**self._ask({"run": ids, **self._voice}))
+        return Said(**self._ask({"kind": "run", "ids": ids, **self._voice}))
 
     def run_parallel(self, ids: list[int], requests: int) -> tuple[float, int]:
         """Synthesize the same so many times at once: (seconds, samples of all)."""
-        answer = self._ask({"parallel": ids, "requests": requests, **self._voice})
+        answer = self._ask({"kind": "parallel", "ids": ids, "requests": requests, **self._voice})
         return answer["seconds"], answer["samples"]
 
     def record(self, ids: list[int], to: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Synthesize once and bring the audio over, float32 [samples]."""
-        self._ask({"save": ids, "to": str(to), **self._voice})
+        self._ask({"kind": "save", "ids": ids, "to": str(to), **self._voice})
         audio: np.ndarray[Any, np.dtype[np.float32]] = np.load(to)
         return audio
 
     def usage(self) -> Usage:
-        return Usage(**self._ask({"usage": True}))
+        return Usage(**self._ask({"kind": "usage"}))
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -2,11 +2,11 @@
 
 It answers one JSON object a line on its standard output for each one that it reads on its standard input:
 
-    {"load": PATH, "engine", "threads"}            -> {"load_s", "bare_rss_mb"}
-    {"run": IDS, "length_scale", "speaker"}        -> {"seconds", "first_audio_s", "samples", "cpu_s", "joules"}
-    {"save": IDS, "length_scale", "speaker", "to"} -> {"samples"}, the audio in `to` as .npy
-    {"parallel": IDS, "requests", ...}             -> {"seconds", "samples"}, of that many requests at once
-    {"usage": true}                                -> {"peak_rss_mb", "rss_mb", "cpu_s"}
+    {"kind": "load", "model": PATH, "engine", "threads"}             -> {"load_s", "bare_rss_mb"}
+    {"kind": "run", "ids", "length_scale", "speaker"}                -> {"seconds", "first_audio_s", "samples", "cpu_s", "joules"}
+    {"kind": "save", "ids", "length_scale", "speaker", "to": PATH}   -> {"samples"}, the audio in `to` as .npy
+    {"kind": "parallel", "ids", "requests", ...}                     -> {"seconds", "samples"}, of that many requests at once
+    {"kind": "usage"}                                                -> {"peak_rss_mb", "rss_mb", "cpu_s"}
 
 Whatever ran is at rest again when it is answered. An error is answered as {"error": LINE}. The end of the input ends the
 process.
@@ -15,7 +15,6 @@ process.
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +46,14 @@ class _Probe:
         self.meter = open_meter()
         bare = own_peak_rss_mb()
         started = time.perf_counter()
-        self.voice = load(Path(request["load"]), request["threads"])
+        self.voice = load(Path(request["model"]), request["threads"])
         self.has_threads = request["threads"] != 1
         return {"load_s": time.perf_counter() - started, "bare_rss_mb": bare}
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         energy = None if isinstance(self.meter, str) else self.meter.read()
         used, started, first, samples = time.process_time(), time.perf_counter(), None, 0
-        for piece in self.voice.stream(request["run"], request["length_scale"], request["speaker"]):
+        for piece in self.voice.stream(request["ids"], request["length_scale"], request["speaker"]):
             first = first or time.perf_counter() - started
             samples += len(piece)
         seconds = time.perf_counter() - started
@@ -67,14 +66,14 @@ class _Probe:
     def save(self, request: dict[str, Any]) -> dict[str, Any]:
         import numpy as np
 
-        audio = self.voice.synthesize(request["save"], request["length_scale"], request["speaker"])
+        audio = self.voice.synthesize(request["ids"], request["length_scale"], request["speaker"])
         np.save(request["to"], audio)
         return {"samples": len(audio)}
 
     def parallel(self, request: dict[str, Any]) -> dict[str, Any]:
         from concurrent.futures import ThreadPoolExecutor
 
-        arguments = request["parallel"], request["length_scale"], request["speaker"]
+        arguments = request["ids"], request["length_scale"], request["speaker"]
         with ThreadPoolExecutor(request["requests"]) as pool:
             started = time.perf_counter()
             made = [pool.submit(self.voice.synthesize, *arguments) for _ in range(request["requests"])]
@@ -104,9 +103,15 @@ class _Probe:
 def _answer(probe: _Probe, request: dict[str, Any]) -> dict[str, Any]:
     from core.errors import one_line
 
-    asked: Callable[[dict[str, Any]], dict[str, Any]] = getattr(probe, next(iter(request)))
+    handlers = {
+        "load": probe.load,
+        "run": probe.run,
+        "save": probe.save,
+        "parallel": probe.parallel,
+        "usage": probe.usage,
+    }
     try:
-        return asked(request)
+        return handlers[request["kind"]](request)
     except Exception as error:  # noqa: BLE001 - whatever a model does ends as one line in the benchmark's own log
         return {"error": one_line(error)}
 

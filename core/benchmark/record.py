@@ -1,8 +1,9 @@
 """What a benchmark leaves behind. Plain data: the dashboard reads it without NumPy or ONNX Runtime."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
+from core.benchmark.metrics import Metrics
 from core.hardware.machine import Environment, Machine
 
 
@@ -60,13 +61,67 @@ class TextFigures:
 
 @dataclass(frozen=True)
 class ResultRecord:
-    """The figures of one variant at one thread count, by the names of the store's columns, and its raw samples."""
+    """The metrics of one variant at one thread count, with its raw samples."""
 
-    figures: dict[str, Any]
+    id: str
+    variant: str
+    variant_sha256: str
+    recipe: str | None
+    engine: str | None
+    """What ran it; None where nothing here could."""
+    threads: int
+    stock: bool
+    """Whether the session options were ONNX Runtime's own."""
+    metrics: Metrics
+    noisy: bool
+    unmeasured: dict[str, str]
+    """Metric -> why it is None."""
+    regression: dict[str, Any] | None = None
+    """What is worse than it was on that machine (`core.history.regression`)."""
     samples: tuple[Sample, ...] = ()
     starts: tuple[Start, ...] = ()
     parallel_runs: tuple[ParallelRun, ...] = ()
     texts: tuple[TextFigures, ...] = ()
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Return all but the samples as one flat object, by the names of the store's columns: the form of exports."""
+        return {
+            "id": self.id,
+            "variant": self.variant,
+            "variant_sha256": self.variant_sha256,
+            "recipe": self.recipe,
+            "engine": self.engine,
+            "threads": self.threads,
+            "stock": self.stock,
+            **metric_columns(self.metrics),
+            "noisy": self.noisy,
+            "unmeasured": self.unmeasured,
+            "regression": self.regression,
+        }
+
+    @classmethod
+    def from_figures(cls, figures: dict[str, Any], **parts: Any) -> Self:
+        """Make a record of `figures` as the property of that name returns them, and the samples in `parts`."""
+        rest = dict(figures)
+        metrics = read_metrics(rest)
+        return cls(metrics=metrics, **rest, **parts)
+
+
+def metric_columns(metrics: Metrics) -> dict[str, Any]:
+    """Return the metrics by the names of the store's columns, in which the interval is two."""
+    low, high = metrics.speedup_ci or (None, None)
+    columns: dict[str, Any] = {}
+    for name, value in vars(metrics).items():
+        columns |= {"speedup_low": low, "speedup_high": high} if name == "speedup_ci" else {name: value}
+    return columns
+
+
+def read_metrics(columns: dict[str, Any]) -> Metrics:
+    """Take the metrics out of `columns`, the inverse of `metric_columns`."""
+    low, high = columns.pop("speedup_low"), columns.pop("speedup_high")
+    values = {field.name: columns.pop(field.name) for field in fields(Metrics) if field.name in columns}
+    return Metrics(speedup_ci=None if low is None else (low, high), **values)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,15 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from core.benchmark.candidate import Candidate, Plan
-from core.benchmark.figures import FEWEST_PAIRS, by_text, quiet_pairs, timing
+from core.benchmark.figures import FEWEST_PAIRS, by_text, latency_ms, quiet_pairs, with_timing
 from core.benchmark.load import LoadMeter
+from core.benchmark.metrics import Metrics
 from core.benchmark.probe import ProbeFailed
-from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
+from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.benchmark.round import BLOCK, FEWEST_BLOCKS, Ids, Report, Round, open_probe, record_all
 from core.clock import now
 from core.hardware.energy import open_meter
@@ -105,25 +106,33 @@ def _evaluated(plan: Plan, ids: Ids, report: Report) -> dict[str, Recordings]:
 def _result(
     plan: Plan, one: Round, candidate: Candidate, quality: Quality | None, phonemes_ms: float, throttled: bool
 ) -> ResultRecord:
-    timed = _nothing_timed(plan, one, candidate) if candidate.untimed else _timed(plan, one, candidate, phonemes_ms)
-    sound = _sound(quality) if quality else _nothing_heard(candidate)
-    figures = {
-        "id": str(uuid.uuid4()),
-        "variant": candidate.name,
-        "variant_sha256": candidate.sha256,
-        "recipe": candidate.recipe,
-        "engine": candidate.engine,
-        "threads": one.threads,
-        "stock": one.stock,
-        "size_bytes": candidate.size_bytes,
-        "program_db": candidate.program_db,
-        "noisy": throttled or not _has_quiet_pairs(plan, one, candidate),
-        "regression": None,
-        **timed.figures,
-        **sound.figures,
-        "unmeasured": timed.unmeasured | sound.unmeasured,
-    }
-    return ResultRecord(figures, timed.samples, timed.starts, timed.parallel_runs, timed.texts)
+    original, latency_text = one.measured(plan.candidates[0]), plan.texts.latency_text
+    measured = None if candidate.untimed else one.measured(candidate)
+    metrics = Metrics(
+        original_latency_ms=latency_ms(original, latency_text),
+        size_bytes=candidate.size_bytes,
+        program_db=candidate.program_db,
+    )
+    if measured:
+        metrics = with_timing(metrics, original, measured, latency_text, phonemes_ms)
+    if quality:
+        metrics = _with_sound(metrics, quality)
+    return ResultRecord(
+        id=str(uuid.uuid4()),
+        variant=candidate.name,
+        variant_sha256=candidate.sha256,
+        recipe=candidate.recipe,
+        engine=candidate.engine,
+        threads=one.threads,
+        stock=one.stock,
+        metrics=metrics,
+        noisy=throttled or not _has_quiet_pairs(plan, one, candidate),
+        unmeasured=_unmeasured(metrics, one, candidate, quality),
+        samples=measured.samples if measured else (),
+        starts=measured.starts if measured else (),
+        parallel_runs=measured.parallel_runs if measured else (),
+        texts=by_text(original, measured) if measured else (),
+    )
 
 
 def _has_quiet_pairs(plan: Plan, one: Round, candidate: Candidate) -> bool:
@@ -133,53 +142,37 @@ def _has_quiet_pairs(plan: Plan, one: Round, candidate: Candidate) -> bool:
     return len(quiet_pairs(original, samples)) >= FEWEST_PAIRS
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Some of a result's figures; of those that are None why they are."""
-
-    figures: dict[str, Any]
-    unmeasured: dict[str, str] = field(default_factory=dict)
-    samples: tuple[Sample, ...] = ()
-    starts: tuple[Start, ...] = ()
-    parallel_runs: tuple[ParallelRun, ...] = ()
-    texts: tuple[TextFigures, ...] = ()
-
-
-_HEARD = ("duration_drift_pct", "mel_db", "pesq", "estoi", "grade")
-# One reason for all of an interval, and for what goes with a throughput.
-_WITHOUT_REASON = ("speedup_low", "speedup_high", "requests", "original_latency_ms", "pairs")
+def _with_sound(metrics: Metrics, quality: Quality) -> Metrics:
+    return replace(
+        metrics,
+        duration_drift_pct=quality.duration_drift_pct,
+        mel_db=quality.mel_db,
+        pesq=quality.pesq,
+        estoi=quality.estoi,
+        defects=asdict(quality.defects),
+        grade=quality.grade,
+    )
 
 
-def _timed(plan: Plan, one: Round, candidate: Candidate, phonemes_ms: float) -> _Part:
-    original, measured = one.measured(plan.candidates[0]), one.measured(candidate)
-    figures = timing(original, measured, plan.texts.latency_text, phonemes_ms)
+# One reason for all of an interval, and for what goes with a throughput. Only Core ML has a program.
+_WITHOUT_REASON = ("speedup_ci", "requests", "program_db")
+
+
+def _unmeasured(metrics: Metrics, one: Round, candidate: Candidate, quality: Quality | None) -> dict[str, str]:
+    """Why metrics are None."""
+    reasons = quality.unmeasured if quality else {}
+    empty = [name for name, value in vars(metrics).items() if value is None and name not in _WITHOUT_REASON]
+    if candidate.untimed:
+        return {name: candidate.untimed for name in empty if name not in reasons} | reasons
     meter = open_meter()
     reasons = {
         "energy_j": meter if isinstance(meter, str) else "its counter could not be read",
         "cold_start_s": one.not_cold.get(candidate.name, ""),
         "throughput": "Core ML's Python interface takes one request at a time",
         **dict.fromkeys(("rtf", "cpu_s_per_audio_s"), "it said nothing"),
+        **reasons,
     }
-    unmeasured = {name: reason for name, reason in reasons.items() if figures[name] is None}
-    texts = by_text(original, measured)
-    return _Part(figures, unmeasured, measured.samples, measured.starts, measured.parallel_runs, texts)
-
-
-def _nothing_timed(plan: Plan, one: Round, candidate: Candidate) -> _Part:
-    """The original alone was timed; it tells the names of the figures, too."""
-    original = one.measured(plan.candidates[0])
-    known = timing(original, original, plan.texts.latency_text, 0.0)
-    empty = dict.fromkeys(known) | {"pairs": 0, "original_latency_ms": known["original_latency_ms"]}
-    return _Part(empty, {name: str(candidate.untimed) for name in known if name not in _WITHOUT_REASON})
-
-
-def _sound(quality: Quality) -> _Part:
-    figures = {name: getattr(quality, name) for name in _HEARD}
-    return _Part(figures | {"defects": asdict(quality.defects)}, quality.unmeasured)
-
-
-def _nothing_heard(candidate: Candidate) -> _Part:
-    return _Part(dict.fromkeys(_HEARD) | {"defects": {}}, {name: str(candidate.untimed) for name in _HEARD})
+    return {name: reason for name, reason in reasons.items() if name in empty}
 
 
 def _version(ids: Ids, config: dict[str, Any]) -> str:

@@ -1,6 +1,10 @@
 """Says in words what a variant's figures mean, cheering nothing."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from core.store.results import Result
+from core.store.voices import ORIGINAL
 
 _SOUND = {
     "transparent": "sounds like the original",
@@ -15,19 +19,32 @@ def threads_label(threads: int) -> str:
     return "1 thread" if threads == 1 else f"{threads} threads"
 
 
-def explain(results: list[Result]) -> list[str]:
-    """A few sentences on each variant of one benchmark; nothing on the original."""
-    originals = {result.threads: result for result in results if result.variant == "original"}
-    lines = []
-    for name in dict.fromkeys(result.variant for result in results if result.variant != "original"):
+@dataclass(frozen=True)
+class Explanation:
+    """What the results of one benchmark mean."""
+
+    variants: dict[str, str]
+    """A few sentences on each variant; nothing on the original."""
+    notes: tuple[str, ...]
+    """On the whole run."""
+
+    def lines(self, variant: str | None = None) -> list[str]:
+        """Return a line a variant, or only that of `variant`, and the notes."""
+        shown = {name: text for name, text in self.variants.items() if variant in (None, name)}
+        return [*(f"{name}: {text}" for name, text in shown.items()), *self.notes]
+
+
+def explain(results: Sequence[Result]) -> Explanation:
+    """Explain the results of one benchmark."""
+    originals = {result.threads: result for result in results if result.variant == ORIGINAL}
+    variants = {}
+    for name in dict.fromkeys(result.variant for result in results if result.variant != ORIGINAL):
         rows = [result for result in results if result.variant == name]
         beside = originals.get(rows[0].threads)
-        lines.append(
-            f"{name}: " + " ".join([*([_size(rows[0], beside)] if beside else []), _speed(rows), heard(rows[0])])
-        )
-    if any(result.noisy for result in results):
-        lines.append("The machine was busy with other work during this run: take the speeds with care.")
-    return lines
+        size = [_size(rows[0], beside)] if beside else []
+        variants[name] = " ".join([*size, _speed(rows), heard(rows[0])])
+    busy = "The machine was busy with other work during this run: take the speeds with care."
+    return Explanation(variants, (busy,) if any(result.noisy for result in results) else ())
 
 
 def _size(row: Result, original: Result) -> str:

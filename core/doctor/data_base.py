@@ -8,7 +8,7 @@ from pathlib import Path
 from core.doctor.finding import Finding
 from core.doctor.mends import on_path
 from core.errors import one_line
-from core.store.schema import VERSION
+from core.store.migrations import VERSION
 from core.workspace import APPLICATION_ID
 
 # SQLite takes a file that is shorter for an empty one.

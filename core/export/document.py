@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args, get_type_hints
 
 import core
+from core.benchmark.metrics import EXPORT_FORMAT, LATER_METRICS, Metrics
 from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample
 from core.benchmark.verdict import Verdict
 from core.clock import parse, stamp
@@ -36,12 +37,11 @@ from core.export.check import (
 )
 from core.hardware.machine import Environment, Machine, fingerprint
 from core.quality.grade import GRADES
-from core.store.results import Result
 from core.store.voices import ORIGINAL
 
 PROGRAM = "ttsdash"
-FORMAT = 2
-_KNOWN = (1, FORMAT)
+FORMAT = EXPORT_FORMAT
+_KNOWN = range(1, FORMAT + 1)
 _MOST_THREADS = 100_000
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCKS_DIFFER = timedelta(days=1)
@@ -79,7 +79,13 @@ def check_header(given: dict[str, Any]) -> None:
 
 def dump(value: Any) -> str:
     """One line of ASCII, which no encoding on the way can harm; of a number all digits that count."""
-    return json.dumps(value, default=vars, separators=(",", ":"), allow_nan=False)
+    return json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    if isinstance(value, ResultRecord):
+        return {"figures": value.figures} | {name: getattr(value, name) for name in _PARTS}
+    return dict(vars(value))
 
 
 def dump_benchmark(record: BenchmarkRecord) -> str:
@@ -92,9 +98,9 @@ def dump_benchmark(record: BenchmarkRecord) -> str:
 def load_benchmark(document: Any) -> BenchmarkRecord:
     """Raises Unfit for what no benchmark can be."""
     record: BenchmarkRecord = _BENCHMARK(document)
-    _refuse_twins("results", (result.figures["id"] for result in record.results))
+    _refuse_twins("results", (result.id for result in record.results))
     for original in record.results:
-        if original.figures["variant"] == ORIGINAL and original.samples:
+        if original.variant == ORIGINAL and original.samples:
             _refuse_unpaired(original, record)
     return record
 
@@ -103,10 +109,10 @@ def _refuse_unpaired(original: ResultRecord, record: BenchmarkRecord) -> None:
     """The original stands beside each sample: speed-ups are computed anew from them."""
     there = {(sample.pair, sample.text) for sample in original.samples}
     for result in record.results:
-        if result.figures["threads"] == original.figures["threads"]:
+        if result.threads == original.threads:
             alone = next((one for one in result.samples if (one.pair, one.text) not in there), None)
             if alone is not None:
-                raise Unfit(f"no sample of the original stands beside pair {alone.pair} of {result.figures['id']}")
+                raise Unfit(f"no sample of the original stands beside pair {alone.pair} of {result.id}")
 
 
 def _unique_id(value: Any) -> str:
@@ -153,7 +159,8 @@ def _regression(value: Any) -> dict[str, Any]:
 
 
 def _figures(value: Any) -> dict[str, Any]:
-    figures = members(value, _FIGURES)
+    # Older exports lack what was measured only later.
+    figures = members(dict.fromkeys(LATER_METRICS) | value if isinstance(value, dict) else value, _FIGURES)
     empty = [figures[name] is None for name in ("speedup", "speedup_low", "speedup_high", "verdict")]
     if any(empty) != all(empty) or (not any(empty) and figures["speedup_low"] > figures["speedup_high"]):
         raise Unfit("the speed-up, its interval and its verdict do not fit together")
@@ -161,7 +168,8 @@ def _figures(value: Any) -> dict[str, Any]:
 
 
 def _result(value: Any) -> ResultRecord:
-    result: ResultRecord = _RESULT(value)
+    checked = members(value, {"figures": _figures, **_PARTS})
+    result = ResultRecord.from_figures(checked.pop("figures"), **checked)
     _refuse_twins("samples", ((sample.pair, sample.text) for sample in result.samples))
     _refuse_twins("starts", (start.number for start in result.starts))
     _refuse_twins("parallel_runs", (run.number for run in result.parallel_runs))
@@ -186,13 +194,11 @@ _SHA256 = matching(r"[0-9a-f]{64}", "SHA-256")
 _MACHINE, _ENVIRONMENT = made(Machine), made(Environment)
 # Facts that are shown beside each result.
 _SHOWN: dict[str, Check] = {"cpu": _NAME, "cores": whole(1, _MOST_THREADS)}
-# What a result has of its benchmark, and the interval, which is stored as two figures.
-_NO_FIGURES = {
-    *("benchmark_id", "voice", "voice_id", "machine", "machine_facts", "environment", "benchmark_version"),
-    *("created_at", "speedup_ci"),
-}
+_OF_RECORD = get_type_hints(ResultRecord)
+_SPECIAL = ("speedup_ci", "verdict", "defects", "grade")
 _FIGURES: dict[str, Check] = {
-    **{name: check_for(hint) for name, hint in get_type_hints(Result).items() if name not in _NO_FIGURES},
+    **{name: check_for(_OF_RECORD[name]) for name in ("recipe", "engine", "stock", "noisy", "unmeasured")},
+    **{name: check_for(hint) for name, hint in get_type_hints(Metrics).items() if name not in _SPECIAL},
     "id": _unique_id,
     "variant": _NAME,
     "variant_sha256": _SHA256,
@@ -210,12 +216,12 @@ _FIGURES: dict[str, Check] = {
     **dict.fromkeys(("program_db", "duration_drift_pct", "pesq", "estoi"), optional(number)),
 }
 _SAMPLE = made(Sample, seconds=positive)
-_RESULT = made(
-    ResultRecord,
-    figures=_figures,
-    samples=list_of(_sample),
-    parallel_runs=list_of(made(ParallelRun, seconds=positive)),
-)
+_PARTS: dict[str, Check] = {
+    "samples": list_of(_sample),
+    "starts": check_for(_OF_RECORD["starts"]),
+    "parallel_runs": list_of(made(ParallelRun, seconds=positive)),
+    "texts": check_for(_OF_RECORD["texts"]),
+}
 _BENCHMARK = made(
     BenchmarkRecord,
     id=_unique_id,

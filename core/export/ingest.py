@@ -5,7 +5,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -97,7 +97,7 @@ def _is_here(db: sqlite3.Connection, record: BenchmarkRecord, name: str) -> bool
 
 def _same(here: BenchmarkRecord, there: BenchmarkRecord) -> bool:
     """In whatever order. What was pruned from one of them cannot contradict the other."""
-    ours, theirs = ({result.figures["id"]: result for result in record.results} for record in (here, there))
+    ours, theirs = ({result.id: result for result in record.results} for record in (here, there))
     return (
         replace(here, results=()) == replace(there, results=())
         and ours.keys() == theirs.keys()
@@ -106,14 +106,19 @@ def _same(here: BenchmarkRecord, there: BenchmarkRecord) -> bool:
 
 
 def _same_result(here: ResultRecord, there: ResultRecord) -> bool:
-    parts = [(getattr(here, part.name), getattr(there, part.name)) for part in fields(here) if part.name != "figures"]
+    parts = (
+        (here.samples, there.samples),
+        (here.starts, there.starts),
+        (here.parallel_runs, there.parallel_runs),
+        (here.texts, there.texts),
+    )
     return here.figures == there.figures and all(set(ours) == set(theirs) for ours, theirs in parts if ours and theirs)
 
 
 def _refuse_contradictions(db: sqlite3.Connection, record: BenchmarkRecord, name: str) -> None:
     for result in record.results:
-        if db.execute("SELECT 1 FROM results WHERE id = ?", (result.figures["id"],)).fetchone():
-            raise _contradiction(name, f"result {result.figures['id']}")
+        if db.execute("SELECT 1 FROM results WHERE id = ?", (result.id,)).fetchone():
+            raise _contradiction(name, f"result {result.id}")
     machine = db.execute("SELECT facts FROM machines WHERE id = ?", (record.machine.id,)).fetchone()
     if machine and json.loads(machine["facts"]) != record.machine.facts:
         raise _contradiction(name, f"machine {record.machine.id}")

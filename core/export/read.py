@@ -40,7 +40,7 @@ def _benchmarks(stream: JsonStream) -> Iterator[BenchmarkRecord]:
         if isinstance(document, dict) and document.keys() == tally.shape().keys():
             break
         record: BenchmarkRecord = within(f"benchmark {tally.count + 1}", load_benchmark, document)
-        for one in (record.id, *(result.figures["id"] for result in record.results)):
+        for one in (record.id, *(result.id for result in record.results)):
             if one in ids:
                 raise Unfit(f"it has {one} twice")
             ids.add(one)

@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 import core
+from core.benchmark.metrics import REPORT_COLUMNS
 from core.export.charts.bars import Bars, bar_chart
 from core.export.charts.scatter import Scatter, scatter_chart
 from core.export.charts.trend import Trend, trend_chart
@@ -123,7 +124,7 @@ def _jinja() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"figure": _figure, "moment": _moment, "short": _short}
-    environment.globals |= {"regression_line": regression_line, "grades": GRADES}
+    environment.globals |= {"regression_line": regression_line, "grades": GRADES, "columns": REPORT_COLUMNS}
     return environment
 
 

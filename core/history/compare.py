@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.benchmark.metrics import METRICS, Metric, metrics
 from core.benchmark.record import Sample
 from core.benchmark.verdict import Verdict, verdict
 from core.errors import NotFound
@@ -20,11 +21,9 @@ from core.store.voices import ORIGINAL
 
 Kind = Literal["paired", "unpaired", "apart"]
 
-FIGURES = (
-    *("speedup", "rtf", "latency_ms", "latency_p90_ms", "ttfa_ms", "cold_start_s", "load_s", "throughput"),
-    *("cpu_s_per_audio_s", "energy_j", "peak_rss_mb", "settled_rss_mb", "size_bytes"),
-)
-"""What a ratio makes sense of, if it was measured on one machine under the same versions."""
+# Meaningful if both were measured on one machine under the same versions; the speed-up alone otherwise.
+_RATIOS = tuple(metric for metric in METRICS if metric.has_ratio)
+_ALWAYS = metrics("speedup")
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _compare(first: Measured, other: Measured) -> Comparison:
     same_run = first.result.benchmark_id == other.result.benchmark_id
     kind: Kind = "apart" if differs else "paired" if same_run else "unpaired"
     unknown = _unknown(kind, first, other)
-    ratios = _ratios(first.result, other.result, FIGURES[:1] if kind == "apart" else FIGURES)
+    ratios = _ratios(first.result, other.result, _ALWAYS if kind == "apart" else _RATIOS)
     speed = None if unknown else (_paired if kind == "paired" else _unpaired)(first, other)
     return Comparison(other.result, kind, differs, ratios, speed, unknown)
 
@@ -128,8 +127,8 @@ def _unknown(kind: Kind, first: Measured, other: Measured) -> str | None:
     return None
 
 
-def _ratios(one: Result, other: Result, names: Sequence[str]) -> dict[str, float]:
-    pairs = {name: (getattr(one, name), getattr(other, name)) for name in names}
+def _ratios(one: Result, other: Result, compared: Sequence[Metric]) -> dict[str, float]:
+    pairs = {metric.field: (metric.of(one), metric.of(other)) for metric in compared}
     return {name: its / mine for name, (mine, its) in pairs.items() if mine and its is not None}
 
 

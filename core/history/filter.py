@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from core.benchmark.metrics import METRICS, Metric
 from core.benchmark.verdict import Verdict
 from core.clock import stamp
 from core.errors import BadInput
@@ -37,8 +38,8 @@ def _number(value: str) -> float:
     return float(value)
 
 
-def _megabytes(value: str) -> float:
-    return _number(value) * 1e6
+def _number_of(metric: Metric) -> Callable[[str], float]:
+    return lambda value: _number(value) * metric.scale
 
 
 def _one_of(*known: str) -> Callable[[str], str]:
@@ -80,20 +81,7 @@ FIELDS = {
     "threads": Field("threads", (*_IS, *_ORDER), _number),
     "grade": Field("grade", (*_IS, *_ORDER), _one_of(*_GRADES)),
     "verdict": Field("verdict", _IS, _one_of(*get_args(Verdict))),
-    "speedup": Field("speedup", _ORDER, _number),
-    "rtf": Field("rtf", _ORDER, _number),
-    "latency": Field("latency_ms", _ORDER, _number),
-    "p90": Field("latency_p90_ms", _ORDER, _number),
-    "ttfa": Field("ttfa_ms", _ORDER, _number),
-    "load": Field("load_s", _ORDER, _number),
-    "throughput": Field("throughput", _ORDER, _number),
-    "energy": Field("energy_j", _ORDER, _number),
-    "peak": Field("peak_rss_mb", _ORDER, _number),
-    "settled": Field("settled_rss_mb", _ORDER, _number),
-    "size": Field("size_bytes", _ORDER, _megabytes),
-    "pesq": Field("pesq", _ORDER, _number),
-    "mel": Field("mel_db", _ORDER, _number),
-    "drift": Field("duration_drift_pct", _ORDER, _number),
+    **{metric.filter: Field(metric.field, _ORDER, _number_of(metric)) for metric in METRICS if metric.filter},
     "version": Field("version", _IS, _text),
     "benchmark": Field("benchmark_id", _IS, _text),
     "noisy": Field("noisy", _IS, _yes),

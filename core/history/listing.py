@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from core.benchmark.metrics import METRICS
 from core.history.conditions import ALL_FIGURES, BY_VOICE, Where, index_of, where
 from core.history.filter import FIELDS, Term
 from core.history.names import voice_names
@@ -19,7 +20,7 @@ _UNSORTED = ("benchmark", "noisy", "regression", "since", "until")
 _COLUMNS = {WHEN: "created_at"} | {name: field.column for name, field in FIELDS.items() if name not in _UNSORTED}
 SORTS = tuple(_COLUMNS)
 """What to sort by: names from A to Z, times with the newest first, figures with the best first."""
-_HIGHEST_FIRST = (WHEN, "grade", "speedup", "throughput", "pesq")
+_HIGHEST_FIRST = (WHEN, "grade", *(metric.filter for metric in METRICS if metric.better == "higher"))
 # So many rows are gathered sooner by holding each against the conditions than by looking them up in another order.
 _MANY = 5000
 

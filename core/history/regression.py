@@ -56,67 +56,68 @@ def judge(db: sqlite3.Connection, record: BenchmarkRecord) -> BenchmarkRecord:
 
 
 def _judged(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecord) -> ResultRecord:
-    earlier = [] if result.figures["noisy"] else list_earlier(db, record, result)
+    earlier = [] if result.noisy else list_earlier(db, record, result)
     if not earlier:
         return result
-    original = next(
-        one
-        for one in record.results
-        if one.figures["variant"] == ORIGINAL and one.figures["threads"] == result.figures["threads"]
-    )
+    original = next(one for one in record.results if one.variant == ORIGINAL and one.threads == result.threads)
     pairs = ratios(original.samples, result.samples) if result.samples else np.array([])
-    found = regression(result.figures, pairs, record.environment.versions, earlier)
-    return replace(result, figures=result.figures | {"regression": found})
+    found = regression(result, pairs, record.environment.versions, earlier)
+    return replace(result, regression=found)
 
 
 def regression(
-    figures: dict[str, Any], pairs: Values, environment: dict[str, str], earlier: Sequence[Earlier]
+    result: ResultRecord, pairs: Values, environment: dict[str, str], earlier: Sequence[Earlier]
 ) -> dict[str, Any] | None:
     """What is worse than it was, the newest of `earlier` first: `{"worse": [line, ...], "changed": [line, ...], "against": [id, ...]}`.
 
     None where nothing is. `pairs` are the speed-ups of the single pairs.
     """
-    changed = _changed(figures, environment, earlier[0])
+    changed = _changed(result, environment, earlier[0])
     worse = [
-        *_slower(figures, pairs, earlier),
-        *_original_slower(figures, environment, earlier),
-        *_grown(figures, earlier),
-        *_sounds_worse(figures, earlier),
+        *_slower(result, pairs, earlier),
+        *_original_slower(result, environment, earlier),
+        *_grown(result, earlier),
+        *_sounds_worse(result, earlier),
     ]
     if not worse:
         return None
     return {"worse": worse, "changed": changed, "against": [one.id for one in earlier]}
 
 
-def _slower(figures: dict[str, Any], pairs: Values, earlier: Sequence[Earlier]) -> list[str]:
+def _slower(result: ResultRecord, pairs: Values, earlier: Sequence[Earlier]) -> list[str]:
     known = [one.speedup for one in earlier if one.speedup is not None]
-    if figures["speedup"] is None or not known or figures["variant"] == ORIGINAL:
+    now = result.metrics
+    if now.speedup is None or now.speedup_ci is None or not known or result.variant == ORIGINAL:
         return []
     before = median(np.array(known))
-    if figures["speedup_high"] >= LOW * before or figures["speedup"] >= min(known):
+    if now.speedup_ci[1] >= LOW * before or now.speedup >= min(known):
         return []
     past = [one.ratios for one in earlier if len(one.ratios)]
     if past and change(np.concatenate(past), pairs).verdict != "lower":
         return []
-    control = figures["original_latency_ms"] / median(np.array([one.original_latency_ms for one in earlier]))
-    return [f"speed-up {figures['speedup']:.2f}x, was {before:.2f}x; the original took {control:.2f}x as long as then"]
+    control = now.original_latency_ms / median(np.array([one.original_latency_ms for one in earlier]))
+    return [f"speed-up {now.speedup:.2f}x, was {before:.2f}x; the original took {control:.2f}x as long as then"]
 
 
-def _original_slower(figures: dict[str, Any], environment: dict[str, str], earlier: Sequence[Earlier]) -> list[str]:
-    if figures["variant"] != ORIGINAL or environment == earlier[0].environment:
+def _original_slower(result: ResultRecord, environment: dict[str, str], earlier: Sequence[Earlier]) -> list[str]:
+    if result.variant != ORIGINAL or environment == earlier[0].environment:
         return []
     times = [one.original_latency_ms for one in earlier if one.environment != environment]
-    now = figures["original_latency_ms"]
+    now = result.metrics.original_latency_ms
     if not times or now <= _ORIGINAL_SLOWER * max(times):
         return []
     before = median(np.array(times))
     return [f"the original itself takes {now:.0f} ms, was {before:.0f} ms, and all variants with it"]
 
 
-def _grown(figures: dict[str, Any], earlier: Sequence[Earlier]) -> list[str]:
+def _grown(result: ResultRecord, earlier: Sequence[Earlier]) -> list[str]:
     sizes = (
-        ("peak memory", figures["peak_rss_mb"], [one.peak_rss_mb for one in earlier if one.peak_rss_mb is not None]),
-        ("the file", figures["size_bytes"] / 1e6, [one.size_bytes / 1e6 for one in earlier]),
+        (
+            "peak memory",
+            result.metrics.peak_rss_mb,
+            [one.peak_rss_mb for one in earlier if one.peak_rss_mb is not None],
+        ),
+        ("the file", result.metrics.size_bytes / 1e6, [one.size_bytes / 1e6 for one in earlier]),
     )
     return [
         f"{name} {now:.0f} MB, was {median(np.array(before)):.0f} MB"
@@ -125,19 +126,20 @@ def _grown(figures: dict[str, Any], earlier: Sequence[Earlier]) -> list[str]:
     ]
 
 
-def _sounds_worse(figures: dict[str, Any], earlier: Sequence[Earlier]) -> list[str]:
+def _sounds_worse(result: ResultRecord, earlier: Sequence[Earlier]) -> list[str]:
     grades = [GRADES.index(one.grade) for one in earlier if one.grade in GRADES]
-    if figures["grade"] in GRADES and grades and GRADES.index(figures["grade"]) > max(grades):
-        return [f"sound {figures['grade']}, was {GRADES[max(grades)]}"]
+    grade, pesq = result.metrics.grade, result.metrics.pesq
+    if grade in GRADES and grades and GRADES.index(grade) > max(grades):
+        return [f"sound {grade}, was {GRADES[max(grades)]}"]
     scores = [one.pesq for one in earlier if one.pesq is not None]
-    if figures["pesq"] is not None and scores and figures["pesq"] < min(scores) - _PESQ_LOSS:
-        return [f"PESQ {figures['pesq']:.2f}, was {median(np.array(scores)):.2f}"]
+    if pesq is not None and scores and pesq < min(scores) - _PESQ_LOSS:
+        return [f"PESQ {pesq:.2f}, was {median(np.array(scores)):.2f}"]
     return []
 
 
-def _changed(figures: dict[str, Any], environment: dict[str, str], before: Earlier) -> list[str]:
+def _changed(result: ResultRecord, environment: dict[str, str], before: Earlier) -> list[str]:
     """What is another than at the newest of the earlier results."""
-    made_anew = ["the variant was made anew"] if figures["variant_sha256"] != before.variant_sha256 else []
+    made_anew = ["the variant was made anew"] if result.variant_sha256 != before.variant_sha256 else []
     return [*versions_changed(before.environment, environment), *made_anew]
 
 
@@ -155,10 +157,11 @@ def list_earlier(db: sqlite3.Connection, record: BenchmarkRecord, result: Result
         (
             ORIGINAL,
             record.voice_id,
-            *(result.figures[name] for name in ("variant", "threads")),
+            result.variant,
+            result.threads,
             record.machine.id,
             record.version,
-            result.figures["engine"],
+            result.engine,
             _LOOKED_BACK,
         ),
     ).fetchall()

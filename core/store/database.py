@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.errors import BadInput, TtsdashError
 from core.files import create_private
-from core.store.schema import VERSION
+from core.store.migrations import VERSION, migrations
 from core.workspace import APPLICATION_ID, Workspace
 
 BUSY_TIMEOUT_S = 30
@@ -92,15 +92,13 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 def _migrate(db: sqlite3.Connection) -> None:
     import sqlite_utils
 
-    from core.store.migrations import migrations
-
     # Before WAL, so that it stands in the file itself, where a workspace is recognised by it.
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     _keep_write_ahead_log(db)
     # Two first starts at once: the second one waits here, then finds nothing left to apply.
     with transaction(db):
         db.row_factory = None
-        migrations.apply(sqlite_utils.Database(db))
+        migrations().apply(sqlite_utils.Database(db))
         db.row_factory = sqlite3.Row
         db.execute(f"PRAGMA user_version = {VERSION}")
 

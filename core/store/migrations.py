@@ -1,45 +1,72 @@
 """The schema, as the migrations that lead to it. A migration that was released is never changed; a new one is added."""
 
-from sqlite_utils import Database, Migrations
+from __future__ import annotations
 
-migrations = Migrations("ttsdash")
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
+
+    Migration = Callable[[Database], None]
+
+_MIGRATIONS: list[Migration] = []
 
 
-@migrations()  # type: ignore[untyped-decorator]
+def _migration(function: Migration) -> Migration:
+    _MIGRATIONS.append(function)
+    return function
+
+
+def migrations() -> Migrations:
+    """Return all migrations for sqlite-utils, which keeps by their names which of them a store has seen."""
+    from sqlite_utils import Migrations
+
+    made = Migrations("ttsdash")
+    for function in _MIGRATIONS:
+        made()(function)
+    return made
+
+
+@_migration
 def m001_first(db: Database) -> None:
     """Voices, variants, jobs and benchmarks."""
     _execute(db, _FIRST)
 
 
-@migrations()  # type: ignore[untyped-decorator]
+@_migration
 def m002_selection(db: Database) -> None:
     """What a machine cannot measure of a variant is empty; which engine ran it; selections."""
     db["results"].transform(not_null=dict.fromkeys(_MAY_BE_EMPTY, False))
     _execute(db, _SECOND)
 
 
-@migrations()  # type: ignore[untyped-decorator]
+@_migration
 def m003_queue(db: Database) -> None:
     """The order of the queue, what jobs need, may take and have cost, and what its user has seen of it."""
     _execute(db, _THIRD)
 
 
-@migrations()  # type: ignore[untyped-decorator]
+@_migration
 def m004_history(db: Database) -> None:
     """Results outlive their voices and come from other machines; more is measured; indexes for a long history."""
     _execute(db, _FOURTH)
 
 
-@migrations()  # type: ignore[untyped-decorator]
+@_migration
 def m005_quiet_pairs(db: Database) -> None:
     """What others took of the machine while a sample was measured."""
     _execute(db, _FIFTH)
 
 
-@migrations()  # type: ignore[untyped-decorator]
+@_migration
 def m006_screen(db: Database) -> None:
     """What the dashboard showed last."""
     _execute(db, _SIXTH)
+
+
+VERSION = len(_MIGRATIONS)
+"""The version of the store's format: how many migrations lead to it."""
 
 
 def _execute(db: Database, statements: str) -> None:

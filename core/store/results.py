@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from core.benchmark.metrics import Metrics
 from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
 from core.errors import NotFound
 from core.hardware.machine import Environment, Machine
@@ -20,11 +21,8 @@ Part = TypeVar("Part", Sample, Start, ParallelRun, TextFigures)
 
 
 @dataclass(frozen=True)
-class Result:
-    """One variant (the original included) of one benchmark at one thread count. Times in ms or s, MB = 10^6 bytes.
-
-    What could not be measured is None, with the reason in `unmeasured`.
-    """
+class Origin:
+    """What a result was measured of, where and how."""
 
     id: str
     benchmark_id: str
@@ -41,35 +39,15 @@ class Result:
     threads: int
     stock: bool
     benchmark_version: str
-    pairs: int
-    speedup: float | None
-    speedup_ci: tuple[float, float] | None
-    verdict: str | None
-    rtf: float | None
-    latency_ms: float | None
-    latency_p90_ms: float | None
-    original_latency_ms: float
-    ttfa_ms: float | None
-    cold_start_s: float | None
-    load_s: float | None
-    throughput: float | None
-    """Seconds of audio a second, of so many `requests` at a time."""
-    requests: int | None
-    cpu_s_per_audio_s: float | None
-    energy_j: float | None
-    """Of the whole processor, while it said the text that gives the latency."""
-    peak_rss_mb: float | None
-    settled_rss_mb: float | None
-    bare_rss_mb: float | None
-    size_bytes: int
-    program_db: float | None
-    """Of a variant for Core ML: signal to noise of its program, as evaluated when it was converted."""
-    duration_drift_pct: float | None
-    mel_db: float | None
-    pesq: float | None
-    estoi: float | None
-    defects: dict[str, Any]
-    grade: str | None
+
+
+@dataclass(frozen=True)
+class Result(Metrics, Origin):
+    """One variant (the original included) of one benchmark at one thread count.
+
+    Metrics that could not be measured are None, with the reason in `unmeasured`.
+    """
+
     noisy: bool
     unmeasured: dict[str, str]
     """Figure -> why it is empty."""
@@ -104,20 +82,19 @@ def put_benchmark(db: sqlite3.Connection, record: BenchmarkRecord, job_id: int |
 
 
 def _place(result: ResultRecord) -> tuple[int, bool, str]:
-    variant = result.figures["variant"]
-    return result.figures["threads"], variant != ORIGINAL, variant
+    return result.threads, result.variant != ORIGINAL, result.variant
 
 
 def _put_result(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecord) -> None:
-    row = dict(result.figures)
-    row |= {name: json.dumps(row[name]) for name in _JSON if row.get(name) is not None}
+    row = result.figures
+    row |= {name: json.dumps(row[name]) for name in _JSON if row[name] is not None}
     row |= {"benchmark_id": record.id, "voice_id": record.voice_id, "created_at": record.created_at}
     _insert(db, "results", row | {"machine_id": record.machine.id, "version": record.version})
     for table, (attribute, made) in _PARTS.items():
         names = [field.name for field in fields(made)]
         db.executemany(
             f"INSERT INTO {table} (result_id, {', '.join(names)}) VALUES (?{', ?' * len(names)})",
-            [(row["id"], *(getattr(part, name) for name in names)) for part in getattr(result, attribute)],
+            [(result.id, *(getattr(part, name) for name in names)) for part in getattr(result, attribute)],
         )
 
 
@@ -155,7 +132,7 @@ def _read_result(db: sqlite3.Connection, row: sqlite3.Row) -> ResultRecord:
     figures |= {name: None if figures[name] is None else json.loads(figures[name]) for name in _JSON}
     figures |= {name: bool(figures[name]) for name in ("stock", "noisy")}
     parts = {attribute: list_parts(db, made, row["id"]) for attribute, made in _PARTS.values()}
-    return ResultRecord(figures, **parts)
+    return ResultRecord.from_figures(figures, **parts)
 
 
 def list_parts(db: sqlite3.Connection, made: type[Part], result_id: str) -> tuple[Part, ...]:

@@ -57,7 +57,7 @@ def run(context: JobContext) -> None:
         pair = recording_pair(context.workspace, voice.key, name)
         for path, recordings in zip(pair, (spoken[name], spoken[ORIGINAL]), strict=True):
             write_recording(path, recordings, voice.sample_rate, scratch)
-    with context.handing_in({"benchmark_id": record.id, "results": [r.figures["id"] for r in record.results]}) as db:
+    with context.handing_in({"benchmark_id": record.id, "results": [result.id for result in record.results]}) as db:
         put_benchmark(db, record, context.job.id)
 
 

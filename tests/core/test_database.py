@@ -24,9 +24,8 @@ from core.store.jobs import (
     open_ids,
 )
 from core.store.life import claim, dependents, finish, next_in_turn, next_time, put_back
-from core.store.migrations import migrations
+from core.store.migrations import VERSION, migrations
 from core.store.results import list_parts, list_results
-from core.store.schema import VERSION
 from core.store.visits import read_away
 from core.store.voices import Voice
 from core.turn import Need
@@ -100,7 +99,7 @@ def _make_old(workspace: Workspace, version: int, content: str) -> None:
     after = {1: "m002_selection", 2: "m003_queue"}[version]
     with closing(sqlite3.connect(workspace.data_db)) as old:
         old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        migrations.apply(sqlite_utils.Database(old), stop_before=after)
+        migrations().apply(sqlite_utils.Database(old), stop_before=after)
         old.executescript(f"PRAGMA journal_mode = WAL; PRAGMA user_version = {version}; {content}")
 
 

@@ -30,14 +30,15 @@ from core.identity import identity_of, write_manifest
 from core.selection.figures import Figures
 from core.selection.judge import Candidate, Selection, select
 from core.store.database import open_store, transaction
+from core.store.migrations import VERSION
 from core.store.results import put_benchmark
-from core.store.schema import VERSION
 from core.store.selections import StoredSelection, put_selection
 from core.store.voices import Variant, Voice, get_voice, put_variant
 from core.voices import config_path_of
 from core.workspace import APPLICATION_ID, Workspace
 from tests.core.machines import MACHINES, SERVER
 from tests.core.test_figures import ORIGINAL as RESULT
+from tests.measured import a_result
 
 FRESH = "2026-01-01T00:00:00.000Z"
 STATIC = Variant("tiny", "static-int8", "/nowhere", 1, "c" * 64, "static", {}, None, {}, None, FRESH)
@@ -434,7 +435,7 @@ def register(db: sqlite3.Connection, voice: Voice, variant: Variant) -> Variant:
 
 def measure(db: sqlite3.Connection, voice: Voice, *variants: Variant, **changes: object) -> None:
     """Store a benchmark of this machine at all cores."""
-    columns = {row["name"] for row in db.execute("PRAGMA table_info(results)")}
+    columns = a_result("", "").figures
     figures = {name: value for name, value in asdict(RESULT).items() if name in columns}
     results = [
         figures
@@ -453,7 +454,7 @@ def measure(db: sqlite3.Connection, voice: Voice, *variants: Variant, **changes:
         {},
         {},
         FRESH,
-        tuple(ResultRecord(r, ()) for r in results),
+        tuple(ResultRecord.from_figures(r) for r in results),
     )
     with transaction(db):
         put_benchmark(db, record, job_id=None)

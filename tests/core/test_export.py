@@ -25,6 +25,7 @@ from core.hardware.machine import Environment, Machine, fingerprint
 from core.store.database import open_store, transaction
 from core.store.results import list_results, put_benchmark
 from core.workspace import Workspace
+from tests.measured import changed
 
 # Each steers something: a terminal, HTML, an attribute, SVG, a Markdown table, a spreadsheet.
 EVIL = (
@@ -128,21 +129,21 @@ def result(number: int, variant: str, threads: int, speedup: float, size: int, g
         "unmeasured": {"energy_j": "no counter"},
         "regression": None,
     }
-    return ResultRecord(
+    return ResultRecord.from_figures(
         figures,
-        tuple(
+        samples=tuple(
             Sample(pair, text, 0.1 + pair, 2.0, 0.05, 0.2, None, 0.01) for pair in (0, 1) for text in ("long", "short")
         ),
-        (Start(0, True, 0.5, 1.5), Start(1, False, 0.25, 1.25)),
-        (ParallelRun(0, 2, 0.5, 4.0), ParallelRun(1, 2, 0.75, 4.0)),
-        tuple(TextFigures(text, 2.0, 100.0, 110.0, 0.05, speedup) for text in ("long", "short")),
+        starts=(Start(0, True, 0.5, 1.5), Start(1, False, 0.25, 1.25)),
+        parallel_runs=(ParallelRun(0, 2, 0.5, 4.0), ParallelRun(1, 2, 0.75, 4.0)),
+        texts=tuple(TextFigures(text, 2.0, 100.0, 110.0, 0.05, speedup) for text in ("long", "short")),
     )
 
 
 def with_figures(record: BenchmarkRecord, **changes: Any) -> BenchmarkRecord:
     """The record, with other figures in its last result."""
     *others, last = record.results
-    return replace(record, results=(*others, replace(last, figures=last.figures | changes)))
+    return replace(record, results=(*others, changed(last, **changes)))
 
 
 def evil_benchmark() -> BenchmarkRecord:
@@ -351,10 +352,7 @@ def test_no_text_in_the_report_is_more_than_text(db: sqlite3.Connection) -> None
 
 
 def _anew(record: BenchmarkRecord) -> tuple[ResultRecord, ...]:
-    return tuple(
-        replace(one, figures=one.figures | {"id": identity("anew", number)})
-        for number, one in enumerate(record.results)
-    )
+    return tuple(changed(one, id=identity("anew", number)) for number, one in enumerate(record.results))
 
 
 def _labels(page: str) -> list[str]:

@@ -231,10 +231,11 @@ UNTIMED: dict[str, object] = {
     ],
 )
 def test_what_a_variants_figures_mean_is_said_in_words(changes: dict[str, object], says: str) -> None:
-    (line,) = explain([ORIGINAL, replace(VARIANT, **changes)])
-    assert line.startswith("small: ")
-    assert says in line
-    assert "\n" not in line
+    found = explain([ORIGINAL, replace(VARIANT, **changes)])
+    assert list(found.variants) == ["small"]
+    assert says in found.variants["small"]
+    assert found.lines() == [f"small: {found.variants['small']}"]
+    assert "\n" not in found.lines()[0]
 
 
 @pytest.mark.parametrize(
@@ -246,34 +247,43 @@ def test_what_a_variants_figures_mean_is_said_in_words(changes: dict[str, object
     ],
 )
 def test_the_size_is_held_against_the_originals(size_bytes: int, says: str) -> None:
-    (line,) = explain([ORIGINAL, replace(VARIANT, size_bytes=size_bytes)])
-    assert says in line
+    assert says in explain([ORIGINAL, replace(VARIANT, size_bytes=size_bytes)]).variants["small"]
 
 
 def test_all_thread_counts_of_a_variant_are_in_one_line() -> None:
     wide = replace(VARIANT, threads=4, verdict="slower", speedup=0.8, speedup_ci=(0.7, 0.9))
     fast = replace(VARIANT, verdict="faster", speedup=1.2, speedup_ci=(1.1, 1.3))
-    (line,) = explain([ORIGINAL, replace(ORIGINAL, threads=4), fast, wide])
+    (line,) = explain([ORIGINAL, replace(ORIGINAL, threads=4), fast, wide]).lines()
     assert "faster than the original at 1 thread" in line
     assert "slower than the original at 4 threads" in line
 
 
 def test_each_variant_has_its_line_and_the_original_none() -> None:
-    lines = explain([ORIGINAL, VARIANT, replace(VARIANT, variant="other")])
-    assert [line.split(":")[0] for line in lines] == ["small", "other"]
-    assert explain([ORIGINAL]) == []
+    found = explain([ORIGINAL, VARIANT, replace(VARIANT, variant="other")])
+    assert list(found.variants) == ["small", "other"]
+    assert [line.split(":")[0] for line in found.lines()] == ["small", "other"]
+    assert [line.split(":")[0] for line in found.lines("other")] == ["other"]
+    assert explain([ORIGINAL]).lines() == []
 
 
 def test_a_variant_without_the_original_beside_it_is_not_sized() -> None:
-    (line,) = explain([VARIANT])
+    (line,) = explain([VARIANT]).lines()
     assert "the file" not in line
     assert "sounds like the original" in line
 
 
 def test_a_noisy_run_is_called_one() -> None:
-    lines = explain([replace(ORIGINAL, noisy=True), replace(VARIANT, noisy=True)])
-    assert len(lines) == 2
-    assert "busy" in lines[-1]
+    found = explain([replace(ORIGINAL, noisy=True), replace(VARIANT, noisy=True)])
+    assert len(found.lines()) == len(found.lines("small")) == 2
+    assert found.lines("no such variant") == list(found.notes)
+    assert "busy" in found.notes[0]
+
+
+def test_a_variant_whose_name_is_like_the_start_of_a_note_or_of_another_has_its_own_line() -> None:
+    names = ("The machine ", "small", "small: it")
+    found = explain([ORIGINAL, *(replace(VARIANT, variant=name) for name in names)])
+    for name in names:
+        assert found.lines(name) == [f"{name}: {found.variants[name]}"]
 
 
 def test_text_sets_are_plain_json_with_a_version() -> None:

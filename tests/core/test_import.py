@@ -34,6 +34,7 @@ from tests.core.test_export import (
     with_figures,
     written,
 )
+from tests.measured import changed
 
 TABLES = ("machines", "environments", "benchmarks", "results", "samples", "starts", "parallel_runs", "result_texts")
 
@@ -114,10 +115,7 @@ def test_an_export_of_the_format_before_is_still_read(db: sqlite3.Connection) ->
 
 def evil_benchmark_of_its_own() -> BenchmarkRecord:
     record = evil_benchmark()
-    results = tuple(
-        replace(one, figures=one.figures | {"id": identity("evil", number)})
-        for number, one in enumerate(record.results)
-    )
+    results = tuple(changed(one, id=identity("evil", number)) for number, one in enumerate(record.results))
     return replace(record, id=identity("evil"), created_at="2026-02-01T02:00:00.000Z", results=results)
 
 
@@ -214,17 +212,17 @@ def results(draw: st.DrawFn, number: int) -> ResultRecord:
     keys = draw(st.lists(st.tuples(st.integers(0, 99), words), unique=True, max_size=4))
     numbers = draw(st.lists(st.integers(0, 99), unique=True, max_size=3))
     names = draw(st.lists(words, unique=True, max_size=3))
-    return ResultRecord(
+    return ResultRecord.from_figures(
         figures,
-        tuple(
+        samples=tuple(
             Sample(
                 pair, text, draw(times), draw(times), draw(st.none() | amounts), others_share=draw(st.none() | amounts)
             )
             for pair, text in keys
         ),
-        tuple(Start(start, draw(st.booleans()), draw(amounts), draw(amounts)) for start in numbers),
-        tuple(ParallelRun(run, draw(st.integers(0, 99)), draw(times), draw(times)) for run in numbers),
-        tuple(TextFigures(name, *(draw(amounts) for _ in fields(TextFigures)[1:])) for name in names),
+        starts=tuple(Start(start, draw(st.booleans()), draw(amounts), draw(amounts)) for start in numbers),
+        parallel_runs=tuple(ParallelRun(run, draw(st.integers(0, 99)), draw(times), draw(times)) for run in numbers),
+        texts=tuple(TextFigures(name, *(draw(amounts) for _ in fields(TextFigures)[1:])) for name in names),
     )
 
 

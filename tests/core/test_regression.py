@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.benchmark.candidate import Candidate, Plan
-from core.benchmark.record import BenchmarkRecord, Sample
+from core.benchmark.record import BenchmarkRecord, ResultRecord, Sample
 from core.benchmark.run import run
 from core.benchmark.statistics import change
 from core.benchmark.texts import TextSet
@@ -19,6 +19,7 @@ from core.files import sha256_of
 from core.history.regression import Earlier, judge, list_earlier, regression
 from core.store.database import transaction
 from core.store.results import put_benchmark
+from tests.measured import a_record, a_result, changed
 from tests.vits import TINY, voice_config, write_voice
 
 OLD = {"kernel": "6.1", "onnxruntime": "1.30"}
@@ -46,6 +47,10 @@ def before(speedup: float = 1.5, environment: dict[str, str] = OLD, **changes: A
     figures = {name: value for name, value in FIGURES.items() if name in Earlier.__dataclass_fields__}
     made = Earlier(**figures | {"id": "r", "speedup": speedup, "environment": environment, "ratios": pairs(speedup)})
     return replace(made, **changes)
+
+
+def the_result(figures: dict[str, Any]) -> ResultRecord:
+    return changed(a_result("now", "static-int8"), **figures)
 
 
 def slower(speedup: float, **changes: Any) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def slower(speedup: float, **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_what_is_worse_than_before(figures: dict[str, Any], earlier: list[Earlier], says: str | None) -> None:
-    found = regression(figures, pairs(figures["speedup"] or 1.0), OLD, earlier)
+    found = regression(the_result(figures), pairs(figures["speedup"] or 1.0), OLD, earlier)
     if says is None:
         assert found is None
     else:
@@ -100,7 +105,9 @@ def test_what_is_worse_than_before(figures: dict[str, Any], earlier: list[Earlie
 
 
 def test_what_changed_since_the_newest_of_the_earlier_runs_stands_beside_it() -> None:
-    found = regression(slower(1.2, variant_sha256="b"), pairs(1.2), NEW | {"numpy": "2"}, [before(), before(1.52)])
+    found = regression(
+        the_result(slower(1.2, variant_sha256="b")), pairs(1.2), NEW | {"numpy": "2"}, [before(), before(1.52)]
+    )
     assert found is not None
     assert found["changed"] == ["onnxruntime 1.30 -> 1.31", "numpy none -> 2", "the variant was made anew"]
 
@@ -126,7 +133,7 @@ def measured(slowed: pytest.MonkeyPatch, plan: Plan, share: float) -> BenchmarkR
     """A quiet run, whatever else this machine does: the rule is about the variant."""
     slowed.setenv("SLOWED_BY", str(share))
     record = run(plan, lambda stage, done: None)
-    results = tuple(replace(one, figures=one.figures | {"noisy": False}) for one in record.results)
+    results = tuple(changed(one, noisy=False) for one in record.results)
     return replace(record, results=results)
 
 
@@ -183,7 +190,6 @@ def test_only_quiet_results_of_the_same_machine_version_threads_and_engine_are_c
 
 
 def a_benchmark(name: str) -> BenchmarkRecord:
-    from tests.measured import a_record, a_result
 
     samples = {"original": 0.2, "copy": 0.1}
     results = tuple(
@@ -197,8 +203,5 @@ def a_benchmark(name: str) -> BenchmarkRecord:
 
 
 def with_figures(record: BenchmarkRecord, name: str, **changes: Any) -> BenchmarkRecord:
-    results = tuple(
-        replace(one, figures=one.figures | changes | {"id": f"{name}-{one.figures['variant']}"})
-        for one in record.results
-    )
+    results = tuple(changed(one, **changes | {"id": f"{name}-{one.variant}"}) for one in record.results)
     return replace(record, id=name, results=results)

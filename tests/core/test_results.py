@@ -99,7 +99,7 @@ def test_results_that_an_older_version_stored_are_listed_in_the_same_order(works
     """It stored them in the order in which it measured them."""
     with closing(sqlite3.connect(workspace.data_db)) as old:
         old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        migrations.apply(sqlite_utils.Database(old), stop_before="m004_history")
+        migrations().apply(sqlite_utils.Database(old), stop_before="m004_history")
         old.executescript("""PRAGMA user_version = 3; INSERT INTO machines VALUES ('m', '{}');
             INSERT INTO environments VALUES ('e', '{}');
             INSERT INTO voices VALUES ('v', 'amy', '/amy.onnx', 1, 22050, 1, 'en', '{}', '{}', 't')""")

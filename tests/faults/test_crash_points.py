@@ -148,7 +148,7 @@ def first_version(place: Path) -> None:
     workspace.prepare()
     with closing(sqlite3.connect(workspace.data_db)) as old:
         old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        migrations.apply(sqlite_utils.Database(old), stop_before="m002_selection")
+        migrations().apply(sqlite_utils.Database(old), stop_before="m002_selection")
         old.execute("PRAGMA journal_mode = WAL")
         old.executescript(
             """

@@ -18,7 +18,7 @@ from core.store.control import pause, resume
 from core.store.database import open_store, transaction
 from core.store.jobs import Limits, NewJob, add_job, get_job, list_events, open_ids
 from core.store.life import claim, finish
-from core.store.schema import VERSION
+from core.store.migrations import VERSION
 from core.store.voices import Voice, add_voice
 from core.voices import read_voice
 from core.workspace import Workspace

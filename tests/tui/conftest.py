@@ -226,7 +226,7 @@ def _untimed(threads: int) -> ResultRecord:
     empty |= dict.fromkeys(("peak_rss_mb", "bare_rss_mb"))
     why = "it needs macOS; converted, not yet run on a Mac"
     evaluated = {"engine": "coreml-evaluated", "recipe": "coreml", "pairs": 0, "unmeasured": {"speedup": why}}
-    return ResultRecord(made | empty | evaluated, ())
+    return ResultRecord.from_figures(made | empty | evaluated)
 
 
 def _result(
@@ -272,4 +272,4 @@ def _result(
         "noisy": False,
         "unmeasured": {},
     }
-    return ResultRecord(figures, ())
+    return ResultRecord.from_figures(figures)

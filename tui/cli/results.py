@@ -2,11 +2,12 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 import click
 
+from core.benchmark.metrics import METRICS, Metric
 from core.benchmark.record import ParallelRun, Sample, Start, TextFigures
 from core.benchmark.words import explain
 from core.hardware.machine import this_machine
@@ -27,7 +28,6 @@ from tui.formats import (
     RESULT_HEADERS,
     counted,
     figure,
-    megabytes,
     moment,
     result_row,
     shortened,
@@ -189,9 +189,9 @@ def show(session: Session, result_id: str) -> None:
     print_facts([*_facts(found), *heard])
     _print_texts(list_parts(session.db, TextFigures, found.id))
     print_line()
-    for line in explain(list_results(session.db, benchmark_id=found.benchmark_id)):
-        if found.variant == ORIGINAL or line.startswith((f"{found.variant}:", "The machine ")):
-            print_line(line)
+    means = explain(list_results(session.db, benchmark_id=found.benchmark_id))
+    for line in means.lines(None if found.variant == ORIGINAL else found.variant):
+        print_line(line)
 
 
 def _print_texts(texts: Sequence[TextFigures]) -> None:
@@ -225,37 +225,33 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("environment", ", ".join(f"{name} {value}" for name, value in result.environment.items())),
         ("threads", f"{result.threads} ({options})"),
         ("engine", result.engine),
-        ("speed-up", _speedup(result)),
         ("worse", "; ".join(worse["worse"]) if worse else None),
         ("changed", "; ".join(worse["changed"]) or "nothing that was installed" if worse else None),
         ("noisy", "yes: fewer than ten pairs were left in peace, or the processor throttled" if result.noisy else "no"),
-        ("RTF", figure(result.rtf, 4)),
-        ("latency", f"{figure(result.latency_ms, 1)} ms, p90 {figure(result.latency_p90_ms, 1)} ms"),
-        ("of the original", f"{result.original_latency_ms:.1f} ms"),
-        ("first audio", f"{figure(result.ttfa_ms, 1)} ms"),
-        ("load time", f"{figure(result.load_s, 2)} s"),
-        ("cold start", f"{figure(result.cold_start_s, 2)} s"),
-        ("throughput", _throughput(result)),
-        ("CPU", f"{figure(result.cpu_s_per_audio_s, 3)} s for a second of audio"),
-        ("energy", f"{figure(result.energy_j, 2)} J"),
-        ("peak memory", f"{figure(result.peak_rss_mb, 0)} MB"),
-        ("at rest", f"{figure(result.settled_rss_mb, 0)} MB"),
-        ("without a model", f"{figure(result.bare_rss_mb, 0)} MB"),
-        ("file", f"{megabytes(result.size_bytes)} MB"),
+        *_metrics(result),
         ("program", None if result.program_db is None else f"{result.program_db:.1f} dB signal to noise, evaluated"),
-        ("duration drift", f"{figure(result.duration_drift_pct, 2)} %"),
-        ("mel distance", f"{figure(result.mel_db, 2)} dB"),
-        ("PESQ, wide-band", figure(result.pesq, 2) if result.pesq is not None else None),
-        ("ESTOI", figure(result.estoi, 3) if result.estoi is not None else None),
         ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
         ("sound", result.grade),
         ("not measured", why_empty(result) or None),
     ]
 
 
-def _throughput(result: Result) -> str:
-    at_once = f", {result.requests} requests at once" if result.requests else ""
-    return f"{figure(result.throughput, 1)} s of audio a second{at_once}"
+def _metrics(result: Result) -> Iterator[tuple[str, str]]:
+    for metric in METRICS:
+        yield metric.label, _metric(result, metric)
+        if metric.field == "latency_p90_ms":
+            yield "of the original", f"{result.original_latency_ms:.1f} ms"
+        elif metric.field == "settled_rss_mb":
+            yield "without a model", f"{figure(result.bare_rss_mb, 0)} MB"
+
+
+def _metric(result: Result, metric: Metric) -> str:
+    if metric.field == "speedup":
+        return _speedup(result)
+    value = f"{figure(metric.of(result), metric.digits)} {metric.unit}".rstrip()
+    if metric.field == "throughput" and result.requests:
+        return f"{value}, {result.requests} requests at once"
+    return value
 
 
 def _speedup(result: Result) -> str:

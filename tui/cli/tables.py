@@ -84,5 +84,5 @@ def print_results(results: Sequence[Result]) -> None:
         print_line(counted(threads, "thread"))
         print_table(RESULT_HEADERS, [result_row(result) for result in group], empty="no results", gap=1)
         print_line()
-    for line in explain(list(results)):
+    for line in explain(results).lines():
         print_line(line)

@@ -15,12 +15,13 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import DataTable
 
+from core.benchmark.metrics import HISTORY_COLUMNS
 from core.benchmark.words import explain
 from core.errors import BadInput, TtsdashError, one_line
 from core.history.filter import read_filter
 from core.history.listing import WHEN, is_descending
 from core.store.voices import ORIGINAL
-from tui.formats import counted, figure, megabytes, shortened, speedup, when, why_empty
+from tui.formats import counted, figure, metric_cell, metric_head, shortened, speedup, when, why_empty
 from tui.history import ROWS, Asked, HistoryPage, read_history, read_run
 from tui.messages import ActionEnded, ExportWanted
 from tui.widgets.filter_line import FilterLine
@@ -48,13 +49,12 @@ class ResultsPane(TablePane):
         ">thr.",
         ">speed-up, 95 %",
         "sound",
-        ">RTF",
-        ">MB",
-        ">peak MB",
-        ">mel dB",
-        ">drift %",
+        *(metric_head(metric) for metric in HISTORY_COLUMNS),
     )
-    ORDERS = ("when", "voice", "variant", "threads", "speedup", "grade", "rtf", "size", "peak", "mel", "drift")
+    ORDERS = (
+        *("when", "voice", "variant", "threads", "speedup", "grade"),
+        *(str(metric.filter) for metric in HISTORY_COLUMNS),
+    )
     """By column, the order that it stands for."""
     TABLE_ID = "results-table"
     EMPTY = "Nothing measured yet.\n\nGo to the voices (1), choose one and press b."
@@ -284,9 +284,8 @@ class ResultsPane(TablePane):
             return ""
         means = explain(self._run)
         if result.variant == ORIGINAL:
-            return "\n".join([_title(result), *_facts(result), "", *means])
-        own = [line for line in means if line.startswith((f"{result.variant}:", "The machine "))]
-        return "\n".join([_title(result), *own, *_facts(result)])
+            return "\n".join([_title(result), *_facts(result), "", *means.lines()])
+        return "\n".join([_title(result), *means.lines(result.variant), *_facts(result)])
 
     def action_compare(self) -> None:
         """The marked ones; one alone with the one in focus. The oldest is what the others are held against."""
@@ -367,11 +366,7 @@ def _cells(result: Result) -> tuple[str, ...]:
         str(result.threads),
         speedup(result),
         result.grade or "–",
-        figure(result.rtf, 3),
-        megabytes(result.size_bytes),
-        figure(result.peak_rss_mb, 0),
-        figure(result.mel_db, 1),
-        figure(result.duration_drift_pct, 1),
+        *(metric_cell(result, metric) for metric in HISTORY_COLUMNS),
     )
 
 
