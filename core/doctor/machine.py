@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from core.doctor.apart import try_apart
 from core.doctor.finding import Finding, State
 from core.doctor.mends import pip_install
-from core.hardware.abilities import MISSING, OLDEST_MACOS, abilities
+from core.hardware.abilities import MISSING, OLDEST_MACOS, AbilityName, abilities
 from core.hardware.probes import Probes
 
 # What coremltools has wheels for, as `MISSING` says it.
 _FIRST_PYTHON_WITHOUT = (3, 14)
 _OLDEST_TARGET = 13
+# ONNX Runtime 1.24 to 1.26 leaks about 11 MB a call there (github.com/microsoft/onnxruntime/issues/28231).
+_FIRST_LEAKING, _FIRST_FIXED = (1, 24), (1, 27)
 
 
 def check_machine() -> Iterator[Finding]:
@@ -22,20 +24,33 @@ def judge_machine(probes: Probes, python: tuple[int, int]) -> Iterator[Finding]:
     """`python` is the version of the Python that asks."""
     yield _coremltools(probes, python)
     yield _core_ml(probes)
-    says = {ability.name: ability for ability in abilities(probes)}
-    int8, cores, memory = says["fast int8"], says["cores"], says["memory"]
+    found = {ability.name: ability for ability in abilities(probes)}
+    int8, cores, memory = (found[name] for name in (AbilityName.INT8, AbilityName.CORES, AbilityName.MEMORY))
     if int8.available:
         yield Finding("processor", State.OK, f"{probes.cpu}: fast int8 ({int8.says})")
     else:
         yield Finding("processor", State.NOTE, int8.says, "ttsdash select VOICE --policy measured")
-    limited = cores.says != f"all {probes.cores}"
-    mend = "raise the limit, or take all figures as those of this limit" if limited else None
-    yield Finding("cores", State.NOTE if limited else State.OK, cores.says, mend)
+    if cores.limited:
+        mend = "raise the limit, or take all figures as those of this limit"
+        yield Finding("cores", State.NOTE, cores.says, mend)
+    else:
+        yield Finding("cores", State.OK, cores.says)
     if memory.available:
         yield Finding("memory", State.OK, memory.says)
     else:
         mend = "raise its limit, or make the variants on another machine"
         yield Finding("memory", State.PROBLEM, f"{memory.says}: {memory.brings}", mend)
+    if leaks_memory(probes):
+        says = f"{probes.onnxruntime} can leak about 11 MB with each sentence on Apple Silicon"
+        yield Finding("ONNX Runtime", State.PROBLEM, says, pip_install("--upgrade", "onnxruntime>=1.27"))
+
+
+def leaks_memory(probes: Probes) -> bool:
+    """Return whether the installed ONNX Runtime is one that leaks memory on Apple Silicon."""
+    if probes.system != "Darwin" or probes.architecture != "arm64" or probes.onnxruntime is None:
+        return False
+    version = tuple(int(part) for part in probes.onnxruntime.split(".")[:2])
+    return _FIRST_LEAKING <= version < _FIRST_FIXED
 
 
 def _coremltools(probes: Probes, python: tuple[int, int]) -> Finding:
@@ -53,7 +68,7 @@ def _coremltools(probes: Probes, python: tuple[int, int]) -> Finding:
 
 
 def _core_ml(probes: Probes) -> Finding:
-    engine = next(ability for ability in abilities(probes) if ability.name == "Neural Engine")
+    engine = next(ability for ability in abilities(probes) if ability.name is AbilityName.NEURAL_ENGINE)
     if probes.system != "Darwin":
         there = ": packages are made here and run there" if probes.coremltools else ""
         return Finding("Core ML", State.NOTE, f"Core ML needs macOS on Apple Silicon{there}")

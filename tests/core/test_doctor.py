@@ -115,6 +115,18 @@ def test_what_is_not_well_on_each_machine(machine: str, problems: str, notes: st
         ("M4 on macOS 15", {}, (3, 12), "Core ML", "ok", "macOS 15.1 on Apple Silicon", ""),
         ("Intel Mac", {}, (3, 12), "processor", "note", "int8 gains little", "--policy measured"),
         ("container", {}, (3, 12), "cores", "note", "its control group allows 0.5 cores", "limit"),
+        *(
+            (
+                "M4 on macOS 15",
+                {"onnxruntime": version},
+                (3, 12),
+                "ONNX Runtime",
+                "problem",
+                f"{version} can leak",
+                "1.27",
+            )
+            for version in ("1.24.1", "1.25.0", "1.26.0")
+        ),
         ("container", {}, (3, 12), "memory", "problem", "0.5 GB of 16.0, by its control group", "limit"),
     ],
 )
@@ -132,6 +144,25 @@ def test_why_and_what_to_do(
     assert found.state == state
     assert says in found.says
     assert mend in (found.mend or "")
+
+
+@pytest.mark.parametrize(
+    ("machine", "version"),
+    [
+        ("M4 on macOS 15", "1.23.2"),
+        ("M4 on macOS 15", "1.27.0"),
+        ("M4 on macOS 15", None),
+        ("Intel Mac", "1.24.0"),
+        ("Rosetta", "1.24.0"),
+        ("server", "1.26.0"),
+        ("Raspberry Pi 5", "1.26.0"),
+    ],
+)
+def test_only_some_versions_of_onnx_runtime_leak_memory_and_only_on_apple_silicon(
+    machine: str, version: str | None
+) -> None:
+    probes = replace(MACHINES[machine], onnxruntime=version)
+    assert "ONNX Runtime" not in states(list(judge_machine(probes, (3, 12))))
 
 
 def test_onnx_runtime_runs_a_model_and_piper_makes_phonemes_here(voice: Voice) -> None:
