@@ -78,7 +78,8 @@ def make_plan(
         for key in ALL
         if (new := wanted[key]) is not None and not _says(key, current.get(key), new, folder)
     ]
-    return Plan(tuple(changes), (*(note for wish in wishes for note in wish.notes), *selection.warnings))
+    notes = [note for wish in wishes for note in wish.notes] + [warning.text for warning in selection.warnings]
+    return Plan(tuple(changes), tuple(notes))
 
 
 def loadable(voice: Voice, selection: Selection) -> str | None:
@@ -121,7 +122,7 @@ def _coreml(voice: Voice, selection: Selection, problems: Mapping[str, str]) -> 
         )
     variant = voice.variant(candidate.variant)
     said = [candidate.reason] if candidate.verdict == "passed over" else []
-    if variant.caveat and variant.caveat not in "".join(said):
+    if variant.caveat and not candidate.names_caveat:
         said.append(variant.caveat)
     return _Wish(
         COREML_PATH,

@@ -11,12 +11,10 @@ from core.doctor.mends import make_again
 from core.engines.names import BY_PROVIDER
 from core.history.newest import list_newest
 from core.selection.judge import Selection
+from core.selection.warning import SelectionWarning, WarningKind
 from core.store.results import Result
 from core.store.selections import StoredSelection, latest_selection
 from core.store.voices import ORIGINAL, Variant, Voice
-
-_UNMEASURED = "has not been measured"
-"""What a selection says of a variant that the figures are found to be missing of, too."""
 
 
 def judge_library(voices: Sequence[Voice]) -> Iterator[Finding]:
@@ -94,27 +92,33 @@ def judge_selection(voice: Voice, stored: StoredSelection | None) -> Iterator[Fi
     if stored.selected_sha256 not in {variant.sha256 for variant in voice.variants}:
         yield Finding("selection", State.NOTE, f"{selection.selected} has changed since it was selected", again)
         return
+    # That figures are missing is found of all variants at once.
     found = [
-        Finding("selection", *_weigh(warning, selection, again))
+        _weigh(warning, selection, again)
         for warning in selection.warnings
-        if _UNMEASURED not in warning
+        if warning.kind is not WarningKind.UNMEASURED
     ]
     if not found:
         yield Finding("selection", State.OK, f"{selection.selected}: {selection.reason}")
     # With what mends a problem, what could be better is another matter.
-    yield from [finding for finding in found if finding.state == "problem"] or found
+    yield from [finding for finding in found if finding.state is State.PROBLEM] or found
 
 
-def _weigh(warning: str, selection: Selection, again: str) -> tuple[State, str, str]:
+def _weigh(warning: SelectionWarning, selection: Selection, again: str) -> Finding:
     """How bad it is what speaks against a selection, and what to do about it."""
-    by_figures = " --unpin" * bool(selection.pinned) + " --policy measured" * (selection.policy != "measured")
-    other = next((judged.variant for judged in selection.candidates if warning.startswith(f"{judged.variant} ")), None)
-    if "cannot be used" in warning:
-        return State.PROBLEM, warning, again + " --unpin" * bool(selection.pinned)
-    if "SLOWER" in warning or warning.endswith((" sounds noticeable", " sounds broken")):
-        return State.PROBLEM, warning, again + by_figures
-    if other == BY_PROVIDER:
-        return State.NOTE, warning, again + by_figures
-    if other and other != selection.selected:
-        return State.NOTE, warning, f"{again} --pin {shlex.quote(other)}"
-    return State.NOTE, warning, f"ttsdash benchmark {shlex.quote(selection.voice)}"
+    state, mend = State.NOTE, again
+    unpin = f"{again} --unpin" if selection.pinned else again
+    by_figures = unpin if selection.policy == "measured" else f"{unpin} --policy measured"
+    match warning.kind:
+        case WarningKind.UNUSABLE_PIN | WarningKind.UNUSABLE_ORIGINAL:
+            state, mend = State.PROBLEM, unpin
+        case WarningKind.SLOWER | WarningKind.DEGRADED:
+            state, mend = State.PROBLEM, by_figures
+        case WarningKind.FASTER_EXISTS | WarningKind.BETTER_EXISTS:
+            # What is no file of its own cannot be pinned.
+            mend = by_figures if warning.variant == BY_PROVIDER else f"{again} --pin {shlex.quote(warning.variant)}"
+        case WarningKind.UNVERIFIED | WarningKind.UNGRADED | WarningKind.UNMEASURED:
+            mend = f"ttsdash benchmark {shlex.quote(selection.voice)}"
+        case WarningKind.LEGACY:
+            pass
+    return Finding("selection", state, warning.text, mend)

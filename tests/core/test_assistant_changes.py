@@ -14,6 +14,7 @@ from core.engines.names import BY_PROVIDER
 from core.errors import BadInput
 from core.identity import identity_of, write_manifest
 from core.selection.judge import Judged, Selection
+from core.selection.warning import SelectionWarning, WarningKind
 from core.store.voices import Variant, Voice
 
 VOICE, QUANTIZED, COREML = (f"models.tts.piper.{name}_path" for name in ("voice", "quantized", "coreml"))
@@ -49,7 +50,7 @@ def voice_of(*variants: Variant) -> Voice:
     )
 
 
-def select(*candidates: str, warnings: tuple[str, ...] = ()) -> Selection:
+def select(*candidates: str, warnings: tuple[SelectionWarning, ...] = ()) -> Selection:
     """Candidates in the policy's order: `+` is before what is selected, `-` before what is passed over."""
     verdicts = {"+": "selected", "-": "passed over"}
     judged = tuple(Judged(name.strip("+-"), verdicts.get(name[0], "eligible"), "a reason") for name in candidates)
@@ -124,11 +125,12 @@ def test_the_coreml_path_is_the_package_of_a_variant_that_is_what_was_made(
 
 
 @pytest.mark.parametrize(
-    ("reason", "lines"), [("needs macOS; converted, not yet run on a Mac", 2), ("needs macOS on Apple Silicon", 3)]
+    ("reason", "names_caveat", "lines"),
+    [("needs macOS; converted, not yet run on a Mac", True, 2), ("needs macOS on Apple Silicon", False, 3)],
 )
-def test_the_caveat_of_a_package_is_said_once(reason: str, lines: int) -> None:
+def test_the_caveat_of_a_package_is_said_once(reason: str, names_caveat: bool, lines: int) -> None:
     voice = voice_of(replace(variant_of("coreml"), params={}))
-    selection = replace(select("+original"), candidates=(Judged("coreml", "passed over", reason),))
+    selection = replace(select("+original"), candidates=(Judged("coreml", "passed over", reason, names_caveat),))
     notes = make_plan(voice, selection, {}, SOUND, Path("/etc"), False).notes
     assert "".join(notes).count("converted, not yet run on a Mac") == 1
     assert len([line for line in notes if line.startswith(COREML)]) == lines
@@ -212,7 +214,8 @@ def test_a_switch_that_means_true_stays(old: Value | None, stays: bool) -> None:
 
 def test_a_change_tells_what_was_there_and_warnings_of_the_selection_are_repeated() -> None:
     voice = voice_of(variant_of("static-int8"))
-    selection = select("+static-int8", "original", warnings=("static-int8 is SLOWER",))
+    slower = SelectionWarning(WarningKind.SLOWER, "static-int8", "static-int8 is SLOWER")
+    selection = select("+static-int8", "original", warnings=(slower,))
     made = make_plan(voice, selection, {}, {QUANTIZED: "/old", SIZE: 0}, Path("/etc"), False)
     assert [(change.key, change.old, change.new) for change in made.changes] == [
         (QUANTIZED, "/old", "/v/static-int8.onnx"),
