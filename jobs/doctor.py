@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from core import program_version
-from core.doctor.config import check_configuration, read_configuration
+from core.assistant.config import AssistantConfig
+from core.doctor.config import check_configuration
 from core.doctor.data_base import open_to_read
 from core.doctor.finding import Finding, State, look
 from core.doctor.logout import check_logout
@@ -27,7 +28,7 @@ Findings = dict[str, list[Finding]]
 
 def examine(workspace: Workspace, config: Path | None = None) -> Findings:
     """Look at everything, and change nothing. Raises BadInput for a configuration that cannot be read."""
-    configuration = read_configuration(config) if config else None
+    configuration = AssistantConfig.load(config) if config else None
     found = {"machine": look("ONNX Runtime", check_runtime) + look("machine", check_machine)}
     opened, db = open_to_read(workspace.data_db) if is_made(workspace) else (None, None)
     with closing(db) if db else nullcontext():

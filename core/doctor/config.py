@@ -2,36 +2,25 @@
 
 import shlex
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.assistant.document import Document
-from core.assistant.file import read_file
-from core.assistant.keys import COREML_PATH, FALLBACK_PATH, QUANTIZED_PATH, VOICE_PATH
-from core.assistant.voice import located
+from core.assistant.config import PATH_KEYS, AssistantConfig
+from core.assistant.keys import COREML_PATH, QUANTIZED_PATH, VOICE_PATH
+from core.assistant.voice import variant_at
 from core.doctor.files import unconfigured, wrong_with_model
 from core.doctor.finding import Finding, State
 from core.doctor.mends import make_again, on_path
 from core.doctor.voices import measured_here
 from core.engines.names import BY_PROVIDER
-from core.files import sha256_of
 from core.store.results import Result
 from core.store.selections import latest_selection
 from core.store.voices import ORIGINAL, Variant, Voice, list_voices
 from core.voices import config_path_of
 
-_KEYS = (VOICE_PATH, QUANTIZED_PATH, COREML_PATH, FALLBACK_PATH)
 _COREML = "coreml"
 _SOUNDS_BAD = ("noticeable", "broken")
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """The paths that a configuration gives, by dotted key; None for a value that can name no file."""
-
-    path: Path
-    paths: dict[str, Path | None]
 
 
 @dataclass(frozen=True)
@@ -43,41 +32,23 @@ class Here:
     """The variant of that voice that is selected; None, too, for one that today's assistant cannot load."""
 
 
-def read_configuration(path: Path) -> Configuration:
-    """Raises BadInput for what is no YAML file."""
-    file = read_file(path)
-    document = Document(file.text, str(file.path))
-    values = {key: document.value(key) for key in _KEYS}
-    paths = {key: located(value, file.path.parent) for key, value in values.items() if value is not None}
-    return Configuration(file.path, paths)
-
-
-def check_configuration(config: Configuration, db: sqlite3.Connection | None, machine: str) -> Iterator[Finding]:
+def check_configuration(config: AssistantConfig, db: sqlite3.Connection | None, machine: str) -> Iterator[Finding]:
     """Without a data base no file is known."""
-    apply = on_path("ttsdash apply", config.path)
+    apply = on_path("ttsdash apply", config.file.path)
     if not config.paths:
-        says = f"{config.path} has none of the keys {', '.join(_KEYS)}"
+        says = f"{config.file.path} has none of the keys {', '.join(PATH_KEYS)}"
         yield Finding("paths", State.NOTE, says, f"{apply} --voice VOICE")
         return
     voices = list_voices(db) if db else []
-    known = {key: variant_at(voices, path) if path else None for key, path in config.paths.items()}
+    found = {key: variant_at(voices, path) for key, path in config.paths.items() if path}
+    known = {key: at[1] for key, at in found.items() if at}
     for key, path in config.paths.items():
-        yield from _entry(key, path, known[key], apply)
-    loaded = VOICE_PATH if VOICE_PATH in config.paths else FALLBACK_PATH
-    variant = known.get(loaded)
-    if db and variant:
-        voice = next(voice for voice in voices if voice.key == variant.voice)
+        yield from _entry(key, path, known.get(key), apply)
+    loaded = config.loaded[0] if config.loaded else VOICE_PATH
+    at = found.get(loaded)
+    if db and at:
+        voice, variant = at
         yield judge_use(loaded, variant, known.get(QUANTIZED_PATH), _here(db, voice, variant, machine), apply)
-
-
-def variant_at(voices: Sequence[Voice], path: Path) -> Variant | None:
-    """What lies there: by its place, also inside of a variant's folder; else by its content, for a copy."""
-    place, variants = path.resolve(), [variant for voice in voices for variant in voice.variants]
-    for variant in variants:
-        if place.is_relative_to(Path(variant.path).resolve()):
-            return variant
-    content = sha256_of(place) if variants and place.is_file() else None
-    return next((variant for variant in variants if variant.sha256 == content), None)
 
 
 def _entry(key: str, path: Path | None, variant: Variant | None, apply: str) -> Iterator[Finding]:

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.assistant.config import AssistantConfig
 from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.doctor import workspace as workspace_checks
-from core.doctor.config import Configuration, Here, check_configuration, judge_use, read_configuration
+from core.doctor.config import Here, check_configuration, judge_use
 from core.doctor.data_base import Answers, judge_data_base, open_to_read
 from core.doctor.finding import Finding, look
 from core.doctor.logout import Place, judge_logout, kills, login_settings, place_of
@@ -641,13 +642,13 @@ def stored(selection: Selection) -> StoredSelection:
 # --- an assistant's configuration ---
 
 
-def configured(tmp_path: Path, **paths: object) -> Configuration:
+def configured(tmp_path: Path, **paths: object) -> AssistantConfig:
     path = tmp_path / "config.yaml"
     path.write_text(json.dumps({"models": {"tts": {"piper": {name: str(value) for name, value in paths.items()}}}}))
-    return read_configuration(path)
+    return AssistantConfig.load(path)
 
 
-def judged(db: sqlite3.Connection | None, config: Configuration) -> dict[str, Finding]:
+def judged(db: sqlite3.Connection | None, config: AssistantConfig) -> dict[str, Finding]:
     found = list(check_configuration(config, db, this_machine().id))
     states(found)
     return {finding.check: finding for finding in found}
@@ -793,7 +794,7 @@ def test_paths_that_lead_nowhere_or_to_what_is_not_known(
 def test_a_configuration_without_the_keys_is_told_where_they_come_from(tmp_path: Path) -> None:
     for text in ("", "a: b\n", "models:\n  tts: none\n", "- a\n"):
         (tmp_path / "config.yaml").write_text(text)
-        found = judged(None, read_configuration(tmp_path / "config.yaml"))
+        found = judged(None, AssistantConfig.load(tmp_path / "config.yaml"))
         assert (found["paths"].state, found["paths"].mend) == (
             "note",
             f"ttsdash apply {tmp_path}/config.yaml --voice VOICE",
@@ -804,4 +805,4 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("models: [\n")
     for path, says in ((tmp_path / "none.yaml", "does not exist"), (tmp_path / "bad.yaml", "is not YAML")):
         with pytest.raises(BadInput, match=says):
-            read_configuration(path)
+            AssistantConfig.load(path)
