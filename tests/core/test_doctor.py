@@ -30,6 +30,7 @@ from core.hardware.machine import this_environment, this_machine
 from core.identity import identity_of, write_manifest
 from core.selection.figures import Figures
 from core.selection.judge import Candidate, Selection, select
+from core.selection.warning import SelectionWarning, WarningKind
 from core.store.database import open_store, transaction
 from core.store.results import put_benchmark
 from core.store.schema import VERSION
@@ -624,6 +625,13 @@ def test_a_variant_that_is_better_can_be_pinned() -> None:
     candidates[2] = Candidate(BY_PROVIDER, None, figures=FAST)
     (found,) = judge_selection(TINY, stored(select("tiny", candidates, SERVER, "measured", pinned="static-int8")))
     assert (found.state, found.mend) == ("note", "ttsdash select tiny --unpin")
+
+
+def test_a_warning_that_an_older_version_stored_as_text_is_a_note() -> None:
+    selection = select("tiny", [Candidate("original", None)], SERVER, "priority")
+    slower = SelectionWarning(WarningKind.LEGACY, "original", "static-int8 is SLOWER than the original")
+    (found,) = judge_selection(TINY, stored(replace(selection, warnings=(slower,))))
+    assert (found.state, found.says, found.mend) == ("note", slower.text, "ttsdash select tiny")
 
 
 def test_a_selection_that_is_missing_or_of_other_files_is_made_again() -> None:
