@@ -1,13 +1,56 @@
-"""Processes that must not outlive the one that they work for."""
+"""Running ttsdash's own modules in subprocesses, and ending a process together with its parent."""
 
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 
+from core.errors import TtsdashError, one_line
+
 _PR_SET_PDEATHSIG = 1
+_TIMEOUT_S = 60
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs one of ttsdash's modules with this Python.
+
+    `-P` keeps the working directory off the module search path: a file there cannot shadow a library.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def run_module(module: str, *arguments: str, stdin: str = "") -> str:
+    """Run one of ttsdash's modules in a subprocess and return the last line that it prints.
+
+    Raises TtsdashError with the reason: the last line on its standard error, the signal that killed it, or a timeout.
+    """
+    command = module_command(module, *arguments)
+    try:
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise TtsdashError(f"no answer within {_TIMEOUT_S} s") from None
+    except OSError as error:
+        raise TtsdashError(one_line(error)) from error
+    if done.returncode < 0:
+        raise TtsdashError(f"it takes its process with it ({_signal_name(-done.returncode)})")
+    if done.returncode:
+        raise TtsdashError(_last_line(done.stderr) or f"its process ended with {done.returncode}")
+    return _last_line(done.stdout)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else ""
 
 
 def die_with_parent(parent: int) -> None:

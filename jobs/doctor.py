@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from core import program_version
-from core.doctor.config import check_configuration, read_configuration
+from core.assistant.config import AssistantConfig
+from core.doctor.config import check_configuration
 from core.doctor.data_base import open_to_read
-from core.doctor.finding import Finding, look
+from core.doctor.finding import Finding, State, look
 from core.doctor.logout import check_logout
 from core.doctor.machine import check_machine
 from core.doctor.runtime import check_phonemes, check_runtime
@@ -27,7 +28,7 @@ Findings = dict[str, list[Finding]]
 
 def examine(workspace: Workspace, config: Path | None = None) -> Findings:
     """Look at everything, and change nothing. Raises BadInput for a configuration that cannot be read."""
-    configuration = read_configuration(config) if config else None
+    configuration = AssistantConfig.load(config) if config else None
     found = {"machine": look("ONNX Runtime", check_runtime) + look("machine", check_machine)}
     opened, db = open_to_read(workspace.data_db) if is_made(workspace) else (None, None)
     with closing(db) if db else nullcontext():
@@ -48,7 +49,7 @@ def _check_worker(workspace: Workspace, db: sqlite3.Connection | None) -> Iterat
     info = running_worker(workspace)
     yield judge_worker(info, program_version(), _waiting(db))
     if info and is_silent(workspace):
-        yield Finding("worker", "problem", "it has given no sign of life for a minute", "ttsdash worker start")
+        yield Finding("worker", State.PROBLEM, "it has given no sign of life for a minute", "ttsdash worker start")
     yield from look("logging out", lambda: check_logout(info.pid if info else None))
 
 
@@ -60,13 +61,13 @@ def judge_worker(info: WorkerInfo | None, installed: str, waiting: int | None) -
     """`waiting` is how many jobs are to be done; None where that cannot be read."""
     if info and info.version != installed:
         says = f"ttsdash {info.version} works (pid {info.pid}), but {installed} is installed"
-        return Finding("worker", "problem", says, "ttsdash worker stop && ttsdash worker start")
+        return Finding("worker", State.PROBLEM, says, "ttsdash worker stop && ttsdash worker start")
     if info:
-        return Finding("worker", "ok", f"runs, pid {info.pid}, ttsdash {info.version}")
+        return Finding("worker", State.OK, f"runs, pid {info.pid}, ttsdash {info.version}")
     if waiting:
         says = f"none runs, and {waiting} {'job waits' if waiting == 1 else 'jobs wait'}"
-        return Finding("worker", "problem", says, "ttsdash worker start")
-    return Finding("worker", "ok", "none runs" if waiting is None else "none runs, and no job waits")
+        return Finding("worker", State.PROBLEM, says, "ttsdash worker start")
+    return Finding("worker", State.OK, "none runs" if waiting is None else "none runs, and no job waits")
 
 
 def _voices(db: sqlite3.Connection) -> Findings:

@@ -238,10 +238,11 @@ def _select(workspace: Workspace, voice: str, **wish: Any) -> ActionEnded:
 def propose_selection(workspace: Workspace, voice: str) -> Proposed:
     """What would make the assistant load what is selected for the voice."""
     from core.assistant import proposal
+    from core.assistant.config import AssistantConfig
 
-    file = read_file(_configuration(workspace))
+    config = AssistantConfig.load(_configuration(workspace))
     with closing(open_store(workspace)) as db:
-        return Proposed(proposal.propose_selection(db, file, voice, use_selected=True, probes=ask_apart()))
+        return Proposed(proposal.propose_selection(db, config, voice, use_selected=True, probes=ask_apart()))
 
 
 def propose_undo(workspace: Workspace) -> Proposed:
@@ -252,7 +253,9 @@ def propose_undo(workspace: Workspace) -> Proposed:
 
 def write_proposal(workspace: Workspace, proposal: Proposal) -> ActionEnded:
     back = "" if proposal.backup else "; u undoes it"
-    return ActionEnded(printable(proposal.outcome(proposal.write()) + back), assistant=True)
+    with closing(open_store(workspace)) as db:
+        backup = proposal.write(db)
+    return ActionEnded(printable(proposal.outcome(backup) + back), assistant=True)
 
 
 def name_assistant(workspace: Workspace, config: Path) -> ActionEnded:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.doctor.finding import Finding
-from core.errors import BadInput, TtsdashError
+from core.doctor.finding import Finding, State
+from core.errors import BadInput
 from core.settings import read_settings
 from core.workspace import Workspace
+from tui.apart import Apart
 
 if TYPE_CHECKING:
     from jobs.doctor import Findings
-
-_BAD_INPUT = 2
 
 
 async def examine_apart(workspace: Workspace) -> Findings:
@@ -31,7 +25,8 @@ async def examine_apart(workspace: Workspace) -> Findings:
     try:
         return await _examine(workspace, str(config))
     except BadInput as error:
-        problem = Finding("file", "problem", str(error), "press 4, then f, and name the assistant's YAML file")
+        mend = "press 4, then f, and name the assistant's YAML file"
+        problem = Finding("file", State.PROBLEM, str(error), mend)
         return await _examine(workspace) | {"configuration": [problem]}
 
 
@@ -42,22 +37,14 @@ def _configuration(workspace: Workspace) -> Path | None:
 
 
 async def _examine(workspace: Workspace, *config: str) -> Findings:
-    command = [sys.executable, "-P", "-m", "tui.cli", "doctor", *config, "--json", "--home", str(workspace.root)]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True
-    )
+    doctor = Apart(workspace, "doctor", *config)
     try:
-        told, error = await process.communicate()
+        answer = await asyncio.to_thread(doctor.run)
     finally:
-        # Nobody waits any longer: it goes, with what it has started. It changes nothing that could be left half done.
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    if not told:
-        kind = BadInput if process.returncode == _BAD_INPUT else TtsdashError
-        says = error.decode(errors="replace").strip().removeprefix("ttsdash: ")
-        raise kind(says or f"the doctor ended with {process.returncode}: call `ttsdash doctor`")
+        # Where nobody waits any longer it goes. It changes nothing that could be left half done.
+        doctor.end()
     found: Findings = {}
-    for entry in json.loads(told)["findings"]:
+    for entry in answer["findings"]:
+        entry["state"] = State(entry["state"])
         found.setdefault(entry.pop("area"), []).append(Finding(**entry))
     return found

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from core.doctor.finding import State
 from tui.formats import counted, hanging
 
 if TYPE_CHECKING:
     from jobs.doctor import Findings
 
-_LABELS = {"ok": "ok", "note": "note", "problem": "PROBLEM"}
+_LABELS = {State.OK: "ok", State.NOTE: "note", State.PROBLEM: "PROBLEM"}
 # Where nobody looks at the width a finding stays one line.
 _WIDE = 10_000
 
@@ -31,9 +32,9 @@ def finding_lines(found: Findings, width: int = _WIDE) -> Iterator[str]:
 
 def summary(found: Findings) -> str:
     """`1 problem, 2 notes`."""
-    problems, notes = count(found, "problem"), count(found, "note")
+    problems, notes = count(found, State.PROBLEM), count(found, State.NOTE)
     return f"{counted(problems, 'problem')}, {counted(notes, 'note')}"
 
 
-def count(found: Findings, state: str) -> int:
+def count(found: Findings, state: State) -> int:
     return sum(finding.state == state for findings in found.values() for finding in findings)

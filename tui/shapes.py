@@ -43,7 +43,18 @@ def worker_shape(status: WorkerStatus, paused: bool, waiting: int) -> dict[str, 
 
 
 def selection_shape(selection: Selection) -> dict[str, Any]:
-    return dataclasses.asdict(selection)
+    return {
+        "voice": selection.voice,
+        "policy": selection.policy,
+        "pinned": selection.pinned,
+        "selected": selection.selected,
+        "reason": selection.reason,
+        "candidates": [
+            {"variant": judged.variant, "verdict": judged.verdict, "reason": judged.reason}
+            for judged in selection.candidates
+        ],
+        "warnings": [warning.text for warning in selection.warnings],
+    }
 
 
 def selection_change_shape(stored: StoredSelection) -> dict[str, Any]:

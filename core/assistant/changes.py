@@ -13,7 +13,6 @@ from core.assistant.keys import (
     VOICE_PATH,
 )
 from core.assistant.scalar import Value
-from core.assistant.voice import located
 from core.coreml.layout import FRONT, PACKAGE
 from core.engines.names import BY_PROVIDER
 from core.identity import wrong_with
@@ -56,11 +55,11 @@ def make_plan(
     voice: Voice,
     selection: Selection,
     problems: Mapping[str, str],
-    current: Mapping[str, Value | None],
-    folder: Path,
+    values: Mapping[str, Value | None],
+    paths: Mapping[str, Path | None],
     use_selected: bool,
 ) -> Plan:
-    """Hold what is wanted against the `current` values of a configuration in `folder`, by dotted keys.
+    """Hold what is wanted against the values of a configuration and the paths that they name, by dotted keys.
 
     `problems` says by variant why files cannot be used.
     """
@@ -68,17 +67,18 @@ def make_plan(
     wishes = [
         _quantized(voice, selection),
         _coreml(voice, selection, problems),
-        selected if use_selected else _only_told(selected, current.get(VOICE_PATH), folder),
+        selected if use_selected else _only_told(selected, values.get(VOICE_PATH), paths.get(VOICE_PATH)),
         _Wish(CACHE_SIZE, _CACHED_PHRASES),
         *(_Wish(key, True) for key in SWITCHES),
     ]
     wanted = {wish.key: wish.value for wish in wishes}
     changes = [
-        Change(key, current.get(key), new)
+        Change(key, values.get(key), new)
         for key in ALL
-        if (new := wanted[key]) is not None and not _says(key, current.get(key), new, folder)
+        if (new := wanted[key]) is not None and not _says(key, values.get(key), paths.get(key), new)
     ]
-    return Plan(tuple(changes), (*(note for wish in wishes for note in wish.notes), *selection.warnings))
+    notes = [note for wish in wishes for note in wish.notes] + [warning.text for warning in selection.warnings]
+    return Plan(tuple(changes), tuple(notes))
 
 
 def loadable(voice: Voice, selection: Selection) -> str | None:
@@ -121,7 +121,7 @@ def _coreml(voice: Voice, selection: Selection, problems: Mapping[str, str]) -> 
         )
     variant = voice.variant(candidate.variant)
     said = [candidate.reason] if candidate.verdict == "passed over" else []
-    if variant.caveat and variant.caveat not in "".join(said):
+    if variant.caveat and not candidate.names_caveat:
         said.append(variant.caveat)
     return _Wish(
         COREML_PATH,
@@ -148,9 +148,9 @@ def _selected(voice: Voice, selection: Selection) -> _Wish:
     return _Wish(VOICE_PATH, voice.variant(loads).path, (f"{VOICE_PATH}: {note}",) if note else ())
 
 
-def _only_told(wish: _Wish, current: Value | None, folder: Path) -> _Wish:
+def _only_told(wish: _Wish, current: Value | None, path: Path | None) -> _Wish:
     """Leave the voice that the assistant loads, and say which it would be."""
-    if wish.value is None or _says(wish.key, current, wish.value, folder):
+    if wish.value is None or _says(wish.key, current, path, wish.value):
         return _Wish(wish.key, None)
     note = (
         f"today's assistant loads only {wish.key}, and goes on with {current or 'its fallback_path'}: "
@@ -169,12 +169,11 @@ def _of_recipes(voice: Voice, selection: Selection, recipes: tuple[str, ...]) ->
     return [candidate for candidate in selection.candidates if candidate.variant in names]
 
 
-def _says(key: str, old: Value | None, new: Value, folder: Path) -> bool:
+def _says(key: str, old: Value | None, path: Path | None, new: Value) -> bool:
     """Whether a value is right as it is."""
     if key == CACHE_SIZE:
         text = str(old).strip()
         return text.isdecimal() and text.strip("0") != ""
     if key in SWITCHES:
         return str(old).strip().lower() in _TRUE
-    there, wanted = located(old, folder), Path(str(new))
-    return there is not None and there.resolve() == wanted.resolve()
+    return path is not None and path.resolve() == Path(str(new)).resolve()

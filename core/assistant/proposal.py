@@ -3,16 +3,21 @@
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.assistant.changes import Plan, make_plan, problems_of
+from core.assistant.config import AssistantConfig
 from core.assistant.diff import unified_diff
-from core.assistant.document import Document
 from core.assistant.file import Backup, ConfigFile, newest_backup, restore, write_file
-from core.assistant.keys import ALL, FALLBACK_PATH, VOICE_PATH
-from core.assistant.voice import located, variant_at
+from core.assistant.keys import VOICE_PATH
+from core.assistant.voice import loaded_by
 from core.errors import BadInput
 from core.hardware.probes import Probes
+from core.store.database import transaction
 from core.store.voices import Voice, get_voice, list_voices
+
+if TYPE_CHECKING:
+    from core.selection.refresh import Evaluation
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Proposal:
     """The voice whose selection is written; None where a backup is put back."""
     backup: Backup | None = None
     """What is put back."""
+    evaluation: "Evaluation | None" = None
+    """The selection behind it, which is recorded when the file is written."""
 
     @property
     def changes_something(self) -> bool:
@@ -36,12 +43,22 @@ class Proposal:
         old, new = (content.decode(errors="replace") for content in (self.file.content, self.content))
         return unified_diff(old, new, str(self.file.path))
 
-    def write(self) -> Path:
-        """Do it; returns the backup. Raises TtsdashError, and leaves all as it is, if the file is not what was read."""
-        if self.backup is None:
+    def write(self, db: sqlite3.Connection | None = None) -> Path:
+        """Write the file, record the selection behind it in `db`, and return the backup.
+
+        Raises TtsdashError, and leaves all as it is, if the file is not what was read.
+        """
+        if self.backup:
+            restore(self.file, self.backup)
+            return self.backup.path
+        if db is None or self.evaluation is None:
             return write_file(self.file, self.content)
-        restore(self.file, self.backup)
-        return self.backup.path
+        from core.selection.refresh import record
+
+        with transaction(db):
+            # Where something has changed since, whoever changed it selects again.
+            record(db, self.evaluation, f"apply {self.file.path.name}")
+            return write_file(self.file, self.content)
 
     def outcome(self, backup: Path) -> str:
         """What was done."""
@@ -51,21 +68,25 @@ class Proposal:
 
 
 def propose_selection(
-    db: sqlite3.Connection, file: ConfigFile, wanted: str | None, use_selected: bool, probes: Probes | None = None
+    db: sqlite3.Connection,
+    config: AssistantConfig,
+    wanted: str | None,
+    use_selected: bool,
+    probes: Probes | None = None,
 ) -> Proposal:
     """Select for the voice that is `wanted`, else for the one that the file names, and hold the file against that.
 
+    Nothing is written.
+
     Raises BadInput for a file that cannot be used, NotFound, NotPlaced.
     """
-    from core.selection.refresh import select_now
+    from core.selection.refresh import evaluate
 
-    document = Document(file.text, str(file.path))
-    current = {key: document.value(key) for key in ALL}
-    voice, notes = _find_voice(db, file, current[VOICE_PATH] or document.value(FALLBACK_PATH), wanted)
-    selection = select_now(db, voice.key, f"apply {file.path.name}", probes)
-    plan = make_plan(voice, selection, problems_of(voice), current, file.path.parent, use_selected)
-    content = document.edited({change.key: change.new for change in plan.changes}).encode()
-    return Proposal(file, content, Plan(plan.changes, (*notes, *plan.notes)), voice.key)
+    voice, notes = _find_voice(db, config, wanted)
+    evaluation = evaluate(db, voice.key, probes)
+    plan = make_plan(voice, evaluation.selection, problems_of(voice), config.values, config.paths, use_selected)
+    content = config.document.edited({change.key: change.new for change in plan.changes}).encode()
+    return Proposal(config.file, content, Plan(plan.changes, (*notes, *plan.notes)), voice.key, evaluation=evaluation)
 
 
 def propose_undo(file: ConfigFile) -> Proposal:
@@ -74,22 +95,20 @@ def propose_undo(file: ConfigFile) -> Proposal:
     return Proposal(file, backup.content, Plan((), ()), backup=backup)
 
 
-def _find_voice(
-    db: sqlite3.Connection, file: ConfigFile, voice_path: object, wanted: str | None
-) -> tuple[Voice, tuple[str, ...]]:
+def _find_voice(db: sqlite3.Connection, config: AssistantConfig, wanted: str | None) -> tuple[Voice, tuple[str, ...]]:
     """The voice that is named, else the one that the configuration names, else the only one; and what to say of that."""
-    voices, path = list_voices(db), located(voice_path, file.path.parent)
-    found = variant_at(voices, path) if path else None
+    voices, path = list_voices(db), config.file.path
+    loaded = loaded_by(config, voices)
     if wanted is not None:
         voice = get_voice(db, wanted)
-        another = found and found[0].key != voice.key
-        return voice, (f"{file.path} names another voice today: {found[0].key}",) if found and another else ()
-    if found:
-        return found[0], ()
-    says = f"{VOICE_PATH} is {path or 'not set'}"
+        another = loaded.voice if loaded and loaded.voice != voice.key else None
+        return voice, (f"{path} names another voice today: {another}",) if another else ()
+    if loaded and loaded.voice:
+        return get_voice(db, loaded.voice), ()
+    says = f"{loaded.key} is {loaded.path}" if loaded else f"{VOICE_PATH} is not set"
     if not voices:
-        raise BadInput(f"no voice here: add the assistant's with `ttsdash voices import --config {file.path}`")
-    if len(voices) > 1 or path:
+        raise BadInput(f"no voice here: add the assistant's with `ttsdash voices import --config {path}`")
+    if len(voices) > 1 or loaded:
         known = ", ".join(voice.key for voice in voices)
-        raise BadInput(f"{file.path} tells no voice of this workspace ({says}): say which with --voice: {known}")
+        raise BadInput(f"{path} tells no voice of this workspace ({says}): say which with --voice: {known}")
     return voices[0], (f"taken for {voices[0].key}, the only voice here: {says}",)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.assistant.changes import loadable
-from core.assistant.file import read_file
+from core.assistant.config import AssistantConfig
 from core.assistant.voice import Loaded, loaded_by
 from core.errors import TtsdashError, one_line
 from core.selection.judge import Selection
@@ -44,7 +44,7 @@ def read_today(workspace: Workspace, voices: Iterable[Voice]) -> Today:
         config = read_settings(workspace).assistant
         if config is None:
             return Today()
-        loaded = loaded_by(read_file(config), voices)
+        loaded = loaded_by(AssistantConfig.load(config), voices)
         return Today(config, None, loaded, loaded is not None and loaded.path.exists())
     except (TtsdashError, OSError, RuntimeError) as error:  # also a path that leads in circles
         return Today(config, one_line(error))

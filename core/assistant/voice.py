@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.assistant.document import Document
-from core.assistant.file import ConfigFile
+from core.assistant.config import AssistantConfig
 from core.assistant.keys import FALLBACK_PATH, VOICE_PATH
 from core.errors import BadInput
+from core.files import sha256_of
 from core.store.voices import Variant, Voice
 
 
@@ -22,53 +22,34 @@ class Loaded:
     variant: Variant | None = None
 
 
-def located(value: object, folder: Path) -> Path | None:
-    """Where the file lies that a value in a configuration of `folder` names; None if it can name none.
-
-    A relative path is tried from that folder, then from the one above it.
-    """
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        return None
-    try:
-        path = Path(value).expanduser()
-        tried = [base / path for base in (folder, folder.parent)]
-        found = next((entry for entry in tried if entry.exists()), tried[0])
-        # Links to folders are followed; one that is a voice's file has the configuration beside it.
-        return found.parent.resolve() / found.name
-    except (OSError, RuntimeError, ValueError):
-        return None
-
-
 def variant_at(voices: Iterable[Voice], path: Path) -> tuple[Voice, Variant] | None:
-    """What of these voices lies there: the original is a variant, too."""
-    path = path.resolve()
-    for voice in voices:
-        for variant in voice.variants:
-            if Path(variant.path).resolve() == path:
-                return voice, variant
-    return None
+    """Return the variant of these voices, the original included, that lies at a path.
 
-
-def loaded_by(file: ConfigFile, voices: Iterable[Voice]) -> Loaded | None:
-    """Today's assistant loads `voice_path`, without it `fallback_path`, and nothing else; None if it names neither.
-
-    Raises BadInput for what is no YAML file.
+    It is found by its place, also inside of a variant's folder; else by its content, for a copy.
     """
-    document = Document(file.text, str(file.path))
-    for key in (VOICE_PATH, FALLBACK_PATH):
-        path = located(document.value(key), file.path.parent)
-        if path:
-            voice, variant = variant_at(voices, path) or (None, None)
-            return Loaded(key, path, voice.key if voice else None, variant)
-    return None
+    place, known = path.resolve(), [(voice, variant) for voice in voices for variant in voice.variants]
+    for voice, variant in known:
+        if place.is_relative_to(Path(variant.path).resolve()):
+            return voice, variant
+    content = sha256_of(place) if known and place.is_file() else None
+    return next(((voice, variant) for voice, variant in known if variant.sha256 == content), None)
 
 
-def named_voice(file: ConfigFile, voices: Iterable[Voice]) -> tuple[str, Path]:
+def loaded_by(config: AssistantConfig, voices: Iterable[Voice]) -> Loaded | None:
+    """Return what today's assistant loads; None if the configuration names nothing."""
+    if config.loaded is None:
+        return None
+    key, path = config.loaded
+    voice, variant = variant_at(voices, path) or (None, None)
+    return Loaded(key, path, voice.key if voice else None, variant)
+
+
+def named_voice(config: AssistantConfig, voices: Iterable[Voice]) -> tuple[str, Path]:
     """The key that tells the assistant which voice to load, and that voice's path.
 
     Raises BadInput if there is none, or if it is a variant that was made of one of these voices.
     """
-    loaded = loaded_by(file, voices)
+    loaded, file = loaded_by(config, voices), config.file
     if loaded is None:
         raise BadInput(f"{file.path} names no voice by {VOICE_PATH} or {FALLBACK_PATH}: ttsdash voices add PATH.onnx")
     if loaded.variant and loaded.variant.recipe:

@@ -17,7 +17,11 @@ from core.errors import TtsdashError
 
 
 class ProbeFailed(TtsdashError):
-    """A model could not be loaded or run; the message says which one and why."""
+    """A model could not be loaded or run; the message says which one and why, `reason` why alone."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,10 @@ class Probe:
         if not line:
             code = self._process.wait()
             ended = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-            raise ProbeFailed(f"{self.name}: the process that ran it {ended}; out of memory?")
+            raise ProbeFailed(self.name, f"the process that ran it {ended}; out of memory?")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise ProbeFailed(f"{self.name}: {answer['error']}")
+            raise ProbeFailed(self.name, answer["error"])
         return answer
 
     def close(self) -> None:

@@ -2,36 +2,25 @@
 
 import shlex
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.assistant.document import Document
-from core.assistant.file import read_file
-from core.assistant.keys import COREML_PATH, FALLBACK_PATH, QUANTIZED_PATH, VOICE_PATH
-from core.assistant.voice import located
+from core.assistant.config import PATH_KEYS, AssistantConfig
+from core.assistant.keys import COREML_PATH, QUANTIZED_PATH, VOICE_PATH
+from core.assistant.voice import variant_at
 from core.doctor.files import unconfigured, wrong_with_model
-from core.doctor.finding import Finding
+from core.doctor.finding import Finding, State
 from core.doctor.mends import make_again, on_path
 from core.doctor.voices import measured_here
 from core.engines.names import BY_PROVIDER
-from core.files import sha256_of
 from core.store.results import Result
 from core.store.selections import latest_selection
 from core.store.voices import ORIGINAL, Variant, Voice, list_voices
 from core.voices import config_path_of
 
-_KEYS = (VOICE_PATH, QUANTIZED_PATH, COREML_PATH, FALLBACK_PATH)
 _COREML = "coreml"
 _SOUNDS_BAD = ("noticeable", "broken")
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """The paths that a configuration gives, by dotted key; None for a value that can name no file."""
-
-    path: Path
-    paths: dict[str, Path | None]
 
 
 @dataclass(frozen=True)
@@ -43,41 +32,23 @@ class Here:
     """The variant of that voice that is selected; None, too, for one that today's assistant cannot load."""
 
 
-def read_configuration(path: Path) -> Configuration:
-    """Raises BadInput for what is no YAML file."""
-    file = read_file(path)
-    document = Document(file.text, str(file.path))
-    values = {key: document.value(key) for key in _KEYS}
-    paths = {key: located(value, file.path.parent) for key, value in values.items() if value is not None}
-    return Configuration(file.path, paths)
-
-
-def check_configuration(config: Configuration, db: sqlite3.Connection | None, machine: str) -> Iterator[Finding]:
+def check_configuration(config: AssistantConfig, db: sqlite3.Connection | None, machine: str) -> Iterator[Finding]:
     """Without a data base no file is known."""
-    apply = on_path("ttsdash apply", config.path)
+    apply = on_path("ttsdash apply", config.file.path)
     if not config.paths:
-        says = f"{config.path} has none of the keys {', '.join(_KEYS)}"
-        yield Finding("paths", "note", says, f"{apply} --voice VOICE")
+        says = f"{config.file.path} has none of the keys {', '.join(PATH_KEYS)}"
+        yield Finding("paths", State.NOTE, says, f"{apply} --voice VOICE")
         return
     voices = list_voices(db) if db else []
-    known = {key: variant_at(voices, path) if path else None for key, path in config.paths.items()}
+    found = {key: variant_at(voices, path) for key, path in config.paths.items() if path}
+    known = {key: at[1] for key, at in found.items() if at}
     for key, path in config.paths.items():
-        yield from _entry(key, path, known[key], apply)
-    loaded = VOICE_PATH if VOICE_PATH in config.paths else FALLBACK_PATH
-    variant = known.get(loaded)
-    if db and variant:
-        voice = next(voice for voice in voices if voice.key == variant.voice)
+        yield from _entry(key, path, known.get(key), apply)
+    loaded = config.loaded[0] if config.loaded else VOICE_PATH
+    at = found.get(loaded)
+    if db and at:
+        voice, variant = at
         yield judge_use(loaded, variant, known.get(QUANTIZED_PATH), _here(db, voice, variant, machine), apply)
-
-
-def variant_at(voices: Sequence[Voice], path: Path) -> Variant | None:
-    """What lies there: by its place, also inside of a variant's folder; else by its content, for a copy."""
-    place, variants = path.resolve(), [variant for voice in voices for variant in voice.variants]
-    for variant in variants:
-        if place.is_relative_to(Path(variant.path).resolve()):
-            return variant
-    content = sha256_of(place) if variants and place.is_file() else None
-    return next((variant for variant in variants if variant.sha256 == content), None)
 
 
 def _entry(key: str, path: Path | None, variant: Variant | None, apply: str) -> Iterator[Finding]:
@@ -86,11 +57,11 @@ def _entry(key: str, path: Path | None, variant: Variant | None, apply: str) -> 
     if path is None or not path.exists():
         gone = variant and not Path(variant.path).exists()
         mend = make_again(variant) if variant and gone else _set_again(key, apply)
-        yield Finding(name, "problem", f"{path} does not exist" if path else "it names no file", mend)
+        yield Finding(name, State.PROBLEM, f"{path} does not exist" if path else "it names no file", mend)
     elif variant:
         yield _of_variant(name, path, variant)
     elif path.suffix != ".onnx":
-        yield Finding(name, "note", f"{path} is no variant of this workspace", _set_again(key, apply))
+        yield Finding(name, State.NOTE, f"{path} is no variant of this workspace", _set_again(key, apply))
     else:
         yield _unknown(name, path)
 
@@ -100,19 +71,19 @@ def _of_variant(name: str, path: Path, variant: Variant) -> Finding:
     made = Path(variant.path)
     trouble = wrong_with_model(made if made.is_dir() else path, variant.sha256)
     if trouble is None:
-        return Finding(name, "ok", f"{variant.name} of {variant.voice}, unchanged")
+        return Finding(name, State.OK, f"{variant.name} of {variant.voice}, unchanged")
     source, config = config_path_of(made), config_path_of(path)
     if path.is_file() and source.is_file() and not config.exists():
-        return Finding(name, "problem", trouble, shlex.join(["cp", str(source), str(config)]))
-    return Finding(name, "problem", trouble, make_again(variant))
+        return Finding(name, State.PROBLEM, trouble, shlex.join(["cp", str(source), str(config)]))
+    return Finding(name, State.PROBLEM, trouble, make_again(variant))
 
 
 def _unknown(name: str, path: Path) -> Finding:
     trouble = unconfigured(path)
     if trouble:
-        return Finding(name, "problem", trouble, "get it from where the voice is from, and lay it beside")
+        return Finding(name, State.PROBLEM, trouble, "get it from where the voice is from, and lay it beside")
     return Finding(
-        name, "note", f"{path} is no voice or variant of this workspace", on_path("ttsdash voices add", path)
+        name, State.NOTE, f"{path} is no voice or variant of this workspace", on_path("ttsdash voices add", path)
     )
 
 
@@ -121,32 +92,32 @@ def judge_use(loaded: str, variant: Variant, quantized: Variant | None, here: He
     name, use_selected = _short(loaded), f"{apply} --use-selected"
     if variant.recipe == _COREML:
         says = f"{name} names a folder, and today's assistant loads one .onnx file only"
-        return Finding("use", "problem", says, use_selected)
+        return Finding("use", State.PROBLEM, says, use_selected)
     if variant.name != ORIGINAL:
         return _judge_made(variant, here, use_selected)
     if here.selected != ORIGINAL and quantized and quantized.name != ORIGINAL:
         says = f"{name} names the original: today's assistant loads only that, so the quantized model is not used"
-        return Finding("use", "problem", says, use_selected)
+        return Finding("use", State.PROBLEM, says, use_selected)
     if here.selected not in (None, ORIGINAL):
-        return Finding("use", "note", f"the original is loaded; {here.selected} is selected", use_selected)
+        return Finding("use", State.NOTE, f"the original is loaded; {here.selected} is selected", use_selected)
     selected = ", which is selected on this machine" if here.selected else ""
-    return Finding("use", "ok", f"the original is loaded{selected}")
+    return Finding("use", State.OK, f"the original is loaded{selected}")
 
 
 def _judge_made(variant: Variant, here: Here, use_selected: str) -> Finding:
     figures, voice = here.figures, shlex.quote(variant.voice)
     if figures is None or figures.speedup is None:
         says = f"{variant.name} is loaded, but not measured on this machine at all cores"
-        return Finding("use", "note", says, f"ttsdash benchmark {voice}")
+        return Finding("use", State.NOTE, says, f"ttsdash benchmark {voice}")
     low, high = figures.speedup_ci or (figures.speedup, figures.speedup)
     says = f"{variant.name} is loaded: {figures.speedup:.2f}x as fast as the original here "
     says += f"(95 % interval {low:.2f}–{high:.2f}), sound {figures.grade or 'not graded'}"
     if figures.verdict != "slower" and figures.grade not in _SOUNDS_BAD:
         if here.selected in (None, variant.name):
-            return Finding("use", "ok", says)
-        return Finding("use", "note", f"{says}; {here.selected} is selected", use_selected)
+            return Finding("use", State.OK, says)
+        return Finding("use", State.NOTE, f"{says}; {here.selected} is selected", use_selected)
     select = f"ttsdash select {voice} --policy measured && " if here.selected in (None, variant.name) else ""
-    return Finding("use", "problem", says, select + use_selected)
+    return Finding("use", State.PROBLEM, says, select + use_selected)
 
 
 def _here(db: sqlite3.Connection, voice: Voice, variant: Variant, machine: str) -> Here:

@@ -5,7 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.doctor.finding import Finding
+from core.doctor.finding import Finding, State
 from core.doctor.mends import on_path
 from core.errors import one_line
 from core.store.migrations import VERSION
@@ -47,14 +47,14 @@ def open_to_read(path: Path) -> tuple[Finding, sqlite3.Connection | None]:
         return _problem(one_line(error), on_path("ls -l", path)), None
     except sqlite3.DatabaseError as error:
         return _damaged(path, str(error)), None
-    if finding.state != "ok":
+    if finding.state != State.OK:
         db.close()
-    return finding, db if finding.state == "ok" else None
+    return finding, db if finding.state == State.OK else None
 
 
 def judge_data_base(answers: Answers, path: Path) -> Finding:
     if answers.empty:
-        return Finding("data base", "note", "it is empty: the next command sets it up", "ttsdash voices list")
+        return Finding("data base", State.NOTE, "it is empty: the next command sets it up", "ttsdash voices list")
     if answers.application != APPLICATION_ID:
         return _problem(f"{path} is one of another program", "use --home DIR with another folder")
     if answers.check != "ok":
@@ -64,8 +64,8 @@ def judge_data_base(answers: Answers, path: Path) -> Finding:
         return _problem(says, "update ttsdash")
     if answers.version < VERSION:
         says = f"of format {answers.version}: the next command brings it to {VERSION}"
-        return Finding("data base", "note", says, "ttsdash voices list")
-    return Finding("data base", "ok", f"whole, format {VERSION}")
+        return Finding("data base", State.NOTE, says, "ttsdash voices list")
+    return Finding("data base", State.OK, f"whole, format {VERSION}")
 
 
 def _ask(db: sqlite3.Connection) -> Answers:
@@ -78,7 +78,7 @@ def _ask(db: sqlite3.Connection) -> Answers:
 
 
 def _problem(says: str, mend: str) -> Finding:
-    return Finding("data base", "problem", says, mend)
+    return Finding("data base", State.PROBLEM, says, mend)
 
 
 def _damaged(path: Path, how: str) -> Finding:

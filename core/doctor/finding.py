@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 from core.errors import one_line
 
-State = Literal["ok", "note", "problem"]
-"""A note is of what is not here, though nothing is broken; a problem of what should work, but does not."""
+
+class State(StrEnum):
+    """How what was checked is."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Something is not here, though nothing is broken."""
+    PROBLEM = "problem"
+    """Something should work, but does not."""
 
 
 @dataclass(frozen=True)
@@ -27,5 +34,5 @@ def look(check: str, examine: Callable[[], Iterable[Finding]]) -> list[Finding]:
         found.extend(examine())
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in one check, the others still answer
         mend = "look again; if it stays, report this line together with `ttsdash --version`"
-        found.append(Finding(check, "problem", f"this could not be looked at: {one_line(error)}", mend))
+        found.append(Finding(check, State.PROBLEM, f"this could not be looked at: {one_line(error)}", mend))
     return found

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from core.doctor.finding import Finding
+from core.doctor.finding import Finding, State
 
 Place = Literal["session", "manager", "elsewhere"]
 
@@ -49,11 +49,11 @@ def judge_logout(place: Place, killed: bool, lingering: bool) -> Finding:
     """`killed`: logind ends what was started in a session of this user."""
     if place == "session" and killed:
         says = "logging out ends the worker: KillUserProcesses=yes in logind.conf, and it belongs to the session"
-        return Finding("logging out", "problem", says, _INSTALL)
+        return Finding("logging out", State.PROBLEM, says, _INSTALL)
     if place == "manager" and not lingering:
         says = "logging out ends the worker: it belongs to your user manager, and you do not linger"
-        return Finding("logging out", "problem", says, _LINGER)
-    return Finding("logging out", "ok", "the worker goes on")
+        return Finding("logging out", State.PROBLEM, says, _LINGER)
+    return Finding("logging out", State.OK, "the worker goes on")
 
 
 def place_of(pid: int, root: Path) -> Place:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from core.doctor.apart import try_apart
-from core.doctor.finding import Finding
+from core.doctor.finding import Finding, State
 from core.doctor.mends import pip_install
 from core.errors import TtsdashError
 from core.store.voices import Voice
@@ -16,9 +16,9 @@ def check_runtime() -> Iterator[Finding]:
         version = try_apart("runtime")
     except TtsdashError as error:
         mend = pip_install("--force-reinstall", "onnxruntime", "onnx")
-        yield Finding("ONNX Runtime", "problem", f"it runs no model: {error}", mend)
+        yield Finding("ONNX Runtime", State.PROBLEM, f"it runs no model: {error}", mend)
     else:
-        yield Finding("ONNX Runtime", "ok", f"{version} runs a model in int8")
+        yield Finding("ONNX Runtime", State.OK, f"{version} runs a model in int8")
 
 
 def check_phonemes(voices: Sequence[Voice]) -> Iterator[Finding]:
@@ -28,6 +28,6 @@ def check_phonemes(voices: Sequence[Voice]) -> Iterator[Finding]:
             count = try_apart("phonemes", json.dumps(voice.config))
         except TtsdashError as error:
             mend = pip_install("--force-reinstall", "piper-tts")
-            yield Finding("phonemes", "problem", f"Piper makes none for {voice.key}: {error}", mend)
+            yield Finding("phonemes", State.PROBLEM, f"Piper makes none for {voice.key}: {error}", mend)
         else:
-            yield Finding("phonemes", "ok", f"Piper makes {count} phoneme ids of {CHECK_TEXT!r} for {voice.key}")
+            yield Finding("phonemes", State.OK, f"Piper makes {count} phoneme ids of {CHECK_TEXT!r} for {voice.key}")

@@ -5,7 +5,6 @@ What a trial returns is printed; what it raises ends the process with 1 and one 
 
 import json
 import sys
-from dataclasses import asdict
 
 from core.errors import one_line
 
@@ -36,7 +35,7 @@ def machine() -> str:
     sys.modules["onnxruntime"] = None  # type: ignore[assignment]
     from core.hardware.probes import ask
 
-    return json.dumps(asdict(ask()), default=sorted)
+    return ask().to_json()
 
 
 def phonemes() -> str:

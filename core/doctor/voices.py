@@ -11,17 +11,15 @@ from core.doctor.mends import make_again
 from core.engines.names import BY_PROVIDER
 from core.history.newest import list_newest
 from core.selection.judge import Selection
+from core.selection.warning import SelectionWarning, WarningKind
 from core.store.results import Result
 from core.store.selections import StoredSelection, latest_selection
 from core.store.voices import ORIGINAL, Variant, Voice
 
-_UNMEASURED = "has not been measured"
-"""What a selection says of a variant that the figures are found to be missing of, too."""
-
 
 def judge_library(voices: Sequence[Voice]) -> Iterator[Finding]:
     if not voices:
-        yield Finding("voices", "note", "no voices yet", "ttsdash voices add PATH.onnx")
+        yield Finding("voices", State.NOTE, "no voices yet", "ttsdash voices add PATH.onnx")
 
 
 def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[Finding]:
@@ -31,7 +29,7 @@ def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[
     stored = latest_selection(db, voice.id, machine)
     if stored and troubles.get(stored.selection.selected):
         says = f"{stored.selection.selected} was selected before its files were harmed"
-        yield Finding("selection", "problem", says, f"ttsdash select {shlex.quote(voice.key)}")
+        yield Finding("selection", State.PROBLEM, says, f"ttsdash select {shlex.quote(voice.key)}")
     else:
         yield from judge_selection(voice, stored)
 
@@ -52,11 +50,11 @@ def judge_files(voice: Voice, troubles: Mapping[str, str | None]) -> Iterator[Fi
     for variant in voice.variants:
         trouble = troubles[variant.name]
         if trouble:
-            yield Finding("files", "problem", f"{variant.name}: {trouble}", make_again(variant))
+            yield Finding("files", State.PROBLEM, f"{variant.name}: {trouble}", make_again(variant))
         else:
             well.append(variant.name)
     if well:
-        yield Finding("files", "ok", f"there and unchanged: {', '.join(well)}")
+        yield Finding("files", State.OK, f"there and unchanged: {', '.join(well)}")
 
 
 def judge_figures(voice: Voice, results: Sequence[Result]) -> Finding:
@@ -65,18 +63,22 @@ def judge_figures(voice: Voice, results: Sequence[Result]) -> Finding:
     benchmark = f"ttsdash benchmark {shlex.quote(voice.key)}"
     if not made:
         mend = f"ttsdash optimize --model {shlex.quote(voice.key)} --dynamic --benchmark"
-        return Finding("figures", "note", "there is the original only: nothing smaller or faster has been made", mend)
+        return Finding(
+            "figures", State.NOTE, "there is the original only: nothing smaller or faster has been made", mend
+        )
     known = {(result.variant, result.variant_sha256) for result in results}
     missing = [variant.name for variant in made if (variant.name, variant.sha256) not in known]
     if missing:
-        return Finding("figures", "note", f"not measured on this machine at all cores: {', '.join(missing)}", benchmark)
+        return Finding(
+            "figures", State.NOTE, f"not measured on this machine at all cores: {', '.join(missing)}", benchmark
+        )
     if any(result.noisy for result in results if result.benchmark_id == results[0].benchmark_id):
         says = "the machine was busy during the latest benchmark: take its speeds with care"
-        return Finding("figures", "note", says, benchmark)
+        return Finding("figures", State.NOTE, says, benchmark)
     timed = {result.variant for result in results if result.speedup is not None}
     untimed = ", ".join(variant.name for variant in made if variant.name not in timed)
     says = "every variant has been measured on this machine"
-    return Finding("figures", "ok", says + (f", but for the speed of {untimed}" if untimed else ""))
+    return Finding("figures", State.OK, says + (f", but for the speed of {untimed}" if untimed else ""))
 
 
 def judge_selection(voice: Voice, stored: StoredSelection | None) -> Iterator[Finding]:
@@ -84,33 +86,39 @@ def judge_selection(voice: Voice, stored: StoredSelection | None) -> Iterator[Fi
     if len(voice.variants) == 1:
         return
     if stored is None:
-        yield Finding("selection", "note", "no variant has been selected on this machine", again)
+        yield Finding("selection", State.NOTE, "no variant has been selected on this machine", again)
         return
     selection = stored.selection
     if stored.selected_sha256 not in {variant.sha256 for variant in voice.variants}:
-        yield Finding("selection", "note", f"{selection.selected} has changed since it was selected", again)
+        yield Finding("selection", State.NOTE, f"{selection.selected} has changed since it was selected", again)
         return
+    # That figures are missing is found of all variants at once.
     found = [
-        Finding("selection", *_weigh(warning, selection, again))
+        _weigh(warning, selection, again)
         for warning in selection.warnings
-        if _UNMEASURED not in warning
+        if warning.kind is not WarningKind.UNMEASURED
     ]
     if not found:
-        yield Finding("selection", "ok", f"{selection.selected}: {selection.reason}")
+        yield Finding("selection", State.OK, f"{selection.selected}: {selection.reason}")
     # With what mends a problem, what could be better is another matter.
-    yield from [finding for finding in found if finding.state == "problem"] or found
+    yield from [finding for finding in found if finding.state is State.PROBLEM] or found
 
 
-def _weigh(warning: str, selection: Selection, again: str) -> tuple[State, str, str]:
+def _weigh(warning: SelectionWarning, selection: Selection, again: str) -> Finding:
     """How bad it is what speaks against a selection, and what to do about it."""
-    by_figures = " --unpin" * bool(selection.pinned) + " --policy measured" * (selection.policy != "measured")
-    other = next((judged.variant for judged in selection.candidates if warning.startswith(f"{judged.variant} ")), None)
-    if "cannot be used" in warning:
-        return "problem", warning, again + " --unpin" * bool(selection.pinned)
-    if "SLOWER" in warning or warning.endswith((" sounds noticeable", " sounds broken")):
-        return "problem", warning, again + by_figures
-    if other == BY_PROVIDER:
-        return "note", warning, again + by_figures
-    if other and other != selection.selected:
-        return "note", warning, f"{again} --pin {shlex.quote(other)}"
-    return "note", warning, f"ttsdash benchmark {shlex.quote(selection.voice)}"
+    state, mend = State.NOTE, again
+    unpin = f"{again} --unpin" if selection.pinned else again
+    by_figures = unpin if selection.policy == "measured" else f"{unpin} --policy measured"
+    match warning.kind:
+        case WarningKind.UNUSABLE_PIN | WarningKind.UNUSABLE_ORIGINAL:
+            state, mend = State.PROBLEM, unpin
+        case WarningKind.SLOWER | WarningKind.DEGRADED:
+            state, mend = State.PROBLEM, by_figures
+        case WarningKind.FASTER_EXISTS | WarningKind.BETTER_EXISTS:
+            # What is no file of its own cannot be pinned.
+            mend = by_figures if warning.variant == BY_PROVIDER else f"{again} --pin {shlex.quote(warning.variant)}"
+        case WarningKind.UNVERIFIED | WarningKind.UNGRADED | WarningKind.UNMEASURED:
+            mend = f"ttsdash benchmark {shlex.quote(selection.voice)}"
+        case WarningKind.LEGACY:
+            pass
+    return Finding("selection", state, warning.text, mend)

@@ -1,6 +1,8 @@
 """What a machine can do for a voice: each ability with why it is there or not, and what it brings."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
 
 from core.hardware.probes import Probes
 
@@ -15,29 +17,51 @@ _INT8_FLAGS = {"avx512_vnni": "VNNI", "avx_vnni": "VNNI", "i8mm": "i8mm", "asimd
 _APPLE_INT8_FLAGS = {"arm.feat_i8mm": "i8mm", "arm.feat_dotprod": "dot products"}
 
 
+class AbilityName(StrEnum):
+    """The abilities, in the order in which they are shown."""
+
+    CORES = "cores"
+    MEMORY = "memory"
+    INT8 = "fast int8"
+    RUNTIME = "ONNX Runtime"
+    NEURAL_ENGINE = "Neural Engine"
+    CORE_ML = "Core ML"
+    CONVERSION = "making Core ML"
+    PROVIDER = "CoreML provider"
+    METAL = "Metal"
+
+
 @dataclass(frozen=True)
 class Ability:
     """`says` is what is there, or why not."""
 
-    name: str
+    name: AbilityName
     available: bool
     says: str
     brings: str
+    limited: bool = False
+    """Whether this process may use less of it than the machine has."""
+
+
+class _Verdict(NamedTuple):
+    available: bool
+    says: str
+    limited: bool = False
 
 
 def abilities(probes: Probes) -> list[Ability]:
     return [
-        Ability(name, *judge(probes), brings)
-        for name, judge, brings in (
-            ("cores", _cores, "sentences side by side, and windows of one sentence"),
-            ("memory", _memory, "a voice takes 0.2 to 0.6 GB, making a variant 1.1 GB"),
-            ("fast int8", _int8, "int8 products about four times as fast as fp32"),
-            ("ONNX Runtime", _runtime, "every variant but Core ML's"),
-            ("Neural Engine", _neural_engine, "a voice beside an idle processor, through Core ML"),
-            ("Core ML", _core_ml, "running the variant coreml"),
-            ("making Core ML", _conversion, "the variant coreml, to be run on a Mac"),
-            ("CoreML provider", _provider, "ONNX Runtime through Core ML, without conversion"),
-            ("Metal", _metal, "the graphics processor, through Core ML"),
+        Ability(name, found.available, found.says, brings, found.limited)
+        for name, found, brings in (
+            (AbilityName.CORES, _cores(probes), "sentences side by side, and windows of one sentence"),
+            (AbilityName.MEMORY, _memory(probes), "a voice takes 0.2 to 0.6 GB, making a variant 1.1 GB"),
+            (AbilityName.INT8, _int8(probes), "int8 products about four times as fast as fp32"),
+            (AbilityName.RUNTIME, _runtime(probes), "every variant but Core ML's"),
+            (AbilityName.NEURAL_ENGINE, _neural_engine(probes), "a voice beside an idle processor, through Core ML"),
+            (AbilityName.CORE_ML, _core_ml(probes), "running the variant coreml"),
+            (AbilityName.CONVERSION, _conversion(probes), "the variant coreml, to be run on a Mac"),
+            (AbilityName.PROVIDER, _provider(probes), "ONNX Runtime through Core ML, without conversion"),
+            (AbilityName.METAL, _metal(probes), "the graphics processor, through Core ML"),
         )
     ]
 
@@ -47,36 +71,35 @@ def usable(probes: Probes) -> float:
     return min(probes.affinity, probes.quota or probes.affinity)
 
 
-Verdict = tuple[bool, str]
-
-
-def _cores(probes: Probes) -> Verdict:
+def _cores(probes: Probes) -> _Verdict:
     limits = []
     if probes.affinity < probes.cores:
         limits.append(f"may run on {probes.affinity} of {probes.cores}")
     if probes.quota is not None and probes.quota < probes.affinity:
         limits.append(f"its control group allows {probes.quota:g} cores' worth of time")
-    return usable(probes) >= 1, "; ".join(limits) or f"all {probes.cores}"
+    return _Verdict(usable(probes) >= 1, "; ".join(limits) or f"all {probes.cores}", limited=bool(limits))
 
 
-def _memory(probes: Probes) -> Verdict:
+def _memory(probes: Probes) -> _Verdict:
     limit = probes.memory_limit_bytes
     held = min(probes.memory_bytes, limit or probes.memory_bytes)
     limited = limit is not None and limit < probes.memory_bytes
     says = f"{held / 1e9:.1f} GB" + (f" of {probes.memory_bytes / 1e9:.1f}, by its control group" if limited else "")
-    return held >= 1.1e9, says
+    return _Verdict(held >= 1.1e9, says, limited)
 
 
-def _int8(probes: Probes) -> Verdict:
+def _int8(probes: Probes) -> _Verdict:
     known = _APPLE_INT8_FLAGS if probes.system == "Darwin" else _INT8_FLAGS
     found = next((name for flag, name in known.items() if flag in probes.flags), None)
-    return found is not None, found or f"{probes.cpu} has no instruction for it: int8 gains little in speed here"
+    return _Verdict(
+        found is not None, found or f"{probes.cpu} has no instruction for it: int8 gains little in speed here"
+    )
 
 
-def _runtime(probes: Probes) -> Verdict:
+def _runtime(probes: Probes) -> _Verdict:
     if not probes.providers:
-        return False, "onnxruntime cannot be imported: install it, or set ttsdash up again"
-    return True, "there"
+        return _Verdict(False, "onnxruntime cannot be imported: install it, or set ttsdash up again")
+    return _Verdict(True, "there")
 
 
 def _apple_silicon(probes: Probes) -> str | None:
@@ -88,9 +111,9 @@ def _apple_silicon(probes: Probes) -> str | None:
     return None if probes.architecture == "arm64" else "this Mac has an Intel processor"
 
 
-def _neural_engine(probes: Probes) -> Verdict:
+def _neural_engine(probes: Probes) -> _Verdict:
     missing = _apple_silicon(probes)
-    return missing is None, missing or probes.cpu
+    return _Verdict(missing is None, missing or probes.cpu)
 
 
 def core_ml_missing(probes: Probes, oldest_macos: int = OLDEST_MACOS) -> str | None:
@@ -106,27 +129,29 @@ def core_ml_missing(probes: Probes, oldest_macos: int = OLDEST_MACOS) -> str | N
     return MISSING["coremltools"] if probes.coremltools is None else None
 
 
-def _core_ml(probes: Probes) -> Verdict:
+def _core_ml(probes: Probes) -> _Verdict:
     if probes.system != "Darwin":
-        return False, "needs macOS"
+        return _Verdict(False, "needs macOS")
     if int((probes.macos or "0").split(".")[0]) < OLDEST_MACOS:
-        return False, f"macOS {probes.macos}: packages need {OLDEST_MACOS}, or target=macos13"
+        return _Verdict(False, f"macOS {probes.macos}: packages need {OLDEST_MACOS}, or target=macos13")
     if probes.coremltools is None:
-        return False, "coremltools is not installed: there is no wheel for this Python"
-    return True, f"macOS {probes.macos}" + (", without the Neural Engine" if _apple_silicon(probes) else "")
+        return _Verdict(False, "coremltools is not installed: there is no wheel for this Python")
+    return _Verdict(True, f"macOS {probes.macos}" + (", without the Neural Engine" if _apple_silicon(probes) else ""))
 
 
-def _conversion(probes: Probes) -> Verdict:
+def _conversion(probes: Probes) -> _Verdict:
     if probes.coremltools is None:
-        return False, MISSING["coremltools"]
-    return True, f"coremltools {probes.coremltools}"
+        return _Verdict(False, MISSING["coremltools"])
+    return _Verdict(True, f"coremltools {probes.coremltools}")
 
 
-def _provider(probes: Probes) -> Verdict:
+def _provider(probes: Probes) -> _Verdict:
     if "CoreMLExecutionProvider" in probes.providers:
-        return True, "there"
-    return False, "needs macOS" if probes.system != "Darwin" else "this ONNX Runtime was built without it"
+        return _Verdict(True, "there")
+    return _Verdict(False, "needs macOS" if probes.system != "Darwin" else "this ONNX Runtime was built without it")
 
 
-def _metal(probes: Probes) -> Verdict:
-    return probes.metal, "there" if probes.metal else "needs macOS" if probes.system != "Darwin" else "no device"
+def _metal(probes: Probes) -> _Verdict:
+    if probes.metal:
+        return _Verdict(True, "there")
+    return _Verdict(False, "needs macOS" if probes.system != "Darwin" else "no device")

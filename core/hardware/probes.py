@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
-from core.errors import TtsdashError, one_line
+from core.errors import TtsdashError
+from core.processes import run_module
 
-_LONGEST_S = 60
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -41,6 +42,20 @@ class Probes:
     """ONNX Runtime's execution providers; none where it cannot be imported."""
     coremltools: str | None
     """Its version."""
+    onnxruntime: str | None
+    """Its version."""
+
+    def to_json(self) -> str:
+        """Return the answers as one line of JSON, for `from_json` in another process."""
+        return json.dumps(asdict(self), default=sorted)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the answers that `to_json` wrote."""
+        answers = json.loads(text)
+        answers["flags"] = frozenset(answers["flags"])
+        answers["providers"] = tuple(answers["providers"])
+        return cls(**answers)
 
 
 def ask() -> Probes:
@@ -61,6 +76,7 @@ def ask() -> Probes:
         metal=mac and _has_metal(),
         providers=_providers(),
         coremltools=_version("coremltools"),
+        onnxruntime=_version("onnxruntime"),
     )
 
 
@@ -69,13 +85,10 @@ def ask_apart() -> Probes:
 
     Raises TtsdashError where that fails: a broken ONNX Runtime may take its process with it.
     """
-    command = [sys.executable, "-P", "-m", "core.hardware.probes"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_LONGEST_S)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise TtsdashError(f"this machine could not be asked: {one_line(error)}") from error
-    answers = json.loads(done.stdout)
-    return Probes(**answers | {"flags": frozenset(answers["flags"]), "providers": tuple(answers["providers"])})
+        return Probes.from_json(run_module("core.hardware.probes"))
+    except TtsdashError as error:
+        raise TtsdashError(f"this machine could not be asked: {error}") from error
 
 
 def usable_cores() -> int:
@@ -184,4 +197,4 @@ def _version(package: str) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asdict(ask()), default=sorted))
+    sys.stdout.write(f"{ask().to_json()}\n")

@@ -1,14 +1,17 @@
 """Judges a voice's variants for one machine, and selects one. Plain facts in, plain words out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.benchmark.verdict import Verdict as SpeedVerdict
 from core.benchmark.verdict import verdict
 from core.engines.names import BY_PROVIDER
 from core.hardware.abilities import core_ml_missing
 from core.hardware.probes import Probes
 from core.selection.figures import Figures
+from core.selection.pairs import PairedSpeed, Unpaired
+from core.selection.warning import SelectionWarning, WarningKind
 
 Policy = Literal["priority", "measured"]
 POLICIES: dict[Policy, str] = {
@@ -22,6 +25,11 @@ POLICIES: dict[Policy, str] = {
 Verdict = Literal["selected", "eligible", "passed over"]
 
 _COREML, _GUIDE = "coreml", "guide"
+_OPPOSITE: dict[SpeedVerdict, SpeedVerdict] = {
+    "faster": "slower",
+    "slower": "faster",
+    "no difference": "no difference",
+}
 # The usual guide's order: Core ML, then quantized, then the original; before that what only rewrites the graph.
 _ORDER = (_COREML, "static", "dynamic", "int4", "optimized", None)
 
@@ -53,6 +61,8 @@ class Judged:
     variant: str
     verdict: Verdict
     reason: str
+    names_caveat: bool = False
+    """Whether the reason includes the candidate's caveat."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,11 @@ class Selection:
     selected: str
     reason: str
     candidates: tuple[Judged, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[SelectionWarning, ...] = ()
+
+
+Compare = Callable[[Candidate, Candidate], PairedSpeed | Unpaired]
+"""How fast the second of two measured variants is beside the first, by the pairs of their run."""
 
 
 def select(
@@ -75,10 +89,12 @@ def select(
     policy: Policy,
     pinned: str | None = None,
     why_not_loaded: Callable[[Candidate], str | None] = lambda _: None,
+    compare: Compare = lambda _picked, _other: Unpaired.DIFFERENT_RUNS,
 ) -> Selection:
     """The selection on a machine that answered those probes; the original must be among the candidates.
 
-    `why_not_loaded` tries to load what is about to be selected; what it says passes the candidate over.
+    `why_not_loaded` tries to load what is about to be selected; what it says passes the candidate over. `compare` is asked
+    of what was picked beside each other variant that may be better.
     """
     ordered = sorted(candidates, key=lambda candidate: _turn(candidate, policy))
     refused = {candidate.name: _refused(candidate, probes, policy) for candidate in ordered}
@@ -86,7 +102,8 @@ def select(
     useless = picked and (_unusable(picked, probes) or why_not_loaded(picked))
     warnings = []
     if pinned and (picked is None or useless):
-        warnings.append(f"{pinned} is pinned, but cannot be used: {useless or 'it is gone'}")
+        text = f"{pinned} is pinned, but cannot be used: {useless or 'it is gone'}"
+        warnings.append(SelectionWarning(WarningKind.UNUSABLE_PIN, pinned, text))
         picked = None
     for candidate in ordered:
         if picked is None and refused[candidate.name] is None:
@@ -96,10 +113,11 @@ def select(
     if picked is None:
         picked = next(candidate for candidate in ordered if candidate.is_original)
         reason = "nothing can be used here; the original is what is left"
-        warnings.append(f"the original cannot be used either: {refused[picked.name]}")
+        text = f"the original cannot be used either: {refused[picked.name]}"
+        warnings.append(SelectionWarning(WarningKind.UNUSABLE_ORIGINAL, picked.name, text))
     others = [candidate for candidate in ordered if candidate is not picked and refused[candidate.name] is None]
     judged = tuple(_judge(candidate, picked, reason, refused[candidate.name]) for candidate in ordered)
-    warnings += _warnings(voice, picked, others)
+    warnings += _warnings(voice, picked, others, compare)
     return Selection(voice, policy, pinned, picked.name, reason, judged, tuple(warnings))
 
 
@@ -161,7 +179,7 @@ def _judge(candidate: Candidate, picked: Candidate, reason: str, refused: str | 
     if candidate is picked:
         return Judged(candidate.name, "selected", reason)
     if refused:
-        return Judged(candidate.name, "passed over", refused)
+        return Judged(candidate.name, "passed over", refused, names_caveat=candidate.caveat is not None)
     return Judged(candidate.name, "eligible", f"comes after: {_figures(candidate)}")
 
 
@@ -176,25 +194,71 @@ def _figures(candidate: Candidate) -> str:
     return f"{figures.speedup:.2f}x here{unclear}{busy}, sound {figures.grade}"
 
 
-def _warnings(voice: str, picked: Candidate, others: Sequence[Candidate]) -> list[str]:
+def _warnings(
+    voice: str, picked: Candidate, others: Sequence[Candidate], compare: Compare
+) -> Iterator[SelectionWarning]:
     """What speaks against the pick."""
-    if picked.is_original:
-        mine = Figures(1.0, (1.0, 1.0), "transparent")
-    elif picked.figures is None:
-        return [f"{picked.name} has not been measured on this machine at all cores: ttsdash benchmark {voice}"]
-    else:
-        mine = picked.figures
-    warnings = [f"{picked.name}: {picked.caveat}"] if picked.caveat else []
+    name = picked.name
+    if picked.figures is None and not picked.is_original:
+        text = f"{name} has not been measured on this machine at all cores: ttsdash benchmark {voice}"
+        yield SelectionWarning(WarningKind.UNMEASURED, name, text)
+        return
+    mine = _figures_of(picked)
+    if picked.caveat:
+        yield SelectionWarning(WarningKind.UNVERIFIED, name, f"{name}: {picked.caveat}")
     if verdict(mine.interval) == "slower":
-        warnings.append(f"{picked.name} is SLOWER than the original on this machine: {mine.speedup:.2f}x")
-    if not mine.sounds_good:
-        warnings.append(f"{picked.name} sounds {mine.grade or 'as nobody knows: it is not graded'}")
+        text = f"{name} is SLOWER than the original on this machine: {mine.speedup:.2f}x"
+        yield SelectionWarning(WarningKind.SLOWER, name, text)
+    if mine.grade is None:
+        yield SelectionWarning(WarningKind.UNGRADED, name, f"{name} sounds as nobody knows: it is not graded")
+    elif not mine.sounds_good:
+        yield SelectionWarning(WarningKind.DEGRADED, name, f"{name} sounds {mine.grade}")
     for other in others:
-        theirs = Figures(1.0, (1.0, 1.0), "transparent") if other.is_original else other.figures
-        if theirs is None or not (theirs.sounds_good or theirs.sounds_no_worse_than(mine)):
-            continue
-        if theirs.is_faster_than(mine) and not other.is_original:
-            warnings.append(f"{other.name} is faster here: {theirs.speedup:.2f}x, {picked.name} {mine.speedup:.2f}x")
-        elif theirs.sounds_better_than(mine) and not mine.is_faster_than(theirs):
-            warnings.append(f"{other.name} sounds better ({theirs.grade}) and is no slower than {picked.name}")
-    return warnings
+        if other.is_original or other.figures:
+            yield from _beside(picked, other, compare)
+
+
+def _beside(picked: Candidate, other: Candidate, compare: Compare) -> Iterator[SelectionWarning]:
+    """Whether another variant is faster than the pick, or sounds better without being slower."""
+    mine, theirs = _figures_of(picked), _figures_of(other)
+    if not (theirs.sounds_good or theirs.sounds_no_worse_than(mine)):
+        return
+    if other.is_original and not theirs.sounds_better_than(mine):
+        return
+    speed, how = _speed_beside(picked, other, compare)
+    if speed == "faster" and not other.is_original:
+        yield SelectionWarning(WarningKind.FASTER_EXISTS, other.name, f"{other.name} is faster here: {how}")
+    elif speed != "slower" and theirs.sounds_better_than(mine):
+        text = f"{other.name} sounds better ({theirs.grade}) and is no slower than {picked.name}: {how}"
+        yield SelectionWarning(WarningKind.BETTER_EXISTS, other.name, text)
+
+
+def _speed_beside(picked: Candidate, other: Candidate, compare: Compare) -> tuple[SpeedVerdict, str]:
+    """How fast the other variant is beside the pick, and the figures that say so.
+
+    What a benchmark found of a variant is already its speed beside the original, pair by pair.
+    """
+    mine, theirs = _figures_of(picked), _figures_of(other)
+    figures = f"{theirs.speedup:.2f}x, {picked.name} {mine.speedup:.2f}x"
+    if picked.is_original:
+        return verdict(theirs.interval), figures
+    if other.is_original:
+        return _OPPOSITE[verdict(mine.interval)], figures
+    found = compare(picked, other)
+    if isinstance(found, PairedSpeed):
+        low, high = found.interval
+        how = f"{found.ratio:.2f}x as fast as {picked.name} in the same pairs, 95 % interval {low:.2f}–{high:.2f}"
+        return verdict(found.interval), how
+    figures += f" ({found})"
+    if theirs.is_faster_than(mine):
+        return "faster", figures
+    return "slower" if mine.is_faster_than(theirs) else "no difference", figures
+
+
+def _figures_of(candidate: Candidate) -> Figures:
+    """The figures of a candidate that has some; the original is what the others are measured by."""
+    if candidate.is_original:
+        return Figures(1.0, (1.0, 1.0), "transparent")
+    if candidate.figures is None:
+        raise ValueError(f"{candidate.name} has no figures")
+    return candidate.figures

@@ -3,10 +3,12 @@
 import json
 import sqlite3
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from core.clock import now
 from core.hardware.machine import Machine
 from core.selection.judge import Judged, Policy, Selection
+from core.selection.warning import SelectionWarning, WarningKind
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def put_selection(
             sha256,
             selection.reason,
             json.dumps([asdict(candidate) for candidate in selection.candidates]),
-            json.dumps(selection.warnings),
+            json.dumps([asdict(warning) for warning in selection.warnings]),
             cause,
             now(),
         ),
@@ -110,6 +112,13 @@ def _selection(row: sqlite3.Row) -> StoredSelection:
             selected=row["selected"],
             reason=row["reason"],
             candidates=tuple(Judged(**entry) for entry in json.loads(row["candidates"])),
-            warnings=tuple(json.loads(row["warnings"])),
+            warnings=tuple(_warning(entry, row["selected"]) for entry in json.loads(row["warnings"])),
         ),
     )
+
+
+def _warning(entry: str | dict[str, Any], selected: str) -> SelectionWarning:
+    """Return a stored warning; versions up to 0.1 stored its text only."""
+    if isinstance(entry, str):
+        return SelectionWarning(WarningKind.LEGACY, selected, entry)
+    return SelectionWarning(WarningKind(entry["kind"]), entry["variant"], entry["text"])

@@ -19,6 +19,7 @@ M1 = Probes(
     metal=True,
     providers=("CoreMLExecutionProvider", "CPUExecutionProvider"),
     coremltools="9.0",
+    onnxruntime="1.32.0",
 )
 M4 = replace(M1, cpu="Apple M4", flags=M1.flags | {"arm.feat_i8mm"}, cores=10, affinity=10, macos="15.1")
 ROSETTA = replace(M4, architecture="x86_64", rosetta=True, flags=frozenset(), providers=("CPUExecutionProvider",))
@@ -47,6 +48,7 @@ SERVER = Probes(
     metal=False,
     providers=("CPUExecutionProvider",),
     coremltools="9.0",
+    onnxruntime="1.32.0",
 )
 CONTAINER = replace(SERVER, cores=64, affinity=64, quota=0.5, memory_limit_bytes=512 * 10**6)
 RASPBERRY = replace(

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from core.assistant.changes import Plan, make_plan, problems_of
+from core.assistant.config import AssistantConfig, located, resolve_paths
 from core.assistant.file import ConfigFile
 from core.assistant.scalar import Value
-from core.assistant.voice import located, named_voice, variant_at
+from core.assistant.voice import named_voice, variant_at
 from core.engines.names import BY_PROVIDER
 from core.errors import BadInput
+from core.files import sha256_of
 from core.identity import identity_of, write_manifest
 from core.selection.judge import Judged, Selection
+from core.selection.warning import SelectionWarning, WarningKind
 from core.store.voices import Variant, Voice
 
 VOICE, QUANTIZED, COREML = (f"models.tts.piper.{name}_path" for name in ("voice", "quantized", "coreml"))
@@ -49,7 +52,7 @@ def voice_of(*variants: Variant) -> Voice:
     )
 
 
-def select(*candidates: str, warnings: tuple[str, ...] = ()) -> Selection:
+def select(*candidates: str, warnings: tuple[SelectionWarning, ...] = ()) -> Selection:
     """Candidates in the policy's order: `+` is before what is selected, `-` before what is passed over."""
     verdicts = {"+": "selected", "-": "passed over"}
     judged = tuple(Judged(name.strip("+-"), verdicts.get(name[0], "eligible"), "a reason") for name in candidates)
@@ -66,7 +69,9 @@ def plan(
     names = [name.strip("+-") for name in candidates]
     voice = voice_of(*(variant_of(name) for name in names if name in RECIPES and name != "original"))
     values = SOUND if current is None else current
-    return make_plan(voice, select(*candidates), problems or {}, values, Path("/etc"), use_selected)
+    return make_plan(
+        voice, select(*candidates), problems or {}, values, resolve_paths(values, Path("/etc")), use_selected
+    )
 
 
 def set_by(made: Plan) -> dict[str, Value]:
@@ -124,12 +129,13 @@ def test_the_coreml_path_is_the_package_of_a_variant_that_is_what_was_made(
 
 
 @pytest.mark.parametrize(
-    ("reason", "lines"), [("needs macOS; converted, not yet run on a Mac", 2), ("needs macOS on Apple Silicon", 3)]
+    ("reason", "names_caveat", "lines"),
+    [("needs macOS; converted, not yet run on a Mac", True, 2), ("needs macOS on Apple Silicon", False, 3)],
 )
-def test_the_caveat_of_a_package_is_said_once(reason: str, lines: int) -> None:
+def test_the_caveat_of_a_package_is_said_once(reason: str, names_caveat: bool, lines: int) -> None:
     voice = voice_of(replace(variant_of("coreml"), params={}))
-    selection = replace(select("+original"), candidates=(Judged("coreml", "passed over", reason),))
-    notes = make_plan(voice, selection, {}, SOUND, Path("/etc"), False).notes
+    selection = replace(select("+original"), candidates=(Judged("coreml", "passed over", reason, names_caveat),))
+    notes = make_plan(voice, selection, {}, SOUND, resolve_paths(SOUND, Path("/etc")), False).notes
     assert "".join(notes).count("converted, not yet run on a Mac") == 1
     assert len([line for line in notes if line.startswith(COREML)]) == lines
 
@@ -212,8 +218,10 @@ def test_a_switch_that_means_true_stays(old: Value | None, stays: bool) -> None:
 
 def test_a_change_tells_what_was_there_and_warnings_of_the_selection_are_repeated() -> None:
     voice = voice_of(variant_of("static-int8"))
-    selection = select("+static-int8", "original", warnings=("static-int8 is SLOWER",))
-    made = make_plan(voice, selection, {}, {QUANTIZED: "/old", SIZE: 0}, Path("/etc"), False)
+    slower = SelectionWarning(WarningKind.SLOWER, "static-int8", "static-int8 is SLOWER")
+    selection = select("+static-int8", "original", warnings=(slower,))
+    values = {QUANTIZED: "/old", SIZE: 0}
+    made = make_plan(voice, selection, {}, values, resolve_paths(values, Path("/etc")), False)
     assert [(change.key, change.old, change.new) for change in made.changes] == [
         (QUANTIZED, "/old", "/v/static-int8.onnx"),
         (SIZE, 0, 100),
@@ -230,7 +238,8 @@ def test_a_path_that_leads_to_the_same_file_is_right_as_it_is(tmp_path: Path) ->
     voice = voice_of(replace(variant_of("static-int8"), path=str(tmp_path / "models" / "small.onnx")))
     for value in ("models/small.onnx", "link.onnx", "../models/small.onnx", f"{tmp_path}/link.onnx"):
         current = {**SOUND, QUANTIZED: value}
-        assert make_plan(voice, select("+static-int8", "original"), {}, current, tmp_path / "x", False).changes == ()
+        paths = resolve_paths(current, tmp_path / "x")
+        assert make_plan(voice, select("+static-int8", "original"), {}, current, paths, False).changes == ()
 
 
 def test_a_package_is_held_against_what_was_made(tmp_path: Path) -> None:
@@ -285,8 +294,21 @@ def test_the_voice_of_a_path_is_found_by_any_of_its_files(tmp_path: Path) -> Non
     assert variant_at([voice], Path("/v/other.onnx")) is None
 
 
-def config(text: str) -> ConfigFile:
-    return ConfigFile(Path("/etc/assistant.yaml"), Path("/etc/assistant.yaml"), text.encode())
+def test_a_copy_and_what_lies_inside_of_a_folder_are_found_too(tmp_path: Path) -> None:
+    (tmp_path / "made.onnx").write_bytes(b"model")
+    (tmp_path / "copy.onnx").write_bytes(b"model")
+    made = replace(
+        variant_of("static-int8"), path=str(tmp_path / "made.onnx"), sha256=sha256_of(tmp_path / "made.onnx")
+    )
+    voice = voice_of(made, variant_of("coreml"))
+    assert variant_at([voice], tmp_path / "copy.onnx") == (voice, made)
+    assert variant_at([voice], Path("/v/coreml/body.mlpackage")) == (voice, voice.variants[2])
+    (tmp_path / "copy.onnx").write_bytes(b"another")
+    assert variant_at([voice], tmp_path / "copy.onnx") is None
+
+
+def config(text: str) -> AssistantConfig:
+    return AssistantConfig.parse(ConfigFile(Path("/etc/assistant.yaml"), Path("/etc/assistant.yaml"), text.encode()))
 
 
 @pytest.mark.parametrize(

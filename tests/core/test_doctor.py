@@ -11,9 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.assistant.config import AssistantConfig
 from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.doctor import workspace as workspace_checks
-from core.doctor.config import Configuration, Here, check_configuration, judge_use, read_configuration
+from core.doctor.config import Here, check_configuration, judge_use
 from core.doctor.data_base import Answers, judge_data_base, open_to_read
 from core.doctor.finding import Finding, look
 from core.doctor.logout import Place, judge_logout, kills, login_settings, place_of
@@ -29,6 +30,7 @@ from core.hardware.machine import this_environment, this_machine
 from core.identity import identity_of, write_manifest
 from core.selection.figures import Figures
 from core.selection.judge import Candidate, Selection, select
+from core.selection.warning import SelectionWarning, WarningKind
 from core.store.database import open_store, transaction
 from core.store.migrations import VERSION
 from core.store.results import put_benchmark
@@ -116,6 +118,18 @@ def test_what_is_not_well_on_each_machine(machine: str, problems: str, notes: st
         ("M4 on macOS 15", {}, (3, 12), "Core ML", "ok", "macOS 15.1 on Apple Silicon", ""),
         ("Intel Mac", {}, (3, 12), "processor", "note", "int8 gains little", "--policy measured"),
         ("container", {}, (3, 12), "cores", "note", "its control group allows 0.5 cores", "limit"),
+        *(
+            (
+                "M4 on macOS 15",
+                {"onnxruntime": version},
+                (3, 12),
+                "ONNX Runtime",
+                "problem",
+                f"{version} can leak",
+                "1.27",
+            )
+            for version in ("1.24.1", "1.25.0", "1.26.0")
+        ),
         ("container", {}, (3, 12), "memory", "problem", "0.5 GB of 16.0, by its control group", "limit"),
     ],
 )
@@ -133,6 +147,25 @@ def test_why_and_what_to_do(
     assert found.state == state
     assert says in found.says
     assert mend in (found.mend or "")
+
+
+@pytest.mark.parametrize(
+    ("machine", "version"),
+    [
+        ("M4 on macOS 15", "1.23.2"),
+        ("M4 on macOS 15", "1.27.0"),
+        ("M4 on macOS 15", None),
+        ("Intel Mac", "1.24.0"),
+        ("Rosetta", "1.24.0"),
+        ("server", "1.26.0"),
+        ("Raspberry Pi 5", "1.26.0"),
+    ],
+)
+def test_only_some_versions_of_onnx_runtime_leak_memory_and_only_on_apple_silicon(
+    machine: str, version: str | None
+) -> None:
+    probes = replace(MACHINES[machine], onnxruntime=version)
+    assert "ONNX Runtime" not in states(list(judge_machine(probes, (3, 12))))
 
 
 def test_onnx_runtime_runs_a_model_and_piper_makes_phonemes_here(voice: Voice) -> None:
@@ -595,6 +628,13 @@ def test_a_variant_that_is_better_can_be_pinned() -> None:
     assert (found.state, found.mend) == ("note", "ttsdash select tiny --unpin")
 
 
+def test_a_warning_that_an_older_version_stored_as_text_is_a_note() -> None:
+    selection = select("tiny", [Candidate("original", None)], SERVER, "priority")
+    slower = SelectionWarning(WarningKind.LEGACY, "original", "static-int8 is SLOWER than the original")
+    (found,) = judge_selection(TINY, stored(replace(selection, warnings=(slower,))))
+    assert (found.state, found.says, found.mend) == ("note", slower.text, "ttsdash select tiny")
+
+
 def test_a_selection_that_is_missing_or_of_other_files_is_made_again() -> None:
     selection = select("tiny", [Candidate("original", None)], SERVER, "priority")
     for before in (None, replace(stored(selection), selected_sha256="e" * 64)):
@@ -611,13 +651,13 @@ def stored(selection: Selection) -> StoredSelection:
 # --- an assistant's configuration ---
 
 
-def configured(tmp_path: Path, **paths: object) -> Configuration:
+def configured(tmp_path: Path, **paths: object) -> AssistantConfig:
     path = tmp_path / "config.yaml"
     path.write_text(json.dumps({"models": {"tts": {"piper": {name: str(value) for name, value in paths.items()}}}}))
-    return read_configuration(path)
+    return AssistantConfig.load(path)
 
 
-def judged(db: sqlite3.Connection | None, config: Configuration) -> dict[str, Finding]:
+def judged(db: sqlite3.Connection | None, config: AssistantConfig) -> dict[str, Finding]:
     found = list(check_configuration(config, db, this_machine().id))
     states(found)
     return {finding.check: finding for finding in found}
@@ -763,7 +803,7 @@ def test_paths_that_lead_nowhere_or_to_what_is_not_known(
 def test_a_configuration_without_the_keys_is_told_where_they_come_from(tmp_path: Path) -> None:
     for text in ("", "a: b\n", "models:\n  tts: none\n", "- a\n"):
         (tmp_path / "config.yaml").write_text(text)
-        found = judged(None, read_configuration(tmp_path / "config.yaml"))
+        found = judged(None, AssistantConfig.load(tmp_path / "config.yaml"))
         assert (found["paths"].state, found["paths"].mend) == (
             "note",
             f"ttsdash apply {tmp_path}/config.yaml --voice VOICE",
@@ -774,4 +814,4 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("models: [\n")
     for path, says in ((tmp_path / "none.yaml", "does not exist"), (tmp_path / "bad.yaml", "is not YAML")):
         with pytest.raises(BadInput, match=says):
-            read_configuration(path)
+            AssistantConfig.load(path)

@@ -6,6 +6,7 @@ import pytest
 
 from core.selection.figures import Figures
 from core.selection.judge import Candidate, Policy, Selection, select
+from core.selection.pairs import PairedSpeed, Unpaired
 from tests.core.machines import MACHINES, SERVER
 
 NOT_RUN = "converted, not yet run on a Mac"
@@ -33,6 +34,11 @@ def chosen(machine: str, *candidates: Candidate, policy: Policy = "priority", pi
 def why(selection: Selection, variant: str) -> str:
     (judged,) = (judged for judged in selection.candidates if judged.variant == variant)
     return f"{judged.verdict}: {judged.reason}"
+
+
+def warnings(selection: Selection) -> dict[str, str]:
+    """The texts of the warnings, by kind and variant."""
+    return {f"{warning.kind}: {warning.variant}": warning.text for warning in selection.warnings}
 
 
 @pytest.mark.parametrize(
@@ -113,6 +119,8 @@ def test_the_fastest_that_sounds_right(candidates: tuple[Candidate, ...], select
 def test_what_is_passed_over_says_why(candidate: Candidate, policy: Policy, reason: str) -> None:
     selection = chosen("server", ORIGINAL, candidate, policy=policy)
     assert selection.selected == "original"
+    (judged,) = (judged for judged in selection.candidates if judged.variant == candidate.name)
+    assert judged.names_caveat == (NOT_RUN in reason)
     assert why(selection, candidate.name) == f"passed over: {reason}"
 
 
@@ -138,25 +146,103 @@ def test_what_does_not_load_falls_through_to_the_next() -> None:
 def test_when_nothing_can_be_used_the_original_is_named_and_that_is_said() -> None:
     selection = chosen("server", replace(ORIGINAL, problem="missing: /x"), replace(STATIC, problem="missing: /y"))
     assert selection.selected == "original"
-    assert "the original cannot be used either: missing: /x" in selection.warnings
+    assert warnings(selection)["unusable-original: original"] == "the original cannot be used either: missing: /x"
 
 
 @pytest.mark.parametrize(
-    ("candidates", "policy", "warning"),
+    ("candidates", "warning", "text"),
     [
-        ((ORIGINAL, replace(STATIC, figures=figures(0.28))), "priority", "static-int8 is SLOWER than the original"),
-        ((ORIGINAL, STATIC, DYNAMIC), "priority", "dynamic-int8 is faster here: 1.90x, static-int8 1.70x"),
+        (
+            (ORIGINAL, replace(STATIC, figures=figures(0.28))),
+            "slower: static-int8",
+            "static-int8 is SLOWER than the original",
+        ),
+        (
+            (ORIGINAL, STATIC, DYNAMIC),
+            "faster-exists: dynamic-int8",
+            "dynamic-int8 is faster here: 1.90x, static-int8 1.70x (measured in different runs)",
+        ),
         (
             (ORIGINAL, replace(STATIC, figures=figures(1.2)), OPTIMIZED),
-            "priority",
-            "optimized sounds better (transparent) and is no slower than static-int8",
+            "better-exists: optimized",
+            "optimized sounds better (transparent) and is no slower than static-int8: "
+            "1.20x, static-int8 1.20x (measured in different runs)",
         ),
-        ((ORIGINAL, replace(STATIC, figures=None)), "priority", "static-int8 has not been measured on this machine"),
-        ((ORIGINAL, replace(STATIC, figures=figures(1.7, "noticeable"))), "priority", "static-int8 sounds noticeable"),
+        (
+            (ORIGINAL, replace(STATIC, figures=None)),
+            "unmeasured: static-int8",
+            "static-int8 has not been measured on this machine",
+        ),
+        (
+            (ORIGINAL, replace(STATIC, figures=figures(1.7, "noticeable"))),
+            "degraded: static-int8",
+            "static-int8 sounds noticeable",
+        ),
+        (
+            (ORIGINAL, replace(STATIC, figures=figures(1.7, None))),
+            "ungraded: static-int8",
+            "static-int8 sounds as nobody knows: it is not graded",
+        ),
     ],
 )
-def test_what_speaks_against_the_pick_is_said(candidates: tuple[Candidate, ...], policy: Policy, warning: str) -> None:
-    assert any(said.startswith(warning) for said in chosen("server", *candidates, policy=policy).warnings)
+def test_what_speaks_against_the_pick_is_said(candidates: tuple[Candidate, ...], warning: str, text: str) -> None:
+    assert warnings(chosen("server", *candidates))[warning].startswith(text)
+
+
+def test_an_unverified_variant_that_is_pinned_is_said_to_be_one() -> None:
+    converted = replace(CONVERTED, figures=figures(3.5, "transparent"))
+    selection = chosen("M4 on macOS 15", ORIGINAL, converted, pinned="coreml")
+    assert warnings(selection) == {"unverified: coreml": f"coreml: {NOT_RUN}"}
+
+
+# What a run found of two variants whose intervals beside the original overlap, as the original's time wandered.
+WIDE_STATIC = replace(STATIC, figures=Figures(1.70, (1.33, 1.77), "slight"))
+WIDE_OPTIMIZED = replace(OPTIMIZED, figures=Figures(1.21, (1.06, 1.37), "transparent"))
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        # Beside each other, in each pair, the one that sounds better is clearly slower.
+        (PairedSpeed(0.71, (0.68, 0.74)), {}),
+        (
+            PairedSpeed(0.99, (0.96, 1.02)),
+            {
+                "better-exists: optimized": "optimized sounds better (transparent) and is no slower than static-int8: "
+                "0.99x as fast as static-int8 in the same pairs, 95 % interval 0.96–1.02"
+            },
+        ),
+        (
+            PairedSpeed(1.10, (1.05, 1.15)),
+            {
+                "faster-exists: optimized": "optimized is faster here: "
+                "1.10x as fast as static-int8 in the same pairs, 95 % interval 1.05–1.15"
+            },
+        ),
+        (
+            Unpaired.PRUNED,
+            {
+                "better-exists: optimized": "optimized sounds better (transparent) and is no slower than static-int8: "
+                "1.21x, static-int8 1.70x (the raw samples of their run were pruned)"
+            },
+        ),
+    ],
+)
+def test_variants_of_one_run_are_compared_by_their_own_pairs(
+    found: PairedSpeed | Unpaired, expected: dict[str, str]
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def compare(picked: Candidate, other: Candidate) -> PairedSpeed | Unpaired:
+        asked.append((picked.name, other.name))
+        return found
+
+    candidates = (ORIGINAL, WIDE_STATIC, WIDE_OPTIMIZED, replace(INT4, figures=figures(2.5, "noticeable")))
+    selection = select("amy", candidates, SERVER, "priority", compare=compare)
+    assert selection.selected == "static-int8"
+    assert warnings(selection) == expected
+    # Neither the original, which every figure is already beside, nor what sounds too bad to be taken.
+    assert asked == [("static-int8", "optimized")]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +264,7 @@ def test_a_pinned_variant_is_taken_whatever_the_policy_says() -> None:
     broken = replace(INT4, figures=figures(1.4, "broken"))
     selection = chosen("server", ORIGINAL, STATIC, broken, policy="measured", pinned="int4")
     assert (selection.selected, selection.reason) == ("int4", "pinned by hand")
-    assert "int4 sounds broken" in selection.warnings
+    assert warnings(selection)["degraded: int4"] == "int4 sounds broken"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +279,7 @@ def test_a_pinned_variant_that_cannot_be_used_gives_way_to_the_policy(
 ) -> None:
     selection = chosen("server", *candidates, pinned="int4")
     assert selection.selected == "static-int8"
-    assert f"int4 is pinned, but cannot be used: {reason}" in selection.warnings
+    assert warnings(selection)["unusable-pin: int4"] == f"int4 is pinned, but cannot be used: {reason}"
 
 
 def test_each_candidate_has_one_verdict_in_the_policys_order() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from core.hardware.machine import Machine
 from core.selection.judge import Judged, Selection
+from core.selection.warning import SelectionWarning, WarningKind
 from core.store.database import transaction
 from core.store.selections import Wish, get_wish, latest_selections, list_selections, put_selection, put_wish
 from core.store.voices import Voice
@@ -17,7 +18,7 @@ SELECTION = Selection(
     selected="static-int8",
     reason="the first in order that can be used: 1.70x here, sound slight",
     candidates=(Judged("static-int8", "selected", "the first"), Judged("original", "eligible", "comes after")),
-    warnings=("dynamic-int8 is faster here",),
+    warnings=(SelectionWarning(WarningKind.FASTER_EXISTS, "dynamic-int8", "dynamic-int8 is faster here"),),
 )
 
 
@@ -38,6 +39,14 @@ def test_a_selection_comes_back_as_it_was_put_in(db: sqlite3.Connection, stored:
     (stored_selection,) = list_selections(db, stored.id, HERE.id)
     assert stored_selection.selection == SELECTION
     assert (stored_selection.selected_sha256, stored_selection.cause) == ("a", "job 1")
+
+
+def test_the_warnings_of_an_older_version_are_read_as_texts(db: sqlite3.Connection, stored: Voice) -> None:
+    put(db, stored, SELECTION)
+    db.execute("UPDATE selections SET warnings = ?", ('["static-int8 is SLOWER than the original"]',))
+    warnings = latest_selections(db, HERE.id)["amy"].selection.warnings
+    text = "static-int8 is SLOWER than the original"
+    assert warnings == (SelectionWarning(WarningKind.LEGACY, "static-int8", text),)
 
 
 def test_only_what_changed_is_added_to_the_history(db: sqlite3.Connection, stored: Voice) -> None:

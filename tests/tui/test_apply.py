@@ -7,11 +7,11 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from core.hardware.probes import Probes
 from core.selection import refresh
 from core.selection.judge import Judged, Selection
 from core.store.database import transaction
@@ -65,23 +65,28 @@ def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Variant:
 def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Runs a command in this process, where the original of any voice is selected without being tried."""
 
-    def select(db: sqlite3.Connection, voice: str, cause: str, probes: Probes | None) -> Selection:
+    def select(*_: object) -> Selection:
         judged = (Judged("original", "selected", "by hand"),)
-        return Selection(voice, "priority", None, "original", "by hand", judged)
+        return Selection("tiny", "priority", None, "original", "by hand", judged)
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         code = run_program([*map(str, arguments)])
         return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
 
     monkeypatch.setenv("TTSDASH_HOME", str(workspace.root))
-    monkeypatch.setattr(refresh, "select_now", select)
+    monkeypatch.setattr(refresh, "select", select)
     return run
 
 
-def test_what_was_selected_is_written_and_undone(workspace: Workspace, config: Path, variant: Variant) -> None:
+def test_what_was_selected_is_written_and_undone(
+    workspace: Workspace, db: sqlite3.Connection, config: Path, variant: Variant
+) -> None:
     before = config.read_text()
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    stored = workspace.data_db.read_bytes(), tables(workspace)
     looked = ttsdash(workspace, "apply", config, "--dry-run")
     assert (looked.returncode, looked.stderr, config.read_text()) == (0, "", before)
+    assert (workspace.data_db.read_bytes(), tables(workspace)) == stored
     assert f"+      {QUANTIZED.rpartition('.')[2]}: {variant.path}\n" in looked.stdout
     assert (
         "\n! today's assistant loads only models.tts.piper.voice_path, and goes on with voices/tiny.onnx"
@@ -106,6 +111,7 @@ def test_what_was_selected_is_written_and_undone(workspace: Workspace, config: P
         "    tts_parallel_processing: true\n    tts_optimize_for_speed: true\n"
     )
     assert backup.read_text() == before
+    assert selections(workspace) == [("static-int8", "apply assistant.yaml")]
 
     again = ttsdash(workspace, "apply", config, "--use-selected")
     assert (again.returncode, again.stdout.splitlines()[-1]) == (0, f"{config}: nothing to change")
@@ -115,10 +121,23 @@ def test_what_was_selected_is_written_and_undone(workspace: Workspace, config: P
     assert refused(ttsdash(workspace, "apply", config, "--undo"), 1).startswith(f"{config} has no backup")
 
 
-def test_json_without_yes_writes_nothing(call: Call, config: Path) -> None:
+def tables(workspace: Workspace) -> list[str]:
+    """All that data.db holds."""
+    with closing(sqlite3.connect(workspace.data_db)) as db:
+        return list(db.iterdump())
+
+
+def selections(workspace: Workspace) -> list[tuple[str, str]]:
+    """The variant and the cause of each selection that was recorded."""
+    with closing(sqlite3.connect(workspace.data_db)) as db:
+        return list(db.execute("SELECT selected, cause FROM selections"))
+
+
+def test_json_without_yes_writes_nothing(call: Call, workspace: Workspace, config: Path) -> None:
     before = config.read_text()
     answer = json.loads(call("apply", config, "--json").stdout)
     assert (answer["written"], answer["backup"], len(answer["changes"]), config.read_text()) == (False, None, 4, before)
+    assert selections(workspace) == []
 
 
 @pytest.mark.parametrize("says", ["y", "n"])

@@ -109,7 +109,7 @@ def boxes(app: Dashboard) -> dict[str, list[str]]:
 
 
 async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
-    workspace: Workspace, config: Path, variant: Path, voice: Voice
+    workspace: Workspace, db: sqlite3.Connection, config: Path, variant: Path, voice: Voice
 ) -> None:
     before = config.read_text()
     app = Dashboard(workspace, autostart=False)
@@ -147,6 +147,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
             app, "#selection-pane .detail Static"
         )
 
+        before_proposal = list(db.iterdump())
         for answer in "ny":
             await pilot.press("a")
             await until(pilot, lambda: app.screen.query(".told Static"))
@@ -158,6 +159,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
             await until(pilot, lambda: len(app.screen_stack) == 1)
             if answer == "n":
                 assert config.read_text() == before
+                assert list(db.iterdump()) == before_proposal
         await until(pilot, lambda: row(pane)[-2:] == ["static-int8", "yes"])
         assert f"voice_path: {variant}  # the voice" in config.read_text()
 

@@ -1,5 +1,6 @@
 """The tab System: nothing is asked before it is opened; then the machine, the disk, and the doctor."""
 
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -119,7 +120,7 @@ async def test_whoever_leaves_ends_the_doctor_with_all_that_it_has_started(
     slow.write_text("#!/bin/sh\nsleep 600 &\nwait\n")
     slow.chmod(0o700)
     monkeypatch.setattr("core.hardware.probes.ask_apart", lambda: SERVER)
-    monkeypatch.setattr("tui.examination.sys.executable", str(slow))
+    monkeypatch.setattr(sys, "executable", str(slow))
     app = Dashboard(workspace, autostart=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.snapshot and app.query(SystemPane))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
+from core.assistant.config import AssistantConfig
 from core.assistant.document import NotPlaced
-from core.assistant.file import ConfigFile, read_file
+from core.assistant.file import read_file
 from core.assistant.proposal import Proposal, propose_selection, propose_undo
 from core.assistant.scalar import written
 from core.errors import BadInput
@@ -34,34 +35,38 @@ def apply(
     """Write what was selected into an assistant's CONFIG (YAML); all else in it stays, and so does a backup."""
     if undo and (voice or use_selected):
         raise BadInput("--undo puts a backup back: it takes neither --voice nor --use-selected")
-    file = read_file(config)
-    proposal = propose_undo(file) if undo else _propose(session, file, voice, use_selected)
+    proposal = propose_undo(read_file(config)) if undo else _propose(session, config, voice, use_selected)
+    path = proposal.file.path
     changed = proposal.changes_something
     if changed and not (dry_run or yes or session.as_json or _on_a_terminal()):
         raise BadInput("there is no terminal to ask on: add --yes to write, or --dry-run to look only")
     if session.as_json:
-        backup = proposal.write() if changed and yes and not dry_run else None
+        backup = _write(session, proposal) if changed and yes and not dry_run else None
         _print_json(session, proposal, backup)
         return
     _print_proposal(proposal)
     if not changed:
-        print_line(f"{file.path}: nothing to change")
+        print_line(f"{path}: nothing to change")
     elif not dry_run:
-        if yes or click.confirm(f"Write this to {printable(str(file.path))}?", prompt_suffix=" "):
-            back = "" if undo else f"; undo: ttsdash apply {shlex.quote(str(file.path))} --undo"
-            print_line(proposal.outcome(proposal.write()) + back)
+        if yes or click.confirm(f"Write this to {printable(str(path))}?", prompt_suffix=" "):
+            back = "" if undo else f"; undo: ttsdash apply {shlex.quote(str(path))} --undo"
+            print_line(proposal.outcome(_write(session, proposal)) + back)
         else:
             print_line("nothing was written")
 
 
-def _propose(session: Session, file: ConfigFile, voice: str | None, use_selected: bool) -> Proposal:
+def _propose(session: Session, config: Path, voice: str | None, use_selected: bool) -> Proposal:
     try:
-        return propose_selection(session.db, file, voice, use_selected)
+        return propose_selection(session.db, AssistantConfig.load(config), voice, use_selected)
     except NotPlaced as error:
         if not session.as_json:
             for key, value in error.values.items():
                 print_line(f"{key}: {written(value)}")
         raise
+
+
+def _write(session: Session, proposal: Proposal) -> Path:
+    return proposal.write(session.db if proposal.evaluation else None)
 
 
 def _on_a_terminal() -> bool:

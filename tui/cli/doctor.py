@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from core.doctor.finding import State
 from jobs.doctor import examine
 from tui.cli.session import Command, Session, pass_session
 from tui.cli.tables import print_line
@@ -22,10 +23,10 @@ def doctor(session: Session, config: Path | None) -> None:
     found = {
         area: [replace(f, mend=f.mend and _mend(f.mend, session)) for f in entries] for area, entries in found.items()
     }
-    problems = count(found, "problem")
+    problems = count(found, State.PROBLEM)
     if session.as_json:
         findings = [{"area": area} | asdict(finding) for area, entries in found.items() for finding in entries]
-        session.print_json({"findings": findings, "problems": problems, "notes": count(found, "note")})
+        session.print_json({"findings": findings, "problems": problems, "notes": count(found, State.NOTE)})
     else:
         for line in finding_lines(found):
             print_line(line)

@@ -45,8 +45,18 @@ def ttsdash(context: click.Context) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run, and turn every error into one line and the right exit code: 1 it failed, 2 it was asked wrongly."""
-    code = 0
+    """Run a command, print its error as one line, and return its exit code."""
+    code, error = outcome(arguments)
+    if error:
+        with contextlib.suppress(OSError):
+            click.echo(f"ttsdash: {error}", err=True)
+    _empty_buffers()
+    return code
+
+
+def outcome(arguments: list[str]) -> tuple[int, str]:
+    """Run a command and return its exit code, 1 if it failed and 2 if it was asked wrongly, with its error as one line."""
+    code, message = 0, ""
     try:
         # Not `ttsdash.main`, which ends with 1 when whoever reads has gone.
         with ending, ttsdash.make_context("ttsdash", arguments) as context:
@@ -56,11 +66,11 @@ def run(arguments: list[str]) -> int:
         code = end.exit_code
     except click.UsageError as error:
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        code = _complain(error.format_message() + hint, 2)
+        code, message = 2, error.format_message() + hint
     except click.ClickException as error:
-        code = _complain(error.format_message(), error.exit_code)
+        code, message = error.exit_code, error.format_message()
     except TtsdashError as error:
-        code = _complain(str(error), error.exit_code)
+        code, message = error.exit_code, str(error)
     except BrokenPipeError:
         pass  # whoever read has gone: `ttsdash jobs list | head -1`
     except SystemExit as end:
@@ -69,24 +79,17 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         code = 130
     except (sqlite3.Error, OSError) as error:
-        code = _complain(one_line(error), 1)
+        code, message = 1, one_line(error)
     except UnicodeEncodeError as error:
         if not _is_unreadable(error.object):
             raise
-        code = _complain(f"{printable(brief(error.object))} is no UTF-8: name it otherwise", 2)
-    _empty_buffers()
-    return code
+        code, message = 2, f"{printable(brief(error.object))} is no UTF-8: name it otherwise"
+    return code, message
 
 
 def _is_unreadable(text: str) -> bool:
     """Whether it is an argument or a file's name that has bytes in it which are no text here."""
     return any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _complain(message: str, code: int) -> int:
-    with contextlib.suppress(OSError):
-        click.echo(f"ttsdash: {message}", err=True)
-    return code
 
 
 def _empty_buffers() -> None:

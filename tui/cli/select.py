@@ -47,7 +47,7 @@ def print_selection(selection: Selection) -> None:
         empty="no variants",
     )
     for warning in selection.warnings:
-        print_line(f"! {warning}")
+        print_line(f"! {warning.text}")
 
 
 def _print_history(history: list[StoredSelection]) -> None:

@@ -4,7 +4,7 @@ import shlex
 
 import click
 
-from core.doctor.finding import look
+from core.doctor.finding import State, look
 from core.doctor.logout import check_logout
 from core.store.database import open_store
 from core.text import printable
@@ -72,6 +72,6 @@ def warn_of_logout(session: Session, worker: int) -> None:
     """Tell on stderr that logging out would end the worker with this number."""
     program = f"ttsdash --home {shlex.quote(session.home)}" if session.home else "ttsdash"
     for finding in look("logging out", lambda: check_logout(worker)):
-        if finding.state == "problem":
+        if finding.state is State.PROBLEM:
             mend = str(finding.mend).replace("ttsdash", program)
             click.echo(printable(f"ttsdash: {finding.says}: {mend}"), err=True)

@@ -65,15 +65,15 @@ def add(session: Session, path: Path) -> None:
 @pass_session
 def import_(session: Session, config: Path) -> None:
     """Register the voice that an assistant's configuration names."""
-    from core.assistant.file import read_file
+    from core.assistant.config import AssistantConfig
     from core.assistant.voice import named_voice
 
-    file = read_file(config)
-    key, path = named_voice(file, list_voices(session.db))
+    assistant = AssistantConfig.load(config)
+    key, path = named_voice(assistant, list_voices(session.db))
     try:
         voice = add_voice(session.db, read_voice(path))
     except BadInput as error:
-        raise BadInput(f"{key} of {file.path}: {error}") from error
+        raise BadInput(f"{key} of {assistant.file.path}: {error}") from error
     print_added(session, voice)
 
 

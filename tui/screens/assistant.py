@@ -12,8 +12,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from core.assistant.file import read_file
-from core.assistant.voice import loaded_by
+from core.assistant.config import AssistantConfig
 from core.errors import TtsdashError
 from tui.widgets.plain_text import PlainText
 
@@ -51,12 +50,11 @@ class AssistantScreen(ModalScreen[Path | None]):
 
     def _check(self, path: Path) -> None:
         try:
-            file = read_file(path)
-            loaded_by(file, [])
+            config = AssistantConfig.load(path)
         except TtsdashError as error:
             self.post_message(self.Checked(path, str(error)))
         else:
-            self.post_message(self.Checked(file.path))
+            self.post_message(self.Checked(config.file.path))
 
     @on(Checked)
     def _tell(self, message: Checked) -> None:

@@ -38,7 +38,7 @@ def _chosen(selection: Selection | None) -> Iterator[tuple[str, str]]:
     pinned = f", {selection.pinned} pinned" if selection.pinned else ""
     yield "selected   ", f"{selection.selected}: {selection.reason} (policy {selection.policy}{pinned})"
     for warning in selection.warnings:
-        yield "         ! ", warning
+        yield "         ! ", warning.text
 
 
 def _assistant(today: Today, voice: Voice, selection: Selection | None) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 
 from core.clock import now
+from core.doctor.finding import State
 from core.errors import TtsdashError, one_line
 from core.workspace import Workspace
 from tui import examination, system_facts
@@ -22,7 +23,6 @@ from tui.widgets.pane import Pane
 from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
-    from core.doctor.finding import State
     from jobs.doctor import Findings
     from tui.snapshot import Snapshot
 
@@ -153,7 +153,9 @@ def _doctor(examined: SystemPane.Examined | None, width: int) -> str:
     if examined.problem:
         return hanging("", f"{examined.problem}; d looks again", width)
     told = f"{summary(examined.found)}, as of {when(examined.at)}; d looks again"
-    parts = (finding_lines(_those(examined.found, states), width) for states in (("problem", "note"), ("ok",)))
+    parts = (
+        finding_lines(_those(examined.found, states), width) for states in ((State.PROBLEM, State.NOTE), (State.OK,))
+    )
     return "\n".join([told, "", *(line for part in parts for line in part)]).rstrip()
 
 

@@ -64,7 +64,7 @@ def _selected(snapshot: Snapshot, voice: Voice) -> Lines:
         return
     pinned = f", {selection.pinned} pinned" if selection.pinned else ""
     yield f"selected on this machine: {selection.selected} ({selection.reason}; policy {selection.policy}{pinned})"
-    yield from (f"! {warning}" for warning in selection.warnings)
+    yield from (f"! {warning.text}" for warning in selection.warnings)
     for judged in selection.candidates:
         if judged.variant != selection.selected:
             yield f"  {judged.variant} {judged.verdict}: {judged.reason}"
