@@ -24,7 +24,7 @@ from core.workspace import Workspace
 from tests.history import AMY, NEW, benchmark, put_history, result
 from tests.measured import a_record, a_result
 from tests.tui.conftest import MACHINE
-from tests.tui.pilot import Compare, DrivenDashboard, cells, dashboard, paste, text_of, until
+from tests.tui.pilot import Compare, DrivenDashboard, cells, dashboard, is_reading, paste, text_of, until
 from tui.history import ROWS
 from tui.screens.compare import CompareScreen
 from tui.screens.export import ExportScreen
@@ -564,6 +564,7 @@ def looks(*keys: str, text: str = "", ready: Callable[[Pilot[None]], object]) ->
             await filtered(pilot, text)
         await pilot.press(*keys)
         await until(pilot, lambda: ready(pilot) and len(pilot.app.screen.query("FooterKey")) > 1)
+        await until(pilot, lambda: not is_reading(pilot.app))
         await pilot.pause()
 
     return run

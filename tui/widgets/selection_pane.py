@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from tui.snapshot import Snapshot
 
 _UNPIN = ""
-# What it shows of the store; the rest may change several times a second.
-_SHOWN = ("voices", "newest", "selections")
 # Beside the text: its padding, and the scroll bar.
 _FRAME = 3
 
@@ -93,7 +91,7 @@ class SelectionPane(TablePane):
 
     def show(self, snapshot: Snapshot) -> None:
         before, self.snapshot = self.snapshot, snapshot
-        if before and all(getattr(before, name) is getattr(snapshot, name) for name in _SHOWN):
+        if before and _same(before, snapshot):
             return
         super().show(snapshot)
         if self._in_sight:
@@ -246,6 +244,11 @@ class SelectionPane(TablePane):
         perform(self, action)
 
 
+def _same(before: Snapshot, after: Snapshot) -> bool:
+    """Whether the pane shows both alike; the rest may change several times a second."""
+    return before.voices is after.voices and before.newest is after.newest and before.selections is after.selections
+
+
 def _row(voice: Voice, selection: Selection | None, today: Today | None) -> tuple[str, ...]:
     loads, applied = _today(voice, selection, today)
     chosen = (selection.policy, selection.selected, selection.pinned or "–") if selection else ("–", "press s", "–")
@@ -266,9 +269,12 @@ def _today(voice: Voice, selection: Selection | None, today: Today | None) -> tu
         return "…" if today is None else "not known", "–"
     name = today.names(voice)
     if name is None:
-        loads = (
-            "another voice" if today.loaded and today.loaded.voice else "unknown file" if today.loaded else "nothing"
-        )
+        if today.loaded is None:
+            loads = "nothing"
+        elif today.loaded.voice:
+            loads = "another voice"
+        else:
+            loads = "unknown file"
         return loads, "no" if selection else "–"
     if selection is None:
         return name, "–"

@@ -264,9 +264,13 @@ class VoicesPane(TablePane):
 
 def _same(before: Snapshot, after: Snapshot) -> bool:
     """Whether a pane of voices shows both alike: what a running job reports, a few times a second, is not in it."""
-    lists = ("voices", "newest", "selections", "jobs")
-    same = all(getattr(before, name) is getattr(after, name) for name in lists)
-    return same and (before.worker is None) == (after.worker is None)
+    return (
+        before.voices is after.voices
+        and before.newest is after.newest
+        and before.selections is after.selections
+        and before.jobs is after.jobs
+        and (before.worker is None) == (after.worker is None)
+    )
 
 
 def _cells(name: str, size: str, speed: str, result: Result | None) -> dict[str, str]:
