@@ -121,9 +121,9 @@ def result_row(result: Result) -> tuple[str, ...]:
     return (result.variant, *(metric_cell(result, metric) for metric in RUN_COLUMNS), result.grade or "–")
 
 
-def elapsed(job: Job) -> float:
-    """Seconds since a running job was started; the clock may have been set back since."""
-    return max(0.0, seconds_between(job.started_at, now())) if job.started_at else 0.0
+def elapsed(job: Job, at: str | None = None) -> float:
+    """Seconds since a running job was started, at a time or now; the clock may have been set back since."""
+    return max(0.0, seconds_between(job.started_at, at or now())) if job.started_at else 0.0
 
 
 def _seconds(job: Job) -> float | None:
@@ -160,11 +160,20 @@ def _exact(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else span(seconds)
 
 
-def time_left(job: Job, expected: Estimate) -> str:
+def time_left(job: Job, expected: Estimate, at: str | None = None) -> str:
     """`about 40 s left, from 3 past runs`."""
-    gone = elapsed(job)
+    gone = elapsed(job, at)
     runs = f", from {counted(expected.runs, 'past run')}" if gone < expected.seconds else ""
     return expected.left(gone) + runs
+
+
+def known_time(times: Sequence[Estimate | None]) -> str:
+    """How long jobs take one after the other."""
+    known = [entry.seconds for entry in times if entry]
+    if not known:
+        return "time not known, no past run here"
+    least = "" if len(known) == len(times) else ", and what has not run here yet"
+    return f"about {span(sum(known))} by past runs here{least}"
 
 
 def job_name(job: Job) -> str:

@@ -3,7 +3,6 @@
 import gc
 import time
 
-_QUIET_S = 1.0
 # So many collections of the middle generation make a full one due: what Python takes by itself, and what it waits for here.
 _DUE, _AT_LAST = 10, 200
 
@@ -11,7 +10,9 @@ _DUE, _AT_LAST = 10, 200
 class QuietCollector:
     """Puts full collections off until nobody waits for an answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, quiet_s: float = 1.0) -> None:
+        """Collect after so many seconds without a key."""
+        self._quiet_s = quiet_s
         self._touched = time.monotonic()
 
     def begin(self) -> None:
@@ -24,6 +25,6 @@ class QuietCollector:
         self._touched = time.monotonic()
 
     def look(self) -> None:
-        """Collect if it is due, and nobody has pressed a key for a second."""
-        if gc.get_count()[2] >= _DUE and time.monotonic() - self._touched >= _QUIET_S:
+        """Collect if it is due, and nobody has pressed a key for that long."""
+        if gc.get_count()[2] >= _DUE and time.monotonic() - self._touched >= self._quiet_s:
             gc.collect()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.clock import span
 from core.recipes import RECIPES
 from core.store.jobs import OPEN, NewJob
 from tui.formats import speedup, when
@@ -58,20 +56,6 @@ def read_prospects(workspace: Workspace, voice: Voice, machine_id: str) -> Prosp
             },
             estimate(db, benchmark_job(voice, []), machine_id),
         )
-
-
-def gone_files(voices: Iterable[Voice]) -> frozenset[str]:
-    """The paths of variants, originals too, where nothing lies any more."""
-    return frozenset(variant.path for voice in voices for variant in voice.variants if not Path(variant.path).exists())
-
-
-def known_time(times: Sequence[Estimate | None]) -> str:
-    """How long jobs take one after the other."""
-    known = [entry.seconds for entry in times if entry]
-    if not known:
-        return "time not known, no past run here"
-    least = "" if len(known) == len(times) else ", and what has not run here yet"
-    return f"about {span(sum(known))} by past runs here{least}"
 
 
 def what_is_there(snapshot: Snapshot, voice: Voice, gone: frozenset[str]) -> dict[str, str]:

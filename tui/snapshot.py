@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from core.hardware.machine import this_machine
+from core.hardware.machine import Machine, this_machine
 from core.history.newest import list_newest
 from core.selection.judge import Selection
 from core.store.estimate import Estimate, estimate
@@ -64,12 +64,12 @@ class Snapshot:
 class SnapshotReader:
     """Reads snapshots, and of the long lists only what can have changed. Use it from one thread."""
 
-    def __init__(self, workspace: Workspace, db: sqlite3.Connection) -> None:
+    def __init__(self, workspace: Workspace, db: sqlite3.Connection, machine: Machine | None = None) -> None:
         self._workspace, self._db = workspace, db
         self._data_version: int | None = None
         self._marks: tuple[object, ...] = ()
         self._last_result: int | None = None
-        self._latest = Snapshot(machine=this_machine().id)
+        self._latest = Snapshot(machine=(machine or this_machine()).id)
 
     def read(self) -> Snapshot | None:
         """The store as it is now, None when nothing has changed since the last call."""

@@ -1,17 +1,23 @@
 """What the system tab tells beside the store. Reading it touches files and may start a process: do it in a thread."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.clock import span
 from core.errors import TtsdashError, one_line
 from core.workspace import Workspace, network_file_system
 from tui.formats import counted, megabytes, moment
 from tui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from core.hardware.probes import Probes
 
 Facts = dict[str, str]
 """By name."""
@@ -78,13 +84,12 @@ def version_facts() -> Facts:
     return {**this_environment().versions, "interpreter": sys.executable}
 
 
-def ability_facts() -> Facts:
-    """What this machine can do for a voice, and why not: asked in a process of its own."""
+def ability_facts(probes: Callable[[], Probes]) -> Facts:
+    """What this machine can do for a voice, and why not."""
     from core.hardware.abilities import abilities
-    from core.hardware.probes import ask_apart
 
     try:
-        found = abilities(ask_apart())
+        found = abilities(probes())
     except TtsdashError as error:
         return {"state": str(error)}
     return {a.name: a.says if a.available else f"not here: {a.says}. It would bring {a.brings}" for a in found}

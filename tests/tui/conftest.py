@@ -14,6 +14,7 @@ import pytest
 
 from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.hardware.machine import Environment, Machine
+from core.recipes import Recipe
 from core.selection.judge import Judged, Selection
 from core.store.database import open_store, transaction
 from core.store.jobs import ENDED, Limits, NewJob, add_job, tell
@@ -39,6 +40,12 @@ def fixed_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
     yield Workspace(Path("workspace"))
     os.environ.pop("TZ", None)
     time.tzset()
+
+
+@pytest.fixture
+def every_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every recipe run here, also those whose packages not every machine can have."""
+    monkeypatch.setattr(Recipe, "missing", None)
 
 
 @pytest.fixture

@@ -6,18 +6,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.app import App
 from textual.containers import VerticalScroll
-from textual.css.query import NoMatches
-from textual.events import Paste
-from textual.pilot import Pilot
 from textual.widgets import Log, OptionList, Static
 
 from core.hardware.machine import this_machine
@@ -31,60 +26,29 @@ from core.voices import read_voice
 from core.workspace import Workspace
 from jobs.daemon import start_worker, worker_status
 from jobs.submit import Terms, benchmark_job, submit
-from tests.tui.conftest import JOE, MACHINE, announce
+from tests.tui.conftest import JOE, announce
+from tests.tui.pilot import (
+    OTHER_MACHINE,
+    RECORDED_MACHINE,
+    cells,
+    dashboard,
+    is_ready,
+    paste,
+    store,
+    text_of,
+    until,
+)
 from tests.vits import MULTI_SPEAKER, write_voice
 from tests.waiting import wait_until
 from tui.app import Dashboard
-from tui.messages import ActionEnded, StoreChanged
-from tui.snapshot import Snapshot, SnapshotReader
-from tui.widgets.pane import TablePane
+from tui.messages import Focus, Outcome, StoreChanged
+from tui.snapshot import SnapshotReader
 from tui.widgets.queue_pane import QueuePane
 from tui.widgets.results_pane import ResultsPane
 from tui.widgets.running_job import RunningJob
 from tui.widgets.table import KeyedTable
 from tui.widgets.top_line import TopLine
 from tui.widgets.voices_pane import VoicesPane
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object], timeout: float = 60.0) -> None:
-    """Let the dashboard work until the condition holds, which may ask for what is not on the screen yet."""
-    deadline = time.monotonic() + timeout
-    while not _holds(condition):
-        assert time.monotonic() < deadline, f"nothing came of it in {timeout} s"
-        await pilot.pause(0.05)
-
-
-def _holds(condition: Callable[[], object]) -> bool:
-    try:
-        return bool(condition())
-    except NoMatches:
-        return False
-
-
-async def paste(pilot: Pilot[None], text: str) -> None:
-    """Into what has the focus, as a terminal does."""
-    assert pilot.app.focused
-    pilot.app.focused.post_message(Paste(text))
-    await pilot.pause()
-
-
-def store(app: Dashboard) -> Snapshot:
-    """What the dashboard shows of the store; nothing while it has not been read."""
-    return app.snapshot or Snapshot()
-
-
-def is_ready(app: Dashboard) -> bool:
-    """Whether the store is shown, and keys go to a tab."""
-    return app.snapshot is not None and any(app.focused in pane.walk_children() for pane in app.query(TablePane))
-
-
-def text_of(app: App[None], selector: str) -> str:
-    return str(app.screen.query_one(selector, Static).render())
-
-
-def cells(pane: VoicesPane | QueuePane | ResultsPane) -> list[list[str]]:
-    table = pane.table
-    return [[str(cell).strip() for cell in table.get_row_at(row)] for row in range(table.row_count)]
 
 
 def notes(app: Dashboard) -> dict[str, str]:
@@ -105,7 +69,7 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
     found = tmp_path / "found"
     write_voice(found)
     monkeypatch.chdir(found)
-    app = Dashboard(workspace)
+    app = dashboard(workspace, autostart=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "idle" in text_of(app, "#worker"))
         assert "Press a to add one" in text_of(app, "#voices-pane .empty")
@@ -140,7 +104,7 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
 async def test_parameters_are_typed_and_what_cannot_be_is_said_before_anything_is_queued(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 1)
         await pilot.press("o")
@@ -157,9 +121,8 @@ async def test_parameters_are_typed_and_what_cannot_be_is_said_before_anything_i
     assert made == [None, "static-int8+clip=max", "dynamic-int8", "optimized"]
 
 
-async def test_the_dialog_tells_what_past_results_here_say(full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.snapshot.this_machine", lambda: MACHINE)
-    app = Dashboard(full, autostart=False)
+async def test_the_dialog_tells_what_past_results_here_say(full: Workspace) -> None:
+    app = dashboard(full, environment=RECORDED_MACHINE)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         await pilot.press("o")
@@ -170,7 +133,7 @@ async def test_the_dialog_tells_what_past_results_here_say(full: Workspace, monk
 
 
 async def test_a_path_can_be_typed_and_a_wrong_one_stays_to_be_mended(workspace: Workspace, voice_path: Path) -> None:
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: is_ready(app))
         await pilot.press("a")
@@ -186,22 +149,20 @@ async def test_a_path_can_be_typed_and_a_wrong_one_stays_to_be_mended(workspace:
 
 async def test_a_file_that_is_no_voice_is_told_in_one_line(workspace: Workspace, voice_path: Path) -> None:
     voice_path.write_bytes(b"no model")
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: is_ready(app))
         await pilot.press("a")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await paste(pilot, str(voice_path))
         await pilot.press("enter")
-        await until(pilot, lambda: app._notifications)
-        assert [told.message for told in app._notifications] == [
-            f"{voice_path} is not an ONNX model, or is cut short: get the file again"
-        ]
+        await until(pilot, lambda: app.told)
+        assert app.told == [f"{voice_path} is not an ONNX model, or is cut short: get the file again"]
 
 
 async def test_the_focus_goes_to_what_was_added_or_queued(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
     second = write_voice(tmp_path, MULTI_SPEAKER, "second")
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         jobs = "#jobs-table"
         await until(pilot, lambda: app.query_one("#voices-table", KeyedTable).row_count and app.query(jobs))
@@ -218,7 +179,7 @@ async def test_the_focus_goes_to_what_was_added_or_queued(workspace: Workspace, 
 
 
 async def test_a_running_job_shows_a_live_bar_and_is_cancelled_with_a_key(workspace: Workspace, voice: Voice) -> None:
-    app = Dashboard(workspace)
+    app = dashboard(workspace, autostart=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         await pilot.press("b")
@@ -243,7 +204,7 @@ async def test_a_running_job_shows_a_live_bar_and_is_cancelled_with_a_key(worksp
 
 
 async def test_no_answers_no_and_nothing_is_cancelled(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2", "j", "c")
@@ -254,7 +215,7 @@ async def test_no_answers_no_and_nothing_is_cancelled(full: Workspace) -> None:
 
 
 async def test_the_worker_is_stopped_and_started_with_a_key(workspace: Workspace, voice: Voice) -> None:
-    app = Dashboard(workspace)
+    app = dashboard(workspace, autostart=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "idle" in text_of(app, "#worker"))
         await pilot.press("w", "y")
@@ -265,7 +226,7 @@ async def test_the_worker_is_stopped_and_started_with_a_key(workspace: Workspace
 
 
 async def test_the_row_in_focus_stays_when_jobs_come_in_above_it(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2", "j", "j")
@@ -283,7 +244,7 @@ async def test_the_row_in_focus_stays_when_jobs_come_in_above_it(full: Workspace
 
 
 async def test_the_queue_is_paused_and_resumed_with_a_key_and_says_so_in_every_tab(worked: Workspace) -> None:
-    app = Dashboard(worked, autostart=False)
+    app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2", "p")
@@ -299,7 +260,7 @@ async def test_the_queue_is_paused_and_resumed_with_a_key_and_says_so_in_every_t
 async def test_the_table_goes_by_what_runs_then_what_waits_in_its_order_then_what_ended_last(
     worked: Workspace,
 ) -> None:
-    app = Dashboard(worked, autostart=False)
+    app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2", "j", "j")
@@ -327,16 +288,16 @@ async def test_the_table_goes_by_what_runs_then_what_waits_in_its_order_then_wha
     ],
 )
 async def test_what_cannot_be_is_refused_in_one_line(worked: Workspace, keys: str, told: str) -> None:
-    app = Dashboard(worked, autostart=False)
+    app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2", *keys)
-        await until(pilot, lambda: app._notifications)
-        assert [notification.message for notification in app._notifications] == [told]
+        await until(pilot, lambda: app.told)
+        assert app.told == [told]
 
 
 async def test_all_jobs_are_cancelled_and_all_failed_ones_tried_again_with_a_key(worked: Workspace) -> None:
-    app = Dashboard(worked, autostart=False)
+    app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2", "C")
@@ -355,7 +316,7 @@ async def test_of_a_long_queue_the_next_jobs_are_shown_and_all_are_counted(worke
     with closing(open_store(worked)) as db, transaction(db):
         for _ in range(600):
             add_job(db, NewJob("quantize", JOE, "static-int8", {"recipe": "static"}))
-    app = Dashboard(worked, autostart=False)
+    app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2")
@@ -371,7 +332,7 @@ async def test_what_a_running_job_reports_is_drawn_without_the_table(
 ) -> None:
     drawn, render_line = [], KeyedTable.render_line
     monkeypatch.setattr(KeyedTable, "render_line", lambda table, y: drawn.append(y) or render_line(table, y))
-    app = Dashboard(worked, autostart=False)
+    app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("2")
         await until(pilot, lambda: app.query("RunningJob .usage") and text_of(app, "RunningJob .usage"))
@@ -396,11 +357,10 @@ async def test_what_a_running_job_reports_is_drawn_without_the_table(
     ids=["past runs", "longer", "the first run", "the clock was set back"],
 )
 async def test_how_long_a_job_takes_is_told_from_past_runs_only(
-    worked: Workspace, monkeypatch: pytest.MonkeyPatch, at: str, past_runs: bool, told: str
+    worked: Workspace, at: str, past_runs: bool, told: str
 ) -> None:
-    monkeypatch.setattr("tui.formats.now", lambda: at)
-    monkeypatch.setattr("tui.snapshot.this_machine", lambda: MACHINE if past_runs else replace(MACHINE, id="another"))
-    app = Dashboard(worked, autostart=False)
+    machine = RECORDED_MACHINE if past_runs else OTHER_MACHINE
+    app = dashboard(worked, environment=replace(machine, clock=lambda: at))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("2")
         await until(pilot, lambda: app.query("RunningJob .left"))
@@ -409,7 +369,7 @@ async def test_how_long_a_job_takes_is_told_from_past_runs_only(
 
 
 async def test_the_details_tell_reasons_whole_earlier_attempts_needs_limits_and_costs(worked: Workspace) -> None:
-    app = Dashboard(worked, autostart=False)
+    app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2")
@@ -438,7 +398,7 @@ async def test_the_details_tell_reasons_whole_earlier_attempts_needs_limits_and_
 )
 async def test_the_worker_s_state_is_told_in_words(full: Workspace, state: dict[str, bool], told: str) -> None:
     announce(full, os.getpid(), **state)
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: text_of(app, "#worker") == told)
 
@@ -457,7 +417,7 @@ async def test_a_worker_that_gives_no_sign_of_life_is_replaced_with_a_key(
     workspace: Workspace, hanging: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.lock._WATCHED_S", 0.2)
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: text_of(app, "#worker") == "worker gives no sign of life: press w")
         await pilot.press("w")
@@ -467,7 +427,7 @@ async def test_a_worker_that_gives_no_sign_of_life_is_replaced_with_a_key(
 
 @pytest.mark.parametrize("key", ["escape", "enter", "q"])
 async def test_who_comes_back_is_greeted_once_with_what_happened(left: Workspace, key: str) -> None:
-    app = Dashboard(left, autostart=False)
+    app = dashboard(left)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.screen.query(".told Static"))
         told = "\n".join(str(widget.render()) for widget in app.screen.query(Static))
@@ -483,10 +443,10 @@ async def test_who_comes_back_is_greeted_once_with_what_happened(left: Workspace
 
 async def test_what_ends_while_the_dashboard_is_open_has_been_seen(full: Workspace) -> None:
     assert ended_since(full) == {1, 2, 3, 4}
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: not ended_since(full))
-        await until(pilot, lambda: app._greeted)
+        await until(pilot, lambda: app.greeted)
         # For who is here for the first time nothing happened meanwhile.
         assert len(app.screen_stack) == 1
         with closing(open_store(full)) as db:
@@ -539,7 +499,7 @@ def test_what_anybody_does_with_the_queue_is_seen(
 
 
 async def test_help_lists_the_keys_of_where_one_is(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 40)) as pilot:
         for tab, there, elsewhere in (("1", "Optimize", "Cancel"), ("2", "Cancel", "Optimize")):
             await pilot.press(tab)
@@ -554,7 +514,7 @@ async def test_help_lists_the_keys_of_where_one_is(full: Workspace) -> None:
 
 
 async def test_two_dashboards_on_one_workspace_are_both_live(workspace: Workspace, voice: Voice) -> None:
-    first, second = Dashboard(workspace, autostart=False), Dashboard(workspace, autostart=False)
+    first, second = dashboard(workspace), dashboard(workspace)
     async with first.run_test(size=(80, 24)) as pilot, second.run_test(size=(80, 24)) as other:
         await until(pilot, lambda: store(first).voices)
         await until(other, lambda: store(second).voices)
@@ -573,16 +533,16 @@ async def test_news_that_come_while_the_dashboard_closes_are_let_go(
 ) -> None:
     def late_news(line: TopLine) -> None:
         line.app.post_message(StoreChanged(app.snapshot))
-        line.app.post_message(ActionEnded("done", voice="tiny"))
+        line.app.post_message(Outcome("done", Focus("voices", "tiny/original")))
 
     monkeypatch.setattr(TopLine, "on_unmount", late_news, raising=False)
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: is_ready(app))
 
 
 async def test_a_voice_added_elsewhere_appears_by_itself(workspace: Workspace, voice_path: Path) -> None:
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: text_of(app, "#worker"))
         db = open_store(workspace)

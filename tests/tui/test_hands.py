@@ -21,12 +21,13 @@ from core.store.voices import Voice
 from core.workspace import Workspace
 from jobs.edit import Wording
 from jobs.submit import making_job
-from tests.tui.test_dashboard import is_ready, store, text_of, until
+from tests.tui.pilot import DrivenDashboard, dashboard, is_ready, store, text_of, until
 from tests.waiting import wait_until
 from tui.app import Dashboard
 from tui.keys import bindings_of, own_keys, read_keymap
 from tui.screens.edit_job import fields_of, read_changes
 from tui.snapshot import SnapshotReader
+from tui.tab_list import TABS
 from tui.themes import IN_TURN
 from tui.widgets.queue_pane import QueuePane
 from tui.widgets.results_pane import ResultsPane
@@ -39,15 +40,15 @@ from tui.widgets.voices_pane import VoicesPane
 from tui.widgets.words import Scrolled
 
 
-def last_notice(app: Dashboard) -> str:
-    return [*app._notifications][-1].message if app._notifications else ""
+def last_notice(app: DrivenDashboard) -> str:
+    return app.told[-1] if app.told else ""
 
 
 async def test_a_key_of_the_settings_takes_the_place_of_the_default(full: Workspace) -> None:
     full.settings_file.write_text("keys:\n  queue.pause: ctrl+z\n  app.help: f1,h\n")
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: store(app).jobs and app._keymap)
+        await until(pilot, lambda: store(app).jobs and app.keys)
         await pilot.press("2", "p", "ctrl+z")
         await until(pilot, lambda: store(app).queue.paused)
         assert ("^z", "Pause / resume") in own_keys(app)
@@ -73,7 +74,7 @@ async def test_keys_that_cannot_be_are_told_in_one_line_and_the_others_work(
     written: str, says: str, full: Workspace
 ) -> None:
     full.settings_file.write_text(written)
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: last_notice(app))
         assert says in last_notice(app)
@@ -109,10 +110,10 @@ def test_keys_that_cannot_be_leave_the_others_as_they_were_wanted(
 
 
 async def test_tabs_that_are_turned_faster_than_they_are_drawn_come_to_rest_at_the_last(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
-        await until(pilot, lambda: len(app._panes) == app.query_one(Tabs).tab_count)
+        await until(pilot, lambda: app.all_tabs_ready)
         turned: list[str] = []
 
         def turning(tab: str) -> None:
@@ -128,7 +129,7 @@ async def test_tabs_that_are_turned_faster_than_they_are_drawn_come_to_rest_at_t
 
 
 async def test_the_key_of_a_tab_leads_back_to_its_table(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: is_ready(app))
         await pilot.press("2", "tab", "tab")
@@ -139,18 +140,18 @@ async def test_the_key_of_a_tab_leads_back_to_its_table(full: Workspace) -> None
 
 
 async def test_where_there_is_no_voice_the_keys_for_one_say_what_to_press(empty: Workspace) -> None:
-    app = Dashboard(empty, autostart=False)
+    app = dashboard(empty)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: is_ready(app))
         for key in "obvA":
-            app._notifications.clear()
+            app.told.clear()
             await pilot.press(key)
             assert last_notice(app) == "No voices yet: press a to add one."
         assert len(app.screen_stack) == 1
 
 
 async def test_what_is_longer_than_its_dialog_is_scrolled_as_tables_are(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: is_ready(app))
         await pilot.press("question_mark")
@@ -163,12 +164,12 @@ async def test_what_is_longer_than_its_dialog_is_scrolled_as_tables_are(full: Wo
 
 
 async def test_the_palette_has_every_action_and_does_it_in_its_tab(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
-        await until(pilot, lambda: len(app._panes) == app.query_one(Tabs).tab_count)
+        await until(pilot, lambda: app.all_tabs_ready)
         offered = {command.title for command in app.get_system_commands(app.screen)}
-        nodes = {"": app, **{str(pane.id).removesuffix("-pane").title() + ": ": pane for pane in app._panes}}
+        nodes = {"": app, **{f"{tab.title}: ": app.panes[tab.id] for tab in TABS}}
         actions = [(prefix, binding) for prefix, node in nodes.items() for binding in bindings_of(type(node))]
         named = {f"{prefix}{binding.description}" for prefix, binding in actions if binding.id}
         assert named <= offered
@@ -197,7 +198,7 @@ MOVES = {
 
 
 async def test_the_dashboard_is_found_as_it_was_left(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("T", "T", "j", "2")
@@ -210,7 +211,7 @@ async def test_the_dashboard_is_found_as_it_was_left(full: Workspace) -> None:
         kept = wait_until(lambda: (screen := read_screen(db)).get("queue-pane") == {"row": job} and screen)
     assert kept["app"] == {"tab": "queue", "theme": IN_TURN[2]}
 
-    again = Dashboard(full, autostart=False, screen=kept)
+    again = dashboard(full, screen=kept)
     async with again.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: again.query(QueuePane) and again.query_one(QueuePane).table.focused_key == job)
         assert (again.theme, again.query_one(Tabs).active) == (IN_TURN[2], "queue")
@@ -226,7 +227,7 @@ async def test_the_dashboard_is_found_as_it_was_left(full: Workspace) -> None:
     ],
 )
 async def test_what_is_gone_or_makes_no_sense_is_not_gone_back_to(kept: dict[str, Any], full: Workspace) -> None:
-    app = Dashboard(full, autostart=False, screen=kept)
+    app = dashboard(full, screen=kept)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         assert app.query_one(Tabs).active == "voices"
@@ -243,7 +244,7 @@ def test_what_was_kept_is_replaced_part_by_part(db: sqlite3.Connection) -> None:
 @pytest.mark.parametrize("theme", IN_TURN)
 async def test_in_every_theme_text_can_be_told_from_what_is_behind_it(theme: str, full: Workspace) -> None:
     """By WCAG 2: a contrast of 4.5 to 1; in the theme for it 7 to 1."""
-    app = Dashboard(full, autostart=False, screen={"app": {"theme": theme}})
+    app = dashboard(full, screen={"app": {"theme": theme}})
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         for selector in ("#workspace", "#worker", ".detail PlainText", "#voices-table"):
@@ -268,7 +269,7 @@ def _luminance(colour: tuple[int, int, int]) -> float:
 
 
 async def test_marked_jobs_are_cancelled_and_tried_again_together(worked: Workspace) -> None:
-    app = Dashboard(worked, autostart=False)
+    app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         states = {job.id: job.state for job in store(app).jobs}
@@ -302,7 +303,7 @@ async def test_a_job_that_waits_is_edited_in_a_dialog(
 ) -> None:
     job_id = add_job(db, making_job(voice, "dynamic"))
     pause(db)
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2")
@@ -363,7 +364,7 @@ def job(db: sqlite3.Connection, voice: Voice) -> Job:
 
 
 async def test_what_a_running_job_took_lately_is_drawn_where_there_is_room(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full)
     async with app.run_test(size=(120, 30)) as pilot:
         await until(pilot, lambda: store(app).running)
         await pilot.press("2")

@@ -24,8 +24,7 @@ from core.workspace import Workspace
 from tests.history import AMY, NEW, benchmark, put_history, result
 from tests.measured import a_record, a_result
 from tests.tui.conftest import MACHINE
-from tests.tui.test_dashboard import cells, paste, text_of, until
-from tui.app import Dashboard
+from tests.tui.pilot import Compare, DrivenDashboard, cells, dashboard, is_reading, paste, text_of, until
 from tui.history import ROWS
 from tui.screens.compare import CompareScreen
 from tui.screens.export import ExportScreen
@@ -39,7 +38,6 @@ from tui.widgets.results_pane import ResultsPane
 from tui.widgets.sound_view import SoundView
 from tui.widgets.table import KeyedTable
 
-Compare = Callable[..., bool]
 RATE = 16_000
 
 
@@ -105,12 +103,12 @@ def drawn(screen: Screen[Any]) -> str:
 
 def told(pilot: Pilot[None]) -> list[str]:
     app = pilot.app
-    assert isinstance(app, Dashboard)
-    return [note.message for note in app._notifications]
+    assert isinstance(app, DrivenDashboard)
+    return app.told
 
 
 async def test_the_whole_history_is_turned_over_page_by_page(long: Workspace) -> None:
-    app = Dashboard(long, autostart=False)
+    app = dashboard(long)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         with closing(open_store(long)) as db:
@@ -132,7 +130,7 @@ async def test_the_whole_history_is_turned_over_page_by_page(long: Workspace) ->
 
 
 async def test_what_is_stored_meanwhile_comes_in_above_and_the_focus_stays(history: Workspace) -> None:
-    app = Dashboard(history, autostart=False)
+    app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         await pilot.press("j")
@@ -151,7 +149,7 @@ async def test_what_is_stored_meanwhile_comes_in_above_and_the_focus_stays(histo
 
 
 async def test_the_list_is_sorted_by_each_column_with_a_key_or_the_mouse(long: Workspace) -> None:
-    app = Dashboard(long, autostart=False)
+    app = dashboard(long)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
 
@@ -187,7 +185,7 @@ async def test_the_list_is_sorted_by_each_column_with_a_key_or_the_mouse(long: W
 
 
 async def test_the_list_is_narrowed_down_while_one_types_and_a_slip_takes_nothing_away(history: Workspace) -> None:
-    app = Dashboard(history, autostart=False)
+    app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         everything = ids(pane)
@@ -218,7 +216,7 @@ async def test_the_list_is_narrowed_down_while_one_types_and_a_slip_takes_nothin
 
 
 async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(history: Workspace) -> None:
-    app = Dashboard(history, autostart=False)
+    app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         await pilot.press("c")
@@ -275,7 +273,7 @@ async def test_the_course_of_a_variant_is_drawn_and_told_in_words(
     trending: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    app = Dashboard(trending, autostart=False)
+    app = dashboard(trending)
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await pilot.press("slash")
@@ -324,7 +322,7 @@ async def test_a_trend_of_one_point_or_none_is_told_in_words(workspace: Workspac
             ),
             None,
         )
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         assert ids(pane) == ["one-o", "one-c", "one-v"]
@@ -354,7 +352,7 @@ async def test_the_pareto_chart_numbers_the_variants_and_says_which_are_dominate
             ),
         )
         put_benchmark(db, a_record("p", created_at="2026-04-01T00:00:00.000Z", results=rows), None)
-    app = Dashboard(history, autostart=False)
+    app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await pilot.press("g")
@@ -390,7 +388,7 @@ async def test_the_sound_is_looked_at_as_waveform_and_as_spectrogram(history: Wo
             rows = (a_result(f"{name}-o", "original"), a_result(f"{name}-v", "int4"))
             put_benchmark(db, a_record(name, machine=this_machine(), created_at=at, results=rows), None)
     variant, original = recording_pair(history, "amy", "int4")
-    app = Dashboard(history, autostart=False)
+    app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         assert ids(pane)[:4] == ["last-o", "last-v", "first-o", "first-v"]
@@ -442,7 +440,7 @@ def test_a_high_tone_is_drawn_above_a_low_one_and_silence_as_nothing() -> None:
 
 
 async def test_the_history_is_exported_under_a_name_that_says_how(history: Workspace) -> None:
-    app = Dashboard(history, autostart=False)
+    app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         await pilot.press("x")
@@ -485,7 +483,7 @@ async def test_the_history_is_exported_under_a_name_that_says_how(history: Works
 
 
 async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Workspace) -> None:
-    app = Dashboard(long, autostart=False)
+    app = dashboard(long)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         await pilot.press("slash")
@@ -501,7 +499,7 @@ async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Wor
         "page": 2,
         "focus": seen[2],
     }
-    app = Dashboard(long, autostart=False, screen={"app": {"tab": "results"}, "results-pane": state})
+    app = dashboard(long, screen={"app": {"tab": "results"}, "results-pane": state})
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(app.query(ResultsPane)))
         pane = app.query_one(ResultsPane)
@@ -522,7 +520,7 @@ async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Wor
     ],
 )
 async def test_what_is_broken_in_what_was_remembered_is_let_go(history: Workspace, state: dict[str, Any]) -> None:
-    app = Dashboard(history, autostart=False)
+    app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         pane.recall(state)
@@ -533,7 +531,7 @@ async def test_what_is_broken_in_what_was_remembered_is_let_go(history: Workspac
 
 
 async def test_a_page_that_is_no_more_there_gives_way_to_the_last_one(long: Workspace) -> None:
-    app = Dashboard(long, autostart=False)
+    app = dashboard(long)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         pane.recall({"page": 50})
@@ -542,7 +540,7 @@ async def test_a_page_that_is_no_more_there_gives_way_to_the_last_one(long: Work
 
 
 async def test_while_nothing_was_measured_no_key_does_harm(empty: Workspace) -> None:
-    app = Dashboard(empty, autostart=False)
+    app = dashboard(empty)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.snapshot and len(app.query(ResultsPane)))
         await pilot.press("3", "t", "P", "v", "s", "S", "n", "space", "c", "escape")
@@ -566,6 +564,7 @@ def looks(*keys: str, text: str = "", ready: Callable[[Pilot[None]], object]) ->
             await filtered(pilot, text)
         await pilot.press(*keys)
         await until(pilot, lambda: ready(pilot) and len(pilot.app.screen.query("FooterKey")) > 1)
+        await until(pilot, lambda: not is_reading(pilot.app))
         await pilot.pause()
 
     return run
@@ -574,7 +573,7 @@ def looks(*keys: str, text: str = "", ready: Callable[[Pilot[None]], object]) ->
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)], ids=["small", "large"])
 def test_what_a_trend_looks_like(snap_compare: Compare, trending: Workspace, size: tuple[int, int]) -> None:
     drawn_whole = looks("enter", "t", text="static", ready=lambda pilot: "!" in drawn(pilot.app.screen))
-    assert snap_compare(Dashboard(trending, autostart=False), terminal_size=size, run_before=drawn_whole)
+    assert snap_compare(dashboard(trending), terminal_size=size, run_before=drawn_whole)
 
 
 def test_what_a_pareto_chart_looks_like_without_colour(
@@ -582,7 +581,7 @@ def test_what_a_pareto_chart_looks_like_without_colour(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     drawn_whole = looks("P", ready=lambda pilot: "2" in drawn(pilot.app.screen))
-    assert snap_compare(Dashboard(trending, autostart=False), terminal_size=(80, 24), run_before=drawn_whole)
+    assert snap_compare(dashboard(trending), terminal_size=(80, 24), run_before=drawn_whole)
 
 
 def test_what_a_filter_with_a_slip_looks_like(snap_compare: Compare, trending: Workspace) -> None:
@@ -592,7 +591,7 @@ def test_what_a_filter_with_a_slip_looks_like(snap_compare: Compare, trending: W
         text="tia",
         ready=lambda pilot: "is none of" in text_of(pilot.app, "FilterLine .problem"),
     )
-    assert snap_compare(Dashboard(trending, autostart=False), terminal_size=(80, 24), run_before=told_off)
+    assert snap_compare(dashboard(trending), terminal_size=(80, 24), run_before=told_off)
 
 
 def test_what_a_spectrogram_looks_like(snap_compare: Compare, trending: Workspace) -> None:
@@ -601,4 +600,4 @@ def test_what_a_spectrogram_looks_like(snap_compare: Compare, trending: Workspac
     write_wav(original, 0.8 * rising)
     write_wav(variant, np.where(np.arange(2 * RATE) // 4000 % 4 == 3, 0, 0.8 * rising)[: int(1.8 * RATE)])
     seen = looks("j", "v", "v", ready=lambda pilot: "kHz" in str(pilot.app.screen.query_one(SoundView).content))
-    assert snap_compare(Dashboard(trending, autostart=False), terminal_size=(80, 24), run_before=seen)
+    assert snap_compare(dashboard(trending), terminal_size=(80, 24), run_before=seen)

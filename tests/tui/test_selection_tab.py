@@ -6,7 +6,7 @@ This machine's answers are recorded ones, so that what is selected does not depe
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,19 +26,15 @@ from core.store.voices import Variant, Voice, put_variant
 from core.voices import config_path_of
 from core.workspace import Workspace
 from tests.core.machines import SERVER
-from tests.tui.conftest import MACHINE
-from tests.tui.test_dashboard import cells, paste, text_of, until
+from tests.tui.pilot import RECORDED_MACHINE, Compare, cells, dashboard, paste, text_of, until
 from tui.app import Dashboard
+from tui.environment import Environment
 from tui.widgets.chain import LinkBox
 from tui.widgets.selection_pane import SelectionPane
 
-Compare = Callable[..., bool]
+ENVIRONMENT = Environment(probes=lambda: SERVER)
+AT_HOME = replace(RECORDED_MACHINE, probes=lambda: SERVER)
 ASSISTANT = "models:\n  tts:\n    piper:\n      voice_path: {path}  # the voice\n"
-
-
-@pytest.fixture(autouse=True)
-def recorded_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.actions.ask_apart", lambda: SERVER)
 
 
 @pytest.fixture
@@ -75,7 +71,6 @@ def config(voice: Voice, tmp_path: Path) -> Path:
 def at_home(full: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """With an assistant that loads the original of one voice, in a home folder that reads the same everywhere."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("tui.snapshot.this_machine", lambda: MACHINE)
     config = tmp_path / "assistant.yaml"
     config.write_text(ASSISTANT.format(path="/voices/en_US-joe-medium.onnx"))
     set_assistant(full, config)
@@ -89,17 +84,13 @@ async def opened(pilot: Pilot[None]) -> SelectionPane:
     await until(pilot, lambda: app.snapshot and app.query(SelectionPane))
     await pilot.press("4")
     pane = app.query_one(SelectionPane)
-    await until(pilot, lambda: pane._today and app.focused is pane.table)
+    await until(pilot, lambda: pane.today and app.focused is pane.table)
     return pane
 
 
 def row(pane: SelectionPane) -> list[str]:
     """Policy, selected, pinned, loaded and applied of the first voice."""
     return cells(pane)[0][1:]
-
-
-def told(app: Dashboard) -> list[str]:
-    return [notification.message for notification in app._notifications]
 
 
 def boxes(app: Dashboard) -> dict[str, list[str]]:
@@ -112,7 +103,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
     workspace: Workspace, db: sqlite3.Connection, config: Path, variant: Path, voice: Voice
 ) -> None:
     before = config.read_text()
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(100, 40)) as pilot:
         pane = await opened(pilot)
         assert row(pane) == ["–", "press s", "–", "not known", "–"]
@@ -170,13 +161,13 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
         assert config.read_text() == before
         await pilot.press("u")
-        await until(pilot, lambda: any("there is nothing to undo" in message for message in told(app)))
+        await until(pilot, lambda: any("there is nothing to undo" in message for message in app.told))
 
 
 async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, variant: Path
 ) -> None:
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
 
@@ -216,13 +207,13 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
 async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
     workspace: Workspace, config: Path, variant: Path
 ) -> None:
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         for key in "au":
             await pilot.press(key)
-            await until(pilot, lambda: "no assistant's configuration is known: press f and name its file" in told(app))
-            app.clear_notifications()
+            await until(pilot, lambda: "no assistant's configuration is known: press f and name its file" in app.told)
+            app.told.clear()
 
         set_assistant(workspace, config)
         await pilot.press("a")
@@ -230,7 +221,7 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
         config.write_text("# by hand\n")
         await pilot.press("y")
         mend = f"{config} was changed meanwhile, and is left as it is now: try again"
-        await until(pilot, lambda: mend in told(app))
+        await until(pilot, lambda: mend in app.told)
         assert config.read_text() == "# by hand\n"
 
         config.unlink()
@@ -243,7 +234,7 @@ async def test_the_configuration_is_read_anew_when_the_tab_is_opened(
     workspace: Workspace, config: Path, variant: Path
 ) -> None:
     set_assistant(workspace, config)
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         for path, loads in (
@@ -259,7 +250,7 @@ async def test_the_configuration_is_read_anew_when_the_tab_is_opened(
 
 async def test_nobody_is_asked_of_what_is_no_longer_in_sight(workspace: Workspace, config: Path, voice: Voice) -> None:
     late = Proposal(ConfigFile(config, config, b"a: 1\n"), b"a: 2\n", Plan((), ()), voice.key)
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         await pilot.press("1")
@@ -272,7 +263,7 @@ async def test_nobody_is_asked_of_what_is_no_longer_in_sight(workspace: Workspac
 
 
 async def test_long_reasons_scroll_by_keys_and_the_keys_fit_80_columns(at_home: Workspace) -> None:
-    app = Dashboard(at_home, autostart=False)
+    app = dashboard(at_home, environment=AT_HOME)
     async with app.run_test(size=(80, 20)) as pilot:
         pane = await opened(pilot)
         await pilot.press("j")
@@ -296,7 +287,7 @@ def test_a_selection_and_what_the_assistant_loads(
         await pilot.press("j")
         await pilot.pause()
 
-    assert snap_compare(Dashboard(at_home, autostart=False), terminal_size=size, run_before=look)
+    assert snap_compare(dashboard(at_home, environment=AT_HOME), terminal_size=size, run_before=look)
 
 
 def test_what_would_be_written(snap_compare: Compare, at_home: Workspace) -> None:
@@ -315,7 +306,7 @@ def test_what_would_be_written(snap_compare: Compare, at_home: Workspace) -> Non
         await until(pilot, lambda: pilot.app.screen.query(".told Static"))
         await pilot.pause()
 
-    assert snap_compare(Dashboard(at_home, autostart=False), terminal_size=(80, 24), run_before=ask)
+    assert snap_compare(dashboard(at_home, environment=AT_HOME), terminal_size=(80, 24), run_before=ask)
 
 
 def test_the_variants_to_pin(snap_compare: Compare, at_home: Workspace) -> None:
@@ -325,4 +316,4 @@ def test_the_variants_to_pin(snap_compare: Compare, at_home: Workspace) -> None:
         await until(pilot, lambda: pilot.app.screen.query(OptionList))
         await pilot.pause()
 
-    assert snap_compare(Dashboard(at_home, autostart=False), terminal_size=(80, 24), run_before=ask)
+    assert snap_compare(dashboard(at_home, environment=AT_HOME), terminal_size=(80, 24), run_before=ask)

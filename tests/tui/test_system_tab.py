@@ -10,46 +10,46 @@ import pytest
 
 from core.doctor.finding import Finding
 from core.errors import TtsdashError
+from core.hardware.probes import Probes
 from core.settings import set_assistant
 from core.store.database import open_store
 from core.store.voices import Voice
 from core.workspace import Workspace
 from jobs.doctor import Findings
 from tests.core.machines import SERVER
-from tests.tui.test_dashboard import text_of, until
+from tests.tui.pilot import FOUND, dashboard, text_of, until
 from tests.waiting import wait_until
-from tui.app import Dashboard
+from tui.environment import Environment
 from tui.examination import examine_apart
 from tui.snapshot import SnapshotReader
 from tui.system_facts import disk_facts, worker_facts
 from tui.widgets.system_pane import SystemPane
 
-FOUND: Findings = {
-    "machine": [Finding("processor", "ok", "Example CPU 9000: fast int8 (VNNI)")],
-    "worker": [Finding("worker", "problem", "none runs, and 3 jobs wait", "ttsdash worker start")],
-}
 
+class Machine:
+    """A machine that counts what is asked of it, and whose answers are recorded ones."""
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was asked of the machine, whose answers are recorded ones."""
-    calls: list[str] = []
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.environment = Environment(probes=self.probes, examine=self.examine)
 
-    async def examine(_: Workspace) -> Findings:
-        calls.append("doctor")
-        if len(calls) > 3:
+    def probes(self) -> Probes:
+        self.asked.append("machine")
+        return SERVER
+
+    async def examine(self, _: Workspace) -> Findings:
+        self.asked.append("doctor")
+        if len(self.asked) > 3:
             raise TtsdashError("no space left")
         return FOUND
 
-    monkeypatch.setattr("tui.examination.examine_apart", examine)
-    monkeypatch.setattr("core.hardware.probes.ask_apart", lambda: calls.append("machine") or SERVER)
-    return calls
-
 
 async def test_nothing_is_asked_before_the_tab_is_opened_and_the_doctor_looks_again_on_a_key(
-    workspace: Workspace, asked: list[str]
+    workspace: Workspace,
 ) -> None:
-    app = Dashboard(workspace, autostart=False)
+    machine = Machine()
+    asked = machine.asked
+    app = dashboard(workspace, environment=machine.environment)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.snapshot and app.query(SystemPane))
         await pilot.press("4")
@@ -84,8 +84,9 @@ async def test_nothing_is_asked_before_the_tab_is_opened_and_the_doctor_looks_ag
         await until(pilot, lambda: app.query_one(SystemPane).scroll_y == 0)
 
 
-async def test_a_wide_terminal_has_two_columns(workspace: Workspace, asked: list[str]) -> None:
-    app = Dashboard(workspace, autostart=False)
+async def test_a_wide_terminal_has_two_columns(workspace: Workspace) -> None:
+    machine = Machine()
+    app = dashboard(workspace, environment=machine.environment)
     async with app.run_test(size=(200, 60)) as pilot:
         await until(pilot, lambda: app.snapshot and app.query(SystemPane))
         await pilot.press("5")
@@ -119,9 +120,8 @@ async def test_whoever_leaves_ends_the_doctor_with_all_that_it_has_started(
     slow = tmp_path / "slow"
     slow.write_text("#!/bin/sh\nsleep 600 &\nwait\n")
     slow.chmod(0o700)
-    monkeypatch.setattr("core.hardware.probes.ask_apart", lambda: SERVER)
     monkeypatch.setattr(sys, "executable", str(slow))
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=Environment(probes=lambda: SERVER))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.snapshot and app.query(SystemPane))
         await pilot.press("5")

@@ -21,8 +21,20 @@ from core.workspace import Workspace
 from tests.measured import a_record, a_result
 from tests.piper_collection import NAME, Collection, point_at, serving
 from tests.tui.conftest import JOE, MACHINE, announce
-from tests.tui.test_dashboard import cells, is_ready, paste, store, text_of, until
-from tests.tui.test_screens import Compare, fixed_machine, is_looking, presses
+from tests.tui.pilot import (
+    OTHER_MACHINE,
+    RECORDED,
+    Compare,
+    cells,
+    dashboard,
+    is_reading,
+    is_ready,
+    paste,
+    presses,
+    store,
+    text_of,
+    until,
+)
 from tui.app import Dashboard
 from tui.formats import RATIO_SCALE, ratio_bar
 from tui.screens.add_voice import AddVoiceScreen
@@ -30,7 +42,7 @@ from tui.screens.optimize import OptimizeScreen
 from tui.widgets.choice import Choice
 from tui.widgets.voices_pane import VoicesPane
 
-__all__ = ["fixed_machine"]
+pytestmark = pytest.mark.usefixtures("every_recipe")
 OTHER_NAME = "de_DE-klein-low"
 
 
@@ -46,7 +58,7 @@ def dialog(app: Dashboard) -> OptimizeScreen:
 async def open_dialog(pilot, key: str = "o") -> OptimizeScreen:  # type: ignore[no-untyped-def]
     """The dialog over the voice in focus, with all that it shows."""
     await pilot.press(key)
-    await until(pilot, lambda: isinstance(pilot.app.screen, OptimizeScreen) and not is_looking(pilot.app))
+    await until(pilot, lambda: isinstance(pilot.app.screen, OptimizeScreen) and not is_reading(pilot.app))
     return dialog(pilot.app)
 
 
@@ -71,7 +83,7 @@ async def test_a_long_name_pushes_no_column_out_of_a_small_terminal(full: Worksp
     with closing(open_store(full)) as db, transaction(db):
         made = get_voice(db, "en_US-joe-medium").variant("coreml")
         put_variant(db, JOE, replace(made, name="coreml+precision=fp32+target=macos15+weights=int8", sha256="e" * 64))
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 5)
         voices = app.query_one(VoicesPane)
@@ -83,7 +95,7 @@ async def test_a_long_name_pushes_no_column_out_of_a_small_terminal(full: Worksp
 
 
 async def test_a_wide_terminal_shows_the_interval_as_a_bar_and_the_details_beside_the_table(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
         voices = app.query_one(VoicesPane)
@@ -123,9 +135,9 @@ def test_a_speed_up_stands_on_a_scale_that_is_the_same_for_all(
 async def test_a_variant_whose_file_is_gone_is_shown_as_missing_until_it_is_back(
     full: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.widgets.voices_pane._LOOK_S", 0.05)
+    monkeypatch.setattr(VoicesPane, "LOOK_S", 0.05)
     made = Path("models/dynamic-int8-guide.onnx")
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
         voices = app.query_one(VoicesPane)
@@ -142,7 +154,7 @@ async def test_a_variant_whose_file_is_gone_is_shown_as_missing_until_it_is_back
 
 
 async def test_the_details_tell_verdict_figures_pareto_place_and_lineage(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
         await pilot.press(*"jj")
@@ -169,7 +181,7 @@ async def test_what_is_better_in_every_way_dominates(full: Workspace) -> None:
         better |= {"speedup": 2.0, "speedup_low": 1.9, "speedup_high": 2.1}
         result = a_result("better", "int4", **better)
         put_benchmark(db, a_record("newer", voice_id=JOE, machine=MACHINE, results=(result,)), None)
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 5)
         await pilot.press(*"jjj")
@@ -178,7 +190,7 @@ async def test_what_is_better_in_every_way_dominates(full: Workspace) -> None:
 
 async def test_of_a_voice_what_was_never_made_is_told_with_its_forecast(full: Workspace) -> None:
     measure_everything(full)
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "forecast" in detail(app))
         assert detail(app).startswith("No worker runs for job 6, 7: press w to start one.")
@@ -192,11 +204,8 @@ async def test_of_a_voice_what_was_never_made_is_told_with_its_forecast(full: Wo
         assert scrolled.scroll_y == 0
 
 
-async def test_figures_of_another_machine_are_not_shown_as_this_one_s(
-    full: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tui.snapshot.this_machine", lambda: replace(MACHINE, id="another"))
-    app = Dashboard(full, autostart=False)
+async def test_figures_of_another_machine_are_not_shown_as_this_one_s(full: Workspace) -> None:
+    app = dashboard(full, environment=OTHER_MACHINE)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
         voices = app.query_one(VoicesPane)
@@ -208,7 +217,7 @@ async def test_figures_of_another_machine_are_not_shown_as_this_one_s(
 
 async def test_the_dialog_shows_every_recipe_in_a_small_terminal_without_scrolling(full: Workspace) -> None:
     measure_everything(full)
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot)
@@ -233,7 +242,7 @@ async def test_the_dialog_shows_every_recipe_in_a_small_terminal_without_scrolli
 async def test_times_are_those_of_past_runs_on_this_machine(full: Workspace) -> None:
     with closing(open_store(full)) as db:
         db.execute('UPDATE jobs SET seconds = 20, params = \'{"variants": ["a"]}\' WHERE id = 2')
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot)
@@ -253,7 +262,7 @@ async def test_what_is_there_is_not_ticked_and_is_made_again_only_when_it_is(wor
         with transaction(db):
             made = get_voice(db, "en_US-joe-medium").variant("dynamic-int8-guide")
             put_variant(db, JOE, replace(made, name="optimized", recipe="optimized", sha256="e" * 64))
-    app = Dashboard(worked, autostart=False)
+    app = dashboard(worked, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         await pilot.press("j")
@@ -269,7 +278,7 @@ async def test_what_is_there_is_not_ticked_and_is_made_again_only_when_it_is(wor
 
 
 async def test_who_makes_it_already_is_told(full: Workspace) -> None:
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         await pilot.press("j")
@@ -279,7 +288,7 @@ async def test_who_makes_it_already_is_told(full: Workspace) -> None:
 
 
 async def test_parameters_are_judged_as_they_are_typed(workspace: Workspace, voice: Voice) -> None:
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot)
@@ -310,7 +319,7 @@ async def test_a_file_to_calibrate_with_is_read_before_it_is_taken(
     sentences = tmp_path / "mine.txt"
     sentences.write_text("One.\nTwo.\n")
     announce(workspace, os.getpid())
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot)
@@ -335,7 +344,7 @@ async def test_a_file_to_calibrate_with_is_read_before_it_is_taken(
 
 async def test_converting_offers_what_is_made_for_core_ml_only(workspace: Workspace, voice: Voice) -> None:
     announce(workspace, os.getpid())
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot, "v")
@@ -350,7 +359,7 @@ async def test_from_the_first_voice_on_the_screen_says_what_to_press_and_all_ask
     workspace: Workspace, voice: Voice, db: sqlite3.Connection
 ) -> None:
     announce(workspace, os.getpid())
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "Next: press o to choose what to make of it, or A to make all" in detail(app))
         for answer in ("n", "y"):
@@ -372,7 +381,7 @@ async def test_from_the_first_voice_on_the_screen_says_what_to_press_and_all_ask
 
 
 async def test_a_benchmark_is_of_the_variant_in_focus_or_of_all_of_the_voice(worked: Workspace) -> None:
-    app = Dashboard(worked, autostart=False)
+    app = dashboard(worked, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
         await pilot.press("j", "b")
@@ -406,7 +415,7 @@ async def adding(pilot, app: Dashboard) -> AddVoiceScreen:  # type: ignore[no-un
 async def test_a_voice_is_fetched_by_its_name_with_a_bar_and_added(
     workspace: Workspace, collection: Collection
 ) -> None:
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await adding(pilot, app)
         assert not collection.asked
@@ -428,7 +437,7 @@ async def test_a_voice_is_fetched_by_its_name_with_a_bar_and_added(
 
 async def test_a_download_is_cancelled_and_nothing_of_it_stays(workspace: Workspace, collection: Collection) -> None:
     collection.go_on.clear()
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await adding(pilot, app)
         await paste(pilot, NAME)
@@ -445,7 +454,7 @@ async def test_a_download_is_cancelled_and_nothing_of_it_stays(workspace: Worksp
 
 async def test_a_dashboard_that_is_left_ends_its_download(workspace: Workspace, collection: Collection) -> None:
     collection.go_on.clear()
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await adding(pilot, app)
         await paste(pilot, NAME)
@@ -471,7 +480,7 @@ async def test_a_name_that_nobody_has_and_a_network_that_is_not_there_are_told_i
     told: str,
 ) -> None:
     harm(monkeypatch)
-    app = Dashboard(workspace, autostart=False)
+    app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await adding(pilot, app)
         await paste(pilot, name)
@@ -487,13 +496,13 @@ async def test_a_name_that_nobody_has_and_a_network_that_is_not_there_are_told_i
 
 def test_the_tab_on_a_large_screen(snap_compare: Compare, full: Workspace) -> None:
     measure_everything(full)
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     assert snap_compare(app, terminal_size=(200, 50), run_before=presses("j", "j"))
 
 
 def test_the_dialog_with_forecasts(snap_compare: Compare, full: Workspace) -> None:
     measure_everything(full)
-    app = Dashboard(full, autostart=False)
+    app = dashboard(full, environment=RECORDED)
     assert snap_compare(app, terminal_size=(80, 24), run_before=presses("o", "down", "down"))
 
 
@@ -506,4 +515,4 @@ def test_a_voice_being_fetched(snap_compare: Compare, empty: Workspace, collecti
         await pilot.press("enter")
         await until(pilot, lambda: text_of(pilot.app, "#received"))
 
-    assert snap_compare(Dashboard(empty, autostart=False), terminal_size=(80, 24), run_before=fetch)
+    assert snap_compare(dashboard(empty, environment=RECORDED), terminal_size=(80, 24), run_before=fetch)

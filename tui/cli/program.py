@@ -39,7 +39,7 @@ def ttsdash(context: click.Context) -> None:
         raise click.UsageError(
             f"the dashboard needs a terminal; without one there are the commands: {', '.join(_COMMANDS)}"
         )
-    from tui.app import open_dashboard
+    from tui.launch import open_dashboard
 
     open_dashboard(session.workspace)
 

@@ -15,7 +15,7 @@ from tui.widgets.table import KeyedTable
 from tui.widgets.words import Words
 
 
-class CompareScreen(ReadingScreen):
+class CompareScreen(ReadingScreen[list[Comparison]]):
     """A column a result, each beside the first; below it, which is faster, where a rule allows to say it."""
 
     def __init__(self, workspace: Workspace, results: Sequence[Result]) -> None:

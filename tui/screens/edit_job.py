@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -31,8 +31,8 @@ class Field:
     value: str
     """As it is now."""
     hint: str
-    read: Callable[[str], Any]
-    """Makes what a `Wording` has by that name of what was typed. Raises BadInput and ValueError."""
+    change: Callable[[Wording, str], Wording]
+    """Takes what was typed into a wording. Raises BadInput and ValueError."""
 
 
 class EditJobScreen(ModalScreen[Wording | None]):
@@ -73,55 +73,67 @@ def fields_of(job: Job) -> list[Field]:
     """What can be changed of it."""
     later = f"{parse(job.not_before).astimezone():%Y-%m-%d %H:%M}" if job.not_before else ""
     fields = [
-        Field("priority", "priority", str(job.priority), "higher first", _priority),
-        Field("not_before", "not before", later, "02:00, or in 2h; empty: at once", _moment),
-        Field("after", "after jobs", " ".join(map(str, job.after)), "ids; empty: after none", _ids("a job's id")),
+        Field("priority", "priority", str(job.priority), "higher first", _with_priority),
+        Field("not_before", "not before", later, "02:00, or in 2h; empty: at once", _with_start),
+        Field("after", "after jobs", " ".join(map(str, job.after)), "ids; empty: after none", _with_after),
     ]
     if job.kind == "benchmark":
         variants, threads = (" ".join(map(str, job.params[name])) for name in ("variants", "threads"))
-        fields.append(Field("variants", "variants", variants, "names", lambda typed: tuple(typed.split())))
-        fields.append(Field("threads", "threads", threads, "empty: 1 and all cores", _ids("a number of threads")))
+        fields.append(Field("variants", "variants", variants, "names", _with_variants))
+        fields.append(Field("threads", "threads", threads, "empty: 1 and all cores", _with_threads))
     elif job.params.get("params") is not None:
         params = " ".join(f"{name}={value}" for name, value in job.params["params"].items())
-        fields.append(Field("params", "parameters", params, "name=value", lambda typed: read_params(typed.split())))
+        fields.append(Field("params", "parameters", params, "name=value", _with_params))
     return fields
 
 
 def read_changes(fields: list[Field], typed: dict[str, str]) -> Wording | None:
     """What is another than before, None when nothing is. Raises BadInput and ValueError for what cannot be."""
-    changed = {
-        field.name: field.read(typed[field.name]) for field in fields if typed[field.name].strip() != field.value
-    }
-    if not changed:
-        return None
-    at_once = "not_before" in changed and changed["not_before"] is None
-    return replace(Wording(**changed), at_once=at_once)
+    changed = [field for field in fields if typed[field.name].strip() != field.value]
+    wording = Wording()
+    for field in changed:
+        wording = field.change(wording, typed[field.name])
+    return wording if changed else None
 
 
-def _priority(typed: str) -> int:
+def _with_priority(wording: Wording, typed: str) -> Wording:
     try:
         number = int(typed.strip() or 0)
     except ValueError:
         raise ValueError(f"{typed.strip()!r} is no number: give a priority") from None
     if abs(number) > _MOST_PRIORITY:
         raise ValueError(f"{number} cannot be a priority: give -{_MOST_PRIORITY} to {_MOST_PRIORITY}")
-    return number
+    return replace(wording, priority=number)
 
 
-def _ids(what: str) -> Callable[[str], tuple[int, ...]]:
-    def read(typed: str) -> tuple[int, ...]:
-        try:
-            return tuple(map(int, typed.replace(",", " ").split()))
-        except ValueError:
-            raise ValueError(f"{typed.strip()!r} is no number: give {what}") from None
+def _with_start(wording: Wording, typed: str) -> Wording:
+    """Take a time, or how long to wait; nothing means at once."""
+    text = typed.strip()
+    if not text:
+        return replace(wording, at_once=True)
+    if text.startswith("in "):
+        return replace(wording, not_before=stamp(datetime.now(UTC) + timedelta(seconds=read_span(text[3:]))))
+    return replace(wording, not_before=stamp(read_moment(text)))
 
-    return read
+
+def _with_after(wording: Wording, typed: str) -> Wording:
+    return replace(wording, after=_numbers(typed, "a job's id"))
 
 
-def _moment(typed: str) -> str | None:
-    """A time, or what is to go by before it."""
-    if not typed.strip():
-        return None
-    if typed.strip().startswith("in "):
-        return stamp(datetime.now(UTC) + timedelta(seconds=read_span(typed.strip()[3:])))
-    return stamp(read_moment(typed))
+def _with_variants(wording: Wording, typed: str) -> Wording:
+    return replace(wording, variants=tuple(typed.split()))
+
+
+def _with_threads(wording: Wording, typed: str) -> Wording:
+    return replace(wording, threads=_numbers(typed, "a number of threads"))
+
+
+def _with_params(wording: Wording, typed: str) -> Wording:
+    return replace(wording, params=read_params(typed.split()))
+
+
+def _numbers(typed: str, what: str) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, typed.replace(",", " ").split()))
+    except ValueError:
+        raise ValueError(f"{typed.strip()!r} is no number: give {what}") from None

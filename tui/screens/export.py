@@ -24,7 +24,7 @@ from core.history.listing import list_page
 from core.store.database import open_store
 from core.workspace import Workspace
 from tui.formats import counted
-from tui.screens.confirm import ConfirmScreen
+from tui.screens.confirm import confirm
 from tui.widgets.choice import Choice
 from tui.widgets.plain_text import PlainText
 
@@ -127,16 +127,9 @@ class ExportScreen(ModalScreen[Wish | None]):
         )
         self.query_one("#problem", PlainText).show_lines([message.problem])
         if message.go and message.replaces:
-            self._confirm(message)
+            confirm(self, f"Replace {message.wish.path} with {message.says}?", partial(self.dismiss, message.wish))
         elif message.go:
             self.dismiss(message.wish)
-
-    def _confirm(self, message: Weighed) -> None:
-        def answer(yes: bool | None) -> None:
-            if yes:
-                self.dismiss(message.wish)
-
-        self.app.push_screen(ConfirmScreen(f"Replace {message.wish.path} with {message.says}?"), answer)
 
 
 def _count(workspace: Workspace, voice: str | None) -> str:

@@ -23,10 +23,10 @@ class LogScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Back"),
-        Binding("j", "scroll('down')", "Down", show=False),
-        Binding("k", "scroll('up')", "Up", show=False),
-        Binding("g", "scroll('home')", "First", show=False),
-        Binding("G", "scroll('end')", "Last", show=False),
+        Binding("j", "scroll_log(1)", "Down", show=False),
+        Binding("k", "scroll_log(-1)", "Up", show=False),
+        Binding("g", "scroll_log_home", "First", show=False),
+        Binding("G", "scroll_log_end", "Last", show=False),
     ]
 
     def __init__(self, job: Job, path: Path) -> None:
@@ -46,8 +46,14 @@ class LogScreen(Screen[None]):
     def on_unmount(self) -> None:
         self._left.set()
 
-    def action_scroll(self, where: str) -> None:
-        getattr(self.query_one(Log), f"scroll_{where}")(animate=False)
+    def action_scroll_log(self, lines: int) -> None:
+        self.query_one(Log).scroll_relative(y=lines, animate=False)
+
+    def action_scroll_log_home(self) -> None:
+        self.query_one(Log).scroll_home(animate=False)
+
+    def action_scroll_log_end(self) -> None:
+        self.query_one(Log).scroll_end(animate=False)
 
     def _follow(self) -> None:
         """Bring what the file gains to the screen, line by line, until the screen is closed."""

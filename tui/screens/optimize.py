@@ -21,8 +21,8 @@ from core.sentences import label_of
 from core.store.voices import Voice
 from core.text import printable
 from jobs.submit import Wish, making_jobs
-from tui.formats import counted, moment, speedup
-from tui.prospects import Prospects, known_time, read_prospects, what_is_there
+from tui.formats import counted, known_time, moment, speedup
+from tui.prospects import Prospects, read_prospects, what_is_there
 from tui.widgets.choice import Choice
 from tui.widgets.path_suggester import PathSuggester, typed_path
 from tui.widgets.plain_text import PlainText
@@ -86,7 +86,8 @@ class OptimizeScreen(ModalScreen[Wish | None]):
             if (recipe.recommended or kind) and recipe.variant not in self._there
         ]
         self._title = f"Convert {voice.key} for Core ML" if kind == "convert" else f"Optimize {voice.key}"
-        self._prospects: Prospects | None = None
+        self.prospects: Prospects | None = None
+        """None until they have been read."""
         self._wrong = False
         """Whether what is chosen and typed cannot be."""
         self._calibration = CalibrationRead()
@@ -129,7 +130,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
 
     @on(ProspectsCame)
     def _show_prospects(self, message: ProspectsCame) -> None:
-        self._prospects = message.prospects
+        self.prospects = message.prospects
         for name, recipe in self._recipes.items():
             prospect = message.prospects.recipes[name]
             note = self.query_one(f"#note-{name}", PlainText)
@@ -164,7 +165,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
     def _about(self, recipe: Recipe) -> Iterator[str]:
         yield f"{recipe.variant}: {recipe.says}"
         yield self._existing(recipe)
-        prospect = self._prospects.recipes[recipe.name] if self._prospects else None
+        prospect = self.prospects.recipes[recipe.name] if self.prospects else None
         if prospect is None:
             yield "looking at past runs …"
             yield ""
@@ -183,7 +184,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
         result = self._snapshot.latest_result(self._voice.key, made.name, made.sha256)
         if result is None:
             return f"made {moment(made.created_at)}, not measured"
-        measured = "measured " * (result.speedup is not None) + speedup(result)
+        measured = speedup(result) if result.speedup is None else f"measured {speedup(result)}"
         return f"made {moment(made.created_at)}, {measured}, sound {result.grade or 'not graded'}"
 
     def _about_benchmark(self) -> str:
@@ -238,12 +239,12 @@ class OptimizeScreen(ModalScreen[Wish | None]):
             self._tell(_NOTHING)
 
     def _times(self, wish: Wish) -> list[Estimate | None]:
-        if self._prospects is None:
+        if self.prospects is None:
             return []
-        times = [self._prospects.recipes[name].takes for name in wish.recipes]
+        times = [self.prospects.recipes[name].takes for name in wish.recipes]
         if wish.benchmark:
             measured = len(wish.recipes) or len(self._voice.variants) - 1
-            times.append(self._prospects.measuring and self._prospects.measuring.times(1 + measured))
+            times.append(self.prospects.measuring and self.prospects.measuring.times(1 + measured))
         return times
 
     def _tell(self, line: str, wrong: bool = False) -> None:

@@ -17,7 +17,7 @@ from tui.widgets.table import KeyedTable
 _SIGNS = {"transparent": "●", "slight": "○", "noticeable": "△", "broken": "×"}
 
 
-class ParetoScreen(ReadingScreen):
+class ParetoScreen(ReadingScreen[list[Judged]]):
     """Of the result's voice, on its machine: the newest result of each variant at all cores."""
 
     def __init__(self, workspace: Workspace, result: Result) -> None:

@@ -35,8 +35,8 @@ class PickScreen(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "Back"),
-        Binding("j", "move('down')", "Down", show=False),
-        Binding("k", "move('up')", "Up", show=False),
+        Binding("j", "down", "Down", show=False),
+        Binding("k", "up", "Up", show=False),
     ]
 
     def __init__(self, title: str, picks: Sequence[Pick], current: str) -> None:
@@ -58,8 +58,11 @@ class PickScreen(ModalScreen[str | None]):
         says = f"\n{hanging('    ', pick.says, _WIDTH)}" if pick.says else ""
         return Content(f"{mark}{printable(pick.name)}{says}")
 
-    def action_move(self, where: str) -> None:
-        getattr(self.query_one(OptionList), f"action_cursor_{where}")()
+    def action_down(self) -> None:
+        self.query_one(OptionList).action_cursor_down()
+
+    def action_up(self) -> None:
+        self.query_one(OptionList).action_cursor_up()
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,8 +16,10 @@ from core.text import printable
 from core.workspace import Workspace
 from tui.widgets.plain_text import PlainText
 
+Found = TypeVar("Found")
 
-class ReadingScreen(Screen[None]):
+
+class ReadingScreen(Screen[None], Generic[Found]):
     """Subclasses say what is read, in a thread, and how it is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Back", id="screen.back")]
@@ -74,10 +76,10 @@ class ReadingScreen(Screen[None]):
         """Widgets under what is told."""
         yield from ()
 
-    def read(self) -> Any:
+    def read(self) -> Found:
         """What to show. In a thread; raises what the store raises."""
         raise NotImplementedError
 
-    async def show(self, found: Any) -> None:
+    async def show(self, found: Found) -> None:
         """Show what was read."""
         raise NotImplementedError

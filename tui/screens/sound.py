@@ -37,7 +37,7 @@ class Sound:
     """The variant's last result on this machine, whose benchmark recorded them."""
 
 
-class SoundScreen(ReadingScreen):
+class SoundScreen(ReadingScreen[Sound | str]):
     """Original and variant above each other, as waveforms or spectrograms, and how it sounds in words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "switch", "Waveform / spectrogram", id="sound.switch")]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tui.widgets.chart import Chart
 
 
-class TrendScreen(ReadingScreen):
+class TrendScreen(ReadingScreen[list[Series]]):
     """All results of the result's variant, at its number of threads, on its machine."""
 
     def __init__(self, workspace: Workspace, result: Result) -> None:

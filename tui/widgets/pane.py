@@ -16,14 +16,33 @@ from tui.widgets.plain_text import PlainText
 from tui.widgets.table import KeyedTable
 
 if TYPE_CHECKING:
+    from core.workspace import Workspace
+    from tui.actions import Actions
+    from tui.context import Context
     from tui.snapshot import Snapshot
 
 
 class Pane(Widget):
     """The content of a tab, which shows the store."""
 
+    context: Context
+    """Set by the subclasses, whose other base class has a constructor of its own."""
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.context.workspace
+
+    @property
+    def actions(self) -> Actions:
+        return self.context.actions
+
+    @property
+    def is_uncovered(self) -> bool:
+        """Return whether nothing lies over the tabs: a user who has gone on to something else is not interrupted."""
+        return self.app.is_running and len(self.app.screen_stack) == 1
+
     def on_mount(self) -> None:
-        self.post_message(PaneMounted(self))
+        self.post_message(PaneMounted(str(self.id)))
 
     def show(self, snapshot: Snapshot) -> None:
         raise NotImplementedError
@@ -31,6 +50,9 @@ class Pane(Widget):
     def take_focus(self) -> None:
         """Its tab is the one in sight now."""
         self.focus()
+
+    def focus_row(self, key: str) -> None:
+        """Focus a row of its table as soon as there is one with that key."""
 
     def remember(self) -> dict[str, Any]:
         """What it shows, as plain values, for the next time."""
@@ -62,8 +84,9 @@ class TablePane(Vertical, Pane):
     MARKS = False
     """Whether rows can be marked."""
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, context: Context, id: str) -> None:
         super().__init__(id=id)
+        self.context = context
         self.snapshot: Snapshot | None = None
         self._recalled: str | None = None
 
@@ -93,6 +116,9 @@ class TablePane(Vertical, Pane):
 
     def take_focus(self) -> None:
         self.table.focus()
+
+    def focus_row(self, key: str) -> None:
+        self.table.focus_row(key)
 
     def show(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot

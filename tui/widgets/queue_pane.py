@@ -1,6 +1,8 @@
 """The tab of jobs: the running ones live, all of them in a table."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -9,13 +11,17 @@ from textual.containers import Vertical
 
 from core.store.jobs import Job
 from jobs.waiting import QueueState, waiting_reason
-from tui.formats import job_note, shortened, took
-from tui.messages import ActionWanted, CancelWanted, EditWanted, LogWanted
+from tui.actions import perform
+from tui.formats import id_list, job_note, shortened, took
+from tui.screens.confirm import confirm
 from tui.snapshot import Snapshot
 from tui.widgets.job_details import describe_job
 from tui.widgets.pane import TablePane
 from tui.widgets.running_job import RunningJob
 from tui.widgets.table import KeyedTable
+
+if TYPE_CHECKING:
+    from jobs.edit import Wording
 
 # Beside the columns: the frame of the table, its scroll bar, and a space in front of the note.
 _FRAME = 5
@@ -32,11 +38,11 @@ class QueuePane(TablePane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "log", "Log", id="queue.log"),
         Binding("c", "cancel", "Cancel", id="queue.cancel"),
-        Binding("C", "app.cancel_all", "Cancel all that wait or run", show=False, id="queue.cancel_all"),
+        Binding("C", "cancel_all", "Cancel all that wait or run", show=False, id="queue.cancel_all"),
         Binding("r", "retry", "Retry", id="queue.retry"),
-        Binding("R", "app.retry_failed", "Retry all that failed", show=False, id="queue.retry_failed"),
+        Binding("R", "retry_failed", "Retry all that failed", show=False, id="queue.retry_failed"),
         Binding("e", "edit", "Edit", id="queue.edit"),
-        Binding("p", "app.pause", "Pause / resume", id="queue.pause"),
+        Binding("p", "pause", "Pause / resume", id="queue.pause"),
         Binding("K", "move(-1)", "Start one place earlier", show=False, id="queue.earlier"),
         Binding("J", "move(1)", "Start one place later", show=False, id="queue.later"),
         Binding("plus", "prefer(1)", "Raise the priority", show=False, id="queue.raise"),
@@ -85,7 +91,7 @@ class QueuePane(TablePane):
             expected, orphaned = snapshot.estimates.get(job.id), snapshot.worker is None
             widget = shown.pop(f"running-{job.id}", None)
             if widget is None:
-                area.mount(RunningJob(job, expected, orphaned))
+                area.mount(RunningJob(job, expected, orphaned, self.context.environment.clock))
             else:
                 widget.show(job, expected, orphaned)
         for gone in shown.values():
@@ -106,30 +112,75 @@ class QueuePane(TablePane):
 
     @on(KeyedTable.RowSelected)
     def action_log(self) -> None:
+        from tui.screens.log import LogScreen
+
         if self.job:
-            self.post_message(LogWanted(self.job))
+            self.app.push_screen(LogScreen(self.job, self.workspace.job_log(self.job.id)))
 
     def action_cancel(self) -> None:
-        if self.chosen:
-            self.post_message(CancelWanted(self.chosen))
+        chosen = self.chosen
+        if not chosen or self.snapshot is None:
+            return
+        jobs = [job for job in chosen if not job.ended]
+        ids = [job.id for job in jobs]
+        if not ids:
+            self.notify(f"Job {id_list([job.id for job in chosen])} has ended: nothing to cancel.", severity="warning")
+            return
+        if len(jobs) > 1:
+            what, them = f"{len(ids)} jobs ({id_list(ids)})", "them"
+        else:
+            what, them = f"job {jobs[0].id} ({jobs[0].kind}, {jobs[0].state})", "it"
+        question = f"Cancel {what}?"
+        if any(job.id not in ids and set(ids).intersection(job.waits_for) for job in self.snapshot.jobs):
+            question += f" What waits for {them} is cancelled, too."
+        confirm(self, question, lambda: perform(self, self.actions.cancel_jobs, ids))
+
+    def action_cancel_all(self) -> None:
+        counts = self.snapshot.counts if self.snapshot else {}
+        running, waiting = counts.get("running", 0), counts.get("queued", 0)
+        if not running + waiting:
+            self.notify("No job runs or waits: nothing to cancel.", severity="warning")
+            return
+        question = f"Cancel all jobs? {running or 'None'} running, {waiting or 'none'} waiting."
+        confirm(self, question, lambda: perform(self, self.actions.cancel_all_jobs))
 
     def action_retry(self) -> None:
         """Of the chosen ones those that can be; of none of them the reason is told."""
         again = [job.id for job in self.chosen if job.state in ("failed", "cancelled")]
         if self.chosen:
-            self.post_message(ActionWanted("retry_jobs", (again or [job.id for job in self.chosen],)))
+            perform(self, self.actions.retry_jobs, again or [job.id for job in self.chosen])
+
+    def action_retry_failed(self) -> None:
+        perform(self, self.actions.retry_failed_jobs)
 
     def action_edit(self) -> None:
-        if self.job:
-            self.post_message(EditWanted(self.job))
+        from tui.screens.edit_job import EditJobScreen
+
+        job = self.job
+        if job is None:
+            return
+        if job.state != "queued":
+            self.notify(f"Job {job.id} is {job.state}: only one that waits can be edited.", severity="warning")
+            return
+
+        def save(wording: Wording | None) -> None:
+            if wording:
+                perform(self, self.actions.edit, job, wording)
+
+        self.app.push_screen(EditJobScreen(job), save)
+
+    def action_pause(self) -> None:
+        if self.snapshot:
+            paused = self.snapshot.queue.paused
+            perform(self, self.actions.resume_queue if paused else self.actions.pause_queue)
 
     def action_move(self, step: int) -> None:
         if self.job:
-            self.post_message(ActionWanted("move_job", (self.job, step)))
+            perform(self, self.actions.move_job, self.job, step)
 
     def action_prefer(self, step: int) -> None:
         if self.chosen:
-            self.post_message(ActionWanted("change_priority", ([job.id for job in self.chosen], step)))
+            perform(self, self.actions.change_priority, [job.id for job in self.chosen], step)
 
 
 def _row(job: Job, queue: QueueState, width: int) -> tuple[str, ...]:

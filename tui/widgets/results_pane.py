@@ -21,16 +21,17 @@ from core.errors import BadInput, TtsdashError, one_line
 from core.history.filter import read_filter
 from core.history.listing import WHEN, is_descending
 from core.store.voices import ORIGINAL
+from tui.actions import perform
 from tui.formats import counted, figure, metric_cell, metric_head, shortened, speedup, when, why_empty
 from tui.history import ROWS, Asked, HistoryPage, read_history, read_run
-from tui.messages import ActionEnded, ExportWanted
+from tui.messages import Outcome
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.pane import TablePane
 from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
     from core.store.results import Result
-    from core.workspace import Workspace
+    from tui.context import Context
     from tui.snapshot import Snapshot
 
 _EXAMPLE = "voice:joe grade>=slight speedup>1.5 machine:this since:2w"
@@ -92,9 +93,8 @@ class ResultsPane(TablePane):
         error: str
         of_filter: bool
 
-    def __init__(self, workspace: Workspace, id: str) -> None:
-        super().__init__(id=id)
-        self.workspace = workspace
+    def __init__(self, context: Context, id: str) -> None:
+        super().__init__(context, id)
         self.page = HistoryPage()
         """What is shown."""
         self._asked = Asked()
@@ -268,7 +268,7 @@ class ResultsPane(TablePane):
         try:
             run = read_run(self.workspace, benchmark_id)
         except (TtsdashError, sqlite3.Error, OSError) as error:
-            self.post_message(ActionEnded(one_line(error), failed=True))
+            self.post_message(Outcome(one_line(error), failed=True))
         else:
             self.post_message(self.RunRead(run))
 
@@ -323,7 +323,8 @@ class ResultsPane(TablePane):
 
         def write(wish: Wish | None) -> None:
             if wish:
-                self.post_message(ExportWanted(wish.path, wish.voice))
+                self.notify(f"{wish.path} is being written …", markup=False)
+                perform(self, self.actions.export_results, wish.path, wish.voice)
 
         self.app.push_screen(ExportScreen(self.workspace, self.result.voice if self.result else None), write)
 

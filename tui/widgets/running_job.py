@@ -1,7 +1,7 @@
 """A job that runs: its title, a live bar with its stage, how long it will take, and what it takes of the machine."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -23,8 +23,9 @@ class RunningJob(Vertical):
     Where there is room, what it took of the machine lately stands there as a row of bars, beside what it takes now.
     """
 
-    def __init__(self, job: Job, expected: Estimate | None, orphaned: bool) -> None:
+    def __init__(self, job: Job, expected: Estimate | None, orphaned: bool, clock: Callable[[], str]) -> None:
         super().__init__(id=f"running-{job.id}")
+        self._clock = clock
         self._title = PlainText(job_title(job), classes="title")
         self._bar = ProgressBar(total=1.0, show_eta=False, show_percentage=True)
         self._left, self._stage, self._usage = (PlainText(classes=name) for name in ("left", "stage", "usage"))
@@ -45,7 +46,7 @@ class RunningJob(Vertical):
         # Without a share the bar would pulse, which costs a slow line what it is meant to save.
         self._bar.update(progress=job.progress or 0.0)
         self._stage.show("its worker died: press w" if orphaned else _stage(job))
-        self._left.show("" if orphaned else _left(job, expected))
+        self._left.show("" if orphaned else _left(job, expected, self._clock()))
         self._usage.show("" if orphaned else self._use(job))
 
     def _use(self, job: Job) -> str:
@@ -69,5 +70,5 @@ def _stage(job: Job) -> str:
     return "asked to end" if job.cancel_asked else attempt + (job.stage or "starting")
 
 
-def _left(job: Job, expected: Estimate | None) -> str:
-    return time_left(job, expected) if expected else f"{span(elapsed(job))} so far"
+def _left(job: Job, expected: Estimate | None, at: str) -> str:
+    return time_left(job, expected, at) if expected else f"{span(elapsed(job, at))} so far"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,12 +15,12 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from core.selection.chain import Link, chain
-from core.selection.judge import POLICIES, Selection
+from core.selection.judge import POLICIES, Policy, Selection
 from core.store.voices import Voice
 from core.text import printable
-from core.workspace import Workspace
+from tui.actions import perform
 from tui.formats import shortened
-from tui.messages import ActionWanted
+from tui.messages import Outcome, Proposed
 from tui.widgets.chain import Chain
 from tui.widgets.pane import TablePane
 from tui.widgets.selection_details import describe_selection, verdict_words
@@ -29,11 +29,10 @@ from tui.widgets.table import KeyedTable
 if TYPE_CHECKING:
     from core.assistant.proposal import Proposal
     from core.assistant.today import Today
+    from tui.context import Context
     from tui.snapshot import Snapshot
 
 _UNPIN = ""
-# What it shows of the store; the rest may change several times a second.
-_SHOWN = ("voices", "newest", "selections")
 # Beside the text: its padding, and the scroll bar.
 _FRAME = 3
 
@@ -63,10 +62,9 @@ class SelectionPane(TablePane):
         today: Today
         gone: frozenset[str]
 
-    def __init__(self, workspace: Workspace, id: str) -> None:
-        super().__init__(id=id)
-        self._workspace = workspace
-        self._today: Today | None = None
+    def __init__(self, context: Context, id: str) -> None:
+        super().__init__(context, id)
+        self.today: Today | None = None
         """None until it has been read."""
         self._gone = frozenset[str]()
         """Paths at which nothing lies any more."""
@@ -93,7 +91,7 @@ class SelectionPane(TablePane):
 
     def show(self, snapshot: Snapshot) -> None:
         before, self.snapshot = self.snapshot, snapshot
-        if before and all(getattr(before, name) is getattr(snapshot, name) for name in _SHOWN):
+        if before and _same(before, snapshot):
             return
         super().show(snapshot)
         if self._in_sight:
@@ -111,21 +109,21 @@ class SelectionPane(TablePane):
 
     def _read(self, voices: list[Voice]) -> None:
         from core.assistant.today import read_today
-        from tui.prospects import gone_files
+        from tui.missing_files import gone_files
 
-        today = read_today(self._workspace, voices)
+        today = read_today(self.workspace, voices)
         gone = gone_files(voices)
         if not get_current_worker().is_cancelled:
             self.post_message(self.TodayRead(today, gone))
 
     @on(TodayRead)
     def _know(self, message: TodayRead) -> None:
-        self._today, self._gone = message.today, message.gone
+        self.today, self._gone = message.today, message.gone
         if self.snapshot:
             super().show(self.snapshot)
 
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
-        return [(voice.key, _row(voice, snapshot.selections.get(voice.key), self._today)) for voice in snapshot.voices]
+        return [(voice.key, _row(voice, snapshot.selections.get(voice.key), self.today)) for voice in snapshot.voices]
 
     def show_detail(self) -> None:
         super().show_detail()
@@ -146,7 +144,7 @@ class SelectionPane(TablePane):
     def detail(self, snapshot: Snapshot, key: str) -> str:
         if self.voice is None:
             return ""
-        told = describe_selection(self.voice, self.selection, self._links, self._today, self.size.width - _FRAME)
+        told = describe_selection(self.voice, self.selection, self._links, self.today, self.size.width - _FRAME)
         return "\n".join([*self._lost(), told])
 
     def _lost(self) -> Iterator[str]:
@@ -161,10 +159,20 @@ class SelectionPane(TablePane):
     @on(KeyedTable.RowSelected)
     def action_apply(self) -> None:
         if self.voice:
-            self._want("propose_selection", self.voice.key)
+            self._evaluate(partial(self.actions.propose_selection, self.voice.key))
 
     def action_undo(self) -> None:
-        self.post_message(ActionWanted("propose_undo"))
+        perform(self, self.actions.propose_undo)
+
+    @on(Proposed)
+    def _offer(self, message: Proposed) -> None:
+        if self.is_uncovered:
+            self.offer(message.proposal)
+
+    @on(Outcome)
+    def _look_again(self) -> None:
+        """An action may have changed what the assistant loads, or which file says so."""
+        self.look()
 
     def offer(self, proposal: Proposal) -> None:
         """Show what would be written; if that is agreed to, it is. Nobody is asked of what is no longer in sight."""
@@ -178,7 +186,7 @@ class SelectionPane(TablePane):
 
         def write(agreed: bool | None) -> None:
             if agreed:
-                self.post_message(ActionWanted("write_proposal", (proposal,)))
+                perform(self, self.actions.write_proposal, proposal)
 
         self.app.push_screen(ProposalScreen(proposal), write)
 
@@ -194,7 +202,7 @@ class SelectionPane(TablePane):
 
         def pin(picked: str | None) -> None:
             if picked is not None:
-                self._want("pin_variant", voice.key, picked or None)
+                self._evaluate(partial(self.actions.pin_variant, voice.key, picked or None))
 
         pinned = (selection.pinned if selection else None) or _UNPIN
         self.app.push_screen(PickScreen(f"Pin a variant of {voice.key}, whatever the policy says", picks, pinned), pin)
@@ -206,32 +214,39 @@ class SelectionPane(TablePane):
         if voice is None:
             return
 
+        policies: dict[str, Policy] = {policy: policy for policy in POLICIES}
+
         def choose(picked: str | None) -> None:
             if picked is not None:
-                self._want("choose_policy", voice.key, picked)
+                self._evaluate(partial(self.actions.choose_policy, voice.key, policies[picked]))
 
         picks = [Pick(policy, policy, says) for policy, says in POLICIES.items()]
-        policy = selection.policy if selection else "priority"
-        self.app.push_screen(PickScreen(f"The policy for {voice.key}", picks, policy), choose)
+        current = selection.policy if selection else "priority"
+        self.app.push_screen(PickScreen(f"The policy for {voice.key}", picks, current), choose)
 
     def action_select(self) -> None:
         if self.voice:
-            self._want("select_anew", self.voice.key)
+            self._evaluate(partial(self.actions.select_anew, self.voice.key))
 
     def action_assistant(self) -> None:
         from tui.screens.assistant import AssistantScreen
 
         def name(config: Path | None) -> None:
             if config:
-                self.post_message(ActionWanted("name_assistant", (config,)))
+                perform(self, self.actions.name_assistant, config)
 
-        known = self._today.config if self._today else None
+        known = self.today.config if self.today else None
         self.app.push_screen(AssistantScreen(str(known or "")), name)
 
-    def _want(self, action: str, *arguments: Any) -> None:
-        """Of what selects anew: files are held against their checksums, and what is picked is loaded."""
+    def _evaluate(self, action: Callable[[], Message]) -> None:
+        """Run an action that evaluates a selection, which takes seconds: it checks checksums and loads a model."""
         self.notify("Looking at the files, the figures and this machine …", timeout=3)
-        self.post_message(ActionWanted(action, arguments))
+        perform(self, action)
+
+
+def _same(before: Snapshot, after: Snapshot) -> bool:
+    """Whether the pane shows both alike; the rest may change several times a second."""
+    return before.voices is after.voices and before.newest is after.newest and before.selections is after.selections
 
 
 def _row(voice: Voice, selection: Selection | None, today: Today | None) -> tuple[str, ...]:
@@ -254,9 +269,12 @@ def _today(voice: Voice, selection: Selection | None, today: Today | None) -> tu
         return "…" if today is None else "not known", "–"
     name = today.names(voice)
     if name is None:
-        loads = (
-            "another voice" if today.loaded and today.loaded.voice else "unknown file" if today.loaded else "nothing"
-        )
+        if today.loaded is None:
+            loads = "nothing"
+        elif today.loaded.voice:
+            loads = "another voice"
+        else:
+            loads = "unknown file"
         return loads, "no" if selection else "–"
     if selection is None:
         return name, "–"

@@ -11,11 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 
-from core.clock import now
 from core.doctor.finding import State
 from core.errors import TtsdashError, one_line
-from core.workspace import Workspace
-from tui import examination, system_facts
+from tui import system_facts
 from tui.findings import finding_lines, summary
 from tui.formats import hanging, when
 from tui.system_facts import Facts
@@ -24,6 +22,7 @@ from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
     from jobs.doctor import Findings
+    from tui.context import Context
     from tui.snapshot import Snapshot
 
 _TITLES = {
@@ -66,9 +65,9 @@ class SystemPane(VerticalScroll, Pane):
         found: Findings
         problem: str | None = None
 
-    def __init__(self, workspace: Workspace, id: str) -> None:
+    def __init__(self, context: Context, id: str) -> None:
         super().__init__(id=id)
-        self._workspace = workspace
+        self.context = context
         self._facts: dict[str, Facts] = {}
         self._examined: SystemPane.Examined | None = None
         self._opened = False
@@ -101,13 +100,14 @@ class SystemPane(VerticalScroll, Pane):
     # What is asked, off the interface's thread
 
     def _ask_machine(self) -> None:
+        environment = self.context.environment
         self.post_message(
-            self.FactsRead({"machine": system_facts.machine_facts(), "versions": system_facts.version_facts()})
+            self.FactsRead({"machine": environment.machine_facts(), "versions": environment.version_facts()})
         )
-        self.post_message(self.FactsRead({"abilities": system_facts.ability_facts()}))
+        self.post_message(self.FactsRead({"abilities": system_facts.ability_facts(environment.probes)}))
 
     def _measure_disk(self) -> None:
-        self.post_message(self.FactsRead({"disk": system_facts.disk_facts(self._workspace)}))
+        self.post_message(self.FactsRead({"disk": self.context.environment.disk_facts(self.workspace)}))
 
     def action_examine(self) -> None:
         """Have the doctor look again, and the disk measured."""
@@ -117,11 +117,12 @@ class SystemPane(VerticalScroll, Pane):
         self.run_worker(self._examine(), exclusive=True, group="doctor")
 
     async def _examine(self) -> None:
+        environment = self.context.environment
         try:
-            found = await examination.examine_apart(self._workspace)
-            self.post_message(self.Examined(now(), found))
+            found = await environment.examine(self.workspace)
+            self.post_message(self.Examined(environment.clock(), found))
         except (TtsdashError, OSError) as error:
-            self.post_message(self.Examined(now(), {}, one_line(error)))
+            self.post_message(self.Examined(environment.clock(), {}, one_line(error)))
 
     @on(FactsRead)
     def _know(self, message: FactsRead) -> None:

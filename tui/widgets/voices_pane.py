@@ -10,15 +10,18 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.timer import Timer
 
+from tui.actions import perform
 from tui.formats import RATIO_SCALE, figure, megabytes, ratio_bar, shortened, speedup
-from tui.messages import ActionWanted, OptimizeWanted
+from tui.messages import Planned
+from tui.screens.confirm import confirm
 from tui.widgets.pane import TablePane
 from tui.widgets.table import KeyedTable
 
 if TYPE_CHECKING:
     from core.store.results import Result
     from core.store.voices import Variant, Voice
-    from core.workspace import Workspace
+    from jobs.submit import Wish
+    from tui.context import Context
     from tui.prospects import Prospects
     from tui.snapshot import Snapshot
 
@@ -30,7 +33,6 @@ _DETAILS = 72
 # Beside the columns: the frame of the table, its scroll bar, and a space in front of the name.
 _FRAME = 5
 _SHORTEST_NAME = 12
-_LOOK_S = 5.0
 # So long a row has the focus before it is asked for what is not in the snapshot.
 _REST_S = 0.1
 
@@ -62,24 +64,27 @@ class VoicesPane(TablePane):
         "A voice is a Piper model NAME.onnx with its NAME.onnx.json beside it; it stays where it is."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "app.add_voice", "Add voice", id="voices.add_voice"),
+        Binding("a", "add_voice", "Add voice", id="voices.add_voice"),
         Binding("o", "optimize", "Optimize", id="voices.optimize"),
         Binding("v", "optimize('convert')", "Convert for Core ML", show=False, id="voices.convert"),
         Binding("b", "benchmark", "Benchmark", id="voices.benchmark"),
         Binding("A", "all", "Make all", id="voices.all"),
     ]
 
-    def __init__(self, workspace: Workspace, id: str) -> None:
-        super().__init__(id)
-        self._workspace = workspace
+    LOOK_S = 5.0
+    """How often it looks for files that are missing."""
+
+    def __init__(self, context: Context, id: str) -> None:
+        super().__init__(context, id)
         self._gone: frozenset[str] = frozenset()
-        self._prospects: dict[str, Prospects] = {}
+        self.prospects: dict[str, Prospects] = {}
+        """By voice, as far as they have been read."""
         self._asked: set[str] = set()
         """The voices whose prospects are here, or are being read."""
         self._rest: Timer | None = None
 
     def on_mount(self) -> None:
-        self.set_interval(_LOOK_S, self._look)
+        self.set_interval(self.LOOK_S, self._look)
 
     @property
     def voice(self) -> Voice | None:
@@ -119,7 +124,7 @@ class VoicesPane(TablePane):
             self.run_worker(lambda: self._look_for_files(voices), thread=True, group="look")
 
     def _look_for_files(self, voices: list[Voice]) -> None:
-        from tui.prospects import gone_files
+        from tui.missing_files import gone_files
 
         self.post_message(FilesLooked(voices, gone_files(voices)))
 
@@ -145,13 +150,13 @@ class VoicesPane(TablePane):
     def _read_prospects(self, voice: Voice, snapshot: Snapshot) -> None:
         from tui.prospects import read_prospects
 
-        prospects = read_prospects(self._workspace, voice, snapshot.machine)
+        prospects = read_prospects(self.workspace, voice, snapshot.machine)
         self.post_message(ProspectsRead(voice.id, snapshot.newest, prospects))
 
     @on(ProspectsRead)
     def _keep_prospects(self, message: ProspectsRead) -> None:
         if self.snapshot and message.results is self.snapshot.newest:
-            self._prospects[message.voice_id] = message.prospects
+            self.prospects[message.voice_id] = message.prospects
             self.show_detail()
 
     # What is shown
@@ -200,7 +205,7 @@ class VoicesPane(TablePane):
         voice, variant = self.voice, self.variant
         if voice is None or variant is None:
             return ""
-        prospects = self._prospects.get(voice.id)
+        prospects = self.prospects.get(voice.id)
         if variant.recipe is None:
             return "\n".join(describe_voice(snapshot, voice, self._gone, prospects))
         return "\n".join(describe_variant(snapshot, voice, variant, self._gone, prospects))
@@ -217,27 +222,55 @@ class VoicesPane(TablePane):
             self.notify("No voices yet: press a to add one.", severity="warning")
         return self.voice
 
+    def action_add_voice(self) -> None:
+        from tui.screens.add_voice import AddVoiceScreen
+
+        def add(path: str | None) -> None:
+            if path:
+                perform(self, self.actions.add_voice, path)
+
+        self.app.push_screen(AddVoiceScreen(self.workspace), add)
+
     def action_optimize(self, kind: str | None = None) -> None:
-        if voice := self._wanted():
-            self.post_message(OptimizeWanted(voice, self._gone, kind))
+        """Ask what to make of the voice in focus; with `kind`, only of what such a job makes."""
+        from tui.screens.optimize import OptimizeScreen
+
+        voice = self._wanted()
+        if voice is None or self.snapshot is None:
+            return
+
+        def queue(wish: Wish | None) -> None:
+            if wish:
+                perform(self, self.actions.optimize, voice, wish)
+
+        self.app.push_screen(OptimizeScreen(self.workspace, self.snapshot, voice, self._gone, kind), queue)
 
     def action_benchmark(self) -> None:
         """Of a voice all its variants, of a variant that one."""
         voice, variant = self._wanted(), self.variant
         if voice and variant:
             names = [variant.name] if variant.recipe else [other.name for other in voice.variants]
-            self.post_message(ActionWanted("benchmark", (voice, tuple(names))))
+            perform(self, self.actions.benchmark, voice, tuple(names))
 
     def action_all(self) -> None:
         if voice := self._wanted():
-            self.post_message(ActionWanted("plan_all", (voice,)))
+            perform(self, self.actions.plan_all, voice)
+
+    @on(Planned)
+    def _ask_for_all(self, message: Planned) -> None:
+        if self.is_uncovered:
+            confirm(self, message.question, lambda: perform(self, self.actions.optimize, message.voice, message.wish))
 
 
 def _same(before: Snapshot, after: Snapshot) -> bool:
     """Whether a pane of voices shows both alike: what a running job reports, a few times a second, is not in it."""
-    lists = ("voices", "newest", "selections", "jobs")
-    same = all(getattr(before, name) is getattr(after, name) for name in lists)
-    return same and (before.worker is None) == (after.worker is None)
+    return (
+        before.voices is after.voices
+        and before.newest is after.newest
+        and before.selections is after.selections
+        and before.jobs is after.jobs
+        and (before.worker is None) == (after.worker is None)
+    )
 
 
 def _cells(name: str, size: str, speed: str, result: Result | None) -> dict[str, str]:

@@ -1,0 +1,149 @@
+"""Drives a dashboard by keys, and reads what it shows."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from textual.app import App
+from textual.css.query import NoMatches
+from textual.events import Paste
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from core.doctor.finding import Finding
+from core.workspace import Workspace
+from jobs.doctor import Findings
+from tests.core.machines import SERVER
+from tests.tui.conftest import MACHINE
+from tui.app import Dashboard
+from tui.environment import Environment
+from tui.screens.optimize import OptimizeScreen
+from tui.snapshot import Snapshot
+from tui.tab_list import TABS
+from tui.widgets.pane import TablePane
+from tui.widgets.voices_pane import VoicesPane
+
+Compare = Callable[..., bool]
+FOUND: Findings = {
+    "machine": [Finding("processor", "ok", "Example CPU 9000: fast int8 (VNNI)")],
+    "worker": [Finding("worker", "problem", "none runs, and 3 jobs wait", "ttsdash worker start")],
+}
+_READING = ("system", "look", "doctor", "assistant", "history", "run")
+
+
+async def _examine(_: Workspace) -> Findings:
+    return FOUND
+
+
+RECORDED = Environment(
+    clock=lambda: "2024-01-02T09:02:25.000Z",
+    machine=lambda: MACHINE,
+    probes=lambda: SERVER,
+    machine_facts=lambda: {"processor": "Example CPU 9000"},
+    version_facts=lambda: {"onnxruntime": "1.32.0"},
+    disk_facts=lambda _: {"free": "12.3 GB of 50.0 GB"},
+    examine=_examine,
+)
+"""A machine that shows the same wherever the tests run."""
+RECORDED_MACHINE = Environment(machine=lambda: MACHINE)
+"""The machine that the results of the fixtures are from; the rest is this one."""
+OTHER_MACHINE = Environment(machine=lambda: replace(MACHINE, id="another"))
+
+
+class DrivenDashboard(Dashboard):
+    """A dashboard that keeps the texts of its notifications."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.told: list[str] = []
+
+    def notify(self, message: str, **how: Any) -> None:
+        self.told.append(message)
+        super().notify(message, **how)
+
+    @property
+    def all_tabs_ready(self) -> bool:
+        return len(self.panes) == len(TABS)
+
+
+def dashboard(workspace: Workspace, *, autostart: bool = False, **more: Any) -> DrivenDashboard:
+    """Return a dashboard that starts no worker unless it is asked to."""
+    return DrivenDashboard(workspace, autostart=autostart, **more)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object], timeout: float = 60.0) -> None:
+    """Let the dashboard work until the condition holds, which may ask for what is not on the screen yet."""
+    deadline = time.monotonic() + timeout
+    while not _holds(condition):
+        assert time.monotonic() < deadline, f"the condition did not hold within {timeout} s"
+        await pilot.pause(0.05)
+
+
+def _holds(condition: Callable[[], object]) -> bool:
+    try:
+        return bool(condition())
+    except NoMatches:
+        return False
+
+
+async def paste(pilot: Pilot[None], text: str) -> None:
+    """Paste into what has the focus, as a terminal does."""
+    assert pilot.app.focused
+    pilot.app.focused.post_message(Paste(text))
+    await pilot.pause()
+
+
+def store(app: Dashboard) -> Snapshot:
+    """Return what the dashboard shows of the store; an empty snapshot while it has not been read."""
+    return app.snapshot or Snapshot()
+
+
+def is_ready(app: Dashboard) -> bool:
+    """Return whether the store is shown, and keys go to a tab."""
+    return app.snapshot is not None and any(app.focused in pane.walk_children() for pane in app.query(TablePane))
+
+
+def is_reading(app: Dashboard) -> bool:
+    """Return whether something that is shown is still being read."""
+    voices, screen = app.query_one(VoicesPane), app.screen
+    unread = voices.voice is not None and voices.voice.id not in voices.prospects
+    unread = unread or (isinstance(screen, OptimizeScreen) and screen.prospects is None)
+    return unread or any(worker.group in _READING and not worker.is_finished for worker in app.workers)
+
+
+def text_of(app: App[None], selector: str) -> str:
+    """Return the text of one widget on the screen that is in front."""
+    return str(app.screen.query_one(selector, Static).render())
+
+
+def cells(pane: TablePane) -> list[list[str]]:
+    """Return the cells of a tab's table, row by row."""
+    table = pane.table
+    return [[str(cell).strip() for cell in table.get_row_at(row)] for row in range(table.row_count)]
+
+
+def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """Press the keys once the store is shown, and wait until all is drawn."""
+
+    async def run(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, Dashboard)
+        while app.snapshot is None or len(app.panes) < len(TABS):
+            await pilot.pause(0.02)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        while is_reading(app):
+            await pilot.pause(0.02)
+        await pilot.pause()
+
+    return run
+
+
+async def greeted(pilot: Pilot[None]) -> None:
+    """Wait until the dialog with what happened meanwhile is drawn."""
+    await presses()(pilot)
+    while len(pilot.app.screen_stack) == 1:
+        await pilot.pause(0.02)
+    await pilot.pause()
