@@ -11,6 +11,7 @@ from typing import Any
 from core.errors import BadInput
 from core.hardware.abilities import MISSING
 from core.hardware.machine import installed_versions
+from core.job_states import JobKind
 
 Value = int | str
 
@@ -80,7 +81,7 @@ class Recipe:
     """The packages on whose versions it depends what comes out."""
     calibrated: bool = False
     recommended: bool = True
-    job: str = "quantize"
+    job: JobKind = JobKind.QUANTIZE
     """The kind of job that makes it."""
     requires: str | None = None
     """A package that not every machine can have."""
@@ -194,7 +195,7 @@ RECIPES = {
             },
             tools=("coremltools", "onnxruntime", "onnx"),
             recommended=False,
-            job="convert",
+            job=JobKind.CONVERT,
             requires="coremltools",
         ),
         Recipe(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from core.clock import parse
 from core.errors import BadInput
+from core.job_states import JobKind
 from core.recipes import RECIPES
 from core.store.control import Changes, edit, queued
 from core.store.jobs import Job, get_job
@@ -55,7 +56,7 @@ def _with_params(db: sqlite3.Connection, job: Job, params: Mapping[str, str], ch
 
 
 def _with_scope(db: sqlite3.Connection, job: Job, wording: Wording, changes: Changes) -> Changes:
-    if job.kind != "benchmark":
+    if job.kind != JobKind.BENCHMARK:
         raise BadInput(f"job {job.id} is a {job.kind}: only a benchmark has variants and threads")
     voice = get_voice(db, job.voice)
     _check_variants(db, voice, wording.variants, job.after if wording.after is None else wording.after)

@@ -9,11 +9,12 @@ from typing import Any
 
 from core.clock import parse
 from core.errors import BadInput
+from core.job_states import OPEN, JobKind, sql_list
 from core.recipes import RECIPES
 from core.sentences import label_of
 from core.settings import Settings, read_settings
 from core.store.database import transaction
-from core.store.jobs import OPEN, NewJob, add_job, get_job
+from core.store.jobs import NewJob, add_job, get_job
 from core.store.voices import ORIGINAL, Voice, get_voice
 from core.workspace import Workspace
 from jobs.existing import find_existing
@@ -96,7 +97,7 @@ def benchmark_job(
         "width": width,
         "budget_s": budget_s,
     }
-    return NewJob("benchmark", voice.id, None, params, need=MEASURING_NEED)
+    return NewJob(JobKind.BENCHMARK, voice.id, None, params, need=MEASURING_NEED)
 
 
 def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish: Wish) -> Queued:
@@ -127,7 +128,7 @@ def _being_made(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int
     found: dict[str, int | None] = {}
     for job in jobs:
         rows = db.execute(
-            """SELECT id, params FROM jobs WHERE kind = ? AND variant = ? AND state IN ('queued', 'running')
+            f"""SELECT id, params FROM jobs WHERE kind = ? AND variant = ? AND state IN {sql_list(OPEN)}
                    AND voice_id = ? AND NOT cancel_asked ORDER BY id""",
             (job.kind, job.variant, job.voice_id),
         )

@@ -24,6 +24,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, TabPane
 
 from core.errors import TtsdashError, one_line
+from core.job_states import JobState
 from core.store.database import open_store
 from core.workspace import Workspace
 from tui.cli.signals import ending
@@ -343,7 +344,7 @@ class Dashboard(App[None]):
 
     def action_cancel_all(self) -> None:
         counts = self.snapshot.counts if self.snapshot else {}
-        running, waiting = counts.get("running", 0), counts.get("queued", 0)
+        running, waiting = counts.get(JobState.RUNNING, 0), counts.get(JobState.QUEUED, 0)
         if not running + waiting:
             self.notify("No job runs or waits: nothing to cancel.", severity="warning")
             return
@@ -354,7 +355,7 @@ class Dashboard(App[None]):
         from tui.screens.edit_job import EditJobScreen
 
         job = message.job
-        if job.state != "queued":
+        if job.state != JobState.QUEUED:
             self.notify(f"Job {job.id} is {job.state}: only one that waits can be edited.", severity="warning")
             return
         self.push_screen(EditJobScreen(job), lambda wording: self._act("edit", job, wording) if wording else None)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.clock import span
+from core.job_states import OPEN
 from core.recipes import RECIPES
-from core.store.jobs import OPEN, NewJob
+from core.store.jobs import NewJob
 from tui.formats import speedup, when
 
 if TYPE_CHECKING:

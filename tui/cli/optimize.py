@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from core.errors import BadInput, NotFound, one_line
+from core.job_states import JobKind, JobState
 from core.recipes import GUIDE, RECIPES, read_params
 from core.selection.judge import Selection
 from core.store.jobs import Job, get_job, job_shape
@@ -166,7 +167,7 @@ def _follow(session: Session, queued: Queued, selected: Voice | None) -> None:
     results = [
         result
         for job in jobs
-        if job.kind == "benchmark" and job.state == "succeeded" and job.result
+        if job.kind == JobKind.BENCHMARK and job.state == JobState.SUCCEEDED and job.result
         for result in list_results(session.db, benchmark_id=job.result["benchmark_id"])
     ]
     selection = _select(session, selected) if selected else None
@@ -182,7 +183,7 @@ def _follow(session: Session, queued: Queued, selected: Voice | None) -> None:
             print_line()
             print_selection(selection)
         print_failures(jobs)
-    if any(job.state != "succeeded" for job in jobs):
+    if any(job.state != JobState.SUCCEEDED for job in jobs):
         raise SystemExit(1)
 
 
