@@ -55,6 +55,8 @@ class Queued:
     ids: tuple[int, ...]
     already: Mapping[str, int | None] = field(default_factory=dict)
     """By variant the job that makes or made it; None when that job was forgotten."""
+    making: tuple[NewJob, ...] = ()
+    """What the wish makes, also where it is there already."""
 
 
 def making_job(
@@ -120,7 +122,7 @@ def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish
             terms = replace(wish.terms, after=tuple(dict.fromkeys((*wish.terms.after, *waits))))
             ids.append(_add(db, benchmark_job(voice, variants), terms, settings))
     wake(workspace, wish.terms.not_before)
-    return Queued(tuple(ids), already)
+    return Queued(tuple(ids), already, tuple(jobs))
 
 
 def _being_made(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int | None]:
