@@ -50,8 +50,8 @@ def _with_params(db: sqlite3.Connection, job: Job, params: Mapping[str, str], ch
     recipe = RECIPES.get(job.params.get("recipe", ""))
     if recipe is None:
         raise BadInput(f"job {job.id} is a {job.kind}: it has no parameters of a recipe")
-    kept = {name: str(value) for name, value in job.params["params"].items()}
-    new = making_job(get_voice(db, job.voice), recipe.name, kept | dict(params), job.params.get("calibration"))
+    values = job.params["params"] | recipe.read(params)
+    new = making_job(get_voice(db, job.voice), recipe.name, values, job.params.get("calibration"))
     return replace(changes, variant=new.variant, params=new.params)
 
 

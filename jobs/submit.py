@@ -10,7 +10,7 @@ from typing import Any
 from core.clock import parse
 from core.errors import BadInput
 from core.job_states import OPEN, JobKind, sql_list
-from core.recipes import RECIPES
+from core.recipes import RECIPES, Value
 from core.sentences import label_of
 from core.settings import Settings, read_settings
 from core.store.database import transaction
@@ -60,13 +60,13 @@ class Queued:
 
 
 def making_job(
-    voice: Voice, recipe: str, params: Mapping[str, str] | None = None, calibration: str | None = None
+    voice: Voice, recipe: str, params: Mapping[str, Value] | None = None, calibration: str | None = None
 ) -> NewJob:
     """Raises BadInput for a parameter that the recipe does not have or that cannot be, or a recipe that needs what is not here."""
     made_by = RECIPES[recipe]
     if made_by.missing:
         raise BadInput(f"{made_by.variant}: {made_by.missing}")
-    resolved = made_by.resolve(params or {})
+    resolved = made_by.complete(params or {})
     asked: dict[str, Any] = {"recipe": recipe, "params": resolved}
     label = None
     if calibration and made_by.calibrated:
@@ -165,7 +165,7 @@ def making_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
         making_job(
             voice,
             recipe,
-            {name: value for name, value in wish.params.items() if name in RECIPES[recipe].params},
+            RECIPES[recipe].resolve({k: v for k, v in wish.params.items() if k in RECIPES[recipe].params}),
             wish.calibration,
         )
         for recipe in wish.recipes
