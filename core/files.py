@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -48,36 +49,62 @@ def flush_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def copy_whole(source: Path, target: Path) -> None:
-    """Copy so that `target` is, at any moment, absent, what it was, or the whole copy."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        shutil.copyfile(source, partial)
-        flush_file(partial)
-        partial.replace(target)
-        flush_folder(target.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+def flush_tree(path: Path) -> None:
+    """Flush a file, or a folder with all that is in it, to the disk."""
+    if not path.is_dir():
+        flush_file(path)
+        return
+    for entry in path.iterdir():
+        if not entry.is_symlink():
+            flush_tree(entry)
+    flush_folder(path)
 
 
-def write_whole(path: Path, pieces: Iterable[str]) -> None:
-    """Write text so that the file is, at any moment, absent, what it was, or whole; a link and the file's mode stay."""
-    target = Path(os.path.realpath(path))
-    draft = target.with_name(f".{target.name}.{os.getpid()}.partial")
+@contextlib.contextmanager
+def draft_of(path: Path, draft: Path | None = None) -> Iterator[Path]:
+    """Yield where to make a file or a folder; when the block ends it takes the name `path`, complete and on the disk.
+
+    When the block raises, nothing has changed. A file replaces what had the name, a folder needs the name free. `draft`
+    is a name that no other process uses, so that what a killed process has left there is replaced.
+    """
+    draft = draft or path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(descriptor)
-        if target.exists():
-            draft.chmod(target.stat().st_mode & 0o777)
-        draft.replace(target)
-        flush_folder(target.parent)
+        _remove(draft)
+        yield draft
+        flush_tree(draft)
+        draft.rename(path)
+        flush_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+            _remove(draft)
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path, draft: Path | None = None) -> Iterator[BinaryIO]:
+    """Yield a stream whose content takes the place of the file when the block ends; when it raises, nothing has changed.
+
+    The file is readable by its owner only, unless the block sets another mode. A symbolic link is replaced, not followed.
+    """
+    with draft_of(path, draft) as place:
+        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+
+
+def replace_text(path: Path, pieces: Iterable[str]) -> None:
+    """Write text by `atomic_write`; a symbolic link to the file stays, and so does the mode of a file that exists."""
+    target = Path(os.path.realpath(path))
+    with atomic_write(target) as stream:
+        if target.exists():
+            os.fchmod(stream.fileno(), target.stat().st_mode & 0o777)
+        for piece in pieces:
+            stream.write(piece.encode())
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy so that `target` is, at any moment, absent, what it was, or the whole copy."""
+    with draft_of(target) as draft:
+        shutil.copyfile(source, draft)
 
 
 def _remove(path: Path) -> None:

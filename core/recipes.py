@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.errors import BadInput
 from core.hardware.abilities import MISSING
 from core.hardware.machine import installed_versions
+from core.job_states import JobKind
 
 Value = int | str
+Given = TypeVar("Given", int | str, str)
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,14 @@ class Param:
         return " or ".join(self.choices) if self.choices else f"{self.low} to {self.high}"
 
     def read(self, text: str) -> Value:
-        """Raises ValueError."""
-        if self.choices:
-            if text not in self.choices:
-                raise ValueError(text)
-            return text
-        if not text.isdecimal():
-            raise ValueError(text)
-        value = int(text)
-        if not self.low <= value <= self.high:
-            raise ValueError(text)
+        """Parse a value as it was typed. Raises ValueError."""
+        return self.check(int(text) if text.isdecimal() and not self.choices else text)
+
+    def check(self, value: Value) -> Value:
+        """Return the value. Raises ValueError when it is not allowed."""
+        allowed = value in self.choices if self.choices else isinstance(value, int) and self.low <= value <= self.high
+        if not allowed:
+            raise ValueError(value)
         return value
 
 
@@ -80,7 +80,7 @@ class Recipe:
     """The packages on whose versions it depends what comes out."""
     calibrated: bool = False
     recommended: bool = True
-    job: str = "quantize"
+    job: JobKind = JobKind.QUANTIZE
     """The kind of job that makes it."""
     requires: str | None = None
     """A package that not every machine can have."""
@@ -98,18 +98,32 @@ class Recipe:
         return importlib.import_module(self.module)
 
     def resolve(self, given: Mapping[str, str]) -> dict[str, Value]:
-        """All parameters, those that are not given with their defaults. Raises BadInput."""
+        """Parse parameters as they were typed, and add the defaults of the others. Raises BadInput."""
+        return self.complete(self.read(given))
+
+    def read(self, given: Mapping[str, str]) -> dict[str, Value]:
+        """Parse parameters as they were typed. Raises BadInput."""
+        self._refuse_unknown(given)
+        return {name: self._valid(self.params[name].read, name, text) for name, text in given.items()}
+
+    def complete(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """Check values, and add the defaults of the other parameters. Raises BadInput."""
+        self._refuse_unknown(given)
+        for name, value in given.items():
+            self._valid(self.params[name].check, name, value)
+        return {name: given.get(name, param.default) for name, param in self.params.items()}
+
+    def _refuse_unknown(self, given: Iterable[str]) -> None:
         for name in given:
             if name not in self.params:
                 known = f"it has {', '.join(self.params)}" if self.params else "it has none"
                 raise BadInput(f"{self.variant} has no parameter {name!r}: {known}")
-        return {name: self._read(name, given[name]) if name in given else p.default for name, p in self.params.items()}
 
-    def _read(self, name: str, text: str) -> Value:
+    def _valid(self, check: Callable[[Given], Value], name: str, given: Given) -> Value:
         try:
-            return self.params[name].read(text)
+            return check(given)
         except ValueError:
-            raise BadInput(f"{self.variant}: {name}={text} cannot be: give {self.params[name].allowed}") from None
+            raise BadInput(f"{self.variant}: {name}={given} cannot be: give {self.params[name].allowed}") from None
 
     def variant_of(self, params: Mapping[str, Value], calibration: str | None = None) -> str:
         """The variant's name: what differs from the default stands behind a plus, so that nothing replaces it."""
@@ -194,7 +208,7 @@ RECIPES = {
             },
             tools=("coremltools", "onnxruntime", "onnx"),
             recommended=False,
-            job="convert",
+            job=JobKind.CONVERT,
             requires="coremltools",
         ),
         Recipe(

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.clock import read_span
 from core.errors import BadInput, one_line
-from core.files import write_whole
+from core.files import replace_text
 from core.text import read_megabytes, read_percent
 from core.workspace import Workspace
 
@@ -66,7 +66,7 @@ def set_assistant(workspace: Workspace, config: Path) -> None:
     path = workspace.settings_file
     try:
         before = path.read_bytes().decode() if path.exists() else ""
-        write_whole(path, Document(before, str(path)).edited({"assistant": str(config)}))
+        replace_text(path, Document(before, str(path)).edited({"assistant": str(config)}))
     except (OSError, UnicodeError) as error:
         raise BadInput(f"cannot write {path} ({one_line(error)})") from error
 

@@ -14,6 +14,7 @@ from core.files import (
     drafts_among,
     flush_file,
     flush_folder,
+    flush_tree,
     make_private_folder,
 )
 from core.identity import write_manifest
@@ -77,13 +78,8 @@ class FolderDraft(Replacement):
         _write_config(config, self.path / self._model)
         write_manifest(self.path)
         for entry in self.path.rglob("*"):
-            if entry.is_dir():
-                entry.chmod(PRIVATE_FOLDER)
-                flush_folder(entry)
-            else:
-                entry.chmod(PRIVATE_FILE)
-                flush_file(entry)
-        flush_folder(self.path)
+            entry.chmod(PRIVATE_FOLDER if entry.is_dir() else PRIVATE_FILE)
+        flush_tree(self.path)
 
 
 def discard_drafts(workspace: Workspace, job_id: int, committed: bool) -> None:

@@ -19,6 +19,7 @@ from core.clock import now, span
 from core.errors import one_line
 from core.files import PRIVATE_FILE, make_private_folder
 from core.hardware.memory import out_of_memory_kills
+from core.job_states import JobState
 from core.store.jobs import Job, get_job
 from core.store.life import Bill, finish, is_cancel_asked, note_process, note_usage, put_back
 from core.workspace import Workspace
@@ -52,7 +53,7 @@ class Child:
             process = self._start()
         except OSError as error:
             reason = f"cannot start its process: {one_line(error)}"
-            _persist(lambda: finish(self._db, self._job.id, self._job.attempt, "failed", reason), interrupted)
+            _persist(lambda: finish(self._db, self._job.id, self._job.attempt, JobState.FAILED, reason), interrupted)
             return
         try:
             stopped_by = self._wait(process, began, interrupted)
@@ -146,20 +147,22 @@ class Child:
         remove_leftovers(self._workspace, job)
         # What has handed in its result has succeeded, however its process ended.
         if code == 0 or job.result is not None:
-            finish(db, job.id, self._job.attempt, "succeeded", bill=bill)
+            finish(db, job.id, self._job.attempt, JobState.SUCCEEDED, bill=bill)
         elif stopped_by == "cancel" or job.cancel_asked:
-            finish(db, job.id, self._job.attempt, "cancelled", bill=bill)
+            finish(db, job.id, self._job.attempt, JobState.CANCELLED, bill=bill)
         elif stopped_by == "interrupt":
             put_back(db, job.id, self._job.attempt, "the worker was stopped", counts=False, bill=bill)
         elif stopped_by:
-            finish(db, job.id, self._job.attempt, "failed", stopped_by, bill)
+            finish(db, job.id, self._job.attempt, JobState.FAILED, stopped_by, bill)
         elif starved and code == -signal.SIGKILL:
             peak = f" when it had {self._peak_mb:.0f} MB" if self._peak_mb else ""
-            finish(db, job.id, self._job.attempt, "failed", f"the system ran out of memory and ended it{peak}", bill)
+            finish(
+                db, job.id, self._job.attempt, JobState.FAILED, f"the system ran out of memory and ended it{peak}", bill
+            )
         elif -code in _ENDED_FROM_OUTSIDE:
             put_back(db, job.id, self._job.attempt, f"its process was killed (signal {-code})", bill=bill)
         else:
-            finish(db, job.id, self._job.attempt, "failed", job.error or self._unexplained(code), bill)
+            finish(db, job.id, self._job.attempt, JobState.FAILED, job.error or self._unexplained(code), bill)
 
     def _unexplained(self, code: int) -> str:
         where = f"see `ttsdash jobs logs {self._job.id}`"

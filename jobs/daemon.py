@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from core.errors import TtsdashError
+from core.job_states import JobState
 from core.settings import read_settings
 from core.store.database import open_store
 from core.store.jobs import list_jobs
@@ -44,7 +45,7 @@ def worker_status(workspace: Workspace) -> WorkerStatus:
     if info is None:
         return WorkerStatus(running=False)
     db = open_store(workspace)
-    jobs = tuple(sorted(job.id for job in list_jobs(db, states=("running",))))
+    jobs = tuple(sorted(job.id for job in list_jobs(db, states=(JobState.RUNNING,))))
     db.close()
     return WorkerStatus(
         running=True,

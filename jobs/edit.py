@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from core.clock import parse
 from core.errors import BadInput
+from core.job_states import JobKind
 from core.recipes import RECIPES
 from core.store.control import Changes, edit, queued
 from core.store.jobs import Job, get_job
@@ -49,13 +50,13 @@ def _with_params(db: sqlite3.Connection, job: Job, params: Mapping[str, str], ch
     recipe = RECIPES.get(job.params.get("recipe", ""))
     if recipe is None:
         raise BadInput(f"job {job.id} is a {job.kind}: it has no parameters of a recipe")
-    kept = {name: str(value) for name, value in job.params["params"].items()}
-    new = making_job(get_voice(db, job.voice), recipe.name, kept | dict(params), job.params.get("calibration"))
+    values = job.params["params"] | recipe.read(params)
+    new = making_job(get_voice(db, job.voice), recipe.name, values, job.params.get("calibration"))
     return replace(changes, variant=new.variant, params=new.params)
 
 
 def _with_scope(db: sqlite3.Connection, job: Job, wording: Wording, changes: Changes) -> Changes:
-    if job.kind != "benchmark":
+    if job.kind != JobKind.BENCHMARK:
         raise BadInput(f"job {job.id} is a {job.kind}: only a benchmark has variants and threads")
     voice = get_voice(db, job.voice)
     _check_variants(db, voice, wording.variants, job.after if wording.after is None else wording.after)

@@ -14,6 +14,7 @@ import time
 from contextlib import closing
 
 from core.errors import BadInput, NotFound, one_line
+from core.job_states import ENDED, JobEventKind, sql_list
 from core.settings import read_settings
 from core.store.database import open_store, transaction
 from core.store.jobs import get_job, job_shape, tell
@@ -76,7 +77,7 @@ class HookRunner:
             with transaction(db):
                 if failure:
                     _log.error("job %s: %s", job_id, failure)
-                    tell(db, job_id, "hook failed", failure)
+                    tell(db, job_id, JobEventKind.HOOK_FAILED, failure)
                 db.execute("UPDATE queue SET hooked_event = max(hooked_event, ?)", (event,))
 
     def _tell(self, db: sqlite3.Connection, job_id: int) -> str | None:
@@ -92,8 +93,8 @@ class HookRunner:
 def _ends(db: sqlite3.Connection) -> list[tuple[int, int]]:
     """The events that are ends of jobs that were started and of which no hook was told, with their jobs."""
     rows = db.execute(
-        """SELECT id, job_id FROM job_events
-           WHERE id > (SELECT hooked_event FROM queue) AND attempt > 0 AND event IN ('succeeded', 'failed', 'cancelled')
+        f"""SELECT id, job_id FROM job_events
+           WHERE id > (SELECT hooked_event FROM queue) AND attempt > 0 AND event IN {sql_list(ENDED)}
            ORDER BY id"""
     )
     return [(row["id"], row["job_id"]) for row in rows]

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import suppress
 
 from core.errors import NotFound
+from core.job_states import JobState
 from core.store.jobs import Job, get_job, list_jobs
 from core.store.life import put_back
 from core.variants import discard_drafts, jobs_with_drafts
@@ -35,7 +36,7 @@ def reconcile(workspace: Workspace, db: sqlite3.Connection) -> None:
     What jobs left half made that ended otherwise, when it could not be removed, is removed now. Only the holder of the
     worker's lock may do this.
     """
-    for job in list_jobs(db, states=("running",)):
+    for job in list_jobs(db, states=(JobState.RUNNING,)):
         if job.process_group is not None:
             kill_leftovers(job.process_group, mark_of(workspace, job))
         # The last thing that its process did may have been to hand in the result.

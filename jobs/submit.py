@@ -9,11 +9,12 @@ from typing import Any
 
 from core.clock import parse
 from core.errors import BadInput
-from core.recipes import RECIPES
+from core.job_states import OPEN, JobKind, sql_list
+from core.recipes import RECIPES, Value
 from core.sentences import label_of
 from core.settings import Settings, read_settings
 from core.store.database import transaction
-from core.store.jobs import OPEN, NewJob, add_job, get_job
+from core.store.jobs import NewJob, add_job, get_job
 from core.store.voices import ORIGINAL, Voice, get_voice
 from core.workspace import Workspace
 from jobs.existing import find_existing
@@ -54,16 +55,18 @@ class Queued:
     ids: tuple[int, ...]
     already: Mapping[str, int | None] = field(default_factory=dict)
     """By variant the job that makes or made it; None when that job was forgotten."""
+    making: tuple[NewJob, ...] = ()
+    """What the wish makes, also where it is there already."""
 
 
 def making_job(
-    voice: Voice, recipe: str, params: Mapping[str, str] | None = None, calibration: str | None = None
+    voice: Voice, recipe: str, params: Mapping[str, Value] | None = None, calibration: str | None = None
 ) -> NewJob:
     """Raises BadInput for a parameter that the recipe does not have or that cannot be, or a recipe that needs what is not here."""
     made_by = RECIPES[recipe]
     if made_by.missing:
         raise BadInput(f"{made_by.variant}: {made_by.missing}")
-    resolved = made_by.resolve(params or {})
+    resolved = made_by.complete(params or {})
     asked: dict[str, Any] = {"recipe": recipe, "params": resolved}
     label = None
     if calibration and made_by.calibrated:
@@ -96,7 +99,7 @@ def benchmark_job(
         "width": width,
         "budget_s": budget_s,
     }
-    return NewJob("benchmark", voice.id, None, params, need=MEASURING_NEED)
+    return NewJob(JobKind.BENCHMARK, voice.id, None, params, need=MEASURING_NEED)
 
 
 def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish: Wish) -> Queued:
@@ -119,7 +122,7 @@ def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish
             terms = replace(wish.terms, after=tuple(dict.fromkeys((*wish.terms.after, *waits))))
             ids.append(_add(db, benchmark_job(voice, variants), terms, settings))
     wake(workspace, wish.terms.not_before)
-    return Queued(tuple(ids), already)
+    return Queued(tuple(ids), already, tuple(jobs))
 
 
 def _being_made(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int | None]:
@@ -127,7 +130,7 @@ def _being_made(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int
     found: dict[str, int | None] = {}
     for job in jobs:
         rows = db.execute(
-            """SELECT id, params FROM jobs WHERE kind = ? AND variant = ? AND state IN ('queued', 'running')
+            f"""SELECT id, params FROM jobs WHERE kind = ? AND variant = ? AND state IN {sql_list(OPEN)}
                    AND voice_id = ? AND NOT cancel_asked ORDER BY id""",
             (job.kind, job.variant, job.voice_id),
         )
@@ -162,7 +165,7 @@ def making_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
         making_job(
             voice,
             recipe,
-            {name: value for name, value in wish.params.items() if name in RECIPES[recipe].params},
+            RECIPES[recipe].resolve({k: v for k, v in wish.params.items() if k in RECIPES[recipe].params}),
             wish.calibration,
         )
         for recipe in wish.recipes

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.clock import now, parse
+from core.job_states import JobState
 from core.store.jobs import Job, count_jobs, get_job, list_jobs
 from core.store.life import is_paused, next_in_turn
 from core.store.voices import get_voice
@@ -40,7 +41,7 @@ def read_queue_state(workspace: Workspace, db: sqlite3.Connection) -> QueueState
     return QueueState(
         paused=is_paused(db),
         capacity=Capacity(worker.slots, worker.cores, worker.memory_mb) if worker and not worker.ending else None,
-        running=tuple(list_jobs(db, states=("running",))),
+        running=tuple(list_jobs(db, states=(JobState.RUNNING,))),
         next=job,
         lacking_space=lacking_space(workspace, get_voice(db, job.voice).size_bytes) if job else None,
         ending=worker is not None and worker.ending,
@@ -61,15 +62,15 @@ def standstill(state: QueueState) -> str | None:
 def place_in_queue(db: sqlite3.Connection, job: Job) -> tuple[int, int]:
     """The place of a queued job, counted from 1, and how many are queued."""
     ahead = db.execute(
-        "SELECT count(*) FROM jobs WHERE state = 'queued' AND (-priority, turn, id) < (?, ?, ?)",
+        f"SELECT count(*) FROM jobs WHERE state = '{JobState.QUEUED}' AND (-priority, turn, id) < (?, ?, ?)",
         (-job.priority, job.turn, job.id),
     ).fetchone()
-    return ahead[0] + 1, count_jobs(db)["queued"]
+    return ahead[0] + 1, count_jobs(db)[JobState.QUEUED]
 
 
 def waiting_reason(job: Job, state: QueueState) -> str | None:
     """One short line for a queued job; None for one that does not wait, or is about to start."""
-    return next(filter(None, _reasons(job, state)), None) if job.state == "queued" else None
+    return next(filter(None, _reasons(job, state)), None) if job.state == JobState.QUEUED else None
 
 
 def _reasons(job: Job, state: QueueState) -> Iterator[str | None]:

@@ -3,17 +3,12 @@
 import argparse
 import logging
 import os
-import signal
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from logging.handlers import RotatingFileHandler
-from typing import Any
-
-from huey.consumer import Consumer
 
 import core
 from core.clock import now, parse
@@ -27,14 +22,14 @@ from core.store.voices import get_voice
 from core.turn import Capacity
 from core.workspace import Workspace, find_workspace
 from jobs.child import Child
+from jobs.consumer import POLL_S, WorkerConsumer
 from jobs.hook import HookRunner, end_left_over
-from jobs.lock import ALREADY_RUNNING, BEAT_S, WorkerInfo, WorkerLock, identity_of, running_worker, take_lock
+from jobs.lock import ALREADY_RUNNING, WorkerInfo, WorkerLock, identity_of, running_worker, take_lock
 from jobs.process_groups import birth_of
 from jobs.recovery import reconcile
 from jobs.space import lacking_space
 from jobs.wakeups import open_wakeups
 
-_POLL_S = 0.25
 _LOCK_S = 5.0
 _log = logging.getLogger("ttsdash.worker")
 
@@ -96,7 +91,7 @@ class Worker:
         self._short_of_space = self._told_of_space = False
         self._hook = HookRunner(workspace, self._interrupted)
         self._wakeups = open_wakeups(workspace, self._run_all)
-        self._consumer = _Consumer(
+        self._consumer = WorkerConsumer(
             self._wakeups.huey,
             self._draining,
             self._interrupted,
@@ -105,7 +100,7 @@ class Worker:
             on_ending=self._tell_ending,
             workers=info.slots,
             initial_delay=0.1,
-            max_delay=_POLL_S,
+            max_delay=POLL_S,
             check_worker_health=True,
         )
 
@@ -205,81 +200,6 @@ class Worker:
 
     def _tell_ending(self) -> None:
         self._lock.announce(replace(self._info, ending=True))
-
-
-class _Consumer(Consumer):  # type: ignore[misc]
-    """Huey's consumer, whose end is told to the threads that wait for children."""
-
-    def __init__(
-        self,
-        huey: Any,
-        draining: threading.Event,
-        interrupted: threading.Event,
-        on_started: Callable[[], None],
-        on_beat: Callable[[], None],
-        on_ending: Callable[[], None],
-        **options: Any,
-    ) -> None:
-        super().__init__(huey, **options)
-        self._draining = draining
-        self._interrupted = interrupted
-        self._on_started = on_started
-        self._on_beat = on_beat
-        self._on_ending = on_ending
-        self._beaten = float("-inf")
-
-    def start(self) -> None:
-        super().start()
-        # Who is told of the worker may send it signals, for which it is ready now.
-        self._on_started()
-
-    def loop(self, health_check_ts: float | None = None) -> Any:
-        self._beat()
-        return super().loop(health_check_ts)
-
-    def _beat(self) -> None:
-        if time.monotonic() - self._beaten >= BEAT_S:
-            self._beaten = time.monotonic()
-            try:
-                self._on_beat()
-            except (sqlite3.Error, OSError) as error:
-                _log.error("no sign of life: %s", error)
-
-    def _set_signal_handlers(self) -> None:
-        super()._set_signal_handlers()
-        # Huey would start the program again; a worker simply goes on when its terminal is closed.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    def _handle_signal(self, signum: int, frame: Any) -> None:
-        super()._handle_signal(signum, frame)
-        # At once, not when Huey looks at its flags: a slot that is just set free must take no further job.
-        self._draining.set()
-        if signum == signal.SIGTERM:
-            # It may also come while the worker drains, when nobody looks at Huey's flags any more.
-            self._interrupted.set()
-
-    def stop(self, graceful: bool = False) -> None:
-        self._draining.set()
-        if self._signum is not None:
-            self._on_ending()
-        if not graceful:
-            self._interrupted.set()
-        # Without grace, too, each thread first ends its child and puts the job back: that takes no time.
-        super().stop(graceful=True)
-
-    def _join_workers(self) -> bool:
-        """However long the running jobs take, the signs of life go on."""
-        threads = [thread for _, thread in self.worker_threads] + [self.scheduler]
-        while any(self.environment.is_alive(thread) for thread in threads):
-            for thread in threads:
-                thread.join(_POLL_S)
-            self._beat()
-        return True
-
-    def _interrupt_workers(self) -> None:
-        """A second SIGINT: drain no longer."""
-        self._interrupted.set()
-        self._join_workers()
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.benchmark.metrics import RUN_COLUMNS, Metric
 from core.clock import now, parse, seconds_between, span
+from core.job_states import JobState
 from core.text import printable
 
 if TYPE_CHECKING:
@@ -188,11 +189,11 @@ def job_title(job: Job) -> str:
 
 def job_note(job: Job, waits_for: str | None, left: str | None = None) -> str:
     """What one wants to know of a job beside its state: why it waits, how far it is, how it went wrong."""
-    if job.state == "queued":
+    if job.state == JobState.QUEUED:
         return waits_for or ""
-    if job.cancel_asked and job.state == "running":
+    if job.cancel_asked and job.state == JobState.RUNNING:
         return "asked to end"
-    if job.state == "running":
+    if job.state == JobState.RUNNING:
         share = f" {job.progress:.0%}" if job.progress is not None else ""
         return f"{job.stage or 'starting'}{share}" + (f", {left}" if left else "")
     return job.error or ""

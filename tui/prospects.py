@@ -7,8 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.job_states import OPEN
 from core.recipes import RECIPES
-from core.store.jobs import OPEN, NewJob
+from core.store.jobs import NewJob
 from tui.formats import speedup, when
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from functools import cached_property
 
 from core.hardware.machine import Machine, this_machine
 from core.history.newest import list_newest
+from core.job_states import ENDED, JobEventKind, JobState
 from core.selection.judge import Selection
 from core.store.estimate import Estimate, estimate
-from core.store.jobs import ENDED, Job, JobEvent, count_jobs, list_events, list_jobs, list_queued
+from core.store.jobs import Job, JobEvent, count_jobs, list_events, list_jobs, list_queued
 from core.store.results import Result
 from core.store.selections import latest_selections
 from core.store.voices import Voice, list_voices
@@ -32,7 +33,7 @@ class Snapshot:
     """Those that run, those that wait in the order of the queue, those that have ended, the last one first."""
     running: list[Job] = field(default_factory=list)
     """Those that run with what they report, which in `jobs` stands as of the last change of a state."""
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[JobState, int] = field(default_factory=dict)
     """How many jobs there are of each state, also of those that are not shown."""
     setbacks: Mapping[int, tuple[JobEvent, ...]] = field(default_factory=dict)
     """By job, what became of its earlier attempts."""
@@ -85,7 +86,11 @@ class SnapshotReader:
         return snapshot
 
     def _refresh(self, snapshot: Snapshot) -> Snapshot:
-        voices, running, counts = list_voices(self._db), list_jobs(self._db, states=("running",)), count_jobs(self._db)
+        voices, running, counts = (
+            list_voices(self._db),
+            list_jobs(self._db, states=(JobState.RUNNING,)),
+            count_jobs(self._db),
+        )
         if voices != snapshot.voices:
             snapshot = replace(snapshot, voices=voices)
         marks = (counts, *self._read_marks())
@@ -101,7 +106,7 @@ class SnapshotReader:
         ended = list_jobs(self._db, ENDED, _MOST - len(running) - len(waiting))
         ended.sort(key=lambda job: job.finished_at or "", reverse=True)
         jobs = [*running[::-1], *waiting, *ended]
-        interrupted = (job for job in jobs if job.attempt > 1 or (job.attempt == 1 and job.state == "queued"))
+        interrupted = (job for job in jobs if job.attempt > 1 or (job.attempt == 1 and job.state == JobState.QUEUED))
         estimates = snapshot.estimates
         if {job.id for job in running} != {job.id for job in snapshot.running}:
             found = {job.id: estimate(self._db, job, snapshot.machine) for job in running}
@@ -125,7 +130,8 @@ class SnapshotReader:
         return tuple(
             event
             for event in list_events(self._db, job.id)
-            if event.event in ("requeued", "failed") and (event.attempt < job.attempt or job.state == "queued")
+            if event.event in (JobEventKind.REQUEUED, JobState.FAILED)
+            and (event.attempt < job.attempt or job.state == JobState.QUEUED)
         )
 
     def _read_marks(self) -> tuple[object, ...]:
@@ -135,7 +141,8 @@ class SnapshotReader:
                    (SELECT max(id) FROM selections), (SELECT paused_at FROM queue)"""
         ).fetchone()
         order = self._db.execute(
-            "SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority DESC, turn, id LIMIT ?", (_MOST_WAITING,)
+            f"SELECT id FROM jobs WHERE state = '{JobState.QUEUED}' ORDER BY priority DESC, turn, id LIMIT ?",
+            (_MOST_WAITING,),
         )
         return (*row, *(entry[0] for entry in order))
 

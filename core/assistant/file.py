@@ -5,12 +5,12 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import BadInput, NotFound, TtsdashError
-from core.files import PRIVATE_FILE, flush_folder
+from core.files import atomic_write, flush_folder
 
 _LARGEST = 5_000_000
 _BACKUP = ".ttsdash-backup"
@@ -77,14 +77,12 @@ def write_file(file: ConfigFile, content: bytes) -> Path:
     with _held(file):
         newest = next(iter(_backups(file.target)), None)
         if newest and newest.content == file.content:
-            _replace(file, content)
+            _write(file, file.target, content)
             return newest.path
         backup = _next_backup(file.target)
-        with _draft(file, backup.name, file.content) as draft:
-            draft.rename(backup)
-        flush_folder(backup.parent)
+        _write(file, backup, file.content)
         try:
-            _replace(file, content)
+            _write(file, file.target, content)
         except BaseException:
             backup.unlink()
             raise
@@ -105,7 +103,7 @@ def newest_backup(file: ConfigFile) -> Backup:
 def restore(file: ConfigFile, backup: Backup) -> None:
     """Put a backup's content in the file's place, and remove the backup. Raises TtsdashError as `write_file` does."""
     with _held(file):
-        _replace(file, backup.content)
+        _write(file, file.target, backup.content)
         for path in (*backup.newer, backup.path):
             path.unlink(missing_ok=True)
         flush_folder(file.target.parent)
@@ -135,30 +133,15 @@ def _check_unchanged(file: ConfigFile) -> None:
         raise TtsdashError(f"{file.path} was changed meanwhile, and is left as it is now: try again")
 
 
-def _replace(file: ConfigFile, content: bytes) -> None:
-    with _draft(file, file.target.name, content) as draft:
+def _write(file: ConfigFile, path: Path, content: bytes) -> None:
+    """Write the file, or a backup beside it, with the file's owner and mode; call it while the file is locked."""
+    with atomic_write(path, path.with_name(f".{path.name}.ttsdash")) as stream:
+        _take_owner_and_mode(stream.fileno(), file)
+        stream.write(content)
+        # Before the check, so that it comes as late as can be.
+        stream.flush()
+        os.fsync(stream.fileno())
         _check_unchanged(file)
-        draft.replace(file.target)
-    flush_folder(file.target.parent)
-
-
-@contextmanager
-def _draft(file: ConfigFile, name: str, content: bytes) -> Iterator[Path]:
-    """A hidden file beside the target that holds the content, on the disk, with the target's owner and mode."""
-    draft = file.target.with_name(f".{name}.ttsdash")
-    # One that a killed call has left.
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            _take_owner_and_mode(stream.fileno(), file)
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        yield draft
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def _take_owner_and_mode(descriptor: int, file: ConfigFile) -> None:

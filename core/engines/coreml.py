@@ -8,6 +8,7 @@ from typing import Any
 from core.coreml.body import LENGTHS, CoreMLBody
 from core.coreml.layout import COMPILED, FRONT, PACKAGE
 from core.engines.split import Front, SplitVoice
+from core.files import draft_of
 
 
 def open_coreml(folder: Path, threads: int | None = None) -> SplitVoice:
@@ -26,10 +27,8 @@ def compiled_package(folder: Path) -> Path:
     kept = folder / COMPILED.format(macos=platform.mac_ver()[0])
     if not kept.exists():
         made = Path(coremltools.models.utils.compile_model(str(folder / PACKAGE)))
-        partial = kept.with_name(f"{kept.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.move(made, partial)
-        partial.rename(kept)
+        with draft_of(kept) as draft:
+            shutil.move(made, draft)
     return kept
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import BadInput, TtsdashError
 from core.export.history import json_lines, json_object
 from core.export.table import csv_rows, markdown_rows
-from core.files import write_whole
+from core.files import replace_text
 
 Format = Callable[[sqlite3.Connection, str | None], Iterator[str]]
 
@@ -57,7 +57,7 @@ def write_file(path: Path, pieces: Iterable[str]) -> None:
     """
     target = check_target(path)
     try:
-        write_whole(target, pieces)
+        replace_text(target, pieces)
     except OSError as error:
         raise TtsdashError(f"cannot write {path} ({error.strerror}): name another place") from error
 

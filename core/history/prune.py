@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass
 
 from core.benchmark.record import Sample
 from core.errors import TtsdashError, one_line
+from core.job_states import JobKind, JobState
 from core.store.database import transaction
 from core.store.results import list_parts
 from core.store.voices import ORIGINAL
@@ -41,7 +42,9 @@ def prune(db: sqlite3.Connection, before: str) -> int:
 
     Raises TtsdashError while a benchmark runs, which this would disturb.
     """
-    running = db.execute("SELECT id FROM jobs WHERE state = 'running' AND kind = 'benchmark'").fetchone()
+    running = db.execute(
+        "SELECT id FROM jobs WHERE state = ? AND kind = ?", (JobState.RUNNING, JobKind.BENCHMARK)
+    ).fetchone()
     if running:
         job = running["id"]
         raise TtsdashError(

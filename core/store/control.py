@@ -8,6 +8,7 @@ from typing import Any
 
 from core.clock import now
 from core.errors import BadInput
+from core.job_states import ENDED, OPEN, UNSUCCESSFUL, JobEventKind, JobState, sql_list
 from core.store.database import transaction
 from core.store.jobs import (
     ATTEMPTS,
@@ -46,7 +47,7 @@ def cancel(db: sqlite3.Connection, job_id: int) -> str:
     Raises NotFound, and BadInput for a job that has ended.
     """
     with transaction(db):
-        return _cancel(db, get_job(db, job_id))
+        return "asked" if _cancel(db, get_job(db, job_id)) else "cancelled"
 
 
 def cancel_several(db: sqlite3.Connection, job_ids: Sequence[int]) -> list[int]:
@@ -56,18 +57,19 @@ def cancel_several(db: sqlite3.Connection, job_ids: Sequence[int]) -> list[int]:
         for job in jobs:
             _refuse_ended(job)
         # It may have been cancelled with one that it waits for.
-        return [job.id for job in jobs if not get_job(db, job.id).ended and _cancel(db, job) == "asked"]
+        return [job.id for job in jobs if not get_job(db, job.id).ended and _cancel(db, job)]
 
 
-def _cancel(db: sqlite3.Connection, job: Job) -> str:
+def _cancel(db: sqlite3.Connection, job: Job) -> bool:
+    """Cancel a queued job, ask a running one to end. Return whether it was asked."""
     _refuse_ended(job)
-    if job.state == "running":
+    if job.state == JobState.RUNNING:
         _ask_to_end(db, job.id)
-        return "asked"
-    db.execute("UPDATE jobs SET state = 'cancelled', finished_at = ? WHERE id = ?", (now(), job.id))
-    tell(db, job.id, "cancelled")
-    cancel_dependents(db, job.id, "cancelled")
-    return "cancelled"
+        return True
+    db.execute("UPDATE jobs SET state = ?, finished_at = ? WHERE id = ?", (JobState.CANCELLED, now(), job.id))
+    tell(db, job.id, JobState.CANCELLED)
+    cancel_dependents(db, job.id, JobState.CANCELLED)
+    return False
 
 
 def _refuse_ended(job: Job) -> None:
@@ -80,21 +82,25 @@ def cancel_all(db: sqlite3.Connection) -> tuple[int, list[int]]:
     with transaction(db):
         db.execute(
             """INSERT INTO job_events (job_id, attempt, at, event)
-               SELECT id, attempt, ?, 'cancelled' FROM jobs WHERE state = 'queued' ORDER BY id""",
-            (now(),),
+               SELECT id, attempt, ?, ? FROM jobs WHERE state = ? ORDER BY id""",
+            (now(), JobState.CANCELLED, JobState.QUEUED),
         )
         cancelled = db.execute(
-            "UPDATE jobs SET state = 'cancelled', finished_at = ? WHERE state = 'queued'", (now(),)
+            "UPDATE jobs SET state = ?, finished_at = ? WHERE state = ?", (JobState.CANCELLED, now(), JobState.QUEUED)
         ).rowcount
-        running = [row[0] for row in db.execute("SELECT id FROM jobs WHERE state = 'running' ORDER BY id")]
+        running = _ids_in(db, JobState.RUNNING)
         for job_id in running:
             _ask_to_end(db, job_id)
     return cancelled, running
 
 
+def _ids_in(db: sqlite3.Connection, state: JobState) -> list[int]:
+    return [row[0] for row in db.execute("SELECT id FROM jobs WHERE state = ? ORDER BY id", (state,))]
+
+
 def _ask_to_end(db: sqlite3.Connection, job_id: int) -> None:
     db.execute("UPDATE jobs SET cancel_asked = 1 WHERE id = ?", (job_id,))
-    tell(db, job_id, "cancel asked")
+    tell(db, job_id, JobEventKind.CANCEL_ASKED)
 
 
 def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -> list[int]:
@@ -110,18 +116,17 @@ def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -
 
 
 def _refuse_to_retry(db: sqlite3.Connection, job: Job, others: Sequence[int]) -> None:
-    if job.state not in ("failed", "cancelled"):
+    if job.state not in UNSUCCESSFUL:
         raise BadInput(f"job {job.id} is {job.state}: only a failed or cancelled job can be tried again")
     for entry in job.after:
-        if entry not in others and get_job(db, entry).state in ("failed", "cancelled"):
+        if entry not in others and get_job(db, entry).state in UNSUCCESSFUL:
             raise BadInput(f"job {job.id} waits for job {entry}, which did not succeed: retry that one")
 
 
 def retry_failed(db: sqlite3.Connection, limits: Limits | None = None) -> list[int]:
     """Queue all failed jobs again, and with them those that were cancelled because of them. Returns their ids."""
     with transaction(db):
-        failed = [row[0] for row in db.execute("SELECT id FROM jobs WHERE state = 'failed' ORDER BY id")]
-        return _revive(db, failed, limits)
+        return _revive(db, _ids_in(db, JobState.FAILED), limits)
 
 
 def _revive(db: sqlite3.Connection, ids: list[int], limits: Limits | None) -> list[int]:
@@ -135,23 +140,23 @@ def _revive(db: sqlite3.Connection, ids: list[int], limits: Limits | None) -> li
             )
         for job_id in ids:
             db.execute(
-                """UPDATE jobs SET state = 'queued', last_attempt = attempt + ?, error = NULL, result = NULL,
+                """UPDATE jobs SET state = ?, last_attempt = attempt + ?, error = NULL, result = NULL,
                        cancel_asked = 0, stage = NULL, progress = NULL, started_at = NULL, finished_at = NULL,
                        seconds = NULL, cpu_seconds = NULL, peak_mb = NULL
                    WHERE id = ?""",
-                (ATTEMPTS, job_id),
+                (JobState.QUEUED, ATTEMPTS, job_id),
             )
-            tell(db, job_id, "queued", "tried again")
+            tell(db, job_id, JobState.QUEUED, "tried again")
         revived += ids
         ids = sorted({row[0] for job_id in ids for row in db.execute(_CANCELLED_WITH, (job_id,))})
     return revived
 
 
 # One that was cancelled by hand carries no error, and stays cancelled, as does what waits for it.
-_CANCELLED_WITH = """SELECT job_id FROM job_after JOIN jobs ON jobs.id = job_id
-    WHERE after_id = ? AND state = 'cancelled' AND error IS NOT NULL
+_CANCELLED_WITH = f"""SELECT job_id FROM job_after JOIN jobs ON jobs.id = job_id
+    WHERE after_id = ? AND state = '{JobState.CANCELLED}' AND error IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM job_after AS other JOIN jobs AS prerequisite ON prerequisite.id = other.after_id
-                      WHERE other.job_id = jobs.id AND prerequisite.state IN ('failed', 'cancelled'))"""
+                      WHERE other.job_id = jobs.id AND prerequisite.state IN {sql_list(UNSUCCESSFUL)})"""
 
 
 def move_first(db: sqlite3.Connection, job_id: int) -> None:
@@ -170,7 +175,7 @@ def move_last(db: sqlite3.Connection, job_id: int) -> None:
 
 def _place(db: sqlite3.Connection, job_id: int, order: str, step: int) -> None:
     """A step beyond the job at that end of the queue, which may be itself, with its priority."""
-    end = db.execute(f"SELECT priority, turn FROM jobs WHERE state = 'queued' {order} LIMIT 1").fetchone()
+    end = db.execute(f"SELECT priority, turn FROM jobs WHERE state = '{JobState.QUEUED}' {order} LIMIT 1").fetchone()
     _set_place(db, job_id, end["priority"], end["turn"] + step)
 
 
@@ -187,7 +192,7 @@ def move_before(db: sqlite3.Connection, job_id: int, other_id: int) -> None:
         # Room is made in front, never behind, where new jobs are added; two places, since jobs of one turn go by their ids.
         # One that runs may come back, to its place among the others.
         db.execute(
-            """UPDATE jobs SET turn = turn - 2 WHERE state IN ('queued', 'running') AND priority = :priority
+            f"""UPDATE jobs SET turn = turn - 2 WHERE state IN {sql_list(OPEN)} AND priority = :priority
                    AND (turn < :turn OR (turn = :turn AND id < :other))""",
             {"priority": other.priority, "turn": other.turn, "other": other_id},
         )
@@ -198,7 +203,7 @@ def _set_place(db: sqlite3.Connection, job_id: int, priority: int, turn: int) ->
     job = get_job(db, job_id)
     db.execute("UPDATE jobs SET priority = ?, turn = ? WHERE id = ?", (priority, turn, job_id))
     if job.priority != priority:
-        tell(db, job_id, "edited", f"priority {priority}")
+        tell(db, job_id, JobEventKind.EDITED, f"priority {priority}")
 
 
 @dataclass(frozen=True)
@@ -238,29 +243,29 @@ def edit(db: sqlite3.Connection, job_id: int, changes: Changes, says: str) -> No
         )
         if changes.variant and changes.variant != job.variant:
             _rename_in_benchmarks(db, job, changes.variant)
-        tell(db, job_id, "edited", says)
+        tell(db, job_id, JobEventKind.EDITED, says)
 
 
 def _check_circle(db: sqlite3.Connection, job_id: int, after: Sequence[int]) -> None:
     for entry in after:
-        if entry == job_id or entry in dependents(db, job_id, "queued"):
+        if entry == job_id or entry in dependents(db, job_id, JobState.QUEUED):
             raise BadInput(f"job {job_id} cannot wait for job {entry}: that one waits for it")
 
 
 def _rename_in_benchmarks(db: sqlite3.Connection, job: Job, variant: str) -> None:
-    for entry in dependents(db, job.id, "queued"):
+    for entry in dependents(db, job.id, JobState.QUEUED):
         other = get_job(db, entry)
         if job.id in other.after and job.variant in other.params.get("variants", ()):
             names = [variant if name == job.variant else name for name in other.params["variants"]]
             params = other.params | {"variants": list(dict.fromkeys(names))}
             db.execute("UPDATE jobs SET params = ? WHERE id = ?", (json.dumps(params), entry))
-            tell(db, entry, "edited", f"measures {variant} instead of {job.variant}")
+            tell(db, entry, JobEventKind.EDITED, f"measures {variant} instead of {job.variant}")
 
 
 def queued(db: sqlite3.Connection, job_id: int) -> Job:
     """The job, if it still waits. Raises NotFound and BadInput."""
     job = get_job(db, job_id)
-    if job.state != "queued":
+    if job.state != JobState.QUEUED:
         raise BadInput(f"job {job_id} is {job.state}: only a queued job can be changed")
     return job
 
@@ -277,4 +282,4 @@ def forget_ended(db: sqlite3.Connection) -> list[int]:
     return ids
 
 
-_ENDED = "SELECT id FROM jobs WHERE state IN ('succeeded', 'failed', 'cancelled')"
+_ENDED = f"SELECT id FROM jobs WHERE state IN {sql_list(ENDED)}"

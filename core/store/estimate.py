@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from core.clock import span
+from core.job_states import JobState
 from core.store.jobs import Job, NewJob
 
 _LATEST = 20
@@ -45,7 +46,7 @@ def estimate(db: sqlite3.Connection, job: Job | NewJob, machine: str) -> Estimat
 def _runs(db: sqlite3.Connection, job: Job | NewJob, machine: str, also: str = "") -> list[sqlite3.Row]:
     return db.execute(
         f"""SELECT params, seconds FROM jobs
-            WHERE kind = :kind AND variant IS :variant AND state = 'succeeded' AND machine_id = :machine
+            WHERE kind = :kind AND variant IS :variant AND state = '{JobState.SUCCEEDED}' AND machine_id = :machine
               AND seconds IS NOT NULL {also}
             ORDER BY id DESC LIMIT :latest""",
         {"kind": job.kind, "variant": job.variant, "machine": machine, "voice": job.voice_id, "latest": _LATEST},

@@ -1,7 +1,6 @@
 """The job table, which is the truth about the queue: its rows, how they get in, how they are read.
 
-A job is `queued`, `running`, `succeeded`, `failed` or `cancelled`. `core.store.life` has what happens to one that runs,
-`core.store.control` what its user does with it.
+`core.store.life` has what happens to one that runs, `core.store.control` what its user does with it.
 """
 
 import json
@@ -12,12 +11,15 @@ from typing import Any
 
 from core.clock import now
 from core.errors import BadInput, NotFound
+from core.job_states import ENDED, OPEN, UNSUCCESSFUL, JobEventKind, JobState, sql_list
 from core.turn import ORDINARY, Need
 
 ATTEMPTS = 3
-OPEN = ("queued", "running")
-ENDED = ("succeeded", "failed", "cancelled")
-ENDED_WORDS = {"succeeded": "succeeded", "failed": "failed", "cancelled": "was cancelled"}
+ENDED_WORDS = {
+    JobState.SUCCEEDED: "succeeded",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "was cancelled",
+}
 _LARGEST_ID = 2**63 - 1
 
 
@@ -57,7 +59,7 @@ class Job:
     voice: str
     variant: str | None
     params: dict[str, Any]
-    state: str
+    state: JobState
     stage: str | None
     progress: float | None
     attempt: int
@@ -137,6 +139,7 @@ class JobEvent:
     at: str
     attempt: int
     event: str
+    """A `JobState`, a `JobEventKind`, or what a newer version records."""
     detail: str | None
 
 
@@ -151,13 +154,13 @@ def add_job(db: sqlite3.Connection, job: NewJob) -> int:
     """
     check_prerequisites(db, job.after)
     cursor = db.execute(
-        """INSERT INTO jobs (kind, voice_id, variant, params, state, alone, cores, memory_mb, time_limit_s,
+        f"""INSERT INTO jobs (kind, voice_id, variant, params, state, alone, cores, memory_mb, time_limit_s,
                memory_limit_mb, priority, not_before, last_attempt, created_at, turn)
-           VALUES (:kind, :voice, :variant, :params, 'queued', :alone, :cores, :memory, :seconds, :most_memory,
+           VALUES (:kind, :voice, :variant, :params, '{JobState.QUEUED}', :alone, :cores, :memory, :seconds, :most_memory,
                :priority, :not_before, :attempts, :now,
                -- Behind all that wait: ids rise, and so do turns, but for those of jobs that were moved.
                1 + max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'jobs'), 0),
-                       coalesce((SELECT max(turn) FROM jobs WHERE state = 'queued' AND priority = :priority), 0)))""",
+                       coalesce((SELECT max(turn) FROM jobs WHERE state = '{JobState.QUEUED}' AND priority = :priority), 0)))""",
         {
             "kind": job.kind,
             "voice": job.voice_id,
@@ -176,7 +179,7 @@ def add_job(db: sqlite3.Connection, job: NewJob) -> int:
     )
     job_id = int(cursor.lastrowid or 0)
     put_prerequisites(db, job_id, job.after)
-    tell(db, job_id, "queued")
+    tell(db, job_id, JobState.QUEUED)
     return job_id
 
 
@@ -184,7 +187,7 @@ def check_prerequisites(db: sqlite3.Connection, after: Iterable[int]) -> None:
     """Raises NotFound for a job that is not there, BadInput for one that will not succeed any more."""
     for job_id in after:
         state = get_job(db, job_id).state
-        if state in ("failed", "cancelled"):
+        if state in UNSUCCESSFUL:
             raise BadInput(f"job {job_id} {ENDED_WORDS[state]}: nothing can wait for it; retry it first")
 
 
@@ -202,7 +205,7 @@ def get_job(db: sqlite3.Connection, job_id: int) -> Job:
     return _job(row)
 
 
-def list_jobs(db: sqlite3.Connection, states: Sequence[str] = (), limit: int = 500) -> list[Job]:
+def list_jobs(db: sqlite3.Connection, states: Sequence[JobState] = (), limit: int = 500) -> list[Job]:
     """The newest `limit` jobs, newest first; of the given states, if any are given."""
     where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
     # Their ids first: what else is shown of a job is not put together for those beyond the limit.
@@ -216,19 +219,20 @@ def list_jobs(db: sqlite3.Connection, states: Sequence[str] = (), limit: int = 5
 def list_queued(db: sqlite3.Connection, limit: int = 500) -> list[Job]:
     """The next `limit` jobs that wait, in the order of the queue."""
     rows = db.execute(
-        _JOBS + " WHERE jobs.state = 'queued' ORDER BY jobs.priority DESC, jobs.turn, jobs.id LIMIT ?", (limit,)
+        f"{_JOBS} WHERE jobs.state = '{JobState.QUEUED}' ORDER BY jobs.priority DESC, jobs.turn, jobs.id LIMIT ?",
+        (limit,),
     )
     return [_job(row) for row in rows]
 
 
 def open_ids(db: sqlite3.Connection) -> list[int]:
     """The ids of all jobs that have not ended, the oldest first."""
-    return [row[0] for row in db.execute("SELECT id FROM jobs WHERE state IN ('queued', 'running') ORDER BY id")]
+    return [row[0] for row in db.execute(f"SELECT id FROM jobs WHERE state IN {sql_list(OPEN)} ORDER BY id")]
 
 
-def count_jobs(db: sqlite3.Connection) -> dict[str, int]:
+def count_jobs(db: sqlite3.Connection) -> dict[JobState, int]:
     """How many jobs there are of each state that there are any of."""
-    return {row[0]: row[1] for row in db.execute("SELECT state, count(*) FROM jobs GROUP BY state")}
+    return {JobState(row[0]): row[1] for row in db.execute("SELECT state, count(*) FROM jobs GROUP BY state")}
 
 
 def list_events(db: sqlite3.Connection, job_id: int) -> list[JobEvent]:
@@ -236,7 +240,7 @@ def list_events(db: sqlite3.Connection, job_id: int) -> list[JobEvent]:
     return [JobEvent(**dict(row)) for row in rows]
 
 
-def tell(db: sqlite3.Connection, job_id: int, event: str, detail: str | None = None) -> None:
+def tell(db: sqlite3.Connection, job_id: int, event: JobState | JobEventKind, detail: str | None = None) -> None:
     """Add to a job's history; call it in the transaction of the change."""
     db.execute(
         """INSERT INTO job_events (job_id, attempt, at, event, detail)
@@ -245,10 +249,10 @@ def tell(db: sqlite3.Connection, job_id: int, event: str, detail: str | None = N
     )
 
 
-_JOBS = """SELECT jobs.*, voices.key AS voice,
+_JOBS = f"""SELECT jobs.*, voices.key AS voice,
                (SELECT group_concat(after_id) FROM job_after WHERE job_id = jobs.id) AS after,
                (SELECT group_concat(after_id) FROM job_after JOIN jobs AS other ON other.id = after_id
-                WHERE job_id = jobs.id AND other.state IN ('queued', 'running')) AS waits_for
+                WHERE job_id = jobs.id AND other.state IN {sql_list(OPEN)}) AS waits_for
            FROM jobs JOIN voices ON voices.id = jobs.voice_id"""
 
 
@@ -259,6 +263,7 @@ def _job(row: sqlite3.Row) -> Job:
     return Job(
         **values
         | {
+            "state": JobState(row["state"]),
             "params": json.loads(row["params"]),
             "after": _ids(row["after"]),
             "waits_for": _ids(row["waits_for"]),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.clock import now
+from core.job_states import JobEventKind, JobState
 from core.store.database import transaction
 from core.store.jobs import ATTEMPTS, ENDED_WORDS, Job, Superseded, get_job, list_jobs, tell
 from core.turn import UNLIMITED, Capacity, hindrance
@@ -36,28 +37,28 @@ def claim(db: sqlite3.Connection, capacity: Capacity = UNLIMITED, machine: str |
         if best is None or is_paused(db):
             return None
         job = get_job(db, best)
-        if hindrance(job.need, [other.need for other in list_jobs(db, states=("running",))], capacity):
+        if hindrance(job.need, [other.need for other in list_jobs(db, states=(JobState.RUNNING,))], capacity):
             return None
         db.execute(
-            """UPDATE jobs SET state = 'running', attempt = attempt + 1, started_at = :now, heartbeat_at = :now,
+            f"""UPDATE jobs SET state = '{JobState.RUNNING}', attempt = attempt + 1, started_at = :now, heartbeat_at = :now,
                    machine_id = :machine, stage = 'starting', progress = NULL, error = NULL, result = NULL,
                    finished_at = NULL, process_group = NULL, seconds = NULL, cpu_seconds = NULL, peak_mb = NULL
                WHERE id = :id""",
             {"now": now(), "machine": machine, "id": best},
         )
-        tell(db, best, "started")
+        tell(db, best, JobEventKind.STARTED)
     return get_job(db, best)
 
 
 def next_in_turn(db: sqlite3.Connection) -> int | None:
     """The job that is to start next, None when none is ready."""
     row = db.execute(
-        """SELECT id FROM jobs AS candidate
-           WHERE state = 'queued' AND (not_before IS NULL OR not_before <= ?)
+        f"""SELECT id FROM jobs AS candidate
+           WHERE state = '{JobState.QUEUED}' AND (not_before IS NULL OR not_before <= ?)
              AND NOT EXISTS (SELECT 1 FROM job_after JOIN jobs AS prerequisite ON prerequisite.id = after_id
-                             WHERE job_id = candidate.id AND prerequisite.state <> 'succeeded')
+                             WHERE job_id = candidate.id AND prerequisite.state <> '{JobState.SUCCEEDED}')
              -- Two that make the same would undo each other's files.
-             AND NOT EXISTS (SELECT 1 FROM jobs AS twin WHERE twin.state = 'running'
+             AND NOT EXISTS (SELECT 1 FROM jobs AS twin WHERE twin.state = '{JobState.RUNNING}'
                              AND twin.voice_id = candidate.voice_id AND twin.variant = candidate.variant)
            ORDER BY priority DESC, turn, id LIMIT 1""",
         (now(),),
@@ -71,7 +72,9 @@ def is_paused(db: sqlite3.Connection) -> bool:
 
 def next_time(db: sqlite3.Connection) -> str | None:
     """When the first of the jobs that wait for their time may run; None when none does."""
-    row = db.execute("SELECT min(not_before) FROM jobs WHERE state = 'queued' AND not_before > ?", (now(),)).fetchone()
+    row = db.execute(
+        f"SELECT min(not_before) FROM jobs WHERE state = '{JobState.QUEUED}' AND not_before > ?", (now(),)
+    ).fetchone()
     return str(row[0]) if row[0] else None
 
 
@@ -81,7 +84,7 @@ def note_process(db: sqlite3.Connection, job: Job, process_group: int) -> None:
     This is the worker's write, not the child's: it is the worker that will end the process. Raises Superseded.
     """
     changed = db.execute(
-        "UPDATE jobs SET process_group = ? WHERE id = ? AND attempt = ? AND state = 'running'",
+        f"UPDATE jobs SET process_group = ? WHERE id = ? AND attempt = ? AND state = '{JobState.RUNNING}'",
         (process_group, job.id, job.attempt),
     ).rowcount
     if not changed:
@@ -91,7 +94,7 @@ def note_process(db: sqlite3.Connection, job: Job, process_group: int) -> None:
 def note_usage(db: sqlite3.Connection, job: Job, cpu_percent: float, rss_mb: float) -> None:
     """What the job's processes take at this moment, for those who watch it."""
     db.execute(
-        "UPDATE jobs SET cpu_percent = ?, rss_mb = ? WHERE id = ? AND attempt = ? AND state = 'running'",
+        f"UPDATE jobs SET cpu_percent = ?, rss_mb = ? WHERE id = ? AND attempt = ? AND state = '{JobState.RUNNING}'",
         (cpu_percent, rss_mb, job.id, job.attempt),
     )
 
@@ -114,7 +117,12 @@ def hand_in_error(db: sqlite3.Connection, job_id: int, attempt: int, error: str)
 
 
 def finish(
-    db: sqlite3.Connection, job_id: int, attempt: int, state: str, error: str | None = None, bill: Bill | None = None
+    db: sqlite3.Connection,
+    job_id: int,
+    attempt: int,
+    state: JobState,
+    error: str | None = None,
+    bill: Bill | None = None,
 ) -> bool:
     """End a running job; what waits for it in vain is cancelled. False when this attempt does not run any more."""
     with transaction(db):
@@ -129,7 +137,7 @@ def put_back(
     counts: bool = True,
     bill: Bill | None = None,
     not_before: str | None = None,
-) -> str:
+) -> JobState:
     """Queue an interrupted job again; cancel it if that was asked; fail it when its attempts are spent.
 
     One that has handed in its result has succeeded.
@@ -139,24 +147,25 @@ def put_back(
     """
     with transaction(db):
         job = get_job(db, job_id)
-        if job.state != "running" or job.attempt != attempt:
+        if job.state != JobState.RUNNING or job.attempt != attempt:
             return job.state
         if job.result is not None:
-            _end(db, job_id, attempt, "succeeded", None, bill)
-            return "succeeded"
+            _end(db, job_id, attempt, JobState.SUCCEEDED, None, bill)
+            return JobState.SUCCEEDED
         if job.cancel_asked:
-            _end(db, job_id, attempt, "cancelled", None, bill)
-            return "cancelled"
+            _end(db, job_id, attempt, JobState.CANCELLED, None, bill)
+            return JobState.CANCELLED
         if counts and attempt >= job.last_attempt:
-            _end(db, job_id, attempt, "failed", f"given up after {ATTEMPTS} attempts: {reason}; see its log", bill)
-            return "failed"
+            error = f"given up after {ATTEMPTS} attempts: {reason}; see its log"
+            _end(db, job_id, attempt, JobState.FAILED, error, bill)
+            return JobState.FAILED
         db.execute(
-            f"""UPDATE jobs SET state = 'queued', {_NO_LONGER_LIVE}, progress = NULL, error = NULL,
+            f"""UPDATE jobs SET state = '{JobState.QUEUED}', {_NO_LONGER_LIVE}, progress = NULL, error = NULL,
                    last_attempt = last_attempt + ?, not_before = coalesce(?, not_before) WHERE id = ?""",
             (0 if counts else 1, not_before, job_id),
         )
-        tell(db, job_id, "requeued", reason)
-        return "queued"
+        tell(db, job_id, JobEventKind.REQUEUED, reason)
+        return JobState.QUEUED
 
 
 def is_cancel_asked(db: sqlite3.Connection, job_id: int) -> bool:
@@ -164,7 +173,7 @@ def is_cancel_asked(db: sqlite3.Connection, job_id: int) -> bool:
     return bool(row and row[0])
 
 
-def dependents(db: sqlite3.Connection, job_id: int, state: str) -> list[int]:
+def dependents(db: sqlite3.Connection, job_id: int, state: JobState) -> list[int]:
     """The jobs of that state which wait for this one, directly or through others."""
     rows = db.execute(
         """WITH RECURSIVE waiting (id) AS (
@@ -176,14 +185,15 @@ def dependents(db: sqlite3.Connection, job_id: int, state: str) -> list[int]:
     return [row[0] for row in rows]
 
 
-def cancel_dependents(db: sqlite3.Connection, job_id: int, state: str) -> None:
+def cancel_dependents(db: sqlite3.Connection, job_id: int, state: JobState) -> None:
     """Cancel what waits for a job that ended like this; call it in the transaction of its end."""
     reason = f"job {job_id}, which it waits for, {ENDED_WORDS[state]}"
-    for dependent in dependents(db, job_id, "queued"):
+    for dependent in dependents(db, job_id, JobState.QUEUED):
         db.execute(
-            "UPDATE jobs SET state = 'cancelled', error = ?, finished_at = ? WHERE id = ?", (reason, now(), dependent)
+            "UPDATE jobs SET state = ?, error = ?, finished_at = ? WHERE id = ?",
+            (JobState.CANCELLED, reason, now(), dependent),
         )
-        tell(db, dependent, "cancelled", reason)
+        tell(db, dependent, JobState.CANCELLED, reason)
 
 
 _NO_LONGER_LIVE = "stage = NULL, process_group = NULL, cpu_percent = NULL, rss_mb = NULL"
@@ -191,7 +201,7 @@ _NO_LONGER_LIVE = "stage = NULL, process_group = NULL, cpu_percent = NULL, rss_m
 
 def _fenced(db: sqlite3.Connection, job_id: int, attempt: int, changes: str, **values: Any) -> None:
     changed = db.execute(
-        f"UPDATE jobs SET {changes} WHERE id = :id AND attempt = :attempt AND state = 'running' AND NOT cancel_asked",
+        f"UPDATE jobs SET {changes} WHERE id = :id AND attempt = :attempt AND state = '{JobState.RUNNING}' AND NOT cancel_asked",
         {"id": job_id, "attempt": attempt, "now": now(), **values},
     ).rowcount
     if not changed:
@@ -199,13 +209,13 @@ def _fenced(db: sqlite3.Connection, job_id: int, attempt: int, changes: str, **v
 
 
 def _end(
-    db: sqlite3.Connection, job_id: int, attempt: int, state: str, error: str | None, bill: Bill | None = None
+    db: sqlite3.Connection, job_id: int, attempt: int, state: JobState, error: str | None, bill: Bill | None = None
 ) -> bool:
     bill = bill or Bill()
     changed = db.execute(
         f"""UPDATE jobs SET state = :state, error = :error, finished_at = :now, {_NO_LONGER_LIVE}, seconds = :seconds,
-               cpu_seconds = :cpu, peak_mb = :peak, result = CASE WHEN :state = 'succeeded' THEN result END
-           WHERE id = :id AND attempt = :attempt AND state = 'running'""",
+               cpu_seconds = :cpu, peak_mb = :peak, result = CASE WHEN :state = '{JobState.SUCCEEDED}' THEN result END
+           WHERE id = :id AND attempt = :attempt AND state = '{JobState.RUNNING}'""",
         {
             "state": state,
             "error": error,
@@ -220,6 +230,6 @@ def _end(
     if not changed:
         return False
     tell(db, job_id, state, error)
-    if state != "succeeded":
+    if state != JobState.SUCCEEDED:
         cancel_dependents(db, job_id, state)
     return True

@@ -4,13 +4,12 @@ import importlib
 from collections.abc import Callable
 from functools import partial
 
+from core.job_states import JobKind
 from jobs.context import JobContext
 
 
-def _run(kind: str, context: JobContext) -> None:
+def _run(kind: JobKind, context: JobContext) -> None:
     importlib.import_module(f"jobs.kinds.{kind}").run(context)
 
 
-KINDS: dict[str, Callable[[JobContext], None]] = {
-    kind: partial(_run, kind) for kind in ("quantize", "convert", "benchmark")
-}
+KINDS: dict[str, Callable[[JobContext], None]] = {kind: partial(_run, kind) for kind in JobKind}

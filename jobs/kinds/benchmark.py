@@ -64,12 +64,17 @@ def run(context: JobContext) -> None:
 def _candidate(variant: Variant, voice: Voice) -> Candidate:
     """Without an engine for a variant that is gone or is not what was made: its figures would be another's."""
     path = Path(variant.path)
-    fields = {field.name for field in dataclasses.fields(Candidate)}
-    given = {name: value for name, value in variant.__dict__.items() if name in fields}
     problem = wrong_with(path, variant.sha256, voice.config if variant.recipe else None)
     engine, untimed = (None, problem) if problem else _engine_of(path)
     return Candidate(
-        **given | {"path": path}, engine=engine, untimed=untimed, program_db=variant.params.get("program_db")
+        name=variant.name,
+        path=path,
+        sha256=variant.sha256,
+        size_bytes=variant.size_bytes,
+        recipe=variant.recipe,
+        engine=engine,
+        untimed=untimed,
+        program_db=variant.params.get("program_db"),
     )
 
 

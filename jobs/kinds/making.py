@@ -39,7 +39,7 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
         raise BadInput(f"this version knows no recipe {context.job.params.get('recipe')!r}: update ttsdash")
     if recipe.missing:
         raise BadInput(recipe.missing)
-    params = recipe.resolve({key: str(value) for key, value in context.job.params.get("params", {}).items()})
+    params = recipe.complete(context.job.params.get("params", {}))
     calibration = context.job.params.get("calibration")
     label = label_of(Path(calibration)) if calibration else None
     if label and not name.endswith(f"calibration={label}"):

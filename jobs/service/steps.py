@@ -1,6 +1,5 @@
 """What is done to install a service and to remove it: files and commands, each named before it is done."""
 
-import os
 import shlex
 import subprocess
 import time
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import TtsdashError, one_line
-from core.files import PRIVATE_FILE, flush_folder, make_private_folder
+from core.files import atomic_write, make_private_folder
 
 _LONGEST_S = 30.0
 _LOOK_S = 0.2
@@ -27,16 +26,8 @@ class WriteFile:
 
     def do(self) -> None:
         make_private_folder(self.path.parent)
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
-        try:
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE), "wb") as stream:
-                stream.write(self.content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.replace(self.path)
-            flush_folder(self.path.parent)
-        finally:
-            draft.unlink(missing_ok=True)
+        with atomic_write(self.path) as stream:
+            stream.write(self.content)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.assistant import file as assistant_file
+from core import files
 from core.assistant.file import newest_backup, read_file, restore, write_file
 from core.errors import BadInput, NotFound, TtsdashError
 from tests.core.refusals import refusal
@@ -121,7 +121,7 @@ def test_a_file_that_was_changed_meanwhile_is_left_so(
     file = read_file(config)
     if late:
         # The backup's folder is flushed last before the file itself is written.
-        monkeypatch.setattr(assistant_file, "flush_folder", lambda _: change(config))
+        monkeypatch.setattr(files, "flush_folder", lambda _: change(config))
     else:
         change(config)
     with pytest.raises((TtsdashError, FileNotFoundError)):

@@ -8,13 +8,12 @@ import pytest
 
 from core.clock import now
 from core.errors import BadInput, NotFound
+from core.job_states import ENDED, OPEN, UNSUCCESSFUL, JobState
 from core.store.control import cancel, move_first, move_last
 from core.store.database import transaction
 from core.store.jobs import (
     ATTEMPTS,
-    ENDED,
     NO_LIMITS,
-    OPEN,
     Job,
     Limits,
     NewJob,
@@ -253,3 +252,11 @@ def test_a_job_that_has_ended_says_so(queue: Queue, state: str) -> None:
     queue.end(state)
     assert queue.job(1).ended
     assert open_ids(queue.db) == []
+
+
+def test_each_state_is_either_open_or_ended_and_the_store_knows_no_other(db: sqlite3.Connection) -> None:
+    assert sorted([*OPEN, *ENDED]) == sorted(JobState)
+    assert set(UNSUCCESSFUL) == {*ENDED} - {JobState.SUCCEEDED}
+    table = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'jobs'").fetchone()[0]
+    states = ", ".join(f"'{state}'" for state in JobState)
+    assert f"CHECK (state IN ({states}))" in table

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from core.clock import stamp
+from core.job_states import ENDED
 from core.store.control import cancel, move_first, pause, resume
-from core.store.jobs import ATTEMPTS, ENDED, Job, Superseded
+from core.store.jobs import ATTEMPTS, Job, Superseded
 from core.store.life import (
     Bill,
     claim,

@@ -193,3 +193,44 @@ def test_a_copy_is_whole_or_what_was_there_before(tmp_path: Path) -> None:
 def test_a_checksum_is_that_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     assert files.sha256_of(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_file_is_written_atomically_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o644)
+    with pytest.raises(RuntimeError), files.atomic_write(path) as stream:
+        stream.write(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    with files.atomic_write(path) as stream:
+        stream.write(b"new")
+        stream.flush()
+        assert path.read_bytes() == b"old"
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o600)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_atomic_write_replaces_a_link_and_the_draft_of_a_killed_process(tmp_path: Path) -> None:
+    path, left = tmp_path / "file", tmp_path / ".left"
+    path.symlink_to(tmp_path / "other")
+    left.write_bytes(b"half")
+    with files.atomic_write(path, left) as stream:
+        stream.write(b"new")
+    assert not path.is_symlink()
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("file", b"new")]
+
+
+def test_a_folder_takes_its_name_once_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    with pytest.raises(RuntimeError), files.draft_of(path) as draft:
+        draft.mkdir()
+        (draft / "a").write_bytes(b"a")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with files.draft_of(path) as draft:
+        (draft / "inner").mkdir(parents=True)
+        (draft / "inner" / "a").write_bytes(b"a")
+        assert not path.exists()
+    assert (path / "inner" / "a").read_bytes() == b"a"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]

@@ -20,9 +20,10 @@ import pytest
 
 from core.files import sha256_of
 from core.identity import wrong_with
+from core.job_states import ENDED
 from core.store.control import retry_failed
 from core.store.database import open_store
-from core.store.jobs import ATTEMPTS, ENDED, NewJob, get_job, list_events, list_jobs, list_queued, open_ids
+from core.store.jobs import ATTEMPTS, NewJob, get_job, list_events, list_jobs, list_queued, open_ids
 from core.store.voices import Voice, add_voice, get_voice, list_voices
 from core.turn import ORDINARY
 from core.voices import config_path_of, read_voice

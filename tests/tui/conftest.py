@@ -14,10 +14,11 @@ import pytest
 
 from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.hardware.machine import Environment, Machine
+from core.job_states import ENDED
 from core.recipes import Recipe
 from core.selection.judge import Judged, Selection
 from core.store.database import open_store, transaction
-from core.store.jobs import ENDED, Limits, NewJob, add_job, tell
+from core.store.jobs import Limits, NewJob, add_job, tell
 from core.store.results import put_benchmark
 from core.store.selections import put_selection
 from core.store.voices import Variant, put_variant

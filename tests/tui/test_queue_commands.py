@@ -16,9 +16,10 @@ import pytest
 
 from core.clock import now, parse, stamp
 from core.hardware.machine import this_machine
+from core.job_states import ENDED
 from core.store.control import cancel, pause
 from core.store.database import transaction
-from core.store.jobs import ENDED, Job, add_job, get_job, list_events, list_jobs, list_queued, open_ids, tell
+from core.store.jobs import Job, add_job, get_job, list_events, list_jobs, list_queued, open_ids, tell
 from core.store.life import Bill, claim, finish, is_paused, note_usage, put_back, report
 from core.store.visits import note_visit, read_away
 from core.store.voices import Voice

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from core.store.jobs import ENDED, Job, job_shape
+from core.job_states import ENDED, JobState
+from core.store.jobs import Job, job_shape
 from core.store.life import is_paused
 from core.store.visits import Away, note_visit, read_away
 from jobs.waiting import read_queue_state, standstill
@@ -41,7 +42,7 @@ def _lines(session: Session, away: Away) -> Iterator[str]:
             yield f"{counted(count, 'job')} {state}"
         for job in jobs[:_MOST]:
             yield f"  {job_title(job)}{_outcome(job)}"
-            if state == "failed":
+            if state == JobState.FAILED:
                 yield f"    → {session.program} jobs logs {job.id}"
         if count > _MOST:
             yield f"  and {count - _MOST} more → {session.program} jobs list --state {state}"
@@ -59,7 +60,7 @@ def _lines(session: Session, away: Away) -> Iterator[str]:
 def _outcome(job: Job) -> str:
     if job.error:
         return f": {job.error}"
-    return f", took {took(job)}" if job.state == "succeeded" else ""
+    return f", took {took(job)}" if job.state == JobState.SUCCEEDED else ""
 
 
 def _shape(away: Away) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.hardware.machine import this_machine
+from core.job_states import JobState
 from core.store.estimate import estimate
 from core.store.jobs import Job, get_job, list_jobs, open_ids
 from core.workspace import Workspace
@@ -51,14 +52,14 @@ def follow(workspace: Workspace, db: sqlite3.Connection, job_ids: Sequence[int])
 
 def time_left_of(db: sqlite3.Connection, job: Job) -> str | None:
     """What past runs here say of a running job's remaining time; None where there are none."""
-    expected = estimate(db, job, this_machine().id) if job.state == "running" else None
+    expected = estimate(db, job, this_machine().id) if job.state == JobState.RUNNING else None
     return time_left(job, expected) if expected else None
 
 
 def print_failures(jobs: Sequence[Job]) -> None:
     """A line for each job that did not succeed, with the reason."""
     for job in jobs:
-        if job.state != "succeeded":
+        if job.state != JobState.SUCCEEDED:
             print_line(f"{job_title(job)}: {job.state}" + (f": {job.error}" if job.error else ""))
 
 
@@ -81,7 +82,7 @@ class Watch:
     def look(self) -> Look:
         """Shown are those that have ended since the last look, those that run, and the next few."""
         before, self._open = self._open, self._ids.intersection(open_ids(self._db))
-        running = [job for job in list_jobs(self._db, states=("running",)) if job.id in self._open]
+        running = [job for job in list_jobs(self._db, states=(JobState.RUNNING,)) if job.id in self._open]
         waiting = sorted(self._open.difference(job.id for job in running))
         others = [get_job(self._db, job_id) for job_id in [*(before - self._open), *waiting[:_NEXT]]]
         jobs = sorted([*running, *others], key=lambda job: job.id)
@@ -103,7 +104,7 @@ class _Lines:
         for job in look.jobs:
             why = waiting_reason(job, look.queue) if job.not_before or look.queue.lacking_space else None
             state = f"queued, {why}" if why else job.state
-            line = f"{job_title(job)}: {job.stage or 'running' if job.state == 'running' else state}"
+            line = f"{job_title(job)}: {job.stage or JobState.RUNNING if job.state == JobState.RUNNING else state}"
             if self._said.get(job.id) != line:
                 self._said[job.id] = line
                 click.echo(line, err=True)
@@ -152,8 +153,8 @@ class _Bars:
             # None leaves the bar as it is: the last stages tell no share.
             self._progress.update(
                 self._tasks[job.id],
-                completed={"queued": 0.0, "succeeded": 1.0}.get(job.state, job.progress),
-                time=minutes(elapsed(job)) if job.state == "running" else took(job) if job.ended else "",
+                completed={JobState.QUEUED: 0.0, JobState.SUCCEEDED: 1.0}.get(job.state, job.progress),
+                time=minutes(elapsed(job)) if job.state == JobState.RUNNING else took(job) if job.ended else "",
                 now=job.state if job.ended else now or job.state,
             )
             if job.ended and job.id not in self._ended:

@@ -10,8 +10,9 @@ import click
 
 from core.clock import span
 from core.errors import BadInput, NotFound
+from core.job_states import OPEN, JobEventKind, JobState
 from core.store.estimate import Estimate, estimate
-from core.store.jobs import ENDED, OPEN, Job, count_jobs, get_job, job_shape, list_events, list_jobs, open_ids
+from core.store.jobs import Job, count_jobs, get_job, job_shape, list_events, list_jobs, open_ids
 from jobs.waiting import QueueState, place_in_queue, read_queue_state, standstill, waiting_reason
 from tui.cli.follow import follow, print_failures, time_left_of
 from tui.cli.queue import cancel, clean, edit, move, pause, resume, retry
@@ -38,7 +39,9 @@ for command in (cancel, retry, pause, resume, move, edit, clean):
 
 
 @jobs.command("list")
-@click.option("--state", "states", multiple=True, type=click.Choice([*OPEN, *ENDED]), help="Only these.")
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice([state.value for state in JobState]), help="Only these."
+)
 @click.option("--limit", type=click.IntRange(1, 10**6), metavar="N", help=f"The newest N; {_LATEST} without it.")
 @click.option(
     "--since-last", is_flag=True, help="Tell what has happened since you looked last, here or in the dashboard."
@@ -53,7 +56,7 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
             raise BadInput("--since-last tells all there is: it takes neither --state nor --limit")
         print_away(session)
         return
-    found = list_jobs(session.db, states, limit or _LATEST)
+    found = list_jobs(session.db, [JobState(state) for state in states], limit or _LATEST)
     if session.as_json:
         session.print_json([job_shape(job) for job in found])
         return
@@ -119,7 +122,7 @@ def show(session: Session, job_id: int) -> None:
     job = get_job(session.db, job_id)
     events = list_events(session.db, job_id)
     waits = waiting_reason(job, read_queue_state(session.workspace, session.db))
-    place = place_in_queue(session.db, job) if job.state == "queued" else None
+    place = place_in_queue(session.db, job) if job.state == JobState.QUEUED else None
     expected = None if job.ended else estimate(session.db, job, this_machine().id)
     if session.as_json:
         session.print_json(
@@ -164,14 +167,14 @@ def show(session: Session, job_id: int) -> None:
     )
     print_line()
     for event in events:
-        attempt = f", attempt {event.attempt}" if event.event == "started" else ""
+        attempt = f", attempt {event.attempt}" if event.event == JobEventKind.STARTED else ""
         print_line(f"{moment(event.at)}  {event.event}{attempt}" + (f": {event.detail}" if event.detail else ""))
 
 
 def _expected(job: Job, expected: Estimate | None) -> str | None:
     if expected is None:
         return None
-    return time_left(job, expected) if job.state == "running" else str(expected)
+    return time_left(job, expected) if job.state == JobState.RUNNING else str(expected)
 
 
 def _limits(job: Job) -> str | None:
@@ -228,5 +231,5 @@ def wait(session: Session, job_ids: tuple[int, ...]) -> None:
         print_line("no job is open")
     else:
         print_failures(ended)
-    if any(job.state != "succeeded" for job in ended):
+    if any(job.state != JobState.SUCCEEDED for job in ended):
         raise SystemExit(1)

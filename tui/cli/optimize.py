@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from core.errors import BadInput, NotFound, one_line
+from core.job_states import JobKind, JobState
 from core.recipes import GUIDE, RECIPES, read_params
 from core.selection.judge import Selection
 from core.store.jobs import Job, get_job, job_shape
@@ -15,7 +16,7 @@ from core.store.voices import Voice, add_voice, get_voice
 from core.text import brief
 from core.voices import read_voice
 from jobs.daemon import ensure_worker
-from jobs.submit import Queued, Terms, Wish, making_jobs, submit_wish
+from jobs.submit import Queued, Terms, Wish, submit_wish
 from jobs.waiting import read_queue_state, standstill, waiting_reason
 from tui.cli.follow import follow, print_failures
 from tui.cli.select import print_selection
@@ -82,17 +83,17 @@ def optimize(
     queued = submit_wish(session.workspace, session.db, voice, wish)
     ensure_worker(session.workspace)
     if not session.as_json:
-        _print_forecasts(session, voice, wish, queued)
+        _print_forecasts(session, voice, queued)
     finish_or_follow(session, queued, wait, selected=voice)
 
 
-def _print_forecasts(session: Session, voice: Voice, wish: Wish, queued: Queued) -> None:
+def _print_forecasts(session: Session, voice: Voice, queued: Queued) -> None:
     """What past results on this machine say of what is to be made, and is not there yet."""
     from core.hardware.machine import this_machine
     from core.history.forecasts import read_forecast
 
     machine = this_machine().id
-    for job in making_jobs(voice, wish):
+    for job in queued.making:
         expected = read_forecast(session.db, machine, job.params["recipe"], str(job.variant))
         if expected and job.variant not in queued.already:
             print_line(f"forecast for {job.variant}: {expected.of(voice.size_bytes)}")
@@ -166,7 +167,7 @@ def _follow(session: Session, queued: Queued, selected: Voice | None) -> None:
     results = [
         result
         for job in jobs
-        if job.kind == "benchmark" and job.state == "succeeded" and job.result
+        if job.kind == JobKind.BENCHMARK and job.state == JobState.SUCCEEDED and job.result
         for result in list_results(session.db, benchmark_id=job.result["benchmark_id"])
     ]
     selection = _select(session, selected) if selected else None
@@ -182,7 +183,7 @@ def _follow(session: Session, queued: Queued, selected: Voice | None) -> None:
             print_line()
             print_selection(selection)
         print_failures(jobs)
-    if any(job.state != "succeeded" for job in jobs):
+    if any(job.state != JobState.SUCCEEDED for job in jobs):
         raise SystemExit(1)
 
 

@@ -8,10 +8,11 @@ from functools import partial
 import click
 
 from core.errors import BadInput
+from core.job_states import ENDED, JobEventKind
 from core.recipes import read_params
 from core.settings import read_settings
 from core.store import control
-from core.store.jobs import ENDED, count_jobs, get_job, job_shape, list_events
+from core.store.jobs import count_jobs, get_job, job_shape, list_events
 from jobs.daemon import ensure_worker, settle_cancelled, worker_status
 from jobs.edit import Wording, edit_job
 from jobs.needs import limits_from
@@ -180,7 +181,7 @@ def edit(
     if session.as_json:
         session.print_json(job_shape(get_job(session.db, job_id)))
     else:
-        edited = [event for event in list_events(session.db, job_id) if event.event == "edited"]
+        edited = [event for event in list_events(session.db, job_id) if event.event == JobEventKind.EDITED]
         print_line(f"job {job_id}: {edited[-1].detail}")
 
 

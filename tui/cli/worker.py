@@ -9,6 +9,7 @@ import click
 from core import program_version
 from core.clock import span
 from core.errors import TtsdashError
+from core.job_states import JobState
 from core.store.jobs import count_jobs
 from core.store.life import is_paused
 from jobs.daemon import WorkerStatus, start_worker, stop_worker, worker_status
@@ -103,7 +104,7 @@ def status(session: Session) -> None:
     if session.as_json:
         _print_json(session)
         return
-    found, waiting = worker_status(session.workspace), count_jobs(session.db).get("queued", 0)
+    found, waiting = worker_status(session.workspace), count_jobs(session.db).get(JobState.QUEUED, 0)
     if found.running:
         _print_running(found)
     else:
@@ -136,5 +137,5 @@ def _end(idle_s: float | None) -> str:
 
 
 def _print_json(session: Session) -> None:
-    waiting = count_jobs(session.db).get("queued", 0)
+    waiting = count_jobs(session.db).get(JobState.QUEUED, 0)
     session.print_json(worker_shape(worker_status(session.workspace), is_paused(session.db), waiting))

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from core.job_states import JobState
 from core.store.jobs import Job
 from core.store.visits import Away
 from core.text import printable
@@ -16,7 +17,7 @@ from tui.formats import counted, job_title, moment, took
 from tui.widgets.plain_text import PlainText
 from tui.widgets.words import Scrolled
 
-_SECTIONS = ("failed", "succeeded", "cancelled")
+_SECTIONS = (JobState.FAILED, JobState.SUCCEEDED, JobState.CANCELLED)
 # Of each; more than anyone reads here.
 _MOST = 50
 # What the dialog has room for.
@@ -62,7 +63,7 @@ def _lines(away: Away) -> Iterator[str]:
 
 
 def _about(job: Job) -> Iterator[str]:
-    yield _indented(2, job_title(job) + (f", took {took(job)}" if job.state == "succeeded" else ""))
+    yield _indented(2, job_title(job) + (f", took {took(job)}" if job.state == JobState.SUCCEEDED else ""))
     if job.error:
         yield _indented(4, job.error)
 

@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from core.clock import parse, read_moment, read_span, stamp
 from core.errors import BadInput
+from core.job_states import JobKind
 from core.recipes import read_params
 from core.store.jobs import Job
 from jobs.edit import Wording
@@ -77,7 +78,7 @@ def fields_of(job: Job) -> list[Field]:
         Field("not_before", "not before", later, "02:00, or in 2h; empty: at once", _with_start),
         Field("after", "after jobs", " ".join(map(str, job.after)), "ids; empty: after none", _with_after),
     ]
-    if job.kind == "benchmark":
+    if job.kind == JobKind.BENCHMARK:
         variants, threads = (" ".join(map(str, job.params[name])) for name in ("variants", "threads"))
         fields.append(Field("variants", "variants", variants, "names", _with_variants))
         fields.append(Field("threads", "threads", threads, "empty: 1 and all cores", _with_threads))

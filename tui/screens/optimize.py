@@ -16,6 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
 from core.errors import BadInput
+from core.job_states import JobKind
 from core.recipes import RECIPES, Recipe, read_params
 from core.sentences import label_of
 from core.store.voices import Voice
@@ -85,7 +86,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
             for name, recipe in self._recipes.items()
             if (recipe.recommended or kind) and recipe.variant not in self._there
         ]
-        self._title = f"Convert {voice.key} for Core ML" if kind == "convert" else f"Optimize {voice.key}"
+        self._title = f"Convert {voice.key} for Core ML" if kind == JobKind.CONVERT else f"Optimize {voice.key}"
         self.prospects: Prospects | None = None
         """None until they have been read."""
         self._wrong = False

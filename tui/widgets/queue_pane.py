@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from core.job_states import UNSUCCESSFUL, JobState
 from core.store.jobs import Job
 from jobs.waiting import QueueState, waiting_reason
 from tui.actions import perform
@@ -72,7 +73,7 @@ class QueuePane(TablePane):
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
-        hidden = snapshot.counts.get("queued", 0) - sum(job.state == "queued" for job in snapshot.jobs)
+        hidden = snapshot.counts.get(JobState.QUEUED, 0) - sum(job.state == JobState.QUEUED for job in snapshot.jobs)
         told = f"{hidden} more wait behind those shown" if hidden > 0 else ""
         # Told anew the same would draw the whole table again.
         if told != (self.table.border_subtitle or ""):
@@ -137,7 +138,7 @@ class QueuePane(TablePane):
 
     def action_cancel_all(self) -> None:
         counts = self.snapshot.counts if self.snapshot else {}
-        running, waiting = counts.get("running", 0), counts.get("queued", 0)
+        running, waiting = counts.get(JobState.RUNNING, 0), counts.get(JobState.QUEUED, 0)
         if not running + waiting:
             self.notify("No job runs or waits: nothing to cancel.", severity="warning")
             return
@@ -146,7 +147,7 @@ class QueuePane(TablePane):
 
     def action_retry(self) -> None:
         """Of the chosen ones those that can be; of none of them the reason is told."""
-        again = [job.id for job in self.chosen if job.state in ("failed", "cancelled")]
+        again = [job.id for job in self.chosen if job.state in UNSUCCESSFUL]
         if self.chosen:
             perform(self, self.actions.retry_jobs, again or [job.id for job in self.chosen])
 
@@ -159,7 +160,7 @@ class QueuePane(TablePane):
         job = self.job
         if job is None:
             return
-        if job.state != "queued":
+        if job.state != JobState.QUEUED:
             self.notify(f"Job {job.id} is {job.state}: only one that waits can be edited.", severity="warning")
             return
 
@@ -192,10 +193,10 @@ def _row(job: Job, queue: QueueState, width: int) -> tuple[str, ...]:
 
 def _note(job: Job, queue: QueueState) -> str:
     """Why it waits, or how it went wrong. What a running one does is told above the table, which would be drawn anew."""
-    return "" if job.state == "running" else job_note(job, waiting_reason(job, queue))
+    return "" if job.state == JobState.RUNNING else job_note(job, waiting_reason(job, queue))
 
 
 def _aside(job: Job) -> str:
-    if job.state == "running":
+    if job.state == JobState.RUNNING:
         return "asked to end" if job.cancel_asked else ""
-    return f"took {took(job)}" if job.state == "succeeded" else ""
+    return f"took {took(job)}" if job.state == JobState.SUCCEEDED else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from core.job_states import JobState
 from tui.widgets.plain_text import PlainText
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def _words(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.queue.paused:
         yield "queue paused"
     yield _worker(snapshot)
-    if snapshot.counts.get("queued"):
-        yield f"{snapshot.counts['queued']} waiting"
+    if snapshot.counts.get(JobState.QUEUED):
+        yield f"{snapshot.counts[JobState.QUEUED]} waiting"
 
 
 def _worker(snapshot: Snapshot) -> str:

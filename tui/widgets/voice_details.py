@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from core.graph_summary import GraphSummary
+from core.job_states import OPEN
 from core.recipes import GUIDE, RECIPES
-from core.store.jobs import OPEN
 from core.store.voices import ORIGINAL
 from tui.formats import counted, figure, id_list, megabytes, moment, parameters
 
