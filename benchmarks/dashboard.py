@@ -26,12 +26,12 @@ import psutil
 from benchmarks.full_queue import workspace_with_voice
 from benchmarks.history import History, build
 from benchmarks.table import head, row
-from core.store.control import pause
+from core.records.voices import Voice
 from core.store.jobs import list_jobs
-from core.store.voices import Voice
+from core.store.queue_control import pause
 from core.workspace import Workspace
-from jobs.daemon import start_worker, stop_worker
 from jobs.submit import Terms, benchmark_job, making_job, submit
+from jobs.worker_control import start_worker, stop_worker
 
 MINIMAL = """
 from textual.app import App

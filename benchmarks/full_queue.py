@@ -22,14 +22,15 @@ from pathlib import Path
 
 from benchmarks.table import head, row
 from core.clock import parse, stamp
-from core.store.control import cancel_all, pause, resume
+from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import get_job, list_events
-from core.store.voices import Voice, add_voice
-from core.voices import read_voice
+from core.store.queue_control import cancel_all, pause, resume
+from core.store.voices import add_voice
+from core.voices.file import read_voice
 from core.workspace import Workspace
-from jobs.daemon import start_worker, stop_worker
 from jobs.submit import Terms, making_job, submit, wake
+from jobs.worker_control import start_worker, stop_worker
 from tests.vits import write_voice
 
 _LOOK_S = 0.01

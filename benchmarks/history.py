@@ -24,8 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import head, row
-from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
-from core.benchmark.verdict import verdict
 from core.clock import now, stamp
 from core.hardware.machine import Environment, Machine, this_environment, this_machine
 from core.history.compare import compare, find_result, measured_of
@@ -35,9 +33,11 @@ from core.history.names import find_voice, variants_of
 from core.history.pareto import pareto
 from core.history.prune import prunable, prune
 from core.history.trend import list_trend, series
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
+from core.records.verdict import verdict
+from core.records.voices import ORIGINAL
 from core.store.database import open_store, transaction
 from core.store.results import list_results, newest_result, put_benchmark
-from core.store.voices import ORIGINAL
 from core.workspace import Workspace
 
 _VOICES, _IN_LIBRARY = 20, 15

@@ -21,7 +21,7 @@ from pathlib import Path
 from core.benchmark.candidate import Candidate, Plan, default_threads
 from core.benchmark.run import run
 from core.benchmark.texts import texts_for
-from core.voices import read_voice
+from core.voices.file import read_voice
 
 # Spells of work and of rest, as long in all.
 _DISTURBER = """

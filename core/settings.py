@@ -61,7 +61,7 @@ def read_settings(workspace: Workspace) -> Settings:
 
 def set_assistant(workspace: Workspace, config: Path) -> None:
     """Write down which file is the assistant's configuration; all else in the settings stays. Raises BadInput."""
-    from core.assistant.document import Document
+    from core.yaml_edit.document import Document
 
     path = workspace.settings_file
     try:

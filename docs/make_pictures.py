@@ -17,11 +17,11 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from core.store.activity import note_visit, read_away
 from core.store.database import open_store
-from core.store.visits import note_visit, read_away
 from core.workspace import Workspace, find_workspace
-from tui.app import Dashboard
-from tui.widgets.results_pane import ResultsPane
+from tui.dashboard.app import Dashboard
+from tui.dashboard.results.pane import ResultsPane
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 # Where variants lie is this machine's business.

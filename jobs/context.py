@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from core.records.jobs import Job
+from core.records.voices import Voice
 from core.store.database import transaction
-from core.store.jobs import Job
-from core.store.life import hand_in
-from core.store.voices import Voice
+from core.store.lifecycle import hand_in
 from core.workspace import Workspace
 
 

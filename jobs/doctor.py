@@ -9,7 +9,7 @@ from pathlib import Path
 from core import program_version
 from core.assistant.config import AssistantConfig
 from core.doctor.config import check_configuration
-from core.doctor.data_base import open_to_read
+from core.doctor.database import open_to_read
 from core.doctor.finding import Finding, State, look
 from core.doctor.logout import check_logout
 from core.doctor.machine import check_machine

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 
 from core.clock import parse
 from core.errors import BadInput
-from core.job_states import JobKind
-from core.recipes import RECIPES
-from core.store.control import Changes, edit, queued
-from core.store.jobs import Job, get_job
-from core.store.voices import Voice, get_voice
+from core.records.job_states import JobKind
+from core.records.jobs import Job
+from core.records.voices import Voice
+from core.store.jobs import get_job
+from core.store.queue_control import Changes, edit, queued
+from core.store.voices import get_voice
+from core.variants.recipes import RECIPES
 from core.workspace import Workspace
 from jobs.submit import benchmark_job, making_job, wake
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.identity import wrong_with
-from core.recipes import RECIPES
-from core.store.jobs import NewJob
-from core.store.voices import Variant, Voice
+from core.records.jobs import NewJob
+from core.records.voices import Variant, Voice
+from core.variants.checksums import wrong_with
+from core.variants.recipes import RECIPES
 
 
 def find_existing(voice: Voice, jobs: Sequence[NewJob]) -> dict[str, int | None]:

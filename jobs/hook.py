@@ -14,7 +14,7 @@ import time
 from contextlib import closing
 
 from core.errors import BadInput, NotFound, one_line
-from core.job_states import ENDED, JobEventKind, sql_list
+from core.records.job_states import ENDED, JobEventKind, sql_list
 from core.settings import read_settings
 from core.store.database import open_store, transaction
 from core.store.jobs import get_job, job_shape, tell

@@ -6,10 +6,11 @@ import sqlite3
 from contextlib import suppress
 
 from core.errors import NotFound
-from core.job_states import JobState
-from core.store.jobs import Job, get_job, list_jobs
-from core.store.life import put_back
-from core.variants import discard_drafts, jobs_with_drafts
+from core.records.job_states import JobState
+from core.records.jobs import Job
+from core.store.jobs import get_job, list_jobs
+from core.store.lifecycle import put_back
+from core.variants.variant_files import discard_drafts, jobs_with_drafts
 from core.workspace import Workspace
 from jobs.process_groups import kill_leftovers
 

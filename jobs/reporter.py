@@ -8,7 +8,7 @@ import time
 
 from core.store.database import open_store
 from core.store.jobs import Superseded
-from core.store.life import report
+from core.store.lifecycle import report
 from core.workspace import Workspace
 
 _EVERY_S = 0.25

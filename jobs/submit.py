@@ -9,16 +9,18 @@ from typing import Any
 
 from core.clock import parse
 from core.errors import BadInput
-from core.job_states import OPEN, JobKind, sql_list
-from core.recipes import RECIPES, Value
-from core.sentences import label_of
+from core.records.job_states import OPEN, JobKind, sql_list
+from core.records.jobs import NewJob
+from core.records.voices import ORIGINAL, Voice
 from core.settings import Settings, read_settings
 from core.store.database import transaction
-from core.store.jobs import NewJob, add_job, get_job
-from core.store.voices import ORIGINAL, Voice, get_voice
+from core.store.jobs import add_job, get_job
+from core.store.voices import get_voice
+from core.variants.recipes import RECIPES, Value
+from core.voices.sentences import label_of
 from core.workspace import Workspace
 from jobs.existing import find_existing
-from jobs.needs import MEASURING_NEED, limits_from, making_need
+from jobs.scheduling import MEASURING_NEED, limits_from, making_need
 
 _MOST_THREADS = 1024
 

@@ -13,17 +13,18 @@ from logging.handlers import RotatingFileHandler
 import core
 from core.clock import now, parse
 from core.files import create_private
+from core.hardware.detection import usable_cores, usable_memory_mb
 from core.hardware.machine import this_machine
-from core.hardware.probes import usable_cores, usable_memory_mb
+from core.records.jobs import Job
+from core.records.resources import Capacity
 from core.store.database import is_newer, open_store, transaction
-from core.store.jobs import Job, get_job, open_ids
-from core.store.life import claim, next_in_turn, next_time
+from core.store.jobs import get_job, open_ids
+from core.store.lifecycle import claim, next_in_turn, next_time
 from core.store.voices import get_voice
-from core.turn import Capacity
 from core.workspace import Workspace, find_workspace
-from jobs.child import Child
 from jobs.consumer import POLL_S, WorkerConsumer
 from jobs.hook import HookRunner, end_left_over
+from jobs.job_process import Child
 from jobs.lock import ALREADY_RUNNING, WorkerInfo, WorkerLock, identity_of, running_worker, take_lock
 from jobs.process_groups import birth_of
 from jobs.recovery import reconcile

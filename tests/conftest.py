@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from core.records.voices import Voice
 from core.store.database import open_store
-from core.store.voices import Voice, add_voice
-from core.voices import read_voice
+from core.store.voices import add_voice
+from core.voices.file import read_voice
 from core.workspace import Workspace
 from tests.running import processes_of
 from tests.vits import write_voice
@@ -26,7 +27,7 @@ def one_core_for_whole_processes(request: pytest.FixtureRequest) -> Iterator[Non
 
     They then measure at one thread only; a test that is marked `all_cores` has them all.
     """
-    outside = Path(request.node.path).parent.name == "core" or request.node.get_closest_marker("all_cores")
+    outside = "core" in Path(request.node.path).parts or request.node.get_closest_marker("all_cores")
     if outside or not hasattr(os, "sched_setaffinity"):
         yield
         return

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.benchmark.record import BenchmarkRecord, ResultRecord, Sample
-from core.benchmark.verdict import verdict
 from core.clock import stamp
 from core.hardware.machine import Environment, Machine, this_machine
+from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample
+from core.records.verdict import verdict
+from core.records.voices import ORIGINAL
 from core.store.database import transaction
 from core.store.results import put_benchmark
-from core.store.voices import ORIGINAL
 from tests.measured import a_record, a_result
 
 AMY, JOE = "a" * 64, "b" * 64

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.hardware.machine import Environment, Machine
+from core.records.benchmarks import BenchmarkRecord, ResultRecord
 
 
 def a_record(name: str, **changes: Any) -> BenchmarkRecord:

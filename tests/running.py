@@ -11,9 +11,10 @@ from typing import Any
 
 import psutil
 
-from core.store.jobs import Job, get_job
+from core.records.jobs import Job
+from core.store.jobs import get_job
 from core.workspace import Workspace
-from jobs.daemon import worker_status
+from jobs.worker_control import worker_status
 from tests.waiting import wait_until
 
 COMMAND = [sys.executable, "-P", "-m", "tui.cli"]

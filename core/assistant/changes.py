@@ -12,12 +12,12 @@ from core.assistant.keys import (
     SWITCHES,
     VOICE_PATH,
 )
-from core.assistant.scalar import Value
 from core.coreml.layout import FRONT, PACKAGE
 from core.engines.names import BY_PROVIDER
-from core.identity import wrong_with
-from core.selection.judge import Judged, Selection
-from core.store.voices import ORIGINAL, Voice
+from core.records.selections import Judged, Selection
+from core.records.voices import ORIGINAL, Voice
+from core.variants.checksums import wrong_with
+from core.yaml_edit.scalar import Value
 
 _COREML = "coreml"
 _QUANTIZING = ("static", "dynamic", "int4")

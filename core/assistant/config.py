@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from core.assistant.document import Document
 from core.assistant.file import ConfigFile, read_file
 from core.assistant.keys import ALL, COREML_PATH, FALLBACK_PATH, QUANTIZED_PATH, VOICE_PATH
-from core.assistant.scalar import Value
+from core.yaml_edit.document import Document
+from core.yaml_edit.scalar import Value
 
 PATH_KEYS = (VOICE_PATH, QUANTIZED_PATH, COREML_PATH, FALLBACK_PATH)
 

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 from core.assistant.changes import Plan, make_plan, problems_of
 from core.assistant.config import AssistantConfig
-from core.assistant.diff import unified_diff
 from core.assistant.file import Backup, ConfigFile, newest_backup, restore, write_file
 from core.assistant.keys import VOICE_PATH
 from core.assistant.voice import loaded_by
 from core.errors import BadInput
-from core.hardware.probes import Probes
+from core.hardware.detection import Probes
+from core.records.voices import Voice
 from core.store.database import transaction
-from core.store.voices import Voice, get_voice, list_voices
+from core.store.voices import get_voice, list_voices
+from core.yaml_edit.diff import unified_diff
 
 if TYPE_CHECKING:
-    from core.selection.refresh import Evaluation
+    from core.selection.evaluate import Evaluation
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Proposal:
             return self.backup.path
         if db is None or self.evaluation is None:
             return write_file(self.file, self.content)
-        from core.selection.refresh import record
+        from core.selection.evaluate import record
 
         with transaction(db):
             # Where something has changed since, whoever changed it selects again.
@@ -80,7 +81,7 @@ def propose_selection(
 
     Raises BadInput for a file that cannot be used, NotFound, NotPlaced.
     """
-    from core.selection.refresh import evaluate
+    from core.selection.evaluate import evaluate
 
     voice, notes = _find_voice(db, config, wanted)
     evaluation = evaluate(db, voice.key, probes)

@@ -8,9 +8,9 @@ from core.assistant.changes import loadable
 from core.assistant.config import AssistantConfig
 from core.assistant.voice import Loaded, loaded_by
 from core.errors import TtsdashError, one_line
-from core.selection.judge import Selection
+from core.records.selections import Selection
+from core.records.voices import Voice
 from core.settings import read_settings
-from core.store.voices import Voice
 from core.workspace import Workspace
 
 

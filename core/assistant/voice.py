@@ -8,7 +8,7 @@ from core.assistant.config import AssistantConfig
 from core.assistant.keys import FALLBACK_PATH, VOICE_PATH
 from core.errors import BadInput
 from core.files import sha256_of
-from core.store.voices import Variant, Voice
+from core.records.voices import Variant, Voice
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.benchmark.texts import TextSet
 from core.engines.names import EngineName
-from core.hardware.probes import usable_cores
+from core.hardware.detection import usable_cores
 
 
 @dataclass(frozen=True)

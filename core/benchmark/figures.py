@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from core.benchmark.metrics import Metrics
-from core.benchmark.record import ParallelRun, Sample, Start, TextFigures
 from core.benchmark.statistics import bootstrap_median, median, p90
-from core.benchmark.verdict import verdict
+from core.records.benchmarks import ParallelRun, Sample, Start, TextFigures
+from core.records.metrics import Metrics
+from core.records.verdict import verdict
 
 Values = npt.NDArray[np.float64]
 

@@ -18,10 +18,10 @@ from core.benchmark.figures import FEWEST_PAIRS, Measured, Memory, quiet_pairs, 
 from core.benchmark.load import Bystander
 from core.benchmark.page_cache import evict
 from core.benchmark.probe import Probe
-from core.benchmark.record import ParallelRun, Sample, Start
 from core.benchmark.statistics import width
-from core.hardware.probes import usable_cores
+from core.hardware.detection import usable_cores
 from core.quality.compare import Recordings
+from core.records.benchmarks import ParallelRun, Sample, Start
 
 BLOCK = 5
 """Pairs with the same processes."""

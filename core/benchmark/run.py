@@ -14,15 +14,15 @@ from typing import Any
 from core.benchmark.candidate import Candidate, Plan
 from core.benchmark.figures import FEWEST_PAIRS, by_text, latency_ms, quiet_pairs, with_timing
 from core.benchmark.load import LoadMeter
-from core.benchmark.metrics import Metrics
 from core.benchmark.probe import ProbeFailed
-from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.benchmark.round import BLOCK, FEWEST_BLOCKS, Ids, Report, Round, open_probe, record_all
 from core.clock import now
 from core.hardware.energy import open_meter
 from core.hardware.machine import this_environment, this_machine
-from core.phonemes import phoneme_ids
 from core.quality.compare import Quality, Recordings, compare
+from core.records.benchmarks import BenchmarkRecord, ResultRecord
+from core.records.metrics import Metrics
+from core.voices.phonemes import phoneme_ids
 
 METHOD = "5"
 

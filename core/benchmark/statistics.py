@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from core.benchmark.verdict import SMALLEST_EFFECT, Change
+from core.records.verdict import SMALLEST_EFFECT, Change
 
 Values = npt.NDArray[np.float64]
 

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.sentences import read_sentences
 from core.text import printable
+from core.voices.sentences import read_sentences
 
 _SETS = Path(__file__).parent / "text_sets"
 

@@ -8,11 +8,11 @@ from typing import Any
 from core.coreml.layout import FRONT, PACKAGE, UNROUNDED
 from core.coreml.package import Options, make_package
 from core.errors import BadInput
-from core.graph.cut import cut
 from core.graph.errors import NotRecognised
 from core.graph.model import save_model
-from core.quantize.parts import cleaned, store_rest_of
-from core.recipes import Task
+from core.quantize.steps import cleaned, store_rest_of
+from core.variants.recipes import Task
+from core.vits.split import cut
 
 
 def make(task: Task) -> dict[str, Any]:

@@ -8,6 +8,3 @@ UNROUNDED = ".unrounded.mlpackage"
 """The package before its weights were rounded, until it has been verified."""
 COMPILED = ".body-{macos}.mlmodelc"
 """The package as that version of macOS compiled it. A cache: no part of what was made."""
-
-NOT_RUN = "converted, not yet run on a Mac"
-"""What is said of a variant until Core ML has run it."""

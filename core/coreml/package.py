@@ -9,9 +9,9 @@ from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil.mil import Function, Program, get_new_symbol
 from coremltools.optimize.coreml import OpLinearQuantizerConfig, OptimizationConfig, linear_quantize_weights
 
-from core.coreml.body import AUDIO, LATENT, LENGTHS, SPEAKER
+from core.coreml.decoder_half import AUDIO, LATENT, LENGTHS, SPEAKER
 from core.coreml.lower import lower
-from core.graph.cut import Cut
+from core.vits.split import Cut
 
 _TARGETS = {"macos13": "macOS13", "macos14": "macOS14", "macos15": "macOS15"}
 

@@ -11,16 +11,16 @@ import numpy as np
 import onnx
 
 from core.benchmark.texts import texts_for
-from core.coreml.body import LENGTHS, CoreMLBody
+from core.coreml.decoder_half import LENGTHS, CoreMLBody
 from core.coreml.evaluate import Evaluator, Values
 from core.coreml.layout import PACKAGE, UNROUNDED
 from core.engines.engine import opener
-from core.engines.split import Frames, Front, OrtBody
+from core.engines.split_voice import Frames, Front, OrtBody
 from core.errors import TtsdashError
-from core.graph.cut import Cut, cut
-from core.phonemes import phoneme_ids
 from core.quality.compare import compare
-from core.recipes import Task
+from core.variants.recipes import Task
+from core.vits.split import Cut, cut
+from core.voices.phonemes import phoneme_ids
 
 LEAST_DB = {"fp32": 100.0, "fp16": 40.0}
 """Of a program that was lowered right, by its precision: what rounding alone leaves."""

@@ -11,13 +11,14 @@ from core.assistant.keys import COREML_PATH, QUANTIZED_PATH, VOICE_PATH
 from core.assistant.voice import variant_at
 from core.doctor.files import unconfigured, wrong_with_model
 from core.doctor.finding import Finding, State
-from core.doctor.mends import make_again, on_path
+from core.doctor.fixes import make_again, on_path
 from core.doctor.voices import measured_here
 from core.engines.names import BY_PROVIDER
-from core.store.results import Result
+from core.records.results import Result
+from core.records.voices import ORIGINAL, Variant, Voice
 from core.store.selections import latest_selection
-from core.store.voices import ORIGINAL, Variant, Voice, list_voices
-from core.voices import config_path_of
+from core.store.voices import list_voices
+from core.voices.file import config_path_of
 
 _COREML = "coreml"
 _SOUNDS_BAD = ("noticeable", "broken")

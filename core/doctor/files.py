@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from core.identity import wrong_with
-from core.voices import config_path_of
+from core.variants.checksums import wrong_with
+from core.voices.file import config_path_of
 
 
 def wrong_with_model(path: Path, sha256: str, config: dict[str, Any] | None = None) -> str | None:

@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Iterator
 
-from core.doctor.apart import try_apart
 from core.doctor.finding import Finding, State
-from core.doctor.mends import pip_install
-from core.hardware.abilities import MISSING, OLDEST_MACOS, AbilityName, abilities
-from core.hardware.probes import Probes
+from core.doctor.fixes import pip_install
+from core.doctor.subprocess import try_apart
+from core.hardware.capabilities import MISSING, OLDEST_MACOS, AbilityName, abilities
+from core.hardware.detection import Probes
 
 # What coremltools has wheels for, as `MISSING` says it.
 _FIRST_PYTHON_WITHOUT = (3, 14)

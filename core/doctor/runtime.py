@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from core.doctor.apart import try_apart
 from core.doctor.finding import Finding, State
-from core.doctor.mends import pip_install
+from core.doctor.fixes import pip_install
+from core.doctor.subprocess import try_apart
 from core.errors import TtsdashError
-from core.store.voices import Voice
-from core.variants import CHECK_TEXT
+from core.records.voices import Voice
+from core.variants.variant_files import CHECK_TEXT
 
 
 def check_runtime() -> Iterator[Finding]:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from core.doctor.files import wrong_with_model
 from core.doctor.finding import Finding, State
-from core.doctor.mends import make_again
+from core.doctor.fixes import make_again
 from core.engines.names import BY_PROVIDER
 from core.history.newest import list_newest
-from core.selection.judge import Selection
-from core.selection.warning import SelectionWarning, WarningKind
-from core.store.results import Result
-from core.store.selections import StoredSelection, latest_selection
-from core.store.voices import ORIGINAL, Variant, Voice
+from core.records.results import Result
+from core.records.selection_warnings import SelectionWarning, WarningKind
+from core.records.selections import Selection, StoredSelection
+from core.records.voices import ORIGINAL, Variant, Voice
+from core.store.selections import latest_selection
 
 
 def judge_library(voices: Sequence[Voice]) -> Iterator[Finding]:

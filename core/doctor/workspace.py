@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.doctor.finding import Finding, State
-from core.doctor.mends import on_path
+from core.doctor.fixes import on_path
 from core.workspace import Workspace, network_file_system
 
 # Making a variant of a voice of 63 MB takes about half a GB: drafts, calibration, recordings.

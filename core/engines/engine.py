@@ -15,8 +15,8 @@ Audio = npt.NDArray[np.float32]
 _OPENERS: dict[EngineName, tuple[str, str]] = {
     "onnxruntime": ("core.engines.ort", "OrtVoice"),
     "onnxruntime-coreml": ("core.engines.ort", "open_provider"),
-    "coreml": ("core.engines.coreml", "open_coreml"),
-    "coreml-evaluated": ("core.engines.coreml", "open_evaluated"),
+    "coreml": ("core.coreml.coreml_engine", "open_coreml"),
+    "coreml-evaluated": ("core.coreml.coreml_engine", "open_evaluated"),
 }
 
 

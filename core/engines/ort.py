@@ -9,7 +9,7 @@ import onnxruntime
 from core.engines.engine import Audio
 from core.errors import BadInput
 from core.graph.ort_session import CPU
-from core.graph.piper_session import PiperSession
+from core.vits.piper_session import PiperSession
 
 # What Core ML does not know is left to the CPU.
 CORE_ML: Sequence[Any] = (("CoreMLExecutionProvider", {"ModelFormat": "MLProgram"}), *CPU)

@@ -13,9 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args, get_type_hints
 
 import core
-from core.benchmark.metrics import EXPORT_FORMAT, LATER_METRICS, Metrics
-from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample
-from core.benchmark.verdict import Verdict
 from core.clock import parse, stamp
 from core.errors import TtsdashError
 from core.export.check import (
@@ -37,7 +34,10 @@ from core.export.check import (
 )
 from core.hardware.machine import Environment, Machine, fingerprint
 from core.quality.grade import GRADES
-from core.store.voices import ORIGINAL
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample
+from core.records.metrics import EXPORT_FORMAT, LATER_METRICS, Metrics
+from core.records.verdict import Verdict
+from core.records.voices import ORIGINAL
 
 PROGRAM = "ttsdash"
 FORMAT = EXPORT_FORMAT

@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Iterator
 
-from core.benchmark.record import BenchmarkRecord
 from core.export.document import Tally, dump, dump_benchmark, header
+from core.records.benchmarks import BenchmarkRecord
 from core.store.results import read_benchmark
 
 

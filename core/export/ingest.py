@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.errors import BadInput, NotFound, TtsdashError
 from core.export.read import read_export
+from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.store.database import transaction
 from core.store.results import put_benchmark, read_benchmark
 

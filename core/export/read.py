@@ -4,11 +4,11 @@ import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from core.benchmark.record import BenchmarkRecord
 from core.errors import BadInput
 from core.export.check import Unfit, within
 from core.export.document import Tally, check_header, dump, load_benchmark
 from core.export.stream import DAMAGED, JsonStream
+from core.records.benchmarks import BenchmarkRecord
 
 _MAKE_ONE = "make one with `ttsdash results export --format jsonl`"
 

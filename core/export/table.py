@@ -11,7 +11,8 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
-from core.store.results import RESULTS, Result, as_result
+from core.records.results import Result
+from core.store.results import RESULTS, as_result
 from core.text import printable
 
 # What a spreadsheet takes for a formula, at the start of a cell or of what it may split off one. Wide forms count, too.

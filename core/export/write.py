@@ -16,7 +16,7 @@ Format = Callable[[sqlite3.Connection, str | None], Iterator[str]]
 
 
 def _report(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
-    from core.export.report import html_report
+    from core.export.html_report import html_report
 
     return html_report(db, voice_id)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import core
-from core.hardware.probes import cpu_flags, cpu_model, usable_cores
+from core.hardware.detection import cpu_flags, cpu_model, usable_cores
 
 _MEASURED_WITH = ("onnxruntime", "onnx", "numpy", "piper-tts")
 

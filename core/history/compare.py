@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.benchmark.metrics import METRICS, Metric, metrics
-from core.benchmark.record import Sample
-from core.benchmark.verdict import Verdict, verdict
 from core.errors import NotFound
 from core.hardware.machine import this_machine
 from core.history.names import find_voice
 from core.history.trend import versions_changed
-from core.store.results import Result, get_result, list_parts, newest_result
-from core.store.voices import ORIGINAL
+from core.records.benchmarks import Sample
+from core.records.metrics import METRICS, Metric, metrics
+from core.records.results import Result
+from core.records.verdict import Verdict, verdict
+from core.records.voices import ORIGINAL
+from core.store.results import get_result, list_parts, newest_result
 
 Kind = Literal["paired", "unpaired", "apart"]
 

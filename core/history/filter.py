@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from core.benchmark.metrics import METRICS, Metric
-from core.benchmark.verdict import Verdict
 from core.clock import stamp
 from core.errors import BadInput
 from core.history.past import read_past
 from core.quality.grade import GRADES
+from core.records.metrics import METRICS, Metric
+from core.records.verdict import Verdict
 from core.text import brief
 
 _IS = (":", "=")

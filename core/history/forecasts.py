@@ -3,7 +3,7 @@
 import json
 import sqlite3
 
-from core.forecast import Forecast, forecast
+from core.history.forecast import Forecast, forecast
 from core.store.results import RESULTS, as_result
 
 _LATEST = 20

@@ -8,11 +8,12 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from core.benchmark.metrics import METRICS
 from core.history.conditions import ALL_FIGURES, BY_VOICE, Where, index_of, where
 from core.history.filter import FIELDS, Term
 from core.history.names import voice_names
-from core.store.results import Result, results_at
+from core.records.metrics import METRICS
+from core.records.results import Result
+from core.store.results import results_at
 
 WHEN = "when"
 _VOICE = "voice"

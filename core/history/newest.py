@@ -2,7 +2,8 @@
 
 import sqlite3
 
-from core.store.results import RESULTS, Result, as_result
+from core.records.results import Result
+from core.store.results import RESULTS, as_result
 
 
 def list_newest(db: sqlite3.Connection, machine_id: str, voice_id: str | None = None) -> list[Result]:

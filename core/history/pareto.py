@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.quality.grade import GRADES
-from core.store.results import Result
+from core.records.results import Result
 
 # What nobody notices is no difference: 1 % of a file, a tenth of a PESQ point. Speeds differ when their intervals lie apart.
 _SAME_SIZE = 0.01

@@ -4,12 +4,12 @@ import sqlite3
 import time
 from dataclasses import astuple, dataclass
 
-from core.benchmark.record import Sample
 from core.errors import TtsdashError, one_line
-from core.job_states import JobKind, JobState
+from core.records.benchmarks import Sample
+from core.records.job_states import JobKind, JobState
+from core.records.voices import ORIGINAL
 from core.store.database import transaction
 from core.store.results import list_parts
-from core.store.voices import ORIGINAL
 
 _RAW = ("samples", "starts", "parallel_runs")
 # Results in a transaction: whoever else writes, a worker say, waits for no more than that.

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from core.benchmark.figures import Values, ratios
-from core.benchmark.record import BenchmarkRecord, ResultRecord, Sample
 from core.benchmark.statistics import change, median
-from core.benchmark.verdict import LOW
 from core.history.trend import versions_changed
 from core.quality.grade import GRADES
+from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample
+from core.records.verdict import LOW
+from core.records.voices import ORIGINAL
 from core.store.results import list_parts
-from core.store.voices import ORIGINAL
 
 _LOOKED_BACK = 5
 # Memory and files differ by a few percent for reasons that are nobody's fault; less than this is no news either.

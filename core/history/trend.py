@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.hardware.machine import Machine
-from core.store.results import Result, results_at
+from core.records.results import Result
+from core.store.results import results_at
 
 LATEST = 500
 """Results of a variant at most."""

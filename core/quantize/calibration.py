@@ -13,10 +13,10 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from core.graph.index import GraphIndex, drop_unused_initializers
-from core.graph.piper_session import PiperSession
-from core.phonemes import phoneme_ids
 from core.seed import SEED
-from core.sentences import label_of, read_sentences
+from core.vits.piper_session import PiperSession
+from core.voices.phonemes import phoneme_ids
+from core.voices.sentences import label_of, read_sentences
 
 Values = npt.NDArray[np.float32]
 

@@ -8,10 +8,10 @@
 
 from typing import Any
 
-from core.graph.dynamic import Dynamic, convolve_in_place
-from core.quantize.parts import store_rest_of, text_in_bytes
+from core.quantize.kernels.dynamic_int8 import Dynamic, convolve_in_place
 from core.quantize.pipeline import Method, Targets, quantize
-from core.recipes import Task
+from core.quantize.steps import store_rest_of, text_in_bytes
+from core.variants.recipes import Task
 
 
 def make(task: Task) -> dict[str, Any]:

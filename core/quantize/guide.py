@@ -9,8 +9,8 @@ from typing import Any
 
 from core.errors import TtsdashError, one_line
 from core.graph.model import read_model
-from core.quantize.originals import refuse_quantized
-from core.recipes import Task
+from core.quantize.source import refuse_quantized
+from core.variants.recipes import Task
 
 _SETTINGS: dict[str, Any] = {"weight_type": "QUInt8", "per_channel": False, "reduce_range": False}
 

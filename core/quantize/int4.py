@@ -13,20 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from core.graph.blocks4 import LARGEST, convolve
 from core.graph.builder import GraphBuilder
-from core.graph.convolution import Convolution
-from core.graph.convolutions import Write
-from core.graph.dynamic import Dynamic
 from core.graph.index import inputs_of
-from core.graph.storage import drop_node_names, store_as_bytes, store_as_half
-from core.graph.time_major import as_matrix
-from core.graph.voice_graph import VoiceGraph
-from core.phonemes import random_phonemes
 from core.quantize.calibration import run
 from core.quantize.gptq import Matrix, gptq
+from core.quantize.kernels.dynamic_int8 import Dynamic
+from core.quantize.kernels.int4_blocks import LARGEST, convolve
+from core.quantize.kernels.weight_storage import drop_node_names, store_as_bytes, store_as_half
 from core.quantize.pipeline import Method, Targets, quantize
-from core.recipes import Task
+from core.rewrite.channels_last import as_matrix
+from core.rewrite.inplace_convolutions import Write
+from core.variants.recipes import Task
+from core.vits.convolution import Convolution
+from core.vits.voice_graph import VoiceGraph
+from core.voices.phonemes import random_phonemes
 
 # Phonemes of each utterance.
 _LENGTHS = range(20, 120, 8)

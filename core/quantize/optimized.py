@@ -8,10 +8,10 @@ from typing import Any
 
 from core.engines.ort import OrtVoice
 from core.errors import TtsdashError
-from core.graph.equality import largest_difference
 from core.graph.model import save_model
-from core.quantize.parts import cleaned, rewrite_decoder_of
-from core.recipes import Task
+from core.quantize.steps import cleaned, rewrite_decoder_of
+from core.rewrite.equivalence import largest_difference
+from core.variants.recipes import Task
 
 # Of full scale: 16 bits end at 3e-5, and reordered sums of 32-bit floats differ by about 1e-6.
 _TOLERANCE = 1e-5

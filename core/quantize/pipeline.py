@@ -5,13 +5,8 @@ from dataclasses import dataclass
 
 import onnx
 
-from core.graph.convolution import Convolution
-from core.graph.convolutions import Write
-from core.graph.decoder import Stage
 from core.graph.model import save_model
-from core.graph.stages import MakeArithmetic
-from core.graph.voice_graph import VoiceGraph
-from core.quantize.parts import (
+from core.quantize.steps import (
     cleaned,
     convolutions_at,
     flow_positions,
@@ -20,7 +15,12 @@ from core.quantize.parts import (
     rewrite_decoder_of,
     rewrite_flow_of,
 )
-from core.recipes import Task
+from core.rewrite.inplace_convolutions import Write
+from core.rewrite.stage import MakeArithmetic
+from core.variants.recipes import Task
+from core.vits.convolution import Convolution
+from core.vits.hifigan import Stage
+from core.vits.voice_graph import VoiceGraph
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from core.graph.static import Affine
+from core.quantize.kernels.static_int8 import Affine
 
 _LEVELS = 255
 # A tensor that stays within it is as good as zero, and its steps would be too small for 32 bits.

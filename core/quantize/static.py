@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any
 
 from core.graph.builder import GraphBuilder
-from core.graph.convolution import Convolution
-from core.graph.decoder import Stage
-from core.graph.static import Ranges, Static, StaticConvolutions
 from core.quantize.calibration import Sentences, observe, phonemes_of, sentences_for
-from core.quantize.parts import store_rest_of, text_in_bytes
+from core.quantize.kernels.static_int8 import Ranges, Static, StaticConvolutions
 from core.quantize.pipeline import Method, Targets, quantize
 from core.quantize.ranges import affine
-from core.recipes import Task
+from core.quantize.steps import store_rest_of, text_in_bytes
+from core.variants.recipes import Task
+from core.vits.convolution import Convolution
+from core.vits.hifigan import Stage
 
 
 def make(task: Task) -> dict[str, Any]:

@@ -7,53 +7,17 @@ original first.
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from core.benchmark.metrics import Metrics
-from core.benchmark.record import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
 from core.errors import NotFound
 from core.hardware.machine import Environment, Machine
-from core.store.voices import ORIGINAL
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
+from core.records.results import Result
+from core.records.voices import ORIGINAL
 
 Part = TypeVar("Part", Sample, Start, ParallelRun, TextFigures)
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What a result was measured of, where and how."""
-
-    id: str
-    benchmark_id: str
-    voice: str
-    voice_id: str
-    variant: str
-    variant_sha256: str
-    recipe: str | None
-    machine: str
-    machine_facts: dict[str, Any]
-    environment: dict[str, str]
-    engine: str | None
-    """What ran it (`core.engines.engine`)."""
-    threads: int
-    stock: bool
-    benchmark_version: str
-
-
-@dataclass(frozen=True)
-class Result(Metrics, Origin):
-    """One variant (the original included) of one benchmark at one thread count.
-
-    Metrics that could not be measured are None, with the reason in `unmeasured`.
-    """
-
-    noisy: bool
-    unmeasured: dict[str, str]
-    """Figure -> why it is empty."""
-    regression: dict[str, Any] | None
-    """What is worse than it was on that machine, as judged when it was measured (`core.history.regression`)."""
-    created_at: str
 
 
 def put_benchmark(db: sqlite3.Connection, record: BenchmarkRecord, job_id: int | None) -> None:

@@ -2,33 +2,13 @@
 
 import json
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from core.clock import now
 from core.hardware.machine import Machine
-from core.selection.judge import Judged, Policy, Selection
-from core.selection.warning import SelectionWarning, WarningKind
-
-
-@dataclass(frozen=True)
-class Wish:
-    """The policy for a voice, and the variant that is pinned, if one is."""
-
-    policy: Policy = "priority"
-    pinned: str | None = None
-
-
-@dataclass(frozen=True)
-class StoredSelection:
-    """A selection as it stood from `created_at` on; `cause` says after what it was made."""
-
-    id: int
-    voice_id: str
-    selected_sha256: str
-    cause: str
-    created_at: str
-    selection: Selection
+from core.records.selection_warnings import SelectionWarning, WarningKind
+from core.records.selections import Judged, Selection, StoredSelection, Wish
 
 
 def get_wish(db: sqlite3.Connection, voice_id: str) -> Wish:

@@ -2,64 +2,13 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.clock import now
-from core.coreml.layout import NOT_RUN
 from core.errors import BadInput, NotFound
+from core.records.voices import ORIGINAL, Variant, Voice
 from core.store.database import transaction
-from core.voices import VoiceFile, natural_key
-
-ORIGINAL = "original"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One form of a voice, with its lineage."""
-
-    voice: str
-    name: str
-    path: str
-    size_bytes: int
-    sha256: str
-    recipe: str | None
-    params: dict[str, Any]
-    source_sha256: str | None
-    tools: dict[str, str]
-    job_id: int | None
-    created_at: str
-
-    @property
-    def caveat(self) -> str | None:
-        """What every table has to say beside its name."""
-        return NOT_RUN if self.recipe == "coreml" and "run_on" not in self.params else None
-
-
-@dataclass(frozen=True)
-class Voice:
-    """A registered voice. Its files lie where the user keeps them."""
-
-    id: str
-    key: str
-    path: str
-    size_bytes: int
-    sample_rate: int
-    speakers: int
-    language: str
-    config: dict[str, Any]
-    anatomy: dict[str, Any]
-    added_at: str
-    variants: tuple[Variant, ...] = field(default=())
-
-    def variant(self, name: str) -> Variant:
-        """The variant of that name as it is in place now. Raises NotFound."""
-        for variant in self.variants:
-            if variant.name == name:
-                return variant
-        known = ", ".join(variant.name for variant in self.variants)
-        raise NotFound(f"{self.key} has no variant {name!r}; it has: {known}")
+from core.voices.file import VoiceFile, natural_key
 
 
 def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable
 from functools import partial
 
-from core.job_states import JobKind
+from core.records.job_states import JobKind
 from jobs.context import JobContext
 
 

@@ -11,16 +11,15 @@ import numpy.typing as npt
 from core.benchmark.candidate import Candidate, Plan, default_threads
 from core.benchmark.run import run as run_benchmark
 from core.benchmark.texts import texts_for, texts_from
-from core.coreml.layout import NOT_RUN
 from core.engines.names import BY_PROVIDER, EngineName
 from core.errors import BadInput
 from core.history.regression import judge
-from core.identity import wrong_with
 from core.quality.recordings import recording_pair, write_recording
-from core.recipes import RECIPES
+from core.records.voices import NOT_RUN, ORIGINAL, Variant, Voice
 from core.settings import read_settings
 from core.store.results import put_benchmark
-from core.store.voices import ORIGINAL, Variant, Voice
+from core.variants.checksums import wrong_with
+from core.variants.recipes import RECIPES
 from jobs.context import JobContext
 
 _log = logging.getLogger("ttsdash.job")

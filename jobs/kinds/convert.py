@@ -3,11 +3,11 @@
 from typing import Any
 
 from core.coreml.layout import FRONT
-from core.recipes import Task
-from core.variants import FolderDraft, variant_folder
+from core.variants.recipes import Task
+from core.variants.variant_files import FolderDraft, variant_folder
 from core.workspace import Workspace
 from jobs.context import JobContext
-from jobs.kinds.making import make_variant
+from jobs.kinds.variant import make_variant
 
 
 def run(context: JobContext) -> None:

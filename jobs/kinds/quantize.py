@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from core.recipes import Task
-from core.variants import Draft, check_variant, variant_path
+from core.variants.recipes import Task
+from core.variants.variant_files import Draft, check_variant, variant_path
 from core.workspace import Workspace
 from jobs.context import JobContext
-from jobs.kinds.making import make_variant
+from jobs.kinds.variant import make_variant
 
 
 def run(context: JobContext) -> None:

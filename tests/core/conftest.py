@@ -9,7 +9,8 @@ import onnxruntime
 import pytest
 from hypothesis import HealthCheck, settings
 
-from core.store.voices import Voice, add_voice
+from core.records.voices import Voice
+from core.store.voices import add_voice
 from tests.core.voice_files import voice_file
 from tests.vits import TINY, build_model
 

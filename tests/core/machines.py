@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from core.hardware.probes import Probes
+from core.hardware.detection import Probes
 
 M1 = Probes(
     system="Darwin",

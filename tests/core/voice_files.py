@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.voices import VoiceFile
+from core.voices.file import VoiceFile
 from tests.vits import TINY, voice_config
 
 

@@ -13,18 +13,20 @@ from typing import Any, Self
 
 from core.coreml.layout import FRONT, PACKAGE
 from core.files import sha256_of
-from core.identity import wrong_with
-from core.recipes import RECIPES, Param, Recipe, Task
-from core.store.control import cancel, retry
+from core.records.jobs import Job, NewJob
+from core.records.voices import Voice
 from core.store.database import open_store, transaction
-from core.store.jobs import Job, NewJob, add_job, list_events, list_jobs
-from core.store.life import claim, finish, put_back
-from core.store.voices import Voice, add_voice, get_voice, list_voices
-from core.voices import read_voice
+from core.store.jobs import add_job, list_events, list_jobs
+from core.store.lifecycle import claim, finish, put_back
+from core.store.queue_control import cancel, retry
+from core.store.voices import add_voice, get_voice, list_voices
+from core.variants.checksums import wrong_with
+from core.variants.recipes import RECIPES, Param, Recipe, Task
+from core.voices.file import read_voice
 from core.workspace import Workspace
 from jobs.context import JobContext
 from jobs.kinds import convert, quantize
-from jobs.kinds.making import make_variant
+from jobs.kinds.variant import make_variant
 from jobs.recovery import reconcile
 from tests.faults.shim import Shim
 

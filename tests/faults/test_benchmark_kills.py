@@ -7,13 +7,13 @@ import sqlite3
 import time
 from contextlib import suppress
 
-from core.benchmark.record import ParallelRun, Sample, Start, TextFigures
+from core.records.benchmarks import ParallelRun, Sample, Start, TextFigures
+from core.records.voices import Voice
 from core.store.jobs import get_job
 from core.store.results import list_parts, list_results
-from core.store.voices import Voice
 from core.workspace import Workspace
-from jobs.daemon import start_worker
 from jobs.submit import benchmark_job, submit
+from jobs.worker_control import start_worker
 from tests.faults.conftest import LONG
 from tests.running import ended, half_files
 from tests.waiting import wait_until

@@ -21,16 +21,18 @@ import pytest
 
 from core.errors import BadInput
 from core.files import sha256_of
+from core.records.jobs import Job, NewJob
+from core.records.resources import ORDINARY
+from core.records.voices import Voice
 from core.store.database import open_store
-from core.store.jobs import Job, NewJob, get_job, list_events, open_ids
-from core.store.voices import Voice, add_voice
+from core.store.jobs import get_job, list_events, open_ids
+from core.store.voices import add_voice
 from core.text import printable
-from core.turn import ORDINARY
-from core.voices import VoiceFile, config_path_of, read_voice
+from core.voices.file import VoiceFile, config_path_of, read_voice
 from core.workspace import Workspace
-from jobs.daemon import start_worker, stop_worker
 from jobs.lock import running_worker
 from jobs.submit import benchmark_job, making_job, submit
+from jobs.worker_control import start_worker, stop_worker
 from tests.faults.conftest import LONG
 from tests.faults.mutations import KINDS, NASTY_NAMES, Mutant, mutate
 from tests.running import half_files, processes_of

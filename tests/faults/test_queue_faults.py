@@ -19,19 +19,21 @@ from pathlib import Path
 import pytest
 
 from core.files import sha256_of
-from core.identity import wrong_with
-from core.job_states import ENDED
-from core.store.control import retry_failed
+from core.records.job_states import ENDED
+from core.records.jobs import ATTEMPTS, NewJob
+from core.records.resources import ORDINARY
+from core.records.voices import Voice
 from core.store.database import open_store
-from core.store.jobs import ATTEMPTS, NewJob, get_job, list_events, list_jobs, list_queued, open_ids
-from core.store.voices import Voice, add_voice, get_voice, list_voices
-from core.turn import ORDINARY
-from core.voices import config_path_of, read_voice
+from core.store.jobs import get_job, list_events, list_jobs, list_queued, open_ids
+from core.store.queue_control import retry_failed
+from core.store.voices import add_voice, get_voice, list_voices
+from core.variants.checksums import wrong_with
+from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
-from jobs.daemon import start_worker, stop_worker
 from jobs.lock import WorkerInfo, running_worker
 from jobs.process_groups import is_alive
 from jobs.submit import benchmark_job, making_job, submit, wake
+from jobs.worker_control import start_worker, stop_worker
 from tests.faults.conftest import LONG
 from tests.running import ended, half_files, processes_of
 from tests.vits import TINY, write_voice

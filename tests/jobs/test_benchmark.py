@@ -10,10 +10,11 @@ import pytest
 
 from core.errors import BadInput
 from core.files import sha256_of
-from core.store.life import claim
+from core.records.voices import Variant, Voice
+from core.store.lifecycle import claim
 from core.store.results import list_results
-from core.store.voices import Variant, Voice, get_voice, put_variant
-from core.voices import config_path_of
+from core.store.voices import get_voice, put_variant
+from core.voices.file import config_path_of
 from core.workspace import Workspace
 from jobs.context import JobContext
 from jobs.kinds import benchmark

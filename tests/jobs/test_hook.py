@@ -11,16 +11,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.store.control import cancel
-from core.store.jobs import NewJob, get_job, list_events
-from core.store.life import claim, finish
-from core.store.voices import Voice
+from core.records.jobs import NewJob
+from core.records.voices import Voice
+from core.store.jobs import get_job, list_events
+from core.store.lifecycle import claim, finish
+from core.store.queue_control import cancel
 from core.workspace import Workspace
 from jobs import hook
-from jobs.daemon import start_worker, stop_worker
 from jobs.hook import HookRunner, hook_runs, run_hook
 from jobs.process_groups import MARK, is_alive
 from jobs.submit import submit
+from jobs.worker_control import start_worker, stop_worker
 from tests.running import ended
 from tests.waiting import wait_until
 

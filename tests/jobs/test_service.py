@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from core.errors import BadInput, TtsdashError
 from core.workspace import Workspace
-from jobs.daemon import start_worker
 from jobs.lock import running_worker
 from jobs.service.install import plan_install, plan_uninstall, service_for
 from jobs.service.service import SERVICE_VARIABLE, Service, service_name
 from jobs.service.steps import Command, Plan, RemoveFile, WriteFile, carry_out
 from jobs.service.systemd import unit
+from jobs.worker_control import start_worker
 from tests.waiting import wait_until
 
 HOSTILE = 'wöd %h $HOME ${USER} $$ "it\'s" a\\b; \\'

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadInput
+from core.records.voices import Voice
 from core.settings import Settings
-from core.store.control import cancel
 from core.store.jobs import get_job, list_jobs, open_ids
-from core.store.life import claim
-from core.store.voices import Voice, get_voice
+from core.store.lifecycle import claim
+from core.store.queue_control import cancel
+from core.store.voices import get_voice
 from core.workspace import Workspace
-from jobs import needs
+from jobs import scheduling
 from jobs.context import JobContext
 from jobs.edit import Wording, edit_job
 from jobs.kinds import KINDS
@@ -130,8 +131,8 @@ def test_limits_are_those_of_the_settings(workspace: Workspace, db: sqlite3.Conn
 
 
 def test_without_settings_a_job_may_take_most_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(needs, "usable_memory_mb", lambda: 8000)
-    limits = needs.limits_from(Settings())
+    monkeypatch.setattr(scheduling, "usable_memory_mb", lambda: 8000)
+    limits = scheduling.limits_from(Settings())
     assert (limits.seconds, limits.memory_mb) == (6 * 3600, 6400)
 
 

@@ -14,20 +14,22 @@ import psutil
 import pytest
 
 from core.clock import seconds_between, stamp
-from core.store.control import pause, resume
+from core.records.jobs import Limits, NewJob
+from core.records.voices import Voice
 from core.store.database import open_store, transaction
-from core.store.jobs import Limits, NewJob, add_job, get_job, list_events, open_ids
-from core.store.life import claim, finish
+from core.store.jobs import add_job, get_job, list_events, open_ids
+from core.store.lifecycle import claim, finish
 from core.store.migrations import VERSION
-from core.store.voices import Voice, add_voice
-from core.voices import read_voice
+from core.store.queue_control import pause, resume
+from core.store.voices import add_voice
+from core.voices.file import read_voice
 from core.workspace import Workspace
-from jobs import daemon, lock
-from jobs.child import Child
-from jobs.daemon import ensure_worker, start_worker, stop_worker, worker_status
+from jobs import lock, worker_control
+from jobs.job_process import Child
 from jobs.lock import is_silent, running_worker
 from jobs.process_groups import birth_of, is_alive
 from jobs.submit import Terms, benchmark_job, making_job, submit, wake
+from jobs.worker_control import ensure_worker, start_worker, stop_worker, worker_status
 from tests.running import children, ended, half_files, in_the_middle, processes_of, ttsdash
 from tests.waiting import wait_until
 
@@ -154,7 +156,7 @@ def test_a_worker_that_slept_with_its_machine_is_not_taken_for_one_that_hangs(
 def test_a_stop_at_once_also_ends_a_worker_that_hangs(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon, "_STOP_NOW_S", 0.3)
+    monkeypatch.setattr(worker_control, "_STOP_NOW_S", 0.3)
     info = running_worker(workspace)
     assert info
     os.kill(info.pid, signal.SIGSTOP)
@@ -268,7 +270,7 @@ def test_a_clock_that_is_set_back_makes_no_time_negative_and_no_process_another(
     submit(workspace, db, NewJob("teleport", voice.id, None, {}))
     job = claim(db)
     assert job is not None
-    monkeypatch.setattr("core.store.life.now", lambda: stamp(datetime.now(UTC) - timedelta(days=1)))
+    monkeypatch.setattr("core.store.lifecycle.now", lambda: stamp(datetime.now(UTC) - timedelta(days=1)))
     monkeypatch.setattr(psutil, "boot_time", lambda: 0.0)
     Child(workspace, db, job).run_to_end(threading.Event())
     after = get_job(db, job.id)

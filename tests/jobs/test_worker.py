@@ -17,23 +17,25 @@ import pytest
 
 from core.errors import BadInput
 from core.hardware.machine import this_machine
-from core.identity import identity_of
-from core.store.control import cancel, retry
+from core.records.jobs import NewJob
+from core.records.resources import Need
+from core.records.voices import Voice
 from core.store.database import transaction
-from core.store.jobs import NewJob, add_job, get_job, list_events
-from core.store.life import claim, note_process
+from core.store.jobs import add_job, get_job, list_events
+from core.store.lifecycle import claim, note_process
+from core.store.queue_control import cancel, retry
 from core.store.results import list_results
 from core.store.selections import list_selections
-from core.store.voices import Voice, get_voice
-from core.turn import Need
-from core.variants import variant_folder, variant_path
+from core.store.voices import get_voice
+from core.variants.checksums import identity_of
+from core.variants.variant_files import variant_folder, variant_path
 from core.workspace import Workspace
-from jobs.child import Child
-from jobs.daemon import settle_cancelled, start_worker, stop_worker, worker_status
+from jobs.job_process import Child
 from jobs.lock import take_lock
 from jobs.process_groups import MARK
 from jobs.recovery import mark_of
 from jobs.submit import Terms, Wish, benchmark_job, making_job, submit, submit_wish, wake
+from jobs.worker_control import settle_cancelled, start_worker, stop_worker, worker_status
 from tests.running import children, ended, environment, half_files, heed_signals, in_the_middle, processes_of, ttsdash
 from tests.waiting import wait_until
 

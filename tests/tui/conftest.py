@@ -12,17 +12,19 @@ from typing import Any
 
 import pytest
 
-from core.benchmark.record import BenchmarkRecord, ResultRecord
 from core.hardware.machine import Environment, Machine
-from core.job_states import ENDED
-from core.recipes import Recipe
-from core.selection.judge import Judged, Selection
+from core.records.benchmarks import BenchmarkRecord, ResultRecord
+from core.records.job_states import ENDED
+from core.records.jobs import Limits, NewJob
+from core.records.resources import Need
+from core.records.selections import Judged, Selection
+from core.records.voices import Variant
 from core.store.database import open_store, transaction
-from core.store.jobs import Limits, NewJob, add_job, tell
+from core.store.jobs import add_job, tell
 from core.store.results import put_benchmark
 from core.store.selections import put_selection
-from core.store.voices import Variant, put_variant
-from core.turn import Need
+from core.store.voices import put_variant
+from core.variants.recipes import Recipe
 from core.workspace import Workspace
 from jobs.lock import WorkerInfo
 from jobs.process_groups import birth_of

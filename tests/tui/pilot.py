@@ -16,13 +16,13 @@ from core.workspace import Workspace
 from jobs.doctor import Findings
 from tests.core.machines import SERVER
 from tests.tui.conftest import MACHINE
-from tui.app import Dashboard
-from tui.environment import Environment
-from tui.screens.optimize import OptimizeScreen
-from tui.snapshot import Snapshot
-from tui.tab_list import TABS
-from tui.widgets.pane import TablePane
-from tui.widgets.voices_pane import VoicesPane
+from tui.dashboard.app import Dashboard
+from tui.dashboard.common.pane import TablePane
+from tui.dashboard.environment import Environment
+from tui.dashboard.snapshot import Snapshot
+from tui.dashboard.tab_list import TABS
+from tui.dashboard.voices.optimize import OptimizeScreen
+from tui.dashboard.voices.pane import VoicesPane
 
 Compare = Callable[..., bool]
 FOUND: Findings = {

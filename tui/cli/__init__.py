@@ -6,14 +6,14 @@ Nothing heavy is imported before `main` listens for signals: a Ctrl-C until then
 import os
 import sys
 
-from tui.cli.signals import ending
+from tui.signals import ending
 
 
 def main() -> None:
     """Run a command, and end with its exit code."""
     _open_missing_streams()
     ending.listen()
-    from tui.cli.program import run
+    from tui.cli.app import run
 
     sys.exit(run(sys.argv[1:]))
 

@@ -1,11 +1,11 @@
 """What is printed of a voice that was registered."""
 
-from core.graph_summary import GraphSummary
-from core.store.voices import Voice
-from tui.cli.session import Session
-from tui.cli.tables import print_line
-from tui.formats import counted, megabytes
-from tui.shapes import voice_shape
+from core.records.graph_summary import GraphSummary
+from core.records.voices import Voice
+from tui.cli.context import Session
+from tui.cli.output import print_line
+from tui.json_output import voice_shape
+from tui.text.format import counted, megabytes
 
 
 def print_added(session: Session, voice: Voice) -> None:

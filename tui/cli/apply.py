@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 
 from core.assistant.config import AssistantConfig
-from core.assistant.document import NotPlaced
 from core.assistant.file import read_file
 from core.assistant.proposal import Proposal, propose_selection, propose_undo
-from core.assistant.scalar import written
 from core.errors import BadInput
 from core.text import printable
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line
+from core.yaml_edit.document import NotPlaced
+from core.yaml_edit.scalar import written
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 

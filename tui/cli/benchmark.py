@@ -10,11 +10,11 @@ from core.clock import read_span
 from core.errors import BadInput
 from core.store.voices import get_voice
 from core.text import read_percent
-from jobs.daemon import ensure_worker
 from jobs.submit import Queued, Terms, benchmark_job, submit
+from jobs.worker_control import ensure_worker
+from tui.cli.context import Command, Session, pass_session
 from tui.cli.optimize import finish_or_follow
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.terms import not_before, terms_options
+from tui.cli.scheduling import not_before, terms_options
 
 
 @click.command(cls=Command)

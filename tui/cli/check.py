@@ -2,16 +2,16 @@
 
 import click
 
-from core.benchmark.words import threads_label
 from core.errors import BadInput, NotFound
 from core.hardware.machine import this_machine
 from core.history.names import find_voice
 from core.history.newest import list_newest
-from core.store.results import Result
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line
-from tui.formats import counted
-from tui.shapes import result_shape
+from core.records.results import Result
+from core.report.summary import threads_label
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line
+from tui.json_output import result_shape
+from tui.text.format import counted
 
 
 @click.command(cls=Command)

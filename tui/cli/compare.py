@@ -7,10 +7,10 @@ import click
 from core.errors import BadInput
 from core.history.compare import compare as judge
 from core.history.compare import find_result, measured_of
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line, print_table
-from tui.history_words import comparison_headers, comparison_rows, comparison_words
-from tui.shapes import result_shape
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line, print_table
+from tui.json_output import result_shape
+from tui.text.results import comparison_headers, comparison_rows, comparison_words
 
 
 @click.command(cls=Command)

@@ -9,9 +9,9 @@ import click
 
 from core.doctor.finding import State
 from jobs.doctor import examine
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line
-from tui.findings import count, finding_lines, summary
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line
+from tui.text.findings import count, finding_lines, summary
 
 
 @click.command(cls=Command)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from core.store.voices import add_voice
-from core.voices import read_voice
+from core.voices.file import read_voice
 from tui.cli.added import print_added
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line
-from tui.formats import megabytes
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line
+from tui.text.format import megabytes
 
 if TYPE_CHECKING:
-    from core.download import Tell
+    from core.voices.download import Tell
 
 _TELL_S = 0.25
 # In a pipe a line each time that so much more of it is here.
@@ -32,7 +32,7 @@ def download(session: Session, name: str | None) -> None:
 
     It lands in `voices/` of the workspace.
     """
-    from core.download import download as fetch
+    from core.voices.download import download as fetch
 
     if name is None:
         _print_names(session)
@@ -44,7 +44,7 @@ def download(session: Session, name: str | None) -> None:
 
 
 def _print_names(session: Session) -> None:
-    from core.download import piper_names
+    from core.voices.download import piper_names
 
     names = piper_names()
     if session.as_json:

@@ -12,9 +12,9 @@ from core.errors import BadInput
 from core.export.write import FORMATS, write_file
 from core.export.write import export as export_history
 from core.history.names import find_voice
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line
-from tui.formats import counted
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line
+from tui.text.format import counted
 
 
 @click.command(cls=Command)

@@ -1,4 +1,4 @@
-"""`ttsdash jobs`: looking at the queue. What changes it is in `tui.cli.queue`."""
+"""`ttsdash jobs`: looking at the queue. What changes it is in `tui.cli.jobs_control`."""
 
 import os
 import shutil
@@ -10,15 +10,16 @@ import click
 
 from core.clock import span
 from core.errors import BadInput, NotFound
-from core.job_states import OPEN, JobEventKind, JobState
-from core.store.estimate import Estimate, estimate
-from core.store.jobs import Job, count_jobs, get_job, job_shape, list_events, list_jobs, open_ids
-from jobs.waiting import QueueState, place_in_queue, read_queue_state, standstill, waiting_reason
-from tui.cli.follow import follow, print_failures, time_left_of
-from tui.cli.queue import cancel, clean, edit, move, pause, resume, retry
-from tui.cli.session import Group, Session, pass_session
-from tui.cli.tables import print_facts, print_line, print_table
-from tui.formats import bill, counted, id_list, job_note, moment, parameters, time_left, took, when
+from core.records.job_states import OPEN, JobEventKind, JobState
+from core.records.jobs import Job
+from core.store.durations import Estimate, estimate
+from core.store.jobs import count_jobs, get_job, job_shape, list_events, list_jobs, open_ids
+from jobs.queue_state import QueueState, place_in_queue, read_queue_state, standstill, waiting_reason
+from tui.cli.context import Group, Session, pass_session
+from tui.cli.jobs_control import cancel, clean, edit, move, pause, resume, retry
+from tui.cli.output import print_facts, print_line, print_table
+from tui.cli.progress import follow, print_failures, time_left_of
+from tui.text.format import bill, counted, id_list, job_note, moment, parameters, time_left, took, when
 
 _LATEST = 200
 # A narrower terminal has no room for notes beside the rest.
@@ -50,7 +51,7 @@ for command in (cancel, retry, pause, resume, move, edit, clean):
 def list_(session: Session, states: tuple[str, ...], limit: int | None, since_last: bool) -> None:
     """List the jobs, the newest first."""
     if since_last:
-        from tui.cli.away import print_away
+        from tui.cli.activity import print_away
 
         if states or limit:
             raise BadInput("--since-last tells all there is: it takes neither --state nor --limit")

@@ -7,24 +7,26 @@ from typing import Any
 import click
 
 from core.errors import BadInput, NotFound, one_line
-from core.job_states import JobKind, JobState
-from core.recipes import GUIDE, RECIPES, read_params
-from core.selection.judge import Selection
-from core.store.jobs import Job, get_job, job_shape
+from core.records.job_states import JobKind, JobState
+from core.records.jobs import Job
+from core.records.selections import Selection
+from core.records.voices import Voice
+from core.store.jobs import get_job, job_shape
 from core.store.results import list_results
-from core.store.voices import Voice, add_voice, get_voice
+from core.store.voices import add_voice, get_voice
 from core.text import brief
-from core.voices import read_voice
-from jobs.daemon import ensure_worker
+from core.variants.recipes import GUIDE, RECIPES, read_params
+from core.voices.file import read_voice
+from jobs.queue_state import read_queue_state, standstill, waiting_reason
 from jobs.submit import Queued, Terms, Wish, submit_wish
-from jobs.waiting import read_queue_state, standstill, waiting_reason
-from tui.cli.follow import follow, print_failures
+from jobs.worker_control import ensure_worker
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line, print_results
+from tui.cli.progress import follow, print_failures
+from tui.cli.scheduling import not_before, terms_options
 from tui.cli.select import print_selection
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line, print_results
-from tui.cli.terms import not_before, terms_options
-from tui.formats import job_title
-from tui.shapes import result_shape, selection_shape
+from tui.json_output import result_shape, selection_shape
+from tui.text.format import job_title
 
 
 def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -192,6 +194,6 @@ def _shape(queued: Queued, jobs: Sequence[Job]) -> dict[str, Any]:
 
 
 def _select(session: Session, voice: Voice) -> Selection:
-    from core.selection.refresh import select_now
+    from core.selection.evaluate import select_now
 
     return select_now(session.db, voice.key, "asked by hand")

@@ -8,10 +8,10 @@ from core.history.names import find_machine, find_voice, variants_of
 from core.history.pareto import Judged
 from core.history.pareto import pareto as judge
 from core.store.results import newest_result
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line, print_table
-from tui.history_words import DOMINATED, PARETO_HEADERS, pareto_row
-from tui.shapes import result_shape
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line, print_table
+from tui.json_output import result_shape
+from tui.text.results import DOMINATED, PARETO_HEADERS, pareto_row
 
 
 @click.command(cls=Command)

@@ -9,9 +9,9 @@ from core.errors import BadInput
 from core.history.past import read_past
 from core.history.prune import prunable
 from core.history.prune import prune as drop
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line
-from tui.formats import counted, megabytes, moment
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line
+from tui.text.format import counted, megabytes, moment
 
 _OLD = "90d"
 

@@ -7,24 +7,26 @@ from dataclasses import asdict
 
 import click
 
-from core.benchmark.metrics import METRICS, Metric
-from core.benchmark.record import ParallelRun, Sample, Start, TextFigures
-from core.benchmark.words import explain
 from core.hardware.machine import this_machine
 from core.history.filter import Term, read_filter
 from core.history.listing import SORTS, WHEN, Page, list_page
 from core.history.names import find_voice, voice_names
-from core.store.results import Result, get_result, list_parts, list_results
-from core.store.voices import ORIGINAL
+from core.records.benchmarks import ParallelRun, Sample, Start, TextFigures
+from core.records.metrics import METRICS, Metric
+from core.records.results import Result
+from core.records.voices import ORIGINAL
+from core.report.summary import explain
+from core.store.results import get_result, list_parts, list_results
 from tui.cli.check import check
 from tui.cli.compare import compare
+from tui.cli.context import Group, Session, pass_session
 from tui.cli.export import export, import_
+from tui.cli.output import print_facts, print_line, print_table
 from tui.cli.pareto import pareto
 from tui.cli.prune import prune
-from tui.cli.session import Group, Session, pass_session
-from tui.cli.tables import print_facts, print_line, print_table
 from tui.cli.trend import trend
-from tui.formats import (
+from tui.json_output import result_shape
+from tui.text.format import (
     RESULT_HEADERS,
     counted,
     figure,
@@ -35,7 +37,6 @@ from tui.formats import (
     when,
     why_empty,
 )
-from tui.shapes import result_shape
 
 _RAW = {"texts": TextFigures, "samples": Sample, "starts": Start, "parallel_runs": ParallelRun}
 _ROWS, _ROWS_OF_JSON = 50, 500

@@ -3,13 +3,13 @@
 import click
 
 from core.errors import BadInput
-from core.selection.judge import POLICIES, Policy, Selection
-from core.store.selections import StoredSelection, list_selections
+from core.records.selections import POLICIES, Policy, Selection, StoredSelection
+from core.store.selections import list_selections
 from core.store.voices import get_voice
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line, print_table
-from tui.formats import moment
-from tui.shapes import selection_change_shape, selection_shape
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line, print_table
+from tui.json_output import selection_change_shape, selection_shape
+from tui.text.format import moment
 
 _LATEST = 5
 
@@ -23,7 +23,7 @@ _LATEST = 5
 def select(session: Session, voice: str, policy: Policy | None, pin: str | None, unpin: bool) -> None:
     """Which variant of VOICE is selected on this machine, and why not another."""
     from core.hardware.machine import this_machine
-    from core.selection.wishes import select_as_wished
+    from core.selection.preferences import select_as_wished
 
     if pin is not None and unpin:
         raise BadInput("--pin and --unpin at once: say one of them")

@@ -11,8 +11,8 @@ from core.text import printable
 from jobs.service.install import plan_install, plan_uninstall, service_for
 from jobs.service.service import Service
 from jobs.service.steps import Plan, WriteFile, carry_out
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line
 
 slots_option = click.option(
     "--slots", type=click.IntRange(1, 64), metavar="N", help="Jobs side by side; half the cores without it."

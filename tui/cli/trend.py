@@ -9,12 +9,12 @@ from core.errors import NotFound
 from core.hardware.machine import Machine
 from core.history.names import find_machine, find_voice, variants_of
 from core.history.trend import LATEST, Point, Series, list_trend, series
-from core.store.results import Result
-from tui.cli.session import Command, Session, pass_session
-from tui.cli.tables import print_line, print_table
-from tui.formats import counted, figure, moment, speedup
-from tui.history_words import course, since_before
-from tui.shapes import result_shape
+from core.records.results import Result
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line, print_table
+from tui.json_output import result_shape
+from tui.text.format import counted, figure, moment, speedup
+from tui.text.results import course, since_before
 
 
 @click.command(cls=Command)

@@ -5,16 +5,16 @@ from pathlib import Path
 import click
 
 from core.errors import BadInput
-from core.graph_summary import GraphSummary
+from core.records.graph_summary import GraphSummary
 from core.store.voices import add_voice, get_voice, list_voices
 from core.text import printable
-from core.voices import read_voice
+from core.voices.file import read_voice
 from tui.cli.added import print_added
+from tui.cli.context import Group, Session, pass_session
 from tui.cli.download import download
-from tui.cli.session import Group, Session, pass_session
-from tui.cli.tables import print_facts, print_line, print_table
-from tui.formats import megabytes, moment, parameters
-from tui.shapes import voice_shape
+from tui.cli.output import print_facts, print_line, print_table
+from tui.json_output import voice_shape
+from tui.text.format import megabytes, moment, parameters
 
 
 @click.group(cls=Group, default="list")

@@ -9,18 +9,18 @@ import click
 from core import program_version
 from core.clock import span
 from core.errors import TtsdashError
-from core.job_states import JobState
+from core.records.job_states import JobState
 from core.store.jobs import count_jobs
-from core.store.life import is_paused
-from jobs.daemon import WorkerStatus, start_worker, stop_worker, worker_status
+from core.store.lifecycle import is_paused
 from jobs.hook import hook_runs
 from jobs.lock import ALREADY_RUNNING, is_silent, running_worker
-from jobs.waiting import PAUSED
+from jobs.queue_state import PAUSED
+from jobs.worker_control import WorkerStatus, start_worker, stop_worker, worker_status
+from tui.cli.context import Group, Session, pass_session
+from tui.cli.output import print_line
 from tui.cli.service import install, slots_option, uninstall, warn_of_logout
-from tui.cli.session import Group, Session, pass_session
-from tui.cli.tables import print_line
-from tui.formats import counted, moment
-from tui.shapes import worker_shape
+from tui.json_output import worker_shape
+from tui.text.format import counted, moment
 
 
 @click.group(cls=Group, default="status")

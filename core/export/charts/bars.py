@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.export.charts.scale import WIDTH, Scale, Tick
 from core.export.charts.timed import timed
-from core.store.results import Result
+from core.records.results import Result
 
 _ROW, _BOTTOM, _SIDE = 40, 24, 10
 

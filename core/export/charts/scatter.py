@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from core.export.charts.scale import WIDTH, Scale, Tick
 from core.export.charts.timed import Timed, timed
 from core.history.pareto import pareto
-from core.store.results import Result
+from core.records.results import Result
 
 HEIGHT = 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 14, 40

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core.store.results import Result
+from core.records.results import Result
 
 
 @dataclass(frozen=True)

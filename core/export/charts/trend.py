@@ -8,8 +8,8 @@ from core.clock import parse
 from core.export.charts.scale import WIDTH, Scale, Tick
 from core.export.charts.timed import timed
 from core.history.trend import versions_changed
-from core.store.results import Result
-from core.store.voices import ORIGINAL
+from core.records.results import Result
+from core.records.voices import ORIGINAL
 
 HEIGHT = 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 18, 28

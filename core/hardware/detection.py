@@ -1,0 +1,200 @@
+"""Asks a machine what it is. The answers are plain values, so that those of other machines can be recorded and tested."""
+
+import ctypes
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from core.errors import TtsdashError
+from core.processes import run_module
+
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What one machine answered, to one process on it."""
+
+    system: str
+    """`Linux` or `Darwin`."""
+    architecture: str
+    """Of the process: under Rosetta x86_64."""
+    cpu: str
+    flags: frozenset[str]
+    """As the kernel names them; on a Mac those that are 1 under `hw.optional`."""
+    cores: int
+    affinity: int
+    """The cores that this process may be scheduled on."""
+    quota: float | None
+    """The cores' worth of time that its control group allows; None where nothing limits it."""
+    memory_bytes: int
+    memory_limit_bytes: int | None
+    rosetta: bool
+    macos: str | None
+    metal: bool
+    providers: tuple[str, ...]
+    """ONNX Runtime's execution providers; none where it cannot be imported."""
+    coremltools: str | None
+    """Its version."""
+    onnxruntime: str | None
+    """Its version."""
+
+    def to_json(self) -> str:
+        """Return the answers as one line of JSON, for `from_json` in another process."""
+        return json.dumps(asdict(self), default=sorted)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the answers that `to_json` wrote."""
+        answers = json.loads(text)
+        answers["flags"] = frozenset(answers["flags"])
+        answers["providers"] = tuple(answers["providers"])
+        return cls(**answers)
+
+
+def ask() -> Probes:
+    """The answers of this machine."""
+    mac = sys.platform == "darwin"
+    return Probes(
+        system=platform.system(),
+        architecture=platform.machine(),
+        cpu=cpu_model(),
+        flags=frozenset(cpu_flags()),
+        cores=os.cpu_count() or 1,
+        affinity=usable_cores(),
+        quota=cpu_quota(),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        memory_limit_bytes=memory_limit(),
+        rosetta=mac and _sysctl("sysctl.proc_translated") == "1",
+        macos=platform.mac_ver()[0] or None,
+        metal=mac and _has_metal(),
+        providers=_providers(),
+        coremltools=_version("coremltools"),
+        onnxruntime=_version("onnxruntime"),
+    )
+
+
+def ask_apart() -> Probes:
+    """The same from a process of its own, for one that must stay small: ONNX Runtime has to be imported.
+
+    Raises TtsdashError where that fails: a broken ONNX Runtime may take its process with it.
+    """
+    try:
+        return Probes.from_json(run_module("core.hardware.detection"))
+    except TtsdashError as error:
+        raise TtsdashError(f"this machine could not be asked: {error}") from error
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def usable_memory_mb() -> int:
+    """The memory that this process and its children may hold together, in MB."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return round(min(there, memory_limit() or there) / 1e6)
+
+
+def cpu_model() -> str:
+    if sys.platform == "darwin":
+        return _sysctl("machdep.cpu.brand_string")
+    return _cpuinfo("model name") or _cpuinfo("Model") or platform.processor() or platform.machine()
+
+
+def cpu_flags() -> list[str]:
+    if sys.platform == "darwin":
+        lines = (line.partition(": ") for line in _run("sysctl", "hw.optional").splitlines())
+        return sorted(name.removeprefix("hw.optional.").lower() for name, _, value in lines if value == "1")
+    return sorted((_cpuinfo("flags") or _cpuinfo("Features")).split())
+
+
+def cpu_quota(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> float | None:
+    """The cores' worth of time that Linux's control groups (version 2) leave this process."""
+    shares = []
+    for folder in _groups(root, own):
+        quota, _, period = _read(folder / "cpu.max").partition(" ")
+        if quota.isdecimal() and period.isdecimal():
+            shares.append(int(quota) / int(period))
+    return min(shares, default=None)
+
+
+def memory_limit(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int | None:
+    """The bytes that they let it hold."""
+    limits = [_read(folder / "memory.max") for folder in _groups(root, own)]
+    return min((int(limit) for limit in limits if limit.isdecimal()), default=None)
+
+
+def _groups(root: Path, own: Path) -> Iterator[Path]:
+    """The process's own group and all above it: each may limit it."""
+    line = next((line for line in _read(own).splitlines() if line.startswith("0::")), None)
+    if line is None:
+        return
+    folder = root / line.removeprefix("0::").strip().lstrip("/")
+    yield folder
+    for parent in folder.parents:
+        if parent.is_relative_to(root):
+            yield parent
+
+
+def _read(path: Path) -> str:
+    """Empty where there is nothing to read."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _cpuinfo(key: str) -> str:
+    """The first value of a key in Linux's /proc/cpuinfo, empty where there is none."""
+    pairs = (line.partition(":") for line in _read(Path("/proc/cpuinfo")).splitlines())
+    return next((value.strip() for name, _, value in pairs if name.strip() == key), "")
+
+
+def _sysctl(name: str) -> str:
+    return _run("sysctl", "-n", name).strip()
+
+
+def _run(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def _has_metal() -> bool:
+    try:
+        framework = ctypes.CDLL("/System/Library/Frameworks/Metal.framework/Metal")
+        framework.MTLCreateSystemDefaultDevice.restype = ctypes.c_void_p
+        return bool(framework.MTLCreateSystemDefaultDevice())
+    except (OSError, AttributeError):
+        return False
+
+
+def _providers() -> tuple[str, ...]:
+    try:
+        import onnxruntime
+    except ImportError:
+        return ()
+    return tuple(onnxruntime.get_available_providers())
+
+
+def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{ask().to_json()}\n")

@@ -1,0 +1,136 @@
+"""The metrics of a benchmark: the fields that are stored, and the one table that says how each is shown and compared.
+
+To add a metric: a field in `Metrics` (declared with `since`) and a row in `METRICS` here, the code that measures it, and
+a migration that adds its column (with an index `results_sorted_by_COLUMN` if it has a filter).
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from core.quality.grade import Grade
+from core.records.verdict import Verdict
+
+_FIRST_FORMAT = 2
+
+
+def since(export_format: int) -> Any:
+    """Declare a metric that exports before this format lack; it is None there."""
+    return field(default=None, metadata={"since": export_format})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """What was measured of one variant at one thread count. Times in ms or s, MB = 10^6 bytes; None if not measured.
+
+    Fields are named and ordered as the store's columns; the interval is stored as two, `speedup_low` and `speedup_high`.
+    """
+
+    pairs: int = 0
+    speedup: float | None = None
+    speedup_ci: tuple[float, float] | None = None
+    verdict: Verdict | None = None
+    rtf: float | None = None
+    latency_ms: float | None = None
+    latency_p90_ms: float | None = None
+    original_latency_ms: float
+    ttfa_ms: float | None = None
+    cold_start_s: float | None = None
+    load_s: float | None = None
+    throughput: float | None = None
+    """Seconds of audio per second, with `requests` parallel requests."""
+    requests: int | None = None
+    cpu_s_per_audio_s: float | None = None
+    energy_j: float | None = None
+    """Of the whole processor, for the text that gives the latency."""
+    peak_rss_mb: float | None = None
+    settled_rss_mb: float | None = None
+    bare_rss_mb: float | None = None
+    size_bytes: int
+    program_db: float | None = None
+    """For Core ML: signal-to-noise ratio of the evaluated program against the original, measured at conversion."""
+    duration_drift_pct: float | None = None
+    mel_db: float | None = None
+    pesq: float | None = None
+    estoi: float | None = None
+    defects: dict[str, int] = field(default_factory=dict)
+    grade: Grade | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A numeric metric: how it is called, shown, filtered and compared."""
+
+    field: str
+    """The field of `Metrics`, which is also the store's column and the JSON key."""
+    label: str
+    unit: str
+    digits: int
+    """Decimals where there is room; `column_digits` in columns of many results."""
+    column_digits: int
+    better: Literal["higher", "lower"]
+    head: str
+    """The head of a column, without the unit; empty where the unit says enough."""
+    filter: str | None = None
+    """The name in filters and in `--sort`; None for a metric without an index."""
+    has_ratio: bool = True
+    """Whether the ratio of two values has a meaning."""
+    scale: float = 1.0
+    """The stored value of one unit."""
+
+    def of(self, metrics: Metrics) -> float | None:
+        """Return the value in the metric's unit."""
+        value: float | None = getattr(metrics, self.field)
+        return None if value is None else value / self.scale
+
+    @property
+    def title(self) -> str:
+        """Return the label with the unit: `peak memory, MB`."""
+        return f"{self.label}, {self.unit}" if self.unit else self.label
+
+    def column(self, separator: str = " ") -> str:
+        """Return the head of a column with the unit: `peak MB`."""
+        return separator.join(filter(None, [self.head, self.unit]))
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("speedup", "speed-up", "", 2, 2, "higher", "speed-up, 95 %", "speedup"),
+    Metric("rtf", "RTF", "", 4, 3, "lower", "RTF", "rtf"),
+    Metric("latency_ms", "latency", "ms", 1, 0, "lower", "latency", "latency"),
+    Metric("latency_p90_ms", "p90", "ms", 1, 0, "lower", "p90", "p90"),
+    Metric("ttfa_ms", "first audio", "ms", 1, 0, "lower", "first audio", "ttfa"),
+    Metric("cold_start_s", "cold start", "s", 2, 2, "lower", "cold start"),
+    Metric("load_s", "load time", "s", 2, 2, "lower", "load", "load"),
+    Metric("throughput", "throughput", "s of audio a second", 1, 1, "higher", "throughput", "throughput"),
+    Metric("cpu_s_per_audio_s", "CPU", "s for a second of audio", 3, 3, "lower", "CPU"),
+    Metric("energy_j", "energy", "J", 2, 2, "lower", "energy", "energy"),
+    Metric("peak_rss_mb", "peak memory", "MB", 0, 0, "lower", "peak", "peak"),
+    Metric("settled_rss_mb", "memory at rest", "MB", 0, 0, "lower", "settled", "settled"),
+    Metric("mel_db", "mel distance", "dB", 2, 1, "lower", "mel", "mel", has_ratio=False),
+    Metric("pesq", "PESQ", "", 2, 2, "higher", "PESQ", "pesq", has_ratio=False),
+    Metric("estoi", "ESTOI", "", 3, 3, "higher", "ESTOI", has_ratio=False),
+    Metric("duration_drift_pct", "duration drift", "%", 2, 1, "lower", "drift", "drift", has_ratio=False),
+    Metric("size_bytes", "file", "MB", 1, 1, "lower", "", "size", scale=1e6),
+)
+"""All metrics, in the order in which a result or a comparison shows them."""
+
+
+def metrics(*names: str) -> tuple[Metric, ...]:
+    """Return metrics by their fields, in that order."""
+    by_field = {metric.field: metric for metric in METRICS}
+    return tuple(by_field[name] for name in names)
+
+
+# Which metrics have a column, beside what each view shows anyway: variant, threads, sound.
+RUN_COLUMNS = metrics("size_bytes", "speedup", "rtf", "peak_rss_mb", "pesq", "duration_drift_pct")
+"""Of a benchmark's results in the terminal."""
+HISTORY_COLUMNS = metrics("rtf", "size_bytes", "peak_rss_mb", "mel_db", "duration_drift_pct")
+"""Of the dashboard's results, behind the speed-up and the sound."""
+REPORT_COLUMNS = metrics(
+    *("size_bytes", "speedup", "rtf", "latency_ms", "latency_p90_ms", "ttfa_ms", "load_s", "peak_rss_mb"),
+    *("settled_rss_mb", "energy_j", "mel_db", "duration_drift_pct", "pesq"),
+)
+"""Of the tables in an HTML export."""
+
+LATER_METRICS = {one.name: int(one.metadata["since"]) for one in fields(Metrics) if "since" in one.metadata}
+"""Metrics that the first exports do not have, with the export format that has them first."""
+EXPORT_FORMAT = max([_FIRST_FORMAT, *LATER_METRICS.values()])

@@ -1,0 +1,36 @@
+"""Rewrites single convolutions over time where they stand in a graph, [1, channels, samples], one by one."""
+
+from collections.abc import Callable, Collection
+
+import onnx
+
+from core.graph.builder import GraphBuilder
+from core.graph.index import GraphIndex, drop_unused_initializers
+from core.vits.convolution import Convolution, plain_convolution
+
+Write = Callable[[GraphBuilder, str, Convolution, int], str]
+"""Writes a convolution of a time-major tensor, [1, samples, in], padded by so many samples at either end, and returns the
+name of what it gives, [1, samples', out]."""
+
+
+def rewrite_convolutions(graph: onnx.GraphProto, positions: Collection[int], prefix: str, write: Write) -> int:
+    """Rewrite those of the nodes at `positions` that are plain convolutions; returns how many were."""
+    index = GraphIndex(graph)
+    builder = GraphBuilder(prefix)
+    rewritten = 0
+    nodes: list[onnx.NodeProto] = []
+    for position, node in enumerate(index.nodes):
+        plain = plain_convolution(index, node) if position in positions else None
+        if plain is None:
+            nodes.append(node)
+            continue
+        y = write(builder, builder.op("Transpose", node.input[0], perm=[0, 2, 1]), *plain)
+        builder.op("Transpose", y, perm=[0, 2, 1], output=node.output[0])
+        nodes += builder.nodes
+        builder.nodes.clear()
+        rewritten += 1
+    del graph.node[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(builder.constants)
+    drop_unused_initializers(graph)
+    return rewritten

@@ -1,0 +1,77 @@
+"""What has happened in the queue since its user looked at it last."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.clock import now
+from core.records.job_states import ENDED, JobEventKind, JobState, sql_list
+from core.records.jobs import Job
+from core.store.database import transaction
+from core.store.jobs import count_jobs, get_job
+
+_MOST = 500
+
+
+@dataclass(frozen=True)
+class Away:
+    """What to tell somebody who comes back."""
+
+    since: str | None
+    """When they looked last; None when they never did."""
+    ended: tuple[Job, ...]
+    """The jobs that have ended meanwhile, the last one first; at most 500 of each state."""
+    hook_failures: tuple[tuple[int, str], ...]
+    """The jobs whose hook failed, with what it said."""
+    running: int
+    waiting: int
+    counts: Mapping[JobState, int]
+    """How many have ended in each state that any have ended in."""
+    up_to: int
+    """The last event that this takes in."""
+
+    def in_state(self, state: JobState) -> tuple[Job, ...]:
+        return tuple(job for job in self.ended if job.state == state)
+
+
+def read_away(db: sqlite3.Connection) -> Away:
+    # Of one moment: what happens meanwhile is told the next time.
+    with transaction(db):
+        visited = db.execute("SELECT visited_event, visited_at FROM queue").fetchone()
+        seen, states = visited["visited_event"], count_jobs(db)
+        failures = db.execute(
+            "SELECT job_id, detail FROM job_events WHERE id > ? AND event = ? ORDER BY id DESC LIMIT ?",
+            (seen, JobEventKind.HOOK_FAILED, _MOST),
+        ).fetchall()
+        ends = sorted((end for state in ENDED for end in _ends(db, state, seen)), reverse=True)
+        counts = db.execute(f"SELECT state, count(DISTINCT job_id) {_ENDS} GROUP BY state", (seen,)).fetchall()
+        return Away(
+            since=visited["visited_at"],
+            ended=tuple(get_job(db, job_id) for _, job_id in ends),
+            hook_failures=tuple((row["job_id"], row["detail"]) for row in failures),
+            running=states.get(JobState.RUNNING, 0),
+            waiting=states.get(JobState.QUEUED, 0),
+            counts={JobState(row[0]): row[1] for row in counts},
+            up_to=db.execute("SELECT coalesce(max(id), 0) FROM job_events").fetchone()[0],
+        )
+
+
+def _ends(db: sqlite3.Connection, state: JobState, seen: int) -> list[tuple[int, int]]:
+    """The last ends in that state, as events and jobs."""
+    rows = db.execute(
+        f"SELECT max(job_events.id), job_id {_ENDS} AND state = ? GROUP BY job_id ORDER BY 1 DESC LIMIT ?",
+        (seen, state, _MOST),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+# A job that was queued again, or has ended otherwise since, is told as what it is now.
+# In this order and without an index, so that it is the new events that are looked through, not all jobs or all events.
+_ENDS = f"""FROM job_events NOT INDEXED CROSS JOIN jobs ON jobs.id = job_id
+           WHERE job_events.id > ? AND event = state AND event IN {sql_list(ENDED)}"""
+
+
+def note_visit(db: sqlite3.Connection, away: Away) -> None:
+    """What was told has been seen."""
+    with transaction(db):
+        db.execute("UPDATE queue SET visited_event = ?, visited_at = ?", (away.up_to, now()))

@@ -1,0 +1,277 @@
+"""What a user does with the queue, each act one transaction."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.clock import now
+from core.errors import BadInput
+from core.records.job_states import ENDED, OPEN, UNSUCCESSFUL, JobEventKind, JobState, sql_list
+from core.records.jobs import ATTEMPTS, ENDED_WORDS, Job, Limits
+from core.store.database import transaction
+from core.store.jobs import check_prerequisites, get_job, put_prerequisites, tell
+from core.store.lifecycle import cancel_dependents, dependents, is_paused
+
+
+def pause(db: sqlite3.Connection) -> bool:
+    """Start no further job until `resume`; those that run go on. False when it was paused already."""
+    return _set_paused(db, now())
+
+
+def resume(db: sqlite3.Connection) -> bool:
+    """Start jobs again. False when nothing was paused."""
+    return _set_paused(db, None)
+
+
+def _set_paused(db: sqlite3.Connection, at: str | None) -> bool:
+    with transaction(db):
+        changes = is_paused(db) != (at is not None)
+        if changes:
+            db.execute("UPDATE queue SET paused_at = ?", (at,))
+    return changes
+
+
+def cancel(db: sqlite3.Connection, job_id: int) -> str:
+    """Cancel a queued job at once, ask for a running one to be ended. Returns "cancelled" or "asked".
+
+    Raises NotFound, and BadInput for a job that has ended.
+    """
+    with transaction(db):
+        return "asked" if _cancel(db, get_job(db, job_id)) else "cancelled"
+
+
+def cancel_several(db: sqlite3.Connection, job_ids: Sequence[int]) -> list[int]:
+    """Cancel all of these, or none. Returns those that run, and have been asked to end. Raises as `cancel`."""
+    with transaction(db):
+        jobs = [get_job(db, job_id) for job_id in job_ids]
+        for job in jobs:
+            _refuse_ended(job)
+        # It may have been cancelled with one that it waits for.
+        return [job.id for job in jobs if not get_job(db, job.id).ended and _cancel(db, job)]
+
+
+def _cancel(db: sqlite3.Connection, job: Job) -> bool:
+    """Cancel a queued job, ask a running one to end. Return whether it was asked."""
+    _refuse_ended(job)
+    if job.state == JobState.RUNNING:
+        _ask_to_end(db, job.id)
+        return True
+    db.execute("UPDATE jobs SET state = ?, finished_at = ? WHERE id = ?", (JobState.CANCELLED, now(), job.id))
+    tell(db, job.id, JobState.CANCELLED)
+    cancel_dependents(db, job.id, JobState.CANCELLED)
+    return False
+
+
+def _refuse_ended(job: Job) -> None:
+    if job.ended:
+        raise BadInput(f"job {job.id} {ENDED_WORDS[job.state]}: nothing to cancel")
+
+
+def cancel_all(db: sqlite3.Connection) -> tuple[int, list[int]]:
+    """Cancel every queued job, ask for the running ones to be ended. Returns how many of the one, which of the other."""
+    with transaction(db):
+        db.execute(
+            """INSERT INTO job_events (job_id, attempt, at, event)
+               SELECT id, attempt, ?, ? FROM jobs WHERE state = ? ORDER BY id""",
+            (now(), JobState.CANCELLED, JobState.QUEUED),
+        )
+        cancelled = db.execute(
+            "UPDATE jobs SET state = ?, finished_at = ? WHERE state = ?", (JobState.CANCELLED, now(), JobState.QUEUED)
+        ).rowcount
+        running = _ids_in(db, JobState.RUNNING)
+        for job_id in running:
+            _ask_to_end(db, job_id)
+    return cancelled, running
+
+
+def _ids_in(db: sqlite3.Connection, state: JobState) -> list[int]:
+    return [row[0] for row in db.execute("SELECT id FROM jobs WHERE state = ? ORDER BY id", (state,))]
+
+
+def _ask_to_end(db: sqlite3.Connection, job_id: int) -> None:
+    db.execute("UPDATE jobs SET cancel_asked = 1 WHERE id = ?", (job_id,))
+    tell(db, job_id, JobEventKind.CANCEL_ASKED)
+
+
+def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -> list[int]:
+    """Queue failed or cancelled jobs again, and with them those that were cancelled because of them; all or none.
+
+    `limits` are those of now; without them each job keeps its own. Returns the ids of all. Raises NotFound, and BadInput
+    for a job that does not need it, or that waits for one that did not succeed.
+    """
+    with transaction(db):
+        for job_id in job_ids:
+            _refuse_to_retry(db, get_job(db, job_id), job_ids)
+        return _revive(db, list(job_ids), limits)
+
+
+def _refuse_to_retry(db: sqlite3.Connection, job: Job, others: Sequence[int]) -> None:
+    if job.state not in UNSUCCESSFUL:
+        raise BadInput(f"job {job.id} is {job.state}: only a failed or cancelled job can be tried again")
+    for entry in job.after:
+        if entry not in others and get_job(db, entry).state in UNSUCCESSFUL:
+            raise BadInput(f"job {job.id} waits for job {entry}, which did not succeed: retry that one")
+
+
+def retry_failed(db: sqlite3.Connection, limits: Limits | None = None) -> list[int]:
+    """Queue all failed jobs again, and with them those that were cancelled because of them. Returns their ids."""
+    with transaction(db):
+        return _revive(db, _ids_in(db, JobState.FAILED), limits)
+
+
+def _revive(db: sqlite3.Connection, ids: list[int], limits: Limits | None) -> list[int]:
+    """Queue these again, then what was cancelled because of them, then what because of those."""
+    revived = []
+    while ids:
+        if limits:
+            db.executemany(
+                "UPDATE jobs SET time_limit_s = ?, memory_limit_mb = ? WHERE id = ?",
+                [(limits.seconds, limits.memory_mb, job_id) for job_id in ids],
+            )
+        for job_id in ids:
+            db.execute(
+                """UPDATE jobs SET state = ?, last_attempt = attempt + ?, error = NULL, result = NULL,
+                       cancel_asked = 0, stage = NULL, progress = NULL, started_at = NULL, finished_at = NULL,
+                       seconds = NULL, cpu_seconds = NULL, peak_mb = NULL
+                   WHERE id = ?""",
+                (JobState.QUEUED, ATTEMPTS, job_id),
+            )
+            tell(db, job_id, JobState.QUEUED, "tried again")
+        revived += ids
+        ids = sorted({row[0] for job_id in ids for row in db.execute(_CANCELLED_WITH, (job_id,))})
+    return revived
+
+
+# One that was cancelled by hand carries no error, and stays cancelled, as does what waits for it.
+_CANCELLED_WITH = f"""SELECT job_id FROM job_after JOIN jobs ON jobs.id = job_id
+    WHERE after_id = ? AND state = '{JobState.CANCELLED}' AND error IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM job_after AS other JOIN jobs AS prerequisite ON prerequisite.id = other.after_id
+                      WHERE other.job_id = jobs.id AND prerequisite.state IN {sql_list(UNSUCCESSFUL)})"""
+
+
+def move_first(db: sqlite3.Connection, job_id: int) -> None:
+    """Put a queued job before all others. Raises NotFound, and BadInput for a job that is not queued."""
+    with transaction(db):
+        queued(db, job_id)
+        _place(db, job_id, "ORDER BY priority DESC, turn, id", -1)
+
+
+def move_last(db: sqlite3.Connection, job_id: int) -> None:
+    """Put a queued job behind all others. Raises NotFound, and BadInput for a job that is not queued."""
+    with transaction(db):
+        queued(db, job_id)
+        _place(db, job_id, "ORDER BY priority, turn DESC, id DESC", 1)
+
+
+def _place(db: sqlite3.Connection, job_id: int, order: str, step: int) -> None:
+    """A step beyond the job at that end of the queue, which may be itself, with its priority."""
+    end = db.execute(f"SELECT priority, turn FROM jobs WHERE state = '{JobState.QUEUED}' {order} LIMIT 1").fetchone()
+    _set_place(db, job_id, end["priority"], end["turn"] + step)
+
+
+def move_before(db: sqlite3.Connection, job_id: int, other_id: int) -> None:
+    """Put a queued job right before another one, with that one's priority.
+
+    Raises NotFound, and BadInput for a job that is not queued.
+    """
+    with transaction(db):
+        queued(db, job_id)
+        other = queued(db, other_id)
+        if job_id == other_id:
+            return
+        # Room is made in front, never behind, where new jobs are added; two places, since jobs of one turn go by their ids.
+        # One that runs may come back, to its place among the others.
+        db.execute(
+            f"""UPDATE jobs SET turn = turn - 2 WHERE state IN {sql_list(OPEN)} AND priority = :priority
+                   AND (turn < :turn OR (turn = :turn AND id < :other))""",
+            {"priority": other.priority, "turn": other.turn, "other": other_id},
+        )
+        _set_place(db, job_id, other.priority, other.turn - 1)
+
+
+def _set_place(db: sqlite3.Connection, job_id: int, priority: int, turn: int) -> None:
+    job = get_job(db, job_id)
+    db.execute("UPDATE jobs SET priority = ?, turn = ? WHERE id = ?", (priority, turn, job_id))
+    if job.priority != priority:
+        tell(db, job_id, JobEventKind.EDITED, f"priority {priority}")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is to be another than before with a queued job; None where it stays."""
+
+    variant: str | None = None
+    params: dict[str, Any] | None = None
+    priority: int | None = None
+    after: tuple[int, ...] | None = None
+    not_before: str | None = None
+    at_once: bool = False
+    """Without a time to wait for."""
+
+
+def edit(db: sqlite3.Connection, job_id: int, changes: Changes, says: str) -> None:
+    """Change a queued job; `says` goes into its history. A benchmark that waits for it measures what it makes now.
+
+    Raises NotFound, and BadInput for a job that is not queued, or that would wait for itself.
+    """
+    with transaction(db):
+        job = queued(db, job_id)
+        if changes.after is not None:
+            check_prerequisites(db, changes.after)
+            _check_circle(db, job_id, changes.after)
+            put_prerequisites(db, job_id, changes.after)
+        db.execute(
+            """UPDATE jobs SET variant = :variant, params = :params, priority = :priority, not_before = :not_before
+               WHERE id = :id""",
+            {
+                "variant": changes.variant or job.variant,
+                "params": json.dumps(job.params if changes.params is None else changes.params),
+                "priority": job.priority if changes.priority is None else changes.priority,
+                "not_before": None if changes.at_once else changes.not_before or job.not_before,
+                "id": job_id,
+            },
+        )
+        if changes.variant and changes.variant != job.variant:
+            _rename_in_benchmarks(db, job, changes.variant)
+        tell(db, job_id, JobEventKind.EDITED, says)
+
+
+def _check_circle(db: sqlite3.Connection, job_id: int, after: Sequence[int]) -> None:
+    for entry in after:
+        if entry == job_id or entry in dependents(db, job_id, JobState.QUEUED):
+            raise BadInput(f"job {job_id} cannot wait for job {entry}: that one waits for it")
+
+
+def _rename_in_benchmarks(db: sqlite3.Connection, job: Job, variant: str) -> None:
+    for entry in dependents(db, job.id, JobState.QUEUED):
+        other = get_job(db, entry)
+        if job.id in other.after and job.variant in other.params.get("variants", ()):
+            names = [variant if name == job.variant else name for name in other.params["variants"]]
+            params = other.params | {"variants": list(dict.fromkeys(names))}
+            db.execute("UPDATE jobs SET params = ? WHERE id = ?", (json.dumps(params), entry))
+            tell(db, entry, JobEventKind.EDITED, f"measures {variant} instead of {job.variant}")
+
+
+def queued(db: sqlite3.Connection, job_id: int) -> Job:
+    """The job, if it still waits. Raises NotFound and BadInput."""
+    job = get_job(db, job_id)
+    if job.state != JobState.QUEUED:
+        raise BadInput(f"job {job_id} is {job.state}: only a queued job can be changed")
+    return job
+
+
+def forget_ended(db: sqlite3.Connection) -> list[int]:
+    """Remove the jobs that have ended, and their histories; what they made and measured stays. Returns their ids."""
+    with transaction(db):
+        ids = [row[0] for row in db.execute(f"{_ENDED} ORDER BY id")]
+        for table in ("variants", "benchmarks"):
+            db.execute(f"UPDATE {table} SET job_id = NULL WHERE job_id IN ({_ENDED})")
+        db.execute(f"DELETE FROM job_after WHERE job_id IN ({_ENDED}) OR after_id IN ({_ENDED})")
+        db.execute(f"DELETE FROM job_events WHERE job_id IN ({_ENDED})")
+        db.execute(f"DELETE FROM jobs WHERE id IN ({_ENDED})")
+    return ids
+
+
+_ENDED = f"SELECT id FROM jobs WHERE state IN {sql_list(ENDED)}"

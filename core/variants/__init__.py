@@ -1,0 +1,1 @@
+"""Recipes, the files of variants, and their checksums."""

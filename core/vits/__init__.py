@@ -1,0 +1,1 @@
+"""What a Piper voice (VITS) looks like as an ONNX graph."""

@@ -1,0 +1,1 @@
+"""Voice files: reading, downloading, phonemes, sentences."""

@@ -1,0 +1,87 @@
+"""The child process of one job: `python -P -m jobs.job_main HOME JOB ATTEMPT WORKER`."""
+
+import contextlib
+import logging
+import os
+import sqlite3
+import sys
+import time
+
+from core.errors import TtsdashError, one_line
+from core.processes import die_with_parent
+from core.records.jobs import Job
+from core.store.database import open_store
+from core.store.jobs import Superseded, get_job
+from core.store.lifecycle import hand_in_error
+from core.store.voices import get_voice
+from core.workspace import Workspace, find_workspace
+from jobs.context import JobContext
+from jobs.kinds import KINDS
+from jobs.reporter import Reporter
+from jobs.space import lacking_space
+
+_log = logging.getLogger("ttsdash.job")
+
+
+def main() -> int:
+    home, job_id, attempt, worker = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    die_with_parent(worker)
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    # It tells every operator that it removes, and that there is no Core ML here.
+    logging.getLogger("coremltools").setLevel(logging.ERROR)
+    workspace = find_workspace(home)
+    try:
+        db = open_store(workspace)
+    except TtsdashError as error:
+        # Its row cannot be reached; the worker tells the log's last line.
+        _log.error("%s", error)
+        return 1
+    job = get_job(db, job_id)
+    reporter = Reporter(workspace, job_id, attempt)
+    try:
+        if job.kind not in KINDS:
+            raise TtsdashError(f"this version knows no jobs of kind {job.kind!r}: update ttsdash")
+        context = JobContext(workspace, db, job, get_voice(db, job.voice), attempt, reporter.report)
+        KINDS[job.kind](context)
+        reporter.report("selecting", 1.0)
+        _select_again(context)
+    except Superseded as gone:
+        _log.info("stopping: %s", gone)
+        return 1
+    except Exception as error:  # noqa: BLE001 - whatever a kind of job raises is how the job failed
+        # A user's error explains itself; anything else is ours, and its traceback is wanted.
+        _log.error("failed: %s", one_line(error), exc_info=not isinstance(error, TtsdashError))
+        with contextlib.suppress(Superseded):
+            hand_in_error(db, job_id, attempt, _reason(workspace, db, job, error))
+        return 1
+    finally:
+        reporter.stop()
+    _log.info("succeeded")
+    return 0
+
+
+def _reason(workspace: Workspace, db: sqlite3.Connection, job: Job, error: Exception) -> str:
+    """A library that cannot write a file may complain of something else, for want of its other half, say."""
+    reason = one_line(error)
+    full = lacking_space(workspace, get_voice(db, job.voice).size_bytes)
+    return f"{full}; {reason}" if full else reason
+
+
+def _select_again(context: JobContext) -> None:
+    """What the job made is stored: whatever happens here, it has succeeded."""
+    try:
+        # NumPy comes with it: imported only now, so that the job itself begins at once.
+        from core.selection.evaluate import select_now
+
+        select_now(context.db, context.voice.key, f"job {context.job.id}")
+    except Exception:  # noqa: BLE001 - a selection that fails is told, and made at the next chance
+        _log.exception("the selection could not be made anew")
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Some libraries' threads hang in a normal exit; everything that counts is in the store by now.
+    os._exit(code)

@@ -1,0 +1,205 @@
+"""Runs one claimed job in a child process, and records how it ended."""
+
+import contextlib
+import logging
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from core.clock import now, span
+from core.errors import one_line
+from core.files import PRIVATE_FILE, make_private_folder
+from core.hardware.memory import out_of_memory_kills
+from core.records.job_states import JobState
+from core.records.jobs import Job
+from core.store.jobs import get_job
+from core.store.lifecycle import Bill, finish, is_cancel_asked, note_process, note_usage, put_back
+from core.workspace import Workspace
+from jobs.process_groups import MARK, kill_group
+from jobs.recovery import mark_of, remove_leftovers
+from jobs.usage import UsageMeter
+
+_LOOK_S = 0.1
+_METER_S = 1.0
+_AGAIN_S = 1.0
+_LONGEST_LOG = 20_000_000
+_LAST_LINE_BYTES = 2000
+# Somebody ended the process; it did not fail of itself.
+_ENDED_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_log = logging.getLogger("ttsdash.worker")
+
+
+class Child:
+    """The process of one attempt at one job: in a session of its own, without standard input, its output in the log."""
+
+    def __init__(self, workspace: Workspace, db: sqlite3.Connection, job: Job) -> None:
+        self._workspace, self._db, self._job = workspace, db, job
+        self._log = workspace.job_log(job.id)
+        self._cpu_seconds: float | None = None
+        self._peak_mb: float | None = None
+
+    def run_to_end(self, interrupted: threading.Event) -> None:
+        """Start the child, wait for its end, a cancel, a limit or `interrupted`, and record what became of the job."""
+        began, kills = time.monotonic(), out_of_memory_kills()
+        try:
+            process = self._start()
+        except OSError as error:
+            reason = f"cannot start its process: {one_line(error)}"
+            _persist(lambda: finish(self._db, self._job.id, self._job.attempt, JobState.FAILED, reason), interrupted)
+            return
+        try:
+            stopped_by = self._wait(process, began, interrupted)
+        finally:
+            # Whatever the child started ends with it, also when it ended by itself.
+            kill_group(process.pid)
+            if process.returncode is None:
+                self._reap(process, 0)
+        bill = Bill(time.monotonic() - began, self._cpu_seconds, self._peak_mb)
+        starved = out_of_memory_kills() > kills
+        _persist(lambda: self._record(process.returncode, stopped_by, starved, bill), interrupted)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        scratch = self._workspace.scratch(self._job.id)
+        make_private_folder(scratch)
+        command = [sys.executable, "-P", "-m", "jobs.job_main", str(self._workspace.root), str(self._job.id)]
+        log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+        with os.fdopen(log, "wb") as file:
+            file.write(f"--- {now()} attempt {self._job.attempt}\n".encode())
+            file.flush()
+            return subprocess.Popen(
+                [*command, str(self._job.attempt), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+                cwd=self._workspace.root,
+                env={
+                    **os.environ,
+                    MARK: mark_of(self._workspace, self._job),
+                    "TMPDIR": str(scratch),
+                    "PYTHONUTF8": "1",
+                    # The bars that libraries draw are no lines of a log.
+                    "TQDM_DISABLE": "1",
+                },
+            )
+
+    def _wait(self, process: subprocess.Popen[bytes], began: float, interrupted: threading.Event) -> str | None:
+        """What ended the job from here: "cancel", "interrupt", or the limit that it crossed; None when it just ended."""
+        noted, meter, metered = False, UsageMeter(process.pid), began
+        while not self._reap(process, os.WNOHANG):
+            # A store that is out of reach for a while, on a full disk say, ends no job.
+            with contextlib.suppress(sqlite3.OperationalError):
+                if not noted:
+                    note_process(self._db, self._job, process.pid)
+                    noted = True
+                if is_cancel_asked(self._db, self._job.id):
+                    return "cancel"
+            if interrupted.wait(_LOOK_S):
+                return "interrupt"
+            if time.monotonic() - metered >= _METER_S:
+                metered = time.monotonic()
+                crossed = self._meter(meter, metered - began)
+                if crossed:
+                    return crossed
+        return None
+
+    def _reap(self, process: subprocess.Popen[bytes], options: int) -> bool:
+        """Wait for the child as `subprocess` would, which does not tell what it has cost. Returns whether it has ended."""
+        pid, status, usage = os.wait4(process.pid, options)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self._cpu_seconds = usage.ru_utime + usage.ru_stime
+        return bool(pid)
+
+    def _meter(self, meter: UsageMeter, seconds: float) -> str | None:
+        """Note what the job takes. Returns the limit that it has crossed, if one."""
+        limits = self._job.limits
+        try:
+            usage = meter.read()
+        except psutil.Error:
+            return None  # it has just ended
+        self._peak_mb = max(self._peak_mb or 0.0, usage.peak_mb)
+        # Limits hold on a full disk, too, where nothing can be noted.
+        with contextlib.suppress(sqlite3.OperationalError, OSError):
+            note_usage(self._db, self._job, usage.cpu_percent, usage.rss_mb)
+            _shorten(self._log)
+        if limits.seconds is not None and seconds > limits.seconds:
+            return (
+                f"ended after {span(limits.seconds)}, its time_limit: set a longer one in ttsdash.yaml, then retry it"
+            )
+        if limits.memory_mb is not None and usage.rss_mb > limits.memory_mb:
+            return (
+                f"ended at {usage.rss_mb:.0f} MB of memory, its memory_limit is {limits.memory_mb} MB: "
+                "set a higher one in ttsdash.yaml, then retry it"
+            )
+        return None
+
+    def _record(self, code: int, stopped_by: str | None, starved: bool, bill: Bill) -> None:
+        db, job = self._db, get_job(self._db, self._job.id)
+        remove_leftovers(self._workspace, job)
+        # What has handed in its result has succeeded, however its process ended.
+        if code == 0 or job.result is not None:
+            finish(db, job.id, self._job.attempt, JobState.SUCCEEDED, bill=bill)
+        elif stopped_by == "cancel" or job.cancel_asked:
+            finish(db, job.id, self._job.attempt, JobState.CANCELLED, bill=bill)
+        elif stopped_by == "interrupt":
+            put_back(db, job.id, self._job.attempt, "the worker was stopped", counts=False, bill=bill)
+        elif stopped_by:
+            finish(db, job.id, self._job.attempt, JobState.FAILED, stopped_by, bill)
+        elif starved and code == -signal.SIGKILL:
+            peak = f" when it had {self._peak_mb:.0f} MB" if self._peak_mb else ""
+            finish(
+                db, job.id, self._job.attempt, JobState.FAILED, f"the system ran out of memory and ended it{peak}", bill
+            )
+        elif -code in _ENDED_FROM_OUTSIDE:
+            put_back(db, job.id, self._job.attempt, f"its process was killed (signal {-code})", bill=bill)
+        else:
+            finish(db, job.id, self._job.attempt, JobState.FAILED, job.error or self._unexplained(code), bill)
+
+    def _unexplained(self, code: int) -> str:
+        where = f"see `ttsdash jobs logs {self._job.id}`"
+        if code < 0:
+            return f"its process crashed ({signal.Signals(-code).name}): {where}"
+        last = _last_line(self._log)
+        if re.search("disk is full|No space left", last):
+            return f"the disk was full: free some space, then `ttsdash jobs retry {self._job.id}`"
+        return f"its process ended with code {code} ({last}): {where}"
+
+
+def _persist(record: Callable[[], object], interrupted: threading.Event) -> None:
+    """Record an end also when the disk is full just now; a worker that is to end leaves it to the next one."""
+    while True:
+        try:
+            record()
+        except sqlite3.OperationalError as error:
+            _log.error("cannot record how a job ended (%s); trying again", error)
+            if interrupted.wait(_AGAIN_S):
+                return
+        else:
+            return
+
+
+def _shorten(log: Path) -> None:
+    """Start a log that grows beyond all measure anew; what was in it stands beside it. It is open to append only."""
+    if log.stat().st_size > _LONGEST_LOG:
+        log.with_suffix(".log.1").unlink(missing_ok=True)
+        log.with_suffix(".log.1").write_bytes(log.read_bytes())
+        log.with_suffix(".log.1").chmod(PRIVATE_FILE)
+        os.truncate(log, 0)
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_bytes()[-_LAST_LINE_BYTES:].decode(errors="replace").split("\n")
+    except OSError:
+        return "its log is gone"
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")

@@ -1,0 +1,120 @@
+"""What the jobs that make a variant share: a draft, a recipe, a check, and the name when all is well."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.clock import now
+from core.errors import BadInput, TtsdashError, reason_of
+from core.files import sha256_of
+from core.records.voices import Variant
+from core.store.voices import put_variant
+from core.text import brief
+from core.variants.checksums import identity_of, size_of
+from core.variants.recipes import RECIPES, Recipe, Task
+from core.variants.variant_files import CHECK_TEXT, Draft, FolderDraft
+from core.voices.phonemes import phoneme_ids
+from core.voices.sentences import label_of
+from core.workspace import Workspace
+from jobs.context import JobContext
+
+_log = logging.getLogger("ttsdash.job")
+
+# The shares of the job between which the recipe works, and up to which the check does.
+_MAKING, _CHECKING = (0.1, 0.7), (0.7, 0.95)
+
+DraftOf = Callable[[Workspace, str, str, int], Draft | FolderDraft]
+"""Gets workspace, voice, variant and job."""
+Check = Callable[[Task], dict[str, Any]]
+"""Raises what is wrong with a variant; returns what the lineage keeps of it."""
+
+
+def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
+    """Make what the job asks for."""
+    voice, name = context.voice, context.job.variant
+    recipe = RECIPES.get(str(context.job.params.get("recipe")))
+    if name is None or recipe is None:
+        raise BadInput(f"this version knows no recipe {context.job.params.get('recipe')!r}: update ttsdash")
+    if recipe.missing:
+        raise BadInput(recipe.missing)
+    params = recipe.complete(context.job.params.get("params", {}))
+    calibration = context.job.params.get("calibration")
+    label = label_of(Path(calibration)) if calibration else None
+    if label and not name.endswith(f"calibration={label}"):
+        raise BadInput(f"{calibration} has changed since this was queued as {name}: queue it again")
+    source = Path(voice.path)
+    context.report("reading the original", 0.02)
+    check_unchanged(source, voice.id)
+    # What cannot be checked in the end is not made.
+    phoneme_ids(voice.config, CHECK_TEXT)
+    draft = draft_of(context.workspace, voice.key, name, context.job.id)
+    task = Task(
+        source=source,
+        target=draft.path,
+        config=voice.config,
+        language=voice.language,
+        params=params,
+        calibration=Path(calibration) if calibration else None,
+        tell=_log.info,
+        progress=_within(context, _MAKING),
+    )
+    try:
+        with _explained(recipe):
+            more = recipe.load().make(task)
+            context.report("checking the variant", _CHECKING[0])
+            draft.complete(voice.config)
+            more |= check(dataclasses.replace(task, progress=_within(context, _CHECKING)))
+        context.report("storing", _CHECKING[1])
+        variant = Variant(
+            voice=voice.key,
+            name=name,
+            path=str(draft.final),
+            size_bytes=size_of(draft.path),
+            sha256=identity_of(draft.path),
+            recipe=recipe.name,
+            params=params | more,
+            source_sha256=voice.id,
+            tools=recipe.tool_versions(),
+            job_id=context.job.id,
+            created_at=now(),
+        )
+        with context.handing_in({"variant": dataclasses.asdict(variant)}) as db:
+            put_variant(db, voice.id, variant)
+            draft.publish()
+    except BaseException:
+        draft.discard()
+        raise
+    draft.settle()
+
+
+@contextmanager
+def _explained(recipe: Recipe) -> Iterator[None]:
+    """What a recipe or its check cannot cope with in a voice ends as a line that says so."""
+    try:
+        yield
+    except (TtsdashError, OSError):
+        raise
+    except Exception as error:
+        _log.exception("the recipe failed")
+        reason = brief(reason_of(error), 200)
+        raise TtsdashError(f"{recipe.variant} cannot be made of this voice ({reason}): see its log") from error
+
+
+def _within(context: JobContext, share: tuple[float, float]) -> Callable[[str, float], None]:
+    begin, end = share
+    return lambda stage, done: context.report(stage, begin + done * (end - begin))
+
+
+def check_unchanged(source: Path, sha256: str) -> None:
+    """Raises BadInput when the original is gone, or is another file than the one that was registered."""
+    try:
+        same = sha256_of(source) == sha256
+    except OSError as error:
+        raise BadInput(
+            f"cannot read {source} ({error.strerror}): put it back, or add the voice from its new place"
+        ) from error
+    if not same:
+        raise BadInput(f"{source} has changed since it was added: add it again (ttsdash voices add PATH)")

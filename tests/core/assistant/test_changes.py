@@ -1,0 +1,345 @@
+"""`core.assistant.changes` says what a configuration should hold, and `core.assistant.voice` which voice it names."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.assistant.changes import Plan, make_plan, problems_of
+from core.assistant.config import AssistantConfig, located, resolve_paths
+from core.assistant.file import ConfigFile
+from core.assistant.voice import named_voice, variant_at
+from core.engines.names import BY_PROVIDER
+from core.errors import BadInput
+from core.files import sha256_of
+from core.records.selection_warnings import SelectionWarning, WarningKind
+from core.records.selections import Judged, Selection
+from core.records.voices import Variant, Voice
+from core.variants.checksums import identity_of, write_manifest
+from core.yaml_edit.scalar import Value
+
+VOICE, QUANTIZED, COREML = (f"models.tts.piper.{name}_path" for name in ("voice", "quantized", "coreml"))
+SIZE = "voice_assistant.performance.tts_cache_size"
+SWITCHES = [
+    f"voice_assistant.performance.{name}"
+    for name in ("tts_cache_enabled", "tts_parallel_processing", "tts_optimize_for_speed")
+]
+RECIPES = {
+    "original": None,
+    "static-int8": "static",
+    "dynamic-int8": "dynamic",
+    "int4": "int4",
+    "optimized": "optimized",
+    "dynamic-int8-guide": "guide",
+    "coreml": "coreml",
+    "coreml+weights=int8": "coreml",
+}
+SOUND = {VOICE: "/v/original.onnx", SIZE: 100, **dict.fromkeys(SWITCHES, True)}
+
+
+def variant_of(name: str) -> Variant:
+    recipe = RECIPES[name]
+    path = f"/v/{name}" if recipe == "coreml" else f"/v/{name}.onnx"
+    params = {"run_on": "a Mac"} if recipe == "coreml" else {}
+    return Variant("amy", name, path, 1, "a" * 64, recipe, params, None, {}, None, "2024-01-02T09:00:00.000Z")
+
+
+def voice_of(*variants: Variant) -> Voice:
+    original = variant_of("original")
+    return Voice(
+        "a" * 64, "amy", original.path, 1, 22050, 1, "en_US", {}, {}, original.created_at, (original, *variants)
+    )
+
+
+def select(*candidates: str, warnings: tuple[SelectionWarning, ...] = ()) -> Selection:
+    """Candidates in the policy's order: `+` is before what is selected, `-` before what is passed over."""
+    verdicts = {"+": "selected", "-": "passed over"}
+    judged = tuple(Judged(name.strip("+-"), verdicts.get(name[0], "eligible"), "a reason") for name in candidates)
+    selected = next(entry.variant for entry in judged if entry.verdict == "selected")
+    return Selection("amy", "priority", None, selected, "a reason", judged, warnings)
+
+
+def plan(
+    *candidates: str,
+    current: dict[str, Value | None] | None = None,
+    problems: dict[str, str] | None = None,
+    use_selected: bool = False,
+) -> Plan:
+    names = [name.strip("+-") for name in candidates]
+    voice = voice_of(*(variant_of(name) for name in names if name in RECIPES and name != "original"))
+    values = SOUND if current is None else current
+    return make_plan(
+        voice, select(*candidates), problems or {}, values, resolve_paths(values, Path("/etc")), use_selected
+    )
+
+
+def set_by(made: Plan) -> dict[str, Value]:
+    return {change.key: change.new for change in made.changes}
+
+
+@pytest.mark.parametrize(
+    ("candidates", "path", "note"),
+    [
+        (["+static-int8", "dynamic-int8", "original"], "/v/static-int8.onnx", ""),
+        (["+optimized", "dynamic-int8", "static-int8", "original"], "/v/dynamic-int8.onnx", ""),
+        (["-static-int8", "int4", "+original"], "/v/int4.onnx", ""),
+        (
+            ["-static-int8", "-int4", "-dynamic-int8-guide", "+original"],
+            None,
+            "is left as it is: static-int8 was passed over: a reason; int4 was passed over: a reason",
+        ),
+        (
+            ["+optimized", "dynamic-int8-guide", "original"],
+            None,
+            "no quantized variant was made: ttsdash optimize --model amy --static --dynamic",
+        ),
+    ],
+)
+def test_the_quantized_path_is_the_first_quantized_variant_that_was_not_passed_over(
+    candidates: list[str], path: str | None, note: str
+) -> None:
+    made = plan(*candidates)
+    assert set_by(made).get(QUANTIZED) == path
+    assert [note in line for line in made.notes if line.startswith(QUANTIZED)] == ([True] if note else [])
+
+
+@pytest.mark.parametrize(
+    ("candidates", "problems", "path", "notes"),
+    [
+        (["+coreml", "original"], {}, "/v/coreml/body.mlpackage", ["flow and decoder only"]),
+        (["-coreml", "+original"], {}, "/v/coreml/body.mlpackage", ["coreml: a reason", "flow and decoder only"]),
+        (
+            ["-coreml", "-coreml+weights=int8", "+original"],
+            {"coreml": "/v/coreml/x is not the file that was made"},
+            "/v/coreml+weights=int8/body.mlpackage",
+            ["coreml+weights=int8: a reason", "flow and decoder only"],
+        ),
+        (["-coreml", "+original"], {"coreml": "it is gone"}, None, ["is left as it is: it is gone"]),
+        (["+original"], {}, None, ["no variant for Core ML was made: ttsdash optimize --model amy --coreml"]),
+    ],
+)
+def test_the_coreml_path_is_the_package_of_a_variant_that_is_what_was_made(
+    candidates: list[str], problems: dict[str, str], path: str | None, notes: list[str]
+) -> None:
+    made = plan(*candidates, problems=problems)
+    assert set_by(made).get(COREML) == path
+    said = [line for line in made.notes if line.startswith(COREML)]
+    assert [note in line for note, line in zip(notes, said, strict=True)] == [True] * len(notes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "names_caveat", "lines"),
+    [("needs macOS; converted, not yet run on a Mac", True, 2), ("needs macOS on Apple Silicon", False, 3)],
+)
+def test_the_caveat_of_a_package_is_said_once(reason: str, names_caveat: bool, lines: int) -> None:
+    voice = voice_of(replace(variant_of("coreml"), params={}))
+    selection = replace(select("+original"), candidates=(Judged("coreml", "passed over", reason, names_caveat),))
+    notes = make_plan(voice, selection, {}, SOUND, resolve_paths(SOUND, Path("/etc")), False).notes
+    assert "".join(notes).count("converted, not yet run on a Mac") == 1
+    assert len([line for line in notes if line.startswith(COREML)]) == lines
+
+
+@pytest.mark.parametrize(
+    ("candidates", "path", "note"),
+    [
+        (["+static-int8", "original"], "/v/static-int8.onnx", None),
+        (["static-int8", "+original"], None, None),
+        (["+coreml", "-optimized", "int4", "original"], "/v/int4.onnx", "coreml is selected, but is no .onnx file"),
+        (["+coreml", "-original"], None, "is left as it is: coreml is selected, and none that is one .onnx file"),
+        (["static-int8", f"+{BY_PROVIDER}", "original"], None, "only through ONNX Runtime's Core ML provider"),
+    ],
+)
+def test_the_voice_path_is_set_to_what_is_selected_if_that_is_asked_for(
+    candidates: list[str], path: str | None, note: str | None
+) -> None:
+    made = plan(*candidates, use_selected=True)
+    assert set_by(made).get(VOICE) == path
+    said = [line for line in made.notes if line.startswith(VOICE)]
+    assert [note in line for line in said] == [True] if note else said == []
+
+
+def test_the_original_that_another_provider_runs_is_named_by_its_file() -> None:
+    made = plan("static-int8", f"+{BY_PROVIDER}", "original", use_selected=True, current={**SOUND, VOICE: "/other"})
+    assert set_by(made)[VOICE] == "/v/original.onnx"
+
+
+@pytest.mark.parametrize(
+    ("current", "goes_on_with"),
+    [("/v/original.onnx", "/v/original.onnx"), (None, "its fallback_path"), ("/v/static-int8.onnx", None)],
+)
+def test_without_being_asked_for_the_voice_path_stays_and_that_is_said(
+    current: str | None, goes_on_with: str | None
+) -> None:
+    made = plan("+static-int8", "original", current={**SOUND, VOICE: current})
+    assert VOICE not in set_by(made)
+    said = [line for line in made.notes if line.startswith("today's assistant")]
+    assert said == (
+        [
+            f"today's assistant loads only {VOICE}, and goes on with {goes_on_with}: --use-selected sets it to /v/static-int8.onnx"
+        ]
+        if goes_on_with
+        else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "stays"),
+    [
+        (100, True),
+        (1, True),
+        (4096, True),
+        ("250", True),
+        (0, False),
+        ("0", False),
+        (-5, False),
+        ("1.5", False),
+        (True, False),
+        ("many", False),
+        (None, False),
+    ],
+)
+def test_a_cache_size_that_is_a_positive_whole_number_stays(old: Value | None, stays: bool) -> None:
+    made = plan("+original", current={**SOUND, SIZE: old})
+    assert set_by(made) == ({} if stays else {SIZE: 100})
+
+
+@pytest.mark.parametrize(
+    ("old", "stays"),
+    [
+        *((old, True) for old in (True, "true", "Yes", "ON", "1", 1)),
+        *((old, False) for old in (False, "no", 0, "", None)),
+    ],
+)
+def test_a_switch_that_means_true_stays(old: Value | None, stays: bool) -> None:
+    for key in SWITCHES:
+        assert set_by(plan("+original", current={**SOUND, key: old})) == ({} if stays else {key: True})
+
+
+def test_a_change_tells_what_was_there_and_warnings_of_the_selection_are_repeated() -> None:
+    voice = voice_of(variant_of("static-int8"))
+    slower = SelectionWarning(WarningKind.SLOWER, "static-int8", "static-int8 is SLOWER")
+    selection = select("+static-int8", "original", warnings=(slower,))
+    values = {QUANTIZED: "/old", SIZE: 0}
+    made = make_plan(voice, selection, {}, values, resolve_paths(values, Path("/etc")), False)
+    assert [(change.key, change.old, change.new) for change in made.changes] == [
+        (QUANTIZED, "/old", "/v/static-int8.onnx"),
+        (SIZE, 0, 100),
+        *((key, None, True) for key in SWITCHES),
+    ]
+    assert made.notes[-1] == "static-int8 is SLOWER"
+
+
+def test_a_path_that_leads_to_the_same_file_is_right_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "x").mkdir()
+    (tmp_path / "models" / "small.onnx").touch()
+    (tmp_path / "link.onnx").symlink_to("models/small.onnx")
+    voice = voice_of(replace(variant_of("static-int8"), path=str(tmp_path / "models" / "small.onnx")))
+    for value in ("models/small.onnx", "link.onnx", "../models/small.onnx", f"{tmp_path}/link.onnx"):
+        current = {**SOUND, QUANTIZED: value}
+        paths = resolve_paths(current, tmp_path / "x")
+        assert make_plan(voice, select("+static-int8", "original"), {}, current, paths, False).changes == ()
+
+
+def test_a_package_is_held_against_what_was_made(tmp_path: Path) -> None:
+    folder = tmp_path / "coreml"
+    folder.mkdir()
+    (folder / "front.onnx").write_bytes(b"front")
+    write_manifest(folder)
+    variant = replace(variant_of("coreml"), path=str(folder), sha256=identity_of(folder))
+    voice = voice_of(variant)
+    assert problems_of(voice) == {}
+    assert problems_of(voice_of(replace(variant, sha256="b" * 64))) == {
+        "coreml": f"checksum differs: {folder} is not the file that was made"
+    }
+    (folder / "front.onnx").write_bytes(b"other")
+    assert problems_of(voice) == {"coreml": f"checksum differs: {folder}/front.onnx is not the file that was made"}
+    (folder / "front.onnx").unlink()
+    assert problems_of(voice) == {"coreml": f"missing: {folder}/front.onnx"}
+
+
+def test_a_path_is_looked_for_beside_the_configuration_then_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path.resolve()
+    monkeypatch.setenv("HOME", str(root / "me"))
+    for name in ("config/a.onnx", "a.onnx", "b.onnx"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    (root / "blob").touch()
+    (root / "c.onnx").symlink_to("blob")
+    for value, path in {
+        "a.onnx": "config/a.onnx",
+        "b.onnx": "b.onnx",
+        "../b.onnx": "b.onnx",
+        "c.onnx": "c.onnx",
+        "d.onnx": "config/d.onnx",
+        "~/a.onnx": "me/a.onnx",
+        f"{root}/x.onnx": "x.onnx",
+    }.items():
+        assert located(value, root / "config") == root / path
+
+
+@pytest.mark.parametrize("value", [None, 5, True, "", "  ", "a\0b", "~nobody-here/x", "x" * 5000])
+def test_what_can_be_no_path_leads_nowhere(value: Value | None, tmp_path: Path) -> None:
+    assert located(value, tmp_path) is None
+
+
+def test_the_voice_of_a_path_is_found_by_any_of_its_files(tmp_path: Path) -> None:
+    voice, link = voice_of(variant_of("static-int8")), tmp_path / "link.onnx"
+    link.symlink_to("/v/static-int8.onnx")
+    assert variant_at([voice], link) == (voice, voice.variants[1])
+    assert variant_at([voice], Path("/v/original.onnx")) == (voice, voice.variants[0])
+    assert variant_at([voice], Path("/v/other.onnx")) is None
+
+
+def test_a_copy_and_what_lies_inside_of_a_folder_are_found_too(tmp_path: Path) -> None:
+    (tmp_path / "made.onnx").write_bytes(b"model")
+    (tmp_path / "copy.onnx").write_bytes(b"model")
+    made = replace(
+        variant_of("static-int8"), path=str(tmp_path / "made.onnx"), sha256=sha256_of(tmp_path / "made.onnx")
+    )
+    voice = voice_of(made, variant_of("coreml"))
+    assert variant_at([voice], tmp_path / "copy.onnx") == (voice, made)
+    assert variant_at([voice], Path("/v/coreml/body.mlpackage")) == (voice, voice.variants[2])
+    (tmp_path / "copy.onnx").write_bytes(b"another")
+    assert variant_at([voice], tmp_path / "copy.onnx") is None
+
+
+def config(text: str) -> AssistantConfig:
+    return AssistantConfig.parse(ConfigFile(Path("/etc/assistant.yaml"), Path("/etc/assistant.yaml"), text.encode()))
+
+
+@pytest.mark.parametrize(
+    ("piper", "key", "path"),
+    [
+        ("{voice_path: /v/a.onnx, fallback_path: /v/b.onnx}", VOICE, "/v/a.onnx"),
+        ("{voice_path: , fallback_path: /v/b.onnx}", "models.tts.piper.fallback_path", "/v/b.onnx"),
+        ("{voice_path: '', fallback_path: /v/b.onnx}", "models.tts.piper.fallback_path", "/v/b.onnx"),
+        ("{fallback_path: /v/b.onnx}", "models.tts.piper.fallback_path", "/v/b.onnx"),
+        ("{voice_path: /v/original.onnx}", VOICE, "/v/original.onnx"),
+    ],
+)
+def test_the_voice_that_a_configuration_names(piper: str, key: str, path: str) -> None:
+    text = f"models: {{tts: {{piper: {piper}}}}}"
+    assert named_voice(config(text), [voice_of()]) == (key, Path(os.path.realpath("/v")) / Path(path).name)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "a: 1",
+            f"/etc/assistant.yaml names no voice by {VOICE} or models.tts.piper.fallback_path: ttsdash voices add",
+        ),
+        (
+            "models: {tts: {piper: {voice_path: /v/static-int8.onnx}}}",
+            f"{VOICE} of /etc/assistant.yaml is /v/static-int8.onnx, which was made here: it is static-int8 of amy, which",
+        ),
+    ],
+)
+def test_a_configuration_that_names_no_voice_or_a_variant_is_refused(text: str, says: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        named_voice(config(text), [voice_of(variant_of("static-int8"))])
+    assert str(caught.value).startswith(says)

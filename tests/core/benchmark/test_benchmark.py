@@ -1,0 +1,291 @@
+"""`core.benchmark.run` measures real voices in real processes."""
+
+import itertools
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from core.benchmark.candidate import Candidate, Plan, default_threads
+from core.benchmark.load import Bystander
+from core.benchmark.probe import Probe, ProbeFailed
+from core.benchmark.round import BLOCK, FEWEST_BLOCKS
+from core.benchmark.run import run
+from core.benchmark.texts import TextSet
+from core.engines.ort import OrtVoice
+from core.errors import BadInput
+from core.files import sha256_of
+from core.hardware.detection import usable_cores
+from core.hardware.machine import this_machine
+from core.records.benchmarks import BenchmarkRecord, ResultRecord
+from core.voices.phonemes import phoneme_ids
+from tests.vits import HIGH, MULTI_SPEAKER, TINY, voice_config, write_voice
+
+# One run serves several tests.
+pytestmark = pytest.mark.xdist_group("benchmark")
+
+# Without a reason.
+_MAY_BE_EMPTY = {"recipe", "program_db", "regression"}
+_TEXTS = TextSet("mine", "en", {"first": "Hi.", "second": "Go."}, latency_text="second")
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """The original and a copy of it."""
+    folder = tmp_path_factory.mktemp("voices")
+    original = write_voice(folder)
+    copy = Path(shutil.copyfile(original, folder / "copy.onnx"))
+    return Plan(
+        voice_id=sha256_of(original),
+        voice_key="tiny",
+        config=voice_config(TINY),
+        candidates=(_candidate("original", original), _candidate("copy", copy)),
+        texts=_TEXTS,
+        threads=default_threads(),
+        width=0.05,
+        budget_s=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def reports() -> list[tuple[str, float]]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def record(plan: Plan, reports: list[tuple[str, float]]) -> BenchmarkRecord:
+    return run(plan, lambda stage, share: reports.append((stage, share)))
+
+
+@pytest.fixture(autouse=True)
+def no_probe_is_left() -> Iterator[None]:
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    assert not set(psutil.Process().children(recursive=True)) - before
+
+
+def test_each_candidate_has_figures_at_each_thread_count(record: BenchmarkRecord) -> None:
+    assert [(result.figures["variant"], result.figures["threads"]) for result in record.results] == [
+        (name, threads) for threads in default_threads() for name in ("original", "copy")
+    ]
+    assert [result.figures["stock"] for result in record.results] == [
+        result.figures["threads"] == usable_cores() for result in record.results
+    ]
+
+
+@pytest.mark.skipif(usable_cores() == 1, reason="one core: ONNX Runtime starts no threads")
+def test_a_model_that_has_run_is_at_rest_before_the_next_one_runs(plan: Plan) -> None:
+    with Probe("original", "onnxruntime", plan.candidates[0].path, None, plan.config) as probe:
+        for _ in range(3):
+            probe.run([1, 5, 2])
+            used = probe.usage().cpu_s
+            time.sleep(0.1)
+            used_since = probe.usage().cpu_s
+            assert used_since - used < 0.02
+
+
+def test_the_original_is_as_fast_as_itself(record: BenchmarkRecord) -> None:
+    for result in record.results:
+        figures = result.figures
+        assert figures["speedup_low"] <= figures["speedup"] <= figures["speedup_high"]
+        if figures["variant"] == "original":
+            assert (figures["speedup_low"], figures["speedup"], figures["speedup_high"]) == (1, 1, 1)
+            assert figures["verdict"] == "no difference"
+        else:
+            assert 0.2 < figures["speedup"] < 5
+
+
+def test_the_speed_up_is_the_median_over_pairs_of_the_originals_time_by_the_variants(record: BenchmarkRecord) -> None:
+    for original, variant in zip(record.results[::2], record.results[1::2], strict=True):
+        expected = np.median(_seconds_by_pair(original) / _seconds_by_pair(variant))
+        assert variant.figures["speedup"] == pytest.approx(expected)
+
+
+def test_a_variant_that_works_more_is_slower(plan: Plan, tmp_path: Path) -> None:
+    # The same but for the decoder, which has twice the channels and a stage more.
+    wide = _candidate("wide", write_voice(tmp_path, HIGH))
+    texts = TextSet("mine", "en", {"only": "The door is locked, and the key is gone."}, latency_text="only")
+    record = run(
+        replace(plan, candidates=(plan.candidates[0], wide), texts=texts, threads=(1,)), lambda stage, share: None
+    )
+    original, figures = (result.figures for result in record.results)
+    assert figures["verdict"] == "slower"
+    assert figures["speedup_high"] < 0.97
+    assert figures["latency_ms"] > original["latency_ms"] == figures["original_latency_ms"]
+    assert figures["duration_drift_pct"] == 0
+    assert figures["mel_db"] > 0
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there it can be timed")
+def test_a_candidate_whose_engine_is_not_here_has_no_figures_but_the_reason(plan: Plan) -> None:
+    elsewhere = replace(plan.candidates[1], name="original@coreml", engine="onnxruntime-coreml")
+    plan = replace(plan, candidates=(plan.candidates[0], elsewhere), threads=(1,))
+    kept: dict[str, object] = {}
+    _, without = run(plan, lambda stage, share: None, keep=kept.__setitem__).results
+    figures = without.figures
+    assert (figures["engine"], figures["pairs"], without.samples) == (None, 0, ())
+    empty = {name for name, value in figures.items() if value is None}
+    assert empty >= {"speedup", "verdict", "rtf", "latency_ms", "load_s", "peak_rss_mb", "mel_db", "pesq", "grade"}
+    assert empty - {"engine", "speedup_low", "speedup_high", "requests", *_MAY_BE_EMPTY} == set(figures["unmeasured"])
+    assert "has no CoreMLExecutionProvider here: it needs macOS" in figures["unmeasured"]["speedup"]
+    assert set(kept) == {"original"}
+
+
+def test_a_copy_sounds_like_the_original(record: BenchmarkRecord) -> None:
+    for result in record.results:
+        figures = result.figures
+        assert (figures["mel_db"], figures["duration_drift_pct"], figures["grade"]) == (0, 0, "transparent")
+        assert figures["defects"] == {"clipped": 0, "silent": 0, "not_finite": 0}
+
+
+def test_every_sample_is_handed_over_and_the_figures_follow_from_them(record: BenchmarkRecord, plan: Plan) -> None:
+    for result in record.results:
+        samples, figures = result.samples, result.figures
+        assert figures["pairs"] >= BLOCK * FEWEST_BLOCKS
+        assert [(sample.pair, sample.text) for sample in samples] == [
+            (pair, text) for pair in range(figures["pairs"]) for text in _TEXTS.texts
+        ]
+        seconds = [sample.seconds for sample in samples]
+        assert figures["rtf"] == pytest.approx(sum(seconds) / sum(sample.audio_seconds for sample in samples))
+        latencies = [1000 * sample.seconds for sample in samples if sample.text == "second"]
+        assert figures["latency_ms"] == pytest.approx(np.median(latencies))
+        assert figures["latency_ms"] <= figures["latency_p90_ms"] <= max(latencies)
+        audio = OrtVoice(plan.candidates[0].path).synthesize(phoneme_ids(plan.config, "Hi."))
+        assert samples[0].audio_seconds == pytest.approx(len(audio) / 22050)
+
+
+def test_what_a_process_takes_is_measured(record: BenchmarkRecord, plan: Plan) -> None:
+    for result in record.results:
+        figures = result.figures
+        assert 0 < figures["load_s"] < 60
+        assert 10 < figures["bare_rss_mb"] < figures["peak_rss_mb"]
+        assert figures["size_bytes"] == plan.candidates[0].size_bytes
+        assert {name for name, value in figures.items() if value is None} == {*figures["unmeasured"], *_MAY_BE_EMPTY}
+
+
+def test_the_run_says_where_and_on_what_it_was_measured(record: BenchmarkRecord, plan: Plan) -> None:
+    assert record.machine == this_machine()
+    assert record.voice_id == plan.voice_id
+    assert record.texts.pop("phonemes_ms") > 0
+    assert record.texts == {"name": "mine", "latency_text": "second", "texts": _TEXTS.texts}
+    assert {"load_before", "load_after", "others_share", "clock_mhz", "throttled"} == set(record.load)
+    shares = [sample.others_share for result in record.results for sample in result.samples]
+    assert all(share is not None and 0 <= share <= 1 for share in shares)
+
+
+def test_progress_rises_from_0_towards_1(record: BenchmarkRecord, reports: list[tuple[str, float]]) -> None:
+    shares = [share for _, share in reports]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1] > 0.9, shares[-1] <= 1) == (0, True, True)
+    assert any("1 thread" in stage for stage, _ in reports)
+
+
+@pytest.mark.parametrize("content", [b"no model", None], ids=["no model", "missing"])
+def test_a_variant_that_cannot_be_loaded_is_named(content: bytes | None, plan: Plan, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    if content:
+        broken.write_bytes(content)
+    candidate = Candidate("half-baked", broken, "0" * 64, 8, "guide")
+    with pytest.raises(ProbeFailed, match=r"^half-baked: ") as caught:
+        run(replace(plan, candidates=(plan.candidates[0], candidate), threads=(1,)), lambda stage, share: None)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_without_phonemes_is_refused_before_anything_is_started(plan: Plan) -> None:
+    reports: list[str] = []
+    with pytest.raises(BadInput, match="phoneme"):
+        run(
+            replace(plan, texts=replace(_TEXTS, texts={"second": "\u2028"})), lambda stage, share: reports.append(stage)
+        )
+    assert reports == ["phonemes"]
+
+
+def test_a_probe_whose_process_is_killed_says_so(plan: Plan) -> None:
+    with Probe("original", "onnxruntime", plan.candidates[0].path, 1, plan.config) as probe:
+        (process,) = _probes()
+        process.send_signal(signal.SIGKILL)
+        with pytest.raises(ProbeFailed, match=r"^original: .*signal 9"):
+            probe.run([1, 20, 2])
+
+
+def test_a_text_that_a_model_cannot_say_fails_and_the_probe_lives_on(plan: Plan) -> None:
+    with Probe("original", "onnxruntime", plan.candidates[0].path, 1, plan.config) as probe:
+        with pytest.raises(ProbeFailed, match=r"^original: "):
+            probe.run([9999])
+        said = probe.run([1, 20, 30, 2])
+        assert 0 < said.first_audio_s <= said.seconds
+        assert said.samples > 0
+
+
+def test_a_probe_records_what_it_says(plan: Plan, tmp_path: Path) -> None:
+    ids = phoneme_ids(plan.config, "Hello.")
+    with Probe("original", "onnxruntime", plan.candidates[0].path, 1, plan.config) as probe:
+        audio = probe.record(ids, tmp_path / "audio.npy")
+        usage = probe.usage()
+    np.testing.assert_array_equal(audio, OrtVoice(plan.candidates[0].path, 1).synthesize(ids))
+    assert audio.dtype == np.float32
+    assert usage.peak_rss_mb >= usage.rss_mb > probe.bare_rss_mb
+    assert usage.cpu_s > 0
+
+
+def test_a_probe_speaks_at_the_voices_own_length_scale_and_with_the_chosen_speaker(tmp_path: Path) -> None:
+    path, config = write_voice(tmp_path, MULTI_SPEAKER), voice_config(MULTI_SPEAKER)
+    ids = phoneme_ids(config, "Hello, hello.")
+    slow = config | {"inference": {"length_scale": 2.0}}
+    lengths = []
+    for settings, speaker in ((config, 0), (slow, 0), (config, 1)):
+        with Probe("original", "onnxruntime", path, 1, settings, speaker) as probe:
+            lengths.append(probe.run(ids).samples)
+    voice = OrtVoice(path, 1)
+    assert lengths == [
+        len(voice.synthesize(ids, length, speaker)) for length, speaker in ((1.0, 0), (2.0, 0), (1.0, 1))
+    ]
+    assert len(set(lengths)) == 3
+
+
+@pytest.mark.parametrize(
+    ("taken", "throttled", "noisy"),
+    [(0.09, 0, False), (0.11, 0, True), (0.0, 1, True), (0.0, None, False)],
+    ids=["left in peace", "disturbed", "throttled", "a machine that does not tell"],
+)
+def test_a_result_is_noisy_where_too_few_pairs_were_quiet_or_the_processor_throttled(
+    taken: float, throttled: int | None, noisy: bool, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bystander, "others_share", lambda self, own_cpu_s: taken)
+    counts = iter((0, throttled) if throttled is not None else (None,))
+    monkeypatch.setattr("core.benchmark.load.throttle_count", lambda: next(counts))
+    record = run(replace(plan, threads=(1,)), lambda stage, share: None)
+    assert {result.figures["noisy"] for result in record.results} == {noisy}
+
+
+def test_pairs_that_others_disturbed_are_made_up_for_by_more(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, a_pair = itertools.count(), 2 * len(_TEXTS.texts)
+    monkeypatch.setattr(Bystander, "others_share", lambda self, own_cpu_s: 0.5 * (next(looks) < 10 * a_pair))
+    plan = replace(plan, threads=(1,), width=10.0, budget_s=60)
+    original, copy = run(plan, lambda stage, share: None).results
+    assert {sample.pair for sample in copy.samples} == set(range(20))
+    assert (original.figures["pairs"], copy.figures["pairs"], copy.figures["noisy"]) == (10, 10, False)
+
+
+def _candidate(name: str, path: Path) -> Candidate:
+    return Candidate(name, path, sha256_of(path), path.stat().st_size, None)
+
+
+def _seconds_by_pair(result: ResultRecord) -> np.ndarray:
+    return np.array([sample.seconds for sample in result.samples]).reshape(result.figures["pairs"], -1).sum(axis=1)
+
+
+def _probes() -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.Process(os.getpid()).children(recursive=True)
+        if "core.benchmark.probe_process" in process.cmdline()
+    ]

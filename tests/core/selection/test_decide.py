@@ -1,0 +1,290 @@
+"""Which variant is selected on which machine under which policy, read like the guide: Core ML, quantized, original."""
+
+from dataclasses import replace
+
+import pytest
+
+from core.records.selections import Policy, Selection
+from core.selection.decide import Candidate, select
+from core.selection.figures import Figures
+from core.selection.pairs import PairedSpeed, Unpaired
+from tests.core.machines import MACHINES, SERVER
+
+NOT_RUN = "converted, not yet run on a Mac"
+
+
+def figures(speedup: float, grade: str | None = "slight", spread: float = 0.05) -> Figures:
+    return Figures(speedup, (speedup - spread, speedup + spread), grade)
+
+
+ORIGINAL = Candidate("original", None, figures=figures(1.0, "transparent", 0.0))
+OPTIMIZED = Candidate("optimized", "optimized", figures=figures(1.2, "transparent"))
+DYNAMIC = Candidate("dynamic-int8", "dynamic", figures=figures(1.9))
+STATIC = Candidate("static-int8", "static", figures=figures(1.7))
+INT4 = Candidate("int4", "int4", figures=figures(1.4))
+GUIDE = Candidate("dynamic-int8-guide", "guide", figures=figures(3.0, "transparent"))
+COREML = Candidate("coreml", "coreml", oldest_macos=14, figures=figures(3.5, "transparent"))
+CONVERTED = replace(COREML, caveat=NOT_RUN, figures=None)
+ALL = (ORIGINAL, COREML, GUIDE, DYNAMIC, INT4, STATIC, OPTIMIZED)
+
+
+def chosen(machine: str, *candidates: Candidate, policy: Policy = "priority", pinned: str | None = None) -> Selection:
+    return select("amy", candidates, MACHINES[machine], policy, pinned)
+
+
+def why(selection: Selection, variant: str) -> str:
+    (judged,) = (judged for judged in selection.candidates if judged.variant == variant)
+    return f"{judged.verdict}: {judged.reason}"
+
+
+def warnings(selection: Selection) -> dict[str, str]:
+    """The texts of the warnings, by kind and variant."""
+    return {f"{warning.kind}: {warning.variant}": warning.text for warning in selection.warnings}
+
+
+@pytest.mark.parametrize(
+    ("machine", "by_priority", "by_measure", "says_of_core_ml"),
+    [
+        # Core ML, on Apple Silicon, if it is there and loads; then quantized; then the original.
+        ("M4 on macOS 15", "coreml", "coreml", "selected"),
+        ("M1 on macOS 13", "static-int8", "dynamic-int8", "macOS 13.6.1: this package needs 14"),
+        ("Rosetta", "static-int8", "dynamic-int8", "this Python is translated by Rosetta"),
+        ("Intel Mac", "static-int8", "dynamic-int8", "this Mac has an Intel processor"),
+        ("server", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
+        ("container", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
+        ("Raspberry Pi 5", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
+    ],
+)
+def test_on_each_machine(machine: str, by_priority: str, by_measure: str, says_of_core_ml: str) -> None:
+    assert chosen(machine, *ALL).selected == by_priority
+    assert chosen(machine, *ALL, policy="measured").selected == by_measure
+    assert says_of_core_ml in why(chosen(machine, *ALL), "coreml")
+
+
+def test_a_package_for_macos_13_is_taken_on_macos_13() -> None:
+    assert chosen("M1 on macOS 13", *ALL, replace(COREML, name="coreml+target=macos13", oldest_macos=13)).selected == (
+        "coreml+target=macos13"
+    )
+
+
+@pytest.mark.parametrize(
+    ("candidates", "selected"),
+    [
+        ((ORIGINAL,), "original"),
+        ((ORIGINAL, OPTIMIZED), "optimized"),
+        ((ORIGINAL, OPTIMIZED, INT4), "int4"),
+        ((ORIGINAL, OPTIMIZED, INT4, DYNAMIC), "dynamic-int8"),
+        ((ORIGINAL, OPTIMIZED, INT4, DYNAMIC, STATIC), "static-int8"),
+        ((ORIGINAL, GUIDE), "original"),
+        # The default parameters come before others, however fast those are.
+        ((ORIGINAL, STATIC, replace(STATIC, name="static-int8+clip=max", figures=figures(2.5))), "static-int8"),
+        ((ORIGINAL, replace(STATIC, name="static-int8+clip=max")), "static-int8+clip=max"),
+        # What nobody measured here is taken in the guide's order, and that is told.
+        ((ORIGINAL, replace(STATIC, figures=None)), "static-int8"),
+    ],
+)
+def test_the_order_of_the_guide(candidates: tuple[Candidate, ...], selected: str) -> None:
+    assert chosen("server", *candidates).selected == selected
+
+
+@pytest.mark.parametrize(
+    ("candidates", "selected"),
+    [
+        ((ORIGINAL,), "original"),
+        ((ORIGINAL, OPTIMIZED, STATIC, DYNAMIC), "dynamic-int8"),
+        ((ORIGINAL, OPTIMIZED, replace(DYNAMIC, figures=figures(1.9, "noticeable"))), "optimized"),
+        ((ORIGINAL, OPTIMIZED, replace(DYNAMIC, figures=None)), "optimized"),
+        ((ORIGINAL, replace(DYNAMIC, figures=figures(0.3))), "original"),
+        # The original through another provider is no other file, but may be the fastest.
+        ((ORIGINAL, OPTIMIZED, Candidate("original@coreml", None, figures=figures(2.0, "slight"))), "original@coreml"),
+    ],
+)
+def test_the_fastest_that_sounds_right(candidates: tuple[Candidate, ...], selected: str) -> None:
+    assert chosen("server", *candidates, policy="measured").selected == selected
+
+
+@pytest.mark.parametrize(
+    ("candidate", "policy", "reason"),
+    [
+        (replace(STATIC, problem="missing: /x"), "priority", "missing: /x"),
+        (replace(STATIC, problem="checksum differs: /x"), "measured", "checksum differs: /x"),
+        (replace(STATIC, figures=figures(1.7, "broken")), "priority", "sound: broken"),
+        (replace(STATIC, figures=figures(1.7, "noticeable")), "measured", "sound: noticeable"),
+        (replace(STATIC, figures=figures(0.28)), "measured", "slower than the original here: 0.28x"),
+        (replace(STATIC, figures=None), "measured", "not measured on this machine at all cores"),
+        (GUIDE, "priority", "made as the usual guide does it, to compare with"),
+        (GUIDE, "measured", "made as the usual guide does it, to compare with"),
+        (CONVERTED, "priority", f"needs macOS on Apple Silicon; {NOT_RUN}"),
+    ],
+)
+def test_what_is_passed_over_says_why(candidate: Candidate, policy: Policy, reason: str) -> None:
+    selection = chosen("server", ORIGINAL, candidate, policy=policy)
+    assert selection.selected == "original"
+    (judged,) = (judged for judged in selection.candidates if judged.variant == candidate.name)
+    assert judged.names_caveat == (NOT_RUN in reason)
+    assert why(selection, candidate.name) == f"passed over: {reason}"
+
+
+def test_what_was_not_yet_run_on_a_mac_is_not_taken_there_either() -> None:
+    selection = chosen("M4 on macOS 15", ORIGINAL, CONVERTED)
+    assert why(selection, "coreml") == f"passed over: not verified: {NOT_RUN}"
+
+
+def test_what_does_not_load_falls_through_to_the_next() -> None:
+    tried: list[str] = []
+
+    def why_not(candidate: Candidate) -> str | None:
+        tried.append(candidate.name)
+        return "does not load: broken" if candidate.name == "static-int8" else None
+
+    selection = select("amy", ALL, SERVER, "priority", why_not_loaded=why_not)
+    assert selection.selected == "dynamic-int8"
+    assert why(selection, "static-int8") == "passed over: does not load: broken"
+    # Nothing further down is loaded for nothing.
+    assert tried == ["static-int8", "dynamic-int8"]
+
+
+def test_when_nothing_can_be_used_the_original_is_named_and_that_is_said() -> None:
+    selection = chosen("server", replace(ORIGINAL, problem="missing: /x"), replace(STATIC, problem="missing: /y"))
+    assert selection.selected == "original"
+    assert warnings(selection)["unusable-original: original"] == "the original cannot be used either: missing: /x"
+
+
+@pytest.mark.parametrize(
+    ("candidates", "warning", "text"),
+    [
+        (
+            (ORIGINAL, replace(STATIC, figures=figures(0.28))),
+            "slower: static-int8",
+            "static-int8 is SLOWER than the original",
+        ),
+        (
+            (ORIGINAL, STATIC, DYNAMIC),
+            "faster-exists: dynamic-int8",
+            "dynamic-int8 is faster here: 1.90x, static-int8 1.70x (measured in different runs)",
+        ),
+        (
+            (ORIGINAL, replace(STATIC, figures=figures(1.2)), OPTIMIZED),
+            "better-exists: optimized",
+            "optimized sounds better (transparent) and is no slower than static-int8: "
+            "1.20x, static-int8 1.20x (measured in different runs)",
+        ),
+        (
+            (ORIGINAL, replace(STATIC, figures=None)),
+            "unmeasured: static-int8",
+            "static-int8 has not been measured on this machine",
+        ),
+        (
+            (ORIGINAL, replace(STATIC, figures=figures(1.7, "noticeable"))),
+            "degraded: static-int8",
+            "static-int8 sounds noticeable",
+        ),
+        (
+            (ORIGINAL, replace(STATIC, figures=figures(1.7, None))),
+            "ungraded: static-int8",
+            "static-int8 sounds as nobody knows: it is not graded",
+        ),
+    ],
+)
+def test_what_speaks_against_the_pick_is_said(candidates: tuple[Candidate, ...], warning: str, text: str) -> None:
+    assert warnings(chosen("server", *candidates))[warning].startswith(text)
+
+
+def test_an_unverified_variant_that_is_pinned_is_said_to_be_one() -> None:
+    converted = replace(CONVERTED, figures=figures(3.5, "transparent"))
+    selection = chosen("M4 on macOS 15", ORIGINAL, converted, pinned="coreml")
+    assert warnings(selection) == {"unverified: coreml": f"coreml: {NOT_RUN}"}
+
+
+# What a run found of two variants whose intervals beside the original overlap, as the original's time wandered.
+WIDE_STATIC = replace(STATIC, figures=Figures(1.70, (1.33, 1.77), "slight"))
+WIDE_OPTIMIZED = replace(OPTIMIZED, figures=Figures(1.21, (1.06, 1.37), "transparent"))
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        # Beside each other, in each pair, the one that sounds better is clearly slower.
+        (PairedSpeed(0.71, (0.68, 0.74)), {}),
+        (
+            PairedSpeed(0.99, (0.96, 1.02)),
+            {
+                "better-exists: optimized": "optimized sounds better (transparent) and is no slower than static-int8: "
+                "0.99x as fast as static-int8 in the same pairs, 95 % interval 0.96–1.02"
+            },
+        ),
+        (
+            PairedSpeed(1.10, (1.05, 1.15)),
+            {
+                "faster-exists: optimized": "optimized is faster here: "
+                "1.10x as fast as static-int8 in the same pairs, 95 % interval 1.05–1.15"
+            },
+        ),
+        (
+            Unpaired.PRUNED,
+            {
+                "better-exists: optimized": "optimized sounds better (transparent) and is no slower than static-int8: "
+                "1.21x, static-int8 1.70x (the raw samples of their run were pruned)"
+            },
+        ),
+    ],
+)
+def test_variants_of_one_run_are_compared_by_their_own_pairs(
+    found: PairedSpeed | Unpaired, expected: dict[str, str]
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def compare(picked: Candidate, other: Candidate) -> PairedSpeed | Unpaired:
+        asked.append((picked.name, other.name))
+        return found
+
+    candidates = (ORIGINAL, WIDE_STATIC, WIDE_OPTIMIZED, replace(INT4, figures=figures(2.5, "noticeable")))
+    selection = select("amy", candidates, SERVER, "priority", compare=compare)
+    assert selection.selected == "static-int8"
+    assert warnings(selection) == expected
+    # Neither the original, which every figure is already beside, nor what sounds too bad to be taken.
+    assert asked == [("static-int8", "optimized")]
+
+
+@pytest.mark.parametrize(
+    "candidates",
+    [
+        (ORIGINAL,),
+        (ORIGINAL, DYNAMIC),
+        # Within the intervals neither is faster.
+        (ORIGINAL, STATIC, replace(DYNAMIC, figures=figures(1.75))),
+        # Faster, but it sounds worse than slight.
+        (ORIGINAL, STATIC, replace(INT4, figures=figures(2.5, "noticeable"))),
+    ],
+)
+def test_nothing_is_said_where_nothing_speaks_against_it(candidates: tuple[Candidate, ...]) -> None:
+    assert chosen("server", *candidates).warnings == ()
+
+
+def test_a_pinned_variant_is_taken_whatever_the_policy_says() -> None:
+    broken = replace(INT4, figures=figures(1.4, "broken"))
+    selection = chosen("server", ORIGINAL, STATIC, broken, policy="measured", pinned="int4")
+    assert (selection.selected, selection.reason) == ("int4", "pinned by hand")
+    assert warnings(selection)["degraded: int4"] == "int4 sounds broken"
+
+
+@pytest.mark.parametrize(
+    ("candidates", "reason"),
+    [
+        ((ORIGINAL, STATIC), "it is gone"),
+        ((ORIGINAL, STATIC, replace(INT4, problem="missing: /x")), "missing: /x"),
+    ],
+)
+def test_a_pinned_variant_that_cannot_be_used_gives_way_to_the_policy(
+    candidates: tuple[Candidate, ...], reason: str
+) -> None:
+    selection = chosen("server", *candidates, pinned="int4")
+    assert selection.selected == "static-int8"
+    assert warnings(selection)["unusable-pin: int4"] == f"int4 is pinned, but cannot be used: {reason}"
+
+
+def test_each_candidate_has_one_verdict_in_the_policys_order() -> None:
+    selection = chosen("server", *ALL)
+    order = ["coreml", "static-int8", "dynamic-int8", "int4", "optimized", "original", "dynamic-int8-guide"]
+    assert [judged.variant for judged in selection.candidates] == order
+    assert [judged.verdict for judged in selection.candidates].count("selected") == 1

@@ -1,0 +1,106 @@
+"""Why a job waits, in words that fit a table."""
+
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from core.records.jobs import NewJob
+from core.records.resources import Capacity, Need
+from core.records.voices import Voice
+from core.store.jobs import get_job
+from core.store.lifecycle import claim
+from core.store.queue_control import pause
+from core.workspace import Workspace
+from jobs import space
+from jobs.queue_state import read_queue_state, waiting_reason
+from jobs.space import lacking_space
+from jobs.submit import Terms, submit
+
+ROOMY = Capacity(slots=4, cores=8, memory_mb=8000)
+
+
+def plain(voice: Voice, need: Need | None = None) -> NewJob:
+    return NewJob("teleport", voice.id, None, {}, need=need or Need())
+
+
+def reason(workspace: Workspace, db: sqlite3.Connection, job_id: int, capacity: Capacity | None = ROOMY) -> str | None:
+    state = replace(read_queue_state(workspace, db), capacity=capacity)
+    return waiting_reason(get_job(db, job_id), state)
+
+
+def test_a_job_whose_turn_it_is_waits_for_nothing(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    (job_id,) = submit(workspace, db, plain(voice))
+    assert reason(workspace, db, job_id) is None
+
+
+def test_one_that_does_not_wait_has_no_reason(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    (job_id,) = submit(workspace, db, plain(voice))
+    claim(db)
+    assert reason(workspace, db, job_id, capacity=None) is None
+
+
+def test_the_jobs_that_it_waits_for_are_named(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    first, second = submit(workspace, db, plain(voice), plain(voice))
+    (third,) = submit(workspace, db, plain(voice), terms=Terms(after=(first, second)))
+    assert reason(workspace, db, third) == f"after {first}, {second}"
+
+
+def test_its_time_is_told(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    (job_id,) = submit(workspace, db, plain(voice), terms=Terms(not_before="2999-01-01T00:00:00.000Z"))
+    assert str(reason(workspace, db, job_id)).startswith("not before 29")
+
+
+def test_a_paused_queue_and_a_missing_worker_are_told(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    (job_id,) = submit(workspace, db, plain(voice))
+    assert reason(workspace, db, job_id, capacity=None) == "no worker runs"
+    pause(db)
+    assert reason(workspace, db, job_id, capacity=None) == "the queue is paused"
+
+
+@pytest.mark.parametrize(
+    ("running", "next_one", "capacity", "says"),
+    [
+        (Need(), Need(alone=True), ROOMY, "it runs alone, once the others have ended"),
+        (Need(alone=True), Need(), ROOMY, "another runs alone"),
+        (Need(), Need(), replace(ROOMY, slots=1), "all slots are busy"),
+        (Need(cores=3), Need(cores=6), ROOMY, "it needs 6 cores, 5 free"),
+        (Need(memory_mb=7000), Need(memory_mb=2000), ROOMY, "it needs 2000 MB of memory, 1000 free"),
+    ],
+)
+def test_what_is_taken_is_told_and_those_behind_wait_for_the_first(
+    running: Need,
+    next_one: Need,
+    capacity: Capacity,
+    says: str,
+    workspace: Workspace,
+    db: sqlite3.Connection,
+    voice: Voice,
+) -> None:
+    _, blocked, behind = submit(workspace, db, plain(voice, running), plain(voice, next_one), plain(voice))
+    assert claim(db, capacity)
+    assert claim(db, capacity) is None
+    assert reason(workspace, db, blocked, capacity) == says
+    assert reason(workspace, db, behind, capacity) == f"behind job {blocked}"
+
+
+def test_two_that_make_the_same_variant_run_one_after_the_other(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    making = replace(plain(voice), variant="int4")
+    first, second, other = submit(workspace, db, making, making, replace(making, variant="optimized"))
+    started = [job.id for job in (claim(db, ROOMY), claim(db, ROOMY)) if job]
+    assert started == [first, other]
+    assert claim(db, ROOMY) is None
+    assert reason(workspace, db, second) == f"job {first} makes the same"
+
+
+def test_a_disk_that_is_nearly_full_is_told(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lacking_space(workspace, voice.size_bytes) is None
+    monkeypatch.setattr(space, "_AT_LEAST_MB", 10**9)
+    (job_id,) = submit(workspace, db, plain(voice))
+    assert str(reason(workspace, db, job_id)).startswith("the disk is nearly full: ")

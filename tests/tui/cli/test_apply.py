@@ -1,0 +1,269 @@
+"""`ttsdash apply` and `ttsdash voices import`: what they print and write, and how they end."""
+
+import json
+import os
+import pty
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.records.selections import Judged, Selection
+from core.records.voices import Variant, Voice
+from core.selection import evaluate
+from core.store.database import transaction
+from core.store.voices import add_voice, get_voice, put_variant
+from core.voices.file import config_path_of, read_voice
+from core.workspace import Workspace
+from tests.running import COMMAND, environment, ttsdash, ttsdash_json
+from tests.tui.cli.test_cli import refused
+from tests.vits import VitsShape, write_voice
+from tui.cli.app import run as run_program
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+VOICE, QUANTIZED = "models.tts.piper.voice_path", "models.tts.piper.quantized_path"
+ASSISTANT = """\
+models:
+  tts:
+    piper:
+      voice_path: {path}  # the voice
+      sample_rate: 22050
+list:
+- 'it''s
+  here'
+"""
+
+
+@pytest.fixture
+def config(voice: Voice, tmp_path: Path) -> Path:
+    """An assistant's configuration beside the folder of its voice."""
+    path = tmp_path / "assistant.yaml"
+    path.write_text(ASSISTANT.format(path="voices/tiny.onnx"))
+    return path
+
+
+@pytest.fixture
+def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Variant:
+    """A quantized variant of the voice, as far as the store can tell."""
+    path = tmp_path / "made" / "static-int8.onnx"
+    path.parent.mkdir()
+    shutil.copyfile(voice.path, path)
+    shutil.copyfile(config_path_of(Path(voice.path)), config_path_of(path))
+    made = Variant(
+        voice.key, "static-int8", str(path), 1, voice.id, "static", {}, voice.id, {}, None, "2024-01-02T09:00:00.000Z"
+    )
+    with transaction(db):
+        put_variant(db, voice.id, made)
+    return made
+
+
+@pytest.fixture
+def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command in this process, where the original of any voice is selected without being tried."""
+
+    def select(*_: object) -> Selection:
+        judged = (Judged("original", "selected", "by hand"),)
+        return Selection("tiny", "priority", None, "original", "by hand", judged)
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        code = run_program([*map(str, arguments)])
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    monkeypatch.setenv("TTSDASH_HOME", str(workspace.root))
+    monkeypatch.setattr(evaluate, "select", select)
+    return run
+
+
+def test_what_was_selected_is_written_and_undone(
+    workspace: Workspace, db: sqlite3.Connection, config: Path, variant: Variant
+) -> None:
+    before = config.read_text()
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    stored = workspace.data_db.read_bytes(), tables(workspace)
+    looked = ttsdash(workspace, "apply", config, "--dry-run")
+    assert (looked.returncode, looked.stderr, config.read_text()) == (0, "", before)
+    assert (workspace.data_db.read_bytes(), tables(workspace)) == stored
+    assert f"+      {QUANTIZED.rpartition('.')[2]}: {variant.path}\n" in looked.stdout
+    assert (
+        "\n! today's assistant loads only models.tts.piper.voice_path, and goes on with voices/tiny.onnx"
+        in looked.stdout
+    )
+
+    answer = ttsdash_json(workspace, "apply", config, "--use-selected", "--yes")
+    backup = Path(f"{config}.ttsdash-backup")
+    assert set(answer) == {"config", "voice", "changes", "notes", "diff", "written", "backup"}
+    assert [answer[key] for key in ("config", "voice", "written", "backup")] == [str(config), "tiny", True, str(backup)]
+    assert answer["changes"][:2] == [
+        {"key": VOICE, "old": "voices/tiny.onnx", "new": variant.path},
+        {"key": QUANTIZED, "old": None, "new": variant.path},
+    ]
+    assert answer["diff"].startswith(f"--- {config}\n+++ {config}\n@@ ")
+    after = config.read_text()
+    assert after == (
+        before.replace("voices/tiny.onnx", variant.path)
+        .replace("22050\n", f"22050\n      quantized_path: {variant.path}\n")
+        .rstrip("\n")
+        + "\nvoice_assistant:\n  performance:\n    tts_cache_size: 100\n    tts_cache_enabled: true\n"
+        "    tts_parallel_processing: true\n    tts_optimize_for_speed: true\n"
+    )
+    assert backup.read_text() == before
+    assert selections(workspace) == [("static-int8", "apply assistant.yaml")]
+
+    again = ttsdash(workspace, "apply", config, "--use-selected")
+    assert (again.returncode, again.stdout.splitlines()[-1]) == (0, f"{config}: nothing to change")
+    undone = ttsdash(workspace, "apply", config, "--undo", "--yes")
+    assert undone.stdout.splitlines()[-1] == f"{config} is as it was; {backup}, which held that, is removed"
+    assert (config.read_text(), backup.exists()) == (before, False)
+    assert refused(ttsdash(workspace, "apply", config, "--undo"), 1).startswith(f"{config} has no backup")
+
+
+def tables(workspace: Workspace) -> list[str]:
+    """All that data.db holds."""
+    with closing(sqlite3.connect(workspace.data_db)) as db:
+        return list(db.iterdump())
+
+
+def selections(workspace: Workspace) -> list[tuple[str, str]]:
+    """The variant and the cause of each selection that was recorded."""
+    with closing(sqlite3.connect(workspace.data_db)) as db:
+        return list(db.execute("SELECT selected, cause FROM selections"))
+
+
+def test_json_without_yes_writes_nothing(call: Call, workspace: Workspace, config: Path) -> None:
+    before = config.read_text()
+    answer = json.loads(call("apply", config, "--json").stdout)
+    assert (answer["written"], answer["backup"], len(answer["changes"]), config.read_text()) == (False, None, 4, before)
+    assert selections(workspace) == []
+
+
+@pytest.mark.parametrize("says", ["y", "n"])
+def test_on_a_terminal_it_asks_shows_colours_and_lets_nothing_steer(
+    says: str, workspace: Workspace, config: Path, tmp_path: Path
+) -> None:
+    config = config.rename(tmp_path / "evil\x1b[2Jname.yaml")
+    before = config.read_text()
+    shown = on_a_terminal(workspace, f"{says}\n", "apply", config)
+    assert "\x1b[32m+voice_assistant:\x1b[0m" in shown
+    assert "\x1b[2J" not in shown
+    assert f"Write this to {tmp_path}/evil\\x1b[2Jname.yaml? [y/N] " in shown
+    if says == "y":
+        assert "is written; " in shown
+        assert config.read_text() == before + shown_lines(shown)
+    else:
+        assert shown.endswith("nothing was written\r\n")
+        assert config.read_text() == before
+
+
+def shown_lines(shown: str) -> str:
+    added = [
+        line.removeprefix("\x1b[32m+").removesuffix("\x1b[0m") for line in shown.splitlines() if "\x1b[32m+" in line
+    ]
+    return "".join(f"{line}\n" for line in added if not line.startswith("++"))
+
+
+def on_a_terminal(workspace: Workspace, typed: str, *arguments: object) -> str:
+    """What a command shows on a terminal on which something is typed."""
+    ours, its = pty.openpty()
+    variables = environment(workspace) | {"TERM": "xterm"}
+    variables.pop("NO_COLOR", None)
+    process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdin=its, stdout=its, stderr=its, env=variables)
+    os.close(its)
+    os.write(ours, typed.encode())
+    shown = b""
+    while True:
+        try:
+            read = os.read(ours, 4096)
+        except OSError:
+            break
+        if not read:
+            break
+        shown += read
+    os.close(ours)
+    assert process.wait(60) == 0, shown
+    return shown.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code", "says"),
+    [
+        (None, [], 2, "{config} does not exist: check the path"),
+        ("a: [", [], 2, "{config} is not YAML (line 1: "),
+        ("voice_assistant: []", [], 2, "{config}: voice_assistant is no mapping (line 1), so voice_assistant.perf"),
+        ("a: 1", [], 2, "there is no terminal to ask on: add --yes to write, or --dry-run to look only"),
+        ("a: 1", ["--voice", "nobody"], 1, "no voice 'nobody' here; there is: tiny"),
+        ("a: 1", ["--undo"], 1, "{config} has no backup that differs from it"),
+        ("a: 1", ["--undo", "--use-selected"], 2, "--undo puts a backup back: it takes neither --voice nor"),
+    ],
+)
+def test_what_cannot_be_applied_is_one_line(
+    text: str | None, options: list[str], code: int, says: str, call: Call, voice: Voice, tmp_path: Path
+) -> None:
+    config = tmp_path / "assistant.yaml"
+    if text is not None:
+        config.write_text(text)
+    assert refused(call("apply", config, *options), code).startswith(says.format(config=config))
+    assert text is None or config.read_text() == text
+
+
+def test_where_no_sure_place_is_found_the_values_to_set_by_hand_are_shown(
+    call: Call, voice: Voice, tmp_path: Path
+) -> None:
+    config = tmp_path / "assistant.yaml"
+    config.write_text("a: |+\n  x\n\n\n")
+    done = call("apply", config, "--yes")
+    assert done.returncode == 1
+    assert "voice_assistant.performance.tts_cache_enabled: true\n" in done.stdout
+    assert done.stderr.startswith(f"ttsdash: {config} is not changed, as its layout leaves no sure place")
+
+
+def test_the_voice_is_the_one_that_is_named_else_the_only_one(
+    call: Call, db: sqlite3.Connection, tmp_path: Path
+) -> None:
+    config = tmp_path / "assistant.yaml"
+    config.write_text(ASSISTANT.format(path="/elsewhere/x.onnx"))
+    says = refused(call("apply", config, "--dry-run"), 2)
+    assert says == f"no voice here: add the assistant's with `ttsdash voices import --config {config}`"
+
+    paths = [write_voice(tmp_path / "voices", VitsShape(seed=seed), f"v{seed}") for seed in (1, 2)]
+    add_voice(db, read_voice(paths[0]))
+    says = refused(call("apply", config, "--dry-run"), 2)
+    assert says.endswith(f"({VOICE} is /elsewhere/x.onnx): say which with --voice: v1")
+    config.write_text("models: {}\n")
+    answer = json.loads(call("apply", config, "--json").stdout)
+    assert answer["voice"] == "v1"
+    assert answer["notes"][0] == f"taken for v1, the only voice here: {VOICE} is not set"
+
+    config.write_text(ASSISTANT.format(path="/elsewhere/x.onnx"))
+    add_voice(db, read_voice(paths[1]))
+    says = refused(call("apply", config, "--dry-run"), 2)
+    assert says.endswith(f"({VOICE} is /elsewhere/x.onnx): say which with --voice: v1, v2")
+    assert json.loads(call("apply", config, "--voice", "v2", "--json").stdout)["voice"] == "v2"
+    config.write_text(ASSISTANT.format(path="voices/v2.onnx"))
+    assert json.loads(call("apply", config, "--json").stdout)["voice"] == "v2"
+    answer = json.loads(call("apply", config, "--voice", "v1", "--json").stdout)
+    assert (answer["voice"], answer["notes"][0]) == ("v1", f"{config} names another voice today: v2")
+
+
+def test_the_voice_of_an_assistant_is_imported(
+    call: Call, db: sqlite3.Connection, voice_path: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "etc" / "assistant.yaml"
+    config.parent.mkdir()
+    config.write_text(ASSISTANT.format(path="voices/gone.onnx"))
+    says = refused(call("voices", "import", "--config", config), 2)
+    assert says.startswith(f"{VOICE} of {config}: {config.parent}/voices/gone.onnx does not exist")
+    config.write_text(ASSISTANT.format(path="voices/tiny.onnx"))
+    done = call("voices", "import", "--config", config)
+    assert (done.returncode, done.stdout) == (0, "tiny: 0.6 MB, en_US, 1 speaker\n")
+    assert get_voice(db, "tiny").path == str(voice_path)
+
+
+def test_a_variant_is_not_imported(call: Call, config: Path, variant: Variant) -> None:
+    config.write_text(ASSISTANT.format(path=variant.path))
+    says = refused(call("voices", "import", "--config", config), 2)
+    assert says.startswith(f"{VOICE} of {config} is {variant.path}, which was made here: it is static-int8 of tiny")

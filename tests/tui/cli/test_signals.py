@@ -1,0 +1,461 @@
+"""What comes from outside, to whole processes: signals, readers that go away, streams that are closed, a terminal's end."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import sqlite3
+import subprocess
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import psutil
+import pytest
+
+from core.export.write import export
+from core.store.database import open_store
+from core.store.jobs import add_job, get_job
+from core.store.screen_state import read_screen
+from core.store.voices import add_voice, get_voice
+from core.voices.file import read_voice
+from core.workspace import Workspace
+from jobs.submit import making_job
+from tests.running import COMMAND, environment, heed_signals
+from tests.tui.conftest import announce
+from tests.vits import write_voice
+from tests.waiting import wait_until
+from tui.cli.app import ttsdash
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDS = [128 + number for number in SIGNALS]
+PAGE = 4096
+# Jobs of the workspace `used`.
+DONE, FAILED, RUNNING, QUEUED = 1, 3, 5, 6
+CALLS = {
+    "apply": "CONFIG --dry-run",
+    "benchmark": "tiny",
+    "doctor": "",
+    "jobs cancel": f"{QUEUED}",
+    "jobs clean": "--yes",
+    "jobs edit": f"{QUEUED} --priority 1",
+    "jobs list": "",
+    "jobs logs": f"{DONE}",
+    "jobs move": f"{QUEUED} --first",
+    "jobs pause": "",
+    "jobs resume": "",
+    "jobs retry": f"{FAILED}",
+    "jobs show": f"{DONE}",
+    "jobs wait": f"{DONE}",
+    "optimize": "--model VOICE --guide",
+    "results check": "",
+    "results compare": "original-1 dynamic-int8-guide-1",
+    "results export": "--format html",
+    "results import": "HISTORY",
+    "results list": "",
+    "results pareto": "en_US-joe-medium",
+    "results prune": "--dry-run",
+    "results show": "original-1",
+    "results trend": "en_US-joe-medium",
+    "select": "tiny",
+    "voices add": "VOICE",
+    "voices download": "en_US-there-low",  # more depends on the network
+    "voices import": "--config CONFIG",
+    "voices list": "",
+    "voices show": "tiny",
+    "worker install": "--help",  # more depends on the machine
+    "worker run": "",
+    "worker start": "",
+    "worker status": "",
+    "worker stop": "--now",
+    "worker uninstall": "--dry-run",
+}
+"""A call of each command that can be done in the workspace `used`."""
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def used(full: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """The history of `full`, a voice that is really there, logs, and a worker that does nothing."""
+    # What is left in a buffer fails once more, at exit.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    voice = write_voice(Path("voices"))
+    Path("assistant.yaml").write_text(f"models:\n  tts:\n    piper:\n      voice_path: {voice}\n")
+    write_voice(full.voices, name="en_US-there-low")
+    with closing(open_store(full)) as db:
+        added = add_voice(db, read_voice(voice))
+        # Of a voice that has none.
+        Path("history.jsonl").write_text("".join(export(db, "jsonl", added.id)))
+    for job in (DONE, RUNNING):
+        full.job_log(job).write_text("one\ntwo\n")
+    worker = subprocess.Popen(["sleep", "600"])
+    announce(full, worker.pid)
+    yield full
+    worker.kill()
+    worker.wait()
+
+
+@pytest.fixture
+def start(used: Workspace) -> Iterator[Start]:
+    """Starts a command on the workspace `used`; what still runs at the end is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(call: str, prepare: Callable[[], None] = heed_signals, **options: Any) -> subprocess.Popen[bytes]:
+        words = (
+            call.replace("VOICE", "voices/tiny.onnx")
+            .replace("CONFIG", "assistant.yaml")
+            .replace("HISTORY", "history.jsonl")
+            .split()
+        )
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        options = pipes | {"env": environment(used)} | options
+        process = subprocess.Popen([*COMMAND, *words], preexec_fn=prepare, **options)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def ignore_hangups() -> None:
+    heed_signals()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def commands(group: click.Group, context: click.Context, *names: str) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, click.Context(command, parent=context), *names, name)
+        else:
+            yield " ".join((*names, name))
+
+
+def hit(processes: list[subprocess.Popen[bytes]]) -> list[tuple[int, bytes]]:
+    """Send each another signal: the code that it ends with, and what it has said on stderr since it was last read."""
+    for process, number in zip(processes, SIGNALS, strict=True):
+        process.send_signal(number)
+    # By far less than the 30 s that SQLite waits for a lock.
+    return [(process.wait(10), process.stderr.read() if process.stderr else b"") for process in processes]
+
+
+def unread_pipe() -> int:
+    """The end to write to of a pipe whose reader has gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+def first_line(stream: Any) -> bytes:
+    line: bytes = stream.readline()
+    assert line, "it has ended without a word"
+    return line
+
+
+def test_each_command_is_called_here() -> None:
+    assert set(commands(ttsdash, click.Context(ttsdash))) == set(CALLS)
+
+
+# Readers that go away
+
+
+@pytest.mark.parametrize("command", sorted(CALLS.keys() - {"worker run"}))
+def test_a_command_whose_reader_has_gone_ends_well_and_says_nothing_of_it(command: str, start: Start) -> None:
+    writer = unread_pipe()
+    process = start(f"{command} {CALLS[command]}", stdout=writer)
+    os.close(writer)
+    told = process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode == 0, told
+    assert len(told) <= 1, told
+
+
+def test_an_error_that_nobody_reads_is_still_one(start: Start) -> None:
+    writer = unread_pipe()
+    process = start("jobs show no-number", stderr=writer)
+    os.close(writer)
+    assert process.wait(10) == 2
+
+
+def test_a_command_that_follows_ends_when_its_reader_has_gone(used: Workspace, start: Start) -> None:
+    """`ttsdash jobs wait 5 2>&1 | head -1` and `ttsdash jobs logs 5 -f | head -1`."""
+    reader, writer = os.pipe()
+    waits = start(f"jobs wait {RUNNING}", stdout=writer, stderr=writer)
+    os.close(writer)
+    with open(reader, "rb", closefd=True) as lines:  # noqa: PTH123
+        first_line(lines)
+    logs = start(f"jobs logs {RUNNING} -f")
+    assert first_line(logs.stdout) == b"one\n"
+    assert logs.stdout
+    logs.stdout.close()
+    with used.job_log(RUNNING).open("a") as log:
+        log.write("three\n")
+    with closing(open_store(used)) as db:
+        db.execute("UPDATE jobs SET stage = 'another one' WHERE id = ?", (RUNNING,))
+    assert [waits.wait(10), logs.wait(10)] == [0, 0]
+    assert logs.stderr
+    assert logs.stderr.read() == b""
+
+
+def test_a_worker_that_can_tell_nobody_works_on_and_drains(used: Workspace, start: Start) -> None:
+    used.worker_lock.unlink()
+    with closing(open_store(used)) as db:
+        job = add_job(db, replace(making_job(get_voice(db, "tiny"), "guide"), priority=9))
+        writer = unread_pipe()
+        process = start("worker run --slots 1", stdout=writer, stderr=writer)
+        os.close(writer)
+        wait_until(lambda: get_job(db, job).state == "running")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert get_job(db, job).state == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "told"),
+    [
+        (">&-", 0, ""),
+        ("<&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        (">/dev/full", 1, "ttsdash: No space left on device: free some disk space, then try again\n"),
+    ],
+)
+def test_standard_streams_that_are_closed_or_full(closed: str, code: int, told: str, used: Workspace) -> None:
+    if "full" in closed and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    # Python tells in this mode what else goes wrong at its end.
+    command = [COMMAND[0], "-X", "dev", "-W", "ignore::DeprecationWarning", *COMMAND[1:], "voices", "list"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command],
+        capture_output=True,
+        text=True,
+        env=environment(used),
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (code, told)
+
+
+# Signals
+
+
+IMPORTED = """
+import sys, time
+print("importing", file=sys.stderr)
+time.sleep(600)
+"""
+FINALIZED = """
+import sys, time
+class Finalized:
+    def __del__(self):
+        print("importing", file=sys.stderr)
+        time.sleep(600)
+Finalized()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "content"),
+    [("click", IMPORTED), ("rich", IMPORTED), ("rich", FINALIZED)],
+    ids=["before it has begun", "on its way", "in a finalizer"],
+)
+def test_a_signal_while_modules_are_imported(
+    module: str, content: str, used: Workspace, start: Start, tmp_path: Path
+) -> None:
+    """Click comes before anything is parsed, rich when a table is printed. What a finalizer raises ends nothing."""
+    (tmp_path / f"{module}.py").write_text(content)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    processes = [start("jobs list", env=environment(used) | {"PYTHONPATH": path}) for _ in SIGNALS]
+    assert {first_line(process.stderr) for process in processes} == {b"importing\n"}
+    assert hit(processes) == [(code, b"") for code in ENDS]
+
+
+@pytest.mark.parametrize("command", ["jobs list", "optimize", "worker run"])
+def test_a_signal_while_the_data_base_is_locked(command: str, used: Workspace, start: Start) -> None:
+    """SQLite waits without looking at Python's handlers."""
+    with closing(sqlite3.connect(used.data_db, isolation_level=None)) as holder:
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+        processes = [start(f"{command} {CALLS[command]}") for _ in SIGNALS]
+        for process in processes:
+            wait_until(lambda process=process: str(used.data_db.resolve()) in open_files(process))
+        assert hit(processes) == [(code, b"") for code in ENDS]
+
+
+def open_files(process: subprocess.Popen[bytes]) -> set[str]:
+    return {file.path for file in psutil.Process(process.pid).open_files()}
+
+
+def test_a_signal_while_nobody_takes_the_output(start: Start) -> None:
+    """As while one looks at the first page of `ttsdash jobs list | less`."""
+    processes, readers = [], []
+    for _ in SIGNALS:
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, bytes(PAGE))
+        os.read(reader, PAGE)
+        os.set_blocking(writer, True)
+        processes.append(start("jobs list --json", stdout=writer))
+        wait_until(lambda writer=writer: not select.select([], [writer], [], 0)[1])
+        os.close(writer)
+        readers.append(reader)
+    assert hit(processes) == [(code, b"") for code in ENDS]
+    for reader in readers:
+        os.close(reader)
+
+
+@pytest.mark.parametrize("command", [f"jobs wait {RUNNING}", "optimize --model tiny --guide --wait"])
+def test_a_signal_to_a_command_that_waits_for_jobs(command: str, start: Start) -> None:
+    processes = [start(command) for _ in SIGNALS]
+    for process in processes:
+        assert first_line(process.stderr).startswith(b"job ")
+    for (code, said), expected in zip(hit(processes), ENDS, strict=True):
+        assert code == expected
+        assert re.fullmatch(rb"\nthe jobs go on without you; follow them again: ttsdash jobs wait \d+\n", said)
+
+
+def test_a_signal_to_a_command_that_follows_a_log(start: Start) -> None:
+    processes = [start(f"jobs logs {RUNNING} -f") for _ in SIGNALS]
+    assert {first_line(process.stdout) for process in processes} == {b"one\n"}
+    assert hit(processes) == [(code, b"") for code in ENDS]
+
+
+def test_what_is_ignored_from_the_beginning_stays_so(start: Start) -> None:
+    """`nohup ttsdash jobs wait`."""
+    process = start(f"jobs wait {RUNNING}", ignore_hangups)
+    first_line(process.stderr)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 128 + signal.SIGTERM
+
+
+# Terminals
+
+
+class Terminal:
+    """A terminal, and the program that has it."""
+
+    def __init__(self, start: Start, call: str, prepare: Callable[[], None] = heed_signals) -> None:
+        self._outside, self._inside = pty.openpty()
+        os.set_blocking(self._outside, False)
+        termios.tcsetwinsize(self._inside, (24, 80))
+        self._settings = termios.tcgetattr(self._inside)
+        self._shown = b""
+
+        def take() -> None:
+            prepare()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        inside = dict.fromkeys(("stdin", "stdout", "stderr"), self._inside)
+        self.program = start(call, take, **inside, start_new_session=True)
+
+    def shown(self) -> bytes:
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._outside, 1 << 16):
+                self._shown += data
+        return self._shown
+
+    def code(self) -> int:
+        """How the program ends, while what it writes is shown."""
+        wait_until(lambda: [self.shown(), self.program.poll()][1] is not None, timeout=10)
+        return int(self.program.returncode)
+
+    def press(self, key: bytes) -> None:
+        os.write(self._outside, key)
+
+    def hang_up(self) -> None:
+        os.close(self._outside)
+        os.close(self._inside)
+
+    @property
+    def is_as_before(self) -> bool:
+        """The cursor is there, the alternate screen is not, and keys are read as before."""
+        cursor, screen = ([self._shown.rfind(b"\x1b[?%d%c" % (mode, on)) for on in b"lh"] for mode in (25, 1049))
+        return cursor[0] < cursor[1] and screen[0] >= screen[1] and termios.tcgetattr(self._inside) == self._settings
+
+
+def test_bars_are_left_tidily(start: Start) -> None:
+    terminals = [Terminal(start, f"jobs wait {RUNNING}") for _ in SIGNALS]
+    for terminal in terminals:
+        wait_until(lambda terminal=terminal: b"pair 4" in terminal.shown())
+        assert not terminal.is_as_before
+    assert hit([terminal.program for terminal in terminals]) == [(code, b"") for code in ENDS]
+    for terminal in terminals:
+        assert terminal.shown().endswith(b"ttsdash jobs wait %d\r\n" % RUNNING)
+        assert terminal.is_as_before
+        terminal.hang_up()
+
+
+def look_at_the_queue(dashboard: Terminal) -> None:
+    wait_until(lambda: b"tiny" in dashboard.shown())
+    dashboard.press(b"2")
+    wait_until(lambda: b"pair 4" in dashboard.shown())
+
+
+def test_a_signal_to_the_dashboard(start: Start) -> None:
+    terminals = [Terminal(start, "") for _ in SIGNALS]
+    for terminal, number in zip(terminals, SIGNALS, strict=True):
+        look_at_the_queue(terminal)
+        assert not terminal.is_as_before
+        terminal.program.send_signal(number)
+        assert terminal.code() == 128 + number
+        assert b"Traceback" not in terminal.shown()
+        assert terminal.is_as_before
+        terminal.hang_up()
+
+
+def test_a_terminal_that_vanishes(start: Start) -> None:
+    """Its hang-up ends the program; the dashboard ends also where hang-ups are ignored."""
+    dashboards = [Terminal(start, ""), Terminal(start, "", ignore_hangups)]
+    waits = Terminal(start, f"jobs wait {RUNNING}")
+    for dashboard in dashboards:
+        look_at_the_queue(dashboard)
+    wait_until(lambda: b"pair 4" in waits.shown())
+    for terminal in (*dashboards, waits):
+        terminal.hang_up()
+        assert terminal.program.wait(10) == 128 + signal.SIGHUP
+
+
+def test_bytes_that_are_no_text_are_passed_over(start: Start) -> None:
+    dashboard = Terminal(start, "")
+    look_at_the_queue(dashboard)
+    dashboard.press(b"\xe9\xc3")
+
+    def keys_work() -> bool:
+        # One that comes in the same piece as what is no text is lost with it.
+        dashboard.press(b"3")
+        return b"Pareto" in dashboard.shown()
+
+    wait_until(keys_work)
+    dashboard.press(b"q")
+    assert dashboard.code() == 0
+    assert b"Traceback" not in dashboard.shown()
+    assert b"UnicodeDecodeError" not in dashboard.shown()
+    assert dashboard.is_as_before
+    dashboard.hang_up()
+
+
+def test_after_the_line_was_cut_one_starts_where_one_was(start: Start, used: Workspace) -> None:
+    cut = Terminal(start, "")
+    look_at_the_queue(cut)
+    with closing(open_store(used)) as db:
+        # It is kept while one looks: a cut line leaves no time for that.
+        wait_until(lambda: read_screen(db).get("app", {}).get("tab") == "queue")
+    cut.hang_up()
+    assert cut.program.wait(10) == 128 + signal.SIGHUP
+    again = Terminal(start, "")
+    wait_until(lambda: b"pair 4" in again.shown())
+    again.press(b"q")
+    assert again.code() == 0
+    again.hang_up()

@@ -1,0 +1,321 @@
+"""The tab Selection: what is taken here and why, written into an assistant's configuration by keys alone.
+
+This machine's answers are recorded ones, so that what is selected does not depend on where the tests run.
+"""
+
+import json
+import shutil
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.containers import VerticalScroll
+from textual.pilot import Pilot
+from textual.widgets import Input, OptionList
+
+from core.assistant.changes import Change, Plan
+from core.assistant.file import ConfigFile
+from core.assistant.keys import VOICE_PATH
+from core.assistant.proposal import Proposal
+from core.files import sha256_of
+from core.records.selections import Wish
+from core.records.voices import Variant, Voice
+from core.settings import set_assistant
+from core.store.database import transaction
+from core.store.selections import get_wish
+from core.store.voices import put_variant
+from core.voices.file import config_path_of
+from core.workspace import Workspace
+from tests.core.machines import SERVER
+from tests.tui.pilot import RECORDED_MACHINE, Compare, cells, dashboard, paste, text_of, until
+from tui.dashboard.app import Dashboard
+from tui.dashboard.environment import Environment
+from tui.dashboard.selection.chain import LinkBox
+from tui.dashboard.selection.pane import SelectionPane
+
+ENVIRONMENT = Environment(probes=lambda: SERVER)
+AT_HOME = replace(RECORDED_MACHINE, probes=lambda: SERVER)
+ASSISTANT = "models:\n  tts:\n    piper:\n      voice_path: {path}  # the voice\n"
+
+
+@pytest.fixture
+def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
+    """A variant `static-int8`, in truth a copy of the original."""
+    path = Path(shutil.copyfile(voice.path, tmp_path / "static-int8.onnx"))
+    config_path_of(path).write_text(json.dumps(voice.config))
+    made = Variant(
+        voice.key,
+        "static-int8",
+        str(path),
+        path.stat().st_size,
+        sha256_of(path),
+        "static",
+        {},
+        voice.id,
+        {},
+        None,
+        "2024-01-02T09:00:00.000Z",
+    )
+    with transaction(db):
+        put_variant(db, voice.id, made)
+    return path
+
+
+@pytest.fixture
+def config(voice: Voice, tmp_path: Path) -> Path:
+    path = tmp_path / "assistant.yaml"
+    path.write_text(ASSISTANT.format(path=voice.path))
+    return path
+
+
+@pytest.fixture
+def at_home(full: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """With an assistant that loads the original of one voice, in a home folder that reads the same everywhere."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = tmp_path / "assistant.yaml"
+    config.write_text(ASSISTANT.format(path="/voices/en_US-joe-medium.onnx"))
+    set_assistant(full, config)
+    return full
+
+
+async def opened(pilot: Pilot[None]) -> SelectionPane:
+    """The tab, once the store and the configuration have been read."""
+    app = pilot.app
+    assert isinstance(app, Dashboard)
+    await until(pilot, lambda: app.snapshot and app.query(SelectionPane))
+    await pilot.press("4")
+    pane = app.query_one(SelectionPane)
+    await until(pilot, lambda: pane.today and app.focused is pane.table)
+    return pane
+
+
+def row(pane: SelectionPane) -> list[str]:
+    """Policy, selected, pinned, loaded and applied of the first voice."""
+    return cells(pane)[0][1:]
+
+
+def boxes(app: Dashboard) -> dict[str, list[str]]:
+    """The chain, box by box: the first two lines in each."""
+    shown = [box for box in app.query(LinkBox) if box.display]
+    return {str(box.border_title): str(box.render()).split("\n")[:2] for box in shown}
+
+
+async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
+    workspace: Workspace, db: sqlite3.Connection, config: Path, variant: Path, voice: Voice
+) -> None:
+    before = config.read_text()
+    app = dashboard(workspace, environment=ENVIRONMENT)
+    async with app.run_test(size=(100, 40)) as pilot:
+        pane = await opened(pilot)
+        assert row(pane) == ["–", "press s", "–", "not known", "–"]
+        detail = text_of(app, "#selection-pane .detail Static")
+        assert "press s" in detail
+        assert "no configuration of an assistant is known here: press f" in detail
+        await pilot.press("s")
+        await until(pilot, lambda: boxes(app).get("quantized") == ["static-int8", "TAKEN HERE"])
+        assert boxes(app) == {
+            "Core ML": ["not made"],
+            "quantized": ["static-int8", "TAKEN HERE"],
+            "original": ["original", "comes after"],
+        }
+
+        variant.rename(variant.with_suffix(".away"))
+        await pilot.press("1", "4")
+        lost = "! static-int8: its file is missing: press s to select anew"
+        await until(pilot, lambda: lost in text_of(app, "#selection-pane .detail Static"))
+        variant.with_suffix(".away").rename(variant)
+        await pilot.press("1", "4")
+        await until(pilot, lambda: lost not in text_of(app, "#selection-pane .detail Static"))
+
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await paste(pilot, f"{config}x")
+        await pilot.press("enter")
+        await until(pilot, lambda: text_of(app, "#problem"))
+        assert text_of(app, "#problem") == f"{config}x does not exist: check the path"
+        await pilot.press("backspace", "enter")
+        await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
+        assert "NOT what is selected: press a, and it loads static-int8" in text_of(
+            app, "#selection-pane .detail Static"
+        )
+
+        before_proposal = list(db.iterdump())
+        for answer in "ny":
+            await pilot.press("a")
+            await until(pilot, lambda: app.screen.query(".told Static"))
+            shown = "\n".join(str(widget.render()) for widget in app.screen.query("Static"))
+            assert f"Write this to {config}?" in shown
+            assert f"{Path(voice.path).name} → static-int8.onnx" in shown
+            assert f"-      voice_path: {voice.path}  # the voice\n+      voice_path: {variant}  # the voice" in shown
+            await pilot.press(answer)
+            await until(pilot, lambda: len(app.screen_stack) == 1)
+            if answer == "n":
+                assert config.read_text() == before
+                assert list(db.iterdump()) == before_proposal
+        await until(pilot, lambda: row(pane)[-2:] == ["static-int8", "yes"])
+        assert f"voice_path: {variant}  # the voice" in config.read_text()
+
+        await pilot.press("u")
+        await until(pilot, lambda: app.screen.query(".told Static"))
+        assert f"Put back into {config} what assistant.yaml.ttsdash-backup holds?" in text_of(app, ".dialog .title")
+        await pilot.press("y")
+        await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
+        assert config.read_text() == before
+        await pilot.press("u")
+        await until(pilot, lambda: any("there is nothing to undo" in message for message in app.told))
+
+
+async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, variant: Path
+) -> None:
+    app = dashboard(workspace, environment=ENVIRONMENT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        pane = await opened(pilot)
+
+        async def pick(key: str, *keys: str) -> str:
+            """Open a list, go down to a choice and take it. Returns what the list shows."""
+            await pilot.press(key)
+            await until(pilot, lambda: app.screen.query(OptionList))
+            shown = "\n".join(str(option.prompt) for option in app.screen.query_one(OptionList).options)
+            await pilot.press(*keys, "enter")
+            return shown
+
+        shown = await pick("p", "j")
+        assert shown.startswith("* no pin\n    what the policy takes\n  original\n  static-int8")
+        await until(pilot, lambda: row(pane)[:3] == ["priority", "original", "original"])
+        assert "original: pinned by hand" in text_of(app, "#selection-pane .detail Static")
+
+        shown = await pick("o", "j")
+        assert "* priority\n    the usual guide's order: Core ML, then quantized" in shown
+        assert "measured\n    the fastest on this machine" in shown
+        await until(pilot, lambda: row(pane)[0] == "measured")
+        shown = await pick("p", "k")
+        assert "* original\n    selected: pinned by hand\n" in shown
+        await until(pilot, lambda: row(pane)[:3] == ["measured", "original", "–"])
+        assert get_wish(db, voice.id) == Wish("measured", None)
+        assert "static-int8, passed over: not measured on this machine" in text_of(
+            app, "#selection-pane .detail Static"
+        )
+
+        # Who goes back changes nothing.
+        await pilot.press("o")
+        await until(pilot, lambda: app.screen.query(OptionList))
+        await pilot.press("k", "escape")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        assert get_wish(db, voice.id) == Wish("measured", None)
+
+
+async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
+    workspace: Workspace, config: Path, variant: Path
+) -> None:
+    app = dashboard(workspace, environment=ENVIRONMENT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        pane = await opened(pilot)
+        for key in "au":
+            await pilot.press(key)
+            await until(pilot, lambda: "no assistant's configuration is known: press f and name its file" in app.told)
+            app.told.clear()
+
+        set_assistant(workspace, config)
+        await pilot.press("a")
+        await until(pilot, lambda: app.screen.query(".told Static"))
+        config.write_text("# by hand\n")
+        await pilot.press("y")
+        mend = f"{config} was changed meanwhile, and is left as it is now: try again"
+        await until(pilot, lambda: mend in app.told)
+        assert config.read_text() == "# by hand\n"
+
+        config.unlink()
+        await pilot.press("1", "4")
+        await until(pilot, lambda: "does not exist: check the path" in text_of(app, "#selection-pane .detail Static"))
+        assert row(pane)[-2:] == ["not known", "–"]
+
+
+async def test_the_configuration_is_read_anew_when_the_tab_is_opened(
+    workspace: Workspace, config: Path, variant: Path
+) -> None:
+    set_assistant(workspace, config)
+    app = dashboard(workspace, environment=ENVIRONMENT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        pane = await opened(pilot)
+        for path, loads in (
+            (variant, "static-int8"),
+            ("/elsewhere/x.onnx", "unknown file"),
+            ("", "nothing"),
+        ):
+            await pilot.press("1")
+            config.write_text(ASSISTANT.format(path=path))
+            await pilot.press("4")
+            await until(pilot, lambda loads=loads: row(pane)[-2] == loads)
+
+
+async def test_nobody_is_asked_of_what_is_no_longer_in_sight(workspace: Workspace, config: Path, voice: Voice) -> None:
+    late = Proposal(ConfigFile(config, config, b"a: 1\n"), b"a: 2\n", Plan((), ()), voice.key)
+    app = dashboard(workspace, environment=ENVIRONMENT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        pane = await opened(pilot)
+        await pilot.press("1")
+        pane.offer(late)
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+        await pilot.press("4")
+        pane.offer(late)
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+
+
+async def test_long_reasons_scroll_by_keys_and_the_keys_fit_80_columns(at_home: Workspace) -> None:
+    app = dashboard(at_home, environment=AT_HOME)
+    async with app.run_test(size=(80, 20)) as pilot:
+        pane = await opened(pilot)
+        await pilot.press("j")
+        detail = pane.query_one(".detail", VerticalScroll)
+        await until(pilot, lambda: detail.max_scroll_y)
+        await pilot.press("full_stop")
+        await until(pilot, lambda: detail.scroll_y > 0)
+        await pilot.press("comma")
+        await until(pilot, lambda: detail.scroll_y == 0)
+        keys = app.screen.query("FooterKey")
+        assert len(keys) == 8
+        assert all(app.screen.region.contains_region(key.region) for key in keys)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["small", "large"])
+def test_a_selection_and_what_the_assistant_loads(
+    snap_compare: Compare, at_home: Workspace, size: tuple[int, int]
+) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        await opened(pilot)
+        await pilot.press("j")
+        await pilot.pause()
+
+    assert snap_compare(dashboard(at_home, environment=AT_HOME), terminal_size=size, run_before=look)
+
+
+def test_what_would_be_written(snap_compare: Compare, at_home: Workspace) -> None:
+    old, new = "/voices/en_US-joe-medium.onnx", "/models/static-int8.onnx"
+    before, after = (ASSISTANT.format(path=path).encode() for path in (old, new))
+    path = Path("/home/me/assistant.yaml")
+    note = "static-int8 has not been measured on this machine at all cores: ttsdash benchmark en_US-joe-medium"
+    proposal = Proposal(
+        ConfigFile(path, path, before), after, Plan((Change(VOICE_PATH, old, new),), (note,)), "en_US-joe-medium"
+    )
+
+    async def ask(pilot: Pilot[None]) -> None:
+        pane = await opened(pilot)
+        await pilot.press("j")
+        pane.offer(proposal)
+        await until(pilot, lambda: pilot.app.screen.query(".told Static"))
+        await pilot.pause()
+
+    assert snap_compare(dashboard(at_home, environment=AT_HOME), terminal_size=(80, 24), run_before=ask)
+
+
+def test_the_variants_to_pin(snap_compare: Compare, at_home: Workspace) -> None:
+    async def ask(pilot: Pilot[None]) -> None:
+        await opened(pilot)
+        await pilot.press("j", "p")
+        await until(pilot, lambda: pilot.app.screen.query(OptionList))
+        await pilot.pause()
+
+    assert snap_compare(dashboard(at_home, environment=AT_HOME), terminal_size=(80, 24), run_before=ask)

@@ -1,0 +1,213 @@
+"""The commands of `ttsdash jobs` that change the queue."""
+
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import click
+
+from core.errors import BadInput
+from core.records.job_states import ENDED, JobEventKind
+from core.settings import read_settings
+from core.store import queue_control
+from core.store.jobs import count_jobs, get_job, job_shape, list_events
+from core.variants.recipes import read_params
+from jobs.edit import Wording, edit_job
+from jobs.queue_state import place_in_queue
+from jobs.scheduling import limits_from
+from jobs.submit import wake
+from jobs.worker_control import ensure_worker, settle_cancelled, worker_status
+from tui.cli.context import Command, Session, pass_session
+from tui.cli.output import print_line
+from tui.cli.scheduling import not_before, terms_options
+from tui.text.format import counted, id_list
+
+_CANCEL_S = 5.0
+_LOOK_S = 0.05
+
+_one = click.argument("job_id", type=int, metavar="ID")
+_several = click.argument(
+    "job_ids", type=int, nargs=-1, metavar="[ID]...", callback=lambda _, __, ids: tuple(dict.fromkeys(ids))
+)
+
+
+@click.command(cls=Command)
+@_several
+@click.option("--all", "every", is_flag=True, help="All that wait or run.")
+@pass_session
+def cancel(session: Session, job_ids: tuple[int, ...], every: bool) -> None:
+    """Cancel the jobs ID, and what waits for them."""
+    _check_which(job_ids, every, "--all")
+    if every:
+        waiting, asked = queue_control.cancel_all(session.db)
+    else:
+        waiting, asked = 0, queue_control.cancel_several(session.db, job_ids)
+    _await_ends(session, asked)
+    jobs = [get_job(session.db, job_id) for job_id in (asked if every else job_ids)]
+    if session.as_json:
+        shapes = [job_shape(job) for job in jobs]
+        session.print_json({"cancelled": waiting, "asked": shapes} if every else shapes if len(jobs) > 1 else shapes[0])
+        return
+    if waiting:
+        print_line(f"{counted(waiting, 'waiting job')} cancelled")
+    elif every and not jobs:
+        print_line("no job is open")
+    for job in jobs:
+        print_line(f"job {job.id}: {job.state if job.ended else 'asked to end, but it has not ended yet'}")
+
+
+def _await_ends(session: Session, job_ids: Sequence[int]) -> None:
+    deadline = time.monotonic() + _CANCEL_S
+    while any(not get_job(session.db, job_id).ended for job_id in job_ids) and time.monotonic() < deadline:
+        if not worker_status(session.workspace).running:
+            settle_cancelled(session.workspace)
+        time.sleep(_LOOK_S)
+
+
+@click.command(cls=Command)
+@_several
+@click.option("--failed", is_flag=True, help="All that failed.")
+@pass_session
+def retry(session: Session, job_ids: tuple[int, ...], failed: bool) -> None:
+    """Queue failed or cancelled jobs again. Also what was cancelled because of them."""
+    _check_which(job_ids, failed, "--failed")
+    limits = limits_from(read_settings(session.workspace))
+    again = (
+        partial(queue_control.retry_failed, session.db)
+        if failed
+        else partial(queue_control.retry, session.db, *job_ids)
+    )
+    ids = again(limits=limits)
+    if ids:
+        wake(session.workspace)
+        ensure_worker(session.workspace)
+    if session.as_json:
+        session.print_json([job_shape(get_job(session.db, job_id)) for job_id in ids])
+    else:
+        print_line(f"queued again: job {id_list(ids)}" if ids else "no job failed")
+
+
+def _check_which(job_ids: Sequence[int], every: bool, flag: str) -> None:
+    if bool(job_ids) == every:
+        raise BadInput(f"say which jobs: their ids, or {flag}")
+
+
+@click.command(cls=Command)
+@pass_session
+def pause(session: Session) -> None:
+    """Start no further job until `resume`; those that run go on."""
+    changed = queue_control.pause(session.db)
+    if session.as_json:
+        session.print_json({"paused": True})
+    else:
+        print_line(
+            f"the queue {'is' if changed else 'was already'} paused: `{session.program} jobs resume` starts jobs again"
+        )
+
+
+@click.command(cls=Command)
+@pass_session
+def resume(session: Session) -> None:
+    """Start jobs again after `pause`."""
+    changed = queue_control.resume(session.db)
+    wake(session.workspace)
+    ensure_worker(session.workspace)
+    if session.as_json:
+        session.print_json({"paused": False})
+    else:
+        print_line("jobs are started again" if changed else "the queue was not paused")
+
+
+@click.command(cls=Command)
+@_one
+@click.option("--first", is_flag=True, help="Before all others.")
+@click.option("--last", is_flag=True, help="Behind all others.")
+@click.option("--before", type=int, metavar="OTHER", help="Right before job OTHER.")
+@pass_session
+def move(session: Session, job_id: int, first: bool, last: bool, before: int | None) -> None:
+    """Move the queued job ID. It takes the priority that it finds there."""
+    if first + last + (before is not None) != 1:
+        raise BadInput("say where to: --first, --last or --before OTHER")
+    if before is not None:
+        queue_control.move_before(session.db, job_id, before)
+    elif first:
+        queue_control.move_first(session.db, job_id)
+    else:
+        queue_control.move_last(session.db, job_id)
+    wake(session.workspace)
+    job = get_job(session.db, job_id)
+    place, of = place_in_queue(session.db, job)
+    if session.as_json:
+        session.print_json(job_shape(job) | {"place": place})
+    else:
+        print_line(f"job {job_id}: place {place} of {of}")
+
+
+@click.command(cls=Command)
+@_one
+@click.option("--param", "params", multiple=True, metavar="K=V", help="A recipe's parameter; may be repeated.")
+@click.option("--variant", "variants", multiple=True, metavar="NAME", help="What a benchmark measures.")
+@click.option("--threads", multiple=True, type=int, metavar="N", help="At N threads, for a benchmark.")
+@terms_options
+@click.option("--no-after", is_flag=True, help="Wait for no other job.")
+@click.option("--now", is_flag=True, help="Wait for no time.")
+@pass_session
+def edit(
+    session: Session,
+    job_id: int,
+    params: tuple[str, ...],
+    variants: tuple[str, ...],
+    threads: tuple[int, ...],
+    priority: int | None,
+    after: tuple[int, ...],
+    at: str | None,
+    span: str | None,
+    no_after: bool,
+    now: bool,
+) -> None:
+    """Change the queued job ID."""
+    if after and no_after:
+        raise BadInput("--after and --no-after at once: say one of them")
+    moment = not_before(at, span)
+    if moment and now:
+        raise BadInput("--now and a time at once: say one of them")
+    wording = Wording(
+        params=read_params(params),
+        variants=variants,
+        threads=threads,
+        priority=priority,
+        after=after or (() if no_after else None),
+        not_before=moment,
+        at_once=now,
+    )
+    edit_job(session.workspace, session.db, job_id, wording)
+    if session.as_json:
+        session.print_json(job_shape(get_job(session.db, job_id)))
+    else:
+        edited = [event for event in list_events(session.db, job_id) if event.event == JobEventKind.EDITED]
+        print_line(f"job {job_id}: {edited[-1].detail}")
+
+
+@click.command(cls=Command)
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@pass_session
+def clean(session: Session, yes: bool) -> None:
+    """Forget what has ended, and remove the logs. Variants and results stay."""
+    count = sum(number for state, number in count_jobs(session.db).items() if state in ENDED)
+    if count and not yes:
+        what = f"forget {counted(count, 'ended job')} and remove their logs"
+        if session.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise BadInput(f"there is no terminal to ask on: add --yes to {what}")
+        if not click.confirm(f"{what}? Variants and results stay.", prompt_suffix=" "):
+            print_line("nothing was removed")
+            return
+    ids = queue_control.forget_ended(session.db)
+    for job_id in ids:
+        log = session.workspace.job_log(job_id)
+        log.unlink(missing_ok=True)
+        log.with_suffix(".log.1").unlink(missing_ok=True)
+    if session.as_json:
+        session.print_json({"forgotten": len(ids)})
+    else:
+        print_line(f"forgotten: {counted(len(ids), 'job')}" if ids else "no job has ended")

@@ -1,0 +1,1 @@
+"""The dashboard: a tab per folder, shared widgets in `common`."""

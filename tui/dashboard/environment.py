@@ -1,0 +1,69 @@
+"""The clock and the machine, as the dashboard is given them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.clock import now
+
+if TYPE_CHECKING:
+    from core.hardware.detection import Probes
+    from core.hardware.machine import Machine
+    from core.workspace import Workspace
+    from jobs.doctor import Findings
+    from tui.dashboard.system.facts import Facts
+
+
+def _machine() -> Machine:
+    from core.hardware.machine import this_machine
+
+    return this_machine()
+
+
+def _probes() -> Probes:
+    from core.hardware.detection import ask_apart
+
+    return ask_apart()
+
+
+def _machine_facts() -> Facts:
+    from tui.dashboard.system.facts import machine_facts
+
+    return machine_facts()
+
+
+def _version_facts() -> Facts:
+    from tui.dashboard.system.facts import version_facts
+
+    return version_facts()
+
+
+def _disk_facts(workspace: Workspace) -> Facts:
+    from tui.dashboard.system.facts import disk_facts
+
+    return disk_facts(workspace)
+
+
+async def _examine(workspace: Workspace) -> Findings:
+    from tui.dashboard.system.doctor import examine_apart
+
+    return await examine_apart(workspace)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The clock, the machine and its doctor. The defaults are the real ones; tests pass recorded ones.
+
+    All but `clock` may take long: call them in a thread.
+    """
+
+    clock: Callable[[], str] = now
+    machine: Callable[[], Machine] = _machine
+    probes: Callable[[], Probes] = _probes
+    machine_facts: Callable[[], Facts] = _machine_facts
+    version_facts: Callable[[], Facts] = _version_facts
+    disk_facts: Callable[[Workspace], Facts] = _disk_facts
+    examine: Callable[[Workspace], Awaitable[Findings]] = _examine
+    """The doctor. Raises TtsdashError and OSError."""

@@ -1,0 +1,81 @@
+"""Messages between the dashboard's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from core.assistant.proposal import Proposal
+    from core.records.voices import Voice
+    from core.store.activity import Away
+    from jobs.submit import Wish
+    from tui.dashboard.snapshot import Snapshot
+
+
+@dataclass
+class StoreChanged(Message):
+    """The store or the worker has changed."""
+
+    snapshot: Snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """Return whether a later message makes this one obsolete."""
+        return isinstance(message, StoreChanged)
+
+
+@dataclass
+class PaneMounted(Message):
+    """A pane is ready to show a snapshot."""
+
+    pane_id: str
+
+
+@dataclass(frozen=True)
+class Focus:
+    """The row that the dashboard focuses as soon as its table shows it."""
+
+    tab: str
+    row: str
+
+
+@dataclass
+class Outcome(Message):
+    """The end of an action: a notification for the user, or nothing when `text` is empty."""
+
+    text: str = ""
+    then: Focus | None = None
+    failed: bool = False
+
+
+@dataclass
+class Proposed(Message):
+    """A change of the assistant's configuration awaits the user's approval."""
+
+    proposal: Proposal
+
+
+@dataclass
+class CameBack(Message):
+    """What happened since the last visit has been read."""
+
+    away: Away
+
+
+@dataclass
+class KeysRead(Message):
+    """The keys in the settings have been read, by action."""
+
+    keys: Mapping[str, str]
+
+
+@dataclass
+class Planned(Message):
+    """A plan to make all variants of a voice awaits the user's approval."""
+
+    question: str
+    voice: Voice
+    wish: Wish

@@ -1,0 +1,97 @@
+"""The line that narrows a table down while one types."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input
+
+from tui.dashboard.common.plain_text import PlainText
+
+# So long nothing may be typed before the store is asked.
+_PAUSE_S = 0.15
+
+
+class FilterLine(Vertical):
+    """An input, and a line for what is wrong with it. Out of sight while it is empty and not typed into."""
+
+    @dataclass
+    class Typed(Message):
+        """The filter is another one."""
+
+        text: str
+
+    class Left(Message):
+        """Somebody wants to go on in the table."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "clear", "Clear the filter", id="filter.clear"),
+        Binding("down", "leave", "To the table", id="filter.leave"),
+    ]
+
+    def __init__(self, example: str) -> None:
+        super().__init__()
+        self._example, self._told = example, ""
+        self._pause: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield PlainText("/", classes="slash")
+            yield Input(placeholder=self._example, compact=True, select_on_focus=False)
+        yield PlainText(classes="problem")
+
+    def on_mount(self) -> None:
+        self.show_problem("")
+        self._show_or_hide()
+
+    @property
+    def _input(self) -> Input:
+        return self.query_one(Input)
+
+    def open(self) -> None:
+        self.display = True
+        self._input.focus()
+
+    def put(self, text: str) -> None:
+        """Show a filter that is known already."""
+        self._told = self._input.value = text
+        self._show_or_hide()
+
+    def show_problem(self, text: str) -> None:
+        """What is wrong with the filter; nothing takes the line away."""
+        problem = self.query_one(".problem", PlainText)
+        problem.show(text)
+        problem.display = bool(text)
+
+    @on(Input.Changed)
+    def _wait_for_more(self) -> None:
+        if self._pause:
+            self._pause.stop()
+        self._pause = self.set_timer(_PAUSE_S, self._tell)
+
+    def _tell(self) -> None:
+        if self._pause:
+            self._pause.stop()
+            self._pause = None
+        if self._input.value != self._told:
+            self._told = self._input.value
+            self.post_message(self.Typed(self._told))
+
+    @on(Input.Submitted)
+    def action_leave(self) -> None:
+        self._tell()
+        self._show_or_hide()
+        self.post_message(self.Left())
+
+    def action_clear(self) -> None:
+        self._input.value = ""
+        self.show_problem("")
+        self.action_leave()
+
+    def _show_or_hide(self) -> None:
+        self.display = bool(self._input.value)

@@ -1,0 +1,85 @@
+"""A screen over the tabs for what is read from the store or from files when it is opened."""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from core.errors import TtsdashError, one_line
+from core.text import printable
+from core.workspace import Workspace
+from tui.dashboard.common.plain_text import PlainText
+
+Found = TypeVar("Found")
+
+
+class ReadingScreen(Screen[None], Generic[Found]):
+    """Subclasses say what is read, in a thread, and how it is shown."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Back", id="screen.back")]
+
+    @dataclass
+    class Read(Message):
+        """It has been read."""
+
+        found: Any
+
+    @dataclass
+    class Failed(Message):
+        """It cannot be read."""
+
+        error: str
+
+    def __init__(self, workspace: Workspace, title: str) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self._title = title
+
+    def compose(self) -> ComposeResult:
+        yield PlainText(printable(self._title), classes="title")
+        yield PlainText("reading …", classes="told")
+        yield from self.body()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.run_worker(self._read, thread=True)
+
+    def _read(self) -> None:
+        try:
+            found = self.read()
+        except (TtsdashError, sqlite3.Error, OSError) as error:
+            self.post_message(self.Failed(one_line(error)))
+        else:
+            self.post_message(self.Read(found))
+
+    @on(Read)
+    async def _show(self, message: Read) -> None:
+        if self.is_attached:
+            await self.show(message.found)
+
+    @on(Failed)
+    def _show_failure(self, message: Failed) -> None:
+        self.tell(message.error)
+
+    def tell(self, text: str) -> None:
+        """A line, or a few, under the title; none for nothing."""
+        self.query_one(".told").display = bool(text)
+        self.query_one(".told", PlainText).show_lines(text.split("\n"))
+
+    def body(self) -> ComposeResult:
+        """Widgets under what is told."""
+        yield from ()
+
+    def read(self) -> Found:
+        """What to show. In a thread; raises what the store raises."""
+        raise NotImplementedError
+
+    async def show(self, found: Found) -> None:
+        """Show what was read."""
+        raise NotImplementedError

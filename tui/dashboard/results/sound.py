@@ -1,0 +1,93 @@
+"""What a variant said beside what its original said, to look at."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from core.history.filter import Term
+from core.history.listing import list_page
+from core.records.results import Result
+from core.records.voices import ORIGINAL
+from core.report.summary import heard
+from core.store.database import open_store
+from core.workspace import Workspace
+from tui.dashboard.results.reading import ReadingScreen
+from tui.dashboard.results.sound_view import SoundView
+from tui.text.format import moment
+
+if TYPE_CHECKING:
+    from tui.dashboard.results.sound_picture import Recording
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A pair of recordings."""
+
+    original_path: Path
+    variant_path: Path
+    original: Recording
+    variant: Recording
+    last: Result | None
+    """The variant's last result on this machine, whose benchmark recorded them."""
+
+
+class SoundScreen(ReadingScreen[Sound | str]):
+    """Original and variant above each other, as waveforms or spectrograms, and how it sounds in words."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "switch", "Waveform / spectrogram", id="sound.switch")]
+
+    def __init__(self, workspace: Workspace, result: Result) -> None:
+        super().__init__(workspace, f"Sound of {result.variant} beside the original, {result.voice}")
+        self._result = result
+
+    def body(self) -> ComposeResult:
+        yield SoundView()
+
+    def action_switch(self) -> None:
+        self.query_one(SoundView).switch()
+
+    def read(self) -> Sound | str:
+        """The recordings, or why there are none."""
+        from core.quality.recordings import read_recording, recording_pair
+        from tui.dashboard.results.sound_picture import Recording
+
+        result = self._result
+        if result.variant == ORIGINAL:
+            return "Variants are held against the original: put the focus on one of them."
+        variant, original = recording_pair(self.workspace, result.voice, result.variant)
+        if not (variant.exists() and original.exists()):
+            return f"No recording of {result.variant} here: a benchmark on this machine makes one (1, then b)."
+        with closing(open_store(self.workspace)) as db:
+            here = list_page(db, _same_here(result), limit=1).results
+        first, second = (Recording(*read_recording(path)) for path in (original, variant))
+        return Sound(original, variant, first, second, here[0] if here else None)
+
+    async def show(self, found: Sound | str) -> None:
+        if isinstance(found, str):
+            self.tell(found)
+            return
+        self.tell("\n".join(_words(self._result, found)))
+        self.query_one(SoundView).put({"original": found.original, self._result.variant: found.variant})
+
+
+def _same_here(result: Result) -> tuple[Term, ...]:
+    """The results of its variant on this machine."""
+    return (Term("voice", "=", result.voice), Term("variant", "=", result.variant), Term("machine", ":", "this"))
+
+
+def _words(result: Result, sound: Sound) -> list[str]:
+    """How it sounds, and what to listen to."""
+    last = f", of {moment(sound.last.created_at)}" if sound.last else ""
+    of_another = sound.last is None or sound.last.benchmark_id != result.benchmark_id
+    return [
+        heard(result),
+        *([f"The recordings are of its last benchmark here{last}, not of this result."] if of_another else []),
+        f"original  {sound.original_path}",
+        f"variant   {sound.variant_path}",
+    ]

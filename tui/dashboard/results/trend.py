@@ -1,0 +1,115 @@
+"""How a variant's figures went on one machine, as a chart and in words."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+
+from core.clock import parse
+from core.hardware.machine import Machine
+from core.history.trend import LATEST, Series, list_trend, series
+from core.records.results import Result
+from core.records.voices import ORIGINAL
+from core.store.database import open_store
+from core.workspace import Workspace
+from tui.dashboard.common.scrolled_text import Words
+from tui.dashboard.results.reading import ReadingScreen
+from tui.text.format import counted, moment, speedup
+from tui.text.results import course, since_before, trend_figure
+
+if TYPE_CHECKING:
+    from tui.dashboard.results.chart import Chart
+
+
+class TrendScreen(ReadingScreen[list[Series]]):
+    """All results of the result's variant, at its number of threads, on its machine."""
+
+    def __init__(self, workspace: Workspace, result: Result) -> None:
+        at = counted(result.threads, "thread")
+        super().__init__(
+            workspace, f"Trend of {result.variant}, {result.voice}, {at}, on {result.machine_facts['cpu']}"
+        )
+        self._result = result
+
+    def body(self) -> ComposeResult:
+        yield Words()
+
+    def read(self) -> list[Series]:
+        import tui.dashboard.results.chart  # noqa: F401  (which takes a while)
+
+        result = self._result
+        with closing(open_store(self.workspace)) as db:
+            machine = Machine(result.machine, result.machine_facts)
+            return series(list_trend(db, result.voice_id, result.variant, machine, result.threads))
+
+    async def show(self, found: list[Series]) -> None:
+        version = self._result.benchmark_version
+        mine = next((one for one in found if one.version == version), None)
+        others = sum(len(one.points) for one in found if one is not mine)
+        self.query_one(Words).focus()
+        timed = [point.result for point in mine.points if trend_figure(point.result) is not None] if mine else []
+        self.tell(_told(self._result, timed))
+        if mine is None:
+            return
+        self.query_one(Words).show_lines(_words(mine, others))
+        if len(timed) > 1:
+            from tui.dashboard.results.chart import Chart
+
+            chart = Chart()
+            await self.mount(chart, after=".told")
+            _draw(chart, timed)
+
+
+def _told(result: Result, timed: list[Result]) -> str:
+    what = "latency, ms" if result.variant == ORIGINAL else "speed-up with its 95 % interval"
+    if len(timed) > 1:
+        return f"{what}   o quiet   ~ busy machine   ! worse"
+    if timed:
+        return "One result only: measure it again another day, and a trend can be seen."
+    return "Not timed yet: no result of it has a speed."
+
+
+def _draw(chart: "Chart", timed: list[Result]) -> None:
+    from tui.dashboard.results.chart import Times
+
+    is_original = timed[0].variant == ORIGINAL
+    at = {result.id: parse(result.created_at).timestamp() for result in timed}
+    figures = {result.id: trend_figure(result) or 0.0 for result in timed}
+    spans = [] if is_original else [(at[one.id], *one.speedup_ci) for one in timed if one.speedup_ci]
+    edges = [edge for _, *both in spans for edge in both]
+    chart.set_x_formatter(Times())
+    chart.frame([*at.values()], [*figures.values(), *edges, *([] if is_original else [1.0])])
+    if not is_original:
+        chart.level(1.0)
+    if spans:
+        chart.span(*zip(*spans, strict=True))
+    for sign in "o~!":
+        marked = [result.id for result in timed if _sign(result) == sign]
+        chart.mark([at[one] for one in marked], [figures[one] for one in marked], sign)
+
+
+def _sign(result: Result) -> str:
+    return "!" if result.regression else "~" if result.noisy else "o"
+
+
+def _words(mine: Series, others: int) -> list[str]:
+    """The course, then what changed, the newest first."""
+    points = mine.points
+    worse = sum(bool(point.result.regression) for point in points)
+    told = [
+        f"{course(mine)}, {counted(len(points), 'result')}" + (f", {worse} worse than it was" if worse else ""),
+        *([f"the newest {LATEST} of it"] if len(points) + others == LATEST else []),
+        *(
+            [f"{counted(others, 'result')} of another benchmark version left out: they do not compare"]
+            if others
+            else []
+        ),
+    ]
+    changes = [
+        f"{moment(point.result.created_at)}  {point.result.id[:8]}  {speedup(point.result)}  {since_before(point)}"
+        for point in reversed(points)
+        if since_before(point)
+    ]
+    if len(points) > 1 and not changes:
+        changes = ["Nothing that was installed changed meanwhile, and nothing is worse than it was."]
+    return [*told, "", *changes]

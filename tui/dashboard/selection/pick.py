@@ -1,0 +1,69 @@
+"""Asks for one of several."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from core.text import printable
+from tui.dashboard.common.plain_text import PlainText
+from tui.text.format import hanging
+
+# What the dialog has room for.
+_WIDTH = 66
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One of them: its name, and what there is to say of it."""
+
+    id: str
+    name: str
+    says: str
+
+
+class PickScreen(ModalScreen[str | None]):
+    """Ends with the id of what was picked, or with None. What holds now is marked with an asterisk."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss(None)", "Back"),
+        Binding("j", "down", "Down", show=False),
+        Binding("k", "up", "Up", show=False),
+    ]
+
+    def __init__(self, title: str, picks: Sequence[Pick], current: str) -> None:
+        super().__init__()
+        self._heading, self._picks, self._current = title, picks, current
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield PlainText(printable(self._heading), classes="title")
+            yield OptionList(*(Option(self._prompt(pick)) for pick in self._picks), compact=True, classes="picks")
+            yield PlainText("enter take it   ↑ ↓ choose   esc back", classes="hint")
+
+    def on_mount(self) -> None:
+        ids = [pick.id for pick in self._picks]
+        self.query_one(OptionList).highlighted = ids.index(self._current) if self._current in ids else 0
+
+    def _prompt(self, pick: Pick) -> Content:
+        mark = "* " if pick.id == self._current else "  "
+        says = f"\n{hanging('    ', pick.says, _WIDTH)}" if pick.says else ""
+        return Content(f"{mark}{printable(pick.name)}{says}")
+
+    def action_down(self) -> None:
+        self.query_one(OptionList).action_cursor_down()
+
+    def action_up(self) -> None:
+        self.query_one(OptionList).action_cursor_up()
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._picks[event.option_index].id)

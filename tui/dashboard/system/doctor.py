@@ -1,0 +1,50 @@
+"""The doctor, run as the command runs it: in a process of its own, since what it tries may break or take much memory."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.doctor.finding import Finding, State
+from core.errors import BadInput
+from core.settings import read_settings
+from core.workspace import Workspace
+from tui.dashboard.subcommand import Apart
+
+if TYPE_CHECKING:
+    from jobs.doctor import Findings
+
+
+async def examine_apart(workspace: Workspace) -> Findings:
+    """What the doctor finds, also of the assistant's configuration if one is known. Raises TtsdashError."""
+    config = await asyncio.to_thread(_configuration, workspace)
+    if config is None:
+        return await _examine(workspace)
+    try:
+        return await _examine(workspace, str(config))
+    except BadInput as error:
+        mend = "press 4, then f, and name the assistant's YAML file"
+        problem = Finding("file", State.PROBLEM, str(error), mend)
+        return await _examine(workspace) | {"configuration": [problem]}
+
+
+def _configuration(workspace: Workspace) -> Path | None:
+    with suppress(BadInput):
+        return read_settings(workspace).assistant
+    return None
+
+
+async def _examine(workspace: Workspace, *config: str) -> Findings:
+    doctor = Apart(workspace, "doctor", *config)
+    try:
+        answer = await asyncio.to_thread(doctor.run)
+    finally:
+        # Where nobody waits any longer it goes. It changes nothing that could be left half done.
+        doctor.end()
+    found: Findings = {}
+    for entry in answer["findings"]:
+        entry["state"] = State(entry["state"])
+        found.setdefault(entry.pop("area"), []).append(Finding(**entry))
+    return found

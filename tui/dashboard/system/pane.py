@@ -1,0 +1,165 @@
+"""The tab of the worker, the disk, the machine, and what the doctor finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+
+from core.doctor.finding import State
+from core.errors import TtsdashError, one_line
+from tui.dashboard.common.pane import Pane
+from tui.dashboard.common.plain_text import PlainText
+from tui.dashboard.system import facts
+from tui.dashboard.system.facts import Facts
+from tui.text.findings import finding_lines, summary
+from tui.text.format import hanging, when
+
+if TYPE_CHECKING:
+    from jobs.doctor import Findings
+    from tui.dashboard.context import Context
+    from tui.dashboard.snapshot import Snapshot
+
+_TITLES = {
+    "worker": "Worker",
+    "disk": "Disk",
+    "doctor": "Doctor",
+    "machine": "Hardware",
+    "abilities": "Engines and abilities",
+    "versions": "Versions",
+}
+# The first three are what changes.
+_COLUMNS = (("worker", "disk", "doctor"), ("machine", "abilities", "versions"))
+_TWO_COLUMNS = 130
+_LABEL = 18
+_FRAME = 4
+
+
+class SystemPane(VerticalScroll, Pane):
+    """Nothing is asked of the machine before somebody opens the tab."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "examine", "Look again", id="system.examine"),
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("k", "scroll_up", "Up", show=False),
+        Binding("g", "scroll_home", "First", show=False),
+        Binding("G", "scroll_end", "Last", show=False),
+    ]
+
+    @dataclass
+    class FactsRead(Message):
+        """By section."""
+
+        facts: dict[str, Facts]
+
+    @dataclass
+    class Examined(Message):
+        """The doctor has looked; or could not, with the reason."""
+
+        at: str
+        found: Findings
+        problem: str | None = None
+
+    def __init__(self, context: Context, id: str) -> None:
+        super().__init__(id=id)
+        self.context = context
+        self._facts: dict[str, Facts] = {}
+        self._examined: SystemPane.Examined | None = None
+        self._opened = False
+
+    def compose(self) -> ComposeResult:
+        for names in _COLUMNS:
+            with Vertical(classes="column"):
+                for name in names:
+                    section = PlainText("asking …", id=f"system-{name}", classes="section")
+                    section.border_title = f" {_TITLES[name]} "
+                    yield section
+
+    def take_focus(self) -> None:
+        super().take_focus()
+        if not self._opened:
+            self._opened = True
+            self.run_worker(self._ask_machine, thread=True, group="system")
+            self.action_examine()
+        else:
+            self.run_worker(self._measure_disk, thread=True, group="system")
+
+    def show(self, snapshot: Snapshot) -> None:
+        self._facts["worker"] = facts.worker_facts(snapshot)
+        self._draw("worker")
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= _TWO_COLUMNS, "wide")
+        self._draw(*_TITLES)
+
+    # What is asked, off the interface's thread
+
+    def _ask_machine(self) -> None:
+        environment = self.context.environment
+        self.post_message(
+            self.FactsRead({"machine": environment.machine_facts(), "versions": environment.version_facts()})
+        )
+        self.post_message(self.FactsRead({"abilities": facts.ability_facts(environment.probes)}))
+
+    def _measure_disk(self) -> None:
+        self.post_message(self.FactsRead({"disk": self.context.environment.disk_facts(self.workspace)}))
+
+    def action_examine(self) -> None:
+        """Have the doctor look again, and the disk measured."""
+        self._examined = None
+        self._draw("doctor")
+        self.run_worker(self._measure_disk, thread=True, group="system")
+        self.run_worker(self._examine(), exclusive=True, group="doctor")
+
+    async def _examine(self) -> None:
+        environment = self.context.environment
+        try:
+            found = await environment.examine(self.workspace)
+            self.post_message(self.Examined(environment.clock(), found))
+        except (TtsdashError, OSError) as error:
+            self.post_message(self.Examined(environment.clock(), {}, one_line(error)))
+
+    @on(FactsRead)
+    def _know(self, message: FactsRead) -> None:
+        self._facts |= message.facts
+        self._draw(*message.facts)
+
+    @on(Examined)
+    def _tell(self, message: Examined) -> None:
+        self._examined = message
+        self._draw("doctor")
+
+    # How it is shown
+
+    def _draw(self, *names: str) -> None:
+        """Show these sections, as far as they are known."""
+        width = self.size.width // (2 if self.has_class("wide") else 1) - _FRAME
+        for name in names:
+            section = self.query_one(f"#system-{name}", PlainText)
+            if name == "doctor":
+                section.show(_doctor(self._examined, width))
+            elif name in self._facts:
+                facts = self._facts[name].items()
+                section.show("\n".join(hanging(f"{fact:<{_LABEL}}", value, width) for fact, value in facts))
+
+
+def _doctor(examined: SystemPane.Examined | None, width: int) -> str:
+    if examined is None:
+        return "looking, which takes some seconds …"
+    if examined.problem:
+        return hanging("", f"{examined.problem}; d looks again", width)
+    told = f"{summary(examined.found)}, as of {when(examined.at)}; d looks again"
+    parts = (
+        finding_lines(_those(examined.found, states), width) for states in ((State.PROBLEM, State.NOTE), (State.OK,))
+    )
+    return "\n".join([told, "", *(line for part in parts for line in part)]).rstrip()
+
+
+def _those(found: Findings, states: tuple[State, ...]) -> Findings:
+    """What there is to do stands above what is well."""
+    return {area: [finding for finding in findings if finding.state in states] for area, findings in found.items()}

@@ -1,0 +1,75 @@
+"""What is known of what could be made of a voice, and of what was made. The readers run off the interface's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.records.job_states import OPEN
+from core.records.jobs import NewJob
+from core.variants.recipes import RECIPES
+from tui.text.format import speedup, when
+
+if TYPE_CHECKING:
+    from core.history.forecast import Forecast
+    from core.records.voices import Voice
+    from core.store.durations import Estimate
+    from core.workspace import Workspace
+    from tui.dashboard.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """Of a recipe with its default parameters."""
+
+    forecast: Forecast | None
+    takes: Estimate | None
+    missing: str | None
+    """Why it cannot be made here."""
+
+
+@dataclass(frozen=True)
+class Prospects:
+    """Of a voice."""
+
+    recipes: Mapping[str, Prospect]
+    measuring: Estimate | None
+    """How long a benchmark of the original alone takes; one of two takes twice that."""
+
+
+def read_prospects(workspace: Workspace, voice: Voice, machine_id: str) -> Prospects:
+    from core.history.forecasts import read_forecast
+    from core.store.database import open_store
+    from core.store.durations import estimate
+    from jobs.submit import benchmark_job
+
+    with closing(open_store(workspace)) as db:
+        return Prospects(
+            {
+                name: Prospect(
+                    read_forecast(db, machine_id, name, recipe.variant),
+                    estimate(db, NewJob(recipe.job, voice.id, recipe.variant, {}), machine_id),
+                    recipe.missing,
+                )
+                for name, recipe in RECIPES.items()
+            },
+            estimate(db, benchmark_job(voice, []), machine_id),
+        )
+
+
+def what_is_there(snapshot: Snapshot, voice: Voice, gone: frozenset[str]) -> dict[str, str]:
+    """By variant that is in place, or that a job is to make, what to say of it."""
+    making = {
+        str(job.variant): f"job {job.id} makes it"
+        for job in snapshot.jobs
+        if job.voice_id == voice.id and job.variant and job.state in OPEN
+    }
+    made = {}
+    for variant in voice.variants:
+        if variant.recipe and variant.path not in gone:
+            result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
+            figures = f"{speedup(result)}, {result.grade or 'not graded'}" if result else "not measured"
+            made[variant.name] = f"made {when(variant.created_at)}, {figures}"
+    return making | made
