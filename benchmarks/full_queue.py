@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.table import head, row
-from core.clock import parse, stamp
+from core.clock import format_timestamp, parse_timestamp
 from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import get_job, list_events
@@ -29,13 +29,13 @@ from core.store.queue_control import cancel_all, pause, resume
 from core.store.voices import add_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
-from jobs.submit import Terms, making_job, submit, wake
+from jobs.submit import Scheduling, making_job, submit, wake
 from jobs.worker_control import start_worker, stop_worker
 from tests.vits import write_voice
 
 _LOOK_S = 0.01
 _RUNS = 3
-_TOMORROW = stamp(datetime.now(UTC) + timedelta(days=1))
+_TOMORROW = format_timestamp(datetime.now(UTC) + timedelta(days=1))
 # Of jobs that wait. Commands that can be given once only come last.
 _COMMANDS = (
     *("list", "list --json", "list --limit 10000", "list --limit 10000 --json", "list --since-last"),
@@ -111,13 +111,13 @@ def watch(workspace: Workspace, db: sqlite3.Connection, job_id: int) -> float:
 
 
 def end_of(db: sqlite3.Connection, job_id: int) -> float:
-    return parse(list_events(db, job_id)[-1].at).timestamp()
+    return parse_timestamp(list_events(db, job_id)[-1].at).timestamp()
 
 
 def measure_next(workspace: Workspace, db: sqlite3.Connection, voice: Voice, starts: int) -> None:
     """From the end of one job to the next."""
     pause(db)
-    ids = submit(workspace, db, *[making_job(voice, "guide")] * (starts + 1), terms=Terms(priority=1))
+    ids = submit(workspace, db, *[making_job(voice, "guide")] * (starts + 1), terms=Scheduling(priority=1))
     start_worker(workspace, slots=1)
     resume(db)
     wake(workspace)

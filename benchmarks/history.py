@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import head, row
-from core.clock import now, stamp
+from core.clock import format_timestamp, now
 from core.hardware.machine import Environment, Machine, this_environment, this_machine
 from core.history.compare import compare, find_result, measured_of
 from core.history.filter import read_filter
@@ -33,7 +33,7 @@ from core.history.names import find_voice, variants_of
 from core.history.pareto import pareto
 from core.history.prune import prunable, prune
 from core.history.trend import list_trend, series
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextFigures
 from core.records.verdict import verdict
 from core.records.voices import ORIGINAL
 from core.store.database import open_store, transaction
@@ -92,7 +92,7 @@ class History:
         count = results // (2 * len(_VARIANTS))
         start, step = datetime.now(UTC) - timedelta(days=365 * _YEARS), timedelta(days=365 * _YEARS) / count
         for number in range(count):
-            yield self.benchmark(stamp(start + number * step), number / count)
+            yield self.benchmark(format_timestamp(start + number * step), number / count)
 
     def benchmark(self, at: str, age: float = 1.0) -> BenchmarkRecord:
         """One at that time; `age` is how much of the history lies before it."""
@@ -169,7 +169,7 @@ class History:
                 Sample(pair, "medium", latency / 1000 * dice.lognormvariate(0, 0.02), 4.8, latency / 1000, 0.4)
                 for pair in range(_PAIRS)
             ),
-            starts=tuple(Start(number, number == 0, 0.3, 0.9) for number in range(2)),
+            starts=tuple(Startup(number, number == 0, 0.3, 0.9) for number in range(2)),
             parallel_runs=(ParallelRun(0, 2, 0.6, 9.6),),
             texts=tuple(TextFigures(text, 4.8, latency, latency * 1.1, latency / 4800, speedup) for text in _TEXTS),
         )
@@ -308,7 +308,7 @@ def measure_prune(db: sqlite3.Connection) -> None:
         with closing(sqlite3.connect(workspace.data_db)) as copy:
             db.backup(copy)
         with closing(open_store(workspace)) as copy:
-            before = stamp(datetime.now(UTC) - timedelta(days=90))
+            before = format_timestamp(datetime.now(UTC) - timedelta(days=90))
             began = time.perf_counter()
             found = prunable(copy, before)
             row("prune: count what there is", "", f"{time.perf_counter() - began:.1f} s")

@@ -9,22 +9,22 @@ _LONGEST_S = 366 * 86400
 
 
 def now() -> str:
-    return stamp(datetime.now(UTC))
+    return format_timestamp(datetime.now(UTC))
 
 
-def stamp(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def parse(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
 def seconds_between(start: str, end: str) -> float:
-    return (parse(end) - parse(start)).total_seconds()
+    return (parse_timestamp(end) - parse_timestamp(start)).total_seconds()
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """`45 s`, `3 min 20 s`, `2 h 5 min`, `6 h`."""
     whole = round(seconds)
     if whole < 60:
@@ -34,7 +34,7 @@ def span(seconds: float) -> str:
     return f"{larger} {units[0]}" + (f" {smaller} {units[1]}" if smaller else "")
 
 
-def read_span(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Seconds from `90s`, `30 min`, `1h30m` or `2d`. Raises ValueError, which says what can be."""
     parts = _PART.findall(text.strip().lower())
     if not parts or _PART.sub("", text.strip().lower()) or any(unit not in _SECONDS for _, unit in parts):
@@ -45,7 +45,7 @@ def read_span(text: str) -> float:
     return seconds
 
 
-def read_moment(text: str, at: datetime | None = None) -> datetime:
+def parse_time(text: str, at: datetime | None = None) -> datetime:
     """The next `02:00` on the reader's clock, or `2026-05-01 02:00`. Raises ValueError, which says what can be."""
     here = (at or datetime.now(UTC)).astimezone()
     try:

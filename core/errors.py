@@ -4,7 +4,7 @@ import errno
 import re
 import sqlite3
 
-from core.text import printable
+from core.text import escape_control
 
 _MENDS = {
     errno.ENOSPC: ": free some disk space, then try again",
@@ -23,10 +23,10 @@ class TtsdashError(Exception):
 
     def __init__(self, message: str) -> None:
         # Names of files are quoted in messages: they stay one line, and steer no terminal.
-        super().__init__(printable(message))
+        super().__init__(escape_control(message))
 
 
-class BadInput(TtsdashError):
+class InvalidInput(TtsdashError):
     """What the user gave cannot be used (a file, a name, an option)."""
 
     exit_code = 2
@@ -38,7 +38,7 @@ class NotFound(TtsdashError):
 
 def reason_of(error: BaseException) -> str:
     """What an error says, in one line, without what is for a library's authors only."""
-    text = printable(" ".join(str(error).split()))
+    text = escape_control(" ".join(str(error).split()))
     if isinstance(error, TtsdashError):
         return text
     if _ORT_SAYS.match(text):
@@ -46,11 +46,11 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def one_line(error: BaseException, limit: int = 300) -> str:
+def format_error(error: BaseException, limit: int = 300) -> str:
     """An error as one line of at most `limit` characters: what it says, and the mend where one is known."""
-    text = printable(" ".join(str(error).split()))
+    text = escape_control(" ".join(str(error).split()))
     if isinstance(error, OSError) and error.strerror:
-        where = f" ({printable(str(error.filename))})" if error.filename else ""
+        where = f" ({escape_control(str(error.filename))})" if error.filename else ""
         text = f"{error.strerror}{where}{_MENDS.get(error.errno or 0, '')}"
     elif isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
         text = f"the data base cannot be used ({text}): `ttsdash doctor` tells more"

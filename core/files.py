@@ -18,10 +18,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def make_private_folder(path: Path) -> None:
+def mkdir_private(path: Path) -> None:
     """Make the folder, and those above it, readable by the owner only; the mode of one that is there stays."""
     if not path.is_dir():
-        make_private_folder(path.parent)
+        mkdir_private(path.parent)
         path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from core.errors import TtsdashError, one_line
+from core.errors import TtsdashError, format_error
 
 _PR_SET_PDEATHSIG = 1
 _TIMEOUT_S = 60
@@ -33,7 +33,7 @@ def run_module(module: str, *arguments: str, stdin: str = "") -> str:
     except subprocess.TimeoutExpired:
         raise TtsdashError(f"no answer within {_TIMEOUT_S} s") from None
     except OSError as error:
-        raise TtsdashError(one_line(error)) from error
+        raise TtsdashError(format_error(error)) from error
     if done.returncode < 0:
         raise TtsdashError(f"it takes its process with it ({_signal_name(-done.returncode)})")
     if done.returncode:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.clock import read_span
-from core.errors import BadInput, one_line
+from core.clock import parse_duration
+from core.errors import InvalidInput, format_error
 from core.files import replace_text
-from core.text import read_megabytes, read_percent
+from core.text import parse_megabytes, parse_percent
 from core.workspace import Workspace
 
 
@@ -45,17 +45,17 @@ def read_settings(workspace: Workspace) -> Settings:
     except FileNotFoundError:
         return Settings()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read {path} ({one_line(error)})") from error
+        raise InvalidInput(f"cannot read {path} ({format_error(error)})") from error
     entries = _parse(text, str(path))
     given: dict[str, Any] = {}
     for name, value in entries.items():
         if name not in _SETTINGS:
-            raise BadInput(f"{path}: there is no setting {name!r}; there is {', '.join(_SETTINGS)}")
+            raise InvalidInput(f"{path}: there is no setting {name!r}; there is {', '.join(_SETTINGS)}")
         field, read = _SETTINGS[name]
         try:
             given[field] = read(value)
         except ValueError as error:
-            raise BadInput(f"{path}: {name}: {error}") from None
+            raise InvalidInput(f"{path}: {name}: {error}") from None
     return Settings(**given)
 
 
@@ -68,7 +68,7 @@ def set_assistant(workspace: Workspace, config: Path) -> None:
         before = path.read_bytes().decode() if path.exists() else ""
         replace_text(path, Document(before, str(path)).edited({"assistant": str(config)}))
     except (OSError, UnicodeError) as error:
-        raise BadInput(f"cannot write {path} ({one_line(error)})") from error
+        raise InvalidInput(f"cannot write {path} ({format_error(error)})") from error
 
 
 def _parse(text: str, path: str) -> dict[str, Any]:
@@ -79,13 +79,13 @@ def _parse(text: str, path: str) -> dict[str, Any]:
         entries = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise BadInput(f"{path}{line}: not YAML ({error.problem})") from error
+        raise InvalidInput(f"{path}{line}: not YAML ({error.problem})") from error
     except (YAMLError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path}: not YAML ({one_line(error)})") from error
+        raise InvalidInput(f"{path}: not YAML ({format_error(error)})") from error
     if entries is None:
         return {}
     if not isinstance(entries, dict):
-        raise BadInput(f"{path}: write settings as `name: value`, one a line")
+        raise InvalidInput(f"{path}: write settings as `name: value`, one a line")
     return entries
 
 
@@ -100,11 +100,11 @@ def _command(value: Any) -> tuple[str, ...]:
 
 
 def _span(value: Any) -> float:
-    return read_span(str(value))
+    return parse_duration(str(value))
 
 
 def _share(value: Any) -> float:
-    return read_percent(str(value))
+    return parse_percent(str(value))
 
 
 def _keys(value: Any) -> dict[str, str]:
@@ -126,7 +126,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "hook": ("hook", _command),
     "idle": ("idle_s", _span),
     "time_limit": ("time_limit_s", lambda value: math.ceil(_span(value))),
-    "memory_limit": ("memory_limit_mb", lambda value: math.ceil(read_megabytes(str(value)))),
+    "memory_limit": ("memory_limit_mb", lambda value: math.ceil(parse_megabytes(str(value)))),
     "benchmark_width": ("benchmark_width", _share),
     "benchmark_budget": ("benchmark_budget_s", _span),
     "keys": ("keys", _keys),

@@ -11,14 +11,14 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|GB)", re.IGNORECASE)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%?")
 
 
-def printable(text: str) -> str:
+def escape_control(text: str) -> str:
     """The text with every control or formatting character written out, so that it cannot steer a terminal."""
     return "".join(
         char if unicodedata.category(char)[0] != "C" else char.encode("unicode_escape").decode() for char in text
     )
 
 
-def brief(value: object, limit: int = 60) -> str:
+def truncate(value: object, limit: int = 60) -> str:
     """What a file says, to be quoted in a line."""
     text = str(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
@@ -30,7 +30,7 @@ def safe_name(text: str, fallback: str) -> str:
     return name.encode()[:_LONGEST_NAME].decode(errors="ignore") or fallback
 
 
-def read_megabytes(text: str) -> float:
+def parse_megabytes(text: str) -> float:
     """MB (10^6 bytes) from `800 MB` or `4GB`. Raises ValueError, which says what can be."""
     match = _SIZE.fullmatch(text.strip())
     megabytes = float(match[1]) * (1000 if match[2].upper() == "GB" else 1) if match else 0
@@ -39,7 +39,7 @@ def read_megabytes(text: str) -> float:
     return megabytes
 
 
-def read_percent(text: str) -> float:
+def parse_percent(text: str) -> float:
     """A share from `5 %` or `2.5`. Raises ValueError, which says what can be."""
     match = _PERCENT.fullmatch(text.strip())
     share = float(match[1]) / 100 if match else 0

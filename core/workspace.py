@@ -6,8 +6,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import BadInput
-from core.files import make_private_folder
+from core.errors import InvalidInput
+from core.files import mkdir_private
 
 # "ttsd" in SQLite's header field `application_id`: how a data.db of ours is told from any other.
 APPLICATION_ID = 0x74747364
@@ -68,13 +68,15 @@ class Workspace:
         """Make the folders that are missing. Raises BadInput where that is not allowed."""
         for folder in (self.root, self.optimized_models, self.logs):
             if folder.exists() and not folder.is_dir():
-                raise BadInput(f"{folder} is a file, but the workspace needs a folder there: move it or use --home DIR")
+                raise InvalidInput(
+                    f"{folder} is a file, but the workspace needs a folder there: move it or use --home DIR"
+                )
             try:
-                make_private_folder(folder)
+                mkdir_private(folder)
             except OSError as error:
-                raise BadInput(f"cannot make the folder {folder} ({error.strerror}): use --home DIR") from error
+                raise InvalidInput(f"cannot make the folder {folder} ({error.strerror}): use --home DIR") from error
         if not os.access(self.root, os.W_OK | os.X_OK):
-            raise BadInput(f"the workspace {self.root} is read-only for you: make it writable or use --home DIR")
+            raise InvalidInput(f"the workspace {self.root} is read-only for you: make it writable or use --home DIR")
 
 
 def find_workspace(home: str | os.PathLike[str] | None = None, start: Path | None = None) -> Workspace:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from core.store.activity import note_visit, read_away
+from core.store.activity import read_activity, record_visit
 from core.store.database import open_store
 from core.workspace import Workspace, find_workspace
 from tui.dashboard.app import Dashboard
@@ -63,7 +63,7 @@ async def take_all(workspace: Workspace) -> None:
     PICTURES.mkdir(exist_ok=True)
     with closing(open_store(workspace)) as db:
         # The greeting would lie over the first of them.
-        note_visit(db, read_away(db))
+        record_visit(db, read_activity(db))
     for name, keys in KEYS.items():
         await take(workspace, name, keys)
 

@@ -9,7 +9,7 @@ from typing import Any
 from core.records.jobs import Job
 from core.records.voices import Voice
 from core.store.database import transaction
-from core.store.lifecycle import hand_in
+from core.store.lifecycle import commit_result
 from core.workspace import Workspace
 
 
@@ -29,5 +29,5 @@ class JobContext:
     def handing_in(self, result: dict[str, Any]) -> Iterator[sqlite3.Connection]:
         """The transaction in which what the job made becomes visible. Raises Superseded before anything is changed."""
         with transaction(self.db):
-            hand_in(self.db, self.job.id, self.attempt, result)
+            commit_result(self.db, self.job.id, self.attempt, result)
             yield self.db

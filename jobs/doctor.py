@@ -10,7 +10,7 @@ from core import program_version
 from core.assistant.config import AssistantConfig
 from core.doctor.config import check_configuration
 from core.doctor.database import open_to_read
-from core.doctor.finding import Finding, State, look
+from core.doctor.finding import Finding, State, run_check
 from core.doctor.logout import check_logout
 from core.doctor.machine import check_machine
 from core.doctor.runtime import check_phonemes, check_runtime
@@ -20,7 +20,7 @@ from core.hardware.machine import this_machine
 from core.store.jobs import open_ids
 from core.store.voices import list_voices
 from core.workspace import Workspace
-from jobs.lock import WorkerInfo, is_silent, running_worker
+from jobs.lock import WorkerInfo, is_unresponsive, running_worker
 
 Findings = dict[str, list[Finding]]
 """By area, in the order in which they are told."""
@@ -29,28 +29,30 @@ Findings = dict[str, list[Finding]]
 def examine(workspace: Workspace, config: Path | None = None) -> Findings:
     """Look at everything, and change nothing. Raises BadInput for a configuration that cannot be read."""
     configuration = AssistantConfig.load(config) if config else None
-    found = {"machine": look("ONNX Runtime", check_runtime) + look("machine", check_machine)}
+    found = {"machine": run_check("ONNX Runtime", check_runtime) + run_check("machine", check_machine)}
     opened, db = open_to_read(workspace.data_db) if is_made(workspace) else (None, None)
     with closing(db) if db else nullcontext():
         if opened:
-            found["workspace"] = [*look("folder", lambda: check_workspace(workspace)), opened]
-            found["worker"] = look("worker", lambda: _check_worker(workspace, db))
+            found["workspace"] = [*run_check("folder", lambda: check_workspace(workspace)), opened]
+            found["worker"] = run_check("worker", lambda: _check_worker(workspace, db))
         else:
-            found["workspace"] = look("folder", lambda: check_place(workspace))
+            found["workspace"] = run_check("folder", lambda: check_place(workspace))
         if db:
-            found["machine"] += look("phonemes", lambda: check_phonemes(list_voices(db)))
+            found["machine"] += run_check("phonemes", lambda: check_phonemes(list_voices(db)))
             found |= _voices(db)
         if configuration:
-            found["configuration"] = look("paths", lambda: check_configuration(configuration, db, this_machine().id))
+            found["configuration"] = run_check(
+                "paths", lambda: check_configuration(configuration, db, this_machine().id)
+            )
     return found
 
 
 def _check_worker(workspace: Workspace, db: sqlite3.Connection | None) -> Iterator[Finding]:
     info = running_worker(workspace)
     yield judge_worker(info, program_version(), _waiting(db))
-    if info and is_silent(workspace):
+    if info and is_unresponsive(workspace):
         yield Finding("worker", State.PROBLEM, "it has given no sign of life for a minute", "ttsdash worker start")
-    yield from look("logging out", lambda: check_logout(info.pid if info else None))
+    yield from run_check("logging out", lambda: check_logout(info.pid if info else None))
 
 
 def _waiting(db: sqlite3.Connection | None) -> int | None:
@@ -72,8 +74,10 @@ def judge_worker(info: WorkerInfo | None, installed: str, waiting: int | None) -
 
 def _voices(db: sqlite3.Connection) -> Findings:
     """Each voice is an area of its own."""
-    library = look("voices", lambda: judge_library(list_voices(db)))
+    library = run_check("voices", lambda: judge_library(list_voices(db)))
     if library:
         return {"voices": library}
     machine = this_machine().id
-    return {f"voice {voice.key}": look("files", partial(check_voice, db, voice, machine)) for voice in list_voices(db)}
+    return {
+        f"voice {voice.key}": run_check("files", partial(check_voice, db, voice, machine)) for voice in list_voices(db)
+    }

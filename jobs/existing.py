@@ -5,11 +5,11 @@ from pathlib import Path
 
 from core.records.jobs import NewJob
 from core.records.voices import Variant, Voice
-from core.variants.checksums import wrong_with
+from core.variants.checksums import integrity_error
 from core.variants.recipes import RECIPES
 
 
-def find_existing(voice: Voice, jobs: Sequence[NewJob]) -> dict[str, int | None]:
+def find_up_to_date(voice: Voice, jobs: Sequence[NewJob]) -> dict[str, int | None]:
     """Those that lie in place whole, of the same source, recipe, parameters and tools; by name, with the job of each."""
     there = {variant.name: variant for variant in voice.variants}
     return {
@@ -27,5 +27,5 @@ def _is_as_wanted(variant: Variant, voice: Voice, job: NewJob) -> bool:
         # The lineage holds more than was asked for.
         and all(variant.params.get(name) == value for name, value in job.params["params"].items())
         and variant.tools == recipe.tool_versions()
-        and wrong_with(Path(variant.path), variant.sha256, voice.config) is None
+        and integrity_error(Path(variant.path), variant.sha256, voice.config) is None
     )

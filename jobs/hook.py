@@ -13,14 +13,14 @@ import threading
 import time
 from contextlib import closing
 
-from core.errors import BadInput, NotFound, one_line
+from core.errors import InvalidInput, NotFound, format_error
 from core.records.job_states import ENDED, JobEventKind, sql_list
 from core.settings import read_settings
 from core.store.database import open_store, transaction
-from core.store.jobs import get_job, job_shape, tell
-from core.text import printable
+from core.store.jobs import add_event, get_job, job_shape
+from core.text import escape_control
 from core.workspace import Workspace
-from jobs.process_groups import MARK, kill_group, marked
+from jobs.process_groups import MARK, kill_group, tagged
 
 LONGEST_S = 60.0
 _LOOK_S = 0.05
@@ -77,7 +77,7 @@ class HookRunner:
             with transaction(db):
                 if failure:
                     _log.error("job %s: %s", job_id, failure)
-                    tell(db, job_id, JobEventKind.HOOK_FAILED, failure)
+                    add_event(db, job_id, JobEventKind.HOOK_FAILED, failure)
                 db.execute("UPDATE queue SET hooked_event = max(hooked_event, ?)", (event,))
 
     def _tell(self, db: sqlite3.Connection, job_id: int) -> str | None:
@@ -107,7 +107,7 @@ def run_hook(workspace: Workspace, job: str, interrupted: threading.Event) -> st
     """
     try:
         command = read_settings(workspace).hook
-    except BadInput as error:
+    except InvalidInput as error:
         return str(error)
     if not command:
         return None
@@ -125,10 +125,10 @@ def run_hook(workspace: Workspace, job: str, interrupted: threading.Event) -> st
                 env={**os.environ, "TTSDASH_HOME": str(workspace.root), MARK: _mark(workspace)},
             )
         except (OSError, ValueError) as error:
-            return f"cannot start it: {one_line(error)}"
+            return f"cannot start it: {format_error(error)}"
         ended = _wait(process, interrupted)
         output.seek(0)
-        said = printable(output.read()[-2000:].decode(errors="replace").strip().split("\n")[-1])
+        said = escape_control(output.read()[-2000:].decode(errors="replace").strip().split("\n")[-1])
     if ended:
         return f"{command[0]} was ended: {ended}"
     if process.returncode:
@@ -154,12 +154,12 @@ def end_left_over(workspace: Workspace) -> None:
 
     What an earlier hook left running goes on, unless that leads a session of its own: such a process is taken for the hook.
     """
-    for process in marked(_mark(workspace)):
+    for process in tagged(_mark(workspace)):
         kill_group(process.pid)
 
 
 def hook_runs(workspace: Workspace) -> bool:
-    return bool(marked(_mark(workspace)))
+    return bool(tagged(_mark(workspace)))
 
 
 def _mark(workspace: Workspace) -> str:

@@ -7,18 +7,18 @@ import sqlite3
 import sys
 import time
 
-from core.errors import TtsdashError, one_line
+from core.errors import TtsdashError, format_error
 from core.processes import die_with_parent
 from core.records.jobs import Job
 from core.store.database import open_store
-from core.store.jobs import Superseded, get_job
-from core.store.lifecycle import hand_in_error
+from core.store.jobs import StaleAttempt, get_job
+from core.store.lifecycle import commit_error
 from core.store.voices import get_voice
 from core.workspace import Workspace, find_workspace
 from jobs.context import JobContext
 from jobs.kinds import KINDS
 from jobs.reporter import Reporter
-from jobs.space import lacking_space
+from jobs.space import disk_shortage
 
 _log = logging.getLogger("ttsdash.job")
 
@@ -46,14 +46,14 @@ def main() -> int:
         KINDS[job.kind](context)
         reporter.report("selecting", 1.0)
         _select_again(context)
-    except Superseded as gone:
+    except StaleAttempt as gone:
         _log.info("stopping: %s", gone)
         return 1
     except Exception as error:  # noqa: BLE001 - whatever a kind of job raises is how the job failed
         # A user's error explains itself; anything else is ours, and its traceback is wanted.
-        _log.error("failed: %s", one_line(error), exc_info=not isinstance(error, TtsdashError))
-        with contextlib.suppress(Superseded):
-            hand_in_error(db, job_id, attempt, _reason(workspace, db, job, error))
+        _log.error("failed: %s", format_error(error), exc_info=not isinstance(error, TtsdashError))
+        with contextlib.suppress(StaleAttempt):
+            commit_error(db, job_id, attempt, _reason(workspace, db, job, error))
         return 1
     finally:
         reporter.stop()
@@ -63,8 +63,8 @@ def main() -> int:
 
 def _reason(workspace: Workspace, db: sqlite3.Connection, job: Job, error: Exception) -> str:
     """A library that cannot write a file may complain of something else, for want of its other half, say."""
-    reason = one_line(error)
-    full = lacking_space(workspace, get_voice(db, job.voice).size_bytes)
+    reason = format_error(error)
+    full = disk_shortage(workspace, get_voice(db, job.voice).size_bytes)
     return f"{full}; {reason}" if full else reason
 
 

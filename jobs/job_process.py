@@ -15,17 +15,17 @@ from pathlib import Path
 
 import psutil
 
-from core.clock import now, span
-from core.errors import one_line
-from core.files import PRIVATE_FILE, make_private_folder
+from core.clock import format_duration, now
+from core.errors import format_error
+from core.files import PRIVATE_FILE, mkdir_private
 from core.hardware.memory import out_of_memory_kills
 from core.records.job_states import JobState
 from core.records.jobs import Job
 from core.store.jobs import get_job
-from core.store.lifecycle import Bill, finish, is_cancel_asked, note_process, note_usage, put_back
+from core.store.lifecycle import ResourceUsage, finish, is_cancel_asked, record_process, record_usage, requeue
 from core.workspace import Workspace
 from jobs.process_groups import MARK, kill_group
-from jobs.recovery import mark_of, remove_leftovers
+from jobs.recovery import environment_tag, remove_leftovers
 from jobs.usage import UsageMeter
 
 _LOOK_S = 0.1
@@ -53,7 +53,7 @@ class Child:
         try:
             process = self._start()
         except OSError as error:
-            reason = f"cannot start its process: {one_line(error)}"
+            reason = f"cannot start its process: {format_error(error)}"
             _persist(lambda: finish(self._db, self._job.id, self._job.attempt, JobState.FAILED, reason), interrupted)
             return
         try:
@@ -63,13 +63,13 @@ class Child:
             kill_group(process.pid)
             if process.returncode is None:
                 self._reap(process, 0)
-        bill = Bill(time.monotonic() - began, self._cpu_seconds, self._peak_mb)
+        bill = ResourceUsage(time.monotonic() - began, self._cpu_seconds, self._peak_mb)
         starved = out_of_memory_kills() > kills
         _persist(lambda: self._record(process.returncode, stopped_by, starved, bill), interrupted)
 
     def _start(self) -> subprocess.Popen[bytes]:
         scratch = self._workspace.scratch(self._job.id)
-        make_private_folder(scratch)
+        mkdir_private(scratch)
         command = [sys.executable, "-P", "-m", "jobs.job_main", str(self._workspace.root), str(self._job.id)]
         log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
         with os.fdopen(log, "wb") as file:
@@ -84,7 +84,7 @@ class Child:
                 cwd=self._workspace.root,
                 env={
                     **os.environ,
-                    MARK: mark_of(self._workspace, self._job),
+                    MARK: environment_tag(self._workspace, self._job),
                     "TMPDIR": str(scratch),
                     "PYTHONUTF8": "1",
                     # The bars that libraries draw are no lines of a log.
@@ -99,7 +99,7 @@ class Child:
             # A store that is out of reach for a while, on a full disk say, ends no job.
             with contextlib.suppress(sqlite3.OperationalError):
                 if not noted:
-                    note_process(self._db, self._job, process.pid)
+                    record_process(self._db, self._job, process.pid)
                     noted = True
                 if is_cancel_asked(self._db, self._job.id):
                     return "cancel"
@@ -130,12 +130,10 @@ class Child:
         self._peak_mb = max(self._peak_mb or 0.0, usage.peak_mb)
         # Limits hold on a full disk, too, where nothing can be noted.
         with contextlib.suppress(sqlite3.OperationalError, OSError):
-            note_usage(self._db, self._job, usage.cpu_percent, usage.rss_mb)
+            record_usage(self._db, self._job, usage.cpu_percent, usage.rss_mb)
             _shorten(self._log)
         if limits.seconds is not None and seconds > limits.seconds:
-            return (
-                f"ended after {span(limits.seconds)}, its time_limit: set a longer one in ttsdash.yaml, then retry it"
-            )
+            return f"ended after {format_duration(limits.seconds)}, its time_limit: set a longer one in ttsdash.yaml, then retry it"
         if limits.memory_mb is not None and usage.rss_mb > limits.memory_mb:
             return (
                 f"ended at {usage.rss_mb:.0f} MB of memory, its memory_limit is {limits.memory_mb} MB: "
@@ -143,7 +141,7 @@ class Child:
             )
         return None
 
-    def _record(self, code: int, stopped_by: str | None, starved: bool, bill: Bill) -> None:
+    def _record(self, code: int, stopped_by: str | None, starved: bool, bill: ResourceUsage) -> None:
         db, job = self._db, get_job(self._db, self._job.id)
         remove_leftovers(self._workspace, job)
         # What has handed in its result has succeeded, however its process ended.
@@ -152,7 +150,7 @@ class Child:
         elif stopped_by == "cancel" or job.cancel_asked:
             finish(db, job.id, self._job.attempt, JobState.CANCELLED, bill=bill)
         elif stopped_by == "interrupt":
-            put_back(db, job.id, self._job.attempt, "the worker was stopped", counts=False, bill=bill)
+            requeue(db, job.id, self._job.attempt, "the worker was stopped", counts=False, bill=bill)
         elif stopped_by:
             finish(db, job.id, self._job.attempt, JobState.FAILED, stopped_by, bill)
         elif starved and code == -signal.SIGKILL:
@@ -161,7 +159,7 @@ class Child:
                 db, job.id, self._job.attempt, JobState.FAILED, f"the system ran out of memory and ended it{peak}", bill
             )
         elif -code in _ENDED_FROM_OUTSIDE:
-            put_back(db, job.id, self._job.attempt, f"its process was killed (signal {-code})", bill=bill)
+            requeue(db, job.id, self._job.attempt, f"its process was killed (signal {-code})", bill=bill)
         else:
             finish(db, job.id, self._job.attempt, JobState.FAILED, job.error or self._unexplained(code), bill)
 

@@ -64,10 +64,10 @@ class WorkerLock:
 
     def is_in_place(self, workspace: Workspace) -> bool:
         """Whether the file is still the one that others look at."""
-        return identity_of(workspace.worker_lock) == _identity(os.fstat(self._file.fileno()))
+        return inode_of(workspace.worker_lock) == _identity(os.fstat(self._file.fileno()))
 
 
-def identity_of(path: Path) -> str | None:
+def inode_of(path: Path) -> str | None:
     """What tells a file from another one of its name; None where there is none."""
     try:
         return _identity(path.stat())
@@ -101,7 +101,7 @@ def running_worker(workspace: Workspace) -> WorkerInfo | None:
     return info if is_alive(info.pid, info.birth) else None
 
 
-def is_silent(workspace: Workspace) -> bool:
+def is_unresponsive(workspace: Workspace) -> bool:
     """Whether the worker that runs has given no sign of life for a minute, by the clock of the day."""
     try:
         return time.time() - workspace.worker_lock.stat().st_mtime > _SILENT_S
@@ -109,10 +109,10 @@ def is_silent(workspace: Workspace) -> bool:
         return False
 
 
-def hangs(workspace: Workspace) -> bool:
+def is_hung(workspace: Workspace) -> bool:
     """Whether the worker is silent and stays so while it is watched: that the clock was set makes no worker hang."""
     deadline = time.monotonic() + _WATCHED_S
-    while is_silent(workspace):
+    while is_unresponsive(workspace):
         if time.monotonic() > deadline:
             return True
         time.sleep(0.1)

@@ -14,7 +14,7 @@ MARK = "TTSDASH_ATTEMPT"
 """The environment variable by which the processes of an attempt are known for sure."""
 
 
-def birth_of(pid: int) -> str | None:
+def start_token(pid: int) -> str | None:
     """What tells a process from a later one with its number, however the clock is set; None when it is gone."""
     try:
         if sys.platform == "linux":
@@ -29,7 +29,7 @@ def birth_of(pid: int) -> str | None:
 def is_alive(pid: int, birth: str) -> bool:
     """Whether the process that had this number then still runs; a zombie does not."""
     try:
-        return birth_of(pid) == birth and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return start_token(pid) == birth and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
@@ -48,9 +48,9 @@ def kill_leftovers(group: int, mark: str) -> list[int]:
     Numbers come again: only processes that carry the mark are taken for the group's members.
     """
     killed: dict[int, str] = {}
-    for process in marked(mark, group):
+    for process in tagged(mark, group):
         try:
-            killed[process.pid] = birth_of(process.pid) or ""
+            killed[process.pid] = start_token(process.pid) or ""
             process.kill()
         except (psutil.Error, OSError):
             continue
@@ -60,7 +60,7 @@ def kill_leftovers(group: int, mark: str) -> list[int]:
     return list(killed)
 
 
-def marked(mark: str, group: int | None = None) -> list[psutil.Process]:
+def tagged(mark: str, group: int | None = None) -> list[psutil.Process]:
     """The processes of that group that carry the mark; without a group those that lead one."""
     found = []
     for process in psutil.process_iter():

@@ -9,7 +9,7 @@ from core.errors import NotFound
 from core.records.job_states import JobState
 from core.records.jobs import Job
 from core.store.jobs import get_job, list_jobs
-from core.store.lifecycle import put_back
+from core.store.lifecycle import requeue
 from core.variants.variant_files import discard_drafts, jobs_with_drafts
 from core.workspace import Workspace
 from jobs.process_groups import kill_leftovers
@@ -17,7 +17,7 @@ from jobs.process_groups import kill_leftovers
 _log = logging.getLogger("ttsdash.worker")
 
 
-def mark_of(workspace: Workspace, job: Job) -> str:
+def environment_tag(workspace: Workspace, job: Job) -> str:
     """What the processes of this attempt carry in their environment."""
     return f"{workspace.root}#{job.id}#{job.attempt}"
 
@@ -39,10 +39,10 @@ def reconcile(workspace: Workspace, db: sqlite3.Connection) -> None:
     """
     for job in list_jobs(db, states=(JobState.RUNNING,)):
         if job.process_group is not None:
-            kill_leftovers(job.process_group, mark_of(workspace, job))
+            kill_leftovers(job.process_group, environment_tag(workspace, job))
         # The last thing that its process did may have been to hand in the result.
         remove_leftovers(workspace, get_job(db, job.id))
-        state = put_back(db, job.id, job.attempt, "its worker died")
+        state = requeue(db, job.id, job.attempt, "its worker died")
         _log.warning("job %s was left running by a worker that died: now %s", job.id, state)
     for job_id in jobs_with_drafts(workspace):
         with suppress(NotFound):

@@ -7,7 +7,7 @@ import threading
 import time
 
 from core.store.database import open_store
-from core.store.jobs import Superseded
+from core.store.jobs import StaleAttempt
 from core.store.lifecycle import report
 from core.workspace import Workspace
 
@@ -47,7 +47,7 @@ class Reporter:
             try:
                 report(db, self._job_id, self._attempt, *latest)
                 written, at = latest, time.monotonic()
-            except Superseded as gone:
+            except StaleAttempt as gone:
                 _log.info("stopping: %s", gone)
                 os._exit(1)
             except sqlite3.OperationalError as error:

@@ -2,7 +2,7 @@
 
 from core.hardware.detection import usable_memory_mb
 from core.records.jobs import Limits
-from core.records.resources import Need
+from core.records.resources import Resources
 from core.records.voices import Voice
 from core.settings import Settings
 
@@ -13,11 +13,11 @@ _MB_ANYWAY = 150
 _SHARE_OF_MEMORY = 0.8
 
 
-def making_need(voice: Voice) -> Need:
-    return Need(_CORES, round(_MB_ANYWAY + _MB_PER_MB * voice.size_bytes / 1e6))
+def making_need(voice: Voice) -> Resources:
+    return Resources(_CORES, round(_MB_ANYWAY + _MB_PER_MB * voice.size_bytes / 1e6))
 
 
-MEASURING_NEED = Need(alone=True)
+MEASURING_NEED = Resources(alone=True)
 
 
 def limits_from(settings: Settings) -> Limits:

@@ -9,7 +9,7 @@ _TIMES_THE_VOICE = 4
 _AT_LEAST_MB = 20
 
 
-def lacking_space(workspace: Workspace, voice_bytes: int) -> str | None:
+def disk_shortage(workspace: Workspace, voice_bytes: int) -> str | None:
     """What keeps a job on a voice of that size from being started; None while there is room."""
     free, needed = shutil.disk_usage(workspace.root).free / 1e6, voice_bytes * _TIMES_THE_VOICE / 1e6 + _AT_LEAST_MB
     if free >= needed:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core.clock import parse
-from core.errors import BadInput
+from core.clock import parse_timestamp
+from core.errors import InvalidInput
 from core.records.job_states import OPEN, JobKind, sql_list
 from core.records.jobs import NewJob
 from core.records.voices import ORIGINAL, Voice
@@ -19,14 +19,14 @@ from core.store.voices import get_voice
 from core.variants.recipes import RECIPES, Value
 from core.voices.sentences import label_of
 from core.workspace import Workspace
-from jobs.existing import find_existing
+from jobs.existing import find_up_to_date
 from jobs.scheduling import MEASURING_NEED, limits_from, making_need
 
 _MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
-class Terms:
+class Scheduling:
     """How a job is to be queued."""
 
     priority: int = 0
@@ -34,24 +34,24 @@ class Terms:
     not_before: str | None = None
 
 
-DEFAULT_TERMS = Terms()
+DEFAULT_SCHEDULING = Scheduling()
 
 
 @dataclass(frozen=True)
-class Wish:
+class OptimizeRequest:
     """What to make of a voice: recipes by name, parameters as they were typed, a file of calibration sentences."""
 
     recipes: Sequence[str] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     calibration: str | None = None
     benchmark: bool = False
-    terms: Terms = DEFAULT_TERMS
+    terms: Scheduling = DEFAULT_SCHEDULING
     force: bool = False
     """Make again what is there already."""
 
 
 @dataclass(frozen=True)
-class Queued:
+class Submission:
     """What became of a wish: the jobs that fulfil it, in its order, and those of them that were there before."""
 
     ids: tuple[int, ...]
@@ -67,7 +67,7 @@ def making_job(
     """Raises BadInput for a parameter that the recipe does not have or that cannot be, or a recipe that needs what is not here."""
     made_by = RECIPES[recipe]
     if made_by.missing:
-        raise BadInput(f"{made_by.variant}: {made_by.missing}")
+        raise InvalidInput(f"{made_by.variant}: {made_by.missing}")
     resolved = made_by.complete(params or {})
     asked: dict[str, Any] = {"recipe": recipe, "params": resolved}
     label = None
@@ -93,7 +93,7 @@ def benchmark_job(
     """
     for count in threads:
         if not 1 <= count <= _MOST_THREADS:
-            raise BadInput(f"{count} threads cannot be: give 1 to {_MOST_THREADS}")
+            raise InvalidInput(f"{count} threads cannot be: give 1 to {_MOST_THREADS}")
     params = {
         "variants": [name for name in dict.fromkeys(variants) if name != ORIGINAL],
         "threads": sorted(set(threads)),
@@ -104,16 +104,16 @@ def benchmark_job(
     return NewJob(JobKind.BENCHMARK, voice.id, None, params, need=MEASURING_NEED)
 
 
-def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish: Wish) -> Queued:
+def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish: OptimizeRequest) -> Submission:
     """Queue the recipes and, after them, a benchmark of what they make; without recipes of what is there already.
 
     A variant that is there as it would be made, or that a job is to make, is not made again unless the wish says so.
     Raises BadInput when there is nothing to do, or what is asked for cannot be.
     """
     if not wish.recipes and not wish.benchmark:
-        raise BadInput("nothing to do: say what to make (--dynamic, --optimized, ... or --all), or --benchmark")
+        raise InvalidInput("nothing to do: say what to make (--dynamic, --optimized, ... or --all), or --benchmark")
     jobs, settings = making_jobs(voice, wish), read_settings(workspace)
-    there = {} if wish.force else find_existing(get_voice(db, voice.key), jobs)
+    there = {} if wish.force else find_up_to_date(get_voice(db, voice.key), jobs)
     with transaction(db):
         already = there if wish.force else there | _being_made(db, jobs)
         made = [already[job.variant] if job.variant in already else _add(db, job, wish.terms, settings) for job in jobs]
@@ -124,7 +124,7 @@ def submit_wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish
             terms = replace(wish.terms, after=tuple(dict.fromkeys((*wish.terms.after, *waits))))
             ids.append(_add(db, benchmark_job(voice, variants), terms, settings))
     wake(workspace, wish.terms.not_before)
-    return Queued(tuple(ids), already, tuple(jobs))
+    return Submission(tuple(ids), already, tuple(jobs))
 
 
 def _being_made(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int | None]:
@@ -140,7 +140,7 @@ def _being_made(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int
     return found
 
 
-def _add(db: sqlite3.Connection, job: NewJob, terms: Terms, settings: Settings) -> int:
+def _add(db: sqlite3.Connection, job: NewJob, terms: Scheduling, settings: Settings) -> int:
     return add_job(
         db,
         replace(
@@ -153,16 +153,16 @@ def _add(db: sqlite3.Connection, job: NewJob, terms: Terms, settings: Settings) 
     )
 
 
-def making_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
+def making_jobs(voice: Voice, wish: OptimizeRequest) -> list[NewJob]:
     """A job for each recipe, with those of the parameters that it has. Raises BadInput."""
     known = {name for recipe in wish.recipes for name in RECIPES[recipe].params}
     for name in wish.params:
         if name not in known:
             where = ", ".join(RECIPES[recipe].variant for recipe in wish.recipes) or "nothing to make"
             there = f"there is {', '.join(sorted(known))}" if known else "there is none"
-            raise BadInput(f"no parameter {name!r} in {where}: {there}")
+            raise InvalidInput(f"no parameter {name!r} in {where}: {there}")
     if wish.calibration and not any(RECIPES[recipe].calibrated for recipe in wish.recipes):
-        raise BadInput("--calibration is for recipes that are calibrated: add --static")
+        raise InvalidInput("--calibration is for recipes that are calibrated: add --static")
     return [
         making_job(
             voice,
@@ -174,7 +174,9 @@ def making_jobs(voice: Voice, wish: Wish) -> list[NewJob]:
     ]
 
 
-def submit(workspace: Workspace, db: sqlite3.Connection, *jobs: NewJob, terms: Terms = DEFAULT_TERMS) -> list[int]:
+def submit(
+    workspace: Workspace, db: sqlite3.Connection, *jobs: NewJob, terms: Scheduling = DEFAULT_SCHEDULING
+) -> list[int]:
     """Queue jobs, all or none. Returns their ids."""
     settings = read_settings(workspace)
     with transaction(db):
@@ -189,6 +191,6 @@ def wake(workspace: Workspace, not_before: str | None = None) -> None:
 
     wakeups = open_wakeups(workspace)
     if not_before:
-        wakeups.wake_at(parse(not_before))
+        wakeups.wake_at(parse_timestamp(not_before))
     else:
         wakeups.wake()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from logging.handlers import RotatingFileHandler
 
 import core
-from core.clock import now, parse
+from core.clock import now, parse_timestamp
 from core.files import create_private
 from core.hardware.detection import usable_cores, usable_memory_mb
 from core.hardware.machine import this_machine
@@ -19,16 +19,16 @@ from core.records.jobs import Job
 from core.records.resources import Capacity
 from core.store.database import is_newer, open_store, transaction
 from core.store.jobs import get_job, open_ids
-from core.store.lifecycle import claim, next_in_turn, next_time
+from core.store.lifecycle import claim, next_runnable, next_time
 from core.store.voices import get_voice
 from core.workspace import Workspace, find_workspace
 from jobs.consumer import POLL_S, WorkerConsumer
 from jobs.hook import HookRunner, end_left_over
 from jobs.job_process import Child
-from jobs.lock import ALREADY_RUNNING, WorkerInfo, WorkerLock, identity_of, running_worker, take_lock
-from jobs.process_groups import birth_of
+from jobs.lock import ALREADY_RUNNING, WorkerInfo, WorkerLock, inode_of, running_worker, take_lock
+from jobs.process_groups import start_token
 from jobs.recovery import reconcile
-from jobs.space import lacking_space
+from jobs.space import disk_shortage
 from jobs.wakeups import open_wakeups
 
 _LOCK_S = 5.0
@@ -54,14 +54,14 @@ def run_worker(workspace: Workspace, slots: int, idle_s: float | None = None) ->
     end_left_over(workspace)
     info = WorkerInfo(
         pid=os.getpid(),
-        birth=birth_of(os.getpid()) or "",
+        birth=start_token(os.getpid()) or "",
         since=now(),
         version=core.program_version(),
         slots=slots,
         cores=usable_cores(),
         memory_mb=usable_memory_mb(),
         idle_s=idle_s,
-        store=identity_of(workspace.data_db),
+        store=inode_of(workspace.data_db),
     )
     Worker(workspace, lock, info).run()
     _log.info("worker ended")
@@ -110,7 +110,7 @@ class Worker:
         self._wake_all()
         at = next_time(self._db())
         if at:
-            self._wakeups.wake_at(parse(at))
+            self._wakeups.wake_at(parse_timestamp(at))
         self._hook.start()
         self._consumer.run()
         self._hook.finish()
@@ -149,8 +149,8 @@ class Worker:
     def _claim(self) -> Job | None:
         """The job to run now, unless the disk is too full for it: it waits then, and is looked at again with each beat."""
         db = self._db()
-        best = next_in_turn(db)
-        lacking = best and lacking_space(self._workspace, get_voice(db, get_job(db, best).voice).size_bytes)
+        best = next_runnable(db)
+        lacking = best and disk_shortage(self._workspace, get_voice(db, get_job(db, best).voice).size_bytes)
         if lacking:
             if not self._told_of_space:
                 _log.warning("job %s waits: %s", best, lacking)
@@ -180,7 +180,7 @@ class Worker:
 
     def _is_in_place(self) -> bool:
         """Whether nobody has moved away what it works on: who queues a job does so elsewhere then."""
-        return self._info.store == identity_of(self._workspace.data_db) and self._lock.is_in_place(self._workspace)
+        return self._info.store == inode_of(self._workspace.data_db) and self._lock.is_in_place(self._workspace)
 
     def _is_idle(self) -> bool:
         if self._info.idle_s is None or open_ids(self._db()):

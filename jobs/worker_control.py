@@ -13,7 +13,7 @@ from core.settings import read_settings
 from core.store.database import open_store
 from core.store.jobs import list_jobs
 from core.workspace import Workspace
-from jobs.lock import ALREADY_RUNNING, WorkerInfo, hangs, identity_of, is_silent, running_worker, take_lock
+from jobs.lock import ALREADY_RUNNING, WorkerInfo, inode_of, is_hung, is_unresponsive, running_worker, take_lock
 from jobs.process_groups import MARK, is_alive
 from jobs.recovery import reconcile
 
@@ -58,7 +58,7 @@ def worker_status(workspace: Workspace) -> WorkerStatus:
         memory_mb=info.memory_mb,
         idle_s=info.idle_s,
         ending=info.ending,
-        silent=is_silent(workspace),
+        silent=is_unresponsive(workspace),
     )
 
 
@@ -107,9 +107,9 @@ def start_worker(
 def _working(workspace: Workspace) -> WorkerInfo | None:
     """Who works; one that hangs is killed, so that its jobs get on. One whose store was moved away ends by itself."""
     info = running_worker(workspace)
-    if info and info.store not in (None, identity_of(workspace.data_db)):
+    if info and info.store not in (None, inode_of(workspace.data_db)):
         _await_end(info)
-    elif info and hangs(workspace) and running_worker(workspace) == info:
+    elif info and is_hung(workspace) and running_worker(workspace) == info:
         os.kill(info.pid, signal.SIGKILL)
         _await_end(info)
     return running_worker(workspace)
@@ -140,7 +140,7 @@ def stop_worker(workspace: Workspace, at_once: bool = False) -> WorkerInfo | Non
     return info
 
 
-def settle_cancelled(workspace: Workspace) -> None:
+def reap_cancelled(workspace: Workspace) -> None:
     """With no worker alive to end them, end the jobs that a dead one left running."""
     lock = take_lock(workspace)
     if lock is not None:

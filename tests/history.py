@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.clock import stamp
+from core.clock import format_timestamp
 from core.hardware.machine import Environment, Machine, this_machine
 from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample
 from core.records.verdict import verdict
@@ -49,7 +49,7 @@ def benchmark(day: int) -> BenchmarkRecord:
         machine=machine,
         environment=NEW if late else OLD,
         version=f"v{1 + late}-{voice[0]}",
-        created_at=stamp(START + timedelta(days=day)),
+        created_at=format_timestamp(START + timedelta(days=day)),
         results=tuple(
             result(
                 f"{day:02}-{variant}-{threads}",

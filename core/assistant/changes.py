@@ -14,9 +14,9 @@ from core.assistant.keys import (
 )
 from core.coreml.layout import FRONT, PACKAGE
 from core.engines.names import BY_PROVIDER
-from core.records.selections import Judged, Selection
+from core.records.selections import Decision, Selection
 from core.records.voices import ORIGINAL, Voice
-from core.variants.checksums import wrong_with
+from core.variants.checksums import integrity_error
 from core.yaml_edit.scalar import Value
 
 _COREML = "coreml"
@@ -95,7 +95,7 @@ def loadable(voice: Voice, selection: Selection) -> str | None:
 def problems_of(voice: Voice) -> dict[str, str]:
     """Why variants for Core ML cannot be used, by name: their files are held against what was made."""
     made = [variant for variant in voice.variants if variant.recipe == _COREML]
-    problems = {variant.name: wrong_with(Path(variant.path), variant.sha256) for variant in made}
+    problems = {variant.name: integrity_error(Path(variant.path), variant.sha256) for variant in made}
     return {name: problem for name, problem in problems.items() if problem}
 
 
@@ -163,7 +163,7 @@ def _left(key: str, why: str) -> _Wish:
     return _Wish(key, None, (f"{key} is left as it is: {why}",))
 
 
-def _of_recipes(voice: Voice, selection: Selection, recipes: tuple[str, ...]) -> list[Judged]:
+def _of_recipes(voice: Voice, selection: Selection, recipes: tuple[str, ...]) -> list[Decision]:
     """The candidates that were made so, in the policy's order."""
     names = {variant.name for variant in voice.variants if variant.recipe in recipes}
     return [candidate for candidate in selection.candidates if candidate.variant in names]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import BadInput, NotFound, TtsdashError
+from core.errors import InvalidInput, NotFound, TtsdashError
 from core.files import atomic_write, flush_folder
 
 _LARGEST = 5_000_000
@@ -32,7 +32,7 @@ class ConfigFile:
         try:
             return self.content.decode()
         except UnicodeDecodeError as error:
-            raise BadInput(f"{self.path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
+            raise InvalidInput(f"{self.path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,20 @@ def read_file(path: Path) -> ConfigFile:
         target = Path(os.path.realpath(path, strict=True))
         status = target.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise BadInput(f"{path} is a folder: name the YAML file in it")
+            raise InvalidInput(f"{path} is a folder: name the YAML file in it")
         if not stat.S_ISREG(status.st_mode):
-            raise BadInput(f"{path} is not a regular file: name the assistant's YAML file")
+            raise InvalidInput(f"{path} is not a regular file: name the assistant's YAML file")
         if status.st_size > _LARGEST:
-            raise BadInput(f"{path} is larger than {_LARGEST // 1_000_000} MB: not an assistant's configuration")
+            raise InvalidInput(f"{path} is larger than {_LARGEST // 1_000_000} MB: not an assistant's configuration")
         return ConfigFile(path, target, target.read_bytes())
     except UnicodeEncodeError as error:
-        raise BadInput(f"{path} has a name that is not UTF-8: rename it") from error
+        raise InvalidInput(f"{path} has a name that is not UTF-8: rename it") from error
     except (RuntimeError, ValueError) as error:  # the folder of a user that there is not; a NUL
-        raise BadInput(f"{path} can be no path: check it") from error
+        raise InvalidInput(f"{path} can be no path: check it") from error
     except FileNotFoundError as error:
-        raise BadInput(f"{path} does not exist: check the path") from error
+        raise InvalidInput(f"{path} does not exist: check the path") from error
     except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
 
 
 def write_file(file: ConfigFile, content: bytes) -> Path:
@@ -119,7 +119,7 @@ def _held(file: ConfigFile) -> Iterator[None]:
             raise TtsdashError(f"{file.path} is being written by another program: try again") from error
         _check_unchanged(file)
         if not os.access(file.target, os.W_OK):
-            raise BadInput(f"{file.path} is read-only for you: see to its permissions")
+            raise InvalidInput(f"{file.path} is read-only for you: see to its permissions")
         yield
 
 
@@ -150,7 +150,7 @@ def _take_owner_and_mode(descriptor: int, file: ConfigFile) -> None:
         try:
             os.fchown(descriptor, like.st_uid, like.st_gid)
         except OSError as error:
-            raise BadInput(
+            raise InvalidInput(
                 f"{file.path} belongs to user {like.st_uid}, group {like.st_gid}, which cannot be kept: "
                 "call this as its owner"
             ) from error

@@ -10,8 +10,8 @@ from core.assistant.config import AssistantConfig
 from core.assistant.file import Backup, ConfigFile, newest_backup, restore, write_file
 from core.assistant.keys import VOICE_PATH
 from core.assistant.voice import loaded_by
-from core.errors import BadInput
-from core.hardware.detection import Probes
+from core.errors import InvalidInput
+from core.hardware.detection import HardwareInfo
 from core.records.voices import Voice
 from core.store.database import transaction
 from core.store.voices import get_voice, list_voices
@@ -73,7 +73,7 @@ def propose_selection(
     config: AssistantConfig,
     wanted: str | None,
     use_selected: bool,
-    probes: Probes | None = None,
+    probes: HardwareInfo | None = None,
 ) -> Proposal:
     """Select for the voice that is `wanted`, else for the one that the file names, and hold the file against that.
 
@@ -108,8 +108,8 @@ def _find_voice(db: sqlite3.Connection, config: AssistantConfig, wanted: str | N
         return get_voice(db, loaded.voice), ()
     says = f"{loaded.key} is {loaded.path}" if loaded else f"{VOICE_PATH} is not set"
     if not voices:
-        raise BadInput(f"no voice here: add the assistant's with `ttsdash voices import --config {path}`")
+        raise InvalidInput(f"no voice here: add the assistant's with `ttsdash voices import --config {path}`")
     if len(voices) > 1 or loaded:
         known = ", ".join(voice.key for voice in voices)
-        raise BadInput(f"{path} tells no voice of this workspace ({says}): say which with --voice: {known}")
+        raise InvalidInput(f"{path} tells no voice of this workspace ({says}): say which with --voice: {known}")
     return voices[0], (f"taken for {voices[0].key}, the only voice here: {says}",)

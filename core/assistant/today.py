@@ -7,7 +7,7 @@ from pathlib import Path
 from core.assistant.changes import loadable
 from core.assistant.config import AssistantConfig
 from core.assistant.voice import Loaded, loaded_by
-from core.errors import TtsdashError, one_line
+from core.errors import TtsdashError, format_error
 from core.records.selections import Selection
 from core.records.voices import Voice
 from core.settings import read_settings
@@ -47,4 +47,4 @@ def read_today(workspace: Workspace, voices: Iterable[Voice]) -> Today:
         loaded = loaded_by(AssistantConfig.load(config), voices)
         return Today(config, None, loaded, loaded is not None and loaded.path.exists())
     except (TtsdashError, OSError, RuntimeError) as error:  # also a path that leads in circles
-        return Today(config, one_line(error))
+        return Today(config, format_error(error))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.assistant.config import AssistantConfig
 from core.assistant.keys import FALLBACK_PATH, VOICE_PATH
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.voices import Variant, Voice
 
@@ -51,9 +51,11 @@ def named_voice(config: AssistantConfig, voices: Iterable[Voice]) -> tuple[str, 
     """
     loaded, file = loaded_by(config, voices), config.file
     if loaded is None:
-        raise BadInput(f"{file.path} names no voice by {VOICE_PATH} or {FALLBACK_PATH}: ttsdash voices add PATH.onnx")
+        raise InvalidInput(
+            f"{file.path} names no voice by {VOICE_PATH} or {FALLBACK_PATH}: ttsdash voices add PATH.onnx"
+        )
     if loaded.variant and loaded.variant.recipe:
-        raise BadInput(
+        raise InvalidInput(
             f"{loaded.key} of {file.path} is {loaded.path}, which was made here: it is {loaded.variant.name} of "
             f"{loaded.voice}, which is registered already"
         )

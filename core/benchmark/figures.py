@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from core.benchmark.statistics import bootstrap_median, median, p90
-from core.records.benchmarks import ParallelRun, Sample, Start, TextFigures
+from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
 from core.records.metrics import Metrics
 from core.records.verdict import verdict
 
 Values = npt.NDArray[np.float64]
 
-FEWEST_PAIRS = 10
+MIN_PAIRS = 10
 """That a figure stands on."""
 # Others that take more than this share of the cores shift a pair by about as much as the interval that is asked for.
 _DISTURBED_SHARE = 0.10
@@ -34,12 +34,12 @@ class Measured:
     """All that was measured of one model."""
 
     samples: tuple[Sample, ...]
-    starts: tuple[Start, ...]
+    starts: tuple[Startup, ...]
     parallel_runs: tuple[ParallelRun, ...]
     memory: tuple[Memory, ...]
 
 
-def quiet_pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[int]:
+def undisturbed_pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[int]:
     """Those pairs that both have in which others took little of the machine while either of the two worked."""
     seconds, others = defaultdict[int, float](float), defaultdict[int, float](float)
     for sample in (*original, *samples):
@@ -50,8 +50,8 @@ def quiet_pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[i
 
 def counted_pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[int]:
     """The pairs that the figures come from: the quiet ones if they are enough, else all that both have."""
-    quiet = quiet_pairs(original, samples)
-    return quiet if len(quiet) >= FEWEST_PAIRS else _pairs(original, samples)
+    quiet = undisturbed_pairs(original, samples)
+    return quiet if len(quiet) >= MIN_PAIRS else _pairs(original, samples)
 
 
 def speedup(original: Sequence[Sample], samples: Sequence[Sample]) -> tuple[float, float, float]:

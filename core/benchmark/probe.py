@@ -25,7 +25,7 @@ class ProbeFailed(TtsdashError):
 
 
 @dataclass(frozen=True)
-class Said:
+class Synthesis:
     """One synthesis."""
 
     seconds: float
@@ -74,9 +74,9 @@ class Probe:
         self.load_s: float = answer["load_s"]
         self.bare_rss_mb: float = answer["bare_rss_mb"]
 
-    def run(self, ids: list[int]) -> Said:
+    def run(self, ids: list[int]) -> Synthesis:
         """Synthesize once."""
-        return Said(**self._ask({"kind": "run", "ids": ids, **self._voice}))
+        return Synthesis(**self._ask({"kind": "run", "ids": ids, **self._voice}))
 
     def run_parallel(self, ids: list[int], requests: int) -> tuple[float, int]:
         """Synthesize the same so many times at once: (seconds, samples of all)."""

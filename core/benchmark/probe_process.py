@@ -101,7 +101,7 @@ class _Probe:
 
 
 def _answer(probe: _Probe, request: dict[str, Any]) -> dict[str, Any]:
-    from core.errors import one_line
+    from core.errors import format_error
 
     handlers = {
         "load": probe.load,
@@ -113,7 +113,7 @@ def _answer(probe: _Probe, request: dict[str, Any]) -> dict[str, Any]:
     try:
         return handlers[request["kind"]](request)
     except Exception as error:  # noqa: BLE001 - whatever a model does ends as one line in the benchmark's own log
-        return {"error": one_line(error)}
+        return {"error": format_error(error)}
 
 
 if __name__ == "__main__":

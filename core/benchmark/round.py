@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.benchmark.candidate import Candidate, Plan
-from core.benchmark.figures import FEWEST_PAIRS, Measured, Memory, quiet_pairs, speedup
+from core.benchmark.figures import MIN_PAIRS, Measured, Memory, speedup, undisturbed_pairs
 from core.benchmark.load import Bystander
 from core.benchmark.page_cache import evict
 from core.benchmark.probe import Probe
-from core.benchmark.statistics import width
+from core.benchmark.statistics import ci_width
 from core.hardware.detection import usable_cores
 from core.quality.compare import Recordings
-from core.records.benchmarks import ParallelRun, Sample, Start
+from core.records.benchmarks import ParallelRun, Sample, Startup
 
 BLOCK = 5
 """Pairs with the same processes."""
-FEWEST_BLOCKS = FEWEST_PAIRS // BLOCK
+FEWEST_BLOCKS = MIN_PAIRS // BLOCK
 _PARALLEL_RUNS = 2
 # Of a round's progress: what its first blocks are, which there always are.
 _FIRST_SHARE = 0.6
@@ -41,7 +41,7 @@ class _Raw:
     """What has been measured of one candidate so far."""
 
     samples: list[Sample] = field(default_factory=list)
-    starts: list[Start] = field(default_factory=list)
+    starts: list[Startup] = field(default_factory=list)
     parallel_runs: list[ParallelRun] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
 
@@ -87,7 +87,7 @@ class Round:
 
     def _is_known(self, original: Sequence[Sample], samples: Sequence[Sample]) -> bool:
         middle, low, high = speedup(original, samples)
-        return len(quiet_pairs(original, samples)) >= FEWEST_PAIRS and width(low, high, middle) <= self.plan.width
+        return len(undisturbed_pairs(original, samples)) >= MIN_PAIRS and ci_width(low, high, middle) <= self.plan.width
 
     def _tell(self, stage: str, blocks: float) -> None:
         """`blocks` are done. How many there will be nobody knows: from the second on the budget tells how far it is."""
@@ -122,7 +122,7 @@ class Round:
         loaded = time.monotonic() - probe.started
         shortest = min(self.ids.values(), key=len)
         first = loaded + probe.run(shortest).first_audio_s
-        starts.append(Start(len(starts), cold and not not_cold, probe.load_s, first))
+        starts.append(Startup(len(starts), cold and not not_cold, probe.load_s, first))
         return probe
 
     def _run_pair(self, pair: int, probes: Sequence[Probe]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from core.benchmark.candidate import Candidate, Plan
-from core.benchmark.figures import FEWEST_PAIRS, by_text, latency_ms, quiet_pairs, with_timing
+from core.benchmark.figures import MIN_PAIRS, by_text, latency_ms, undisturbed_pairs, with_timing
 from core.benchmark.load import LoadMeter
 from core.benchmark.probe import ProbeFailed
 from core.benchmark.round import BLOCK, FEWEST_BLOCKS, Ids, Report, Round, open_probe, record_all
@@ -139,7 +139,7 @@ def _has_quiet_pairs(plan: Plan, one: Round, candidate: Candidate) -> bool:
     """Enough of them; beside a candidate that cannot be timed here, those of the original alone."""
     original = one.measured(plan.candidates[0]).samples
     samples = original if candidate.untimed else one.measured(candidate).samples
-    return len(quiet_pairs(original, samples)) >= FEWEST_PAIRS
+    return len(undisturbed_pairs(original, samples)) >= MIN_PAIRS
 
 
 def _with_sound(metrics: Metrics, quality: Quality) -> Metrics:

@@ -36,7 +36,7 @@ def bootstrap_median(ratios: Values) -> tuple[float, float, float]:
     return middle, min(middle, float(found.low)), max(middle, float(found.high))
 
 
-def width(low: float, high: float, middle: float) -> float:
+def ci_width(low: float, high: float, middle: float) -> float:
     """Of an interval, as a share of the median in it."""
     return (high - low) / middle
 

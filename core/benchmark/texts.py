@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.text import printable
+from core.text import escape_control
 from core.voices.sentences import read_sentences
 
 _SETS = Path(__file__).parent / "text_sets"
@@ -38,4 +38,4 @@ def texts_from(path: Path) -> TextSet:
     lines = read_sentences(path)
     texts = {f"line {number}": line for number, line in enumerate(lines, 1)}
     middle = sorted(texts, key=lambda name: len(texts[name]))[len(texts) // 2]
-    return TextSet(printable(path.name), "", texts, latency_text=middle)
+    return TextSet(escape_control(path.name), "", texts, latency_text=middle)

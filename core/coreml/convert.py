@@ -7,8 +7,8 @@ from typing import Any
 
 from core.coreml.layout import FRONT, PACKAGE, UNROUNDED
 from core.coreml.package import Options, make_package
-from core.errors import BadInput
-from core.graph.errors import NotRecognised
+from core.errors import InvalidInput
+from core.graph.errors import UnsupportedGraph
 from core.graph.model import save_model
 from core.quantize.steps import cleaned, store_rest_of
 from core.variants.recipes import Task
@@ -27,7 +27,7 @@ def make(task: Task) -> dict[str, Any]:
         task.progress("lowering flow and decoder", 0.4)
         options = Options(**{name: str(value) for name, value in task.params.items()})
         make_package(halves, options, task.target / PACKAGE, task.target / UNROUNDED)
-    except NotRecognised as reason:
-        raise BadInput(f"{task.source} cannot be converted: {reason}") from reason
+    except UnsupportedGraph as reason:
+        raise InvalidInput(f"{task.source} cannot be converted: {reason}") from reason
     task.tell(f"the front has {len(halves.front.graph.node)} operators, flow and decoder {len(halves.body.graph.node)}")
     return {}

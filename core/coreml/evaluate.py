@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from coremltools.converters.mil.frontend.milproto.load import load
 
-from core.errors import TtsdashError, one_line
+from core.errors import TtsdashError, format_error
 
 Values = npt.NDArray[Any]
 
@@ -27,7 +27,7 @@ class Evaluator:
             spec = ct.utils.load_spec(str(package))
             program = load(spec, specification_version=spec.specificationVersion, file_weights_dir=str(weights))
         except Exception as error:
-            raise TtsdashError(f"{package} cannot be read back: {one_line(error)}") from error
+            raise TtsdashError(f"{package} cannot be read back: {format_error(error)}") from error
         (self._function,) = program.functions.values()
 
     def predict(self, feeds: dict[str, Values]) -> dict[str, Values]:

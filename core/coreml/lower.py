@@ -13,7 +13,7 @@ import onnx
 from coremltools.converters.mil import Builder as mb
 from onnx import helper, numpy_helper
 
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 
 Value = Any
 """A variable of the program; a float, for a tensor filled with it; an array, for a constant; None, for a shape."""
@@ -45,7 +45,7 @@ class _Lowering:
     def run(self) -> Value:
         for node in self._body.graph.node:
             if node.op_type not in _OPERATORS:
-                raise NotRecognised(f"flow and decoder have an operator that is not lowered yet: {node.op_type}")
+                raise UnsupportedGraph(f"flow and decoder have an operator that is not lowered yet: {node.op_type}")
             attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
             given = [self._values[name] if name else None for name in node.input]
             rate = max(self._rates.get(name, 1) for name in node.input)
@@ -82,7 +82,7 @@ def _convolving(build: Callable[..., Value]) -> Callable[..., Value]:
         **_: Any,
     ) -> Value:
         if any(output_padding):
-            raise NotRecognised("an upsampler with output padding")
+            raise UnsupportedGraph("an upsampler with output padding")
         return build(
             x=x,
             weight=weight[:, :, None],
@@ -126,14 +126,14 @@ def _unary(build: Callable[..., Value], compute: Callable[[float], float]) -> Ca
 
 def _slice(x: Value, starts: Value, ends: Value, axes: Value, steps: Value = None) -> Value:
     if len(axes) != 1:
-        raise NotRecognised("a slice along several axes")
+        raise UnsupportedGraph("a slice along several axes")
     axis, start, end = _axis(int(axes[0])), int(starts[0]), int(ends[0])
     step = int(steps[0]) if steps is not None else 1
     size = x.shape[axis]
     if step == -1 and start in (-1, size - 1) and end < -size:
         return mb.reverse(x=x, axes=[axis])
     if step != 1 or not isinstance(size, int):
-        raise NotRecognised("a slice that is neither a part of the channels nor all of them turned round")
+        raise UnsupportedGraph("a slice that is neither a part of the channels nor all of them turned round")
     begin, stop = (min(max(edge + size if edge < 0 else edge, 0), size) for edge in (start, end))
     return mb.slice_by_index(
         x=x,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.doctor.finding import Finding, State
 from core.doctor.fixes import on_path
-from core.errors import one_line
+from core.errors import format_error
 from core.store.migrations import VERSION
 from core.workspace import APPLICATION_ID
 
@@ -44,7 +44,7 @@ def open_to_read(path: Path) -> tuple[Finding, sqlite3.Connection | None]:
         db.row_factory = sqlite3.Row
         finding = judge_data_base(_ask(db), path)
     except (sqlite3.OperationalError, OSError) as error:
-        return _problem(one_line(error), on_path("ls -l", path)), None
+        return _problem(format_error(error), on_path("ls -l", path)), None
     except sqlite3.DatabaseError as error:
         return _damaged(path, str(error)), None
     if finding.state != State.OK:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from core.variants.checksums import wrong_with
+from core.variants.checksums import integrity_error
 from core.voices.file import config_path_of
 
 
@@ -12,7 +12,7 @@ def wrong_with_model(path: Path, sha256: str, config: dict[str, Any] | None = No
 
     With `config` the latter must say just that.
     """
-    return unconfigured(path) if path.is_file() and unconfigured(path) else wrong_with(path, sha256, config)
+    return unconfigured(path) if path.is_file() and unconfigured(path) else integrity_error(path, sha256, config)
 
 
 def unconfigured(path: Path) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.errors import one_line
+from core.errors import format_error
 
 
 class State(StrEnum):
@@ -27,12 +27,12 @@ class Finding:
     mend: str | None = None
 
 
-def look(check: str, examine: Callable[[], Iterable[Finding]]) -> list[Finding]:
+def run_check(check: str, examine: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """All that an examination finds. One that fails is a problem itself, and hides neither what it found nor the others."""
     found: list[Finding] = []
     try:
         found.extend(examine())
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in one check, the others still answer
         mend = "look again; if it stays, report this line together with `ttsdash --version`"
-        found.append(Finding(check, State.PROBLEM, f"this could not be looked at: {one_line(error)}", mend))
+        found.append(Finding(check, State.PROBLEM, f"this could not be looked at: {format_error(error)}", mend))
     return found

@@ -6,7 +6,7 @@ What a trial returns is printed; what it raises ends the process with 1 and one 
 import json
 import sys
 
-from core.errors import one_line
+from core.errors import format_error
 
 
 def runtime() -> str:
@@ -33,9 +33,9 @@ def runtime() -> str:
 def machine() -> str:
     """The machine's answers, asked without ONNX Runtime: a broken one would leave them unheard."""
     sys.modules["onnxruntime"] = None  # type: ignore[assignment]
-    from core.hardware.detection import ask
+    from core.hardware.detection import detect
 
-    return ask().to_json()
+    return detect().to_json()
 
 
 def phonemes() -> str:
@@ -52,4 +52,4 @@ if __name__ == "__main__":
     try:
         sys.stdout.write(f"{_TRIALS[sys.argv[1]]()}\n")
     except Exception as error:  # noqa: BLE001 - whatever is broken here is what this process is for
-        sys.exit(one_line(error))
+        sys.exit(format_error(error))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from core.doctor.finding import Finding, State
 from core.doctor.fixes import pip_install
 from core.doctor.subprocess import try_apart
-from core.hardware.capabilities import MISSING, OLDEST_MACOS, AbilityName, abilities
-from core.hardware.detection import Probes
+from core.hardware.capabilities import MISSING, OLDEST_MACOS, AbilityName, capabilities
+from core.hardware.detection import HardwareInfo
 
 # What coremltools has wheels for, as `MISSING` says it.
 _FIRST_PYTHON_WITHOUT = (3, 14)
@@ -17,14 +17,14 @@ _FIRST_LEAKING, _FIRST_FIXED = (1, 24), (1, 27)
 
 
 def check_machine() -> Iterator[Finding]:
-    yield from judge_machine(Probes.from_json(try_apart("machine")), sys.version_info[:2])
+    yield from judge_machine(HardwareInfo.from_json(try_apart("machine")), sys.version_info[:2])
 
 
-def judge_machine(probes: Probes, python: tuple[int, int]) -> Iterator[Finding]:
+def judge_machine(probes: HardwareInfo, python: tuple[int, int]) -> Iterator[Finding]:
     """`python` is the version of the Python that asks."""
     yield _coremltools(probes, python)
     yield _core_ml(probes)
-    found = {ability.name: ability for ability in abilities(probes)}
+    found = {ability.name: ability for ability in capabilities(probes)}
     int8, cores, memory = (found[name] for name in (AbilityName.INT8, AbilityName.CORES, AbilityName.MEMORY))
     if int8.available:
         yield Finding("processor", State.OK, f"{probes.cpu}: fast int8 ({int8.says})")
@@ -45,7 +45,7 @@ def judge_machine(probes: Probes, python: tuple[int, int]) -> Iterator[Finding]:
         yield Finding("ONNX Runtime", State.PROBLEM, says, pip_install("--upgrade", "onnxruntime>=1.27"))
 
 
-def leaks_memory(probes: Probes) -> bool:
+def leaks_memory(probes: HardwareInfo) -> bool:
     """Return whether the installed ONNX Runtime is one that leaks memory on Apple Silicon."""
     if probes.system != "Darwin" or probes.architecture != "arm64" or probes.onnxruntime is None:
         return False
@@ -53,7 +53,7 @@ def leaks_memory(probes: Probes) -> bool:
     return _FIRST_LEAKING <= version < _FIRST_FIXED
 
 
-def _coremltools(probes: Probes, python: tuple[int, int]) -> Finding:
+def _coremltools(probes: HardwareInfo, python: tuple[int, int]) -> Finding:
     if probes.coremltools:
         return Finding("coremltools", State.OK, f"{probes.coremltools} makes the variant coreml")
     if python >= _FIRST_PYTHON_WITHOUT:
@@ -67,8 +67,8 @@ def _coremltools(probes: Probes, python: tuple[int, int]) -> Finding:
     )
 
 
-def _core_ml(probes: Probes) -> Finding:
-    engine = next(ability for ability in abilities(probes) if ability.name is AbilityName.NEURAL_ENGINE)
+def _core_ml(probes: HardwareInfo) -> Finding:
+    engine = next(ability for ability in capabilities(probes) if ability.name is AbilityName.NEURAL_ENGINE)
     if probes.system != "Darwin":
         there = ": packages are made here and run there" if probes.coremltools else ""
         return Finding("Core ML", State.NOTE, f"Core ML needs macOS on Apple Silicon{there}")
@@ -86,5 +86,5 @@ def _core_ml(probes: Probes) -> Finding:
     return Finding("Core ML", State.NOTE, f"{macos}: no package runs before {_OLDEST_TARGET}", "update macOS")
 
 
-def _is_apple_silicon(probes: Probes) -> bool:
+def _is_apple_silicon(probes: HardwareInfo) -> bool:
     return probes.system == "Darwin" and (probes.rosetta or probes.architecture == "arm64")

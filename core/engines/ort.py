@@ -7,7 +7,7 @@ from typing import Any
 import onnxruntime
 
 from core.engines.engine import Audio
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.graph.ort_session import CPU
 from core.vits.piper_session import PiperSession
 
@@ -39,5 +39,5 @@ def open_provider(path: Path, threads: int | None = None) -> OrtVoice:
     """A voice as ONNX Runtime runs it through Core ML, without conversion. Raises BadInput where it cannot: off macOS."""
     if CORE_ML[0][0] not in onnxruntime.get_available_providers():
         # It would run it on the CPU, and say nothing.
-        raise BadInput(f"ONNX Runtime {onnxruntime.__version__} has no {CORE_ML[0][0]} here: it needs macOS")
+        raise InvalidInput(f"ONNX Runtime {onnxruntime.__version__} has no {CORE_ML[0][0]} here: it needs macOS")
     return OrtVoice(path, threads, providers=CORE_ML)

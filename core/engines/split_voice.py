@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from core.engines.engine import Audio
 from core.engines.frame_chunks import windows
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.graph.ort_session import name_of, open_session
 from core.vits.piper_session import PiperSession
 from core.vits.split_point import MARK, Seam
@@ -48,7 +48,9 @@ class Front:
         try:
             self.seam = Seam.from_text(self._session.metadata.get(MARK, ""))
         except ValueError as error:
-            raise BadInput(f"{name_of(model)} does not tell where its voice was cut: make the variant again") from error
+            raise InvalidInput(
+                f"{name_of(model)} does not tell where its voice was cut: make the variant again"
+            ) from error
 
     def __call__(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Frames:
         """The frames of one sentence, with both noises at 0."""
@@ -92,12 +94,12 @@ def open_split(path: Path, threads: int | None = None) -> SplitVoice:
     """A voice that is one `.onnx` file, cut in memory. Raises BadInput where that cannot be."""
     import onnx
 
-    from core.graph.errors import NotRecognised
+    from core.graph.errors import UnsupportedGraph
     from core.vits.split import cut
 
     try:
         halves = cut(onnx.load(path))
-    except NotRecognised as reason:
-        raise BadInput(f"{path} cannot speak in pieces: {reason}") from reason
+    except UnsupportedGraph as reason:
+        raise InvalidInput(f"{path} cannot speak in pieces: {reason}") from reason
     front, body = (half.SerializeToString() for half in (halves.front, halves.body))
     return SplitVoice(Front(front, threads), OrtBody(body, threads), WINDOW + 2 * halves.seam.reach)

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from core.text import brief
+from core.text import truncate
 
 Check = Callable[[Any], Any]
 """Gives back the value as it is to be kept. Raises Unfit."""
@@ -27,7 +27,7 @@ class Unfit(Exception):
         self.mend = mend
 
     def within(self, place: str) -> "Unfit":
-        return Unfit(self.says, (brief(place), *self.place), self.mend)
+        return Unfit(self.says, (truncate(place), *self.place), self.mend)
 
 
 def number(value: Any) -> float:
@@ -200,9 +200,9 @@ def _object(value: Any) -> dict[str, Any]:
 def quoted(value: Any) -> str:
     # Only the beginning: the whole may have millions of characters, or of digits, which Python does not even write.
     if isinstance(value, str):
-        return repr(brief(value, 40))
+        return repr(truncate(value, 40))
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
-    return brief(value, 40) if isinstance(value, float) or abs(value) < 1e30 else "a number of many digits"
+    return truncate(value, 40) if isinstance(value, float) or abs(value) < 1e30 else "a number of many digits"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args, get_type_hints
 
 import core
-from core.clock import parse, stamp
+from core.clock import format_timestamp, parse_timestamp
 from core.errors import TtsdashError
 from core.export.check import (
     Check,
@@ -126,8 +126,8 @@ def _unique_id(value: Any) -> str:
 
 def _moment(value: Any) -> str:
     try:
-        moment = parse(text(value))
-        fits = stamp(moment) == value
+        moment = parse_timestamp(text(value))
+        fits = format_timestamp(moment) == value
     except (ValueError, OverflowError):
         fits = False
     if not fits:

@@ -21,7 +21,7 @@ from core.quality.grade import GRADES
 from core.records.metrics import REPORT_COLUMNS
 from core.records.results import Result
 from core.store.results import list_results, newest_result
-from core.text import printable
+from core.text import escape_control
 
 # Of a voice: a browser takes its time with longer tables, and a chart has no room for more points.
 _ROWS, _POINTS = 500, 200
@@ -131,7 +131,7 @@ def _jinja() -> jinja2.Environment:
 
 def _shown(value: Any) -> Any:
     """What the template writes: names from elsewhere without what would steer their reader's screen."""
-    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
+    return value if isinstance(value, Markup) or not isinstance(value, str) else escape_control(value)
 
 
 def _figure(value: float | None, digits: int = 2, times: float = 1.0) -> str:

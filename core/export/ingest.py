@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from core.errors import BadInput, NotFound, TtsdashError
+from core.errors import InvalidInput, NotFound, TtsdashError
 from core.export.read import read_export
 from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.store.database import transaction
@@ -127,5 +127,7 @@ def _refuse_contradictions(db: sqlite3.Connection, record: BenchmarkRecord, name
         raise _contradiction(name, f"environment {record.environment.id}")
 
 
-def _contradiction(name: str, what: str) -> BadInput:
-    return BadInput(f"cannot import {name}: {what} is here with other content: one of the two was altered, see which")
+def _contradiction(name: str, what: str) -> InvalidInput:
+    return InvalidInput(
+        f"cannot import {name}: {what} is here with other content: one of the two was altered, see which"
+    )

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.export.check import Unfit, within
 from core.export.document import Tally, check_header, dump, load_benchmark
 from core.export.stream import DAMAGED, JsonStream
@@ -22,9 +22,9 @@ def read_export(file: BinaryIO, name: str) -> Iterator[BenchmarkRecord]:
     try:
         yield from _benchmarks(JsonStream(characters))
     except UnicodeDecodeError as error:
-        raise BadInput(f"cannot import {name}: it is not UTF-8: {_MAKE_ONE}") from error
+        raise InvalidInput(f"cannot import {name}: it is not UTF-8: {_MAKE_ONE}") from error
     except Unfit as error:
-        raise BadInput(f"cannot import {name}: {error}: {error.mend}") from error
+        raise InvalidInput(f"cannot import {name}: {error}: {error.mend}") from error
     finally:
         characters.detach()
 

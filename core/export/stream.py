@@ -5,7 +5,7 @@ import re
 from typing import Any, TextIO
 
 from core.export.check import Unfit
-from core.text import brief
+from core.text import truncate
 
 DAMAGED = "it is damaged or broken off"
 _CHUNK = 1 << 20
@@ -71,7 +71,7 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twin = next(name for name in names if names.count(name) > 1)
-        raise Unfit(f"it has {brief(twin)!r} twice in one object")
+        raise Unfit(f"it has {truncate(twin)!r} twice in one object")
     return found
 
 

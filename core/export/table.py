@@ -13,7 +13,7 @@ from typing import Any
 
 from core.records.results import Result
 from core.store.results import RESULTS, as_result
-from core.text import printable
+from core.text import escape_control
 
 # What a spreadsheet takes for a formula, at the start of a cell or of what it may split off one. Wide forms count, too.
 _FORMULA = re.compile(r"""(^|[;,|"'])(\s*)(?=[=+\-@＝＋－＠])""")
@@ -100,7 +100,7 @@ def _csv_cell(value: Any) -> Any:
 @lru_cache(1000)
 def _csv_text(text: str) -> str:
     """An apostrophe before what a spreadsheet would compute."""
-    return _FORMULA.sub(r"\1\2'", printable(text))
+    return _FORMULA.sub(r"\1\2'", escape_control(text))
 
 
 def _markdown_line(cells: Iterable[str]) -> str:
@@ -117,4 +117,4 @@ def _markdown_cell(value: Any) -> str:
 
 @lru_cache(1000)
 def _markdown_text(text: str) -> str:
-    return _MARKUP.sub(r"\\\g<0>", html.escape(printable(text), quote=False))
+    return _MARKUP.sub(r"\\\g<0>", html.escape(escape_control(text), quote=False))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.export.history import json_lines, json_object
 from core.export.table import csv_rows, markdown_rows
 from core.files import replace_text
@@ -74,17 +74,17 @@ def check_target(path: Path) -> Path:
     """The file behind a path, if an export may be written there. Raises BadInput, which says what to do."""
     target = Path(os.path.realpath(path.expanduser()))
     if target.is_dir():
-        raise BadInput(f"{path} is a folder: name a file in it")
+        raise InvalidInput(f"{path} is a folder: name a file in it")
     if not target.parent.is_dir():
-        raise BadInput(f"there is no folder {path.parent}: make it first")
+        raise InvalidInput(f"there is no folder {path.parent}: make it first")
     if not target.exists():
         return target
     if not target.is_file():
-        raise BadInput(
+        raise InvalidInput(
             f"{path} is no regular file: name another place, or send the output of `ttsdash results export` there"
         )
     if target.stat().st_size and not _is_export(target):
-        raise BadInput(f"{path} is there and no export of ttsdash: name another file")
+        raise InvalidInput(f"{path} is there and no export of ttsdash: name another file")
     if not os.access(target, os.W_OK):
-        raise BadInput(f"{path} is read-only for you: see to its permissions")
+        raise InvalidInput(f"{path} is read-only for you: see to its permissions")
     return target

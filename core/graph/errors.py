@@ -1,5 +1,5 @@
 """Errors of the graph code."""
 
 
-class NotRecognised(Exception):
+class UnsupportedGraph(Exception):
     """The graph is not built as expected; the message says what is missing or different."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from core.errors import BadInput
-from core.text import brief
+from core.errors import InvalidInput
+from core.text import truncate
 
 # Protocol buffers cannot hold more in one message.
 _LARGEST_FILE = 2**31 - 1
@@ -24,11 +24,11 @@ def read_model(path: Path) -> onnx.ModelProto:
     try:
         model = onnx.load(path, load_external_data=False)
     except DecodeError as error:
-        raise BadInput(f"{path} is not an ONNX model, or is cut short: get the file again") from error
+        raise InvalidInput(f"{path} is not an ONNX model, or is cut short: get the file again") from error
     except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
     if not model.graph.node or not model.opset_import:
-        raise BadInput(f"{path} holds no ONNX graph, or is cut short: get the file again")
+        raise InvalidInput(f"{path} holds no ONNX graph, or is cut short: get the file again")
     _check_external_data(path, model)
     _check_operators(path, model)
     return model
@@ -55,21 +55,21 @@ def _check_file(path: Path) -> None:
     try:
         status = path.stat()
         if path.is_dir():
-            raise BadInput(f"{path} is a folder: name the .onnx file in it")
+            raise InvalidInput(f"{path} is a folder: name the .onnx file in it")
         if not path.is_file():
-            raise BadInput(f"{path} is not a regular file: name the .onnx file of a Piper voice")
+            raise InvalidInput(f"{path} is not a regular file: name the .onnx file of a Piper voice")
         if status.st_size == 0:
-            raise BadInput(f"{path} is empty: get the file again")
+            raise InvalidInput(f"{path} is empty: get the file again")
         if status.st_size > _LARGEST_FILE:
-            raise BadInput(
+            raise InvalidInput(
                 f"{path} has {status.st_size / 1e9:.1f} GB, but an ONNX file cannot exceed 2 GB: not a Piper voice"
             )
         with path.open("rb"):
             pass
     except FileNotFoundError as error:
-        raise BadInput(f"{path} does not exist: check the path") from error
+        raise InvalidInput(f"{path} does not exist: check the path") from error
     except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
 
 
 def _check_external_data(path: Path, model: onnx.ModelProto) -> None:
@@ -77,9 +77,11 @@ def _check_external_data(path: Path, model: onnx.ModelProto) -> None:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
             if not _is_inside(path.parent, location):
-                raise BadInput(f"{path} points outside its folder for its weights ({brief(location)!r}): refused")
-            raise BadInput(
-                f"{path} keeps weights in another file ({brief(location)!r}): save it as one file first (onnx.save)"
+                raise InvalidInput(
+                    f"{path} points outside its folder for its weights ({truncate(location)!r}): refused"
+                )
+            raise InvalidInput(
+                f"{path} keeps weights in another file ({truncate(location)!r}): save it as one file first (onnx.save)"
             )
 
 
@@ -104,21 +106,25 @@ def _is_inside(folder: Path, location: str) -> bool:
 
 def _check_operators(path: Path, model: onnx.ModelProto) -> None:
     if model.ir_version > onnx.IR_VERSION:
-        raise BadInput(f"{path} has ONNX format {model.ir_version}, known here up to {onnx.IR_VERSION}: update onnx")
+        raise InvalidInput(
+            f"{path} has ONNX format {model.ir_version}, known here up to {onnx.IR_VERSION}: update onnx"
+        )
     newest = onnx.defs.onnx_opset_version()
     for opset in model.opset_import:
         if opset.domain not in _KNOWN_DOMAINS:
-            raise BadInput(f"{path} uses operators of an unknown domain, {brief(opset.domain)!r}: not a Piper voice")
+            raise InvalidInput(
+                f"{path} uses operators of an unknown domain, {truncate(opset.domain)!r}: not a Piper voice"
+            )
         if opset.domain in _STANDARD_DOMAINS and not 1 <= opset.version <= newest:
-            raise BadInput(
+            raise InvalidInput(
                 f"{path} needs ONNX opset {opset.version}, known here up to {newest}: update onnx and onnxruntime"
             )
     if not any(opset.domain in _STANDARD_DOMAINS for opset in model.opset_import):
-        raise BadInput(f"{path} does not say its ONNX opset: not a Piper voice, or a damaged one")
+        raise InvalidInput(f"{path} does not say its ONNX opset: not a Piper voice, or a damaged one")
     for node in model.graph.node:
         if not _is_known(node):
-            raise BadInput(
-                f"{path} uses the unknown operator {brief(node.op_type)!r}: not a Piper voice, or a damaged one"
+            raise InvalidInput(
+                f"{path} uses the unknown operator {truncate(node.op_type)!r}: not a Piper voice, or a damaged one"
             )
 
 

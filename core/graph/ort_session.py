@@ -6,8 +6,8 @@ from typing import Any
 
 import onnxruntime
 
-from core.errors import BadInput, reason_of
-from core.text import brief
+from core.errors import InvalidInput, reason_of
+from core.text import truncate
 
 # Its warnings, in colours, are for those who build graphs; what fails is raised.
 onnxruntime.set_default_logger_severity(3)
@@ -32,8 +32,8 @@ def open_session(
     try:
         return onnxruntime.InferenceSession(source, options, providers=list(providers))
     except Exception as error:
-        reason = brief(reason_of(error), 200)
-        raise BadInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {name_of(model)}: {reason}") from error
+        reason = truncate(reason_of(error), 200)
+        raise InvalidInput(f"ONNX Runtime {onnxruntime.__version__} cannot load {name_of(model)}: {reason}") from error
 
 
 def name_of(model: Path | bytes) -> str:

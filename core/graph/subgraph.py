@@ -10,7 +10,7 @@ import onnx
 from onnx import helper
 
 from core.graph.builder import GraphBuilder
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex, drop_unused_initializers
 
 _OLDEST_OPSET = 13
@@ -37,7 +37,7 @@ def check_opset(model: onnx.ModelProto) -> None:
     """Raises NotRecognised for a model older than the operators that pieces are written in."""
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if opset < _OLDEST_OPSET:
-        raise NotRecognised(f"opset {opset}: the rewriting needs {_OLDEST_OPSET}")
+        raise UnsupportedGraph(f"opset {opset}: the rewriting needs {_OLDEST_OPSET}")
 
 
 class Writable(Protocol):
@@ -67,7 +67,7 @@ def rewrite_pieces(
 def positions_between(index: GraphIndex, reads: Sequence[str], gives: str) -> set[int]:
     """Return the positions of the nodes that compute `gives` from `reads`. Raises NotRecognised."""
     if gives not in index.producer:
-        raise NotRecognised(f"nothing gives {gives}")
+        raise UnsupportedGraph(f"nothing gives {gives}")
     readers = [position for name in reads for position in index.readers[name]]
     return index.descendants(readers) & index.ancestors([index.producer[gives]], up_to=reads)
 
@@ -78,7 +78,7 @@ def splice(graph: onnx.GraphProto, reads: Sequence[str], gives: str, builder: Gr
     inside = positions_between(index, reads, gives)
     read_outside = {name for name, readers in index.readers.items() if not inside.issuperset(readers)}
     if any(set(index.nodes[position].output) & read_outside - {gives} for position in inside):
-        raise NotRecognised(f"what leads to {gives} is read elsewhere, too")
+        raise UnsupportedGraph(f"what leads to {gives} is read elsewhere, too")
     end = max(inside)
     nodes: list[onnx.NodeProto] = []
     for position, node in enumerate(index.nodes):

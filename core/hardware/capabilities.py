@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from core.hardware.detection import Probes
+from core.hardware.detection import HardwareInfo
 
 # What packages are made for by default.
 OLDEST_MACOS = 14
@@ -32,7 +32,7 @@ class AbilityName(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ability:
+class Capability:
     """`says` is what is there, or why not."""
 
     name: AbilityName
@@ -49,9 +49,9 @@ class _Verdict(NamedTuple):
     limited: bool = False
 
 
-def abilities(probes: Probes) -> list[Ability]:
+def capabilities(probes: HardwareInfo) -> list[Capability]:
     return [
-        Ability(name, found.available, found.says, brings, found.limited)
+        Capability(name, found.available, found.says, brings, found.limited)
         for name, found, brings in (
             (AbilityName.CORES, _cores(probes), "sentences side by side, and windows of one sentence"),
             (AbilityName.MEMORY, _memory(probes), "a voice takes 0.2 to 0.6 GB, making a variant 1.1 GB"),
@@ -66,12 +66,12 @@ def abilities(probes: Probes) -> list[Ability]:
     ]
 
 
-def usable(probes: Probes) -> float:
+def usable(probes: HardwareInfo) -> float:
     """The cores' worth of time that this process may use."""
     return min(probes.affinity, probes.quota or probes.affinity)
 
 
-def _cores(probes: Probes) -> _Verdict:
+def _cores(probes: HardwareInfo) -> _Verdict:
     limits = []
     if probes.affinity < probes.cores:
         limits.append(f"may run on {probes.affinity} of {probes.cores}")
@@ -80,7 +80,7 @@ def _cores(probes: Probes) -> _Verdict:
     return _Verdict(usable(probes) >= 1, "; ".join(limits) or f"all {probes.cores}", limited=bool(limits))
 
 
-def _memory(probes: Probes) -> _Verdict:
+def _memory(probes: HardwareInfo) -> _Verdict:
     limit = probes.memory_limit_bytes
     held = min(probes.memory_bytes, limit or probes.memory_bytes)
     limited = limit is not None and limit < probes.memory_bytes
@@ -88,7 +88,7 @@ def _memory(probes: Probes) -> _Verdict:
     return _Verdict(held >= 1.1e9, says, limited)
 
 
-def _int8(probes: Probes) -> _Verdict:
+def _int8(probes: HardwareInfo) -> _Verdict:
     known = _APPLE_INT8_FLAGS if probes.system == "Darwin" else _INT8_FLAGS
     found = next((name for flag, name in known.items() if flag in probes.flags), None)
     return _Verdict(
@@ -96,13 +96,13 @@ def _int8(probes: Probes) -> _Verdict:
     )
 
 
-def _runtime(probes: Probes) -> _Verdict:
+def _runtime(probes: HardwareInfo) -> _Verdict:
     if not probes.providers:
         return _Verdict(False, "onnxruntime cannot be imported: install it, or set ttsdash up again")
     return _Verdict(True, "there")
 
 
-def _apple_silicon(probes: Probes) -> str | None:
+def _apple_silicon(probes: HardwareInfo) -> str | None:
     """Why this process is not one on Apple Silicon; None if it is."""
     if probes.system != "Darwin":
         return "needs a Mac with Apple Silicon"
@@ -111,12 +111,12 @@ def _apple_silicon(probes: Probes) -> str | None:
     return None if probes.architecture == "arm64" else "this Mac has an Intel processor"
 
 
-def _neural_engine(probes: Probes) -> _Verdict:
+def _neural_engine(probes: HardwareInfo) -> _Verdict:
     missing = _apple_silicon(probes)
     return _Verdict(missing is None, missing or probes.cpu)
 
 
-def core_ml_missing(probes: Probes, oldest_macos: int = OLDEST_MACOS) -> str | None:
+def core_ml_missing(probes: HardwareInfo, oldest_macos: int = OLDEST_MACOS) -> str | None:
     """Why a package for that macOS and later is not to be run here; None if it is.
 
     An Intel Mac could run it, without the Neural Engine: no faster than ONNX Runtime, and never measured.
@@ -129,7 +129,7 @@ def core_ml_missing(probes: Probes, oldest_macos: int = OLDEST_MACOS) -> str | N
     return MISSING["coremltools"] if probes.coremltools is None else None
 
 
-def _core_ml(probes: Probes) -> _Verdict:
+def _core_ml(probes: HardwareInfo) -> _Verdict:
     if probes.system != "Darwin":
         return _Verdict(False, "needs macOS")
     if int((probes.macos or "0").split(".")[0]) < OLDEST_MACOS:
@@ -139,19 +139,19 @@ def _core_ml(probes: Probes) -> _Verdict:
     return _Verdict(True, f"macOS {probes.macos}" + (", without the Neural Engine" if _apple_silicon(probes) else ""))
 
 
-def _conversion(probes: Probes) -> _Verdict:
+def _conversion(probes: HardwareInfo) -> _Verdict:
     if probes.coremltools is None:
         return _Verdict(False, MISSING["coremltools"])
     return _Verdict(True, f"coremltools {probes.coremltools}")
 
 
-def _provider(probes: Probes) -> _Verdict:
+def _provider(probes: HardwareInfo) -> _Verdict:
     if "CoreMLExecutionProvider" in probes.providers:
         return _Verdict(True, "there")
     return _Verdict(False, "needs macOS" if probes.system != "Darwin" else "this ONNX Runtime was built without it")
 
 
-def _metal(probes: Probes) -> _Verdict:
+def _metal(probes: HardwareInfo) -> _Verdict:
     if probes.metal:
         return _Verdict(True, "there")
     return _Verdict(False, "needs macOS" if probes.system != "Darwin" else "no device")

@@ -18,7 +18,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
-class Probes:
+class HardwareInfo:
     """What one machine answered, to one process on it."""
 
     system: str
@@ -58,10 +58,10 @@ class Probes:
         return cls(**answers)
 
 
-def ask() -> Probes:
+def detect() -> HardwareInfo:
     """The answers of this machine."""
     mac = sys.platform == "darwin"
-    return Probes(
+    return HardwareInfo(
         system=platform.system(),
         architecture=platform.machine(),
         cpu=cpu_model(),
@@ -80,13 +80,13 @@ def ask() -> Probes:
     )
 
 
-def ask_apart() -> Probes:
+def detect_in_subprocess() -> HardwareInfo:
     """The same from a process of its own, for one that must stay small: ONNX Runtime has to be imported.
 
     Raises TtsdashError where that fails: a broken ONNX Runtime may take its process with it.
     """
     try:
-        return Probes.from_json(run_module("core.hardware.detection"))
+        return HardwareInfo.from_json(run_module("core.hardware.detection"))
     except TtsdashError as error:
         raise TtsdashError(f"this machine could not be asked: {error}") from error
 
@@ -197,4 +197,4 @@ def _version(package: str) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{ask().to_json()}\n")
+    sys.stdout.write(f"{detect().to_json()}\n")

@@ -1,0 +1,1 @@
+"""The benchmark history: filter, compare, trends, regressions."""

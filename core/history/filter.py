@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from core.clock import stamp
-from core.errors import BadInput
+from core.clock import format_timestamp
+from core.errors import InvalidInput
 from core.history.past import read_past
 from core.quality.grade import GRADES
 from core.records.metrics import METRICS, Metric
 from core.records.verdict import Verdict
-from core.text import brief
+from core.text import truncate
 
 _IS = (":", "=")
 _ORDER = (">", ">=", "<", "<=")
@@ -56,11 +56,11 @@ def _yes(value: str) -> bool:
 
 
 def _since(value: str) -> str:
-    return stamp(read_past(value))
+    return format_timestamp(read_past(value))
 
 
 def _until(value: str) -> str:
-    return stamp(read_past(value, whole_day=True))
+    return format_timestamp(read_past(value, whole_day=True))
 
 
 @dataclass(frozen=True)
@@ -109,26 +109,28 @@ def read_filter(text: str) -> tuple[Term, ...]:
         at = len(text) - len(rest)
         match = _TERM.match(text, at)
         if match is None or rest.startswith("--"):
-            raise BadInput(f'{brief(rest)!r} is no term: write voice:joe, speedup>1.5, a name, "a name" or -term')
+            raise InvalidInput(
+                f'{truncate(rest)!r} is no term: write voice:joe, speedup>1.5, a name, "a name" or -term'
+            )
         terms.append(_term(match))
         at = match.end()
     return tuple(terms)
 
 
 def _term(match: re.Match[str]) -> Term:
-    whole, name, excluded = brief(match[0]), match["field"], bool(match["excluded"])
+    whole, name, excluded = truncate(match[0]), match["field"], bool(match["excluded"])
     value = (match["value"] or match["word"]).strip('"')
     if not value.isprintable():
-        raise BadInput(f"{whole!r}: its value holds what cannot be printed")
+        raise InvalidInput(f"{whole!r}: its value holds what cannot be printed")
     if name is None:
         return Term(None, ":", value, excluded)
     field = FIELDS.get(name)
     if field is None:
-        raise BadInput(f"{whole!r}: there is no field {brief(name)!r}; there is {', '.join(FIELDS)}")
+        raise InvalidInput(f"{whole!r}: there is no field {truncate(name)!r}; there is {', '.join(FIELDS)}")
     if match["operator"] not in field.operators:
         known = ", ".join(f"{name}{operator}" for operator in field.operators)
-        raise BadInput(f"{whole!r}: {match['operator']} does not go with {name}: write {known}")
+        raise InvalidInput(f"{whole!r}: {match['operator']} does not go with {name}: write {known}")
     try:
         return Term(name, match["operator"], field.read(value), excluded)
     except ValueError as error:
-        raise BadInput(f"{whole!r}: {error}") from None
+        raise InvalidInput(f"{whole!r}: {error}") from None

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 
-from core.errors import BadInput, NotFound
+from core.errors import InvalidInput, NotFound
 from core.hardware.machine import Machine, this_machine
 from core.store.voices import get_voice
 
@@ -85,7 +85,7 @@ def find_machine(db: sqlite3.Connection, text: str) -> Machine:
         return found[0]
     known = [f"{machine.id} ({machine.facts['cpu']})" for machine in found or machines_like(db, "")]
     if found:
-        raise BadInput(f"several machines are like {text!r}: {', '.join(known[:_MOST])}; give more of an id")
+        raise InvalidInput(f"several machines are like {text!r}: {', '.join(known[:_MOST])}; give more of an id")
     raise NotFound(f"no machine in the history is like {text!r}; {_there_is([_THIS, *known])}")
 
 

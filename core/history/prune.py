@@ -4,7 +4,7 @@ import sqlite3
 import time
 from dataclasses import astuple, dataclass
 
-from core.errors import TtsdashError, one_line
+from core.errors import TtsdashError, format_error
 from core.records.benchmarks import Sample
 from core.records.job_states import JobKind, JobState
 from core.records.voices import ORIGINAL
@@ -99,7 +99,9 @@ def _shrink(db: sqlite3.Connection) -> int:
         db.execute("VACUUM")
         _shorten(db)
     except sqlite3.OperationalError as error:
-        raise TtsdashError(f"the samples are dropped, but their room is not given back: {one_line(error)}") from error
+        raise TtsdashError(
+            f"the samples are dropped, but their room is not given back: {format_error(error)}"
+        ) from error
     return before - _size(db)
 
 

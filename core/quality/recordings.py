@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import TtsdashError
-from core.files import PRIVATE_FILE, make_private_folder
+from core.files import PRIVATE_FILE, mkdir_private
 from core.text import safe_name
 from core.workspace import Workspace
 
@@ -27,7 +27,7 @@ def write_recording(path: Path, texts: list[npt.NDArray[np.float32]], sample_rat
 
     `scratch` is a folder on the same file system, for the file while it is not whole.
     """
-    make_private_folder(path.parent)
+    mkdir_private(path.parent)
     pause = np.zeros(int(_PAUSE_S * sample_rate), np.float32)
     audio = np.concatenate([part for text in texts for part in (text, pause)])
     partial = scratch / path.name

@@ -7,7 +7,7 @@ run faster than fp32, and one scale a tensor costs the sound.
 import logging
 from typing import Any
 
-from core.errors import TtsdashError, one_line
+from core.errors import TtsdashError, format_error
 from core.graph.model import read_model
 from core.quantize.source import refuse_quantized
 from core.variants.recipes import Task
@@ -33,7 +33,7 @@ def make(task: Task) -> dict[str, Any]:
             reduce_range=_SETTINGS["reduce_range"],
         )
     except Exception as error:
-        raise TtsdashError(f"the guide's script cannot quantize this voice: {one_line(error)}") from error
+        raise TtsdashError(f"the guide's script cannot quantize this voice: {format_error(error)}") from error
     finally:
         logging.getLogger().setLevel(logging.INFO)
     task.tell("every weight and activation of the whole graph in 8 bits")

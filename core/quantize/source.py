@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.graph.model import read_model
 
 _OF_QUANTIZED = {
@@ -21,4 +21,4 @@ _OF_QUANTIZED = {
 def refuse_quantized(path: Path) -> None:
     """Raises BadInput for a voice that is quantized already: rounding it again would only harm it."""
     if any(node.op_type in _OF_QUANTIZED for node in read_model(path).graph.node):
-        raise BadInput(f"{path} is quantized already: start from the voice's original fp32 model")
+        raise InvalidInput(f"{path} is quantized already: start from the voice's original fp32 model")

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 import onnx
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.graph.constant_folding import fold_constants
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.subgraph import Piece
 from core.quantize.kernels.weight_storage import store_as_bytes, store_as_half
 from core.quantize.source import refuse_quantized
@@ -61,7 +61,7 @@ def _unless_unsupported(task: Task, consequence: str, work: Callable[[], T]) -> 
     """Return the result of the work; where the graph does not allow it, log the consequence and the reason."""
     try:
         return work()
-    except NotRecognised as reason:
+    except UnsupportedGraph as reason:
         task.tell(f"{consequence}: {reason}")
         return None
 
@@ -122,7 +122,7 @@ def convolutions_at(voice: VoiceGraph, positions: set[int]) -> list[tuple[Convol
 def refuse_fruitless(task: Task, flow: list[tuple[Convolution, int]], stages: list[Stage]) -> None:
     """Raises BadInput for a voice of which neither flow nor decoder could be computed in fewer bits."""
     if not flow and not stages:
-        raise BadInput(
+        raise InvalidInput(
             f"nothing of {task.source} can be computed in fewer bits (its flow and decoder are not recognised, or not "
             "fp32): start from the voice's original fp32 model"
         )

@@ -25,7 +25,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Start:
+class Startup:
     """One start of a process that loads the model and says the shortest text."""
 
     number: int
@@ -79,7 +79,7 @@ class ResultRecord:
     regression: dict[str, Any] | None = None
     """What is worse than it was on that machine (`core.history.regression`)."""
     samples: tuple[Sample, ...] = ()
-    starts: tuple[Start, ...] = ()
+    starts: tuple[Startup, ...] = ()
     parallel_runs: tuple[ParallelRun, ...] = ()
     texts: tuple[TextFigures, ...] = ()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.records.job_states import ENDED, JobState
-from core.records.resources import ORDINARY, Need
+from core.records.resources import ORDINARY, Resources
 
 ATTEMPTS = 3
 
@@ -35,7 +35,7 @@ class NewJob:
     voice_id: str
     variant: str | None
     params: dict[str, Any]
-    need: Need = ORDINARY
+    need: Resources = ORDINARY
     limits: Limits = NO_LIMITS
     priority: int = 0
     after: tuple[int, ...] = ()
@@ -64,7 +64,7 @@ class Job:
     waits_for: tuple[int, ...]
     """Those of `after` that have not ended."""
     not_before: str | None
-    need: Need
+    need: Resources
     limits: Limits
     cancel_asked: bool
     process_group: int | None

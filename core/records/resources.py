@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Need:
+class Resources:
     """What a job takes of its machine while it runs."""
 
     cores: int = 1
@@ -23,11 +23,11 @@ class Capacity:
     memory_mb: int
 
 
-ORDINARY = Need()
+ORDINARY = Resources()
 UNLIMITED = Capacity(slots=2**31, cores=2**31, memory_mb=2**31)
 
 
-def hindrance(need: Need, running: Sequence[Need], capacity: Capacity) -> str | None:
+def blocked_reason(need: Resources, running: Sequence[Resources], capacity: Capacity) -> str | None:
     """What keeps a job from starting now, None when nothing does.
 
     Where nothing runs everything starts, also what needs more than there is: it would never start otherwise.
@@ -35,7 +35,7 @@ def hindrance(need: Need, running: Sequence[Need], capacity: Capacity) -> str | 
     return next(_hindrances(need, running, capacity), None) if running else None
 
 
-def _hindrances(need: Need, running: Sequence[Need], capacity: Capacity) -> Iterator[str]:
+def _hindrances(need: Resources, running: Sequence[Resources], capacity: Capacity) -> Iterator[str]:
     if need.alone:
         yield "it runs alone, once the others have ended"
     if any(other.alone for other in running):

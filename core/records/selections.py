@@ -21,7 +21,7 @@ Verdict = Literal["selected", "eligible", "passed over"]
 
 
 @dataclass(frozen=True)
-class Judged:
+class Decision:
     """A candidate with its verdict."""
 
     variant: str
@@ -40,12 +40,12 @@ class Selection:
     pinned: str | None
     selected: str
     reason: str
-    candidates: tuple[Judged, ...]
+    candidates: tuple[Decision, ...]
     warnings: tuple[SelectionWarning, ...] = ()
 
 
 @dataclass(frozen=True)
-class Wish:
+class Preference:
     """The policy for a voice, and the variant that is pinned, if one is."""
 
     policy: Policy = "priority"

@@ -34,7 +34,7 @@ class Explanation:
         return [*(f"{name}: {text}" for name, text in shown.items()), *self.notes]
 
 
-def explain(results: Sequence[Result]) -> Explanation:
+def summarize(results: Sequence[Result]) -> Explanation:
     """Explain the results of one benchmark."""
     originals = {result.threads: result for result in results if result.variant == ORIGINAL}
     variants = {}
@@ -42,7 +42,7 @@ def explain(results: Sequence[Result]) -> Explanation:
         rows = [result for result in results if result.variant == name]
         beside = originals.get(rows[0].threads)
         size = [_size(rows[0], beside)] if beside else []
-        variants[name] = " ".join([*size, _speed(rows), heard(rows[0])])
+        variants[name] = " ".join([*size, _speed(rows), describe_quality(rows[0])])
     busy = "The machine was busy with other work during this run: take the speeds with care."
     return Explanation(variants, (busy,) if any(result.noisy for result in results) else ())
 
@@ -72,7 +72,7 @@ def _speed(rows: list[Result]) -> str:
     return f"It is {'; '.join(says)}."
 
 
-def heard(row: Result) -> str:
+def describe_quality(row: Result) -> str:
     """How a variant sounds beside the original."""
     mel = "no mel distance" if row.mel_db is None else f"mel distance {row.mel_db:.1f} dB"
     found = [f"{count} texts {name.replace('_', ' ')}" for name, count in row.defects.items() if count]

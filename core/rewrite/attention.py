@@ -16,7 +16,7 @@ import onnx
 from onnx import numpy_helper
 
 from core.graph.builder import GraphBuilder
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex
 from core.graph.subgraph import Piece, check_opset, rewrite_pieces
 from core.seed import SEED
@@ -75,7 +75,7 @@ def find_attentions(voice: VoiceGraph) -> list[Attention]:
     """Find every attention of the text encoder, by its one Softmax. Raises NotRecognised."""
     index, topology = voice.index, voice.topology
     if topology is None:
-        raise NotRecognised(voice.unsupported)
+        raise UnsupportedGraph(voice.unsupported)
     softmaxes = [position for position in index.of_type("Softmax") if position in topology.text.positions]
     return [_attention(index, position) for position in softmaxes]
 
@@ -86,17 +86,17 @@ def _attention(index: GraphIndex, softmax: int) -> Attention:
     ways = [_convolved(index, tensor) for tensor in added.input]
     following = index.descendants([softmax]).intersection(index.of_type("Conv"))
     if not following:
-        raise NotRecognised("an attention that leads to no convolution")
+        raise UnsupportedGraph("an attention that leads to no convolution")
     gives = index.nodes[min(following)].input[0]
     queries = ways[0] & ways[1]
     keys = (ways[0] | ways[1]) - queries
     values = _convolved(index, gives) - queries - keys
     if not len(queries) == len(keys) == len(values) == 1:
-        raise NotRecognised("an attention whose queries, keys and values are not a convolution each")
+        raise UnsupportedGraph("an attention whose queries, keys and values are not a convolution each")
     near_keys = _embeddings(index, masking.output[0])
     near_values = [name for name in _embeddings(index, gives) if name not in near_keys]
     if not len(near_keys) == len(near_values) == 1:
-        raise NotRecognised("an attention without embeddings of relative positions")
+        raise UnsupportedGraph("an attention without embeddings of relative positions")
     near = [numpy_helper.to_array(index.initializers[name]) for name in (*near_keys, *near_values)]
     convolution = index.nodes[index.producer[_only(queries)]]
     return Attention(
@@ -119,7 +119,7 @@ def _only(names: set[str]) -> str:
 def _maker(index: GraphIndex, tensor: str, op_type: str) -> onnx.NodeProto:
     node = index.nodes[index.producer[tensor]] if tensor in index.producer else None
     if node is None or node.op_type != op_type:
-        raise NotRecognised("an attention without a mask, or without scores of relative positions")
+        raise UnsupportedGraph("an attention without a mask, or without scores of relative positions")
     return node
 
 

@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from core.graph.builder import GraphBuilder
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.subgraph import check_opset, splice
 from core.rewrite.nchwc import Blocked
 from core.rewrite.single_batch import fix_batch
@@ -49,7 +49,7 @@ def rewrite_decoder(voice: VoiceGraph, windows: Windows, choose: Choose = in_fp3
     check_opset(voice.model)
     decoder = voice.decoder
     if decoder is None:
-        raise NotRecognised(voice.unsupported_decoder)
+        raise UnsupportedGraph(voice.unsupported_decoder)
     made = onnx.ModelProto()
     made.CopyFrom(voice.model)
     builder = GraphBuilder("/windowed")

@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from core.graph.builder import GraphBuilder
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex
 from core.graph.subgraph import Piece, check_opset, rewrite_pieces
 from core.seed import SEED
@@ -60,13 +60,13 @@ def _spline(index: GraphIndex, softplus: int) -> Spline:
     above, below = index.ancestors([softplus]), index.descendants([softplus])
     comparisons = [p for p in index.of_type("LessOrEqual") if p in above]
     if not comparisons:
-        raise NotRecognised("a spline whose interval is not compared with")
+        raise UnsupportedGraph("a spline whose interval is not compared with")
     # The one nearest to the Softplus: those of the splines before are above, too.
     comparison = index.nodes[max(comparisons)]
     x, bound = comparison.input[0], _number(index, comparison.input[1])
     ends = [p for p in index.of_type("Concat") if p in below and index.nodes[p].input[0] == _first_half(index, x)]
     if len(ends) != 1:
-        raise NotRecognised("a spline whose two halves are not joined")
+        raise UnsupportedGraph("a spline whose two halves are not joined")
     divisions = [
         node
         for node in (index.nodes[p] for p in index.of_type("Div"))
@@ -81,7 +81,7 @@ def _spline(index: GraphIndex, softplus: int) -> Spline:
         if node.input[0] == index.nodes[reader].output[0] and index.nodes[reader].op_type == "Slice"
     ]
     if not shapes:
-        raise NotRecognised("a spline whose widths are not scaled")
+        raise UnsupportedGraph("a spline whose widths are not scaled")
     shape, division = shapes[0]
     return Spline(
         x=x,
@@ -97,7 +97,7 @@ def _first_half(index: GraphIndex, x: str) -> str:
     """What is split off together with `x`."""
     split = index.nodes[index.producer[x]] if x in index.producer else None
     if split is None or split.op_type != "Split" or list(split.output[1:]) != [x]:
-        raise NotRecognised("a spline that does not read the second half of a split")
+        raise UnsupportedGraph("a spline that does not read the second half of a split")
     return str(split.output[0])
 
 
@@ -107,19 +107,19 @@ def _bins(index: GraphIndex, shape: str) -> int:
     while index.nodes[position].op_type != "Conv":
         tensor = index.nodes[position].input[0]
         if tensor not in index.producer:
-            raise NotRecognised("a spline without a convolution that shapes it")
+            raise UnsupportedGraph("a spline without a convolution that shapes it")
         position = index.producer[tensor]
     weight = index.initializers.get(index.nodes[position].input[1])
     channels = weight.dims[0] if weight is not None else 0
     if channels < 5 or (channels + 1) % 3:
-        raise NotRecognised("a spline of another kind of shape")
+        raise UnsupportedGraph("a spline of another kind of shape")
     return int(channels + 1) // 3
 
 
 def _number(index: GraphIndex, name: str) -> float:
     tensor = index.initializers.get(name)
     if tensor is None or math.prod(tensor.dims) != 1:
-        raise NotRecognised("a spline with a number that is no constant")
+        raise UnsupportedGraph("a spline with a number that is no constant")
     return float(numpy_helper.to_array(tensor).reshape(-1)[0])
 
 

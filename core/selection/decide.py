@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from core.engines.names import BY_PROVIDER
 from core.hardware.capabilities import core_ml_missing
-from core.hardware.detection import Probes
+from core.hardware.detection import HardwareInfo
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Judged, Policy, Selection
+from core.records.selections import Decision, Policy, Selection
 from core.records.verdict import Verdict as SpeedVerdict
 from core.records.verdict import verdict
 from core.selection.figures import Figures
@@ -50,7 +50,7 @@ Compare = Callable[[Candidate, Candidate], PairedSpeed | Unpaired]
 def select(
     voice: str,
     candidates: Sequence[Candidate],
-    probes: Probes,
+    probes: HardwareInfo,
     policy: Policy,
     pinned: str | None = None,
     why_not_loaded: Callable[[Candidate], str | None] = lambda _: None,
@@ -96,7 +96,7 @@ def _turn(candidate: Candidate, policy: Policy) -> tuple[float, int, bool, float
     return first, order, "+" in candidate.name, -speedup, candidate.name
 
 
-def _refused(candidate: Candidate, probes: Probes, policy: Policy) -> str | None:
+def _refused(candidate: Candidate, probes: HardwareInfo, policy: Policy) -> str | None:
     """Why the policy passes the candidate over; None if it may take it."""
     reason = _unusable(candidate, probes)
     if reason and candidate.caveat:
@@ -126,7 +126,7 @@ def _refused_by_order(candidate: Candidate) -> str | None:
     return "the policy measured may take it" if candidate.name == BY_PROVIDER else None
 
 
-def _unusable(candidate: Candidate, probes: Probes) -> str | None:
+def _unusable(candidate: Candidate, probes: HardwareInfo) -> str | None:
     """What not even a pin can help."""
     if candidate.problem:
         return candidate.problem
@@ -140,12 +140,12 @@ def _why(candidate: Candidate, policy: Policy) -> str:
     return f"{which}: {_figures(candidate)}"
 
 
-def _judge(candidate: Candidate, picked: Candidate, reason: str, refused: str | None) -> Judged:
+def _judge(candidate: Candidate, picked: Candidate, reason: str, refused: str | None) -> Decision:
     if candidate is picked:
-        return Judged(candidate.name, "selected", reason)
+        return Decision(candidate.name, "selected", reason)
     if refused:
-        return Judged(candidate.name, "passed over", refused, names_caveat=candidate.caveat is not None)
-    return Judged(candidate.name, "eligible", f"comes after: {_figures(candidate)}")
+        return Decision(candidate.name, "passed over", refused, names_caveat=candidate.caveat is not None)
+    return Decision(candidate.name, "eligible", f"comes after: {_figures(candidate)}")
 
 
 def _figures(candidate: Candidate) -> str:

@@ -7,20 +7,20 @@ from pathlib import Path
 
 from core.benchmark.probe import Probe, ProbeFailed
 from core.engines.names import BY_PROVIDER, EngineName
-from core.hardware.detection import Probes, ask
+from core.hardware.detection import HardwareInfo, detect
 from core.hardware.machine import Machine, this_machine
 from core.records.benchmarks import Sample
 from core.records.results import Result
-from core.records.selections import Selection, Wish
+from core.records.selections import Preference, Selection
 from core.records.voices import ORIGINAL, Voice
 from core.selection.decide import Candidate, select
 from core.selection.figures import Figures
 from core.selection.pairs import PairedSpeed, Unpaired
 from core.store.database import transaction
 from core.store.results import list_parts, list_results, newest_result
-from core.store.selections import get_wish, put_selection
+from core.store.selections import get_preference, put_selection
 from core.store.voices import get_voice
-from core.variants.checksums import wrong_with
+from core.variants.checksums import integrity_error
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,22 @@ class Evaluation:
     """A selection with what it was made from, not yet recorded."""
 
     voice: Voice
-    wish: Wish
+    wish: Preference
     newest_result: str | None
     """The id of the voice's newest result, which stands for all of them."""
     selection: Selection
 
 
-def evaluate(db: sqlite3.Connection, voice_key: str, probes: Probes | None = None) -> Evaluation:
+def evaluate(db: sqlite3.Connection, voice_key: str, probes: HardwareInfo | None = None) -> Evaluation:
     """Select, and write nothing. `probes` are this machine's answers, if it has been asked already. Raises NotFound."""
     voice = get_voice(db, voice_key)
-    wish, newest = get_wish(db, voice.id), _newest_result(db, voice)
+    wish, newest = get_preference(db, voice.id), _newest_result(db, voice)
     results = _results(db, voice, this_machine())
     paths = {variant.name: variant.path for variant in voice.variants}
     selection = select(
         voice.key,
         _candidates(voice, results),
-        probes or ask(),
+        probes or detect(),
         wish.policy,
         wish.pinned,
         lambda candidate: _why_not_loaded(candidate, Path(paths.get(candidate.name, voice.path)), voice),
@@ -61,7 +61,7 @@ def record(db: sqlite3.Connection, evaluation: Evaluation, cause: str) -> bool:
     now = get_voice(db, voice.key)
     if (voice.variants, evaluation.wish, evaluation.newest_result) != (
         now.variants,
-        get_wish(db, now.id),
+        get_preference(db, now.id),
         _newest_result(db, now),
     ):
         return False
@@ -70,9 +70,9 @@ def record(db: sqlite3.Connection, evaluation: Evaluation, cause: str) -> bool:
     return True
 
 
-def select_now(db: sqlite3.Connection, voice_key: str, cause: str, probes: Probes | None = None) -> Selection:
+def select_now(db: sqlite3.Connection, voice_key: str, cause: str, probes: HardwareInfo | None = None) -> Selection:
     """Select, and record it. Whatever another process stores meanwhile is looked at, too. Raises NotFound."""
-    probes = probes or ask()
+    probes = probes or detect()
     while True:
         evaluation = evaluate(db, voice_key, probes)
         with transaction(db):
@@ -96,7 +96,7 @@ def _candidates(voice: Voice, results: Mapping[str, Result]) -> list[Candidate]:
         Candidate(
             name=variant.name,
             recipe=variant.recipe,
-            problem=wrong_with(Path(variant.path), variant.sha256, voice.config if variant.recipe else None),
+            problem=integrity_error(Path(variant.path), variant.sha256, voice.config if variant.recipe else None),
             caveat=variant.caveat,
             oldest_macos=int(str(variant.params.get("target", "macos0")).removeprefix("macos")),
             figures=_figures(results.get(variant.name)),
@@ -121,9 +121,9 @@ def _compare(db: sqlite3.Connection, picked: Result, other: Result) -> PairedSpe
     first, second = (list_parts(db, Sample, result.id) for result in (picked, other))
     if not first or not second:
         return Unpaired.PRUNED
-    from core.benchmark.figures import FEWEST_PAIRS, counted_pairs, speedup
+    from core.benchmark.figures import MIN_PAIRS, counted_pairs, speedup
 
-    if len(counted_pairs(first, second)) < FEWEST_PAIRS:
+    if len(counted_pairs(first, second)) < MIN_PAIRS:
         return Unpaired.FEW_PAIRS
     ratio, low, high = speedup(first, second)
     return PairedSpeed(ratio, (low, high))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.records.selections import Judged, Selection
+from core.records.selections import Decision, Selection
 
 _LINKS = {
     "Core ML": ("coreml",),
@@ -16,23 +16,23 @@ _EXTRA = "optimized"
 
 
 @dataclass(frozen=True)
-class Link:
+class Step:
     """A link of the chain, with its candidates in the policy's order."""
 
     name: str
-    candidates: tuple[Judged, ...] = ()
+    candidates: tuple[Decision, ...] = ()
 
     @property
-    def first(self) -> Judged | None:
+    def first(self) -> Decision | None:
         """The one that is selected, else the first that may be taken, else the first of all."""
         verdicts = ("selected", "eligible", "passed over")
         return min(self.candidates, key=lambda judged: verdicts.index(judged.verdict), default=None)
 
 
-def chain(selection: Selection, recipes: Mapping[str, str | None]) -> tuple[Link, ...]:
+def fallback_chain(selection: Selection, recipes: Mapping[str, str | None]) -> tuple[Step, ...]:
     """`recipes` are by variant; what has none is another way to run the original."""
     links = (
-        Link(name, tuple(judged for judged in selection.candidates if recipes.get(judged.variant) in made))
+        Step(name, tuple(judged for judged in selection.candidates if recipes.get(judged.variant) in made))
         for name, made in _LINKS.items()
     )
     return tuple(link for link in links if link.candidates or link.name != _EXTRA)

@@ -14,7 +14,7 @@ _MOST = 500
 
 
 @dataclass(frozen=True)
-class Away:
+class Activity:
     """What to tell somebody who comes back."""
 
     since: str | None
@@ -34,7 +34,7 @@ class Away:
         return tuple(job for job in self.ended if job.state == state)
 
 
-def read_away(db: sqlite3.Connection) -> Away:
+def read_activity(db: sqlite3.Connection) -> Activity:
     # Of one moment: what happens meanwhile is told the next time.
     with transaction(db):
         visited = db.execute("SELECT visited_event, visited_at FROM queue").fetchone()
@@ -45,7 +45,7 @@ def read_away(db: sqlite3.Connection) -> Away:
         ).fetchall()
         ends = sorted((end for state in ENDED for end in _ends(db, state, seen)), reverse=True)
         counts = db.execute(f"SELECT state, count(DISTINCT job_id) {_ENDS} GROUP BY state", (seen,)).fetchall()
-        return Away(
+        return Activity(
             since=visited["visited_at"],
             ended=tuple(get_job(db, job_id) for _, job_id in ends),
             hook_failures=tuple((row["job_id"], row["detail"]) for row in failures),
@@ -71,7 +71,7 @@ _ENDS = f"""FROM job_events NOT INDEXED CROSS JOIN jobs ON jobs.id = job_id
            WHERE job_events.id > ? AND event = state AND event IN {sql_list(ENDED)}"""
 
 
-def note_visit(db: sqlite3.Connection, away: Away) -> None:
+def record_visit(db: sqlite3.Connection, away: Activity) -> None:
     """What was told has been seen."""
     with transaction(db):
         db.execute("UPDATE queue SET visited_event = ?, visited_at = ?", (away.up_to, now()))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.files import create_private
 from core.store.migrations import VERSION, migrations
 from core.workspace import APPLICATION_ID, Workspace
@@ -30,7 +30,7 @@ def open_store(workspace: Workspace) -> sqlite3.Connection:
     try:
         create_private(path)
         if not path.is_file() or 0 < path.stat().st_size < _SMALLEST_DATABASE:
-            raise BadInput(f"{path} is no data base: move it away, or use --home DIR")
+            raise InvalidInput(f"{path} is no data base: move it away, or use --home DIR")
         db = _connect(path)
         _check(db, path)
         if _version(db) < VERSION:
@@ -44,9 +44,9 @@ def open_store(workspace: Workspace) -> sqlite3.Connection:
             f"cannot open {path} ({error}): see to free disk space and permissions, then try again"
         ) from error
     except sqlite3.DatabaseError as error:
-        raise BadInput(f"cannot use {path} ({error}): move it away, or use --home DIR") from error
+        raise InvalidInput(f"cannot use {path} ({error}): move it away, or use --home DIR") from error
     except OSError as error:
-        raise BadInput(f"cannot open {path} ({error.strerror}): make it yours, or use --home DIR") from error
+        raise InvalidInput(f"cannot open {path} ({error.strerror}): make it yours, or use --home DIR") from error
     return db
 
 
@@ -82,9 +82,9 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     application = db.execute("PRAGMA application_id").fetchone()[0]
     empty = not db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
     if application != APPLICATION_ID and not empty:
-        raise BadInput(f"{path} is a data base of another program: use --home DIR")
+        raise InvalidInput(f"{path} is a data base of another program: use --home DIR")
     if is_newer(db):
-        raise BadInput(
+        raise InvalidInput(
             f"{path} was written by a newer ttsdash (format {_version(db)}, known here: {VERSION}): update ttsdash"
         )
 

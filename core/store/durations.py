@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from core.clock import span
+from core.clock import format_duration
 from core.records.job_states import JobState
 from core.records.jobs import Job, NewJob
 
@@ -21,7 +21,7 @@ class Estimate:
     runs: int
 
     def __str__(self) -> str:
-        return f"about {span(self.seconds)}, from {self.runs} past run{'s' if self.runs > 1 else ''} here"
+        return f"about {format_duration(self.seconds)}, from {self.runs} past run{'s' if self.runs > 1 else ''} here"
 
     def times(self, factor: int) -> "Estimate":
         """Of so many times the work."""
@@ -30,8 +30,8 @@ class Estimate:
     def left(self, elapsed: float) -> str:
         """What to say when that much time has gone."""
         if elapsed < self.seconds:
-            return f"about {span(self.seconds - elapsed)} left"
-        return f"longer than the {span(self.seconds)} of past runs"
+            return f"about {format_duration(self.seconds - elapsed)} left"
+        return f"longer than the {format_duration(self.seconds)} of past runs"
 
 
 def estimate(db: sqlite3.Connection, job: Job | NewJob, machine: str) -> Estimate | None:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from core.clock import now
-from core.errors import BadInput, NotFound
+from core.errors import InvalidInput, NotFound
 from core.records.job_states import OPEN, UNSUCCESSFUL, JobEventKind, JobState, sql_list
 from core.records.jobs import ATTEMPTS, ENDED_WORDS, Job, JobEvent, Limits, NewJob
-from core.records.resources import Need
+from core.records.resources import Resources
 
 _LARGEST_ID = 2**63 - 1
 
@@ -51,7 +51,7 @@ def job_shape(job: Job) -> dict[str, Any]:
     }
 
 
-class Superseded(Exception):
+class StaleAttempt(Exception):
     """The job was cancelled, or is another attempt's by now: whoever still works on it must stop."""
 
 
@@ -87,7 +87,7 @@ def add_job(db: sqlite3.Connection, job: NewJob) -> int:
     )
     job_id = int(cursor.lastrowid or 0)
     put_prerequisites(db, job_id, job.after)
-    tell(db, job_id, JobState.QUEUED)
+    add_event(db, job_id, JobState.QUEUED)
     return job_id
 
 
@@ -96,7 +96,7 @@ def check_prerequisites(db: sqlite3.Connection, after: Iterable[int]) -> None:
     for job_id in after:
         state = get_job(db, job_id).state
         if state in UNSUCCESSFUL:
-            raise BadInput(f"job {job_id} {ENDED_WORDS[state]}: nothing can wait for it; retry it first")
+            raise InvalidInput(f"job {job_id} {ENDED_WORDS[state]}: nothing can wait for it; retry it first")
 
 
 def put_prerequisites(db: sqlite3.Connection, job_id: int, after: Iterable[int]) -> None:
@@ -148,7 +148,7 @@ def list_events(db: sqlite3.Connection, job_id: int) -> list[JobEvent]:
     return [JobEvent(**dict(row)) for row in rows]
 
 
-def tell(db: sqlite3.Connection, job_id: int, event: JobState | JobEventKind, detail: str | None = None) -> None:
+def add_event(db: sqlite3.Connection, job_id: int, event: JobState | JobEventKind, detail: str | None = None) -> None:
     """Add to a job's history; call it in the transaction of the change."""
     db.execute(
         """INSERT INTO job_events (job_id, attempt, at, event, detail)
@@ -166,7 +166,7 @@ _JOBS = f"""SELECT jobs.*, voices.key AS voice,
 
 def _job(row: sqlite3.Row) -> Job:
     values = dict(row)
-    need = Need(values.pop("cores"), values.pop("memory_mb"), bool(values.pop("alone")))
+    need = Resources(values.pop("cores"), values.pop("memory_mb"), bool(values.pop("alone")))
     limits = Limits(values.pop("time_limit_s"), values.pop("memory_limit_mb"))
     return Job(
         **values

@@ -12,13 +12,13 @@ from typing import Any
 from core.clock import now
 from core.records.job_states import JobEventKind, JobState
 from core.records.jobs import ATTEMPTS, ENDED_WORDS, Job
-from core.records.resources import UNLIMITED, Capacity, hindrance
+from core.records.resources import UNLIMITED, Capacity, blocked_reason
 from core.store.database import transaction
-from core.store.jobs import Superseded, get_job, list_jobs, tell
+from core.store.jobs import StaleAttempt, add_event, get_job, list_jobs
 
 
 @dataclass(frozen=True)
-class Bill:
+class ResourceUsage:
     """What an attempt has cost: seconds by a steady clock, CPU seconds, the most memory in MB. None: not measured."""
 
     seconds: float | None = None
@@ -34,11 +34,11 @@ def claim(db: sqlite3.Connection, capacity: Capacity = UNLIMITED, machine: str |
     those behind it do not keep it waiting.
     """
     with transaction(db):
-        best = next_in_turn(db)
+        best = next_runnable(db)
         if best is None or is_paused(db):
             return None
         job = get_job(db, best)
-        if hindrance(job.need, [other.need for other in list_jobs(db, states=(JobState.RUNNING,))], capacity):
+        if blocked_reason(job.need, [other.need for other in list_jobs(db, states=(JobState.RUNNING,))], capacity):
             return None
         db.execute(
             f"""UPDATE jobs SET state = '{JobState.RUNNING}', attempt = attempt + 1, started_at = :now, heartbeat_at = :now,
@@ -47,11 +47,11 @@ def claim(db: sqlite3.Connection, capacity: Capacity = UNLIMITED, machine: str |
                WHERE id = :id""",
             {"now": now(), "machine": machine, "id": best},
         )
-        tell(db, best, JobEventKind.STARTED)
+        add_event(db, best, JobEventKind.STARTED)
     return get_job(db, best)
 
 
-def next_in_turn(db: sqlite3.Connection) -> int | None:
+def next_runnable(db: sqlite3.Connection) -> int | None:
     """The job that is to start next, None when none is ready."""
     row = db.execute(
         f"""SELECT id FROM jobs AS candidate
@@ -79,7 +79,7 @@ def next_time(db: sqlite3.Connection) -> str | None:
     return str(row[0]) if row[0] else None
 
 
-def note_process(db: sqlite3.Connection, job: Job, process_group: int) -> None:
+def record_process(db: sqlite3.Connection, job: Job, process_group: int) -> None:
     """Keep where the job's processes can be found, should its worker die; also when a cancel was asked meanwhile.
 
     This is the worker's write, not the child's: it is the worker that will end the process. Raises Superseded.
@@ -89,10 +89,10 @@ def note_process(db: sqlite3.Connection, job: Job, process_group: int) -> None:
         (process_group, job.id, job.attempt),
     ).rowcount
     if not changed:
-        raise Superseded(f"job {job.id} is not attempt {job.attempt}'s any more")
+        raise StaleAttempt(f"job {job.id} is not attempt {job.attempt}'s any more")
 
 
-def note_usage(db: sqlite3.Connection, job: Job, cpu_percent: float, rss_mb: float) -> None:
+def record_usage(db: sqlite3.Connection, job: Job, cpu_percent: float, rss_mb: float) -> None:
     """What the job's processes take at this moment, for those who watch it."""
     db.execute(
         f"UPDATE jobs SET cpu_percent = ?, rss_mb = ? WHERE id = ? AND attempt = ? AND state = '{JobState.RUNNING}'",
@@ -107,12 +107,12 @@ def report(db: sqlite3.Connection, job_id: int, attempt: int, stage: str, progre
     )
 
 
-def hand_in(db: sqlite3.Connection, job_id: int, attempt: int, result: dict[str, Any]) -> None:
+def commit_result(db: sqlite3.Connection, job_id: int, attempt: int, result: dict[str, Any]) -> None:
     """Lay a child's result into its row; call it in the transaction that stores what the job made. Raises Superseded."""
     _fenced(db, job_id, attempt, "result = :result, progress = 1.0", result=json.dumps(result))
 
 
-def hand_in_error(db: sqlite3.Connection, job_id: int, attempt: int, error: str) -> None:
+def commit_error(db: sqlite3.Connection, job_id: int, attempt: int, error: str) -> None:
     """Lay a child's one-line error into its row. Raises Superseded."""
     _fenced(db, job_id, attempt, "error = :error", error=error)
 
@@ -123,20 +123,20 @@ def finish(
     attempt: int,
     state: JobState,
     error: str | None = None,
-    bill: Bill | None = None,
+    bill: ResourceUsage | None = None,
 ) -> bool:
     """End a running job; what waits for it in vain is cancelled. False when this attempt does not run any more."""
     with transaction(db):
         return _end(db, job_id, attempt, state, error, bill)
 
 
-def put_back(
+def requeue(
     db: sqlite3.Connection,
     job_id: int,
     attempt: int,
     reason: str,
     counts: bool = True,
-    bill: Bill | None = None,
+    bill: ResourceUsage | None = None,
     not_before: str | None = None,
 ) -> JobState:
     """Queue an interrupted job again; cancel it if that was asked; fail it when its attempts are spent.
@@ -165,7 +165,7 @@ def put_back(
                    last_attempt = last_attempt + ?, not_before = coalesce(?, not_before) WHERE id = ?""",
             (0 if counts else 1, not_before, job_id),
         )
-        tell(db, job_id, JobEventKind.REQUEUED, reason)
+        add_event(db, job_id, JobEventKind.REQUEUED, reason)
         return JobState.QUEUED
 
 
@@ -194,7 +194,7 @@ def cancel_dependents(db: sqlite3.Connection, job_id: int, state: JobState) -> N
             "UPDATE jobs SET state = ?, error = ?, finished_at = ? WHERE id = ?",
             (JobState.CANCELLED, reason, now(), dependent),
         )
-        tell(db, dependent, JobState.CANCELLED, reason)
+        add_event(db, dependent, JobState.CANCELLED, reason)
 
 
 _NO_LONGER_LIVE = "stage = NULL, process_group = NULL, cpu_percent = NULL, rss_mb = NULL"
@@ -206,13 +206,18 @@ def _fenced(db: sqlite3.Connection, job_id: int, attempt: int, changes: str, **v
         {"id": job_id, "attempt": attempt, "now": now(), **values},
     ).rowcount
     if not changed:
-        raise Superseded(f"job {job_id} is not attempt {attempt}'s any more")
+        raise StaleAttempt(f"job {job_id} is not attempt {attempt}'s any more")
 
 
 def _end(
-    db: sqlite3.Connection, job_id: int, attempt: int, state: JobState, error: str | None, bill: Bill | None = None
+    db: sqlite3.Connection,
+    job_id: int,
+    attempt: int,
+    state: JobState,
+    error: str | None,
+    bill: ResourceUsage | None = None,
 ) -> bool:
-    bill = bill or Bill()
+    bill = bill or ResourceUsage()
     changed = db.execute(
         f"""UPDATE jobs SET state = :state, error = :error, finished_at = :now, {_NO_LONGER_LIVE}, seconds = :seconds,
                cpu_seconds = :cpu, peak_mb = :peak, result = CASE WHEN :state = '{JobState.SUCCEEDED}' THEN result END
@@ -230,7 +235,7 @@ def _end(
     ).rowcount
     if not changed:
         return False
-    tell(db, job_id, state, error)
+    add_event(db, job_id, state, error)
     if state != JobState.SUCCEEDED:
         cancel_dependents(db, job_id, state)
     return True

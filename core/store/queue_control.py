@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.clock import now
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.records.job_states import ENDED, OPEN, UNSUCCESSFUL, JobEventKind, JobState, sql_list
 from core.records.jobs import ATTEMPTS, ENDED_WORDS, Job, Limits
 from core.store.database import transaction
-from core.store.jobs import check_prerequisites, get_job, put_prerequisites, tell
+from core.store.jobs import add_event, check_prerequisites, get_job, put_prerequisites
 from core.store.lifecycle import cancel_dependents, dependents, is_paused
 
 
@@ -59,14 +59,14 @@ def _cancel(db: sqlite3.Connection, job: Job) -> bool:
         _ask_to_end(db, job.id)
         return True
     db.execute("UPDATE jobs SET state = ?, finished_at = ? WHERE id = ?", (JobState.CANCELLED, now(), job.id))
-    tell(db, job.id, JobState.CANCELLED)
+    add_event(db, job.id, JobState.CANCELLED)
     cancel_dependents(db, job.id, JobState.CANCELLED)
     return False
 
 
 def _refuse_ended(job: Job) -> None:
     if job.ended:
-        raise BadInput(f"job {job.id} {ENDED_WORDS[job.state]}: nothing to cancel")
+        raise InvalidInput(f"job {job.id} {ENDED_WORDS[job.state]}: nothing to cancel")
 
 
 def cancel_all(db: sqlite3.Connection) -> tuple[int, list[int]]:
@@ -92,7 +92,7 @@ def _ids_in(db: sqlite3.Connection, state: JobState) -> list[int]:
 
 def _ask_to_end(db: sqlite3.Connection, job_id: int) -> None:
     db.execute("UPDATE jobs SET cancel_asked = 1 WHERE id = ?", (job_id,))
-    tell(db, job_id, JobEventKind.CANCEL_ASKED)
+    add_event(db, job_id, JobEventKind.CANCEL_ASKED)
 
 
 def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -> list[int]:
@@ -109,10 +109,10 @@ def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -
 
 def _refuse_to_retry(db: sqlite3.Connection, job: Job, others: Sequence[int]) -> None:
     if job.state not in UNSUCCESSFUL:
-        raise BadInput(f"job {job.id} is {job.state}: only a failed or cancelled job can be tried again")
+        raise InvalidInput(f"job {job.id} is {job.state}: only a failed or cancelled job can be tried again")
     for entry in job.after:
         if entry not in others and get_job(db, entry).state in UNSUCCESSFUL:
-            raise BadInput(f"job {job.id} waits for job {entry}, which did not succeed: retry that one")
+            raise InvalidInput(f"job {job.id} waits for job {entry}, which did not succeed: retry that one")
 
 
 def retry_failed(db: sqlite3.Connection, limits: Limits | None = None) -> list[int]:
@@ -138,7 +138,7 @@ def _revive(db: sqlite3.Connection, ids: list[int], limits: Limits | None) -> li
                    WHERE id = ?""",
                 (JobState.QUEUED, ATTEMPTS, job_id),
             )
-            tell(db, job_id, JobState.QUEUED, "tried again")
+            add_event(db, job_id, JobState.QUEUED, "tried again")
         revived += ids
         ids = sorted({row[0] for job_id in ids for row in db.execute(_CANCELLED_WITH, (job_id,))})
     return revived
@@ -195,11 +195,11 @@ def _set_place(db: sqlite3.Connection, job_id: int, priority: int, turn: int) ->
     job = get_job(db, job_id)
     db.execute("UPDATE jobs SET priority = ?, turn = ? WHERE id = ?", (priority, turn, job_id))
     if job.priority != priority:
-        tell(db, job_id, JobEventKind.EDITED, f"priority {priority}")
+        add_event(db, job_id, JobEventKind.EDITED, f"priority {priority}")
 
 
 @dataclass(frozen=True)
-class Changes:
+class JobUpdate:
     """What is to be another than before with a queued job; None where it stays."""
 
     variant: str | None = None
@@ -211,7 +211,7 @@ class Changes:
     """Without a time to wait for."""
 
 
-def edit(db: sqlite3.Connection, job_id: int, changes: Changes, says: str) -> None:
+def edit(db: sqlite3.Connection, job_id: int, changes: JobUpdate, says: str) -> None:
     """Change a queued job; `says` goes into its history. A benchmark that waits for it measures what it makes now.
 
     Raises NotFound, and BadInput for a job that is not queued, or that would wait for itself.
@@ -235,13 +235,13 @@ def edit(db: sqlite3.Connection, job_id: int, changes: Changes, says: str) -> No
         )
         if changes.variant and changes.variant != job.variant:
             _rename_in_benchmarks(db, job, changes.variant)
-        tell(db, job_id, JobEventKind.EDITED, says)
+        add_event(db, job_id, JobEventKind.EDITED, says)
 
 
 def _check_circle(db: sqlite3.Connection, job_id: int, after: Sequence[int]) -> None:
     for entry in after:
         if entry == job_id or entry in dependents(db, job_id, JobState.QUEUED):
-            raise BadInput(f"job {job_id} cannot wait for job {entry}: that one waits for it")
+            raise InvalidInput(f"job {job_id} cannot wait for job {entry}: that one waits for it")
 
 
 def _rename_in_benchmarks(db: sqlite3.Connection, job: Job, variant: str) -> None:
@@ -251,14 +251,14 @@ def _rename_in_benchmarks(db: sqlite3.Connection, job: Job, variant: str) -> Non
             names = [variant if name == job.variant else name for name in other.params["variants"]]
             params = other.params | {"variants": list(dict.fromkeys(names))}
             db.execute("UPDATE jobs SET params = ? WHERE id = ?", (json.dumps(params), entry))
-            tell(db, entry, JobEventKind.EDITED, f"measures {variant} instead of {job.variant}")
+            add_event(db, entry, JobEventKind.EDITED, f"measures {variant} instead of {job.variant}")
 
 
 def queued(db: sqlite3.Connection, job_id: int) -> Job:
     """The job, if it still waits. Raises NotFound and BadInput."""
     job = get_job(db, job_id)
     if job.state != JobState.QUEUED:
-        raise BadInput(f"job {job_id} is {job.state}: only a queued job can be changed")
+        raise InvalidInput(f"job {job_id} is {job.state}: only a queued job can be changed")
     return job
 
 

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 from core.errors import NotFound
 from core.hardware.machine import Environment, Machine
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextFigures
 from core.records.results import Result
 from core.records.voices import ORIGINAL
 
-Part = TypeVar("Part", Sample, Start, ParallelRun, TextFigures)
+Part = TypeVar("Part", Sample, Startup, ParallelRun, TextFigures)
 
 
 def put_benchmark(db: sqlite3.Connection, record: BenchmarkRecord, job_id: int | None) -> None:
@@ -112,7 +112,7 @@ def list_parts(db: sqlite3.Connection, made: type[Part], result_id: str) -> tupl
 
 def _part(made: type[Part], row: sqlite3.Row) -> Part:
     values: dict[str, Any] = dict(row)
-    if made is Start:
+    if made is Startup:
         values["cold"] = bool(values["cold"])
     return made(**values)
 
@@ -193,7 +193,7 @@ _OF_BENCHMARK = frozenset({"benchmark_id", "voice_id", "created_at", "machine_id
 _JSON = ("defects", "unmeasured", "regression")
 _PARTS: dict[str, tuple[str, type[Any]]] = {
     "samples": ("samples", Sample),
-    "starts": ("starts", Start),
+    "starts": ("starts", Startup),
     "parallel_runs": ("parallel_runs", ParallelRun),
     "result_texts": ("texts", TextFigures),
 }

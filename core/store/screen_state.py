@@ -15,7 +15,7 @@ def read_screen(db: sqlite3.Connection) -> ScreenState:
     return {row["part"]: json.loads(row["state"]) for row in db.execute("SELECT part, state FROM screen")}
 
 
-def keep_screen(db: sqlite3.Connection, screen: ScreenState) -> None:
+def save_screen(db: sqlite3.Connection, screen: ScreenState) -> None:
     with transaction(db):
         db.executemany(
             "INSERT INTO screen VALUES (?, ?) ON CONFLICT (part) DO UPDATE SET state = excluded.state",

@@ -8,15 +8,15 @@ from typing import Any
 from core.clock import now
 from core.hardware.machine import Machine
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Judged, Selection, StoredSelection, Wish
+from core.records.selections import Decision, Preference, Selection, StoredSelection
 
 
-def get_wish(db: sqlite3.Connection, voice_id: str) -> Wish:
+def get_preference(db: sqlite3.Connection, voice_id: str) -> Preference:
     row = db.execute("SELECT policy, pinned FROM selection_wishes WHERE voice_id = ?", (voice_id,)).fetchone()
-    return Wish(row["policy"], row["pinned"]) if row else Wish()
+    return Preference(row["policy"], row["pinned"]) if row else Preference()
 
 
-def put_wish(db: sqlite3.Connection, voice_id: str, wish: Wish) -> None:
+def put_preference(db: sqlite3.Connection, voice_id: str, wish: Preference) -> None:
     db.execute(
         "INSERT INTO selection_wishes VALUES (?, ?, ?) ON CONFLICT (voice_id) DO UPDATE SET policy = ?, pinned = ?",
         (voice_id, wish.policy, wish.pinned, wish.policy, wish.pinned),
@@ -91,7 +91,7 @@ def _selection(row: sqlite3.Row) -> StoredSelection:
             pinned=row["pinned"],
             selected=row["selected"],
             reason=row["reason"],
-            candidates=tuple(Judged(**entry) for entry in json.loads(row["candidates"])),
+            candidates=tuple(Decision(**entry) for entry in json.loads(row["candidates"])),
             warnings=tuple(_warning(entry, row["selected"]) for entry in json.loads(row["warnings"])),
         ),
     )

@@ -5,10 +5,10 @@ import sqlite3
 from pathlib import Path
 
 from core.clock import now
-from core.errors import BadInput, NotFound
+from core.errors import InvalidInput, NotFound
 from core.records.voices import ORIGINAL, Variant, Voice
 from core.store.database import transaction
-from core.voices.file import VoiceFile, natural_key
+from core.voices.file import VoiceFile, default_key
 
 
 def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
@@ -21,7 +21,7 @@ def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
         row = db.execute("SELECT key, path, config FROM voices WHERE id = ?", (file.sha256,)).fetchone()
         if row and row["path"] != str(file.path) and Path(row["path"]).is_file():
             if json.loads(row["config"]) != file.config:
-                raise BadInput(
+                raise InvalidInput(
                     f"{file.path} is the same model as {row['key']} ({row['path']}), but comes with another .onnx.json: "
                     "one voice has one configuration"
                 )
@@ -59,11 +59,13 @@ def _refuse_made_here(db: sqlite3.Connection, path: str) -> None:
         (path, path),
     ).fetchone()
     if made:
-        raise BadInput(f"{path} was made here: it is {made['name']} of {made['voice']}, which is registered already")
+        raise InvalidInput(
+            f"{path} was made here: it is {made['name']} of {made['voice']}, which is registered already"
+        )
 
 
 def _free_key(db: sqlite3.Connection, file: VoiceFile) -> str:
-    key = natural_key(file.path)
+    key = default_key(file.path)
     taken = db.execute("SELECT 1 FROM voices WHERE key = ?", (key,)).fetchone()
     return f"{key}-{file.sha256[:8]}" if taken else key
 

@@ -15,7 +15,7 @@ class Damaged(TtsdashError):
     """What lies there is no file, or a folder that does not hold what its manifest says."""
 
 
-def identity_of(path: Path) -> str:
+def checksum_of(path: Path) -> str:
     """The identity of a variant as it lies there: of a folder every file is held against the manifest.
 
     Raises OSError for what cannot be read, Damaged.
@@ -36,13 +36,13 @@ def identity_of(path: Path) -> str:
     return sha256_of(manifest)
 
 
-def wrong_with(path: Path, sha256: str, config: dict[str, Any] | None = None) -> str | None:
+def integrity_error(path: Path, sha256: str, config: dict[str, Any] | None = None) -> str | None:
     """Why what lies there cannot be used as what was made; None if it can.
 
     With `config` the `.onnx.json` beside a single file must say just that; the manifest of a folder lists its own.
     """
     try:
-        same = identity_of(path) == sha256
+        same = checksum_of(path) == sha256
         if same and not path.is_dir():
             return _wrong_with_config(config_path_of(path), config)
     except FileNotFoundError as error:

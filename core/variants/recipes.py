@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.hardware.capabilities import MISSING
 from core.hardware.machine import installed_versions
 from core.records.job_states import JobKind
@@ -117,13 +117,13 @@ class Recipe:
         for name in given:
             if name not in self.params:
                 known = f"it has {', '.join(self.params)}" if self.params else "it has none"
-                raise BadInput(f"{self.variant} has no parameter {name!r}: {known}")
+                raise InvalidInput(f"{self.variant} has no parameter {name!r}: {known}")
 
     def _valid(self, check: Callable[[Given], Value], name: str, given: Given) -> Value:
         try:
             return check(given)
         except ValueError:
-            raise BadInput(f"{self.variant}: {name}={given} cannot be: give {self.params[name].allowed}") from None
+            raise InvalidInput(f"{self.variant}: {name}={given} cannot be: give {self.params[name].allowed}") from None
 
     def variant_of(self, params: Mapping[str, Value], calibration: str | None = None) -> str:
         """The variant's name: what differs from the default stands behind a plus, so that nothing replaces it."""
@@ -141,9 +141,9 @@ def read_params(entries: Iterable[str]) -> dict[str, str]:
     for entry in entries:
         name, equals, value = entry.partition("=")
         if not equals or not name or not value:
-            raise BadInput(f"parameter {entry!r}: write it as name=value")
+            raise InvalidInput(f"parameter {entry!r}: write it as name=value")
         if params.setdefault(name, value) != value:
-            raise BadInput(f"parameter {name!r} is given twice, as {params[name]} and {value}: say which")
+            raise InvalidInput(f"parameter {name!r} is given twice, as {params[name]} and {value}: say which")
     return params
 
 

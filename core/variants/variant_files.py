@@ -15,9 +15,9 @@ from core.files import (
     flush_file,
     flush_folder,
     flush_tree,
-    make_private_folder,
+    mkdir_private,
 )
-from core.text import brief, safe_name
+from core.text import safe_name, truncate
 from core.variants.checksums import write_manifest
 from core.voices.file import config_path_of
 from core.workspace import Workspace
@@ -71,7 +71,7 @@ class FolderDraft(Replacement):
         super().__init__({self.path: final})
         _make_place(final.parent)
         self.discard()
-        make_private_folder(self.path)
+        mkdir_private(self.path)
 
     def complete(self, config: dict[str, Any]) -> None:
         """Lay the configuration beside the model and the manifest over all, and have everything on the disk."""
@@ -105,7 +105,7 @@ def _hidden(final: Path, job_id: int) -> Path:
 
 def _make_place(folder: Path) -> None:
     """Make a voice's folder, which is on the disk then, too."""
-    make_private_folder(folder)
+    mkdir_private(folder)
     flush_folder(folder.parent)
 
 
@@ -129,7 +129,7 @@ def check_variant(source: Path, draft: Path, config: dict[str, Any], tell: Calla
         PiperVoice.load(draft, config_path_of(draft))
         made = OrtVoice(draft).synthesize(ids)
     except Exception as error:
-        raise NotAVariant(f"the variant was made, but does not run: {brief(reason_of(error), 200)}") from error
+        raise NotAVariant(f"the variant was made, but does not run: {truncate(reason_of(error), 200)}") from error
     original = OrtVoice(source).synthesize(ids)
     if not original.size:
         raise NotAVariant(f"{source} itself gives no sound: get the voice's files again")

@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 from onnx import numpy_helper
 
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex
 from core.vits.convolution import Convolution, Weights
 from core.vits.receptive_field import ReceptiveField
@@ -83,7 +83,7 @@ class _Reader:
     def read(self) -> Decoder:
         upsamplers = self._index.of_type("ConvTranspose")
         if not upsamplers:
-            raise NotRecognised("no upsampling decoder (ConvTranspose)")
+            raise UnsupportedGraph("no upsampling decoder (ConvTranspose)")
         first = self._maker(upsamplers[0], 0, "LeakyRelu")
         start = first.input[0]
         stages, position, activation = [], upsamplers[0], first
@@ -110,7 +110,7 @@ class _Reader:
         activations = self._readers(x, "LeakyRelu")
         starts = [conv for node in activations for conv in self._readers(node.output[0], "Conv")]
         if not starts:
-            raise NotRecognised("an upsampler without residual blocks")
+            raise UnsupportedGraph("an upsampler without residual blocks")
         blocks, ends = zip(*(self._block(start, x) for start in starts), strict=True)
         end, divisor = self._sum(ends)
         block_slope = float(_attribute(activations[0], "alpha", 0.01))
@@ -127,7 +127,7 @@ class _Reader:
                 step.append(self._convolution(conv))
                 following = self._index.nodes[self._only_reader(conv.output[0], "Add")]
             if residual not in following.input:
-                raise NotRecognised("a residual block that adds something else than its input")
+                raise UnsupportedGraph("a residual block that adds something else than its input")
             steps.append(tuple(step))
             residual = following.output[0]
             activations = self._readers(residual, "LeakyRelu")
@@ -139,11 +139,11 @@ class _Reader:
         """The tensor in which the blocks are added up, and what it is divided by."""
         divisions = {self._division_of(end) for end in ends}
         if len(divisions) != 1:
-            raise NotRecognised("blocks that are not added up to one")
+            raise UnsupportedGraph("blocks that are not added up to one")
         division = self._index.nodes[divisions.pop()]
         divisor = self._constant(division.input[1])
         if divisor.size != 1:
-            raise NotRecognised("blocks that are not divided by a number")
+            raise UnsupportedGraph("blocks that are not divided by a number")
         return division.output[0], float(divisor.reshape(-1)[0])
 
     def _division_of(self, tensor: str) -> int:
@@ -157,9 +157,9 @@ class _Reader:
         weight = self._constant(node.input[1])
         (rate,), pads = _attribute(node, "strides", [1]), _attribute(node, "pads", [0, 0])
         if weight.ndim != 3 or pads[0] != pads[1] or _attribute(node, "group", 1) != 1:
-            raise NotRecognised("an upsampler with grouped, uneven or two-dimensional weights")
+            raise UnsupportedGraph("an upsampler with grouped, uneven or two-dimensional weights")
         if any(_attribute(node, "output_padding", [0])) or any(d != 1 for d in _attribute(node, "dilations", [1])):
-            raise NotRecognised("an upsampler with output padding or dilation")
+            raise UnsupportedGraph("an upsampler with output padding or dilation")
         return Upsampler(weight, self._bias(node), int(rate), int(pads[0]), node.input[0])
 
     def _convolution(self, node: onnx.NodeProto) -> Convolution:
@@ -173,7 +173,7 @@ class _Reader:
             or _attribute(node, "group", 1) != 1
             or list(_attribute(node, "strides", [1])) != [1]
         ):
-            raise NotRecognised("a convolution of the decoder that changes the length")
+            raise UnsupportedGraph("a convolution of the decoder that changes the length")
         return made
 
     def _bias(self, node: onnx.NodeProto) -> Weights | None:
@@ -186,9 +186,9 @@ class _Reader:
             node = self._index.nodes[self._index.producer[name]]
             tensor = _attribute(node, "value", None) if node.op_type == "Constant" else None
         if tensor is None:
-            raise NotRecognised("a weight of the decoder that is no constant")
+            raise UnsupportedGraph("a weight of the decoder that is no constant")
         if tensor.data_type != onnx.TensorProto.FLOAT:
-            raise NotRecognised("weights of the decoder that are not 32-bit floats")
+            raise UnsupportedGraph("weights of the decoder that are not 32-bit floats")
         weights: Weights = numpy_helper.to_array(tensor)
         return weights
 
@@ -196,7 +196,7 @@ class _Reader:
         tensor = self._index.nodes[position].input[entry]
         made = self._index.nodes[self._index.producer[tensor]] if tensor in self._index.producer else None
         if made is None or made.op_type != op_type:
-            raise NotRecognised(f"no {op_type} in front of an upsampler")
+            raise UnsupportedGraph(f"no {op_type} in front of an upsampler")
         return made
 
     def _readers(self, tensor: str, op_type: str) -> list[onnx.NodeProto]:
@@ -206,7 +206,7 @@ class _Reader:
     def _only_reader(self, tensor: str, *op_types: str) -> int:
         found = [p for p in self._index.readers.get(tensor, []) if self._index.nodes[p].op_type in op_types]
         if len(set(found)) != 1:
-            raise NotRecognised(f"{len(found)} operators {' or '.join(op_types)} where the decoder has one")
+            raise UnsupportedGraph(f"{len(found)} operators {' or '.join(op_types)} where the decoder has one")
         return found[0]
 
 

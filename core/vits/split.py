@@ -12,7 +12,7 @@ from functools import reduce
 import onnx
 from onnx import TensorProto, helper
 
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex, attributes_of, drop_unused_initializers, inputs_of
 from core.vits.piper_session import PiperSession
 from core.vits.receptive_field import ReceptiveField
@@ -43,11 +43,11 @@ def cut(model: onnx.ModelProto) -> Cut:
     seam, index = _marked(model) or find_seam(voice), voice.index
     makers = {index.producer[name] for name in seam.crossing if name in index.producer}
     if len(makers) != len(seam.crossing):
-        raise NotRecognised("what is marked as the cut is not there")
+        raise UnsupportedGraph("what is marked as the cut is not there")
     body = _body(model, index, seam.crossing)
     fed = {entry.name for entry in model.graph.input} & {entry.name for entry in body.graph.input}
     if fed:
-        raise NotRecognised(f"flow and decoder read the input {', '.join(sorted(fed))}")
+        raise UnsupportedGraph(f"flow and decoder read the input {', '.join(sorted(fed))}")
     front = _half(model, index, index.ancestors(makers), seam.crossing)
     mark(front, seam)
     return Cut(front, body, seam)
@@ -65,25 +65,25 @@ def _marked(model: onnx.ModelProto) -> Seam | None:
     try:
         return Seam.from_text(text) if text else None
     except ValueError as error:
-        raise NotRecognised(f"the mark of the cut cannot be read: {error}") from error
+        raise UnsupportedGraph(f"the mark of the cut cannot be read: {error}") from error
 
 
 def find_seam(voice: VoiceGraph) -> Seam:
     """The seam of a voice that is not rewritten, by its structure. Raises NotRecognised."""
     model, index, topology = voice.model, voice.index, voice.topology
     if topology is None:
-        raise NotRecognised(voice.unsupported)
+        raise UnsupportedGraph(voice.unsupported)
     behind = set(topology.flow.positions | topology.decoder.positions)
     crossing = _crossing(index, behind)
     latent = topology.latent
     if latent not in crossing:
-        raise NotRecognised("the flow does not start with the latent")
+        raise UnsupportedGraph("the flow does not start with the latent")
     front = _half(model, index, index.ancestors({index.producer[name] for name in crossing}), crossing)
     shapes = _shapes(front)
     masks = [name for name in crossing if shapes[name] == (1, 1, shapes[latent][2])]
     speakers = [name for name in crossing if name not in (latent, *masks) and shapes[name][2:] == (1,)]
     if len(masks) != 1 or len(speakers) > 1 or len(crossing) != 2 + len(speakers):
-        raise NotRecognised(f"what enters flow and decoder is not latent, mask and speaker: {', '.join(crossing)}")
+        raise UnsupportedGraph(f"what enters flow and decoder is not latent, mask and speaker: {', '.join(crossing)}")
     field = _receptive_field(_body(model, index, [latent, *masks, *speakers]))
     return Seam(
         latent=latent,
@@ -141,11 +141,11 @@ def _receptive_field(body: onnx.ModelProto) -> ReceptiveField:
     fields = {entry.name: ReceptiveField() for entry in body.graph.input}
     for node in body.graph.node:
         if node.op_type not in {"Conv", "ConvTranspose", *_POINTWISE}:
-            raise NotRecognised(f"how far {node.op_type} reaches is not known")
+            raise UnsupportedGraph(f"how far {node.op_type} reaches is not known")
         field = reduce(ReceptiveField.merged, [fields[name] for name in node.input if name in fields], ReceptiveField())
         if node.op_type in ("Conv", "ConvTranspose"):
             if node.input[1] not in weights:
-                raise NotRecognised(f"the weights of {node.name or node.op_type} are not stored as they are")
+                raise UnsupportedGraph(f"the weights of {node.name or node.op_type} are not stored as they are")
             taps, attributes = weights[node.input[1]][2], attributes_of(node)
             if node.op_type == "Conv":
                 field = field.convolved(taps, attributes.get("dilations", [1])[0])

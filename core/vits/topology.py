@@ -11,7 +11,7 @@ Text-to-Speech", 2021.)
 
 from dataclasses import dataclass
 
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex
 
 
@@ -55,7 +55,7 @@ def dissect(index: GraphIndex) -> Topology:
     first_conv = _decoder_start(index)
     decoder_input = index.nodes[first_conv].input[0]
     if decoder_input not in index.producer:
-        raise NotRecognised("nothing feeds the decoder")
+        raise UnsupportedGraph("nothing feeds the decoder")
     ceil = _durations(index)
     latent = _latent(index, ceil, index.producer[decoder_input])
 
@@ -88,7 +88,7 @@ def _decoder_start(index: GraphIndex) -> int:
     """The convolution that the first upsampler reads, past activations and a speaker's added conditioning."""
     upsamplers = index.of_type("ConvTranspose")
     if not upsamplers:
-        raise NotRecognised("no upsampling decoder (ConvTranspose)")
+        raise UnsupportedGraph("no upsampling decoder (ConvTranspose)")
     position, passed = upsamplers[0], set[int]()
     while position not in passed:
         passed.add(position)
@@ -98,13 +98,13 @@ def _decoder_start(index: GraphIndex) -> int:
         position = index.producer[tensor]
         if index.nodes[position].op_type == "Conv" and index.nodes[position].input:
             return position
-    raise NotRecognised("no convolution in front of the decoder's first upsampler")
+    raise UnsupportedGraph("no convolution in front of the decoder's first upsampler")
 
 
 def _durations(index: GraphIndex) -> int:
     ceils = index.of_type("Ceil")
     if len(ceils) != 1:
-        raise NotRecognised(f"{len(ceils)} roundings of durations (Ceil) instead of one")
+        raise UnsupportedGraph(f"{len(ceils)} roundings of durations (Ceil) instead of one")
     return ceils[0]
 
 
@@ -114,11 +114,11 @@ def _latent(index: GraphIndex, ceil: int, end: int) -> int:
     way = index.ancestors([end])
     draws = [position for position in index.of_type("RandomNormalLike") if position in after and position in way]
     if not draws:
-        raise NotRecognised("no noise for the latent (RandomNormalLike after the durations)")
+        raise UnsupportedGraph("no noise for the latent (RandomNormalLike after the durations)")
     down = index.descendants([draws[0]])
     adds = [position for position in index.of_type("Add") if position in down and position in way]
     if not adds:
-        raise NotRecognised("noise and mean of the latent are never added")
+        raise UnsupportedGraph("noise and mean of the latent are never added")
     return adds[0]
 
 

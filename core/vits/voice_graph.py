@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import onnx
 
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex
 from core.vits.hifigan import Decoder, read_decoder
 from core.vits.topology import Topology, dissect
@@ -57,5 +57,5 @@ class VoiceGraph:
         """Return the result, or the reason why there is none."""
         try:
             return analyse(self.index), None
-        except NotRecognised as reason:
+        except UnsupportedGraph as reason:
             return None, str(reason)

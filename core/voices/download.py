@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from core.errors import BadInput, TtsdashError, one_line
-from core.files import PRIVATE_FILE, flush_file, flush_folder, make_private_folder
-from core.text import brief
+from core.errors import InvalidInput, TtsdashError, format_error
+from core.files import PRIVATE_FILE, flush_file, flush_folder, mkdir_private
+from core.text import truncate
 from core.voices.file import config_path_of, is_piper_name, read_voice
 
 Tell = Callable[[int, int | None], None]
@@ -41,14 +41,14 @@ def download(name: str, folder: Path, tell: Tell) -> Path:
     Raises BadInput for a name that the collection does not have, TtsdashError where it cannot be reached.
     """
     if not is_piper_name(name):
-        raise BadInput(f"{brief(name)!r} is no name of a Piper voice: write it as en_US-lessac-medium")
+        raise InvalidInput(f"{truncate(name)!r} is no name of a Piper voice: write it as en_US-lessac-medium")
     model = folder / f"{name}.onnx"
     config = config_path_of(model)
     if model.exists():
         if not config.exists():
-            raise BadInput(f"{model} is there without its .onnx.json: move it away, then try again")
+            raise InvalidInput(f"{model} is there without its .onnx.json: move it away, then try again")
         return model
-    make_private_folder(folder)
+    mkdir_private(folder)
     with _drafts(folder) as drafts, _watched(tell):
         with _explained(name):
             _piper().download_voice(name, drafts)
@@ -77,11 +77,11 @@ def _drafts(folder: Path) -> Iterator[Path]:
         try:
             fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BadInput(f"another download into {folder} is under way: wait for its end") from None
+            raise InvalidInput(f"another download into {folder} is under way: wait for its end") from None
         drafts = folder / _DRAFTS
         try:
             shutil.rmtree(drafts, ignore_errors=True)
-            make_private_folder(drafts)
+            mkdir_private(drafts)
             yield drafts
         finally:
             shutil.rmtree(drafts, ignore_errors=True)
@@ -92,7 +92,7 @@ def _drafts(folder: Path) -> Iterator[Path]:
 def _check(name: str, draft: Path) -> None:
     try:
         read_voice(draft)
-    except BadInput as error:
+    except InvalidInput as error:
         raise TtsdashError(f"what came for {name} is no voice: {str(error).replace(f'{draft.parent}/', '')}") from error
 
 
@@ -157,13 +157,15 @@ def _explained(wanted: str) -> Iterator[None]:
         raise  # whoever reads the progress has gone; of the net it would be a URLError
     except urllib.error.HTTPError as error:
         if error.code == 404:
-            raise BadInput(f"Piper's collection has no {wanted}: `ttsdash voices download` lists its names") from error
+            raise InvalidInput(
+                f"Piper's collection has no {wanted}: `ttsdash voices download` lists its names"
+            ) from error
         raise TtsdashError(f"{host} does not give {wanted} ({error.code} {error.reason}): try again later") from error
     except urllib.error.URLError as error:
-        reason = one_line(error.reason) if isinstance(error.reason, BaseException) else error.reason
+        reason = format_error(error.reason) if isinstance(error.reason, BaseException) else error.reason
         raise TtsdashError(
             f"{host} cannot be reached ({reason}): if this machine is offline, bring the voice's .onnx and .onnx.json "
             "here and add it by its path"
         ) from error
     except (TimeoutError, ConnectionError, HTTPException, ValueError) as error:
-        raise TtsdashError(f"{wanted} did not come whole from {host} ({one_line(error)}): try again") from error
+        raise TtsdashError(f"{wanted} did not come whole from {host} ({format_error(error)}): try again") from error

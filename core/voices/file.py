@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.graph_summary import ComponentSummary, GraphSummary
-from core.text import brief, safe_name
+from core.text import safe_name, truncate
 
 _GENERIC_STEMS = {"model", "voice", "piper", "tts", "onnx"}
 _LARGEST_CONFIG = 16_000_000
@@ -55,7 +55,7 @@ def config_path_of(model_path: Path) -> Path:
     return model_path.with_name(model_path.name + ".json")
 
 
-def natural_key(model_path: Path) -> str:
+def default_key(model_path: Path) -> str:
     """The name of a voice: its file's stem, or its folder's name when the stem says nothing (`model.onnx`)."""
     generic = model_path.stem.lower() in _GENERIC_STEMS and model_path.parent.name
     return safe_name(model_path.parent.name if generic else model_path.stem, fallback="voice")
@@ -69,7 +69,7 @@ def read_voice(path: Path) -> VoiceFile:
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
-        raise BadInput(f"{path} has a name that is not UTF-8: rename it") from error
+        raise InvalidInput(f"{path} has a name that is not UTF-8: rename it") from error
     model = read_model(path)
     config = read_config(config_path_of(path))
     _check_inputs(path, model, config)
@@ -86,18 +86,18 @@ def read_config(path: Path) -> dict[str, Any]:
     """A voice's configuration with the keys that Piper needs, each of the right kind. Raises BadInput."""
     try:
         if path.exists() and not path.is_file():
-            raise BadInput(f"{path} is not a regular file: put the voice's configuration there")
+            raise InvalidInput(f"{path} is not a regular file: put the voice's configuration there")
         if path.stat().st_size > _LARGEST_CONFIG:
-            raise BadInput(f"{path} is too large for a voice's configuration: get the file again")
+            raise InvalidInput(f"{path} is too large for a voice's configuration: get the file again")
         config = json.loads(path.read_bytes())
         # Half a character is valid JSON, but nothing can be written with it.
         json.dumps(config, ensure_ascii=False).encode()
     except FileNotFoundError as error:
-        raise BadInput(f"{path} does not exist: a Piper voice needs its .onnx.json beside it") from error
+        raise InvalidInput(f"{path} does not exist: a Piper voice needs its .onnx.json beside it") from error
     except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not valid JSON: get the file again") from error
+        raise InvalidInput(f"{path} is not valid JSON: get the file again") from error
     for keys, kind in (
         (("audio", "sample_rate"), int),
         (("espeak", "voice"), str),
@@ -109,16 +109,16 @@ def read_config(path: Path) -> dict[str, Any]:
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise BadInput(
+            raise InvalidInput(
                 f"{path} lacks {'.'.join(keys)}, or it is no {kind.__name__}: not a Piper voice's configuration"
             )
     inference = config.get("inference", {})
     scales = [inference.get(name, 1.0) if isinstance(inference, dict) else None for name in _SCALES]
     for name, scale in zip(_SCALES, scales, strict=True):
         if not isinstance(scale, int | float) or not 0 <= scale < 100 or (name == "length_scale" and not scale):
-            raise BadInput(f"{path} has an inference.{name} that is no {_SCALES[name]}: get the file again")
+            raise InvalidInput(f"{path} has an inference.{name} that is no {_SCALES[name]}: get the file again")
     if config["num_speakers"] < 1:
-        raise BadInput(f"{path} says {brief(config['num_speakers'])} speakers: get the file again")
+        raise InvalidInput(f"{path} says {truncate(config['num_speakers'])} speakers: get the file again")
     return config  # type: ignore[no-any-return]
 
 
@@ -127,26 +127,30 @@ def _check_inputs(path: Path, model: Any, config: dict[str, Any]) -> None:
     names = [entry.name for entry in model.graph.input]
     missing = [name for name in _INPUTS if name not in names]
     if missing or len(model.graph.output) < 1:
-        raise BadInput(f"{path} is no Piper voice: its graph lacks the input {', '.join(missing) or 'and output'}")
+        raise InvalidInput(f"{path} is no Piper voice: its graph lacks the input {', '.join(missing) or 'and output'}")
     where = config_path_of(path)
     if not 1_000 <= config["audio"]["sample_rate"] <= 384_000:
-        raise BadInput(f"{where} says a sample rate of {brief(config['audio']['sample_rate'])} Hz: get the file again")
+        raise InvalidInput(
+            f"{where} says a sample rate of {truncate(config['audio']['sample_rate'])} Hz: get the file again"
+        )
     if config["num_speakers"] > 1 and "sid" not in names:
-        raise BadInput(
-            f"{where} says {brief(config['num_speakers'])} speakers, but the model has no speaker input: not its file"
+        raise InvalidInput(
+            f"{where} says {truncate(config['num_speakers'])} speakers, but the model has no speaker input: not its file"
         )
     rows = _embedding_rows(model)
     highest = max((entry for ids in config["phoneme_id_map"].values() for entry in _ids(where, ids)), default=-1)
     if highest < 0:
-        raise BadInput(f"{where} has an empty phoneme_id_map: get the file again")
+        raise InvalidInput(f"{where} has an empty phoneme_id_map: get the file again")
     if rows is not None and highest >= rows:
-        raise BadInput(f"{where} maps to phoneme id {brief(highest)}, but the model knows {rows} of them: not its file")
+        raise InvalidInput(
+            f"{where} maps to phoneme id {truncate(highest)}, but the model knows {rows} of them: not its file"
+        )
 
 
 def _ids(where: Path, ids: Any) -> list[int]:
     whole = isinstance(ids, list) and all(isinstance(entry, int) and not isinstance(entry, bool) for entry in ids)
     if not whole or any(entry < 0 for entry in ids):
-        raise BadInput(
+        raise InvalidInput(
             f"{where} has something else than numbers in the lists of its phoneme_id_map: get the file again"
         )
     return list(ids)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 _SEED = 20_240_229
 
@@ -25,9 +25,9 @@ def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
         known = [phoneme for phoneme in phonemes if phoneme in voice.config.phoneme_id_map]
         ids: list[int] = voice.phonemes_to_ids(known)
     except Exception as error:
-        raise BadInput(f"no phonemes for {text[:40]!r}: {error}") from error
+        raise InvalidInput(f"no phonemes for {text[:40]!r}: {error}") from error
     if not known:
-        raise BadInput(f"no phoneme of {text[:40]!r} is in the voice's phoneme_id_map")
+        raise InvalidInput(f"no phoneme of {text[:40]!r} is in the voice's phoneme_id_map")
     return ids
 
 

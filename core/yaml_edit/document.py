@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.yaml_edit.scalar import Value, read, written
 from core.yaml_edit.tree import Node, parse
 
@@ -97,10 +97,10 @@ class Document:
                 return node, column, names[depth:]
             if node.kind != "mapping":
                 where = ".".join(names[:depth]) or "its top level"
-                raise BadInput(f"{self._name}: {where} is no mapping (line {node.line}), so {key} cannot be set")
+                raise InvalidInput(f"{self._name}: {where} is no mapping (line {node.line}), so {key} cannot be set")
             found, column = node.values_of(name), node.children[0].column if node.children else column
             if len(found) > 1:
-                raise BadInput(
+                raise InvalidInput(
                     f"{self._name} has {name} twice (line {found[1].line}): remove one, then {key} can be set"
                 )
             if not found:
@@ -109,19 +109,21 @@ class Document:
             node, column = found[0], column + self._step
         self._refuse_shared(node, key)
         if node.kind != "scalar":
-            raise BadInput(f"{self._name}: {key} is a {node.kind} (line {node.line}): make it a single value")
+            raise InvalidInput(f"{self._name}: {key} is a {node.kind} (line {node.line}): make it a single value")
         return node, column, []
 
     def _refuse_shared(self, node: Node, key: str) -> None:
         if node.kind == "alias" or node.shared:
-            raise BadInput(
+            raise InvalidInput(
                 f"{self._name} uses one value in several places (line {node.line}, & and *), so {key} is not changed: "
                 "set it by hand"
             )
 
     def _refuse_inherited(self, node: Node, name: str, key: str) -> None:
         if _looked_up(node, name, set()):
-            raise BadInput(f"{self._name} merges {name} into line {node.line} from elsewhere (<<): set {key} by hand")
+            raise InvalidInput(
+                f"{self._name} merges {name} into line {node.line} from elsewhere (<<): set {key} by hand"
+            )
 
     @property
     def _step(self) -> int:
@@ -177,7 +179,7 @@ class Document:
         """Raises NotPlaced unless the text says what was asked for, and of all else what it said before."""
         try:
             after = Document(text, self._name)
-        except BadInput:
+        except InvalidInput:
             after = None
         keys = [tuple(key.split(".")) for key in values]
         if (

@@ -15,7 +15,7 @@ from ruamel.yaml.events import (
     ScalarEvent,
 )
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 _DEEPEST = 100
 _COMMENT = re.compile(r"(?<!\S)#[^\r\n\x85\u2028\u2029]*")
@@ -87,8 +87,8 @@ def parse(text: str, name: str) -> Node:
     return builder.root or Node("scalar", len(text), len(text), text.count("\n") + 1, 0)
 
 
-def _no_yaml(name: str, line: int, problem: object) -> BadInput:
-    return BadInput(f"{name} is not YAML (line {line}: {problem}): mend it first")
+def _no_yaml(name: str, line: int, problem: object) -> InvalidInput:
+    return InvalidInput(f"{name} is not YAML (line {line}: {problem}): mend it first")
 
 
 class _Builder:
@@ -109,7 +109,7 @@ class _Builder:
     def take(self, event: Any) -> None:
         if isinstance(event, DocumentStartEvent):
             if self.root is not None:
-                raise BadInput(
+                raise InvalidInput(
                     f"{self._name} holds several YAML documents (line {event.start_mark.line + 1} begins another): "
                     "it must be one"
                 )
@@ -125,7 +125,7 @@ class _Builder:
 
     def _begin(self, event: Any) -> None:
         if len(self._open) == _DEEPEST:
-            raise BadInput(f"{self._name} is nested more than {_DEEPEST} deep (line {event.start_mark.line + 1})")
+            raise InvalidInput(f"{self._name} is nested more than {_DEEPEST} deep (line {event.start_mark.line + 1})")
         node = self._node("mapping" if isinstance(event, MappingStartEvent) else "list", event)
         node.flow = bool(event.flow_style)
         self._add(node)

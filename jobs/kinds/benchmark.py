@@ -12,13 +12,13 @@ from core.benchmark.candidate import Candidate, Plan, default_threads
 from core.benchmark.run import run as run_benchmark
 from core.benchmark.texts import texts_for, texts_from
 from core.engines.names import BY_PROVIDER, EngineName
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.history.regression import judge
 from core.quality.recordings import recording_pair, write_recording
 from core.records.voices import NOT_RUN, ORIGINAL, Variant, Voice
 from core.settings import read_settings
 from core.store.results import put_benchmark
-from core.variants.checksums import wrong_with
+from core.variants.checksums import integrity_error
 from core.variants.recipes import RECIPES
 from jobs.context import JobContext
 
@@ -32,7 +32,7 @@ def run(context: JobContext) -> None:
     candidates = [_candidate(voice.variant(name), voice) for name in names]
     useless = [candidate for candidate in candidates if candidate.untimed and candidate.engine is None]
     if candidates[0] in useless or len(useless) == len(candidates) - 1 > 0:
-        raise BadInput(f"{useless[0].name} cannot be measured: {useless[0].untimed}; add or make it again")
+        raise InvalidInput(f"{useless[0].name} cannot be measured: {useless[0].untimed}; add or make it again")
     for candidate in useless:
         _log.warning("%s cannot be measured: %s", candidate.name, candidate.untimed)
     plan = Plan(
@@ -63,7 +63,7 @@ def run(context: JobContext) -> None:
 def _candidate(variant: Variant, voice: Voice) -> Candidate:
     """Without an engine for a variant that is gone or is not what was made: its figures would be another's."""
     path = Path(variant.path)
-    problem = wrong_with(path, variant.sha256, voice.config if variant.recipe else None)
+    problem = integrity_error(path, variant.sha256, voice.config if variant.recipe else None)
     engine, untimed = (None, problem) if problem else _engine_of(path)
     return Candidate(
         name=variant.name,

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from core.clock import now
-from core.errors import BadInput, TtsdashError, reason_of
+from core.errors import InvalidInput, TtsdashError, reason_of
 from core.files import sha256_of
 from core.records.voices import Variant
 from core.store.voices import put_variant
-from core.text import brief
-from core.variants.checksums import identity_of, size_of
+from core.text import truncate
+from core.variants.checksums import checksum_of, size_of
 from core.variants.recipes import RECIPES, Recipe, Task
 from core.variants.variant_files import CHECK_TEXT, Draft, FolderDraft
 from core.voices.phonemes import phoneme_ids
@@ -37,14 +37,14 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
     voice, name = context.voice, context.job.variant
     recipe = RECIPES.get(str(context.job.params.get("recipe")))
     if name is None or recipe is None:
-        raise BadInput(f"this version knows no recipe {context.job.params.get('recipe')!r}: update ttsdash")
+        raise InvalidInput(f"this version knows no recipe {context.job.params.get('recipe')!r}: update ttsdash")
     if recipe.missing:
-        raise BadInput(recipe.missing)
+        raise InvalidInput(recipe.missing)
     params = recipe.complete(context.job.params.get("params", {}))
     calibration = context.job.params.get("calibration")
     label = label_of(Path(calibration)) if calibration else None
     if label and not name.endswith(f"calibration={label}"):
-        raise BadInput(f"{calibration} has changed since this was queued as {name}: queue it again")
+        raise InvalidInput(f"{calibration} has changed since this was queued as {name}: queue it again")
     source = Path(voice.path)
     context.report("reading the original", 0.02)
     check_unchanged(source, voice.id)
@@ -73,7 +73,7 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
             name=name,
             path=str(draft.final),
             size_bytes=size_of(draft.path),
-            sha256=identity_of(draft.path),
+            sha256=checksum_of(draft.path),
             recipe=recipe.name,
             params=params | more,
             source_sha256=voice.id,
@@ -99,7 +99,7 @@ def _explained(recipe: Recipe) -> Iterator[None]:
         raise
     except Exception as error:
         _log.exception("the recipe failed")
-        reason = brief(reason_of(error), 200)
+        reason = truncate(reason_of(error), 200)
         raise TtsdashError(f"{recipe.variant} cannot be made of this voice ({reason}): see its log") from error
 
 
@@ -113,8 +113,8 @@ def check_unchanged(source: Path, sha256: str) -> None:
     try:
         same = sha256_of(source) == sha256
     except OSError as error:
-        raise BadInput(
+        raise InvalidInput(
             f"cannot read {source} ({error.strerror}): put it back, or add the voice from its new place"
         ) from error
     if not same:
-        raise BadInput(f"{source} has changed since it was added: add it again (ttsdash voices add PATH)")
+        raise InvalidInput(f"{source} has changed since it was added: add it again (ttsdash voices add PATH)")

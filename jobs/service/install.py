@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.workspace import Workspace
 from jobs.lock import running_worker
 from jobs.service.launchd import launchd_service
@@ -24,7 +24,7 @@ def service_for(
     command = (sys.executable, "-P", "-m", "jobs.worker", str(workspace.root), *options)
     for word in command:
         if any(unicodedata.category(char) in ("Cc", "Cs") for char in word):
-            raise BadInput(f"{word} has a character in its name that no service can be told of: rename it")
+            raise InvalidInput(f"{word} has a character in its name that no service can be told of: rename it")
     name = service_name(workspace)
     if platform == "darwin":
         return launchd_service(name, command, workspace.root)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import TtsdashError, one_line
-from core.files import atomic_write, make_private_folder
+from core.errors import TtsdashError, format_error
+from core.files import atomic_write, mkdir_private
 
 _LONGEST_S = 30.0
 _LOOK_S = 0.2
@@ -25,7 +25,7 @@ class WriteFile:
         return f"write {self.path}"
 
     def do(self) -> None:
-        make_private_folder(self.path.parent)
+        mkdir_private(self.path.parent)
         with atomic_write(self.path) as stream:
             stream.write(self.content)
 
@@ -127,4 +127,4 @@ def _go_back(steps: tuple[Step, ...], say: Callable[[str], None]) -> None:
         try:
             step.do()
         except (TtsdashError, OSError) as error:
-            say(one_line(error))
+            say(format_error(error))

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from core.doctor.logout import lingers, user_name
-from core.errors import BadInput
+from core.errors import InvalidInput
 from jobs.lock import ALREADY_RUNNING
 from jobs.service.service import SERVICE_VARIABLE, Service
 from jobs.service.steps import Command
@@ -72,7 +72,7 @@ def unit(name: str, command: tuple[str, ...], folder: Path) -> str:
     """The unit's file. Raises BadInput."""
     program, *arguments = command
     if "$" in program:
-        raise BadInput(f"{program} has a $ in its path, which no systemd unit can name: install ttsdash elsewhere")
+        raise InvalidInput(f"{program} has a $ in its path, which no systemd unit can name: install ttsdash elsewhere")
     return _UNIT.format(
         name=name,
         command=" ".join(map(_word, (program, *arguments))),

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from core.hardware.detection import Probes
+from core.hardware.detection import HardwareInfo
 
-M1 = Probes(
+M1 = HardwareInfo(
     system="Darwin",
     architecture="arm64",
     cpu="Apple M1",
@@ -33,7 +33,7 @@ INTEL_MAC = replace(
     macos="14.5",
     providers=("CPUExecutionProvider",),
 )
-SERVER = Probes(
+SERVER = HardwareInfo(
     system="Linux",
     architecture="x86_64",
     cpu="AMD EPYC 9R14",

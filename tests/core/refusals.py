@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 
 def refusal(function: Callable[..., Any], *arguments: Any, names: Path) -> str:
     """The message with which a call refuses a file."""
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InvalidInput) as caught:
         function(*arguments)
     message = str(caught.value)
     assert message.splitlines() == [message]

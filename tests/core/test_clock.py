@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clock import now, parse, read_moment, read_span, seconds_between, span, stamp
+from core.clock import (
+    format_duration,
+    format_timestamp,
+    now,
+    parse_duration,
+    parse_time,
+    parse_timestamp,
+    seconds_between,
+)
 
 # As POSIX has it, so that no table of time zones is needed: one hour on at the end of March, back at the end of October.
 _BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
@@ -38,20 +46,22 @@ def live_in() -> Iterator[Callable[[str], None]]:
 
 @given(moment=_MOMENTS)
 def test_a_stamp_is_read_as_the_moment_that_it_was_made_of(moment: datetime) -> None:
-    text = stamp(moment)
-    assert abs(parse(text) - moment) < timedelta(milliseconds=1)
-    assert stamp(moment.astimezone(timezone(timedelta(hours=-7)))) == text
+    text = format_timestamp(moment)
+    assert abs(parse_timestamp(text) - moment) < timedelta(milliseconds=1)
+    assert format_timestamp(moment.astimezone(timezone(timedelta(hours=-7)))) == text
     assert len(text) == len("2026-01-01T00:00:00.000Z")
 
 
 @given(first=_MOMENTS, second=_MOMENTS)
 def test_stamps_stand_in_the_order_of_their_moments(first: datetime, second: datetime) -> None:
-    assert (stamp(first) <= stamp(second)) or first > second
-    assert seconds_between(stamp(first), stamp(second)) == pytest.approx((second - first).total_seconds(), abs=0.002)
+    assert (format_timestamp(first) <= format_timestamp(second)) or first > second
+    assert seconds_between(format_timestamp(first), format_timestamp(second)) == pytest.approx(
+        (second - first).total_seconds(), abs=0.002
+    )
 
 
 def test_now_is_now() -> None:
-    assert abs((parse(now()) - datetime.now(UTC)).total_seconds()) < 60
+    assert abs((parse_timestamp(now()) - datetime.now(UTC)).total_seconds()) < 60
     assert now().endswith("Z")
 
 
@@ -69,7 +79,7 @@ def test_now_is_now() -> None:
     ],
 )
 def test_a_length_of_time_is_written_as_one_reads_it(seconds: float, text: str) -> None:
-    assert span(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -91,14 +101,14 @@ def test_a_length_of_time_is_written_as_one_reads_it(seconds: float, text: str) 
     ],
 )
 def test_a_length_of_time_is_read(text: str, seconds: float) -> None:
-    assert read_span(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @given(parts=st.lists(st.tuples(st.integers(1, 30), st.sampled_from(sorted(_UNITS))), min_size=1, max_size=4))
 def test_parts_of_a_length_of_time_add_up(parts: list[tuple[int, str]]) -> None:
     seconds = sum(number * _UNITS[unit] for number, unit in parts)
     for between in ("", " "):
-        assert read_span(between.join(f"{number}{between}{unit}" for number, unit in parts)) == seconds
+        assert parse_duration(between.join(f"{number}{between}{unit}" for number, unit in parts)) == seconds
 
 
 @pytest.mark.parametrize(
@@ -106,19 +116,19 @@ def test_parts_of_a_length_of_time_add_up(parts: list[tuple[int, str]]) -> None:
 )
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no length of time: write 30min, 2h or 1h30m"):
-        read_span(text)
+        parse_duration(text)
 
 
 @pytest.mark.parametrize("text", ["0s", "0h0m", "367d", "9999h", f"{'9' * 400}s"])
 def test_a_length_of_time_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="cannot be: give more than nothing and at most a year"):
-        read_span(text)
+        parse_duration(text)
 
 
 @given(text=st.text(st.sampled_from("0123456789.smhdinec \n٣"), max_size=12) | st.text())
 def test_whatever_is_written_a_length_of_time_is_one_or_is_refused(text: str) -> None:
     try:
-        assert 0 < read_span(text) <= 366 * 86_400
+        assert 0 < parse_duration(text) <= 366 * 86_400
     except ValueError as error:
         assert repr(text) in str(error)
 
@@ -152,7 +162,7 @@ def test_a_time_is_the_next_one_on_the_readers_clock(
     live_in: Callable[[str], None], zone: str, at: str, text: str, moment: str
 ) -> None:
     live_in(zone)
-    assert read_moment(text, datetime.fromisoformat(at)) == datetime.fromisoformat(moment)
+    assert parse_time(text, datetime.fromisoformat(at)) == datetime.fromisoformat(moment)
 
 
 @pytest.mark.parametrize("zone", _ZONES)
@@ -163,7 +173,7 @@ def test_a_time_is_ahead_by_at_most_a_day_and_reads_as_it_was_written(
 
     @given(at=_MOMENTS | _NIGHTS, hour=st.integers(0, 23), minute=st.integers(0, 59))
     def holds(at: datetime, hour: int, minute: int) -> None:
-        moment = read_moment(f"{hour:02}:{minute:02}", at)
+        moment = parse_time(f"{hour:02}:{minute:02}", at)
         # 25 hours where the clock is put back in between.
         assert timedelta() < moment - at <= timedelta(hours=24 + (zone in (_BERLIN, _NEW_YORK)))
         shown = moment.astimezone()
@@ -178,7 +188,7 @@ def test_a_time_is_ahead_by_at_most_a_day_and_reads_as_it_was_written(
 def test_what_is_past_is_refused(live_in: Callable[[str], None], text: str) -> None:
     live_in("UTC0")
     with pytest.raises(ValueError, match=f"'{text}' is past".replace("+", "\\+")):
-        read_moment(text, datetime(2026, 5, 1, 2, tzinfo=UTC))
+        parse_time(text, datetime(2026, 5, 1, 2, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -194,21 +204,21 @@ def test_what_is_past_is_refused(live_in: Callable[[str], None], text: str) -> N
 def test_what_is_no_time_is_refused(live_in: Callable[[str], None], text: str) -> None:
     live_in(_BERLIN)
     with pytest.raises(ValueError, match="is no time: write 02:00 or 2026-05-01 02:00"):
-        read_moment(text, datetime(2026, 5, 1, tzinfo=UTC))
+        parse_time(text, datetime(2026, 5, 1, tzinfo=UTC))
 
 
 @given(text=st.text(st.sampled_from("0123456789-:TZ+ W."), max_size=20) | st.text())
 def test_whatever_is_written_a_time_is_ahead_and_can_be_kept_or_is_refused(text: str) -> None:
     at = datetime(2026, 5, 1, tzinfo=UTC)
     try:
-        moment = read_moment(text, at)
+        moment = parse_time(text, at)
     except ValueError as error:
         assert repr(text) in str(error)
     else:
         assert moment > at
-        assert parse(stamp(moment)) - moment < timedelta(milliseconds=1)
+        assert parse_timestamp(format_timestamp(moment)) - moment < timedelta(milliseconds=1)
 
 
 def test_without_a_moment_to_count_from_it_is_this_one() -> None:
-    moment = read_moment("02:00")
+    moment = parse_time("02:00")
     assert timedelta() < moment - datetime.now(UTC) <= timedelta(hours=25)

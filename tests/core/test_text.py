@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import BadInput, one_line
-from core.text import printable, read_megabytes, safe_name
+from core.errors import InvalidInput, format_error
+from core.text import escape_control, parse_megabytes, safe_name
 
 
 @given(text=st.text())
@@ -18,7 +18,7 @@ def test_a_safe_name_is_one_path_component_that_is_not_hidden(text: str) -> None
     assert "\0" not in name
     assert not name.startswith((".", "-"))
     assert len(name.encode()) <= 120
-    assert printable(name) == name
+    assert escape_control(name) == name
     assert safe_name(name, fallback="voice") == name or len(name.encode()) > 110
 
 
@@ -48,10 +48,10 @@ def test_names_are_made_safe(text: str, name: str) -> None:
 
 @given(text=st.text())
 def test_printable_text_cannot_steer_a_terminal(text: str) -> None:
-    shown = printable(text)
+    shown = escape_control(text)
     assert not [char for char in shown if unicodedata.category(char)[0] == "C"]
     assert len(shown) >= len(text)
-    assert printable(shown) == shown
+    assert escape_control(shown) == shown
 
 
 @pytest.mark.parametrize(
@@ -66,20 +66,20 @@ def test_printable_text_cannot_steer_a_terminal(text: str) -> None:
     ],
 )
 def test_control_characters_are_written_out(text: str, shown: str) -> None:
-    assert printable(text) == shown
+    assert escape_control(text) == shown
 
 
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (BadInput("no such voice"), "no such voice"),
+        (InvalidInput("no such voice"), "no such voice"),
         (ValueError("a\n  b"), "ValueError: a b"),
         (KeyError(), "KeyError"),
-        (BadInput("x" * 400), "x" * 299 + "…"),
+        (InvalidInput("x" * 400), "x" * 299 + "…"),
     ],
 )
 def test_an_error_is_one_line(error: Exception, line: str) -> None:
-    assert one_line(error) == line
+    assert format_error(error) == line
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_an_error_is_one_line(error: Exception, line: str) -> None:
     ],
 )
 def test_an_amount_of_memory_is_read(text: str, megabytes: float) -> None:
-    assert read_megabytes(text) == megabytes
+    assert parse_megabytes(text) == megabytes
 
 
 @pytest.mark.parametrize(
@@ -108,18 +108,18 @@ def test_an_amount_of_memory_is_read(text: str, megabytes: float) -> None:
 )
 def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no amount of memory: write 800 MB or 4 GB") as caught:
-        read_megabytes(text)
+        parse_megabytes(text)
     assert str(caught.value).startswith(repr(text))
 
 
 @given(number=st.integers(1, 10**6), unit=st.sampled_from(["MB", "GB"]), between=st.sampled_from(["", " ", "\t"]))
 def test_every_amount_that_is_written_with_its_unit_is_read(number: int, unit: str, between: str) -> None:
-    assert read_megabytes(f"{number}{between}{unit}") == number * (1000 if unit == "GB" else 1)
+    assert parse_megabytes(f"{number}{between}{unit}") == number * (1000 if unit == "GB" else 1)
 
 
 @given(text=st.text(st.sampled_from("0123456789. MGBTmgb%-"), max_size=12) | st.text())
 def test_whatever_is_written_an_amount_of_memory_is_one_or_is_refused(text: str) -> None:
     try:
-        assert 0 < read_megabytes(text) <= 1e9
+        assert 0 < parse_megabytes(text) <= 1e9
     except ValueError as error:
         assert repr(text) in str(error)

@@ -17,10 +17,10 @@ from core.records.jobs import Job, NewJob
 from core.records.voices import Voice
 from core.store.database import open_store, transaction
 from core.store.jobs import add_job, list_events, list_jobs
-from core.store.lifecycle import claim, finish, put_back
+from core.store.lifecycle import claim, finish, requeue
 from core.store.queue_control import cancel, retry
 from core.store.voices import add_voice, get_voice, list_voices
-from core.variants.checksums import wrong_with
+from core.variants.checksums import integrity_error
 from core.variants.recipes import RECIPES, Param, Recipe, Task
 from core.voices.file import read_voice
 from core.workspace import Workspace
@@ -74,7 +74,7 @@ OPERATIONS: dict[str, Callable[[Workspace, sqlite3.Connection], object]] = {
     "add": add_waiting,
     "claim": lambda workspace, db: claim(db),
     "finish": lambda workspace, db: finish(db, 2, 1, "failed", "it broke"),
-    "put back": lambda workspace, db: put_back(db, 2, 1, "its worker died"),
+    "put back": lambda workspace, db: requeue(db, 2, 1, "its worker died"),
     "cancel": lambda workspace, db: cancel(db, 1),
     "ask to cancel": lambda workspace, db: cancel(db, 2),
     "retry": lambda workspace, db: retry(db, 4),
@@ -133,7 +133,7 @@ def see(workspace: Workspace) -> dict[str, Any]:
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         voices = list_voices(db)
         for variant in (variant for voice in voices for variant in voice.variants):
-            problem = wrong_with(Path(variant.path), variant.sha256)
+            problem = integrity_error(Path(variant.path), variant.sha256)
             assert problem is None, problem
         jobs = list_jobs(db)
         return {

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from contextlib import suppress
 
-from core.records.benchmarks import ParallelRun, Sample, Start, TextFigures
+from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
 from core.records.voices import Voice
 from core.store.jobs import get_job
 from core.store.results import list_parts, list_results
@@ -43,7 +43,7 @@ def assert_all_whole(db: sqlite3.Connection) -> None:
             (pair, text) for pair in range(result.pairs) for text in sorted(texts)
         ]
         assert {figures.text for figures in list_parts(db, TextFigures, result.id)} == texts
-        assert len(list_parts(db, Start, result.id)) * 5 == result.pairs
+        assert len(list_parts(db, Startup, result.id)) * 5 == result.pairs
         assert list_parts(db, ParallelRun, result.id)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from core.errors import TtsdashError, one_line
+from core.errors import TtsdashError, format_error
 from core.store.database import open_store
 from core.workspace import Workspace
 from tests.faults.scenarios import (
@@ -49,7 +49,7 @@ def try_twice(workspace: Workspace, name: str) -> Iterator[Tries | None]:
         try:
             OPERATIONS[name](workspace, db)
         except (OSError, sqlite3.OperationalError, TtsdashError) as failure:
-            error = one_line(failure)
+            error = format_error(failure)
         struck = disarm()
         then = see(workspace)
         if error:

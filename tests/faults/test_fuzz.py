@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.jobs import Job, NewJob
 from core.records.resources import ORDINARY
@@ -27,7 +27,7 @@ from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import get_job, list_events, open_ids
 from core.store.voices import add_voice
-from core.text import printable
+from core.text import escape_control
 from core.voices.file import VoiceFile, config_path_of, read_voice
 from core.workspace import Workspace
 from jobs.lock import running_worker
@@ -81,7 +81,7 @@ def cases(tmp_path: Path, seed: int) -> list[Case]:
 
 
 def wrong_with_line(line: str) -> str | None:
-    if line != printable(line) or len(line) > 300:
+    if line != escape_control(line) or len(line) > 300:
         return f"not one printable line of at most 300 characters: {line!r}"
     return f"not for users: {line!r}" if _NOT_FOR_USERS.search(line) else None
 
@@ -93,7 +93,7 @@ def add(path: Path, home: Path) -> str | None:
     with closing(open_store(Workspace(home))) as db:
         try:
             add_voice(db, read_voice(path))
-        except BadInput as refusal:
+        except InvalidInput as refusal:
             return str(refusal)
     return None
 
@@ -112,7 +112,7 @@ def wrong_with_adding(case: Case, home: Path, pool: ProcessPoolExecutor) -> str 
     except Exception as error:  # noqa: BLE001 - whatever it raises is what is wrong
         return repr(error)
     # The file's own name may be long.
-    return wrong_with_line(line.replace(printable(str(case.path)), "")) if line else None
+    return wrong_with_line(line.replace(escape_control(str(case.path)), "")) if line else None
 
 
 def test_a_broken_voice_is_refused_with_one_line_or_added(cases: list[Case], workspace: Workspace) -> None:

@@ -27,7 +27,7 @@ from core.store.database import open_store
 from core.store.jobs import get_job, list_events, list_jobs, list_queued, open_ids
 from core.store.queue_control import retry_failed
 from core.store.voices import add_voice, get_voice, list_voices
-from core.variants.checksums import wrong_with
+from core.variants.checksums import integrity_error
 from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
 from jobs.lock import WorkerInfo, running_worker
@@ -185,7 +185,7 @@ def assert_whole(workspace: Workspace, db: sqlite3.Connection) -> None:
     assert unknown_files(workspace, db) == []
     for voice in list_voices(db):
         for variant in voice.variants:
-            assert wrong_with(Path(variant.path), variant.sha256, voice.config if variant.recipe else None) is None
+            assert integrity_error(Path(variant.path), variant.sha256, voice.config if variant.recipe else None) is None
 
 
 def assert_ended_once(db: sqlite3.Connection, job_id: int) -> int:

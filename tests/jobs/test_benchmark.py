@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.voices import Variant, Voice
 from core.store.lifecycle import claim
@@ -58,6 +58,8 @@ def test_when_none_of_them_is_what_was_made_the_job_says_so(
 ) -> None:
     made["int4"].unlink()
     made["static-int8"].write_bytes(b"another")
-    with pytest.raises(BadInput, match=r"static-int8 cannot be measured: checksum differs: .*; add or make it again"):
+    with pytest.raises(
+        InvalidInput, match=r"static-int8 cannot be measured: checksum differs: .*; add or make it again"
+    ):
         measure(workspace, db, voice)
     assert list_results(db) == []

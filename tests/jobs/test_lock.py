@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from core.workspace import Workspace
 from jobs.lock import WorkerInfo, running_worker, take_lock
-from jobs.process_groups import birth_of
+from jobs.process_groups import start_token
 
 
 def test_whoever_looks_while_a_worker_announces_itself_anew_sees_a_worker(workspace: Workspace) -> None:
     lock = take_lock(workspace)
     assert lock is not None
-    info = WorkerInfo(os.getpid(), birth_of(os.getpid()) or "", "2026-05-01T02:00:00.000Z", "1.0", 2, 2, 4000)
+    info = WorkerInfo(os.getpid(), start_token(os.getpid()) or "", "2026-05-01T02:00:00.000Z", "1.0", 2, 2, 4000)
     lock.announce(info)
     done, seen = threading.Event(), list[WorkerInfo | None]()
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core.records.jobs import NewJob
-from core.records.resources import Capacity, Need
+from core.records.resources import Capacity, Resources
 from core.records.voices import Voice
 from core.store.jobs import get_job
 from core.store.lifecycle import claim
@@ -14,14 +14,14 @@ from core.store.queue_control import pause
 from core.workspace import Workspace
 from jobs import space
 from jobs.queue_state import read_queue_state, waiting_reason
-from jobs.space import lacking_space
-from jobs.submit import Terms, submit
+from jobs.space import disk_shortage
+from jobs.submit import Scheduling, submit
 
 ROOMY = Capacity(slots=4, cores=8, memory_mb=8000)
 
 
-def plain(voice: Voice, need: Need | None = None) -> NewJob:
-    return NewJob("teleport", voice.id, None, {}, need=need or Need())
+def plain(voice: Voice, need: Resources | None = None) -> NewJob:
+    return NewJob("teleport", voice.id, None, {}, need=need or Resources())
 
 
 def reason(workspace: Workspace, db: sqlite3.Connection, job_id: int, capacity: Capacity | None = ROOMY) -> str | None:
@@ -42,12 +42,12 @@ def test_one_that_does_not_wait_has_no_reason(workspace: Workspace, db: sqlite3.
 
 def test_the_jobs_that_it_waits_for_are_named(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     first, second = submit(workspace, db, plain(voice), plain(voice))
-    (third,) = submit(workspace, db, plain(voice), terms=Terms(after=(first, second)))
+    (third,) = submit(workspace, db, plain(voice), terms=Scheduling(after=(first, second)))
     assert reason(workspace, db, third) == f"after {first}, {second}"
 
 
 def test_its_time_is_told(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    (job_id,) = submit(workspace, db, plain(voice), terms=Terms(not_before="2999-01-01T00:00:00.000Z"))
+    (job_id,) = submit(workspace, db, plain(voice), terms=Scheduling(not_before="2999-01-01T00:00:00.000Z"))
     assert str(reason(workspace, db, job_id)).startswith("not before 29")
 
 
@@ -63,16 +63,16 @@ def test_a_paused_queue_and_a_missing_worker_are_told(
 @pytest.mark.parametrize(
     ("running", "next_one", "capacity", "says"),
     [
-        (Need(), Need(alone=True), ROOMY, "it runs alone, once the others have ended"),
-        (Need(alone=True), Need(), ROOMY, "another runs alone"),
-        (Need(), Need(), replace(ROOMY, slots=1), "all slots are busy"),
-        (Need(cores=3), Need(cores=6), ROOMY, "it needs 6 cores, 5 free"),
-        (Need(memory_mb=7000), Need(memory_mb=2000), ROOMY, "it needs 2000 MB of memory, 1000 free"),
+        (Resources(), Resources(alone=True), ROOMY, "it runs alone, once the others have ended"),
+        (Resources(alone=True), Resources(), ROOMY, "another runs alone"),
+        (Resources(), Resources(), replace(ROOMY, slots=1), "all slots are busy"),
+        (Resources(cores=3), Resources(cores=6), ROOMY, "it needs 6 cores, 5 free"),
+        (Resources(memory_mb=7000), Resources(memory_mb=2000), ROOMY, "it needs 2000 MB of memory, 1000 free"),
     ],
 )
 def test_what_is_taken_is_told_and_those_behind_wait_for_the_first(
-    running: Need,
-    next_one: Need,
+    running: Resources,
+    next_one: Resources,
     capacity: Capacity,
     says: str,
     workspace: Workspace,
@@ -100,7 +100,7 @@ def test_two_that_make_the_same_variant_run_one_after_the_other(
 def test_a_disk_that_is_nearly_full_is_told(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lacking_space(workspace, voice.size_bytes) is None
+    assert disk_shortage(workspace, voice.size_bytes) is None
     monkeypatch.setattr(space, "_AT_LEAST_MB", 10**9)
     (job_id,) = submit(workspace, db, plain(voice))
     assert str(reason(workspace, db, job_id)).startswith("the disk is nearly full: ")

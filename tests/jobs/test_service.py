@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.workspace import Workspace
 from jobs.lock import running_worker
 from jobs.service.install import plan_install, plan_uninstall, service_for
@@ -159,12 +159,12 @@ def test_what_the_agent_asks_of_launchd(calls: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 @pytest.mark.parametrize("name", ["a\nb", "a\x07b", "a\x85b", os.fsdecode(b"a\xff")])
 def test_a_workspace_that_no_service_can_be_told_of_is_refused(name: str, platform: str) -> None:
-    with pytest.raises(BadInput, match="has a character in its name that no service can be told of"):
+    with pytest.raises(InvalidInput, match="has a character in its name that no service can be told of"):
         service_for(Workspace(Path("/srv") / name), platform=platform)
 
 
 def test_an_interpreter_that_no_unit_can_name_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"^/opt/\$x/python has a \$ in its path"):
+    with pytest.raises(InvalidInput, match=r"^/opt/\$x/python has a \$ in its path"):
         unit("ttsdash", ("/opt/$x/python",), Path("/srv"))
 
 

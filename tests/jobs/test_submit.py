@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.records.voices import Voice
 from core.settings import Settings
 from core.store.jobs import get_job, list_jobs, open_ids
@@ -17,13 +17,13 @@ from core.store.voices import get_voice
 from core.workspace import Workspace
 from jobs import scheduling
 from jobs.context import JobContext
-from jobs.edit import Wording, edit_job
+from jobs.edit import JobEdit, edit_job
 from jobs.kinds import KINDS
-from jobs.submit import Queued, Terms, Wish, benchmark_job, submit, submit_wish
+from jobs.submit import OptimizeRequest, Scheduling, Submission, benchmark_job, submit, submit_optimize
 
 
-def wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, *recipes: str, **more: object) -> Queued:
-    return submit_wish(workspace, db, voice, Wish(recipes, **more))  # type: ignore[arg-type]
+def wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, *recipes: str, **more: object) -> Submission:
+    return submit_optimize(workspace, db, voice, OptimizeRequest(recipes, **more))  # type: ignore[arg-type]
 
 
 def work(workspace: Workspace, db: sqlite3.Connection) -> None:
@@ -115,7 +115,7 @@ def test_a_benchmark_of_what_is_there_waits_for_nothing(
 
 def test_priority_time_and_prerequisites_are_kept(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     (before,) = submit(workspace, db, benchmark_job(voice, []))
-    terms = Terms(priority=3, after=(before,), not_before="2999-01-01T00:00:00.000Z")
+    terms = Scheduling(priority=3, after=(before,), not_before="2999-01-01T00:00:00.000Z")
     making, measuring = wish(workspace, db, voice, "guide", benchmark=True, terms=terms).ids
     jobs = get_job(db, making), get_job(db, measuring)
     assert [job.priority for job in jobs] == [3, 3]
@@ -140,7 +140,7 @@ def test_with_settings_that_cannot_be_nothing_is_queued(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     workspace.settings_file.write_text("time_limit: soon")
-    with pytest.raises(BadInput, match=r"ttsdash\.yaml: time_limit: 'soon' is no length of time"):
+    with pytest.raises(InvalidInput, match=r"ttsdash\.yaml: time_limit: 'soon' is no length of time"):
         wish(workspace, db, voice, "guide")
     assert list_jobs(db) == []
 
@@ -149,7 +149,7 @@ def test_a_queued_job_gets_other_parameters_and_its_benchmark_follows(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     making, measuring = wish(workspace, db, voice, "dynamic", params={"window": "128"}, benchmark=True).ids
-    edit_job(workspace, db, making, Wording(params={"stages": "1"}, priority=2))
+    edit_job(workspace, db, making, JobEdit(params={"stages": "1"}, priority=2))
     job = get_job(db, making)
     assert (job.variant, job.priority) == ("dynamic-int8+stages=1+window=128", 2)
     assert (job.params["params"]["stages"], job.params["params"]["window"]) == (1, 128)
@@ -159,25 +159,25 @@ def test_a_queued_job_gets_other_parameters_and_its_benchmark_follows(
 @pytest.mark.parametrize(
     ("wording", "says"),
     [
-        (Wording(), "nothing to change in job 2"),
-        (Wording(params={"stages": "1"}), "job 2 is a benchmark: it has no parameters of a recipe"),
-        (Wording(threads=[0]), "0 threads cannot be"),
-        (Wording(after=(2,)), "job 2 cannot wait for job 2"),
+        (JobEdit(), "nothing to change in job 2"),
+        (JobEdit(params={"stages": "1"}), "job 2 is a benchmark: it has no parameters of a recipe"),
+        (JobEdit(threads=[0]), "0 threads cannot be"),
+        (JobEdit(after=(2,)), "job 2 cannot wait for job 2"),
     ],
 )
 def test_an_edit_that_cannot_be_changes_nothing(
-    wording: Wording, says: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
+    wording: JobEdit, says: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     ids: Sequence[int] = wish(workspace, db, voice, "dynamic", benchmark=True).ids
     before = [get_job(db, job_id) for job_id in ids]
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(InvalidInput, match=says):
         edit_job(workspace, db, ids[1], wording)
     assert [get_job(db, job_id) for job_id in ids] == before
 
 
 def test_a_benchmark_gets_another_scope(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     (job_id,) = submit(workspace, db, benchmark_job(voice, ["int4"], width=0.02, budget_s=60))
-    edit_job(workspace, db, job_id, Wording(threads=[2, 1]))
+    edit_job(workspace, db, job_id, JobEdit(threads=[2, 1]))
     assert get_job(db, job_id).params == {
         "variants": ["int4"],
         "threads": [1, 2],
@@ -190,5 +190,5 @@ def test_a_benchmark_gets_another_scope(workspace: Workspace, db: sqlite3.Connec
 def test_a_running_job_is_not_edited(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
     claim(db)
-    with pytest.raises(BadInput, match=f"job {job_id} is running: only a queued job can be changed"):
-        edit_job(workspace, db, job_id, Wording(priority=1))
+    with pytest.raises(InvalidInput, match=f"job {job_id} is running: only a queued job can be changed"):
+        edit_job(workspace, db, job_id, JobEdit(priority=1))

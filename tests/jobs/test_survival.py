@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.clock import seconds_between, stamp
+from core.clock import format_timestamp, seconds_between
 from core.records.jobs import Limits, NewJob
 from core.records.voices import Voice
 from core.store.database import open_store, transaction
@@ -26,9 +26,9 @@ from core.voices.file import read_voice
 from core.workspace import Workspace
 from jobs import lock, worker_control
 from jobs.job_process import Child
-from jobs.lock import is_silent, running_worker
-from jobs.process_groups import birth_of, is_alive
-from jobs.submit import Terms, benchmark_job, making_job, submit, wake
+from jobs.lock import is_unresponsive, running_worker
+from jobs.process_groups import is_alive, start_token
+from jobs.submit import Scheduling, benchmark_job, making_job, submit, wake
 from jobs.worker_control import ensure_worker, start_worker, stop_worker, worker_status
 from tests.running import children, ended, half_files, in_the_middle, processes_of, ttsdash
 from tests.waiting import wait_until
@@ -147,7 +147,7 @@ def test_a_worker_that_slept_with_its_machine_is_not_taken_for_one_that_hangs(
         process.resume()
     info, started = ensure_worker(workspace)
     assert not started
-    wait_until(lambda: not is_silent(workspace), timeout=10)
+    wait_until(lambda: not is_unresponsive(workspace), timeout=10)
     job = ended(db, benchmark)
     assert (job.state, job.attempt) == ("succeeded", 1)
     assert running_worker(workspace) == info
@@ -174,7 +174,7 @@ def test_a_worker_that_drains_says_so_and_gives_signs_of_life(
     os.kill(info.pid, signal.SIGINT)
     wait_until(lambda: worker_status(workspace).ending, timeout=5)
     make_old(workspace)
-    wait_until(lambda: not is_silent(workspace), timeout=10)
+    wait_until(lambda: not is_unresponsive(workspace), timeout=10)
     assert ended(db, benchmark).state == "succeeded"
     wait_until(lambda: running_worker(workspace) is None, timeout=10)
 
@@ -198,8 +198,8 @@ def test_a_worker_with_a_job_that_waits_for_its_time_stays_and_starts_it_then(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace, idle_s=0.5)
-    due = stamp(datetime.now(UTC) + timedelta(seconds=4))
-    (job_id,) = submit(workspace, db, making_job(voice, "guide"), terms=Terms(not_before=due))
+    due = format_timestamp(datetime.now(UTC) + timedelta(seconds=4))
+    (job_id,) = submit(workspace, db, making_job(voice, "guide"), terms=Scheduling(not_before=due))
     job = ended(db, job_id)
     assert job.state == "succeeded"
     assert job.started_at is not None
@@ -210,7 +210,7 @@ def test_a_worker_with_a_job_that_waits_for_its_time_stays_and_starts_it_then(
 def test_a_worker_started_after_the_wake_up_was_lost_starts_what_is_due_later(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    due = stamp(datetime.now(UTC) + timedelta(seconds=3))
+    due = format_timestamp(datetime.now(UTC) + timedelta(seconds=3))
     with transaction(db):
         job_id = add_job(db, NewJob("teleport", voice.id, None, {}, not_before=due))
     start_worker(workspace)
@@ -226,7 +226,7 @@ def test_a_paused_queue_starts_nothing_until_it_goes_on(
     first, second = submit(workspace, db, making_job(voice, "guide"), NewJob("teleport", voice.id, None, {}))
     start_worker(workspace)
     wake(workspace)
-    wait_until(lambda: running_worker(workspace) and not is_silent(workspace))
+    wait_until(lambda: running_worker(workspace) and not is_unresponsive(workspace))
     assert claim(db) is None
     assert open_ids(db) == [first, second]
     assert resume(db)
@@ -266,11 +266,11 @@ def test_a_job_that_cannot_open_a_newer_store_ends_with_one_line(
 def test_a_clock_that_is_set_back_makes_no_time_negative_and_no_process_another(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    birth = birth_of(os.getpid())
+    birth = start_token(os.getpid())
     submit(workspace, db, NewJob("teleport", voice.id, None, {}))
     job = claim(db)
     assert job is not None
-    monkeypatch.setattr("core.store.lifecycle.now", lambda: stamp(datetime.now(UTC) - timedelta(days=1)))
+    monkeypatch.setattr("core.store.lifecycle.now", lambda: format_timestamp(datetime.now(UTC) - timedelta(days=1)))
     monkeypatch.setattr(psutil, "boot_time", lambda: 0.0)
     Child(workspace, db, job).run_to_end(threading.Event())
     after = get_job(db, job.id)
@@ -278,7 +278,7 @@ def test_a_clock_that_is_set_back_makes_no_time_negative_and_no_process_another(
     assert str(after.started_at) > after.finished_at
     assert after.seconds is not None
     assert after.seconds > 0
-    assert birth_of(os.getpid()) == birth
+    assert start_token(os.getpid()) == birth
     assert is_alive(os.getpid(), str(birth))
 
 

@@ -15,27 +15,27 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.hardware.machine import this_machine
 from core.records.jobs import NewJob
-from core.records.resources import Need
+from core.records.resources import Resources
 from core.records.voices import Voice
 from core.store.database import transaction
 from core.store.jobs import add_job, get_job, list_events
-from core.store.lifecycle import claim, note_process
+from core.store.lifecycle import claim, record_process
 from core.store.queue_control import cancel, retry
 from core.store.results import list_results
 from core.store.selections import list_selections
 from core.store.voices import get_voice
-from core.variants.checksums import identity_of
+from core.variants.checksums import checksum_of
 from core.variants.variant_files import variant_folder, variant_path
 from core.workspace import Workspace
 from jobs.job_process import Child
 from jobs.lock import take_lock
 from jobs.process_groups import MARK
-from jobs.recovery import mark_of
-from jobs.submit import Terms, Wish, benchmark_job, making_job, submit, submit_wish, wake
-from jobs.worker_control import settle_cancelled, start_worker, stop_worker, worker_status
+from jobs.recovery import environment_tag
+from jobs.submit import OptimizeRequest, Scheduling, benchmark_job, making_job, submit, submit_optimize, wake
+from jobs.worker_control import reap_cancelled, start_worker, stop_worker, worker_status
 from tests.running import children, ended, environment, half_files, heed_signals, in_the_middle, processes_of, ttsdash
 from tests.waiting import wait_until
 
@@ -66,7 +66,7 @@ def benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> int
 def test_a_benchmark_follows_its_quantize_and_both_succeed(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    quantize, measure = submit_wish(workspace, db, voice, Wish(["guide"], benchmark=True)).ids
+    quantize, measure = submit_optimize(workspace, db, voice, OptimizeRequest(["guide"], benchmark=True)).ids
     start_worker(workspace)
 
     assert ended(db, measure).state == "succeeded"
@@ -106,9 +106,9 @@ def test_a_conversion_that_was_killed_is_done_again_measured_as_far_as_it_can_be
 ) -> None:
     pytest.importorskip("coremltools")
     start_worker(workspace)
-    (convert,) = submit_wish(workspace, db, voice, Wish(["coreml"])).ids
+    (convert,) = submit_optimize(workspace, db, voice, OptimizeRequest(["coreml"])).ids
     measuring = benchmark_job(voice, ["coreml"], threads=[1])
-    (measure,) = submit(workspace, db, measuring, terms=Terms(after=(convert,)))
+    (measure,) = submit(workspace, db, measuring, terms=Scheduling(after=(convert,)))
     wait_until(lambda: get_job(db, convert).stage == "lowering flow and decoder")
     for process in processes_of(workspace):
         process.kill()
@@ -120,7 +120,7 @@ def test_a_conversion_that_was_killed_is_done_again_measured_as_far_as_it_can_be
     assert ended(db, measure).state == "succeeded"
     assert (get_job(db, convert).kind, get_job(db, convert).attempt) == ("convert", 2)
     variant = get_voice(db, voice.key).variant("coreml")
-    assert identity_of(Path(variant.path)) == variant.sha256
+    assert checksum_of(Path(variant.path)) == variant.sha256
     assert half_files(workspace) == []
     if sys.platform != "darwin":
         assert variant.caveat == "converted, not yet run on a Mac"
@@ -166,7 +166,7 @@ def test_a_quantize_that_is_killed_at_any_moment_leaves_no_half_file(
     (job_id,) = submit(workspace, db, making_job(voice, "optimized"))
     made = workspace.scratch(job_id)
     wait_until(lambda: (made.exists() and any(made.iterdir())) or get_job(db, job_id).ended)
-    with contextlib.suppress(BadInput):
+    with contextlib.suppress(InvalidInput):
         cancel(db, job_id)
     ended(db, job_id)
     wait_until(lambda: half_files(workspace) == [], timeout=5)
@@ -269,7 +269,7 @@ def test_a_job_that_fails_on_its_own_keeps_the_traceback_in_its_log(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
-    broken = NewJob("benchmark", voice.id, None, {"no": "variants"}, need=Need(alone=True))
+    broken = NewJob("benchmark", voice.id, None, {"no": "variants"}, need=Resources(alone=True))
     job = ended(db, *submit(workspace, db, broken))
     assert (job.state, job.error) == ("failed", "KeyError: 'variants'")
     assert "Traceback" in workspace.job_log(job.id).read_text()
@@ -279,7 +279,7 @@ def test_a_quantize_of_a_voice_that_vanished_says_so_and_cancels_what_waits_for_
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     Path(voice.path).unlink()
-    quantize, measure = submit_wish(workspace, db, voice, Wish(["guide"], benchmark=True)).ids
+    quantize, measure = submit_optimize(workspace, db, voice, OptimizeRequest(["guide"], benchmark=True)).ids
     start_worker(workspace)
     failed = ended(db, quantize)
     assert failed.state == "failed"
@@ -361,7 +361,7 @@ def test_a_job_is_given_up_after_three_workers_died_of_it(
         job_id = add_job(db, benchmark_job(voice, []))
     for _ in range(3):
         assert claim(db) is not None
-        settle_cancelled(workspace)  # as the next worker does at its start
+        reap_cancelled(workspace)  # as the next worker does at its start
     job = get_job(db, job_id)
     assert (job.state, job.attempt) == ("failed", 3)
     assert job.error == "given up after 3 attempts: its worker died; see its log"
@@ -374,17 +374,17 @@ def test_processes_left_by_a_dead_worker_are_killed_and_strangers_are_not(
     job = claim(db)
     assert job is not None
     # The leader of the group has gone already; what it started goes on, and so does who got the group's number by chance.
-    mine = {**os.environ, MARK: mark_of(workspace, job)}
+    mine = {**os.environ, MARK: environment_tag(workspace, job)}
     left = subprocess.Popen(
         ["sh", "-c", "sleep 600 & env -i sleep 601 & exec sleep 602"], start_new_session=True, env=mine
     )
     wait_until(lambda: {entry.name() for entry in psutil.Process(left.pid).children()} == {"sleep"})
     ours, stranger = sorted(psutil.Process(left.pid).children(), key=lambda entry: entry.cmdline()[-1])
-    note_process(db, job, left.pid)
+    record_process(db, job, left.pid)
     left.kill()
     left.wait()
     try:
-        settle_cancelled(workspace)
+        reap_cancelled(workspace)
         wait_until(lambda: not ours.is_running() or ours.status() == psutil.STATUS_ZOMBIE, timeout=5)
         assert stranger.is_running()
     finally:
@@ -410,7 +410,7 @@ def test_the_lock_is_held_by_one_and_ends_with_its_holder(workspace: Workspace) 
 
 def test_a_worker_on_a_store_that_is_no_good_is_refused_at_once(workspace: Workspace) -> None:
     workspace.data_db.write_bytes(b"no data base" * 400)
-    with pytest.raises(BadInput, match=r"cannot use .*data\.db \(file is not a database\)"):
+    with pytest.raises(InvalidInput, match=r"cannot use .*data\.db \(file is not a database\)"):
         start_worker(workspace)
 
 

@@ -16,18 +16,18 @@ from core.hardware.machine import Environment, Machine
 from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.records.job_states import ENDED
 from core.records.jobs import Limits, NewJob
-from core.records.resources import Need
-from core.records.selections import Judged, Selection
+from core.records.resources import Resources
+from core.records.selections import Decision, Selection
 from core.records.voices import Variant
 from core.store.database import open_store, transaction
-from core.store.jobs import add_job, tell
+from core.store.jobs import add_event, add_job
 from core.store.results import put_benchmark
 from core.store.selections import put_selection
 from core.store.voices import put_variant
 from core.variants.recipes import Recipe
 from core.workspace import Workspace
 from jobs.lock import WorkerInfo
-from jobs.process_groups import birth_of
+from jobs.process_groups import start_token
 
 AMY, JOE = "a" * 64, "b" * 64
 MADE, CONVERTED = "c" * 64, "d" * 64
@@ -74,7 +74,7 @@ def left(full: Workspace) -> Workspace:
 
 def announce(workspace: Workspace, pid: int, **more: Any) -> None:
     """As the worker, which has to be alive."""
-    info = WorkerInfo(pid, birth_of(pid) or "", "2024-01-02T09:00:00.000Z", "1.0", 2, 4, 8000, **more)
+    info = WorkerInfo(pid, start_token(pid) or "", "2024-01-02T09:00:00.000Z", "1.0", 2, 4, 8000, **more)
     workspace.worker_lock.write_text(json.dumps(asdict(info)))
 
 
@@ -146,7 +146,7 @@ def _variant(voice: str, name: str, sha256: str, path: str, size: int, recipe: s
 
 def _jobs(db: sqlite3.Connection) -> None:
     def add(kind: str, voice: str, variant: str | None = None, **more: Any) -> int:
-        need = Need(alone=True) if kind == "benchmark" else Need(2, 1034)
+        need = Resources(alone=True) if kind == "benchmark" else Resources(2, 1034)
         params = {"recipe": "guide"} if variant else {"variants": []}
         return add_job(db, NewJob(kind, voice, variant, params, need, Limits(6 * 3600, 3200), **more))
 
@@ -157,7 +157,7 @@ def _jobs(db: sqlite3.Connection) -> None:
             columns | {"id": job_id},
         )
         if state in ENDED:
-            tell(db, job_id, state, values.get("error"))
+            add_event(db, job_id, state, values.get("error"))
 
     made = add("quantize", JOE, "dynamic-int8-guide")
     measured = add("benchmark", JOE)
@@ -172,13 +172,15 @@ def _jobs(db: sqlite3.Connection) -> None:
     bill = {"machine_id": MACHINE.id, "seconds": 65.0, "cpu_seconds": 101.3, "peak_mb": 820.0}
     put(made, "succeeded", finished_at=ended, **bill)
     put(measured, "succeeded", finished_at=ended, **bill)
-    tell(db, measured, "hook failed", "notify-send ended with code 1: Cannot autolaunch D-Bus without X11 $DISPLAY")
+    add_event(
+        db, measured, "hook failed", "notify-send ended with code 1: Cannot autolaunch D-Bus without X11 $DISPLAY"
+    )
     error = "cannot read /voices/en_US-amy-medium.onnx (No such file or directory): put it back"
     put(failed, "failed", finished_at=ended, error=error)
     why = f"job {failed}, which it waits for, failed"
     put(cancelled, "cancelled", attempt=0, started_at=None, finished_at=ended, error=why)
     put(running, "running", attempt=1)
-    tell(db, running, "requeued", "its worker died")
+    add_event(db, running, "requeued", "its worker died")
     put(running, "running", attempt=2, stage="pair 4 of 10, 1 thread", progress=0.4, cpu_percent=147.0, rss_mb=620.0)
 
 
@@ -219,9 +221,9 @@ def _selections(db: sqlite3.Connection) -> None:
         selected="original",
         reason="nothing before it can be used",
         candidates=(
-            Judged("coreml", "passed over", no_mac),
-            Judged("original", "selected", "nothing before it can be used"),
-            Judged("dynamic-int8-guide", "passed over", "made as the usual guide does it, to compare with"),
+            Decision("coreml", "passed over", no_mac),
+            Decision("original", "selected", "nothing before it can be used"),
+            Decision("dynamic-int8-guide", "passed over", "made as the usual guide does it, to compare with"),
         ),
     )
     put_selection(db, JOE, MACHINE, selection, JOE, "job 2")

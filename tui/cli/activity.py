@@ -8,10 +8,10 @@ import click
 
 from core.records.job_states import ENDED, JobState
 from core.records.jobs import Job
-from core.store.activity import Away, note_visit, read_away
+from core.store.activity import Activity, read_activity, record_visit
 from core.store.jobs import job_shape
 from core.store.lifecycle import is_paused
-from jobs.queue_state import read_queue_state, standstill
+from jobs.queue_state import read_queue_state, stalled_reason
 from tui.cli.context import Session
 from tui.cli.output import print_line
 from tui.text.format import counted, job_title, moment, took
@@ -21,20 +21,20 @@ _MOST = 20
 
 def print_away(session: Session) -> None:
     """Tell it, and note that it was told."""
-    away = read_away(session.db)
+    away = read_activity(session.db)
     if session.as_json:
         session.print_json(_shape(away) | {"paused": is_paused(session.db)})
     else:
         for line in _lines(session, away):
             print_line(line)
     try:
-        note_visit(session.db, away)
+        record_visit(session.db, away)
     except sqlite3.OperationalError as error:
         # On a full disk, say: it is all told again next time.
         click.echo(f"ttsdash: that you have seen this cannot be noted ({error})", err=True)
 
 
-def _lines(session: Session, away: Away) -> Iterator[str]:
+def _lines(session: Session, away: Activity) -> Iterator[str]:
     nothing = ": nothing ended" if not (away.ended or away.hook_failures) else ""
     yield (f"since {moment(away.since)}" if away.since else "up to now") + nothing
     for state in ENDED:
@@ -53,7 +53,7 @@ def _lines(session: Session, away: Away) -> Iterator[str]:
         yield f"  job {job_id}: {detail}"
     yield f"{away.running or 'none'} running, {away.waiting or 'none'} waiting"
     state_of_queue = read_queue_state(session.workspace, session.db)
-    why = standstill(state_of_queue)
+    why = stalled_reason(state_of_queue)
     if why and (away.running or away.waiting or state_of_queue.paused):
         yield why
 
@@ -64,7 +64,7 @@ def _outcome(job: Job) -> str:
     return f", took {took(job)}" if job.state == JobState.SUCCEEDED else ""
 
 
-def _shape(away: Away) -> dict[str, Any]:
+def _shape(away: Activity) -> dict[str, Any]:
     return {
         "since": away.since,
         "ended": [job_shape(job) for job in away.ended],

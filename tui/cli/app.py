@@ -7,8 +7,8 @@ import sys
 
 import click
 
-from core.errors import TtsdashError, one_line
-from core.text import brief, printable
+from core.errors import TtsdashError, format_error
+from core.text import escape_control, truncate
 from tui.cli.context import LazyGroup, session_of
 from tui.signals import ending
 
@@ -79,11 +79,11 @@ def outcome(arguments: list[str]) -> tuple[int, str]:
     except (KeyboardInterrupt, click.Abort):
         code = 130
     except (sqlite3.Error, OSError) as error:
-        code, message = 1, one_line(error)
+        code, message = 1, format_error(error)
     except UnicodeEncodeError as error:
         if not _is_unreadable(error.object):
             raise
-        code, message = 2, f"{printable(brief(error.object))} is no UTF-8: name it otherwise"
+        code, message = 2, f"{escape_control(truncate(error.object))} is no UTF-8: name it otherwise"
     return code, message
 
 

@@ -11,8 +11,8 @@ import click
 from core.assistant.config import AssistantConfig
 from core.assistant.file import read_file
 from core.assistant.proposal import Proposal, propose_selection, propose_undo
-from core.errors import BadInput
-from core.text import printable
+from core.errors import InvalidInput
+from core.text import escape_control
 from core.yaml_edit.document import NotPlaced
 from core.yaml_edit.scalar import written
 from tui.cli.context import Command, Session, pass_session
@@ -34,12 +34,12 @@ def apply(
 ) -> None:
     """Write what was selected into an assistant's CONFIG (YAML); all else in it stays, and so does a backup."""
     if undo and (voice or use_selected):
-        raise BadInput("--undo puts a backup back: it takes neither --voice nor --use-selected")
+        raise InvalidInput("--undo puts a backup back: it takes neither --voice nor --use-selected")
     proposal = propose_undo(read_file(config)) if undo else _propose(session, config, voice, use_selected)
     path = proposal.file.path
     changed = proposal.changes_something
     if changed and not (dry_run or yes or session.as_json or _on_a_terminal()):
-        raise BadInput("there is no terminal to ask on: add --yes to write, or --dry-run to look only")
+        raise InvalidInput("there is no terminal to ask on: add --yes to write, or --dry-run to look only")
     if session.as_json:
         backup = _write(session, proposal) if changed and yes and not dry_run else None
         _print_json(session, proposal, backup)
@@ -48,7 +48,7 @@ def apply(
     if not changed:
         print_line(f"{path}: nothing to change")
     elif not dry_run:
-        if yes or click.confirm(f"Write this to {printable(str(path))}?", prompt_suffix=" "):
+        if yes or click.confirm(f"Write this to {escape_control(str(path))}?", prompt_suffix=" "):
             back = "" if undo else f"; undo: ttsdash apply {shlex.quote(str(path))} --undo"
             print_line(proposal.outcome(_write(session, proposal)) + back)
         else:
@@ -77,7 +77,7 @@ def _print_proposal(proposal: Proposal) -> None:
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for line in proposal.diff:
         colour = _COLOURS.get(line[:1]) if coloured else None
-        click.echo(click.style(printable(line), fg=colour) if colour else printable(line))
+        click.echo(click.style(escape_control(line), fg=colour) if colour else escape_control(line))
     for note in proposal.plan.notes:
         print_line(f"! {note}")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from core.benchmark.texts import texts_from
-from core.clock import read_span
-from core.errors import BadInput
+from core.clock import parse_duration
+from core.errors import InvalidInput
 from core.store.voices import get_voice
-from core.text import read_percent
-from jobs.submit import Queued, Terms, benchmark_job, submit
+from core.text import parse_percent
+from jobs.submit import Scheduling, Submission, benchmark_job, submit
 from jobs.worker_control import ensure_worker
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.optimize import finish_or_follow
@@ -44,21 +44,21 @@ def benchmark(
     wait: bool,
 ) -> None:
     """Measure variants of VOICE beside the original, in one run."""
-    terms = Terms(priority or 0, after, not_before(at, span))
+    terms = Scheduling(priority or 0, after, not_before(at, span))
     found = get_voice(session.db, voice)
     chosen = [found.variant(name).name for name in variants] or [variant.name for variant in found.variants]
     if texts is not None:
         texts_from(texts)
     file = str(texts.absolute()) if texts else None
-    precision = _read("--width", read_percent, width), _read("--budget", read_span, budget)
+    precision = _read("--width", parse_percent, width), _read("--budget", parse_duration, budget)
     job = benchmark_job(found, chosen, threads, file, *precision)
     ids = submit(session.workspace, session.db, job, terms=terms)
     ensure_worker(session.workspace)
-    finish_or_follow(session, Queued(tuple(ids)), wait)
+    finish_or_follow(session, Submission(tuple(ids)), wait)
 
 
 def _read(option: str, read: Callable[[str], float], given: str | None) -> float | None:
     try:
         return None if given is None else read(given)
     except ValueError as error:
-        raise BadInput(f"{option}: {error}") from None
+        raise InvalidInput(f"{option}: {error}") from None

@@ -2,7 +2,7 @@
 
 import click
 
-from core.errors import BadInput, NotFound
+from core.errors import InvalidInput, NotFound
 from core.hardware.machine import this_machine
 from core.history.names import find_voice
 from core.history.newest import list_newest
@@ -23,7 +23,7 @@ def check(session: Session, voice: str | None) -> None:
         voice_id = find_voice(session.db, voice) if voice else None
     except NotFound as error:
         # 1 says that something is worse.
-        raise BadInput(str(error)) from None
+        raise InvalidInput(str(error)) from None
     found = list_newest(session.db, this_machine().id, voice_id)
     worse = [result for result in found if result.regression]
     if session.as_json:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.history.compare import compare as judge
 from core.history.compare import find_result, measured_of
 from tui.cli.context import Command, Session, pass_session
@@ -22,7 +22,7 @@ def compare(session: Session, names: tuple[str, ...]) -> None:
     Each is the start of a result's id, or VOICE/VARIANT: its newest result on this machine at all cores.
     """
     if len(names) < 2:
-        raise BadInput("name two results or more: the starts of their ids, or VOICE/VARIANT")
+        raise InvalidInput("name two results or more: the starts of their ids, or VOICE/VARIANT")
     results = [find_result(session.db, name) for name in names]
     first, *others = (measured_of(session.db, result) for result in results)
     comparisons = judge(first, others)

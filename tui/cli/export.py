@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.export.write import FORMATS, write_file
 from core.export.write import export as export_history
 from core.history.names import find_voice
@@ -32,7 +32,7 @@ def export(session: Session, name: str | None, output: Path | None, voice: str |
     """Write the history: as a table (csv, md), as a report (html), or whole, to be imported elsewhere (json, jsonl)."""
     name = name or (output.suffix.removeprefix(".") if output else "")
     if name not in FORMATS:
-        raise BadInput(f"say in which format: --format {', '.join(FORMATS)}")
+        raise InvalidInput(f"say in which format: --format {', '.join(FORMATS)}")
     pieces = export_history(session.db, name, find_voice(session.db, voice) if voice else None)
     if output:
         write_file(output, pieces)
@@ -61,7 +61,7 @@ def _opened(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
     try:
         return file.expanduser().open("rb")
     except OSError as error:
-        raise BadInput(f"cannot import {file} ({error.strerror}): name a file that ttsdash has exported") from error
+        raise InvalidInput(f"cannot import {file} ({error.strerror}): name a file that ttsdash has exported") from error
 
 
 def _tell(session: Session, shape: dict[str, Any], line: str) -> None:

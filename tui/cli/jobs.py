@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from core.clock import span
-from core.errors import BadInput, NotFound
+from core.clock import format_duration
+from core.errors import InvalidInput, NotFound
 from core.records.job_states import OPEN, JobEventKind, JobState
 from core.records.jobs import Job
 from core.store.durations import Estimate, estimate
 from core.store.jobs import count_jobs, get_job, job_shape, list_events, list_jobs, open_ids
-from jobs.queue_state import QueueState, place_in_queue, read_queue_state, standstill, waiting_reason
+from jobs.queue_state import QueueState, queue_position, read_queue_state, stalled_reason, waiting_reason
 from tui.cli.context import Group, Session, pass_session
 from tui.cli.jobs_control import cancel, clean, edit, move, pause, resume, retry
 from tui.cli.output import print_facts, print_line, print_table
@@ -54,7 +54,7 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
         from tui.cli.activity import print_away
 
         if states or limit:
-            raise BadInput("--since-last tells all there is: it takes neither --state nor --limit")
+            raise InvalidInput("--since-last tells all there is: it takes neither --state nor --limit")
         print_away(session)
         return
     found = list_jobs(session.db, [JobState(state) for state in states], limit or _LATEST)
@@ -69,7 +69,7 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
     total = sum(count for state, count in counts.items() if not states or state in states)
     if total > len(found):
         print_line(f"and {total - len(found)} more: `--limit {total}` lists all")
-    why = standstill(queue)
+    why = stalled_reason(queue)
     if why and (queue.paused or any(state in counts for state in OPEN)):
         print_line()
         print_line(why)
@@ -123,7 +123,7 @@ def show(session: Session, job_id: int) -> None:
     job = get_job(session.db, job_id)
     events = list_events(session.db, job_id)
     waits = waiting_reason(job, read_queue_state(session.workspace, session.db))
-    place = place_in_queue(session.db, job) if job.state == JobState.QUEUED else None
+    place = queue_position(session.db, job) if job.state == JobState.QUEUED else None
     expected = None if job.ended else estimate(session.db, job, this_machine().id)
     if session.as_json:
         session.print_json(
@@ -179,7 +179,7 @@ def _expected(job: Job, expected: Estimate | None) -> str | None:
 
 
 def _limits(job: Job) -> str | None:
-    seconds = span(job.limits.seconds) if job.limits.seconds is not None else None
+    seconds = format_duration(job.limits.seconds) if job.limits.seconds is not None else None
     memory = f"{job.limits.memory_mb} MB" if job.limits.memory_mb is not None else None
     return ", ".join(filter(None, (seconds, memory))) or None
 

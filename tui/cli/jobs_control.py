@@ -7,17 +7,17 @@ from functools import partial
 
 import click
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.records.job_states import ENDED, JobEventKind
 from core.settings import read_settings
 from core.store import queue_control
 from core.store.jobs import count_jobs, get_job, job_shape, list_events
 from core.variants.recipes import read_params
-from jobs.edit import Wording, edit_job
-from jobs.queue_state import place_in_queue
+from jobs.edit import JobEdit, edit_job
+from jobs.queue_state import queue_position
 from jobs.scheduling import limits_from
 from jobs.submit import wake
-from jobs.worker_control import ensure_worker, settle_cancelled, worker_status
+from jobs.worker_control import ensure_worker, reap_cancelled, worker_status
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.cli.scheduling import not_before, terms_options
@@ -61,7 +61,7 @@ def _await_ends(session: Session, job_ids: Sequence[int]) -> None:
     deadline = time.monotonic() + _CANCEL_S
     while any(not get_job(session.db, job_id).ended for job_id in job_ids) and time.monotonic() < deadline:
         if not worker_status(session.workspace).running:
-            settle_cancelled(session.workspace)
+            reap_cancelled(session.workspace)
         time.sleep(_LOOK_S)
 
 
@@ -90,7 +90,7 @@ def retry(session: Session, job_ids: tuple[int, ...], failed: bool) -> None:
 
 def _check_which(job_ids: Sequence[int], every: bool, flag: str) -> None:
     if bool(job_ids) == every:
-        raise BadInput(f"say which jobs: their ids, or {flag}")
+        raise InvalidInput(f"say which jobs: their ids, or {flag}")
 
 
 @click.command(cls=Command)
@@ -128,7 +128,7 @@ def resume(session: Session) -> None:
 def move(session: Session, job_id: int, first: bool, last: bool, before: int | None) -> None:
     """Move the queued job ID. It takes the priority that it finds there."""
     if first + last + (before is not None) != 1:
-        raise BadInput("say where to: --first, --last or --before OTHER")
+        raise InvalidInput("say where to: --first, --last or --before OTHER")
     if before is not None:
         queue_control.move_before(session.db, job_id, before)
     elif first:
@@ -137,7 +137,7 @@ def move(session: Session, job_id: int, first: bool, last: bool, before: int | N
         queue_control.move_last(session.db, job_id)
     wake(session.workspace)
     job = get_job(session.db, job_id)
-    place, of = place_in_queue(session.db, job)
+    place, of = queue_position(session.db, job)
     if session.as_json:
         session.print_json(job_shape(job) | {"place": place})
     else:
@@ -168,11 +168,11 @@ def edit(
 ) -> None:
     """Change the queued job ID."""
     if after and no_after:
-        raise BadInput("--after and --no-after at once: say one of them")
+        raise InvalidInput("--after and --no-after at once: say one of them")
     moment = not_before(at, span)
     if moment and now:
-        raise BadInput("--now and a time at once: say one of them")
-    wording = Wording(
+        raise InvalidInput("--now and a time at once: say one of them")
+    wording = JobEdit(
         params=read_params(params),
         variants=variants,
         threads=threads,
@@ -198,7 +198,7 @@ def clean(session: Session, yes: bool) -> None:
     if count and not yes:
         what = f"forget {counted(count, 'ended job')} and remove their logs"
         if session.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise BadInput(f"there is no terminal to ask on: add --yes to {what}")
+            raise InvalidInput(f"there is no terminal to ask on: add --yes to {what}")
         if not click.confirm(f"{what}? Variants and results stay.", prompt_suffix=" "):
             print_line("nothing was removed")
             return

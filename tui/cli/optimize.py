@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from core.errors import BadInput, NotFound, one_line
+from core.errors import InvalidInput, NotFound, format_error
 from core.records.job_states import JobKind, JobState
 from core.records.jobs import Job
 from core.records.selections import Selection
@@ -14,11 +14,11 @@ from core.records.voices import Voice
 from core.store.jobs import get_job, job_shape
 from core.store.results import list_results
 from core.store.voices import add_voice, get_voice
-from core.text import brief
+from core.text import truncate
 from core.variants.recipes import GUIDE, RECIPES, read_params
 from core.voices.file import read_voice
-from jobs.queue_state import read_queue_state, standstill, waiting_reason
-from jobs.submit import Queued, Terms, Wish, submit_wish
+from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
+from jobs.submit import OptimizeRequest, Scheduling, Submission, submit_optimize
 from jobs.worker_control import ensure_worker
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_results
@@ -68,13 +68,13 @@ def optimize(
         name for name, recipe in RECIPES.items() if flags[name] or (everything and name != GUIDE and not recipe.missing)
     ]
     if calibration == "":
-        raise BadInput("--calibration is empty: name a file with a sentence a line")
-    wish = Wish(
+        raise InvalidInput("--calibration is empty: name a file with a sentence a line")
+    wish = OptimizeRequest(
         recipes,
         read_params(params),
         calibration and str(Path(calibration).absolute()),
         benchmark,
-        Terms(priority or 0, after, not_before(at, span)),
+        Scheduling(priority or 0, after, not_before(at, span)),
         force,
     )
     voice = find_or_add(session, model)
@@ -82,14 +82,14 @@ def optimize(
         for recipe in RECIPES.values():
             if everything and recipe.missing and not flags[recipe.name]:
                 print_line(f"without {recipe.variant}: {recipe.missing}")
-    queued = submit_wish(session.workspace, session.db, voice, wish)
+    queued = submit_optimize(session.workspace, session.db, voice, wish)
     ensure_worker(session.workspace)
     if not session.as_json:
         _print_forecasts(session, voice, queued)
     finish_or_follow(session, queued, wait, selected=voice)
 
 
-def _print_forecasts(session: Session, voice: Voice, queued: Queued) -> None:
+def _print_forecasts(session: Session, voice: Voice, queued: Submission) -> None:
     """What past results on this machine say of what is to be made, and is not there yet."""
     from core.hardware.machine import this_machine
     from core.history.forecasts import read_forecast
@@ -104,12 +104,12 @@ def _print_forecasts(session: Session, voice: Voice, queued: Queued) -> None:
 def find_or_add(session: Session, model: str) -> Voice:
     """The voice of that key, or the one in that file, registered if it is new."""
     if not model.strip():
-        raise BadInput("--model is empty: name a model file or a voice")
+        raise InvalidInput("--model is empty: name a model file or a voice")
     path = Path(model)
     try:
         exists = path.exists()
     except OSError as error:
-        raise BadInput(f"--model {brief(model)}: {one_line(error)}") from error
+        raise InvalidInput(f"--model {truncate(model)}: {format_error(error)}") from error
     if path.suffix != ".onnx" and not exists:
         try:
             return get_voice(session.db, model)
@@ -122,7 +122,7 @@ def find_or_add(session: Session, model: str) -> Voice:
     return voice
 
 
-def finish_or_follow(session: Session, queued: Queued, wait: bool, selected: Voice | None = None) -> None:
+def finish_or_follow(session: Session, queued: Submission, wait: bool, selected: Voice | None = None) -> None:
     """End a command that has queued jobs: print them, or follow them and print what they made; exit 1 if one failed.
 
     After the results stands what is selected of the voice `selected`.
@@ -137,7 +137,7 @@ def finish_or_follow(session: Session, queued: Queued, wait: bool, selected: Voi
         _print_queued(session, queued)
 
 
-def _print_already(session: Session, queued: Queued) -> None:
+def _print_already(session: Session, queued: Submission) -> None:
     queue = read_queue_state(session.workspace, session.db)
     for variant, job_id in queued.already.items():
         job = None if job_id is None else get_job(session.db, job_id)
@@ -148,10 +148,10 @@ def _print_already(session: Session, queued: Queued) -> None:
         print_line(f"{variant}: already {state}{by}{waits} (--force makes it again)")
 
 
-def _print_queued(session: Session, queued: Queued) -> None:
+def _print_queued(session: Session, queued: Submission) -> None:
     """What is new, and what keeps it waiting."""
     queue = read_queue_state(session.workspace, session.db)
-    why = standstill(queue)
+    why = stalled_reason(queue)
     new = [get_job(session.db, job_id) for job_id in queued.ids if job_id not in queued.already.values()]
     for job in new:
         reason = None if why else waiting_reason(job, queue)
@@ -164,7 +164,7 @@ def _print_queued(session: Session, queued: Queued) -> None:
     print_line("follow them with `ttsdash jobs wait`, or open the dashboard with `ttsdash`")
 
 
-def _follow(session: Session, queued: Queued, selected: Voice | None) -> None:
+def _follow(session: Session, queued: Submission, selected: Voice | None) -> None:
     jobs = follow(session.workspace, session.db, queued.ids)
     results = [
         result
@@ -189,7 +189,7 @@ def _follow(session: Session, queued: Queued, selected: Voice | None) -> None:
         raise SystemExit(1)
 
 
-def _shape(queued: Queued, jobs: Sequence[Job]) -> dict[str, Any]:
+def _shape(queued: Submission, jobs: Sequence[Job]) -> dict[str, Any]:
     return {"jobs": [job_shape(job) for job in jobs], "already": dict(queued.already)}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from core.records.results import Result
-from core.text import printable
+from core.text import escape_control
 from tui.text.format import RESULT_HEADERS, counted, result_row
 
 # Where nobody looks at the width (a pipe, a file) a row stays one line.
@@ -18,7 +18,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: st
 
     `gap` is the space between columns, at least 1.
     """
-    body = [[printable(cell) for cell in row] for row in rows]
+    body = [[escape_control(cell) for cell in row] for row in rows]
     if not body:
         print_line(empty)
     elif not _print_plain(headers, body, gap):
@@ -65,7 +65,7 @@ def _print_folded(headers: Sequence[str], body: Sequence[Sequence[str]], gap: in
 def print_line(text: str = "") -> None:
     import click
 
-    click.echo(printable(text))
+    click.echo(escape_control(text))
 
 
 def print_facts(facts: Iterable[tuple[str, str | None]]) -> None:
@@ -78,11 +78,11 @@ def print_facts(facts: Iterable[tuple[str, str | None]]) -> None:
 
 def print_results(results: Sequence[Result]) -> None:
     """One benchmark: a table for each number of threads, then what they mean in words."""
-    from core.report.summary import explain
+    from core.report.summary import summarize
 
     for threads, group in groupby(results, key=lambda result: result.threads):
         print_line(counted(threads, "thread"))
         print_table(RESULT_HEADERS, [result_row(result) for result in group], empty="no results", gap=1)
         print_line()
-    for line in explain(results).lines():
+    for line in summarize(results).lines():
         print_line(line)

@@ -103,7 +103,7 @@ class _Lines:
 
     def update(self, look: Look) -> None:
         for job in look.jobs:
-            why = waiting_reason(job, look.queue) if job.not_before or look.queue.lacking_space else None
+            why = waiting_reason(job, look.queue) if job.not_before or look.queue.disk_shortage else None
             state = f"queued, {why}" if why else job.state
             line = f"{job_title(job)}: {job.stage or JobState.RUNNING if job.state == JobState.RUNNING else state}"
             if self._said.get(job.id) != line:

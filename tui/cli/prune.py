@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from core.clock import now, stamp
-from core.errors import BadInput
+from core.clock import format_timestamp, now
+from core.errors import InvalidInput
 from core.history.past import read_past
 from core.history.prune import prunable
 from core.history.prune import prune as drop
@@ -26,11 +26,11 @@ _OLD = "90d"
 def prune(session: Session, older_than: str, dry_run: bool, yes: bool) -> None:
     """Drop the raw samples of old results. All their figures stay, also those of each text."""
     try:
-        before = stamp(read_past(older_than))
+        before = format_timestamp(read_past(older_than))
     except ValueError as error:
-        raise BadInput(f"--older-than: {error}") from None
+        raise InvalidInput(f"--older-than: {error}") from None
     if before > now():
-        raise BadInput(f"--older-than: {older_than} lies ahead: name a time in the past")
+        raise InvalidInput(f"--older-than: {older_than} lies ahead: name a time in the past")
     found = prunable(session.db, before)
     what = f"{counted(found.samples, 'sample')} of {counted(found.results, 'result')} from before {moment(before)}"
     freed = 0
@@ -48,7 +48,7 @@ def prune(session: Session, older_than: str, dry_run: bool, yes: bool) -> None:
 
 def _agreed(session: Session, what: str) -> bool:
     if session.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BadInput(f"there is no terminal to ask on: add --yes to drop {what}")
+        raise InvalidInput(f"there is no terminal to ask on: add --yes to drop {what}")
     if click.confirm(f"drop {what}? All figures stay.", prompt_suffix=" "):
         return True
     print_line("nothing was dropped")

@@ -11,11 +11,11 @@ from core.hardware.machine import this_machine
 from core.history.filter import Term, read_filter
 from core.history.listing import SORTS, WHEN, Page, list_page
 from core.history.names import find_voice, voice_names
-from core.records.benchmarks import ParallelRun, Sample, Start, TextFigures
+from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
 from core.records.metrics import METRICS, Metric
 from core.records.results import Result
 from core.records.voices import ORIGINAL
-from core.report.summary import explain
+from core.report.summary import summarize
 from core.store.results import get_result, list_parts, list_results
 from tui.cli.check import check
 from tui.cli.compare import compare
@@ -38,7 +38,7 @@ from tui.text.format import (
     why_empty,
 )
 
-_RAW = {"texts": TextFigures, "samples": Sample, "starts": Start, "parallel_runs": ParallelRun}
+_RAW = {"texts": TextFigures, "samples": Sample, "starts": Startup, "parallel_runs": ParallelRun}
 _ROWS, _ROWS_OF_JSON = 50, 500
 # In one line, so that thousands of rows are printed in no time.
 _HEADERS = tuple(header.replace("\n", " ") for header in RESULT_HEADERS)
@@ -190,7 +190,7 @@ def show(session: Session, result_id: str) -> None:
     print_facts([*_facts(found), *heard])
     _print_texts(list_parts(session.db, TextFigures, found.id))
     print_line()
-    means = explain(list_results(session.db, benchmark_id=found.benchmark_id))
+    means = summarize(list_results(session.db, benchmark_id=found.benchmark_id))
     for line in means.lines(None if found.variant == ORIGINAL else found.variant):
         print_line(line)
 

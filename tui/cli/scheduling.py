@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from core.clock import read_moment, read_span, stamp
-from core.errors import BadInput
+from core.clock import format_timestamp, parse_duration, parse_time
+from core.errors import InvalidInput
 
 _OPTIONS = (
     click.option("--priority", type=click.IntRange(-1000, 1000), metavar="N", help="Higher first."),
@@ -27,10 +27,10 @@ def terms_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def not_before(at: str | None, span: str | None) -> str | None:
     """The time that `--at` or `--in` names. Raises BadInput."""
     if at is not None and span is not None:
-        raise BadInput("--at and --in at once: say one of them")
+        raise InvalidInput("--at and --in at once: say one of them")
     try:
         if at is not None:
-            return stamp(read_moment(at))
-        return None if span is None else stamp(datetime.now(UTC) + timedelta(seconds=read_span(span)))
+            return format_timestamp(parse_time(at))
+        return None if span is None else format_timestamp(datetime.now(UTC) + timedelta(seconds=parse_duration(span)))
     except ValueError as error:
-        raise BadInput(f"{'--in' if at is None else '--at'}: {error}") from None
+        raise InvalidInput(f"{'--in' if at is None else '--at'}: {error}") from None

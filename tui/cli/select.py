@@ -2,7 +2,7 @@
 
 import click
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.records.selections import POLICIES, Policy, Selection, StoredSelection
 from core.store.selections import list_selections
 from core.store.voices import get_voice
@@ -23,11 +23,11 @@ _LATEST = 5
 def select(session: Session, voice: str, policy: Policy | None, pin: str | None, unpin: bool) -> None:
     """Which variant of VOICE is selected on this machine, and why not another."""
     from core.hardware.machine import this_machine
-    from core.selection.preferences import select_as_wished
+    from core.selection.preferences import select_with_preference
 
     if pin is not None and unpin:
-        raise BadInput("--pin and --unpin at once: say one of them")
-    selection = select_as_wished(session.db, voice, policy, pin, unpin)
+        raise InvalidInput("--pin and --unpin at once: say one of them")
+    selection = select_with_preference(session.db, voice, policy, pin, unpin)
     history = list_selections(session.db, get_voice(session.db, voice).id, this_machine().id)
     if session.as_json:
         changes = [selection_change_shape(change) for change in history]

@@ -4,10 +4,10 @@ import shlex
 
 import click
 
-from core.doctor.finding import State, look
+from core.doctor.finding import State, run_check
 from core.doctor.logout import check_logout
 from core.store.database import open_store
-from core.text import printable
+from core.text import escape_control
 from jobs.service.install import plan_install, plan_uninstall, service_for
 from jobs.service.service import Service
 from jobs.service.steps import Plan, WriteFile, carry_out
@@ -71,7 +71,7 @@ def _show(plan: Plan) -> None:
 def warn_of_logout(session: Session, worker: int) -> None:
     """Tell on stderr that logging out would end the worker with this number."""
     program = f"ttsdash --home {shlex.quote(session.home)}" if session.home else "ttsdash"
-    for finding in look("logging out", lambda: check_logout(worker)):
+    for finding in run_check("logging out", lambda: check_logout(worker)):
         if finding.state is State.PROBLEM:
             mend = str(finding.mend).replace("ttsdash", program)
-            click.echo(printable(f"ttsdash: {finding.says}: {mend}"), err=True)
+            click.echo(escape_control(f"ttsdash: {finding.says}: {mend}"), err=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.records.graph_summary import GraphSummary
 from core.store.voices import add_voice, get_voice, list_voices
-from core.text import printable
+from core.text import escape_control
 from core.voices.file import read_voice
 from tui.cli.added import print_added
 from tui.cli.context import Group, Session, pass_session
@@ -72,8 +72,8 @@ def import_(session: Session, config: Path) -> None:
     key, path = named_voice(assistant, list_voices(session.db))
     try:
         voice = add_voice(session.db, read_voice(path))
-    except BadInput as error:
-        raise BadInput(f"{key} of {assistant.file.path}: {error}") from error
+    except InvalidInput as error:
+        raise InvalidInput(f"{key} of {assistant.file.path}: {error}") from error
     print_added(session, voice)
 
 
@@ -113,4 +113,4 @@ def show(session: Session, voice: str) -> None:
         print_line(f"  SHA-256 {variant.sha256}")
         if variant.recipe:
             tools = [f"{name} {value}" for name, value in variant.tools.items()]
-            print_line(printable(f"  {parameters(variant.params)}; with {', '.join(tools)}"))
+            print_line(escape_control(f"  {parameters(variant.params)}; with {', '.join(tools)}"))

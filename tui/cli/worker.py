@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import click
 
 from core import program_version
-from core.clock import span
+from core.clock import format_duration
 from core.errors import TtsdashError
 from core.records.job_states import JobState
 from core.store.jobs import count_jobs
 from core.store.lifecycle import is_paused
 from jobs.hook import hook_runs
-from jobs.lock import ALREADY_RUNNING, is_silent, running_worker
+from jobs.lock import ALREADY_RUNNING, is_unresponsive, running_worker
 from jobs.queue_state import PAUSED
 from jobs.worker_control import WorkerStatus, start_worker, stop_worker, worker_status
 from tui.cli.context import Group, Session, pass_session
@@ -88,7 +88,7 @@ def _running_jobs(session: Session) -> tuple[int, ...]:
 
 
 def _tell_what_it_waits_for(session: Session, running: Sequence[int]) -> None:
-    if is_silent(session.workspace) and running_worker(session.workspace):
+    if is_unresponsive(session.workspace) and running_worker(session.workspace):
         click.echo("the worker gave no sign of life for a minute: --now ends it anyway", err=True)
     elif running:
         ids = ", ".join(map(str, running))
@@ -133,7 +133,7 @@ def _end(idle_s: float | None) -> str:
     """When a worker ends of itself."""
     if idle_s is None:
         return "stays until it is stopped"
-    return f"ends after {span(idle_s)} without a job"
+    return f"ends after {format_duration(idle_s)} without a job"
 
 
 def _print_json(session: Session) -> None:

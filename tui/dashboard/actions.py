@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from textual.dom import DOMNode
 from textual.message import Message
 
-from core.errors import BadInput, TtsdashError, one_line
+from core.errors import InvalidInput, TtsdashError, format_error
 from core.store.database import open_store
-from core.text import printable
+from core.text import escape_control
 from tui.dashboard.messages import CameBack, Focus, KeysRead, Outcome, Planned, Proposed
 from tui.text.format import counted, id_list, megabytes
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from core.records.jobs import Job
     from core.records.selections import Policy
     from core.records.voices import Voice
-    from core.store.activity import Away
+    from core.store.activity import Activity
     from core.workspace import Workspace
-    from jobs.edit import Wording
-    from jobs.submit import Queued, Wish
+    from jobs.edit import JobEdit
+    from jobs.submit import OptimizeRequest, Submission
     from tui.dashboard.environment import Environment
 
 Arguments = ParamSpec("Arguments")
@@ -47,7 +47,7 @@ def perform(
         try:
             ended: Message = action(*arguments, **named)
         except (TtsdashError, sqlite3.Error, OSError) as error:
-            ended = Outcome(one_line(error), failed=True)
+            ended = Outcome(format_error(error), failed=True)
         node.post_message(ended)
 
     node.run_worker(run, thread=True, group="act")
@@ -63,17 +63,17 @@ class Actions:
 
     def come_back(self) -> CameBack:
         """Read what happened since the last visit."""
-        from core.store.activity import read_away
+        from core.store.activity import read_activity
 
         with closing(open_store(self._workspace)) as db:
-            return CameBack(read_away(db))
+            return CameBack(read_activity(db))
 
-    def note_told(self, away: Away) -> Outcome:
+    def note_told(self, away: Activity) -> Outcome:
         """Record that the user has been shown what happened."""
-        from core.store.activity import note_visit
+        from core.store.activity import record_visit
 
         with closing(open_store(self._workspace)) as db:
-            note_visit(db, away)
+            record_visit(db, away)
         return Outcome()
 
     def read_keys(self) -> KeysRead:
@@ -113,13 +113,13 @@ class Actions:
 
         return added(Apart(self._workspace, "voices", "add", path).run())
 
-    def optimize(self, voice: Voice, wish: Wish) -> Outcome:
+    def optimize(self, voice: Voice, wish: OptimizeRequest) -> Outcome:
         """Queue the variants that are wanted of a voice."""
         from jobs import worker_control
-        from jobs.submit import submit_wish
+        from jobs.submit import submit_optimize
 
         with closing(open_store(self._workspace)) as db:
-            queued = submit_wish(self._workspace, db, voice, wish)
+            queued = submit_optimize(self._workspace, db, voice, wish)
         worker_control.ensure_worker(self._workspace)
         return _tell_queued(queued)
 
@@ -127,14 +127,14 @@ class Actions:
         """Plan every variant that this machine can make and that is not there yet, and a benchmark of all."""
         from core.store.durations import estimate
         from core.variants.recipes import GUIDE, RECIPES
-        from jobs.existing import find_existing
-        from jobs.submit import Wish, benchmark_job, making_jobs
+        from jobs.existing import find_up_to_date
+        from jobs.submit import OptimizeRequest, benchmark_job, making_jobs
         from tui.text.format import known_time
 
         recipes = [recipe for recipe in RECIPES.values() if recipe.name != GUIDE]
-        wish = Wish([recipe.name for recipe in recipes if not recipe.missing], benchmark=True)
+        wish = OptimizeRequest([recipe.name for recipe in recipes if not recipe.missing], benchmark=True)
         jobs = making_jobs(voice, wish)
-        there = find_existing(voice, jobs)
+        there = find_up_to_date(voice, jobs)
         new = [job for job in jobs if job.variant not in there]
         machine_id = self._environment.machine().id
         with closing(open_store(self._workspace)) as db:
@@ -240,21 +240,21 @@ class Actions:
                     queue_control.move_before(db, second, first)
                     break
             else:
-                raise BadInput(f"job {job.id} is the {'first' if step < 0 else 'last'} that waits")
+                raise InvalidInput(f"job {job.id} is the {'first' if step < 0 else 'last'} that waits")
         wake(self._workspace)
         return Outcome()
 
     def change_priority(self, ids: list[int], step: int) -> Outcome:
         """Add a step to the priority of these jobs."""
         from core.store.jobs import get_job
-        from jobs.edit import Wording, edit_job
+        from jobs.edit import JobEdit, edit_job
 
         with _one_by_one, closing(open_store(self._workspace)) as db:
             for job_id in ids:
-                edit_job(self._workspace, db, job_id, Wording(priority=get_job(db, job_id).priority + step))
+                edit_job(self._workspace, db, job_id, JobEdit(priority=get_job(db, job_id).priority + step))
         return Outcome()
 
-    def edit(self, job: Job, wording: Wording) -> Outcome:
+    def edit(self, job: Job, wording: JobEdit) -> Outcome:
         """Change a job that waits."""
         from core.store.jobs import list_events
         from jobs.edit import edit_job
@@ -269,7 +269,7 @@ class Actions:
         from jobs import worker_control
 
         if not worker_control.worker_status(self._workspace).running:
-            worker_control.settle_cancelled(self._workspace)
+            worker_control.reap_cancelled(self._workspace)
 
     def _queued_again(self, ids: list[int]) -> Outcome:
         self._wake_worker()
@@ -299,10 +299,10 @@ class Actions:
     def _select(
         self, voice: str, *, policy: Policy | None = None, pin: str | None = None, unpin: bool = False
     ) -> Outcome:
-        from core.selection.preferences import select_as_wished
+        from core.selection.preferences import select_with_preference
 
         with closing(open_store(self._workspace)) as db:
-            selection = select_as_wished(
+            selection = select_with_preference(
                 db, voice, policy=policy, pin=pin, unpin=unpin, probes=self._environment.probes()
             )
         return Outcome(f"{voice}: {selection.selected} is selected ({selection.reason})")
@@ -330,21 +330,21 @@ class Actions:
         back = "" if proposal.backup else "; u undoes it"
         with closing(open_store(self._workspace)) as db:
             backup = proposal.write(db)
-        return Outcome(printable(proposal.outcome(backup) + back))
+        return Outcome(escape_control(proposal.outcome(backup) + back))
 
     def name_assistant(self, config: Path) -> Outcome:
         """Record which file configures the assistant."""
         from core.settings import set_assistant
 
         set_assistant(self._workspace, config)
-        return Outcome(printable(f"the assistant's configuration is {config}"))
+        return Outcome(escape_control(f"the assistant's configuration is {config}"))
 
     def _configuration(self) -> Path:
         from core.settings import read_settings
 
         config = read_settings(self._workspace).assistant
         if config is None:
-            raise BadInput("no assistant's configuration is known: press f and name its file")
+            raise InvalidInput("no assistant's configuration is known: press f and name its file")
         return config
 
     # Results
@@ -365,7 +365,7 @@ def added(voice: dict[str, Any]) -> Outcome:
     return Outcome(told, Focus("voices", f"{voice['voice']}/original"))
 
 
-def _tell_queued(queued: Queued) -> Outcome:
+def _tell_queued(queued: Submission) -> Outcome:
     new = [job_id for job_id in queued.ids if job_id not in queued.already.values()]
     told = []
     if queued.already:

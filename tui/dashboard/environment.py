@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.clock import now
 
 if TYPE_CHECKING:
-    from core.hardware.detection import Probes
+    from core.hardware.detection import HardwareInfo
     from core.hardware.machine import Machine
     from core.workspace import Workspace
     from jobs.doctor import Findings
@@ -22,10 +22,10 @@ def _machine() -> Machine:
     return this_machine()
 
 
-def _probes() -> Probes:
-    from core.hardware.detection import ask_apart
+def _probes() -> HardwareInfo:
+    from core.hardware.detection import detect_in_subprocess
 
-    return ask_apart()
+    return detect_in_subprocess()
 
 
 def _machine_facts() -> Facts:
@@ -61,7 +61,7 @@ class Environment:
 
     clock: Callable[[], str] = now
     machine: Callable[[], Machine] = _machine
-    probes: Callable[[], Probes] = _probes
+    probes: Callable[[], HardwareInfo] = _probes
     machine_facts: Callable[[], Facts] = _machine_facts
     version_facts: Callable[[], Facts] = _version_facts
     disk_facts: Callable[[Workspace], Facts] = _disk_facts

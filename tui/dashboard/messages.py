@@ -11,8 +11,8 @@ from textual.message import Message
 if TYPE_CHECKING:
     from core.assistant.proposal import Proposal
     from core.records.voices import Voice
-    from core.store.activity import Away
-    from jobs.submit import Wish
+    from core.store.activity import Activity
+    from jobs.submit import OptimizeRequest
     from tui.dashboard.snapshot import Snapshot
 
 
@@ -62,7 +62,7 @@ class Proposed(Message):
 class CameBack(Message):
     """What happened since the last visit has been read."""
 
-    away: Away
+    away: Activity
 
 
 @dataclass
@@ -78,4 +78,4 @@ class Planned(Message):
 
     question: str
     voice: Voice
-    wish: Wish
+    wish: OptimizeRequest

@@ -18,8 +18,8 @@ from core.store.jobs import count_jobs, list_events, list_jobs, list_queued
 from core.store.selections import latest_selections
 from core.store.voices import list_voices
 from core.workspace import Workspace
-from jobs.lock import WorkerInfo, is_silent, running_worker
-from jobs.queue_state import NOTHING_WAITS, QueueState, read_queue_state
+from jobs.lock import WorkerInfo, is_unresponsive, running_worker
+from jobs.queue_state import EMPTY_QUEUE, QueueState, read_queue_state
 
 # A table of more rows takes too long to lay out.
 _MOST = 500
@@ -45,7 +45,7 @@ class Snapshot:
     """What each variant was measured last on this machine, at each number of threads; another list after any new result."""
     selections: dict[str, Selection] = field(default_factory=dict)
     """What is selected on this machine, by voice; a voice for which nothing was selected yet is not in it."""
-    queue: QueueState = NOTHING_WAITS
+    queue: QueueState = EMPTY_QUEUE
     """What keeps jobs waiting."""
     worker: WorkerInfo | None = None
     silent: bool = False
@@ -77,7 +77,7 @@ class SnapshotReader:
     def read(self) -> Snapshot | None:
         """The store as it is now, None when nothing has changed since the last call."""
         worker = running_worker(self._workspace)
-        silent = worker is not None and is_silent(self._workspace)
+        silent = worker is not None and is_unresponsive(self._workspace)
         data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
         latest = self._latest
         if (data_version, worker, silent) == (self._data_version, latest.worker, latest.silent):

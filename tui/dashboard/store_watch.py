@@ -40,7 +40,7 @@ class StoreWatch:
 
     def run(self, changed: Callable[[Snapshot], object], failed: Callable[[str], object]) -> None:
         """Report each change of the store until `end` is called. Run it in a thread."""
-        from core.store.activity import note_visit, read_away
+        from core.store.activity import read_activity, record_visit
         from tui.dashboard.snapshot import SnapshotReader
 
         db = open_store(self._workspace)
@@ -59,14 +59,14 @@ class StoreWatch:
         if self.note_visit:
             # What cannot be recorded is shown again at the next visit.
             with suppress(sqlite3.Error):
-                note_visit(db, read_away(db))
+                record_visit(db, read_activity(db))
         db.close()
 
     def _write_screen(self, db: sqlite3.Connection) -> None:
-        from core.store.screen_state import keep_screen
+        from core.store.screen_state import save_screen
 
         screen, self._to_keep = self._to_keep, None
         if screen is not None:
             # What cannot be written now is written with the next change: nobody waits for it.
             with suppress(sqlite3.Error):
-                keep_screen(db, screen)
+                save_screen(db, screen)

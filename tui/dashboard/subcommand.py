@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.processes import module_command
 from core.workspace import Workspace
 
@@ -61,7 +61,7 @@ class Apart:
             if self._ended:
                 return None
             if error:
-                raise (BadInput if process.returncode == BadInput.exit_code else TtsdashError)(error)
+                raise (InvalidInput if process.returncode == InvalidInput.exit_code else TtsdashError)(error)
             answer.seek(0)
             text = answer.read()
             if not text:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.clock import now, parse, seconds_between, span
+from core.clock import format_duration, now, parse_timestamp, seconds_between
 from core.records.job_states import JobState
 from core.records.metrics import RUN_COLUMNS, Metric
-from core.text import printable
+from core.text import escape_control
 
 if TYPE_CHECKING:
     from core.records.jobs import Job
@@ -30,12 +30,12 @@ def figure(value: float | None, digits: int) -> str:
 
 def moment(stamp: str | None) -> str:
     """A time as the reader's clock shows it."""
-    return parse(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S") if stamp else "–"
+    return parse_timestamp(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S") if stamp else "–"
 
 
 def when(stamp: str) -> str:
     """The time of day for today, the day for what lies further back, the month for last year: short, for a table."""
-    there = parse(stamp).astimezone()
+    there = parse_timestamp(stamp).astimezone()
     today = datetime.now(there.tzinfo)
     if there.date() == today.date():
         return there.strftime("%H:%M")
@@ -158,7 +158,7 @@ def bill(job: Job) -> str | None:
 
 
 def _exact(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else span(seconds)
+    return f"{seconds:.1f} s" if seconds < 60 else format_duration(seconds)
 
 
 def time_left(job: Job, expected: Estimate, at: str | None = None) -> str:
@@ -174,7 +174,7 @@ def known_time(times: Sequence[Estimate | None]) -> str:
     if not known:
         return "time not known, no past run here"
     least = "" if len(known) == len(times) else ", and what has not run here yet"
-    return f"about {span(sum(known))} by past runs here{least}"
+    return f"about {format_duration(sum(known))} by past runs here{least}"
 
 
 def job_name(job: Job) -> str:
@@ -228,5 +228,5 @@ def shortened(name: str, width: int = 28) -> str:
 
 def hanging(label: str, text: str, width: int) -> str:
     """A text beside its label; what does not fit in the width stands below the text, not below the label."""
-    lines = textwrap.wrap(printable(text), max(20, width - len(label)), break_on_hyphens=False)
+    lines = textwrap.wrap(escape_control(text), max(20, width - len(label)), break_on_hyphens=False)
     return "\n".join((label if number == 0 else " " * len(label)) + line for number, line in enumerate(lines or [""]))

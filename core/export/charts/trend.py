@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from core.clock import parse
+from core.clock import parse_timestamp
 from core.export.charts.scale import WIDTH, Scale, Tick
 from core.export.charts.timed import timed
 from core.history.trend import versions_changed
@@ -87,4 +87,4 @@ def _line(variant: str, dots: list[Dot]) -> Line:
 
 
 def _moment(result: Result) -> float:
-    return parse(result.created_at).timestamp()
+    return parse_timestamp(result.created_at).timestamp()

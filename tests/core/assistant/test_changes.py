@@ -11,12 +11,12 @@ from core.assistant.config import AssistantConfig, located, resolve_paths
 from core.assistant.file import ConfigFile
 from core.assistant.voice import named_voice, variant_at
 from core.engines.names import BY_PROVIDER
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Judged, Selection
+from core.records.selections import Decision, Selection
 from core.records.voices import Variant, Voice
-from core.variants.checksums import identity_of, write_manifest
+from core.variants.checksums import checksum_of, write_manifest
 from core.yaml_edit.scalar import Value
 
 VOICE, QUANTIZED, COREML = (f"models.tts.piper.{name}_path" for name in ("voice", "quantized", "coreml"))
@@ -55,7 +55,7 @@ def voice_of(*variants: Variant) -> Voice:
 def select(*candidates: str, warnings: tuple[SelectionWarning, ...] = ()) -> Selection:
     """Candidates in the policy's order: `+` is before what is selected, `-` before what is passed over."""
     verdicts = {"+": "selected", "-": "passed over"}
-    judged = tuple(Judged(name.strip("+-"), verdicts.get(name[0], "eligible"), "a reason") for name in candidates)
+    judged = tuple(Decision(name.strip("+-"), verdicts.get(name[0], "eligible"), "a reason") for name in candidates)
     selected = next(entry.variant for entry in judged if entry.verdict == "selected")
     return Selection("amy", "priority", None, selected, "a reason", judged, warnings)
 
@@ -134,7 +134,7 @@ def test_the_coreml_path_is_the_package_of_a_variant_that_is_what_was_made(
 )
 def test_the_caveat_of_a_package_is_said_once(reason: str, names_caveat: bool, lines: int) -> None:
     voice = voice_of(replace(variant_of("coreml"), params={}))
-    selection = replace(select("+original"), candidates=(Judged("coreml", "passed over", reason, names_caveat),))
+    selection = replace(select("+original"), candidates=(Decision("coreml", "passed over", reason, names_caveat),))
     notes = make_plan(voice, selection, {}, SOUND, resolve_paths(SOUND, Path("/etc")), False).notes
     assert "".join(notes).count("converted, not yet run on a Mac") == 1
     assert len([line for line in notes if line.startswith(COREML)]) == lines
@@ -247,7 +247,7 @@ def test_a_package_is_held_against_what_was_made(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "front.onnx").write_bytes(b"front")
     write_manifest(folder)
-    variant = replace(variant_of("coreml"), path=str(folder), sha256=identity_of(folder))
+    variant = replace(variant_of("coreml"), path=str(folder), sha256=checksum_of(folder))
     voice = voice_of(variant)
     assert problems_of(voice) == {}
     assert problems_of(voice_of(replace(variant, sha256="b" * 64))) == {
@@ -340,6 +340,6 @@ def test_the_voice_that_a_configuration_names(piper: str, key: str, path: str) -
     ],
 )
 def test_a_configuration_that_names_no_voice_or_a_variant_is_refused(text: str, says: str) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InvalidInput) as caught:
         named_voice(config(text), [voice_of(variant_of("static-int8"))])
     assert str(caught.value).startswith(says)

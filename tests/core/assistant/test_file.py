@@ -11,7 +11,7 @@ import pytest
 
 from core import files
 from core.assistant.file import newest_backup, read_file, restore, write_file
-from core.errors import BadInput, NotFound, TtsdashError
+from core.errors import InvalidInput, NotFound, TtsdashError
 from tests.core.refusals import refusal
 
 OLD, NEW = b"a: 1\n", b"a: 2\n" * 5000
@@ -105,7 +105,7 @@ def test_what_may_not_be_read_is_refused(config: Path) -> None:
 
 
 def test_a_name_that_is_not_utf8_is_refused() -> None:
-    with pytest.raises(BadInput, match="has a name that is not UTF-8: rename it"):
+    with pytest.raises(InvalidInput, match="has a name that is not UTF-8: rename it"):
         read_file(Path("/tmp/\udcff.yaml"))
 
 

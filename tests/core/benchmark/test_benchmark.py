@@ -21,7 +21,7 @@ from core.benchmark.round import BLOCK, FEWEST_BLOCKS
 from core.benchmark.run import run
 from core.benchmark.texts import TextSet
 from core.engines.ort import OrtVoice
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.files import sha256_of
 from core.hardware.detection import usable_cores
 from core.hardware.machine import this_machine
@@ -201,7 +201,7 @@ def test_a_variant_that_cannot_be_loaded_is_named(content: bytes | None, plan: P
 
 def test_a_text_without_phonemes_is_refused_before_anything_is_started(plan: Plan) -> None:
     reports: list[str] = []
-    with pytest.raises(BadInput, match="phoneme"):
+    with pytest.raises(InvalidInput, match="phoneme"):
         run(
             replace(plan, texts=replace(_TEXTS, texts={"second": "\u2028"})), lambda stage, share: reports.append(stage)
         )

@@ -14,7 +14,7 @@ from core.benchmark.statistics import bootstrap_median, median, p90
 from core.benchmark.texts import texts_for, texts_from
 from core.records.results import Result
 from core.records.verdict import verdict
-from core.report.summary import explain
+from core.report.summary import summarize
 from tests.core.refusals import refusal
 
 _LANGUAGES = sorted(file.stem for file in (Path(texts_module.__file__).parent / "text_sets").glob("*.json"))
@@ -231,7 +231,7 @@ UNTIMED: dict[str, object] = {
     ],
 )
 def test_what_a_variants_figures_mean_is_said_in_words(changes: dict[str, object], says: str) -> None:
-    found = explain([ORIGINAL, replace(VARIANT, **changes)])
+    found = summarize([ORIGINAL, replace(VARIANT, **changes)])
     assert list(found.variants) == ["small"]
     assert says in found.variants["small"]
     assert found.lines() == [f"small: {found.variants['small']}"]
@@ -247,33 +247,33 @@ def test_what_a_variants_figures_mean_is_said_in_words(changes: dict[str, object
     ],
 )
 def test_the_size_is_held_against_the_originals(size_bytes: int, says: str) -> None:
-    assert says in explain([ORIGINAL, replace(VARIANT, size_bytes=size_bytes)]).variants["small"]
+    assert says in summarize([ORIGINAL, replace(VARIANT, size_bytes=size_bytes)]).variants["small"]
 
 
 def test_all_thread_counts_of_a_variant_are_in_one_line() -> None:
     wide = replace(VARIANT, threads=4, verdict="slower", speedup=0.8, speedup_ci=(0.7, 0.9))
     fast = replace(VARIANT, verdict="faster", speedup=1.2, speedup_ci=(1.1, 1.3))
-    (line,) = explain([ORIGINAL, replace(ORIGINAL, threads=4), fast, wide]).lines()
+    (line,) = summarize([ORIGINAL, replace(ORIGINAL, threads=4), fast, wide]).lines()
     assert "faster than the original at 1 thread" in line
     assert "slower than the original at 4 threads" in line
 
 
 def test_each_variant_has_its_line_and_the_original_none() -> None:
-    found = explain([ORIGINAL, VARIANT, replace(VARIANT, variant="other")])
+    found = summarize([ORIGINAL, VARIANT, replace(VARIANT, variant="other")])
     assert list(found.variants) == ["small", "other"]
     assert [line.split(":")[0] for line in found.lines()] == ["small", "other"]
     assert [line.split(":")[0] for line in found.lines("other")] == ["other"]
-    assert explain([ORIGINAL]).lines() == []
+    assert summarize([ORIGINAL]).lines() == []
 
 
 def test_a_variant_without_the_original_beside_it_is_not_sized() -> None:
-    (line,) = explain([VARIANT]).lines()
+    (line,) = summarize([VARIANT]).lines()
     assert "the file" not in line
     assert "sounds like the original" in line
 
 
 def test_a_noisy_run_is_called_one() -> None:
-    found = explain([replace(ORIGINAL, noisy=True), replace(VARIANT, noisy=True)])
+    found = summarize([replace(ORIGINAL, noisy=True), replace(VARIANT, noisy=True)])
     assert len(found.lines()) == len(found.lines("small")) == 2
     assert found.lines("no such variant") == list(found.notes)
     assert "busy" in found.notes[0]
@@ -281,7 +281,7 @@ def test_a_noisy_run_is_called_one() -> None:
 
 def test_a_variant_whose_name_is_like_the_start_of_a_note_or_of_another_has_its_own_line() -> None:
     names = ("The machine ", "small", "small: it")
-    found = explain([ORIGINAL, *(replace(VARIANT, variant=name) for name in names)])
+    found = summarize([ORIGINAL, *(replace(VARIANT, variant=name) for name in names)])
     for name in names:
         assert found.lines(name) == [f"{name}: {found.variants[name]}"]
 

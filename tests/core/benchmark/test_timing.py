@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.benchmark.figures import Measured, Memory, by_text, quiet_pairs, ratios, speedup, with_timing
-from core.records.benchmarks import ParallelRun, Sample, Start
+from core.benchmark.figures import Measured, Memory, by_text, ratios, speedup, undisturbed_pairs, with_timing
+from core.records.benchmarks import ParallelRun, Sample, Startup
 from core.records.metrics import Metrics
 
 UNTIMED = Metrics(original_latency_ms=1.0, size_bytes=1)
@@ -26,7 +26,7 @@ def samples(seconds: float, audio: float = 2.0, pairs: int = 4) -> tuple[Sample,
 def measured(seconds: float, audio: float = 2.0, pairs: int = 4) -> Measured:
     return Measured(
         samples(seconds, audio, pairs),
-        (Start(0, True, 0.9, 2.0), Start(1, False, 0.5, 1.0), Start(2, False, 0.7, 1.1)),
+        (Startup(0, True, 0.9, 2.0), Startup(1, False, 0.5, 1.0), Startup(2, False, 0.7, 1.1)),
         (ParallelRun(0, 2, 0.5, 4.0), ParallelRun(1, 2, 0.4, 4.0)),
         (Memory(50, 300, 280), Memory(50, 310, 270)),
     )
@@ -71,7 +71,7 @@ def test_figures_come_from_the_quiet_pairs_where_these_are_ten(quiet: int, count
 
 def test_what_an_older_version_measured_counts_whole() -> None:
     assert {sample.others_share for sample in samples(0.4)} == {None}
-    assert quiet_pairs(samples(0.4), samples(0.2)) == [0, 1, 2, 3]
+    assert undisturbed_pairs(samples(0.4), samples(0.2)) == [0, 1, 2, 3]
 
 
 def test_each_text_has_its_own_figures() -> None:

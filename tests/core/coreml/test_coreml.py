@@ -14,9 +14,9 @@ import pytest
 from core.engines.engine import opener
 from core.engines.ort import OrtVoice
 from core.engines.split_voice import Frames, Front, SplitVoice
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.graph.constant_folding import fold_constants
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.voices.phonemes import random_phonemes
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, VitsShape, voice_config, write_voice
 
@@ -111,7 +111,7 @@ def test_a_wrong_padding_is_found(halves: Cut, tmp_path: Path, monkeypatch: pyte
 
 def test_an_operator_that_is_not_known_is_named(halves: Cut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(lower._OPERATORS, "Sigmoid")
-    with pytest.raises(NotRecognised, match="not lowered yet: Sigmoid"):
+    with pytest.raises(UnsupportedGraph, match="not lowered yet: Sigmoid"):
         make_package(halves, Options(), tmp_path / "body.mlpackage")
 
 
@@ -191,7 +191,7 @@ def test_a_front_that_does_not_tell_its_seam_is_refused(task: Task, tmp_path: Pa
     model = onnx.load(task.target / "front.onnx")
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "front.onnx")
-    with pytest.raises(BadInput, match="does not tell where its voice was cut"):
+    with pytest.raises(InvalidInput, match="does not tell where its voice was cut"):
         Front(tmp_path / "front.onnx")
 
 

@@ -15,7 +15,7 @@ from core.assistant.config import AssistantConfig
 from core.doctor import workspace as workspace_checks
 from core.doctor.config import Here, check_configuration, judge_use
 from core.doctor.database import Answers, judge_data_base, open_to_read
-from core.doctor.finding import Finding, look
+from core.doctor.finding import Finding, run_check
 from core.doctor.fixes import make_again
 from core.doctor.logout import Place, judge_logout, kills, login_settings, place_of
 from core.doctor.machine import check_machine, judge_machine
@@ -23,7 +23,7 @@ from core.doctor.runtime import check_phonemes, check_runtime
 from core.doctor.voices import check_voice, judge_figures, judge_library, judge_selection
 from core.doctor.workspace import check_place, check_workspace, is_made, judge_space
 from core.engines.names import BY_PROVIDER
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.files import sha256_of
 from core.hardware.machine import this_environment, this_machine
 from core.records.benchmarks import BenchmarkRecord, ResultRecord
@@ -37,7 +37,7 @@ from core.store.migrations import VERSION
 from core.store.results import put_benchmark
 from core.store.selections import put_selection
 from core.store.voices import get_voice, put_variant
-from core.variants.checksums import identity_of, write_manifest
+from core.variants.checksums import checksum_of, write_manifest
 from core.voices.file import config_path_of
 from core.workspace import APPLICATION_ID, Workspace
 from tests.core.benchmark.test_figures import ORIGINAL as RESULT
@@ -207,7 +207,7 @@ def test_a_check_that_fails_is_a_problem_and_hides_nothing() -> None:
         yield Finding("disk space", "ok", "72 GB free")
         raise ZeroDivisionError("division\nby zero")
 
-    found = look("privacy", examine)  # type: ignore[arg-type]
+    found = run_check("privacy", examine)  # type: ignore[arg-type]
     assert states(found) == {"disk space": "ok", "privacy": "problem"}
     assert found[1].says == "this could not be looked at: ZeroDivisionError: division by zero"
 
@@ -538,7 +538,7 @@ def core_ml(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
     register(
         db,
         voice,
-        replace(STATIC, name="coreml", recipe="coreml", path=str(folder), sha256=identity_of(folder)),
+        replace(STATIC, name="coreml", recipe="coreml", path=str(folder), sha256=checksum_of(folder)),
     )
     return folder
 
@@ -815,5 +815,5 @@ def test_a_configuration_without_the_keys_is_told_where_they_come_from(tmp_path:
 def test_what_is_no_configuration_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("models: [\n")
     for path, says in ((tmp_path / "none.yaml", "does not exist"), (tmp_path / "bad.yaml", "is not YAML")):
-        with pytest.raises(BadInput, match=says):
+        with pytest.raises(InvalidInput, match=says):
             AssistantConfig.load(path)

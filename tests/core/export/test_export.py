@@ -18,10 +18,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.export.write import FORMATS, check_target, export, write_file
 from core.hardware.machine import Environment, Machine, fingerprint
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextFigures
 from core.store.database import open_store, transaction
 from core.store.results import list_results, put_benchmark
 from core.workspace import Workspace
@@ -134,7 +134,7 @@ def result(number: int, variant: str, threads: int, speedup: float, size: int, g
         samples=tuple(
             Sample(pair, text, 0.1 + pair, 2.0, 0.05, 0.2, None, 0.01) for pair in (0, 1) for text in ("long", "short")
         ),
-        starts=(Start(0, True, 0.5, 1.5), Start(1, False, 0.25, 1.25)),
+        starts=(Startup(0, True, 0.5, 1.5), Startup(1, False, 0.25, 1.25)),
         parallel_runs=(ParallelRun(0, 2, 0.5, 4.0), ParallelRun(1, 2, 0.75, 4.0)),
         texts=tuple(TextFigures(text, 2.0, 100.0, 110.0, 0.05, speedup) for text in ("long", "short")),
     )
@@ -485,6 +485,6 @@ def test_an_export_replaces_no_file_of_another_kind(name: str, says: str, tmp_pa
     for kind in ("data.db", "queue.db-wal", "voice.onnx", "voice.onnx.json", *(f"mine.{name}" for name in FORMATS)):
         (tmp_path / kind).write_text("precious")
     (tmp_path / "link.csv").symlink_to(tmp_path / "data.db")
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(InvalidInput, match=says):
         write_file(tmp_path / name, _chunks("new"))
     assert {file.read_text() for file in tmp_path.iterdir() if file.is_file()} == {"precious"}

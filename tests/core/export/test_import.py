@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.export import ingest as ingest_module
 from core.export import stream
 from core.export.document import FORMAT, Tally, dump, dump_benchmark, header, load_benchmark
 from core.export.ingest import Ingested, ingest
 from core.export.read import read_export
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Start, TextFigures
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextFigures
 from core.store.database import open_store, transaction
 from core.store.results import list_results, read_benchmark
 from core.workspace import Workspace
@@ -77,7 +77,7 @@ def document_of(record: BenchmarkRecord) -> Any:
 def refused(db: sqlite3.Connection, content: str | bytes) -> str:
     """The one line that refuses a file, which changes nothing."""
     before = "\n".join(db.iterdump())
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InvalidInput) as caught:
         ingest(db, io.BytesIO(content if isinstance(content, bytes) else content.encode()), "history.json")
     message = str(caught.value)
     assert message.splitlines() == [message]
@@ -220,7 +220,7 @@ def results(draw: st.DrawFn, number: int) -> ResultRecord:
             )
             for pair, text in keys
         ),
-        starts=tuple(Start(start, draw(st.booleans()), draw(amounts), draw(amounts)) for start in numbers),
+        starts=tuple(Startup(start, draw(st.booleans()), draw(amounts), draw(amounts)) for start in numbers),
         parallel_runs=tuple(ParallelRun(run, draw(st.integers(0, 99)), draw(times), draw(times)) for run in numbers),
         texts=tuple(TextFigures(name, *(draw(amounts) for _ in fields(TextFigures)[1:])) for name in names),
     )
@@ -265,7 +265,7 @@ def test_a_damaged_file_is_refused_or_says_the_same(name: str, damage: str, db: 
     for at in range(0 if damage == "it is broken off" else 1, len(content)):
         try:
             found = list(read_export(io.BytesIO(DAMAGES[damage](content, at)), "history.json"))
-        except BadInput as error:
+        except InvalidInput as error:
             assert len(str(error)) < 400
         else:
             same += 1
@@ -435,7 +435,7 @@ def test_a_value_without_end_is_not_read_to_its_end(
     monkeypatch.setattr(stream, "_LONGEST_VALUE", 10_000)
     monkeypatch.setattr(stream, "_CHUNK", 1_000)
     file = io.BytesIO((dump(header()) + '\n"' + "x" * 1_000_000).encode())
-    with pytest.raises(BadInput, match="too long"):
+    with pytest.raises(InvalidInput, match="too long"):
         ingest(history, file, "history.json")
     assert file.tell() < 100_000
 

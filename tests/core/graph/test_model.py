@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.graph.model import read_model
 from tests.core.refusals import refusal
 from tests.vits import TINY, build_model, write_voice
@@ -112,7 +112,7 @@ def test_a_damaged_model_is_read_or_refused(places: list[tuple[float, int]], tmp
     path.write_bytes(damaged)
     try:
         read_model(path)
-    except BadInput as error:
+    except InvalidInput as error:
         assert str(path) in str(error)
 
 

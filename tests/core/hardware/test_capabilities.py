@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import TtsdashError
-from core.hardware.capabilities import abilities, usable
-from core.hardware.detection import ask, ask_apart, cpu_quota, memory_limit
+from core.hardware.capabilities import capabilities, usable
+from core.hardware.detection import cpu_quota, detect, detect_in_subprocess, memory_limit
 from tests.core.machines import CONTAINER, MACHINES, SERVER
 
 
@@ -36,7 +36,7 @@ def test_what_a_machine_has(machine: str, available: str) -> None:
         "CoreML provider": "provider",
         "Metal": "metal",
     }
-    found = [short.get(ability.name, ability.name) for ability in abilities(MACHINES[machine]) if ability.available]
+    found = [short.get(ability.name, ability.name) for ability in capabilities(MACHINES[machine]) if ability.available]
     assert " ".join(found) == available
 
 
@@ -57,14 +57,14 @@ def test_what_a_machine_has(machine: str, available: str) -> None:
     ],
 )
 def test_why(machine: str, ability: str, says: str) -> None:
-    (found,) = (entry for entry in abilities(MACHINES[machine]) if entry.name == ability)
+    (found,) = (entry for entry in capabilities(MACHINES[machine]) if entry.name == ability)
     assert found.says.startswith(says)
     assert found.brings
 
 
 def test_a_process_that_may_run_on_some_cores_only_is_told_so() -> None:
     pinned = replace(SERVER, cores=16, affinity=2)
-    assert abilities(pinned)[0].says == "may run on 2 of 16"
+    assert capabilities(pinned)[0].says == "may run on 2 of 16"
     assert usable(pinned) == 2
     assert usable(CONTAINER) == 0.5
 
@@ -94,8 +94,8 @@ def test_control_groups_limit_what_is_in_them(
 
 
 def test_this_machine_answers_the_same_in_a_process_of_its_own() -> None:
-    assert ask_apart() == ask()
-    assert abilities(ask())[3].available, "ONNX Runtime is there, or nothing here would run"
+    assert detect_in_subprocess() == detect()
+    assert capabilities(detect())[3].available, "ONNX Runtime is there, or nothing here would run"
 
 
 def test_asking_loads_no_more_than_onnx_runtime() -> None:
@@ -109,4 +109,4 @@ def test_asking_loads_no_more_than_onnx_runtime() -> None:
 def test_a_machine_that_cannot_be_asked_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(TtsdashError, match="could not be asked"):
-        ask_apart()
+        detect_in_subprocess()

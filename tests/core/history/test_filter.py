@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.clock import parse
-from core.errors import BadInput
+from core.clock import parse_timestamp
+from core.errors import InvalidInput
 from core.hardware.machine import this_machine
 from core.history.filter import FIELDS, Term, read_filter
 from core.history.listing import list_page
@@ -93,7 +93,7 @@ def test_a_filter_is_read(text: str, terms: list[Term]) -> None:
     ],
 )
 def test_a_term_that_is_wrong_is_named_with_what_there_is(text: str, says: str) -> None:
-    with pytest.raises(BadInput) as error:
+    with pytest.raises(InvalidInput) as error:
         read_filter(text)
     assert says in str(error.value)
     assert len(str(error.value).splitlines()) == 1
@@ -143,7 +143,7 @@ def test_any_text_is_read_or_refused_in_one_line_and_what_is_read_can_be_looked_
 ) -> None:
     try:
         terms = read_filter(text)
-    except BadInput as error:
+    except InvalidInput as error:
         assert len(str(error).splitlines()) == 1
         return
     assert list_page(history, terms).total <= len(list_results(history))
@@ -193,9 +193,9 @@ CASES: dict[str, Fits] = {
     "noisy:no": lambda one: not one.noisy,
     "regression:yes": lambda one: one.regression,
     "regression:no": lambda one: not one.regression,
-    "since:2026-01-05": lambda one: parse(one.created_at) >= datetime(2026, 1, 5, tzinfo=UTC),
-    "until:2026-01-05": lambda one: parse(one.created_at) < datetime(2026, 1, 6, tzinfo=UTC),
-    "since:2w": lambda one: parse(one.created_at) >= datetime.now(UTC) - timedelta(days=14),
+    "since:2026-01-05": lambda one: parse_timestamp(one.created_at) >= datetime(2026, 1, 5, tzinfo=UTC),
+    "until:2026-01-05": lambda one: parse_timestamp(one.created_at) < datetime(2026, 1, 6, tzinfo=UTC),
+    "since:2w": lambda one: parse_timestamp(one.created_at) >= datetime.now(UTC) - timedelta(days=14),
     "-amy": lambda one: one.voice != "amy",
     "-speedup>1.2": lambda one: not (one.speedup is not None and one.speedup > 1.2),
     "-regression:yes": lambda one: not one.regression,
@@ -205,7 +205,7 @@ CASES: dict[str, Fits] = {
         one.voice == "amy" and (one.speedup or 0) > 1.2 and one.machine == this_machine().id
     ),
     "int since:2026-01-03 regression:yes benchmark:b": lambda one: (
-        "int" in one.variant and one.regression and parse(one.created_at) >= datetime(2026, 1, 3, tzinfo=UTC)
+        "int" in one.variant and one.regression and parse_timestamp(one.created_at) >= datetime(2026, 1, 3, tzinfo=UTC)
     ),
     "pesq>4 -noisy:yes -int4": lambda one: (one.pesq or 0) > 4 and not one.noisy and one.variant != "int4",
 }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.benchmark.figures import Measured, by_text
-from core.errors import BadInput, NotFound, TtsdashError
+from core.errors import InvalidInput, NotFound, TtsdashError
 from core.hardware.machine import this_machine
 from core.history.compare import find_result, measured_of
 from core.history.filter import FIELDS, read_filter
@@ -21,7 +21,7 @@ from core.history.pareto import pareto
 from core.history.prune import Prunable, prunable, prune
 from core.history.regression import list_earlier
 from core.history.trend import list_trend, series
-from core.records.benchmarks import ParallelRun, Sample, Start, TextFigures
+from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
 from core.records.results import Result
 from core.records.voices import ORIGINAL, Voice
 from core.store.database import open_store, transaction
@@ -135,7 +135,7 @@ def test_a_machine_is_found(text: str, machine: object, history: sqlite3.Connect
     ("text", "error", "says"),
     [
         ("vax", NotFound, r"no machine in the history is like 'vax'; there is: this, "),
-        ("", BadInput, r"several machines are like ''.*feedbeef0123 \(Apple M2\).*give more of an id"),
+        ("", InvalidInput, r"several machines are like ''.*feedbeef0123 \(Apple M2\).*give more of an id"),
     ],
 )
 def test_a_machine_that_is_none_or_several_is_not_found(
@@ -272,7 +272,7 @@ def test_pruning_drops_raw_samples_and_nothing_else(own_history: sqlite3.Connect
     assert prune(own_history, OLD_ONES) > 0
     assert list_results(own_history) == before
     assert prunable(own_history, OLD_ONES) == Prunable(0, 0)
-    for made_of in (Sample, Start, ParallelRun):
+    for made_of in (Sample, Startup, ParallelRun):
         assert list_parts(own_history, made_of, "00-int4-1") == ()
     assert len(list_parts(own_history, Sample, "15-int4-1")) == 10
     pages, page_size = (own_history.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))

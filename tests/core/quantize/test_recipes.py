@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.benchmark.texts import texts_for
 from core.engines.ort import OrtVoice
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.quantize import calibration
 from core.quantize.optimized import is_the_same
 from core.variants.recipes import GUIDE, RECIPES
@@ -156,7 +156,7 @@ def test_what_is_quantized_already_is_not_quantized_again(recipe: str, medium: P
     quantized = tmp_path / "quantized.onnx"
     make(GUIDE, medium, quantized)
     config_path_of(quantized).write_bytes(config_path_of(medium).read_bytes())
-    with pytest.raises(BadInput, match=r"quantized\.onnx is quantized already"):
+    with pytest.raises(InvalidInput, match=r"quantized\.onnx is quantized already"):
         make(recipe, quantized, tmp_path / "made.onnx")
 
 
@@ -213,7 +213,7 @@ def test_of_what_is_not_built_like_vits_nothing_is_called_quantized(recipe: str,
         if node.op_type == "Ceil":
             node.op_type = "Round"
     onnx.save(model, path)
-    with pytest.raises(BadInput, match="can be computed in fewer bits"):
+    with pytest.raises(InvalidInput, match="can be computed in fewer bits"):
         make(recipe, path, tmp_path / "made.onnx")
 
 
@@ -323,5 +323,5 @@ def test_what_differs_from_the_default_is_in_the_name(
     ],
 )
 def test_a_parameter_that_cannot_be_is_refused(given: dict[str, str], says: str) -> None:
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(InvalidInput, match=says):
         RECIPES["static"].resolve(given)

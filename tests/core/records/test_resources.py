@@ -2,10 +2,10 @@
 
 import pytest
 
-from core.records.resources import ORDINARY, UNLIMITED, Capacity, Need, hindrance
+from core.records.resources import ORDINARY, UNLIMITED, Capacity, Resources, blocked_reason
 
 _FOUR = Capacity(slots=3, cores=4, memory_mb=1000)
-_ALONE = Need(alone=True)
+_ALONE = Resources(alone=True)
 
 
 @pytest.mark.parametrize(
@@ -18,33 +18,39 @@ _ALONE = Need(alone=True)
         (_ALONE, [ORDINARY], "it runs alone, once the others have ended"),
         (_ALONE, [_ALONE], "it runs alone, once the others have ended"),
         (ORDINARY, [_ALONE], "another runs alone"),
-        (Need(cores=2), [Need(cores=2)], None),
-        (Need(cores=3), [Need(cores=2)], "it needs 3 cores, 2 free"),
-        (Need(cores=1), [Need(cores=2), Need(cores=2)], "it needs 1 core, 0 free"),
+        (Resources(cores=2), [Resources(cores=2)], None),
+        (Resources(cores=3), [Resources(cores=2)], "it needs 3 cores, 2 free"),
+        (Resources(cores=1), [Resources(cores=2), Resources(cores=2)], "it needs 1 core, 0 free"),
         # What was started alone since it needs more than there is leaves nothing, and not less.
-        (Need(cores=1), [Need(cores=9)], "it needs 1 core, 0 free"),
-        (Need(memory_mb=400), [Need(memory_mb=600)], None),
-        (Need(memory_mb=401), [Need(memory_mb=600)], "it needs 401 MB of memory, 400 free"),
-        (Need(memory_mb=401), [Need(memory_mb=300), Need(memory_mb=300)], "it needs 401 MB of memory, 400 free"),
-        (Need(memory_mb=1), [Need(memory_mb=1500)], "it needs 1 MB of memory, 0 free"),
-        (Need(cores=0, memory_mb=0), [Need(cores=4, memory_mb=1000)], None),
+        (Resources(cores=1), [Resources(cores=9)], "it needs 1 core, 0 free"),
+        (Resources(memory_mb=400), [Resources(memory_mb=600)], None),
+        (Resources(memory_mb=401), [Resources(memory_mb=600)], "it needs 401 MB of memory, 400 free"),
+        (
+            Resources(memory_mb=401),
+            [Resources(memory_mb=300), Resources(memory_mb=300)],
+            "it needs 401 MB of memory, 400 free",
+        ),
+        (Resources(memory_mb=1), [Resources(memory_mb=1500)], "it needs 1 MB of memory, 0 free"),
+        (Resources(cores=0, memory_mb=0), [Resources(cores=4, memory_mb=1000)], None),
         # Where nothing runs everything starts: it would never start otherwise.
-        (Need(cores=64, memory_mb=64_000), [], None),
-        (Need(cores=64), [Need(cores=1)], "it needs 64 cores, 3 free"),
+        (Resources(cores=64, memory_mb=64_000), [], None),
+        (Resources(cores=64), [Resources(cores=1)], "it needs 64 cores, 3 free"),
     ],
 )
-def test_a_job_starts_unless_something_is_in_its_way(need: Need, running: list[Need], reason: str | None) -> None:
-    assert hindrance(need, running, _FOUR) == reason
+def test_a_job_starts_unless_something_is_in_its_way(
+    need: Resources, running: list[Resources], reason: str | None
+) -> None:
+    assert blocked_reason(need, running, _FOUR) == reason
 
 
 def test_without_a_limit_only_what_runs_alone_is_in_the_way() -> None:
-    many = [Need(cores=64, memory_mb=64_000)] * 100
-    assert hindrance(many[0], many, UNLIMITED) is None
-    assert hindrance(_ALONE, many, UNLIMITED)
-    assert hindrance(ORDINARY, [*many, _ALONE], UNLIMITED)
+    many = [Resources(cores=64, memory_mb=64_000)] * 100
+    assert blocked_reason(many[0], many, UNLIMITED) is None
+    assert blocked_reason(_ALONE, many, UNLIMITED)
+    assert blocked_reason(ORDINARY, [*many, _ALONE], UNLIMITED)
 
 
 def test_a_worker_with_one_slot_runs_one_job() -> None:
     one = Capacity(slots=1, cores=8, memory_mb=8000)
-    assert hindrance(ORDINARY, [], one) is None
-    assert hindrance(ORDINARY, [ORDINARY], one) == "all slots are busy"
+    assert blocked_reason(ORDINARY, [], one) is None
+    assert blocked_reason(ORDINARY, [ORDINARY], one) == "all slots are busy"

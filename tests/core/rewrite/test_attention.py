@@ -9,7 +9,7 @@ from onnx import numpy_helper
 
 from core.engines.ort import OrtVoice
 from core.graph.constant_folding import fold_constants
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.rewrite.attention import find_attentions, rewrite_attentions
 from core.rewrite.equivalence import largest_difference, piece_difference
 from core.vits.voice_graph import VoiceGraph
@@ -85,5 +85,5 @@ def test_an_attention_of_another_build_is_not_rewritten(
 ) -> None:
     model = folded(tmp_path)
     change(model)
-    with pytest.raises(NotRecognised):
+    with pytest.raises(UnsupportedGraph):
         rewrite_attentions(model)

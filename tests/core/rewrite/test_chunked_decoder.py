@@ -10,7 +10,7 @@ from onnx import helper
 
 from core.engines.ort import OrtVoice
 from core.graph.constant_folding import fold_constants
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex
 from core.rewrite.chunked_decoder import Windows, overlap, rewrite_decoder
 from core.rewrite.equivalence import largest_difference
@@ -114,7 +114,7 @@ def _old(model: onnx.ModelProto) -> None:
 def test_a_decoder_of_another_build_is_not_rewritten(change: object, tmp_path: Path) -> None:
     model = build_model(TINY)
     change(model)  # type: ignore[operator]
-    with pytest.raises(NotRecognised):
+    with pytest.raises(UnsupportedGraph):
         rewrite_decoder(VoiceGraph(model), Windows())
 
 

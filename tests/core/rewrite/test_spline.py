@@ -9,7 +9,7 @@ import pytest
 
 from core.engines.ort import OrtVoice
 from core.graph.constant_folding import fold_constants
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.subgraph import alone
 from core.rewrite.equivalence import largest_difference, piece_difference
 from core.rewrite.spline import Spline, find_splines, rewrite_splines
@@ -91,5 +91,5 @@ def _without_join(model: onnx.ModelProto) -> None:
 def test_a_spline_of_another_build_is_not_rewritten(change: object, tmp_path: Path) -> None:
     model = folded(TINY, tmp_path)
     change(model)  # type: ignore[operator]
-    with pytest.raises(NotRecognised):
+    with pytest.raises(UnsupportedGraph):
         rewrite_splines(model)

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from core.benchmark.figures import speedup
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.files import sha256_of
 from core.hardware.machine import this_machine
 from core.records.benchmarks import Sample
 from core.records.selection_warnings import WarningKind
-from core.records.selections import Wish
+from core.records.selections import Preference
 from core.records.verdict import verdict
 from core.records.voices import Variant, Voice
 from core.selection.evaluate import evaluate, record, select_now
 from core.store.database import open_store, transaction
 from core.store.results import newest_result, put_benchmark
-from core.store.selections import get_wish, latest_selections, list_selections, put_wish
+from core.store.selections import get_preference, latest_selections, list_selections, put_preference
 from core.store.voices import add_voice, get_voice, put_variant
 from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
@@ -114,21 +114,21 @@ def test_what_another_process_stores_meanwhile_is_looked_at_too(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, variant: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unpinned_meanwhile(*arguments: object) -> str | None:
-        if get_wish(db, voice.id).pinned:
+        if get_preference(db, voice.id).pinned:
             with closing(open_store(workspace)) as other:
-                put_wish(other, voice.id, Wish())
+                put_preference(other, voice.id, Preference())
         return None
 
-    put_wish(db, voice.id, Wish(pinned="original"))
+    put_preference(db, voice.id, Preference(pinned="original"))
     monkeypatch.setattr("core.selection.evaluate._why_not_loaded", unpinned_meanwhile)
     assert select(db, voice)[""] == "static-int8"
     assert [entry.selection.pinned for entry in list_selections(db, voice.id, this_machine().id)] == [None]
 
 
 def test_the_wish_of_the_user_counts(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
-    put_wish(db, voice.id, Wish("measured", None))
+    put_preference(db, voice.id, Preference("measured", None))
     assert select(db, voice)["static-int8"] == "passed over: not measured on this machine at all cores"
-    put_wish(db, voice.id, Wish("measured", "static-int8"))
+    put_preference(db, voice.id, Preference("measured", "static-int8"))
     assert select(db, voice)["static-int8"] == "selected: pinned by hand"
 
 
@@ -230,12 +230,12 @@ def test_an_evaluation_writes_nothing_and_is_recorded_unless_something_has_chang
     (stored,) = list_selections(db, voice.id, this_machine().id)
     assert (stored.selection, stored.cause) == (evaluation.selection, "apply assistant.yaml")
 
-    put_wish(db, voice.id, Wish("measured", None))
+    put_preference(db, voice.id, Preference("measured", None))
     with transaction(db):
         assert not record(db, evaluation, "apply assistant.yaml")
     assert len(list_selections(db, voice.id, this_machine().id)) == 1
 
 
 def test_what_was_made_here_is_no_voice(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
-    with pytest.raises(BadInput, match="was made here: it is static-int8 of tiny"):
+    with pytest.raises(InvalidInput, match="was made here: it is static-int8 of tiny"):
         add_voice(db, read_voice(variant))

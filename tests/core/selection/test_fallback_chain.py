@@ -1,17 +1,19 @@
 """`core.selection.fallback_chain`: the links that the usual guide draws."""
 
 from core.engines.names import BY_PROVIDER
-from core.records.selections import Judged, Selection, Verdict
-from core.selection.fallback_chain import chain
+from core.records.selections import Decision, Selection, Verdict
+from core.selection.fallback_chain import fallback_chain
 
 RECIPES = {"coreml": "coreml", "static-int8": "static", "dynamic-int8-guide": "guide", "optimized": "optimized"}
 
 
 def links(**verdicts: Verdict) -> dict[str, list[str]]:
     """By link its candidates, and behind a colon the one that it is shown by."""
-    judged = tuple(Judged(name.replace("_", "-"), verdict, "a reason") for name, verdict in verdicts.items())
+    judged = tuple(Decision(name.replace("_", "-"), verdict, "a reason") for name, verdict in verdicts.items())
     selected = next(entry.variant for entry in judged if entry.verdict == "selected")
-    made = chain(Selection("amy", "priority", None, selected, "a reason", judged), {**RECIPES, "original": None})
+    made = fallback_chain(
+        Selection("amy", "priority", None, selected, "a reason", judged), {**RECIPES, "original": None}
+    )
     return {
         f"{link.name}: {link.first.variant}" if link.first else link.name: [entry.variant for entry in link.candidates]
         for link in made
@@ -40,8 +42,8 @@ def test_a_link_is_shown_by_what_is_taken_else_by_what_comes_next() -> None:
 
 
 def test_another_way_to_run_the_original_stands_with_it() -> None:
-    judged = (Judged("original", "eligible", "a reason"), Judged(BY_PROVIDER, "selected", "a reason"))
+    judged = (Decision("original", "eligible", "a reason"), Decision(BY_PROVIDER, "selected", "a reason"))
     selection = Selection("amy", "measured", None, BY_PROVIDER, "a reason", judged)
-    original = chain(selection, {"original": None})[-1]
+    original = fallback_chain(selection, {"original": None})[-1]
     assert original.first == judged[1]
     assert original.candidates == judged

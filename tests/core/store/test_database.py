@@ -11,13 +11,13 @@ import sqlite_utils
 from core.records.benchmarks import Sample
 from core.records.job_states import ENDED
 from core.records.jobs import NewJob
-from core.records.resources import Need
+from core.records.resources import Resources
 from core.records.voices import Voice
-from core.store.activity import read_away
+from core.store.activity import read_activity
 from core.store.database import open_store, transaction
 from core.store.durations import estimate
 from core.store.jobs import add_job, count_jobs, get_job, list_events, list_jobs, list_queued, open_ids
-from core.store.lifecycle import claim, dependents, finish, next_in_turn, next_time, put_back
+from core.store.lifecycle import claim, dependents, finish, next_runnable, next_time, requeue
 from core.store.migrations import VERSION, migrations
 from core.store.queue_control import cancel_all, forget_ended, move_before, retry_failed
 from core.store.results import list_parts, list_results
@@ -127,7 +127,7 @@ def test_the_queue_of_an_older_version_goes_on_as_it_stood(workspace: Workspace,
     with closing(open_store(workspace)) as db:
         assert [[tuple(row) for row in db.execute(statement)] for statement in _FIRST_READS] == before
         assert [job.id for job in list_queued(db)] == [6, 7, 5, 9, 8]
-        assert (get_job(db, 5).need, get_job(db, 9).need) == (Need(alone=True), Need())
+        assert (get_job(db, 5).need, get_job(db, 9).need) == (Resources(alone=True), Resources())
         assert (get_job(db, 5).after, get_job(db, 5).waits_for) == ((1, 4), (4,))
         # A run of which it is not known where it was and what it took tells nothing of the next one.
         assert estimate(db, get_job(db, 4), "here") is None
@@ -141,7 +141,7 @@ def test_the_queue_of_an_older_version_goes_on_as_it_stood(workspace: Workspace,
 
 def _run_all_of_old(db: sqlite3.Connection) -> None:
     """The next worker puts back what was left running, and runs what there is."""
-    assert put_back(db, 4, 2, "its worker died") == "queued"
+    assert requeue(db, 4, 2, "its worker died") == "queued"
     with transaction(db):
         assert add_job(db, NewJob("quantize", "v", "new", {})) == 10
     assert [job.id for job in list_queued(db)] == [6, 7, 4, 5, 9, 10, 8]
@@ -158,13 +158,13 @@ def _run_all_of_old(db: sqlite3.Connection) -> None:
 def test_what_ended_before_an_upgrade_is_no_news(workspace: Workspace, version: int) -> None:
     _make_old(workspace, version, _JOBS_OF_OLD)
     with closing(open_store(workspace)) as db:
-        away = read_away(db)
+        away = read_activity(db)
         assert (away.since, away.ended, away.counts, away.running, away.waiting) == (None, (), {}, 1, 5)
         assert db.execute("SELECT hooked_event FROM queue").fetchone()[0] == 8
         # Also not when the events that were the last ones then are gone.
         forget_ended(db)
         finish(db, 4, 2, "succeeded")
-        assert [job.id for job in read_away(db).ended] == [4]
+        assert [job.id for job in read_activity(db).ended] == [4]
         assert list_events(db, 4)[-1].event == "succeeded"
         assert db.execute("SELECT max(id) FROM job_events").fetchone()[0] == 9
 
@@ -173,7 +173,7 @@ def test_what_ended_before_an_upgrade_is_no_news(workspace: Workspace, version: 
 def test_an_older_data_base_without_jobs_has_an_empty_queue(workspace: Workspace, version: int) -> None:
     _make_old(workspace, version, "")
     with closing(open_store(workspace)) as db:
-        assert (list_jobs(db), claim(db), read_away(db).up_to) == ([], None, 0)
+        assert (list_jobs(db), claim(db), read_activity(db).up_to) == ([], None, 0)
 
 
 def test_processes_that_open_an_older_data_base_at_once_all_see_all_of_it(workspace: Workspace) -> None:
@@ -190,7 +190,7 @@ _MAY_BE_READ_WHOLE = {
     "SCAN jobs USING COVERING INDEX jobs_by_turn",
 }
 _CALLS: dict[str, Callable[[sqlite3.Connection], object]] = {
-    "next_in_turn": next_in_turn,
+    "next_in_turn": next_runnable,
     "next_time": next_time,
     "list_queued": list_queued,
     "list_jobs running": lambda db: list_jobs(db, ("running",)),
@@ -200,10 +200,10 @@ _CALLS: dict[str, Callable[[sqlite3.Connection], object]] = {
     "estimate": lambda db: estimate(db, get_job(db, 5), "here"),
     "dependents": lambda db: dependents(db, 5, "queued"),
     "list_events": lambda db: list_events(db, 1),
-    "read_away": read_away,
+    "read_away": read_activity,
     "add_job": lambda db: add_job(db, NewJob("quantize", get_job(db, 1).voice_id, None, {}, after=(5,))),
     "claim": claim,
-    "put_back": lambda db: put_back(db, 4, 1, "its worker died"),
+    "put_back": lambda db: requeue(db, 4, 1, "its worker died"),
     "finish": lambda db: finish(db, 4, 1, "failed"),
     "cancel_all": cancel_all,
     "retry_failed": retry_failed,
@@ -226,7 +226,7 @@ def test_what_is_read_in_order_is_not_sorted_first(db: sqlite3.Connection, store
 
 
 def test_what_is_news_is_looked_for_among_the_events_that_are_new(db: sqlite3.Connection, stored: Voice) -> None:
-    looked = {line for line in _plan(db, stored, read_away) if " job_events" in line}
+    looked = {line for line in _plan(db, stored, read_activity) if " job_events" in line}
     # The other one is for the last event.
     assert looked == {"SEARCH job_events USING INTEGER PRIMARY KEY (rowid>?)", "SEARCH job_events"}
 

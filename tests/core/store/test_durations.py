@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.store.durations import Estimate, estimate
-from core.store.lifecycle import Bill
+from core.store.lifecycle import ResourceUsage
 from core.store.queue_control import cancel
 from core.store.voices import add_voice
 from tests.core.store.test_jobs import Queue, queue
@@ -20,7 +20,7 @@ _SMALL = {"variant": "small"}
 def _ran(queue: Queue, seconds: float | None, state: str = "succeeded", machine: str = "here", **wishes: Any) -> None:
     """A job that was run, and took so long."""
     queue.add(**_SMALL | wishes)
-    queue.end(state, machine, Bill(seconds))
+    queue.end(state, machine, ResourceUsage(seconds))
 
 
 def _estimate(queue: Queue, **wishes: Any) -> tuple[float, int] | None:

@@ -15,15 +15,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from core.errors import BadInput, NotFound
+from core.errors import InvalidInput, NotFound
 from core.records.job_states import ENDED
 from core.records.jobs import ATTEMPTS, ENDED_WORDS, NO_LIMITS, Job, NewJob
-from core.records.resources import ORDINARY, Capacity, Need
+from core.records.resources import ORDINARY, Capacity, Resources
 from core.store.database import open_store, transaction
-from core.store.jobs import OPEN, Superseded, add_job, count_jobs, list_jobs, list_queued, open_ids
-from core.store.lifecycle import claim, finish, hand_in, is_paused, put_back, report
+from core.store.jobs import OPEN, StaleAttempt, add_job, count_jobs, list_jobs, list_queued, open_ids
+from core.store.lifecycle import claim, commit_result, finish, is_paused, report, requeue
 from core.store.queue_control import (
-    Changes,
+    JobUpdate,
     cancel,
     cancel_all,
     edit,
@@ -50,7 +50,7 @@ class Wish:
     """A job as somebody wants it."""
 
     variant: str | None
-    need: Need
+    need: Resources
     priority: int
     after: list[int]
     timed: bool
@@ -80,9 +80,16 @@ ANY = st.integers(0, 30)
 PRIORITIES = st.integers(-1, 1)
 NEEDS = st.sampled_from(
     [
-        *(ORDINARY, ORDINARY, Need(cores=2), Need(cores=3), Need(memory_mb=400), Need(memory_mb=700)),
+        *(
+            ORDINARY,
+            ORDINARY,
+            Resources(cores=2),
+            Resources(cores=3),
+            Resources(memory_mb=400),
+            Resources(memory_mb=700),
+        ),
         # These start only where nothing runs.
-        *(Need(alone=True), Need(cores=8), Need(memory_mb=2000)),
+        *(Resources(alone=True), Resources(cores=8), Resources(memory_mb=2000)),
     ]
 )
 WISHES = st.builds(
@@ -125,7 +132,7 @@ class Known:
     """A job as it must be."""
 
     variant: str | None
-    need: Need
+    need: Resources
     priority: int
     after: set[int]
     timed: bool
@@ -228,9 +235,9 @@ class Jobs(RuleBasedStateMachine):
 
     def _hand_in(self, job_id: int) -> None:
         known = self.known[job_id]
-        with _expected(Superseded if known.asked else None):
+        with _expected(StaleAttempt if known.asked else None):
             report(self.db, job_id, known.attempt, "working", 0.5)
-            hand_in(self.db, job_id, known.attempt, {"made": 1})
+            commit_result(self.db, job_id, known.attempt, {"made": 1})
             known.made = True
 
     def _finish(self, job_id: int, state: str) -> None:
@@ -241,7 +248,7 @@ class Jobs(RuleBasedStateMachine):
     def _put_back(self, job_id: int, how: Interruption) -> None:
         known = self.known[job_id]
         times = LATER if how.timed else None
-        state = put_back(self.db, job_id, known.attempt, "killed", how.counts, not_before=times)
+        state = requeue(self.db, job_id, known.attempt, "killed", how.counts, not_before=times)
         if known.made:
             self._end(job_id, "succeeded")
         elif known.asked:
@@ -261,11 +268,11 @@ class Jobs(RuleBasedStateMachine):
             return
         job = _pick(over, nth)
         known = self.known.get(job.id)
-        with pytest.raises(Superseded):
+        with pytest.raises(StaleAttempt):
             report(self.db, job.id, job.attempt, "working", 0.5)
         assert not finish(self.db, job.id, job.attempt, "failed", "too late")
         with _expected(None if known else NotFound):
-            state = put_back(self.db, job.id, job.attempt, "too late")
+            state = requeue(self.db, job.id, job.attempt, "too late")
             assert known is None or state == known.state
 
     def _runs(self, job: Job) -> bool:
@@ -300,7 +307,7 @@ class Jobs(RuleBasedStateMachine):
             return
         job_id = _pick(self._in_state(*IN_VAIN), nth)
         waits = any(self.known[entry].state in IN_VAIN for entry in self.known[job_id].after)
-        with _expected(BadInput if waits else None):
+        with _expected(InvalidInput if waits else None):
             self._revive([job_id], retry(self.db, job_id))
 
     def _revive(self, ids: list[int], queued_again: list[int]) -> None:
@@ -348,7 +355,7 @@ class Jobs(RuleBasedStateMachine):
         if not self.order:
             return
         job_id = _pick(self.order, nth)
-        edit(self.db, job_id, Changes(priority=priority, at_once=at_once), "edited")
+        edit(self.db, job_id, JobUpdate(priority=priority, at_once=at_once), "edited")
         self.known[job_id].priority = priority
         self.known[job_id].timed &= not at_once
         self.untouched.discard(job_id)
@@ -361,9 +368,9 @@ class Jobs(RuleBasedStateMachine):
         job_id, after = _pick(self.order, nth), [_pick(self.ids, other) for other in others]
         refused = next(filter(None, (self._refusal(entry, (*OPEN, "succeeded")) for entry in after)), None)
         if not refused and any(job_id in self._awaited(entry) for entry in after):
-            refused = BadInput
+            refused = InvalidInput
         with _expected(refused):
-            edit(self.db, job_id, Changes(after=tuple(after)), "after")
+            edit(self.db, job_id, JobUpdate(after=tuple(after)), "after")
             self.known[job_id].after = set(after)
 
     def _awaited(self, job_id: int) -> set[int]:
@@ -388,7 +395,7 @@ class Jobs(RuleBasedStateMachine):
             move_first,
             move_last,
             partial(move_before, other_id=job_id),
-            partial(edit, changes=Changes(), says=""),
+            partial(edit, changes=JobUpdate(), says=""),
         )
         acts = [(cancel, OPEN), (retry, IN_VAIN), *((act, ("queued",)) for act in only_queued)]
         for act, states in acts:
@@ -401,12 +408,12 @@ class Jobs(RuleBasedStateMachine):
         """What must be raised for a job that has to be in one of these states."""
         if job_id not in self.known:
             return NotFound
-        return None if self.known[job_id].state in states else BadInput
+        return None if self.known[job_id].state in states else InvalidInput
 
     def _in_state(self, *states: str) -> list[int]:
         return [job_id for job_id, known in self.known.items() if known.state in states]
 
-    def _running_needs(self) -> list[Need]:
+    def _running_needs(self) -> list[Resources]:
         return [self.known[job_id].need for job_id in self._in_state("running")]
 
     def _end(self, job_id: int, state: str, error: str | None = None) -> None:
@@ -487,7 +494,7 @@ def _pick(ids: list[int], nth: int) -> int:
     return ids[nth % len(ids)]
 
 
-def _fit(needs: list[Need]) -> bool:
+def _fit(needs: list[Resources]) -> bool:
     """Whether these may run side by side. One always may."""
     return len(needs) <= 1 or (
         not any(need.alone for need in needs)

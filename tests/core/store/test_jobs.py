@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from core.clock import now
-from core.errors import BadInput, NotFound
+from core.errors import InvalidInput, NotFound
 from core.records.job_states import ENDED, OPEN, UNSUCCESSFUL, JobState
 from core.records.jobs import ATTEMPTS, NO_LIMITS, Job, Limits, NewJob
-from core.records.resources import ORDINARY, UNLIMITED, Capacity, Need
+from core.records.resources import ORDINARY, UNLIMITED, Capacity, Resources
 from core.records.voices import Voice
 from core.store.database import transaction
 from core.store.jobs import add_job, count_jobs, get_job, job_shape, list_events, list_jobs, list_queued, open_ids
-from core.store.lifecycle import Bill, claim, finish, hand_in
+from core.store.lifecycle import ResourceUsage, claim, commit_result, finish
 from core.store.queue_control import cancel, move_first, move_last
 
 LATER = "9999-01-01T00:00:00.000Z"
@@ -42,7 +42,7 @@ class Queue:
         assert job is not None
         return job
 
-    def end(self, state: str = "succeeded", machine: str | None = None, bill: Bill | None = None) -> int:
+    def end(self, state: str = "succeeded", machine: str | None = None, bill: ResourceUsage | None = None) -> int:
         """Start the next job and end it."""
         job = self.start(machine=machine)
         assert finish(self.db, job.id, job.attempt, state, "it broke" if state == "failed" else None, bill)
@@ -82,7 +82,7 @@ def queue(db: sqlite3.Connection, stored: Voice) -> Queue:
 
 
 def test_a_job_is_kept_as_it_was_asked_for(queue: Queue) -> None:
-    need, limits = Need(cores=4, memory_mb=800, alone=True), Limits(seconds=3600, memory_mb=2000)
+    need, limits = Resources(cores=4, memory_mb=800, alone=True), Limits(seconds=3600, memory_mb=2000)
     moment = now()
     job = queue.job(queue.add("benchmark", "small", {"threads": [1, 2]}, need=need, limits=limits, not_before=moment))
     assert (job.kind, job.voice_id, job.voice, job.variant) == ("benchmark", queue.voice.id, "amy", "small")
@@ -162,7 +162,7 @@ def test_a_job_may_come_after_one_that_has_succeeded(queue: Queue) -> None:
 def test_nothing_can_be_queued_after_a_job_that_did_not_succeed(queue: Queue, state: str, word: str) -> None:
     first = queue.add()
     queue.end(state)
-    with pytest.raises(BadInput, match=f"job {first} {word}: nothing can wait for it; retry it first"):
+    with pytest.raises(InvalidInput, match=f"job {first} {word}: nothing can wait for it; retry it first"):
         queue.add(after=(first,))
     assert queue.states() == [state]
 
@@ -191,11 +191,11 @@ def test_the_number_of_a_job_never_comes_again(queue: Queue) -> None:
 
 
 def test_a_job_is_told_to_scripts_with_everything_that_they_may_count_on(queue: Queue) -> None:
-    first = queue.add(variant="small", need=Need(2, 800), limits=Limits(3600, 2000))
+    first = queue.add(variant="small", need=Resources(2, 800), limits=Limits(3600, 2000))
     second = queue.add(after=(first,), not_before=LATER)
     job = queue.start(machine="m")
-    hand_in(queue.db, *attempt_of(job), {"made": 1})
-    finish(queue.db, *attempt_of(job), "succeeded", bill=Bill(2.5, 1.5, 300.0))
+    commit_result(queue.db, *attempt_of(job), {"made": 1})
+    finish(queue.db, *attempt_of(job), "succeeded", bill=ResourceUsage(2.5, 1.5, 300.0))
     shape = json.loads(json.dumps(job_shape(queue.job(first))))
     assert (shape.pop("created_at"), shape.pop("started_at"), shape.pop("finished_at")) == (
         queue.job(first).created_at,

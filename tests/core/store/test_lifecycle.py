@@ -6,26 +6,26 @@ from typing import Any
 
 import pytest
 
-from core.clock import stamp
+from core.clock import format_timestamp
 from core.records.job_states import ENDED
 from core.records.jobs import ATTEMPTS, Job
-from core.records.resources import Capacity, Need
-from core.store.jobs import Superseded
+from core.records.resources import Capacity, Resources
+from core.store.jobs import StaleAttempt
 from core.store.lifecycle import (
-    Bill,
+    ResourceUsage,
     claim,
+    commit_error,
+    commit_result,
     dependents,
     finish,
-    hand_in,
-    hand_in_error,
     is_cancel_asked,
     is_paused,
-    next_in_turn,
+    next_runnable,
     next_time,
-    note_process,
-    note_usage,
-    put_back,
+    record_process,
+    record_usage,
     report,
+    requeue,
 )
 from core.store.queue_control import cancel, move_first, pause, resume
 from core.store.voices import add_voice
@@ -34,13 +34,13 @@ from tests.core.voice_files import voice_file
 
 __all__ = ["queue"]
 
-ALONE = Need(alone=True)
+ALONE = Resources(alone=True)
 LONG_AGO = "2001-01-01T00:00:00.000Z"
-BILL = Bill(seconds=12.5, cpu_seconds=20.25, peak_mb=512.0)
+BILL = ResourceUsage(seconds=12.5, cpu_seconds=20.25, peak_mb=512.0)
 
 
 def test_an_empty_queue_gives_nothing(queue: Queue) -> None:
-    assert next_in_turn(queue.db) is None
+    assert next_runnable(queue.db) is None
     assert claim(queue.db) is None
 
 
@@ -55,7 +55,7 @@ def test_a_claimed_job_runs_its_first_attempt(queue: Queue) -> None:
 
 def test_jobs_are_claimed_by_priority_then_in_turn(queue: Queue) -> None:
     low, first, second, high = (queue.add(priority=priority) for priority in (-1, 0, 0, 5))
-    assert next_in_turn(queue.db) == high
+    assert next_runnable(queue.db) == high
     assert queue.started() == [high, first, second, low]
 
 
@@ -84,18 +84,26 @@ def test_nothing_is_started_while_the_queue_is_paused(queue: Queue) -> None:
 @pytest.mark.parametrize(
     ("capacity", "needs", "started"),
     [
-        (Capacity(slots=2, cores=8, memory_mb=8000), [Need(), Need(), Need()], 2),
-        (Capacity(slots=9, cores=4, memory_mb=8000), [Need(cores=2), Need(cores=2), Need()], 2),
-        (Capacity(slots=9, cores=4, memory_mb=8000), [Need(cores=3), Need(cores=2), Need()], 1),
-        (Capacity(slots=9, cores=8, memory_mb=1000), [Need(memory_mb=600), Need(memory_mb=400), Need()], 3),
-        (Capacity(slots=9, cores=8, memory_mb=1000), [Need(memory_mb=600), Need(memory_mb=500), Need()], 1),
-        (Capacity(slots=9, cores=1, memory_mb=100), [Need(cores=64, memory_mb=64_000), Need()], 1),
-        (Capacity(slots=9, cores=8, memory_mb=8000), [ALONE, Need()], 1),
-        (Capacity(slots=9, cores=8, memory_mb=8000), [Need(), ALONE, Need()], 1),
+        (Capacity(slots=2, cores=8, memory_mb=8000), [Resources(), Resources(), Resources()], 2),
+        (Capacity(slots=9, cores=4, memory_mb=8000), [Resources(cores=2), Resources(cores=2), Resources()], 2),
+        (Capacity(slots=9, cores=4, memory_mb=8000), [Resources(cores=3), Resources(cores=2), Resources()], 1),
+        (
+            Capacity(slots=9, cores=8, memory_mb=1000),
+            [Resources(memory_mb=600), Resources(memory_mb=400), Resources()],
+            3,
+        ),
+        (
+            Capacity(slots=9, cores=8, memory_mb=1000),
+            [Resources(memory_mb=600), Resources(memory_mb=500), Resources()],
+            1,
+        ),
+        (Capacity(slots=9, cores=1, memory_mb=100), [Resources(cores=64, memory_mb=64_000), Resources()], 1),
+        (Capacity(slots=9, cores=8, memory_mb=8000), [ALONE, Resources()], 1),
+        (Capacity(slots=9, cores=8, memory_mb=8000), [Resources(), ALONE, Resources()], 1),
     ],
 )
 def test_only_what_the_worker_has_room_for_is_started_and_nothing_overtakes_what_has_none(
-    queue: Queue, capacity: Capacity, needs: list[Need], started: int
+    queue: Queue, capacity: Capacity, needs: list[Resources], started: int
 ) -> None:
     ids = [queue.add(need=need) for need in needs]
     assert queue.started(capacity) == ids[:started]
@@ -133,8 +141,8 @@ def test_a_job_never_starts_before_what_it_comes_after_has_succeeded(queue: Queu
 
 def test_a_job_waits_for_its_time(queue: Queue) -> None:
     here = datetime.now(UTC)
-    later = queue.add(not_before=stamp(here + timedelta(hours=1)), priority=9)
-    past = queue.add(not_before=stamp(here - timedelta(seconds=1)))
+    later = queue.add(not_before=format_timestamp(here + timedelta(hours=1)), priority=9)
+    past = queue.add(not_before=format_timestamp(here - timedelta(seconds=1)))
     assert queue.started() == [past]
     assert queue.job(later).state == "queued"
 
@@ -143,9 +151,11 @@ def test_the_next_time_is_the_first_of_those_that_are_waited_for(queue: Queue) -
     here = datetime.now(UTC)
     assert next_time(queue.db) is None
     queue.add()
-    queue.add(not_before=stamp(here - timedelta(hours=1)))
+    queue.add(not_before=format_timestamp(here - timedelta(hours=1)))
     assert next_time(queue.db) is None
-    unwanted, soon, late = (queue.add(not_before=stamp(here + timedelta(hours=hours))) for hours in (1, 2, 3))
+    unwanted, soon, late = (
+        queue.add(not_before=format_timestamp(here + timedelta(hours=hours))) for hours in (1, 2, 3)
+    )
     cancel(queue.db, unwanted)
     assert next_time(queue.db) == queue.job(soon).not_before
     cancel(queue.db, soon)
@@ -184,8 +194,8 @@ def test_a_job_alone_that_cannot_start_yet_holds_nobody_back(queue: Queue) -> No
 def test_a_running_job_says_where_it_is_and_what_it_takes(queue: Queue) -> None:
     queue.add()
     job = queue.start()
-    note_process(queue.db, job, 4711)
-    note_usage(queue.db, job, 187.5, 640.0)
+    record_process(queue.db, job, 4711)
+    record_usage(queue.db, job, 187.5, 640.0)
     report(queue.db, job.id, 1, "pair 3 of 10", 0.3)
     job = queue.job(job.id)
     assert (job.process_group, job.stage, job.progress) == (4711, "pair 3 of 10", 0.3)
@@ -198,7 +208,7 @@ def test_a_running_job_says_where_it_is_and_what_it_takes(queue: Queue) -> None:
 def test_a_job_that_succeeded_keeps_its_result(queue: Queue) -> None:
     queue.add()
     job = queue.start()
-    hand_in(queue.db, job.id, 1, {"benchmark": "b"})
+    commit_result(queue.db, job.id, 1, {"benchmark": "b"})
     assert finish(queue.db, job.id, 1, "succeeded")
     job = queue.job(job.id)
     assert (job.state, job.result, job.stage, job.process_group) == ("succeeded", {"benchmark": "b"}, None, None)
@@ -208,7 +218,7 @@ def test_a_job_that_succeeded_keeps_its_result(queue: Queue) -> None:
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 def test_a_job_that_did_not_succeed_has_no_result(queue: Queue, state: str) -> None:
     queue.add()
-    hand_in(queue.db, queue.start().id, 1, {"benchmark": "b"})
+    commit_result(queue.db, queue.start().id, 1, {"benchmark": "b"})
     finish(queue.db, 1, 1, state, "it broke")
     assert (queue.job(1).result, queue.job(1).error) == (None, "it broke")
 
@@ -217,8 +227,8 @@ def test_a_job_that_did_not_succeed_has_no_result(queue: Queue, state: str) -> N
 def test_the_bill_of_a_job_stands_in_its_row_and_nothing_of_it_lives_on(queue: Queue, state: str) -> None:
     queue.add()
     job = queue.start()
-    note_process(queue.db, job, 4711)
-    note_usage(queue.db, job, 187.5, 640.0)
+    record_process(queue.db, job, 4711)
+    record_usage(queue.db, job, 187.5, 640.0)
     finish(queue.db, *attempt_of(job), state, bill=BILL)
     job = queue.job(1)
     assert (job.seconds, job.cpu_seconds, job.peak_mb) == (12.5, 20.25, 512.0)
@@ -227,7 +237,7 @@ def test_the_bill_of_a_job_stands_in_its_row_and_nothing_of_it_lives_on(queue: Q
 
 def test_a_bill_may_be_empty(queue: Queue) -> None:
     queue.add()
-    queue.end(bill=Bill(seconds=1.0))
+    queue.end(bill=ResourceUsage(seconds=1.0))
     queue.add()
     queue.end()
     bills = [(job.seconds, job.cpu_seconds, job.peak_mb) for job in (queue.job(1), queue.job(2))]
@@ -235,14 +245,14 @@ def test_a_bill_may_be_empty(queue: Queue) -> None:
 
 
 def _writes_of_the_worker(db: sqlite3.Connection, job: Job) -> list[Any]:
-    return [lambda: note_process(db, job, 1)]
+    return [lambda: record_process(db, job, 1)]
 
 
 def _writes_of_the_child(db: sqlite3.Connection, job: Job) -> list[Any]:
     return [
         lambda: report(db, job.id, job.attempt, "stage", 0.5),
-        lambda: hand_in(db, job.id, job.attempt, {}),
-        lambda: hand_in_error(db, job.id, job.attempt, "line"),
+        lambda: commit_result(db, job.id, job.attempt, {}),
+        lambda: commit_error(db, job.id, job.attempt, "line"),
     ]
 
 
@@ -254,18 +264,18 @@ def _nothing_is_written(queue: Queue, late: Job) -> None:
     """Whatever this attempt still does, the job stays as it is."""
     before, told = queue.job(late.id), queue.told(late.id)
     for write in _each_write(queue.db, late):
-        with pytest.raises(Superseded):
+        with pytest.raises(StaleAttempt):
             write()
-    note_usage(queue.db, late, 1.0, 1.0)
+    record_usage(queue.db, late, 1.0, 1.0)
     assert not finish(queue.db, *attempt_of(late), "failed", "late", BILL)
-    assert put_back(queue.db, *attempt_of(late), "late", bill=BILL, not_before=LATER) == before.state
+    assert requeue(queue.db, *attempt_of(late), "late", bill=BILL, not_before=LATER) == before.state
     assert (queue.job(late.id), queue.told(late.id)) == (before, told)
 
 
 def test_an_attempt_that_was_superseded_writes_nothing(queue: Queue) -> None:
     queue.add()
     old = queue.start()
-    put_back(queue.db, *attempt_of(old), "its worker died")
+    requeue(queue.db, *attempt_of(old), "its worker died")
     _nothing_is_written(queue, old)
     assert queue.start().attempt == 2
     _nothing_is_written(queue, old)
@@ -287,7 +297,7 @@ def test_a_running_job_that_is_asked_to_end_may_write_nothing_more(queue: Queue)
     assert queue.job(job.id).state == "running"
     assert is_cancel_asked(queue.db, job.id)
     for write in _writes_of_the_child(queue.db, job):
-        with pytest.raises(Superseded):
+        with pytest.raises(StaleAttempt):
             write()
     # The worker has yet to end the process, and must know where it is.
     for write in _writes_of_the_worker(queue.db, job):
@@ -334,7 +344,7 @@ def test_those_that_wait_for_a_job_are_found_through_others_and_by_state(queue: 
 def test_an_interrupted_job_is_queued_again_until_its_attempts_are_spent(queue: Queue) -> None:
     queue.add()
     queue.add(after=(1,))
-    states = [put_back(queue.db, *attempt_of(queue.start()), "its worker died", bill=BILL) for _ in range(ATTEMPTS)]
+    states = [requeue(queue.db, *attempt_of(queue.start()), "its worker died", bill=BILL) for _ in range(ATTEMPTS)]
     assert states == ["queued", "queued", "failed"]
     job = queue.job(1)
     assert (job.state, job.attempt) == ("failed", 3)
@@ -346,7 +356,7 @@ def test_an_interrupted_job_is_queued_again_until_its_attempts_are_spent(queue: 
 def test_an_interruption_that_was_asked_for_costs_no_attempt(queue: Queue) -> None:
     queue.add()
     each_counts = [*[False] * 10, True, True, *[False] * 3, True]
-    states = [put_back(queue.db, *attempt_of(queue.start()), "interrupted", counts) for counts in each_counts]
+    states = [requeue(queue.db, *attempt_of(queue.start()), "interrupted", counts) for counts in each_counts]
     assert states == ["queued"] * 15 + ["failed"]
     assert queue.job(1).attempt == 16
 
@@ -358,7 +368,7 @@ def test_an_interrupted_job_that_was_to_be_cancelled_is(queue: Queue, counts: bo
     job = queue.start()
     # Asked for after the worker had looked.
     cancel(queue.db, job.id)
-    assert put_back(queue.db, *attempt_of(job), "its worker died", counts, BILL) == "cancelled"
+    assert requeue(queue.db, *attempt_of(job), "its worker died", counts, BILL) == "cancelled"
     assert queue.states() == ["cancelled", "cancelled"]
     assert (queue.job(1).error, queue.job(1).seconds) == (None, 12.5)
 
@@ -366,20 +376,20 @@ def test_an_interrupted_job_that_was_to_be_cancelled_is(queue: Queue, counts: bo
 def test_a_job_that_had_handed_in_its_result_when_it_was_interrupted_has_succeeded(queue: Queue) -> None:
     queue.add()
     job = queue.start()
-    hand_in(queue.db, *attempt_of(job), {"made": 1})
+    commit_result(queue.db, *attempt_of(job), {"made": 1})
     cancel(queue.db, job.id)
-    assert put_back(queue.db, *attempt_of(job), "its worker died", bill=BILL) == "succeeded"
+    assert requeue(queue.db, *attempt_of(job), "its worker died", bill=BILL) == "succeeded"
     assert (queue.job(job.id).result, queue.job(job.id).seconds) == ({"made": 1}, 12.5)
 
 
 def test_a_job_that_was_put_back_says_nothing_of_the_attempt_before(queue: Queue) -> None:
     queue.add()
     job = queue.start()
-    note_process(queue.db, job, 4711)
-    note_usage(queue.db, job, 187.5, 640.0)
+    record_process(queue.db, job, 4711)
+    record_usage(queue.db, job, 187.5, 640.0)
     report(queue.db, job.id, 1, "halfway", 0.5)
-    hand_in_error(queue.db, job.id, 1, "it was ended before it could end itself")
-    put_back(queue.db, *attempt_of(job), "its worker died", bill=BILL)
+    commit_error(queue.db, job.id, 1, "it was ended before it could end itself")
+    requeue(queue.db, *attempt_of(job), "its worker died", bill=BILL)
     job = queue.job(job.id)
     assert (job.state, job.stage, job.progress, job.process_group) == ("queued", None, None, None)
     assert (job.cpu_percent, job.rss_mb, job.error) == (None, None, None)
@@ -398,7 +408,7 @@ def test_a_job_that_is_put_back_may_be_given_time_to_wait(
     queue.add()
     job = queue.start()
     queue.db.execute("UPDATE jobs SET not_before = ?", (before,))
-    assert put_back(queue.db, *attempt_of(job), "its engine is busy", not_before=given) == "queued"
+    assert requeue(queue.db, *attempt_of(job), "its engine is busy", not_before=given) == "queued"
     assert queue.job(1).not_before == kept
     assert (claim(queue.db) is None) == (kept is not None)
 
@@ -408,7 +418,7 @@ def test_a_job_that_is_put_back_takes_its_place_again(queue: Queue) -> None:
     move_first(queue.db, third)
     jobs = [queue.start(), queue.start()]
     for job in jobs:
-        put_back(queue.db, *attempt_of(job), "stopped", counts=False)
+        requeue(queue.db, *attempt_of(job), "stopped", counts=False)
     assert queue.order() == [third, first, second]
 
 
@@ -416,7 +426,7 @@ def test_the_next_attempt_starts_with_a_clean_row(queue: Queue) -> None:
     queue.add()
     job = queue.start(machine="here")
     report(queue.db, job.id, 1, "halfway", 0.5)
-    put_back(queue.db, *attempt_of(job), "stopped")
+    requeue(queue.db, *attempt_of(job), "stopped")
     job = queue.start(machine="there")
     assert (job.attempt, job.stage, job.progress, job.machine_id) == (2, "starting", None, "there")
     assert (job.error, job.result, job.process_group, job.seconds) == (None,) * 4
@@ -424,8 +434,8 @@ def test_the_next_attempt_starts_with_a_clean_row(queue: Queue) -> None:
 
 def test_each_change_is_an_event(queue: Queue) -> None:
     queue.add()
-    put_back(queue.db, *attempt_of(queue.start()), "its worker died")
-    put_back(queue.db, *attempt_of(queue.start()), "the worker was stopped", counts=False)
+    requeue(queue.db, *attempt_of(queue.start()), "its worker died")
+    requeue(queue.db, *attempt_of(queue.start()), "the worker was stopped", counts=False)
     cancel(queue.db, queue.start().id)
     finish(queue.db, 1, 3, "cancelled")
     assert queue.told(1) == [

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from core.clock import now
-from core.errors import BadInput, NotFound
+from core.errors import InvalidInput, NotFound
 from core.records.jobs import ATTEMPTS
 from core.records.voices import Variant
 from core.store.database import transaction
 from core.store.jobs import list_jobs
-from core.store.lifecycle import Bill, claim, finish, hand_in, is_cancel_asked, put_back, report
+from core.store.lifecycle import ResourceUsage, claim, commit_result, finish, is_cancel_asked, report, requeue
 from core.store.queue_control import (
-    Changes,
+    JobUpdate,
     cancel,
     cancel_all,
     edit,
@@ -46,7 +46,7 @@ Act = Callable[..., Any]
         move_last,
         partial(move_before, other_id=1),
         lambda db, job_id: move_before(db, 1, job_id),
-        partial(edit, changes=Changes(priority=1), says="priority 1"),
+        partial(edit, changes=JobUpdate(priority=1), says="priority 1"),
     ],
     ids=["cancel", "retry", "queued", "move_first", "move_last", "move_before", "move_before_it", "edit"],
 )
@@ -67,7 +67,7 @@ def test_nothing_can_be_done_with_a_job_that_is_not_there(queue: Queue, act: Act
         move_last,
         partial(move_before, other_id=1),
         lambda db, job_id: move_before(db, 1, job_id),
-        partial(edit, changes=Changes(priority=1), says="priority 1"),
+        partial(edit, changes=JobUpdate(priority=1), says="priority 1"),
     ],
     ids=["queued", "move_first", "move_last", "move_before", "move_before_it", "edit"],
 )
@@ -79,7 +79,7 @@ def test_only_a_queued_job_can_be_changed(queue: Queue, act: Act, state: str) ->
     else:
         queue.end(state)
     before = list_jobs(queue.db)
-    with pytest.raises(BadInput, match=f"job {job_id} is {state}: only a queued job can be changed"):
+    with pytest.raises(InvalidInput, match=f"job {job_id} is {state}: only a queued job can be changed"):
         act(queue.db, job_id)
     assert list_jobs(queue.db) == before
 
@@ -118,7 +118,7 @@ def test_a_running_job_is_asked_to_end(queue: Queue) -> None:
 def test_a_job_that_has_ended_cannot_be_cancelled(queue: Queue, state: str, says: str) -> None:
     queue.add()
     queue.end(state)
-    with pytest.raises(BadInput, match=f"{says}: nothing to cancel"):
+    with pytest.raises(InvalidInput, match=f"{says}: nothing to cancel"):
         cancel(queue.db, 1)
     assert not is_cancel_asked(queue.db, 1)
 
@@ -181,8 +181,8 @@ def test_a_retry_revives_what_was_cancelled_for_that_reason(queue: Queue) -> Non
 
 def test_a_retry_revives_what_waits_for_a_younger_job(queue: Queue) -> None:
     first, second, third = queue.add(), queue.add(), queue.add()
-    edit(queue.db, first, Changes(after=(second,)), "after 2")
-    edit(queue.db, second, Changes(after=(third,)), "after 3")
+    edit(queue.db, first, JobUpdate(after=(second,)), "after 2")
+    edit(queue.db, second, JobUpdate(after=(third,)), "after 3")
     assert queue.end("failed") == third
     assert retry(queue.db, third) == [third, second, first]
     assert queue.states() == ["queued"] * 3
@@ -220,10 +220,10 @@ def test_a_retry_leaves_alone_what_waits_for_another_job_that_did_not_succeed(qu
 def test_a_retry_has_all_attempts_again_and_its_number_goes_on(queue: Queue) -> None:
     queue.add()
     for _ in range(ATTEMPTS):
-        put_back(queue.db, *attempt_of(queue.start()), "its worker died")
+        requeue(queue.db, *attempt_of(queue.start()), "its worker died")
     assert queue.job(1).state == "failed"
     retry(queue.db, 1)
-    states = [put_back(queue.db, *attempt_of(queue.start()), "its worker died") for _ in range(ATTEMPTS)]
+    states = [requeue(queue.db, *attempt_of(queue.start()), "its worker died") for _ in range(ATTEMPTS)]
     assert states == ["queued"] * (ATTEMPTS - 1) + ["failed"]
     assert queue.job(1).attempt == 2 * ATTEMPTS
 
@@ -233,7 +233,7 @@ def test_a_retried_job_starts_with_a_clean_row(queue: Queue) -> None:
     job = queue.start()
     report(queue.db, job.id, 1, "halfway", 0.5)
     cancel(queue.db, job.id)
-    finish(queue.db, job.id, 1, "cancelled", bill=Bill(1.0, 2.0, 3.0))
+    finish(queue.db, job.id, 1, "cancelled", bill=ResourceUsage(1.0, 2.0, 3.0))
     retry(queue.db, job.id)
     job = queue.job(job.id)
     assert (job.state, job.cancel_asked, job.stage, job.progress) == ("queued", False, None, None)
@@ -251,7 +251,7 @@ def test_only_a_failed_or_cancelled_job_can_be_tried_again(queue: Queue, state: 
         queue.start()
     if state == "succeeded":
         finish(queue.db, 1, 1, state)
-    with pytest.raises(BadInput, match=f"job 1 is {state}"):
+    with pytest.raises(InvalidInput, match=f"job 1 is {state}"):
         retry(queue.db, 1)
 
 
@@ -260,7 +260,9 @@ def test_a_job_is_not_tried_again_before_the_one_it_waits_for(queue: Queue, stat
     first = queue.add()
     second = queue.add(after=(first,))
     queue.end(state)
-    with pytest.raises(BadInput, match=f"job {second} waits for job {first}, which did not succeed: retry that one"):
+    with pytest.raises(
+        InvalidInput, match=f"job {second} waits for job {first}, which did not succeed: retry that one"
+    ):
         retry(queue.db, second)
 
 
@@ -330,7 +332,7 @@ def test_jobs_of_one_turn_go_by_their_age(queue: Queue) -> None:
     first, second, third = queue.add(), queue.add(), queue.add()
     move_last(queue.db, first)
     fourth, fifth = queue.add(), queue.add(priority=1)
-    edit(queue.db, fifth, Changes(priority=0), "priority 0")
+    edit(queue.db, fifth, JobUpdate(priority=0), "priority 0")
     assert queue.job(fourth).turn == queue.job(fifth).turn
     assert queue.order() == [second, third, first, fourth, fifth]
     move_before(queue.db, first, fifth)
@@ -361,27 +363,27 @@ def test_jobs_that_run_come_back_to_their_place_among_those_that_nobody_moved(qu
     jobs = [queue.start(), queue.start()]
     move_before(queue.db, 6, 5)
     for job in jobs:
-        put_back(queue.db, *attempt_of(job), "stopped", counts=False)
+        requeue(queue.db, *attempt_of(job), "stopped", counts=False)
     assert queue.order() == [1, 2, 3, 4, 6, 5]
 
 
 @pytest.mark.parametrize(
     ("changes", "kept"),
     [
-        (Changes(priority=7), {"priority": 7}),
-        (Changes(priority=0), {"priority": 0}),
-        (Changes(params={"bits": 4}), {"params": {"bits": 4}}),
-        (Changes(params={}), {"params": {}}),
-        (Changes(variant="other"), {"variant": "other"}),
-        (Changes(not_before="9998-01-01T00:00:00.000Z"), {"not_before": "9998-01-01T00:00:00.000Z"}),
-        (Changes(at_once=True), {"not_before": None}),
-        (Changes(after=(1,)), {"after": (1,)}),
-        (Changes(after=()), {"after": ()}),
-        (Changes(after=(3, 1, 3)), {"after": (1, 3)}),
-        (Changes(), {}),
+        (JobUpdate(priority=7), {"priority": 7}),
+        (JobUpdate(priority=0), {"priority": 0}),
+        (JobUpdate(params={"bits": 4}), {"params": {"bits": 4}}),
+        (JobUpdate(params={}), {"params": {}}),
+        (JobUpdate(variant="other"), {"variant": "other"}),
+        (JobUpdate(not_before="9998-01-01T00:00:00.000Z"), {"not_before": "9998-01-01T00:00:00.000Z"}),
+        (JobUpdate(at_once=True), {"not_before": None}),
+        (JobUpdate(after=(1,)), {"after": (1,)}),
+        (JobUpdate(after=()), {"after": ()}),
+        (JobUpdate(after=(3, 1, 3)), {"after": (1, 3)}),
+        (JobUpdate(), {}),
     ],
 )
-def test_what_is_edited_changes_and_nothing_else(queue: Queue, changes: Changes, kept: dict[str, Any]) -> None:
+def test_what_is_edited_changes_and_nothing_else(queue: Queue, changes: JobUpdate, kept: dict[str, Any]) -> None:
     first = queue.add()
     job_id = queue.add(params={"bits": 8}, priority=1, after=(first,), not_before=LATER)
     queue.add()
@@ -395,16 +397,16 @@ def test_what_is_edited_changes_and_nothing_else(queue: Queue, changes: Changes,
 
 def test_a_job_goes_where_its_new_priority_puts_it(queue: Queue) -> None:
     first, second, third = queue.add(), queue.add(priority=1), queue.add(priority=1)
-    edit(queue.db, first, Changes(priority=1), "priority 1")
+    edit(queue.db, first, JobUpdate(priority=1), "priority 1")
     assert queue.order() == [first, second, third]
-    edit(queue.db, second, Changes(priority=0), "priority 0")
+    edit(queue.db, second, JobUpdate(priority=0), "priority 0")
     assert queue.order() == [first, third, second]
 
 
 def test_a_job_may_wait_for_another_one_than_before(queue: Queue) -> None:
     first, second = queue.add(), queue.add()
     waiting = queue.add(after=(first,))
-    edit(queue.db, waiting, Changes(after=(second,)), "after 2")
+    edit(queue.db, waiting, JobUpdate(after=(second,)), "after 2")
     assert queue.end("failed") == first
     assert queue.states() == ["failed", "queued", "queued"]
     assert [queue.end(), queue.end()] == [second, waiting]
@@ -415,10 +417,10 @@ def test_a_job_cannot_be_made_to_wait_for_one_that_did_not_succeed(queue: Queue,
     first = queue.add()
     queue.end(state)
     second = queue.add()
-    with pytest.raises(BadInput, match=f"job {first} .*: nothing can wait for it"):
-        edit(queue.db, second, Changes(after=(first,), priority=9), "after 1")
+    with pytest.raises(InvalidInput, match=f"job {first} .*: nothing can wait for it"):
+        edit(queue.db, second, JobUpdate(after=(first,), priority=9), "after 1")
     with pytest.raises(NotFound, match="no job 7"):
-        edit(queue.db, second, Changes(after=(7,), priority=9), "after 7")
+        edit(queue.db, second, JobUpdate(after=(7,), priority=9), "after 7")
     assert (queue.job(second).after, queue.job(second).priority) == ((), 0)
 
 
@@ -428,8 +430,8 @@ def test_no_job_waits_for_itself(queue: Queue, job_id: int, after: int) -> None:
     queue.add(after=(1,))
     queue.add(after=(2,))
     queue.add(after=(3,))
-    with pytest.raises(BadInput, match=f"job {job_id} cannot wait for job {after}: that one waits for it"):
-        edit(queue.db, job_id, Changes(after=(after,)), f"after {after}")
+    with pytest.raises(InvalidInput, match=f"job {job_id} cannot wait for job {after}: that one waits for it"):
+        edit(queue.db, job_id, JobUpdate(after=(after,)), f"after {after}")
     assert [queue.job(entry).after for entry in (1, 2, 3, 4)] == [(), (1,), (2,), (3,)]
     assert [queue.end() for _ in range(4)] == [1, 2, 3, 4]
 
@@ -438,7 +440,7 @@ def test_jobs_may_wait_for_one_in_many_ways(queue: Queue) -> None:
     for _ in range(4):
         queue.add()
     for job_id, after in ((4, (1,)), (3, (1, 4)), (2, (1, 3, 4))):
-        edit(queue.db, job_id, Changes(after=after), "after")
+        edit(queue.db, job_id, JobUpdate(after=after), "after")
     assert [queue.end() for _ in range(4)] == [1, 4, 3, 2]
 
 
@@ -448,12 +450,12 @@ def test_a_benchmark_measures_what_the_job_that_it_waits_for_makes_now(queue: Qu
     waiting = queue.add("benchmark", None, {"variants": ["int8", "int4"], "threads": [1]}, after=(made, other))
     later = queue.add("benchmark", None, {"variants": ["int8"], "threads": [1]}, after=(waiting,))
     unrelated = queue.add("benchmark", None, {"variants": ["int8"], "threads": [1]})
-    edit(queue.db, made, Changes(variant="int8+clip=max", params={"clip": "max"}), "clip=max; now int8+clip=max")
+    edit(queue.db, made, JobUpdate(variant="int8+clip=max", params={"clip": "max"}), "clip=max; now int8+clip=max")
     assert queue.job(waiting).params == {"variants": ["int8+clip=max", "int4"], "threads": [1]}
     assert queue.told(waiting)[1:] == [(0, "edited", "measures int8+clip=max instead of int8")]
     # These were not queued to measure what that job makes.
     assert queue.job(later).params == queue.job(unrelated).params == {"variants": ["int8"], "threads": [1]}
-    edit(queue.db, made, Changes(variant="int4"), "now int4")
+    edit(queue.db, made, JobUpdate(variant="int4"), "now int4")
     assert queue.job(waiting).params["variants"] == ["int4"]
 
 
@@ -461,7 +463,7 @@ def test_a_benchmark_that_has_ended_says_what_it_was_to_measure(queue: Queue) ->
     made = queue.add(variant="int8")
     unwanted = queue.add("benchmark", None, {"variants": ["int8"]}, after=(made,))
     cancel(queue.db, unwanted)
-    edit(queue.db, made, Changes(variant="int4"), "now int4")
+    edit(queue.db, made, JobUpdate(variant="int4"), "now int4")
     assert queue.job(unwanted).params == {"variants": ["int8"]}
 
 
@@ -501,7 +503,7 @@ def test_what_a_forgotten_job_made_and_measured_stays(queue: Queue) -> None:
         queue.db.execute(
             "INSERT INTO benchmarks VALUES ('b', ?, 'amy', ?, 'm', 'e', '3', '{}', '{}', 't')", (queue.voice.id, job_id)
         )
-        hand_in(queue.db, *attempt_of(job), {"made": "small"})
+        commit_result(queue.db, *attempt_of(job), {"made": "small"})
     finish(queue.db, *attempt_of(job), "succeeded")
     assert forget_ended(queue.db) == [job_id]
     assert get_voice(queue.db, "amy").variant("small").job_id is None

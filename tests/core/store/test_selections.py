@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from core.hardware.machine import Machine
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Judged, Selection, Wish
+from core.records.selections import Decision, Preference, Selection
 from core.records.voices import Voice
 from core.store.database import transaction
-from core.store.selections import get_wish, latest_selections, list_selections, put_selection, put_wish
+from core.store.selections import get_preference, latest_selections, list_selections, put_preference, put_selection
 
 HERE, THERE = Machine("here", {"cores": 2}), Machine("there", {"cores": 8})
 SELECTION = Selection(
@@ -17,7 +17,7 @@ SELECTION = Selection(
     pinned=None,
     selected="static-int8",
     reason="the first in order that can be used: 1.70x here, sound slight",
-    candidates=(Judged("static-int8", "selected", "the first"), Judged("original", "eligible", "comes after")),
+    candidates=(Decision("static-int8", "selected", "the first"), Decision("original", "eligible", "comes after")),
     warnings=(SelectionWarning(WarningKind.FASTER_EXISTS, "dynamic-int8", "dynamic-int8 is faster here"),),
 )
 
@@ -28,10 +28,10 @@ def put(db: sqlite3.Connection, voice: Voice, selection: Selection, machine: Mac
 
 
 def test_without_a_wish_the_guides_order_holds(db: sqlite3.Connection, stored: Voice) -> None:
-    assert get_wish(db, stored.id) == Wish("priority", None)
-    for wish in (Wish("measured", "int4"), Wish("priority", None)):
-        put_wish(db, stored.id, wish)
-        assert get_wish(db, stored.id) == wish
+    assert get_preference(db, stored.id) == Preference("priority", None)
+    for wish in (Preference("measured", "int4"), Preference("priority", None)):
+        put_preference(db, stored.id, wish)
+        assert get_preference(db, stored.id) == wish
 
 
 def test_a_selection_comes_back_as_it_was_put_in(db: sqlite3.Connection, stored: Voice) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from core.variants.checksums import identity_of
+from core.variants.checksums import checksum_of
 from core.variants.variant_files import (
     Draft,
     FolderDraft,
@@ -247,10 +247,10 @@ def _folder_draft(workspace: Workspace, content: bytes, job_id: int = 1) -> Fold
 def test_a_folder_takes_its_name_when_it_is_whole(workspace: Workspace, folder: Path) -> None:
     draft = _folder_draft(workspace, b"model")
     assert _visible(folder.parent) == []
-    made = identity_of(draft.path)
+    made = checksum_of(draft.path)
     draft.publish()
     assert _visible(folder.parent) == ["coreml"]
-    assert identity_of(folder) == made
+    assert checksum_of(folder) == made
     assert json.loads((folder / "front.onnx.json").read_text()) == {"audio": {}}
     assert {entry.stat().st_mode & 0o777 for entry in folder.rglob("*")} == {0o600, 0o700}
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -297,13 +297,13 @@ def test_what_took_its_name_stays_if_it_was_stored_and_else_gives_it_back(
         old.settle()
     before = _contents(workspace.optimized_models)
     draft = draft_of(workspace, b"new", 2)
-    made = identity_of(draft.path)
+    made = checksum_of(draft.path)
     draft.publish()
-    assert identity_of(draft.final) == made
+    assert checksum_of(draft.final) == made
     for _ in range(2):
         end(workspace, draft)
         left = _contents(workspace.optimized_models)
-        assert (identity_of(draft.final) == made) if stays else (left == before)
+        assert (checksum_of(draft.final) == made) if stays else (left == before)
         assert [path for path in left if "/." in path] == []
 
 

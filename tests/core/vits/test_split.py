@@ -8,9 +8,9 @@ import pytest
 
 from core.engines.ort import OrtVoice
 from core.engines.split_voice import Frames, Front, OrtBody, SplitVoice, open_split
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.graph.constant_folding import fold_constants
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.vits.split import Cut, cut, mark
 from core.voices.phonemes import random_phonemes
 from tests.core.quantize.making import make
@@ -79,7 +79,7 @@ def test_a_variant_whose_decoder_is_rewritten_speaks_in_pieces_too(recipe: str, 
 
 def test_the_usual_guides_variant_has_no_pieces(tmp_path: Path) -> None:
     make("guide", write_voice(tmp_path), tmp_path / "made.onnx")
-    with pytest.raises(BadInput, match="cannot speak in pieces"):
+    with pytest.raises(InvalidInput, match="cannot speak in pieces"):
         open_split(tmp_path / "made.onnx")
 
 
@@ -97,5 +97,5 @@ def test_what_is_not_built_like_vits_is_not_cut() -> None:
     for node in model.graph.node:
         if node.op_type == "Ceil":
             node.op_type = "Round"
-    with pytest.raises(NotRecognised):
+    with pytest.raises(UnsupportedGraph):
         cut(model)

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from core.graph.errors import NotRecognised
+from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex, inputs_of
 from core.vits.topology import Topology, dissect
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model
@@ -135,7 +135,7 @@ def test_a_graph_without_a_landmark_is_not_recognised(
     damage: Callable[[onnx.ModelProto], None], reason: str, tiny_model: onnx.ModelProto
 ) -> None:
     damage(tiny_model)
-    with pytest.raises(NotRecognised, match=reason):
+    with pytest.raises(UnsupportedGraph, match=reason):
         topology_of(tiny_model)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from piper import download_voices
 
-from core.errors import BadInput, TtsdashError
+from core.errors import InvalidInput, TtsdashError
 from core.voices.download import download, piper_names
 from core.voices.file import is_piper_name, read_voice
 from tests.piper_collection import NAME, Collection, serving
@@ -61,7 +61,7 @@ def test_a_voice_that_is_there_is_not_fetched_again(collection: Collection, fold
 def test_a_model_without_its_configuration_is_not_written_over(collection: Collection, folder: Path) -> None:
     folder.mkdir()
     (folder / f"{NAME}.onnx").write_bytes(b"somebody's own")
-    with pytest.raises(BadInput, match=r"without its \.onnx\.json: move it away"):
+    with pytest.raises(InvalidInput, match=r"without its \.onnx\.json: move it away"):
         download(NAME, folder, nothing)
     assert (folder / f"{NAME}.onnx").read_bytes() == b"somebody's own"
 
@@ -72,14 +72,14 @@ def test_the_names_are_listed(collection: Collection) -> None:
 
 @pytest.mark.parametrize("name", ["en_US-nobody-medium", "xx_XX-tiny-medium"])
 def test_a_name_that_the_collection_does_not_have_is_refused(collection: Collection, folder: Path, name: str) -> None:
-    with pytest.raises(BadInput, match=f"has no {name}: `ttsdash voices download` lists its names"):
+    with pytest.raises(InvalidInput, match=f"has no {name}: `ttsdash voices download` lists its names"):
         download(name, folder, nothing)
     assert not left_in(folder)
 
 
 @pytest.mark.parametrize("name", ["lessac", "en_US-../../../x-medium", "en_US-a-b/c", "", "/voices/en_US-a-low.onnx"])
 def test_what_is_no_name_is_refused_before_anything_is_asked(collection: Collection, folder: Path, name: str) -> None:
-    with pytest.raises(BadInput, match="write it as en_US-lessac-medium"):
+    with pytest.raises(InvalidInput, match="write it as en_US-lessac-medium"):
         download(name, folder, nothing)
     assert not is_piper_name(name)
     assert not collection.asked
@@ -141,6 +141,6 @@ def test_of_two_downloads_at_once_the_second_is_refused(collection: Collection, 
     folder.mkdir()
     holder = os.open(folder, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
-    with pytest.raises(BadInput, match=r"another download into .* is under way"):
+    with pytest.raises(InvalidInput, match=r"another download into .* is under way"):
         download(NAME, folder, nothing)
     os.close(holder)

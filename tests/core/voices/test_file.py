@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.files import sha256_of
-from core.voices.file import config_path_of, natural_key, read_config, read_voice
+from core.voices.file import config_path_of, default_key, read_config, read_voice
 from tests.core.refusals import refusal
 from tests.vits import MULTI_SPEAKER, TINY, build_model, voice_config, write_voice
 
@@ -193,7 +193,7 @@ def test_any_json_is_read_or_refused(changes: dict[str, Any], tmp_path: Path) ->
     path.write_text(json.dumps(voice_config(TINY) | changes))
     try:
         config = read_config(path)
-    except BadInput as error:
+    except InvalidInput as error:
         assert str(path) in str(error)
     else:
         assert isinstance(config["phoneme_id_map"], dict)
@@ -213,7 +213,7 @@ def test_any_json_is_read_or_refused(changes: dict[str, Any], tmp_path: Path) ->
     ],
 )
 def test_a_voice_is_named_by_its_file_else_by_its_folder(path: str, key: str) -> None:
-    assert natural_key(Path(path)) == key
+    assert default_key(Path(path)) == key
 
 
 def _put(config: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.voices.phonemes import phoneme_ids
 from tests.vits import TINY, voice_config
 
@@ -31,6 +31,6 @@ def test_sentences_are_joined_to_one() -> None:
     ],
 )
 def test_a_configuration_that_gives_none_ends_in_one_line(changes: dict[str, Any]) -> None:
-    with pytest.raises(BadInput, match=r"^no phoneme") as caught:
+    with pytest.raises(InvalidInput, match=r"^no phoneme") as caught:
         phoneme_ids(CONFIG | changes, "Hello.")
     assert len(str(caught.value).splitlines()) == 1

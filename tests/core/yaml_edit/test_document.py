@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.yaml_edit.diff import unified_diff
 from core.yaml_edit.document import Document, NotPlaced
 from core.yaml_edit.scalar import Value, written
@@ -148,7 +148,7 @@ def test_what_is_missing_is_added_where_it_belongs(before: str, after: str) -> N
 )
 def test_a_value_is_replaced_in_its_own_quotes(before: str, after: str | None) -> None:
     if after is None:
-        with pytest.raises(BadInput, match="make it a single value"):
+        with pytest.raises(InvalidInput, match="make it a single value"):
             edited(before, {"k": "/v/new"})
     else:
         assert edited(before, {"k": "/v/new"}) == after
@@ -361,7 +361,7 @@ FRAGMENTS += "¦a¦---\n¦...\n¦%YAML 1.2\n¦\t¦\r\n¦\r¦\\U99999999¦\u2028�
 def test_whatever_a_text_holds_it_is_edited_well_or_refused(text: str) -> None:
     try:
         after = edited(text, WANTED)
-    except (BadInput, NotPlaced):
+    except (InvalidInput, NotPlaced):
         return
     assert [Document(after, "x").value(key) for key in WANTED] == list(WANTED.values())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.records.selections import Judged, Selection
+from core.records.selections import Decision, Selection
 from core.records.voices import Variant, Voice
 from core.selection import evaluate
 from core.store.database import transaction
@@ -67,7 +67,7 @@ def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     """Runs a command in this process, where the original of any voice is selected without being tried."""
 
     def select(*_: object) -> Selection:
-        judged = (Judged("original", "selected", "by hand"),)
+        judged = (Decision("original", "selected", "by hand"),)
         return Selection("tiny", "priority", None, "original", "by hand", judged)
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:

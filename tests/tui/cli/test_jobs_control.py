@@ -14,18 +14,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.clock import now, parse, stamp
+from core.clock import format_timestamp, now, parse_timestamp
 from core.hardware.machine import this_machine
 from core.records.job_states import ENDED
 from core.records.jobs import Job
 from core.records.voices import Voice
-from core.store.activity import note_visit, read_away
+from core.store.activity import read_activity, record_visit
 from core.store.database import transaction
-from core.store.jobs import add_job, get_job, list_events, list_jobs, list_queued, open_ids, tell
-from core.store.lifecycle import Bill, claim, finish, is_paused, note_usage, put_back, report
+from core.store.jobs import add_event, add_job, get_job, list_events, list_jobs, list_queued, open_ids
+from core.store.lifecycle import ResourceUsage, claim, finish, is_paused, record_usage, report, requeue
 from core.store.queue_control import cancel, pause
 from core.workspace import Workspace
-from jobs.submit import Terms, benchmark_job, making_job, submit
+from jobs.submit import Scheduling, benchmark_job, making_job, submit
 from jobs.worker_control import stop_worker
 from tests.running import COMMAND, environment, heed_signals, ttsdash
 from tests.tui.cli.test_apply import on_a_terminal
@@ -104,10 +104,12 @@ class Queue:
         self.workspace, self.db, self.voice = workspace, db, voice
 
     def add(self, recipe: str = "dynamic", **terms: object) -> int:
-        return submit(self.workspace, self.db, making_job(self.voice, recipe), terms=Terms(**terms))[0]  # type: ignore[arg-type]
+        return submit(self.workspace, self.db, making_job(self.voice, recipe), terms=Scheduling(**terms))[0]  # type: ignore[arg-type]
 
     def add_benchmark(self, **terms: object) -> int:
-        return submit(self.workspace, self.db, benchmark_job(self.voice, ["dynamic-int8"]), terms=Terms(**terms))[0]  # type: ignore[arg-type]
+        return submit(self.workspace, self.db, benchmark_job(self.voice, ["dynamic-int8"]), terms=Scheduling(**terms))[
+            0
+        ]  # type: ignore[arg-type]
 
     def start(self) -> Job:
         job = claim(self.db, machine=this_machine().id)
@@ -116,7 +118,7 @@ class Queue:
 
     def end(self, state: str = "succeeded", error: str | None = None, **bill: float) -> int:
         job = self.start()
-        assert finish(self.db, job.id, job.attempt, state, error, Bill(**bill))
+        assert finish(self.db, job.id, job.attempt, state, error, ResourceUsage(**bill))
         return job.id
 
     def job(self, job_id: int) -> Job:
@@ -147,14 +149,18 @@ def test_a_job_is_queued_on_the_terms_that_are_given(command: tuple[str, ...], c
     assert isinstance(answer, dict)
     (job,) = answer["jobs"]
     assert (job["priority"], job["after"], answer["already"]) == (-7, [first, second], {})
-    assert timedelta(milliseconds=-1) <= parse(job["not_before"]) - before - timedelta(hours=2) < timedelta(minutes=1)
+    assert (
+        timedelta(milliseconds=-1)
+        <= parse_timestamp(job["not_before"]) - before - timedelta(hours=2)
+        < timedelta(minutes=1)
+    )
 
 
 def test_a_time_is_one_of_the_readers_clock(call: Call, queue: Queue) -> None:
     there = (datetime.now() + timedelta(days=1)).replace(hour=2, minute=0, second=0, microsecond=0)
     printed = said(call("benchmark", queue.voice.key, "--at", there.isoformat(" ", "minutes")))
     assert printed[0] == f"job 1: benchmark, tiny: queued, not before {there:%Y-%m-%d %H:%M}"
-    assert queue.job(1).not_before == stamp(there.astimezone())
+    assert queue.job(1).not_before == format_timestamp(there.astimezone())
 
 
 def test_what_is_there_or_on_its_way_is_not_made_again_unless_that_is_asked_for(call: Call, queue: Queue) -> None:
@@ -325,9 +331,9 @@ def test_a_queued_job_is_shown_with_its_place_its_needs_and_why_it_waits(call: C
 def test_a_running_job_is_shown_with_what_it_takes_and_an_ended_one_with_its_bill(call: Call, queue: Queue) -> None:
     queue.add()
     job = queue.start()
-    note_usage(queue.db, job, 183.4, 812.3)
+    record_usage(queue.db, job, 183.4, 812.3)
     assert "uses        183 % of a core, 812 MB" in said(call("jobs", "show", 1))
-    put_back(queue.db, 1, 1, "its process was killed (signal 9)")
+    requeue(queue.db, 1, 1, "its process was killed (signal 9)")
     queue.end(seconds=12.34, cpu_seconds=75.12, peak_mb=820.4)
     printed = said(call("jobs", "show", 1))
     assert "took        12.3 s, 1 min 15 s of CPU, at most 820 MB" in printed
@@ -379,12 +385,12 @@ def test_what_happened_since_the_last_look_is_told_once(call: Call, queue: Queue
     for _ in range(6):
         queue.add()
     queue.end(seconds=12)
-    note_visit(queue.db, read_away(queue.db))
+    record_visit(queue.db, read_activity(queue.db))
     queue.end(seconds=65)
     queue.end("failed", "the disk is full")
     cancel(queue.db, 4)
     with transaction(queue.db):
-        tell(queue.db, 2, "hook failed", "notify ended with code 1")
+        add_event(queue.db, 2, "hook failed", "notify ended with code 1")
     queue.start()
     printed = said(call("jobs", "--since-last"))
     assert re.fullmatch(r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", printed[0])
@@ -410,7 +416,7 @@ def test_what_happened_since_the_last_look_as_json(call: Call, queue: Queue) -> 
     queue.end("failed", "the disk is full")
     queue.add()
     with transaction(queue.db):
-        tell(queue.db, 1, "hook failed", "notify ended with code 1")
+        add_event(queue.db, 1, "hook failed", "notify ended with code 1")
     answer = answered(call("jobs", "--since-last", "--json"))
     assert isinstance(answer, dict)
     assert [(job["id"], job["state"], job["error"]) for job in answer.pop("ended")] == [
@@ -426,7 +432,11 @@ def test_what_happened_since_the_last_look_as_json(call: Call, queue: Queue) -> 
     }
     answer = answered(call("jobs", "--since-last", "--json"))
     assert isinstance(answer, dict)
-    assert (answer["ended"], answer["hook_failures"], parse(answer["since"]) <= parse(now())) == ([], [], True)
+    assert (answer["ended"], answer["hook_failures"], parse_timestamp(answer["since"]) <= parse_timestamp(now())) == (
+        [],
+        [],
+        True,
+    )
 
 
 def test_of_very_many_that_have_ended_the_last_ones_are_named_and_the_command_for_the_others(
@@ -552,7 +562,7 @@ def test_a_new_time_is_told_on_the_readers_clock(call: Call, queue: Queue) -> No
     (line,) = said(call("jobs", "edit", 1, "--in", "90min"))
     not_before = queue.job(1).not_before
     assert not_before is not None
-    assert line == f"job 1: not before {parse(not_before).astimezone():%Y-%m-%d %H:%M}"
+    assert line == f"job 1: not before {parse_timestamp(not_before).astimezone():%Y-%m-%d %H:%M}"
     assert list_events(queue.db, 1)[-1].detail == line.removeprefix("job 1: ")
     edited = answered(call("jobs", "edit", 1, "--now", "--json"))
     assert isinstance(edited, dict)

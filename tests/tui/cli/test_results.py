@@ -12,7 +12,7 @@ from typing import Any
 import click
 import pytest
 
-from core.clock import stamp
+from core.clock import format_timestamp
 from core.hardware.machine import this_machine
 from core.records.benchmarks import TextFigures
 from core.store.database import open_store, transaction
@@ -428,7 +428,7 @@ def test_results_of_the_last_ninety_days_keep_their_samples(fixed_place: Workspa
     with closing(open_store(fixed_place)) as db:
         add_voice(db, voice_file())
         with transaction(db):
-            recently = stamp(datetime.now(UTC) - timedelta(days=89))
+            recently = format_timestamp(datetime.now(UTC) - timedelta(days=89))
             result = a_result("r", "original")
             put_benchmark(db, a_record("b", created_at=recently, results=(result,)), None)
     assert said(call("prune", "--dry-run"))[0].startswith("nothing to drop from before ")

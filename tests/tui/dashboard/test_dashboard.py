@@ -19,14 +19,14 @@ from core.hardware.machine import this_machine
 from core.history.newest import list_newest
 from core.records.jobs import NewJob
 from core.records.voices import Voice
-from core.store.activity import read_away
+from core.store.activity import read_activity
 from core.store.database import open_store, transaction
 from core.store.jobs import add_job, get_job, list_jobs
 from core.store.queue_control import cancel, forget_ended, move_before, pause
 from core.store.voices import add_voice, get_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
-from jobs.submit import Terms, benchmark_job, submit
+from jobs.submit import Scheduling, benchmark_job, submit
 from jobs.worker_control import start_worker, worker_status
 from tests.tui.conftest import JOE, announce
 from tests.tui.pilot import (
@@ -61,7 +61,7 @@ def notes(app: Dashboard) -> dict[str, str]:
 def ended_since(workspace: Workspace) -> set[int]:
     """The jobs of whose ends the next visitor would be told."""
     with closing(open_store(workspace)) as db:
-        return {job.id for job in read_away(db).ended}
+        return {job.id for job in read_activity(db).ended}
 
 
 @pytest.mark.long
@@ -235,7 +235,7 @@ async def test_the_row_in_focus_stays_when_jobs_come_in_above_it(full: Workspace
         table = app.query_one("#jobs-table", KeyedTable)
         focused = table.focused_key
         db = open_store(full)
-        submit(full, db, NewJob("quantize", JOE, "dynamic-int8", {"recipe": "guide"}), terms=Terms(priority=1))
+        submit(full, db, NewJob("quantize", JOE, "dynamic-int8", {"recipe": "guide"}), terms=Scheduling(priority=1))
         db.close()
         await until(pilot, lambda: list(notes(app))[:4] == ["5", "9", "6", "7"])
         assert table.focused_key == focused == "7"

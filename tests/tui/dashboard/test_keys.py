@@ -12,15 +12,15 @@ from textual.command import CommandPalette
 from textual.events import Key
 from textual.widgets import Input, OptionList, Static
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.records.jobs import Job
 from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import add_job, get_job
-from core.store.queue_control import Changes, edit, pause
-from core.store.screen_state import keep_screen, read_screen
+from core.store.queue_control import JobUpdate, edit, pause
+from core.store.screen_state import read_screen, save_screen
 from core.workspace import Workspace
-from jobs.edit import Wording
+from jobs.edit import JobEdit
 from jobs.submit import making_job
 from tests.tui.pilot import DrivenDashboard, dashboard, is_ready, store, text_of, until
 from tests.waiting import wait_until
@@ -237,8 +237,8 @@ async def test_what_is_gone_or_makes_no_sense_is_not_gone_back_to(kept: dict[str
 
 def test_what_was_kept_is_replaced_part_by_part(db: sqlite3.Connection) -> None:
     assert read_screen(db) == {}
-    keep_screen(db, {"app": {"tab": "queue"}, "queue-pane": {"row": "7"}})
-    keep_screen(db, {"app": {"tab": "voices"}})
+    save_screen(db, {"app": {"tab": "queue"}, "queue-pane": {"row": "7"}})
+    save_screen(db, {"app": {"tab": "voices"}})
     assert read_screen(db) == {"app": {"tab": "voices"}, "queue-pane": {"row": "7"}}
 
 
@@ -325,15 +325,15 @@ async def test_a_job_that_waits_is_edited_in_a_dialog(
     [
         ({}, None),
         ({"priority": " 0 "}, None),
-        ({"priority": "-3"}, Wording(priority=-3)),
-        ({"priority": ""}, Wording(priority=0)),
-        ({"after": "4, 5"}, Wording(after=(4, 5))),
-        ({"after": ""}, Wording(after=())),
-        ({"not_before": ""}, Wording(at_once=True)),
-        ({"params": "clip=max"}, Wording(params={"clip": "max"})),
+        ({"priority": "-3"}, JobEdit(priority=-3)),
+        ({"priority": ""}, JobEdit(priority=0)),
+        ({"after": "4, 5"}, JobEdit(after=(4, 5))),
+        ({"after": ""}, JobEdit(after=())),
+        ({"not_before": ""}, JobEdit(at_once=True)),
+        ({"params": "clip=max"}, JobEdit(params={"clip": "max"})),
     ],
 )
-def test_only_what_was_typed_anew_is_changed(typed: dict[str, str], changes: Wording | None, job: Job) -> None:
+def test_only_what_was_typed_anew_is_changed(typed: dict[str, str], changes: JobEdit | None, job: Job) -> None:
     fields = fields_of(job)
     assert read_changes(fields, {field.name: field.value for field in fields} | typed) == changes
 
@@ -351,7 +351,7 @@ def test_only_what_was_typed_anew_is_changed(typed: dict[str, str], changes: Wor
 )
 def test_what_cannot_be_is_told_before_anything_is_changed(typed: dict[str, str], says: str, job: Job) -> None:
     fields = fields_of(job)
-    with pytest.raises((BadInput, ValueError), match=re.escape(says)):
+    with pytest.raises((InvalidInput, ValueError), match=re.escape(says)):
         read_changes(fields, {field.name: field.value for field in fields} | typed)
 
 
@@ -360,7 +360,7 @@ def job(db: sqlite3.Connection, voice: Voice) -> Job:
     """One that has everything that can be changed."""
     first = add_job(db, making_job(voice, "guide"))
     job_id = add_job(db, making_job(voice, "dynamic"))
-    edit(db, job_id, Changes(after=(first,), not_before="2026-05-01T02:00:00.000Z"), "")
+    edit(db, job_id, JobUpdate(after=(first,), not_before="2026-05-01T02:00:00.000Z"), "")
     return get_job(db, job_id)
 
 

@@ -19,11 +19,11 @@ from core.assistant.file import ConfigFile
 from core.assistant.keys import VOICE_PATH
 from core.assistant.proposal import Proposal
 from core.files import sha256_of
-from core.records.selections import Wish
+from core.records.selections import Preference
 from core.records.voices import Variant, Voice
 from core.settings import set_assistant
 from core.store.database import transaction
-from core.store.selections import get_wish
+from core.store.selections import get_preference
 from core.store.voices import put_variant
 from core.voices.file import config_path_of
 from core.workspace import Workspace
@@ -193,7 +193,7 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
         shown = await pick("p", "k")
         assert "* original\n    selected: pinned by hand\n" in shown
         await until(pilot, lambda: row(pane)[:3] == ["measured", "original", "–"])
-        assert get_wish(db, voice.id) == Wish("measured", None)
+        assert get_preference(db, voice.id) == Preference("measured", None)
         assert "static-int8, passed over: not measured on this machine" in text_of(
             app, "#selection-pane .detail Static"
         )
@@ -203,7 +203,7 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
         await until(pilot, lambda: app.screen.query(OptionList))
         await pilot.press("k", "escape")
         await until(pilot, lambda: len(app.screen_stack) == 1)
-        assert get_wish(db, voice.id) == Wish("measured", None)
+        assert get_preference(db, voice.id) == Preference("measured", None)
 
 
 async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(

@@ -10,7 +10,7 @@ import pytest
 
 from core.doctor.finding import Finding
 from core.errors import TtsdashError
-from core.hardware.detection import Probes
+from core.hardware.detection import HardwareInfo
 from core.records.voices import Voice
 from core.settings import set_assistant
 from core.store.database import open_store
@@ -33,7 +33,7 @@ class Machine:
         self.asked: list[str] = []
         self.environment = Environment(probes=self.probes, examine=self.examine)
 
-    def probes(self) -> Probes:
+    def probes(self) -> HardwareInfo:
         self.asked.append("machine")
         return SERVER
 

@@ -11,8 +11,8 @@ from textual.screen import ModalScreen
 
 from core.records.job_states import JobState
 from core.records.jobs import Job
-from core.store.activity import Away
-from core.text import printable
+from core.store.activity import Activity
+from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.common.scrolled_text import Scrolled
 from tui.text.format import counted, job_title, moment, took
@@ -29,7 +29,7 @@ class AwayScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "dismiss", "Go on")]
 
-    def __init__(self, away: Away) -> None:
+    def __init__(self, away: Activity) -> None:
         super().__init__()
         self._away = away
 
@@ -42,13 +42,13 @@ class AwayScreen(ModalScreen[None]):
             yield PlainText("enter go on   j k scroll", classes="hint")
 
 
-def _summary(away: Away) -> str:
+def _summary(away: Activity) -> str:
     ended = [f"{away.counts[state]} {state}" for state in _SECTIONS if state in away.counts]
     hooks = [f"{counted(len(away.hook_failures), 'hook')} failed"] if away.hook_failures else []
     return f"{', '.join([*ended, *hooks])}\nnow {away.running or 'none'} running, {away.waiting or 'none'} waiting"
 
 
-def _lines(away: Away) -> Iterator[str]:
+def _lines(away: Activity) -> Iterator[str]:
     for state in _SECTIONS:
         if state in away.counts:
             yield from ("", state.capitalize())
@@ -70,4 +70,6 @@ def _about(job: Job) -> Iterator[str]:
 
 def _indented(by: int, text: str) -> str:
     space = " " * by
-    return textwrap.fill(printable(text), _WIDTH, initial_indent=space, subsequent_indent=space, break_on_hyphens=False)
+    return textwrap.fill(
+        escape_control(text), _WIDTH, initial_indent=space, subsequent_indent=space, break_on_hyphens=False
+    )

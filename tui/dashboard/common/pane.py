@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
-from core.text import printable
+from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.messages import PaneMounted
@@ -145,7 +145,9 @@ class TablePane(Vertical, Pane):
     def show_detail(self) -> None:
         key = self.table.focused_key
         text = self.detail(self.snapshot, key) if self.snapshot and key else ""
-        self.query_one(".detail PlainText", PlainText).show("\n".join(printable(line) for line in text.split("\n")))
+        self.query_one(".detail PlainText", PlainText).show(
+            "\n".join(escape_control(line) for line in text.split("\n"))
+        )
 
     def headers(self) -> tuple[str, ...]:
         """The columns as there is room for them."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.cells import cell_len
 from textual.widgets import Static
 
-from core.text import printable
+from core.text import escape_control
 
 
 class PlainText(Static):
@@ -27,4 +27,4 @@ class PlainText(Static):
 
     def show_lines(self, lines: Iterable[str]) -> None:
         """Lines that may hold names of files or users."""
-        self.show("\n".join(map(printable, lines)))
+        self.show("\n".join(map(escape_control, lines)))

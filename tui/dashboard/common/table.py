@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import DataTable
 
-from core.text import printable
+from core.text import escape_control
 
 Row = tuple[str, Sequence[str]]
 """A row's key, and its cells."""
@@ -66,7 +66,7 @@ class KeyedTable(DataTable[Text]):
         keys = [key for key, _ in rows]
         self._marked.intersection_update(keys)
         for key, cells in rows:
-            self.add_row(*(self._cell(column, printable(cell), key) for column, cell in enumerate(cells)), key=key)
+            self.add_row(*(self._cell(column, escape_control(cell), key) for column, cell in enumerate(cells)), key=key)
         place = keys.index(focused) if focused in keys else min(line, len(keys) - 1)
         if self._wanted in keys:
             self.focus_row(self._wanted or "")
@@ -81,7 +81,7 @@ class KeyedTable(DataTable[Text]):
             for column, (cell, old) in enumerate(zip(cells, before, strict=True)):
                 if cell != old:
                     place = Coordinate(line, column)
-                    self.update_cell_at(place, self._cell(column, printable(cell), key), update_width=True)
+                    self.update_cell_at(place, self._cell(column, escape_control(cell), key), update_width=True)
 
     def show_column(self, column: int) -> None:
         """Bring a column into sight, when its width is known."""
@@ -125,7 +125,7 @@ class KeyedTable(DataTable[Text]):
         changed, self._marked = self._marked ^ wanted, wanted
         for row, (key, cells) in enumerate(self._shown):
             if key in changed:
-                self.update_cell_at(Coordinate(row, 0), self._cell(0, printable(cells[0]), key))
+                self.update_cell_at(Coordinate(row, 0), self._cell(0, escape_control(cells[0]), key))
         if changed:
             self.post_message(self.Marked())
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from core.clock import span
+from core.clock import format_duration
 from core.records.jobs import Job, JobEvent
 from tui.text.format import bill, counted, job_title, moment, parameters
 
@@ -45,6 +45,9 @@ def _terms(job: Job) -> Iterator[str]:
         memory = f" and {job.need.memory_mb} MB" if job.need.memory_mb else ""
         yield f"needs {counted(job.need.cores, 'core')}{memory}"
     seconds, megabytes = job.limits.seconds, job.limits.memory_mb
-    most = [span(seconds) if seconds is not None else None, f"{megabytes} MB" if megabytes is not None else None]
+    most = [
+        format_duration(seconds) if seconds is not None else None,
+        f"{megabytes} MB" if megabytes is not None else None,
+    ]
     if any(most):
         yield f"is ended if it takes more than {' or '.join(filter(None, most))}"

@@ -11,12 +11,12 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from core.clock import parse, read_moment, read_span, stamp
-from core.errors import BadInput
+from core.clock import format_timestamp, parse_duration, parse_time, parse_timestamp
+from core.errors import InvalidInput
 from core.records.job_states import JobKind
 from core.records.jobs import Job
 from core.variants.recipes import read_params
-from jobs.edit import Wording
+from jobs.edit import JobEdit
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import job_title
 
@@ -32,11 +32,11 @@ class Field:
     value: str
     """As it is now."""
     hint: str
-    change: Callable[[Wording, str], Wording]
+    change: Callable[[JobEdit, str], JobEdit]
     """Takes what was typed into a wording. Raises BadInput and ValueError."""
 
 
-class EditJobScreen(ModalScreen[Wording | None]):
+class EditJobScreen(ModalScreen[JobEdit | None]):
     """Ends with what is to be another than before, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,7 +64,7 @@ class EditJobScreen(ModalScreen[Wording | None]):
         try:
             typed = {field.name: self.query_one(f"#{field.name}", Input).value for field in self._fields}
             wording = read_changes(self._fields, typed)
-        except (BadInput, ValueError) as error:
+        except (InvalidInput, ValueError) as error:
             self.query_one("#problem", PlainText).show(str(error))
         else:
             self.dismiss(wording)
@@ -72,7 +72,7 @@ class EditJobScreen(ModalScreen[Wording | None]):
 
 def fields_of(job: Job) -> list[Field]:
     """What can be changed of it."""
-    later = f"{parse(job.not_before).astimezone():%Y-%m-%d %H:%M}" if job.not_before else ""
+    later = f"{parse_timestamp(job.not_before).astimezone():%Y-%m-%d %H:%M}" if job.not_before else ""
     fields = [
         Field("priority", "priority", str(job.priority), "higher first", _with_priority),
         Field("not_before", "not before", later, "02:00, or in 2h; empty: at once", _with_start),
@@ -88,16 +88,16 @@ def fields_of(job: Job) -> list[Field]:
     return fields
 
 
-def read_changes(fields: list[Field], typed: dict[str, str]) -> Wording | None:
+def read_changes(fields: list[Field], typed: dict[str, str]) -> JobEdit | None:
     """What is another than before, None when nothing is. Raises BadInput and ValueError for what cannot be."""
     changed = [field for field in fields if typed[field.name].strip() != field.value]
-    wording = Wording()
+    wording = JobEdit()
     for field in changed:
         wording = field.change(wording, typed[field.name])
     return wording if changed else None
 
 
-def _with_priority(wording: Wording, typed: str) -> Wording:
+def _with_priority(wording: JobEdit, typed: str) -> JobEdit:
     try:
         number = int(typed.strip() or 0)
     except ValueError:
@@ -107,29 +107,31 @@ def _with_priority(wording: Wording, typed: str) -> Wording:
     return replace(wording, priority=number)
 
 
-def _with_start(wording: Wording, typed: str) -> Wording:
+def _with_start(wording: JobEdit, typed: str) -> JobEdit:
     """Take a time, or how long to wait; nothing means at once."""
     text = typed.strip()
     if not text:
         return replace(wording, at_once=True)
     if text.startswith("in "):
-        return replace(wording, not_before=stamp(datetime.now(UTC) + timedelta(seconds=read_span(text[3:]))))
-    return replace(wording, not_before=stamp(read_moment(text)))
+        return replace(
+            wording, not_before=format_timestamp(datetime.now(UTC) + timedelta(seconds=parse_duration(text[3:])))
+        )
+    return replace(wording, not_before=format_timestamp(parse_time(text)))
 
 
-def _with_after(wording: Wording, typed: str) -> Wording:
+def _with_after(wording: JobEdit, typed: str) -> JobEdit:
     return replace(wording, after=_numbers(typed, "a job's id"))
 
 
-def _with_variants(wording: Wording, typed: str) -> Wording:
+def _with_variants(wording: JobEdit, typed: str) -> JobEdit:
     return replace(wording, variants=tuple(typed.split()))
 
 
-def _with_threads(wording: Wording, typed: str) -> Wording:
+def _with_threads(wording: JobEdit, typed: str) -> JobEdit:
     return replace(wording, threads=_numbers(typed, "a number of threads"))
 
 
-def _with_params(wording: Wording, typed: str) -> Wording:
+def _with_params(wording: JobEdit, typed: str) -> JobEdit:
     return replace(wording, params=read_params(typed.split()))
 
 

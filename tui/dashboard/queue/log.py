@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Log, Static
 
 from core.records.jobs import Job
-from core.text import printable
+from core.text import escape_control
 from tui.text.format import job_title
 
 _LOOK_S = 0.25
@@ -70,6 +70,6 @@ class LogScreen(Screen[None]):
             whole = new[: new.rfind(b"\n") + 1]
             if whole:
                 position += len(whole)
-                lines = [printable(line) for line in whole.decode(errors="replace").splitlines()]
+                lines = [escape_control(line) for line in whole.decode(errors="replace").splitlines()]
                 self.app.call_from_thread(log.write_lines, lines)
             self._left.wait(_LOOK_S)

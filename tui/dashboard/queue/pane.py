@@ -22,7 +22,7 @@ from tui.dashboard.snapshot import Snapshot
 from tui.text.format import id_list, job_note, shortened, took
 
 if TYPE_CHECKING:
-    from jobs.edit import Wording
+    from jobs.edit import JobEdit
 
 # Beside the columns: the frame of the table, its scroll bar, and a space in front of the note.
 _FRAME = 5
@@ -164,7 +164,7 @@ class QueuePane(TablePane):
             self.notify(f"Job {job.id} is {job.state}: only one that waits can be edited.", severity="warning")
             return
 
-        def save(wording: Wording | None) -> None:
+        def save(wording: JobEdit | None) -> None:
             if wording:
                 perform(self, self.actions.edit, job, wording)
 

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import ProgressBar
 
-from core.clock import span
+from core.clock import format_duration
 from core.records.jobs import Job
 from core.store.durations import Estimate
 from tui.dashboard.common.plain_text import PlainText
@@ -71,4 +71,4 @@ def _stage(job: Job) -> str:
 
 
 def _left(job: Job, expected: Estimate | None, at: str) -> str:
-    return time_left(job, expected, at) if expected else f"{span(elapsed(job, at))} so far"
+    return time_left(job, expected, at) if expected else f"{format_duration(elapsed(job, at))} so far"

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Input
 
-from core.errors import TtsdashError, one_line
+from core.errors import TtsdashError, format_error
 from core.export.write import FORMATS, check_target
 from core.history.filter import Term
 from core.history.listing import list_page
@@ -114,7 +114,7 @@ class ExportScreen(ModalScreen[Wish | None]):
             says = f"{_count(self.workspace, wish.voice)}, {_SAYS[form]}"
             replaces = wish.path.exists()
         except (TtsdashError, sqlite3.Error, OSError) as error:
-            self.post_message(self.Weighed(wish, "", one_line(error), replaces=False, go=False))
+            self.post_message(self.Weighed(wish, "", format_error(error), replaces=False, go=False))
         else:
             self.post_message(self.Weighed(wish, says, "", replaces, go))
 

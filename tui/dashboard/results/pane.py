@@ -15,12 +15,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import DataTable
 
-from core.errors import BadInput, TtsdashError, one_line
+from core.errors import InvalidInput, TtsdashError, format_error
 from core.history.filter import read_filter
 from core.history.listing import WHEN, is_descending
 from core.records.metrics import HISTORY_COLUMNS
 from core.records.voices import ORIGINAL
-from core.report.summary import explain
+from core.report.summary import summarize
 from tui.dashboard.actions import perform
 from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.plain_text import PlainText
@@ -149,7 +149,7 @@ class ResultsPane(TablePane):
         try:
             found = read_history(self.workspace, asked)
         except (TtsdashError, sqlite3.Error, OSError) as error:
-            self.post_message(self.Failed(one_line(error), of_filter=isinstance(error, BadInput)))
+            self.post_message(self.Failed(format_error(error), of_filter=isinstance(error, InvalidInput)))
         else:
             self.post_message(self.Found(found))
 
@@ -268,7 +268,7 @@ class ResultsPane(TablePane):
         try:
             run = read_run(self.workspace, benchmark_id)
         except (TtsdashError, sqlite3.Error, OSError) as error:
-            self.post_message(Outcome(one_line(error), failed=True))
+            self.post_message(Outcome(format_error(error), failed=True))
         else:
             self.post_message(self.RunRead(run))
 
@@ -282,7 +282,7 @@ class ResultsPane(TablePane):
         result = self._result(key)
         if result is None:
             return ""
-        means = explain(self._run)
+        means = summarize(self._run)
         if result.variant == ORIGINAL:
             return "\n".join([_title(result), *_facts(result), "", *means.lines()])
         return "\n".join([_title(result), *means.lines(result.variant), *_facts(result)])
@@ -333,7 +333,7 @@ def _read_asked(state: Mapping[str, Any]) -> Asked:
     """What stands in `state`, as far as it can be."""
     text, sort, page = state.get("filter"), state.get("sort"), state.get("page")
     asked = Asked(reverse=state.get("reverse") is True)
-    with suppress(BadInput):
+    with suppress(InvalidInput):
         asked = replace(asked, filter=text if isinstance(text, str) and read_filter(text) else "")
     if sort in ResultsPane.ORDERS:
         asked = replace(asked, sort=str(sort))

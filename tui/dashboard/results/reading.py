@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from core.errors import TtsdashError, one_line
-from core.text import printable
+from core.errors import TtsdashError, format_error
+from core.text import escape_control
 from core.workspace import Workspace
 from tui.dashboard.common.plain_text import PlainText
 
@@ -42,7 +42,7 @@ class ReadingScreen(Screen[None], Generic[Found]):
         self._title = title
 
     def compose(self) -> ComposeResult:
-        yield PlainText(printable(self._title), classes="title")
+        yield PlainText(escape_control(self._title), classes="title")
         yield PlainText("reading …", classes="told")
         yield from self.body()
         yield Footer(show_command_palette=False)
@@ -54,7 +54,7 @@ class ReadingScreen(Screen[None], Generic[Found]):
         try:
             found = self.read()
         except (TtsdashError, sqlite3.Error, OSError) as error:
-            self.post_message(self.Failed(one_line(error)))
+            self.post_message(self.Failed(format_error(error)))
         else:
             self.post_message(self.Read(found))
 

@@ -14,7 +14,7 @@ from core.history.filter import Term
 from core.history.listing import list_page
 from core.records.results import Result
 from core.records.voices import ORIGINAL
-from core.report.summary import heard
+from core.report.summary import describe_quality
 from core.store.database import open_store
 from core.workspace import Workspace
 from tui.dashboard.results.reading import ReadingScreen
@@ -86,7 +86,7 @@ def _words(result: Result, sound: Sound) -> list[str]:
     last = f", of {moment(sound.last.created_at)}" if sound.last else ""
     of_another = sound.last is None or sound.last.benchmark_id != result.benchmark_id
     return [
-        heard(result),
+        describe_quality(result),
         *([f"The recordings are of its last benchmark here{last}, not of this result."] if of_another else []),
         f"original  {sound.original_path}",
         f"variant   {sound.variant_path}",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
-from core.clock import parse
+from core.clock import parse_timestamp
 from core.hardware.machine import Machine
 from core.history.trend import LATEST, Series, list_trend, series
 from core.records.results import Result
@@ -73,7 +73,7 @@ def _draw(chart: "Chart", timed: list[Result]) -> None:
     from tui.dashboard.results.chart import Times
 
     is_original = timed[0].variant == ORIGINAL
-    at = {result.id: parse(result.created_at).timestamp() for result in timed}
+    at = {result.id: parse_timestamp(result.created_at).timestamp() for result in timed}
     figures = {result.id: trend_figure(result) or 0.0 for result in timed}
     spans = [] if is_original else [(at[one.id], *one.speedup_ci) for one in timed if one.speedup_ci]
     edges = [edge for _, *both in spans for edge in both]

@@ -9,9 +9,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from core.records.selections import Judged
-from core.selection.fallback_chain import Link
-from core.text import printable
+from core.records.selections import Decision
+from core.selection.fallback_chain import Step
+from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import shortened
 
@@ -29,7 +29,7 @@ class Chain(Horizontal):
                 yield PlainText("─>", classes="arrow")
             yield LinkBox()
 
-    def show(self, links: Sequence[Link]) -> None:
+    def show(self, links: Sequence[Step]) -> None:
         boxes = list(self.query(LinkBox))
         for number, box in enumerate(boxes):
             box.link = links[number] if number < len(links) else None
@@ -41,9 +41,9 @@ class Chain(Horizontal):
 class LinkBox(Widget):
     """The one that is taken has a double frame, and says so."""
 
-    link: reactive[Link | None] = reactive(None)
+    link: reactive[Step | None] = reactive(None)
 
-    def watch_link(self, link: Link | None) -> None:
+    def watch_link(self, link: Step | None) -> None:
         first, others = (link.first, len(link.candidates) - 1) if link else (None, 0)
         self.border_title = link.name if link else ""
         self.border_subtitle = f"and {others} more" if others > 0 else ""
@@ -54,13 +54,13 @@ class LinkBox(Widget):
         if first is None:
             return Content("not made")
         name, reason = (
-            printable(first.variant),
+            escape_control(first.variant),
             textwrap.wrap(_figures(first), width, max_lines=_REASON_LINES, placeholder=" …", break_on_hyphens=False),
         )
         return Content("\n".join([shortened(name, width), _VERDICTS[first.verdict], *reason]))
 
 
-def _figures(judged: Judged) -> str:
+def _figures(judged: Decision) -> str:
     """The reason; of what may be taken only the figures in it, where there are some."""
     _, _, figures = judged.reason.partition(": ")
-    return printable(judged.reason if judged.verdict == "passed over" else figures or judged.reason)
+    return escape_control(judged.reason if judged.verdict == "passed over" else figures or judged.reason)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.records.selections import Judged, Selection
+from core.records.selections import Decision, Selection
 from core.records.voices import Voice
-from core.selection.fallback_chain import Link
+from core.selection.fallback_chain import Step
 from tui.text.format import hanging
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def describe_selection(
-    voice: Voice, selection: Selection | None, links: Sequence[Link], today: Today | None, width: int
+    voice: Voice, selection: Selection | None, links: Sequence[Step], today: Today | None, width: int
 ) -> str:
     """`today` is None while it is being read."""
     lines = [*_chosen(selection), *(_assistant(today, voice, selection) if today else [])]
@@ -26,7 +26,7 @@ def describe_selection(
     return "\n".join(told)
 
 
-def verdict_words(judged: Judged) -> str:
+def verdict_words(judged: Decision) -> str:
     """The verdict with its reason; what is eligible says itself that it comes after."""
     return judged.reason if judged.verdict == "eligible" else f"{judged.verdict}: {judged.reason}"
 
@@ -77,7 +77,7 @@ def _verdict(today: Today, voice: Voice, selection: Selection | None) -> str:
     return f"that is {name}, as selected"
 
 
-def _reasons(links: Sequence[Link], width: int) -> Iterator[str]:
+def _reasons(links: Sequence[Step], width: int) -> Iterator[str]:
     """Every candidate with its verdict, below the link that it belongs to."""
     for link in links:
         label = f"{link.name:<9}  "

@@ -16,8 +16,8 @@ from textual.worker import get_current_worker
 
 from core.records.selections import POLICIES, Policy, Selection
 from core.records.voices import Voice
-from core.selection.fallback_chain import Link, chain
-from core.text import printable
+from core.selection.fallback_chain import Step, fallback_chain
+from core.text import escape_control
 from tui.dashboard.actions import perform
 from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.table import KeyedTable
@@ -136,10 +136,10 @@ class SelectionPane(TablePane):
         self.show_detail()
 
     @property
-    def _links(self) -> tuple[Link, ...]:
+    def _links(self) -> tuple[Step, ...]:
         if self.voice is None or self.selection is None:
             return ()
-        return chain(self.selection, {variant.name: variant.recipe for variant in self.voice.variants})
+        return fallback_chain(self.selection, {variant.name: variant.recipe for variant in self.voice.variants})
 
     def detail(self, snapshot: Snapshot, key: str) -> str:
         if self.voice is None:
@@ -181,7 +181,7 @@ class SelectionPane(TablePane):
         if not self._in_sight or (proposal.voice and (self.voice is None or self.voice.key != proposal.voice)):
             return
         if not proposal.changes_something:
-            self.notify(printable(f"{proposal.file.path}: nothing to change"), markup=False)
+            self.notify(escape_control(f"{proposal.file.path}: nothing to change"), markup=False)
             return
 
         def write(agreed: bool | None) -> None:

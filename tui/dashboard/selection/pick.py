@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from core.text import printable
+from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import hanging
 
@@ -45,7 +45,7 @@ class PickScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield PlainText(printable(self._heading), classes="title")
+            yield PlainText(escape_control(self._heading), classes="title")
             yield OptionList(*(Option(self._prompt(pick)) for pick in self._picks), compact=True, classes="picks")
             yield PlainText("enter take it   ↑ ↓ choose   esc back", classes="hint")
 
@@ -56,7 +56,7 @@ class PickScreen(ModalScreen[str | None]):
     def _prompt(self, pick: Pick) -> Content:
         mark = "* " if pick.id == self._current else "  "
         says = f"\n{hanging('    ', pick.says, _WIDTH)}" if pick.says else ""
-        return Content(f"{mark}{printable(pick.name)}{says}")
+        return Content(f"{mark}{escape_control(pick.name)}{says}")
 
     def action_down(self) -> None:
         self.query_one(OptionList).action_cursor_down()

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from core.assistant.keys import VOICE_PATH
 from core.assistant.proposal import Proposal
-from core.text import printable
+from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.common.scrolled_text import Scrolled
 
@@ -35,9 +35,9 @@ class ProposalScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         proposal = self._proposal
         with Vertical(classes="dialog wide"):
-            yield PlainText(printable(_question(proposal)), classes="title")
+            yield PlainText(escape_control(_question(proposal)), classes="title")
             if not proposal.backup:
-                yield PlainText(printable(_models(proposal)))
+                yield PlainText(escape_control(_models(proposal)))
             with Scrolled(classes="told"):
                 yield Static(Content("\n").join(_difference(proposal)))
             yield PlainText("y yes   n no   j k scroll", classes="hint")
@@ -64,6 +64,6 @@ def _name(path: object) -> str:
 def _difference(proposal: Proposal) -> Iterator[Content]:
     # The first two lines of a difference name the file, which stands above.
     for line in proposal.diff[2:]:
-        yield Content.styled(printable(line), _STYLES.get(line[:1], ""))
+        yield Content.styled(escape_control(line), _STYLES.get(line[:1], ""))
     for note in proposal.plan.notes:
-        yield Content(f"! {printable(note)}")
+        yield Content(f"! {escape_control(note)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.doctor.finding import Finding, State
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.settings import read_settings
 from core.workspace import Workspace
 from tui.dashboard.subcommand import Apart
@@ -24,14 +24,14 @@ async def examine_apart(workspace: Workspace) -> Findings:
         return await _examine(workspace)
     try:
         return await _examine(workspace, str(config))
-    except BadInput as error:
+    except InvalidInput as error:
         mend = "press 4, then f, and name the assistant's YAML file"
         problem = Finding("file", State.PROBLEM, str(error), mend)
         return await _examine(workspace) | {"configuration": [problem]}
 
 
 def _configuration(workspace: Workspace) -> Path | None:
-    with suppress(BadInput):
+    with suppress(InvalidInput):
         return read_settings(workspace).assistant
     return None
 

@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.clock import span
-from core.errors import TtsdashError, one_line
+from core.clock import format_duration
+from core.errors import TtsdashError, format_error
 from core.workspace import Workspace, network_file_system
 from tui.dashboard.snapshot import Snapshot
 from tui.text.format import counted, megabytes, moment
 
 if TYPE_CHECKING:
-    from core.hardware.detection import Probes
+    from core.hardware.detection import HardwareInfo
 
 Facts = dict[str, str]
 """By name."""
@@ -34,7 +34,7 @@ def worker_facts(snapshot: Snapshot) -> Facts:
     elif worker.idle_s is None:
         ends = "when it is stopped (w)"
     else:
-        ends = f"after {span(worker.idle_s)} without a job, or when it is stopped (w)"
+        ends = f"after {format_duration(worker.idle_s)} without a job, or when it is stopped (w)"
     return {
         "state": f"{state}, pid {worker.pid}, since {moment(worker.since)}, version {worker.version}",
         "slots": f"{worker.slots} (jobs side by side, on {counted(worker.cores, 'core')}; a benchmark runs alone)",
@@ -48,7 +48,7 @@ def disk_facts(workspace: Workspace) -> Facts:
     try:
         disk = shutil.disk_usage(workspace.root)
     except OSError as error:
-        return {"folder": one_line(error)}
+        return {"folder": format_error(error)}
     remote = network_file_system(workspace.root)
     data = [workspace.data_db.with_name(workspace.data_db.name + end) for end in ("", "-wal", "-shm")]
     taken = {
@@ -84,12 +84,12 @@ def version_facts() -> Facts:
     return {**this_environment().versions, "interpreter": sys.executable}
 
 
-def ability_facts(probes: Callable[[], Probes]) -> Facts:
+def ability_facts(probes: Callable[[], HardwareInfo]) -> Facts:
     """What this machine can do for a voice, and why not."""
-    from core.hardware.capabilities import abilities
+    from core.hardware.capabilities import capabilities
 
     try:
-        found = abilities(probes())
+        found = capabilities(probes())
     except TtsdashError as error:
         return {"state": str(error)}
     return {a.name: a.says if a.available else f"not here: {a.says}. It would bring {a.brings}" for a in found}

@@ -12,7 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 
 from core.doctor.finding import State
-from core.errors import TtsdashError, one_line
+from core.errors import TtsdashError, format_error
 from tui.dashboard.common.pane import Pane
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.system import facts
@@ -122,7 +122,7 @@ class SystemPane(VerticalScroll, Pane):
             found = await environment.examine(self.workspace)
             self.post_message(self.Examined(environment.clock(), found))
         except (TtsdashError, OSError) as error:
-            self.post_message(self.Examined(environment.clock(), {}, one_line(error)))
+            self.post_message(self.Examined(environment.clock(), {}, format_error(error)))
 
     @on(FactsRead)
     def _know(self, message: FactsRead) -> None:

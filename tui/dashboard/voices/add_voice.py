@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList, ProgressBar
 from textual.widgets.option_list import Option
 
 from core.errors import TtsdashError
-from core.text import printable
+from core.text import escape_control
 from core.voices.file import is_piper_name
 from core.workspace import Workspace
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
@@ -146,7 +146,7 @@ class AddVoiceScreen(ModalScreen[str | None]):
             offered, told = self._found, "Found on this machine:" if self._found else "None found on this machine."
         if is_piper_name(typed):
             told = f"enter fetches {typed} into {self._workspace.voices}"
-        self.query_one("#found", PlainText).show(printable(told))
+        self.query_one("#found", PlainText).show(escape_control(told))
         if offered != self._offered:
             self._offered = offered
             options = self.query_one(OptionList)
@@ -196,7 +196,7 @@ class AddVoiceScreen(ModalScreen[str | None]):
             self._say(f"{message.path} does not exist: check the path")
 
     def _say(self, problem: str) -> None:
-        self.query_one("#problem", PlainText).show(printable(problem))
+        self.query_one("#problem", PlainText).show(escape_control(problem))
 
     # What is fetched
 
@@ -271,4 +271,4 @@ class AddVoiceScreen(ModalScreen[str | None]):
 
 def _plain(text: str) -> str:
     """As an option's text, whose brackets are no markup."""
-    return printable(text).replace("[", r"\[")
+    return escape_control(text).replace("[", r"\[")

@@ -117,7 +117,7 @@ def _judged(snapshot: Snapshot, voice: Voice, variant: Variant) -> Lines:
 
 
 def _measured(snapshot: Snapshot, variant: Variant, result: Result) -> Lines:
-    from core.report.summary import explain
+    from core.report.summary import summarize
 
     # The original's of the same method and versions tell how much smaller it is, though not of the same run.
     beside = [
@@ -127,7 +127,7 @@ def _measured(snapshot: Snapshot, variant: Variant, result: Result) -> Lines:
         and (other.benchmark_version, other.environment) == (result.benchmark_version, result.environment)
         and (other.variant == ORIGINAL or other.variant_sha256 == variant.sha256)
     ]
-    yield from explain([other for other in beside if other.variant in (ORIGINAL, variant.name)]).lines()
+    yield from summarize([other for other in beside if other.variant in (ORIGINAL, variant.name)]).lines()
     if result.rtf is not None:
         latency = f"latency {figure(result.latency_ms, 0)} ms (the original {figure(result.original_latency_ms, 0)})"
         threads = counted(result.threads, "thread")

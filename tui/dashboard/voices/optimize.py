@@ -15,13 +15,13 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.records.job_states import JobKind
 from core.records.voices import Voice
-from core.text import printable
+from core.text import escape_control
 from core.variants.recipes import RECIPES, Recipe, read_params
 from core.voices.sentences import label_of
-from jobs.submit import Wish, making_jobs
+from jobs.submit import OptimizeRequest, making_jobs
 from tui.dashboard.common.checkbox import Choice
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
@@ -52,7 +52,7 @@ class CalibrationRead(Message):
     problem: str | None = None
 
 
-class OptimizeScreen(ModalScreen[Wish | None]):
+class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
     """Ends with what is to be queued, or with None. With `kind` only what such a job makes is offered.
 
     `gone` are the paths of variants whose files are missing.
@@ -100,7 +100,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog making", can_focus=False) as dialog:
-            dialog.border_title = printable(self._title).replace("[", r"\[")
+            dialog.border_title = escape_control(self._title).replace("[", r"\[")
             for name, recipe in self._recipes.items():
                 with Horizontal(classes="choice"):
                     yield Choice(recipe.variant, value=name in self._wanted, id=name, compact=True)
@@ -161,7 +161,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
             lines = list(_parameters([self._recipes[name] for name in self._chosen]))
         else:
             return
-        self.query_one("#known", PlainText).show("\n".join(printable(line) for line in lines))
+        self.query_one("#known", PlainText).show("\n".join(escape_control(line) for line in lines))
 
     def _about(self, recipe: Recipe) -> Iterator[str]:
         yield f"{recipe.variant}: {recipe.says}"
@@ -203,12 +203,12 @@ class OptimizeScreen(ModalScreen[Wish | None]):
         field = self.query_one("#calibration", Input)
         return "" if field.disabled else field.value.strip()
 
-    def _wish(self) -> Wish:
+    def _wish(self) -> OptimizeRequest:
         """As it stands, without the calibration. Raises BadInput."""
         params = read_params(self.query_one("#params", Input).value.split())
-        return Wish(self._chosen, params, benchmark=self.query_one("#benchmark", Choice).value)
+        return OptimizeRequest(self._chosen, params, benchmark=self.query_one("#benchmark", Choice).value)
 
-    def _makes(self, wish: Wish) -> list[str]:
+    def _makes(self, wish: OptimizeRequest) -> list[str]:
         """The variants, by name. Raises BadInput."""
         label = self._calibration.label if self._calibration_typed else None
         return [
@@ -226,7 +226,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
         try:
             wish = self._wish()
             names = self._makes(wish)
-        except BadInput as error:
+        except InvalidInput as error:
             self._tell(str(error), wrong=True)
             return
         typed = self._calibration_typed
@@ -239,7 +239,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
         else:
             self._tell(_NOTHING)
 
-    def _times(self, wish: Wish) -> list[Estimate | None]:
+    def _times(self, wish: OptimizeRequest) -> list[Estimate | None]:
         if self.prospects is None:
             return []
         times = [self.prospects.recipes[name].takes for name in wish.recipes]
@@ -252,7 +252,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
         self._wrong = wrong
         told = self.query_one("#problem", PlainText)
         told.set_class(wrong, "wrong")
-        told.show(printable(line))
+        told.show(escape_control(line))
 
     @on(Input.Changed, "#calibration")
     def _look_at_calibration(self) -> None:
@@ -264,7 +264,7 @@ class OptimizeScreen(ModalScreen[Wish | None]):
     def _read_calibration(self, typed: str) -> None:
         try:
             self.post_message(CalibrationRead(typed, label_of(typed_path(typed))))
-        except BadInput as error:
+        except InvalidInput as error:
             self.post_message(CalibrationRead(typed, problem=str(error)))
 
     @on(CalibrationRead)

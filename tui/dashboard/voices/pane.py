@@ -20,7 +20,7 @@ from tui.text.format import RATIO_SCALE, figure, megabytes, ratio_bar, shortened
 if TYPE_CHECKING:
     from core.records.results import Result
     from core.records.voices import Variant, Voice
-    from jobs.submit import Wish
+    from jobs.submit import OptimizeRequest
     from tui.dashboard.context import Context
     from tui.dashboard.snapshot import Snapshot
     from tui.dashboard.voices.forecasts import Prospects
@@ -239,7 +239,7 @@ class VoicesPane(TablePane):
         if voice is None or self.snapshot is None:
             return
 
-        def queue(wish: Wish | None) -> None:
+        def queue(wish: OptimizeRequest | None) -> None:
             if wish:
                 perform(self, self.actions.optimize, voice, wish)
 

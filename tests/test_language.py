@@ -1,0 +1,83 @@
+"""The house style, as far as a test can hold it: standard words, and docstrings that begin with a verb."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# Words that this code once used in a sense of its own. Each has a standard term: see the glossary in CONTRIBUTING.md.
+RETIRED = re.compile(
+    r"(?<![a-z])(wish(es|ed)?|mend(s|ed|ing)?|seams?|anew|hindrances?|standstill|tells?|told|telling|says|gives|"
+    r"data bases?|apart|bystanders?|became of|become of|beside (it|them)self|of (its|one's|their) own|passed over|"
+    r"no (number|text|date|voice's|export) (of|is) it)(?![a-z])",
+    re.IGNORECASE,
+)
+# Names in the store, in files and in other programs that cannot change, and the words where they are plain English.
+KEPT = re.compile(r"selection_wishes|TTSDASH_\w+|passed over SSH|\.tell\(\)|speaks and tells")
+# Released migrations are never changed, a changelog is history, and data is not prose.
+EXEMPT = ("core/store/migrations.py", "CHANGELOG.md", "LICENSE", "tests/fixtures/", "tests/test_language.py", "docs/pictures/")
+PROSE = (".py", ".md", ".toml", ".tcss", ".j2", ".yml", ".yaml")
+
+# What a docstring of a function does not begin with: it says what the function does, so it begins with a verb.
+NO_VERB = frozenset(
+    """a all an and another any as at both by each either every for from has have here his how if in is it its like nothing
+    no not of on one only other others same some so such than that the their them then there these they this those to
+    true until what whatever when where whether which who whoever why with without""".split()
+)
+
+
+def _tracked(*suffixes: str) -> list[str]:
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    return [name for name in files if name.endswith(suffixes) and not name.startswith(EXEMPT) and (ROOT / name).is_file()]
+
+
+def _retired_words(name: str) -> list[str]:
+    lines = (ROOT / name).read_text().splitlines()
+    return [
+        f"{name}:{number}: {found[0]!r} in: {line.strip()[:100]}"
+        for number, line in enumerate(lines, 1)
+        for found in RETIRED.finditer(KEPT.sub("", line))
+    ]
+
+
+def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
+            if not decorators & {"property", "cached_property"}:
+                yield node
+
+
+def _verbless(name: str) -> list[str]:
+    found = []
+    for node in _functions(ast.parse((ROOT / name).read_text())):
+        first_line = (ast.get_docstring(node) or "").partition("\n")[0]
+        word = re.match(r"[A-Za-z]+", first_line)
+        if first_line and (word is None or word[0].lower() in NO_VERB):
+            found.append(f"{name}:{node.lineno}: {node.name}: {first_line[:100]}")
+    return found
+
+
+@pytest.mark.parametrize("name", _tracked(*PROSE))
+def test_no_retired_word_is_used(name: str) -> None:
+    assert not _retired_words(name)
+
+
+@pytest.mark.parametrize("name", [name for name in _tracked(".py") if name.startswith(("core/", "jobs/", "tui/"))])
+def test_the_docstring_of_a_function_begins_with_a_verb(name: str) -> None:
+    assert not _verbless(name)
+
+
+if __name__ == "__main__":
+    import sys
+
+    where = tuple(sys.argv[1:]) or ("",)
+    for file in _tracked(*PROSE):
+        if file.startswith(where):
+            for line in _retired_words(file) + (_verbless(file) if file.startswith(("core/", "jobs/", "tui/")) and file.endswith(".py") else []):
+                print(line)
