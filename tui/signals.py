@@ -12,11 +12,11 @@ _HEARD_S = 0.5
 _TIDY_S = 2.0
 
 
-class Ending:
+class Shutdown:
     """How a signal ends this process: at once, and in a block `with ending` by a KeyboardInterrupt, to put all in order."""
 
     def __init__(self) -> None:
-        self.react: Callable[[], object] = self._leave
+        self.on_signal: Callable[[], object] = self._leave
         """What the first signal does, in the main thread, between any two of its steps."""
         self._code = 0
 
@@ -34,10 +34,10 @@ class Ending:
         sys.unraisablehook = self._tell
 
     def __enter__(self) -> None:
-        self.react = _interrupt
+        self.on_signal = _interrupt
 
     def __exit__(self, *_: object) -> None:
-        self.react = self._leave
+        self.on_signal = self._leave
         # Not by the exception's type: an import, say, makes a RuntimeError of a KeyboardInterrupt.
         if self._code:
             self._leave()
@@ -45,7 +45,7 @@ class Ending:
     def _hear(self, number: int, _: FrameType | None) -> None:
         if not self._code:
             self._code = 128 + number
-            self.react()
+            self.on_signal()
 
     def _leave(self) -> None:
         os._exit(self._code)
@@ -72,4 +72,4 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
-ending = Ending()
+shutdown = Shutdown()

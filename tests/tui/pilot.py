@@ -39,7 +39,7 @@ async def _examine(_: Workspace) -> Findings:
 RECORDED = Environment(
     clock=lambda: "2024-01-02T09:02:25.000Z",
     machine=lambda: MACHINE,
-    probes=lambda: SERVER,
+    hardware=lambda: SERVER,
     machine_facts=lambda: {"processor": "Example CPU 9000"},
     version_facts=lambda: {"onnxruntime": "1.32.0"},
     disk_facts=lambda _: {"free": "12.3 GB of 50.0 GB"},
@@ -107,8 +107,8 @@ def is_ready(app: Dashboard) -> bool:
 def is_reading(app: Dashboard) -> bool:
     """Return whether something that is shown is still being read."""
     voices, screen = app.query_one(VoicesPane), app.screen
-    unread = voices.voice is not None and voices.voice.id not in voices.prospects
-    unread = unread or (isinstance(screen, OptimizeScreen) and screen.prospects is None)
+    unread = voices.voice is not None and voices.voice.id not in voices.forecasts
+    unread = unread or (isinstance(screen, OptimizeScreen) and screen.forecasts is None)
     return unread or any(worker.group in _READING and not worker.is_finished for worker in app.workers)
 
 

@@ -6,13 +6,13 @@ Nothing heavy is imported before `main` listens for signals: a Ctrl-C until then
 import os
 import sys
 
-from tui.signals import ending
+from tui.signals import shutdown
 
 
 def main() -> None:
     """Run a command, and end with its exit code."""
     _open_missing_streams()
-    ending.listen()
+    shutdown.listen()
     from tui.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -19,7 +19,7 @@ from textual.message import Message
 from core.errors import InvalidInput, TtsdashError, format_error
 from core.store.database import open_store
 from core.text import escape_control
-from tui.dashboard.messages import CameBack, Focus, KeysRead, Outcome, Planned, Proposed
+from tui.dashboard.messages import ActivityRead, Focus, KeysRead, Outcome, Planned, Proposed
 from tui.text.format import counted, id_list, megabytes
 
 if TYPE_CHECKING:
@@ -61,12 +61,12 @@ class Actions:
 
     # The dashboard itself
 
-    def come_back(self) -> CameBack:
+    def come_back(self) -> ActivityRead:
         """Read what happened since the last visit."""
         from core.store.activity import read_activity
 
         with closing(open_store(self._workspace)) as db:
-            return CameBack(read_activity(db))
+            return ActivityRead(read_activity(db))
 
     def note_told(self, away: Activity) -> Outcome:
         """Record that the user has been shown what happened."""
@@ -109,9 +109,9 @@ class Actions:
 
     def add_voice(self, path: str) -> Outcome:
         """Add the voice in a file, in a subprocess."""
-        from tui.dashboard.subcommand import Apart
+        from tui.dashboard.subcommand import Subcommand
 
-        return added(Apart(self._workspace, "voices", "add", path).run())
+        return voice_added(Subcommand(self._workspace, "voices", "add", path).run())
 
     def optimize(self, voice: Voice, wish: OptimizeRequest) -> Outcome:
         """Queue the variants that are wanted of a voice."""
@@ -303,7 +303,7 @@ class Actions:
 
         with closing(open_store(self._workspace)) as db:
             selection = select_with_preference(
-                db, voice, policy=policy, pin=pin, unpin=unpin, probes=self._environment.probes()
+                db, voice, policy=policy, pin=pin, unpin=unpin, probes=self._environment.hardware()
             )
         return Outcome(f"{voice}: {selection.selected} is selected ({selection.reason})")
 
@@ -315,7 +315,7 @@ class Actions:
         config = AssistantConfig.load(self._configuration())
         with closing(open_store(self._workspace)) as db:
             return Proposed(
-                proposal.propose_selection(db, config, voice, use_selected=True, probes=self._environment.probes())
+                proposal.propose_selection(db, config, voice, use_selected=True, probes=self._environment.hardware())
             )
 
     def propose_undo(self) -> Proposed:
@@ -359,7 +359,7 @@ class Actions:
         return Outcome(f"{path} is written")
 
 
-def added(voice: dict[str, Any]) -> Outcome:
+def voice_added(voice: dict[str, Any]) -> Outcome:
     """Return what to say of a voice that was added, which `voice` holds as `ttsdash voices add --json` prints it."""
     told = f"{voice['voice']}: {megabytes(voice['size_bytes'])} MB; press o to optimize it, or A for all"
     return Outcome(told, Focus("voices", f"{voice['voice']}/original"))

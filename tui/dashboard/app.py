@@ -16,15 +16,15 @@ from textual.widgets import Footer, TabPane
 
 from core.workspace import Workspace
 from tui.dashboard.actions import Actions, perform
-from tui.dashboard.common.status_bar import TopLine
+from tui.dashboard.common.status_bar import StatusBar
 from tui.dashboard.common.tabs import Tabs
 from tui.dashboard.context import Context
 from tui.dashboard.environment import Environment
-from tui.dashboard.idle_gc import QuietCollector
-from tui.dashboard.messages import CameBack, KeysRead, Outcome, PaneMounted, StoreChanged
-from tui.dashboard.store_watch import StoreWatch
+from tui.dashboard.idle_gc import IdleCollector
+from tui.dashboard.messages import ActivityRead, KeysRead, Outcome, PaneMounted, StoreChanged
+from tui.dashboard.store_watch import StoreWatcher
 from tui.dashboard.tab_list import TABS
-from tui.dashboard.themes import IN_TURN, OWN
+from tui.dashboard.themes import CUSTOM_THEMES, THEME_CYCLE
 
 if TYPE_CHECKING:
     from core.store.screen_state import ScreenState
@@ -77,11 +77,11 @@ class Dashboard(App[None]):
         self._autostart = autostart
         self._recalled = screen or {}
         self._kept: ScreenState = {}
-        self._store = StoreWatch(workspace, environment)
-        self._garbage = QuietCollector()
+        self._store = StoreWatcher(workspace, environment)
+        self._garbage = IdleCollector()
 
     def compose(self) -> ComposeResult:
-        yield TopLine(self.workspace.root)
+        yield StatusBar(self.workspace.root)
         with Tabs(initial=self._own_state("tab", [tab.id for tab in TABS], TABS[0].id)):
             for number, tab in enumerate(TABS, 1):
                 yield TabPane(f"{number} {tab.title}", id=tab.id)
@@ -93,7 +93,7 @@ class Dashboard(App[None]):
         return value if value in known else otherwise
 
     def on_mount(self) -> None:
-        for theme in OWN:
+        for theme in CUSTOM_THEMES:
             self.register_theme(theme)
         self.theme = self._own_state("theme", self.available_themes, self.theme)
         self.call_after_refresh(self._begin)
@@ -113,10 +113,10 @@ class Dashboard(App[None]):
     def get_driver_class(self) -> type[Driver]:
         from textual.drivers.linux_driver import LinuxDriver
 
-        from tui.dashboard.driver import PatientDriver
+        from tui.dashboard.driver import ResilientDriver
 
         found = super().get_driver_class()
-        return PatientDriver if found is LinuxDriver else found
+        return ResilientDriver if found is LinuxDriver else found
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent):
@@ -144,7 +144,7 @@ class Dashboard(App[None]):
         if not self._is_open:
             return
         own = {"tab": self.query_one(Tabs).active, "theme": self.theme}
-        screen = {"app": own, **{str(pane.id): pane.remember() for pane in self.panes.values()}}
+        screen = {"app": own, **{str(pane.id): pane.save_state() for pane in self.panes.values()}}
         if screen != self._kept:
             self._kept = screen
             self._store.keep(screen)
@@ -158,20 +158,20 @@ class Dashboard(App[None]):
         if not self._is_open:
             return
         self.snapshot = message.snapshot
-        self.query_one(TopLine).show(self.snapshot)
+        self.query_one(StatusBar).show(self.snapshot)
         for pane in self.panes.values():
             pane.show(self.snapshot)
 
-    @on(CameBack)
-    def _greet(self, message: CameBack) -> None:
+    @on(ActivityRead)
+    def _greet(self, message: ActivityRead) -> None:
         if not self._is_open:
             return
         away = message.away
         # A first visit has no absence before it.
         if away.since and (away.ended or away.hook_failures):
-            from tui.dashboard.common.away import AwayScreen
+            from tui.dashboard.common.activity import ActivityScreen
 
-            self.push_screen(AwayScreen(away))
+            self.push_screen(ActivityScreen(away))
         self.greeted = self._store.note_visit = True
         self.call_after_refresh(perform, self, self.actions.note_told, away)
 
@@ -186,7 +186,7 @@ class Dashboard(App[None]):
         self.panes[tab.id] = pane
         if len(self.panes) == len(TABS):
             perform(self, self.actions.read_keys)
-        pane.recall(self._recalled.get(tab.pane_id, {}))
+        pane.restore_state(self._recalled.get(tab.pane_id, {}))
         if self.snapshot:
             pane.show(self.snapshot)
         if self.query_one(Tabs).active == tab.id:
@@ -206,8 +206,8 @@ class Dashboard(App[None]):
             pane.take_focus()
 
     def action_next_theme(self) -> None:
-        place = IN_TURN.index(self.theme) if self.theme in IN_TURN else -1
-        self.theme = IN_TURN[(place + 1) % len(IN_TURN)]
+        place = THEME_CYCLE.index(self.theme) if self.theme in THEME_CYCLE else -1
+        self.theme = THEME_CYCLE[(place + 1) % len(THEME_CYCLE)]
         self.notify(f"theme {self.theme}", timeout=2)
 
     @on(KeysRead)
@@ -232,16 +232,16 @@ class Dashboard(App[None]):
 
     def action_help(self) -> None:
         from tui.dashboard.common.help import HelpScreen
-        from tui.dashboard.keymap import own_keys
+        from tui.dashboard.keymap import active_keys
 
-        self.push_screen(HelpScreen(own_keys(self)))
+        self.push_screen(HelpScreen(active_keys(self)))
 
     def action_worker(self) -> None:
         from tui.dashboard.common.confirm import confirm
 
         if self.snapshot is None:
             return
-        if self.snapshot.worker is None or self.snapshot.silent:
+        if self.snapshot.worker is None or self.snapshot.worker_unresponsive:
             perform(self, self.actions.start_worker)
             return
         question = "Stop the worker?"

@@ -5,7 +5,7 @@ from contextlib import suppress
 from textual.drivers.linux_driver import LinuxDriver
 
 
-class PatientDriver(LinuxDriver):
+class ResilientDriver(LinuxDriver):
     """A byte that is no UTF-8, from another terminal's é or a bad line, ends the reading of keys: it begins again."""
 
     def run_input_thread(self) -> None:

@@ -61,7 +61,7 @@ class Environment:
 
     clock: Callable[[], str] = now
     machine: Callable[[], Machine] = _machine
-    probes: Callable[[], HardwareInfo] = _probes
+    hardware: Callable[[], HardwareInfo] = _probes
     machine_facts: Callable[[], Facts] = _machine_facts
     version_facts: Callable[[], Facts] = _version_facts
     disk_facts: Callable[[Workspace], Facts] = _disk_facts

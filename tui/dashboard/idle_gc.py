@@ -7,7 +7,7 @@ import time
 _DUE, _AT_LAST = 10, 200
 
 
-class QuietCollector:
+class IdleCollector:
     """Puts full collections off until nobody waits for an answer."""
 
     def __init__(self, quiet_s: float = 1.0) -> None:

@@ -10,18 +10,18 @@ from textual.binding import Binding
 from textual.keys import REPLACED_KEYS, Keys, format_key, key_to_character
 
 
-def bindings_of(kind: type) -> list[Binding]:
+def own_bindings(kind: type) -> list[Binding]:
     """Those that a class of ttsdash declares, and the classes of ttsdash that it is made of."""
     ours = [base for base in kind.__mro__ if base.__module__.startswith("tui.")]
     return [binding for base in ours for binding in vars(base).get("BINDINGS", [])]
 
 
-def own_keys(app: App[None]) -> list[tuple[str, str]]:
+def active_keys(app: App[None]) -> list[tuple[str, str]]:
     """The keys that work where the focus is, and what each does."""
     lines: dict[str, list[str]] = {}
     for active in app.screen.active_bindings.values():
         binding = active.binding
-        declared = {(one.action, one.description) for one in bindings_of(type(active.node))}
+        declared = {(one.action, one.description) for one in own_bindings(type(active.node))}
         if binding.description and (binding.action, binding.description) in declared:
             lines.setdefault(binding.description, []).append(app.get_key_display(binding))
     return [(", ".join(keys), does) for does, keys in lines.items()]
@@ -37,8 +37,8 @@ class Keymap:
 
 def read_keymap(wanted: Mapping[str, str], panes: Iterable[type], everywhere: Iterable[type]) -> Keymap:
     """Of several actions that want one key at the same place, the one that has it by itself keeps it."""
-    common = [binding for kind in everywhere for binding in bindings_of(kind)]
-    places = [[*bindings_of(pane), *common] for pane in panes]
+    common = [binding for kind in everywhere for binding in own_bindings(kind)]
+    places = [[*own_bindings(pane), *common] for pane in panes]
     known = {binding.id for place in places for binding in place if binding.id}
     problems = {action: problem for action, keys in wanted.items() if (problem := _problem(action, keys, known))}
     taken = {action: keys for action, keys in wanted.items() if action not in problems}

@@ -14,7 +14,7 @@ from functools import partial
 from core.store.database import open_store
 from core.workspace import Workspace
 from tui.dashboard.app import Dashboard
-from tui.signals import ending
+from tui.signals import shutdown
 
 _LOOK_S = 0.25
 
@@ -31,7 +31,7 @@ def open_dashboard(workspace: Workspace) -> None:
 
 async def _run(dashboard: Dashboard) -> None:
     # A signal comes in the middle of anything: the loop ends the dashboard, which then leaves the terminal as it was.
-    ending.react = partial(asyncio.get_running_loop().call_soon_threadsafe, dashboard.exit)
+    shutdown.on_signal = partial(asyncio.get_running_loop().call_soon_threadsafe, dashboard.exit)
     await dashboard.run_async()
 
 

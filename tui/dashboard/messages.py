@@ -59,7 +59,7 @@ class Proposed(Message):
 
 
 @dataclass
-class CameBack(Message):
+class ActivityRead(Message):
     """What happened since the last visit has been read."""
 
     away: Activity

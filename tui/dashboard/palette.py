@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.app import App, SystemCommand
 from textual.dom import DOMNode
 
-from tui.dashboard.keymap import bindings_of
+from tui.dashboard.keymap import own_bindings
 from tui.dashboard.tab_list import TABS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def palette_commands(app: App[None], panes: Mapping[str, Pane], keys: Mapping[st
         (f"tab({tab.id!r})", f"{tab.title}: ", panes[tab.id]) for tab in TABS if tab.id in panes
     ]
     for before, prefix, node in [*nodes, ("", "", app)]:
-        for binding in bindings_of(type(node)):
+        for binding in own_bindings(type(node)):
             if binding.description and binding.id:
                 key = app.get_key_display(binding.with_key(keys.get(binding.id, binding.key)))
                 yield SystemCommand(prefix + binding.description, key, partial(_run, app, before, binding.action, node))

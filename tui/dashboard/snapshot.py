@@ -37,7 +37,7 @@ class Snapshot:
     """Those that run with what they report, which in `jobs` stands as of the last change of a state."""
     counts: Mapping[JobState, int] = field(default_factory=dict)
     """How many jobs there are of each state, also of those that are not shown."""
-    setbacks: Mapping[int, tuple[JobEvent, ...]] = field(default_factory=dict)
+    failed_attempts: Mapping[int, tuple[JobEvent, ...]] = field(default_factory=dict)
     """By job, what became of its earlier attempts."""
     estimates: Mapping[int, Estimate] = field(default_factory=dict)
     """By job that runs, how long it takes; one whose kind has not run here before is not in it."""
@@ -48,7 +48,7 @@ class Snapshot:
     queue: QueueState = EMPTY_QUEUE
     """What keeps jobs waiting."""
     worker: WorkerInfo | None = None
-    silent: bool = False
+    worker_unresponsive: bool = False
     """The worker has given no sign of life for long."""
     machine: str = ""
     """The fingerprint of the machine that the dashboard runs on."""
@@ -80,10 +80,10 @@ class SnapshotReader:
         silent = worker is not None and is_unresponsive(self._workspace)
         data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
         latest = self._latest
-        if (data_version, worker, silent) == (self._data_version, latest.worker, latest.silent):
+        if (data_version, worker, silent) == (self._data_version, latest.worker, latest.worker_unresponsive):
             return None
         with _one_moment(self._db):
-            snapshot = self._refresh(replace(latest, worker=worker, silent=silent))
+            snapshot = self._refresh(replace(latest, worker=worker, worker_unresponsive=silent))
         self._data_version, self._latest = data_version, snapshot
         return snapshot
 
@@ -124,7 +124,7 @@ class SnapshotReader:
         return replace(
             snapshot,
             jobs=jobs,
-            setbacks={job.id: self._read_setbacks(job) for job in interrupted},
+            failed_attempts={job.id: self._read_setbacks(job) for job in interrupted},
             estimates=estimates,
         )
 

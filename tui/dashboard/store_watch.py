@@ -20,7 +20,7 @@ LOOK_S = 0.25
 _AFTER_ERROR_S = 5
 
 
-class StoreWatch:
+class StoreWatcher:
     """Polls the store four times a second, in one thread with one connection."""
 
     def __init__(self, workspace: Workspace, environment: Environment) -> None:

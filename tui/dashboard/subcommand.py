@@ -22,7 +22,7 @@ from core.workspace import Workspace
 _ERROR = "error"
 
 
-class Apart:
+class Subcommand:
     """One command, which can be ended. Run it in a thread."""
 
     def __init__(self, workspace: Workspace, *arguments: str) -> None:
@@ -88,9 +88,9 @@ def _read_report(line: str) -> dict[str, Any]:
 
 def main() -> None:
     """Run the command that the arguments name, as `ttsdash` does, and report its error as JSON."""
-    from tui.signals import ending
+    from tui.signals import shutdown
 
-    ending.listen()
+    shutdown.listen()
     from tui.cli.app import outcome
 
     code, error = outcome(sys.argv[1:])

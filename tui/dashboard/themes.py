@@ -41,5 +41,5 @@ COLOUR_BLIND = Theme(
     error="#d55e00",
     dark=True,
 )
-OWN = (LIGHT, HIGH_CONTRAST, COLOUR_BLIND)
-IN_TURN = ("textual-dark", LIGHT.name, HIGH_CONTRAST.name, COLOUR_BLIND.name)
+CUSTOM_THEMES = (LIGHT, HIGH_CONTRAST, COLOUR_BLIND)
+THEME_CYCLE = ("textual-dark", LIGHT.name, HIGH_CONTRAST.name, COLOUR_BLIND.name)

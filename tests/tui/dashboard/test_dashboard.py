@@ -43,7 +43,7 @@ from tests.tui.pilot import (
 from tests.vits import MULTI_SPEAKER, write_voice
 from tests.waiting import wait_until
 from tui.dashboard.app import Dashboard
-from tui.dashboard.common.status_bar import TopLine
+from tui.dashboard.common.status_bar import StatusBar
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.messages import Focus, Outcome, StoreChanged
 from tui.dashboard.queue.pane import QueuePane
@@ -533,11 +533,11 @@ async def test_two_dashboards_on_one_workspace_are_both_live(workspace: Workspac
 async def test_news_that_come_while_the_dashboard_closes_are_let_go(
     workspace: Workspace, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def late_news(line: TopLine) -> None:
+    def late_news(line: StatusBar) -> None:
         line.app.post_message(StoreChanged(app.snapshot))
         line.app.post_message(Outcome("done", Focus("voices", "tiny/original")))
 
-    monkeypatch.setattr(TopLine, "on_unmount", late_news, raising=False)
+    monkeypatch.setattr(StatusBar, "on_unmount", late_news, raising=False)
     app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: is_ready(app))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tui.dashboard.idle_gc import QuietCollector
+from tui.dashboard.idle_gc import IdleCollector
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def full_collections() -> Iterator[list[int]]:
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="collects bit by bit, and needs no such care")
 def test_a_full_collection_waits_until_no_key_is_pressed(full_collections: list[int]) -> None:
-    collector = QuietCollector(quiet_s=0.2)
+    collector = IdleCollector(quiet_s=0.2)
     collector.begin()
     for _ in range(20):
         gc.collect(1)

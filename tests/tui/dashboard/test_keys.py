@@ -25,11 +25,11 @@ from jobs.submit import making_job
 from tests.tui.pilot import DrivenDashboard, dashboard, is_ready, store, text_of, until
 from tests.waiting import wait_until
 from tui.dashboard.app import Dashboard
-from tui.dashboard.common.scrolled_text import Scrolled
+from tui.dashboard.common.scrolled_text import KeyScroll
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.common.tabs import Tabs
-from tui.dashboard.keymap import bindings_of, own_keys, read_keymap
-from tui.dashboard.queue.edit_job import fields_of, read_changes
+from tui.dashboard.keymap import active_keys, own_bindings, read_keymap
+from tui.dashboard.queue.edit_job import editable_fields, read_edit
 from tui.dashboard.queue.pane import QueuePane
 from tui.dashboard.queue.running_job import RunningJob
 from tui.dashboard.results.pane import ResultsPane
@@ -37,7 +37,7 @@ from tui.dashboard.selection.pane import SelectionPane
 from tui.dashboard.snapshot import SnapshotReader
 from tui.dashboard.system.pane import SystemPane
 from tui.dashboard.tab_list import TABS
-from tui.dashboard.themes import IN_TURN
+from tui.dashboard.themes import THEME_CYCLE
 from tui.dashboard.voices.pane import VoicesPane
 
 
@@ -52,7 +52,7 @@ async def test_a_key_of_the_settings_takes_the_place_of_the_default(full: Worksp
         await until(pilot, lambda: store(app).jobs and app.keys)
         await pilot.press("2", "p", "ctrl+z")
         await until(pilot, lambda: store(app).queue.paused)
-        assert ("^z", "Pause / resume") in own_keys(app)
+        assert ("^z", "Pause / resume") in active_keys(app)
         await pilot.press("h")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         assert "f1, h" in str(app.screen.query("Static")[1].render())
@@ -156,8 +156,8 @@ async def test_what_is_longer_than_its_dialog_is_scrolled_as_tables_are(full: Wo
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: is_ready(app))
         await pilot.press("question_mark")
-        await until(pilot, lambda: app.screen.query(Scrolled))
-        told = app.screen.query_one(Scrolled)
+        await until(pilot, lambda: app.screen.query(KeyScroll))
+        told = app.screen.query_one(KeyScroll)
         await pilot.press("G")
         await until(pilot, lambda: told.scroll_y == told.max_scroll_y > 0)
         await pilot.press("g", "j", "j", "k")
@@ -171,7 +171,7 @@ async def test_the_palette_has_every_action_and_does_it_in_its_tab(full: Workspa
         await until(pilot, lambda: app.all_tabs_ready)
         offered = {command.title for command in app.get_system_commands(app.screen)}
         nodes = {"": app, **{f"{tab.title}: ": app.panes[tab.id] for tab in TABS}}
-        actions = [(prefix, binding) for prefix, node in nodes.items() for binding in bindings_of(type(node))]
+        actions = [(prefix, binding) for prefix, node in nodes.items() for binding in own_bindings(type(node))]
         named = {f"{prefix}{binding.description}" for prefix, binding in actions if binding.id}
         assert named <= offered
         assert {"Queue: Pause / resume", "Voices: Optimize", "Help", "Next theme"} <= named
@@ -187,7 +187,7 @@ async def test_the_palette_has_every_action_and_does_it_in_its_tab(full: Workspa
 def test_each_action_has_an_id_of_its_own() -> None:
     found: dict[str, Binding] = {}
     for kind in (Dashboard, KeyedTable, VoicesPane, QueuePane, ResultsPane, SelectionPane, SystemPane):
-        for binding in bindings_of(kind):
+        for binding in own_bindings(kind):
             assert binding.id or binding.action in MOVES, binding
             assert found.setdefault(binding.id or "", binding) is binding or not binding.id
 
@@ -210,12 +210,12 @@ async def test_the_dashboard_is_found_as_it_was_left(full: Workspace) -> None:
     with closing(open_store(full)) as db:
         # Written by a thread, which the program waits for at its end.
         kept = wait_until(lambda: (screen := read_screen(db)).get("queue-pane") == {"row": job} and screen)
-    assert kept["app"] == {"tab": "queue", "theme": IN_TURN[2]}
+    assert kept["app"] == {"tab": "queue", "theme": THEME_CYCLE[2]}
 
     again = dashboard(full, screen=kept)
     async with again.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: again.query(QueuePane) and again.query_one(QueuePane).table.focused_key == job)
-        assert (again.theme, again.query_one(Tabs).active) == (IN_TURN[2], "queue")
+        assert (again.theme, again.query_one(Tabs).active) == (THEME_CYCLE[2], "queue")
         assert again.query_one(QueuePane).table.has_focus
         assert again.query_one(VoicesPane).table.focused_key == voice
 
@@ -242,7 +242,7 @@ def test_what_was_kept_is_replaced_part_by_part(db: sqlite3.Connection) -> None:
     assert read_screen(db) == {"app": {"tab": "voices"}, "queue-pane": {"row": "7"}}
 
 
-@pytest.mark.parametrize("theme", IN_TURN)
+@pytest.mark.parametrize("theme", THEME_CYCLE)
 async def test_in_every_theme_text_can_be_told_from_what_is_behind_it(theme: str, full: Workspace) -> None:
     """By WCAG 2: a contrast of 4.5 to 1; in the theme for it 7 to 1."""
     app = dashboard(full, screen={"app": {"theme": theme}})
@@ -334,8 +334,8 @@ async def test_a_job_that_waits_is_edited_in_a_dialog(
     ],
 )
 def test_only_what_was_typed_anew_is_changed(typed: dict[str, str], changes: JobEdit | None, job: Job) -> None:
-    fields = fields_of(job)
-    assert read_changes(fields, {field.name: field.value for field in fields} | typed) == changes
+    fields = editable_fields(job)
+    assert read_edit(fields, {field.name: field.value for field in fields} | typed) == changes
 
 
 @pytest.mark.parametrize(
@@ -350,9 +350,9 @@ def test_only_what_was_typed_anew_is_changed(typed: dict[str, str], changes: Job
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_changed(typed: dict[str, str], says: str, job: Job) -> None:
-    fields = fields_of(job)
+    fields = editable_fields(job)
     with pytest.raises((InvalidInput, ValueError), match=re.escape(says)):
-        read_changes(fields, {field.name: field.value for field in fields} | typed)
+        read_edit(fields, {field.name: field.value for field in fields} | typed)
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ from tui.dashboard.environment import Environment
 from tui.dashboard.selection.chain import LinkBox
 from tui.dashboard.selection.pane import SelectionPane
 
-ENVIRONMENT = Environment(probes=lambda: SERVER)
-AT_HOME = replace(RECORDED_MACHINE, probes=lambda: SERVER)
+ENVIRONMENT = Environment(hardware=lambda: SERVER)
+AT_HOME = replace(RECORDED_MACHINE, hardware=lambda: SERVER)
 ASSISTANT = "models:\n  tts:\n    piper:\n      voice_path: {path}  # the voice\n"
 
 

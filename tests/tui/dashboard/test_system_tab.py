@@ -31,7 +31,7 @@ class Machine:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.environment = Environment(probes=self.probes, examine=self.examine)
+        self.environment = Environment(hardware=self.probes, examine=self.examine)
 
     def probes(self) -> HardwareInfo:
         self.asked.append("machine")
@@ -121,7 +121,7 @@ async def test_whoever_leaves_ends_the_doctor_with_all_that_it_has_started(
     slow.write_text("#!/bin/sh\nsleep 600 &\nwait\n")
     slow.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(slow))
-    app = dashboard(workspace, environment=Environment(probes=lambda: SERVER))
+    app = dashboard(workspace, environment=Environment(hardware=lambda: SERVER))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.snapshot and app.query(SystemPane))
         await pilot.press("5")
@@ -157,7 +157,7 @@ def test_the_worker_s_slots_its_jobs_and_its_end_are_told(
         "works on": "job 5 (benchmark)",
         "ends": ends,
     }
-    assert "gives no sign of life: press w" in worker_facts(replace(snapshot, silent=True))["state"]
+    assert "gives no sign of life: press w" in worker_facts(replace(snapshot, worker_unresponsive=True))["state"]
 
 
 def test_what_the_workspace_takes_of_the_disk_is_told_in_mb(workspace: Workspace) -> None:

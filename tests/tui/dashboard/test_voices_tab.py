@@ -37,7 +37,7 @@ from tests.tui.pilot import (
     until,
 )
 from tui.dashboard.app import Dashboard
-from tui.dashboard.common.checkbox import Choice
+from tui.dashboard.common.checkbox import PlainCheckbox
 from tui.dashboard.voices.add_voice import AddVoiceScreen
 from tui.dashboard.voices.optimize import OptimizeScreen
 from tui.dashboard.voices.pane import VoicesPane
@@ -64,7 +64,7 @@ async def open_dialog(pilot, key: str = "o") -> OptimizeScreen:  # type: ignore[
 
 
 def chosen(screen: OptimizeScreen) -> list[str]:
-    return [str(choice.id) for choice in screen.query(Choice) if choice.value]
+    return [str(choice.id) for choice in screen.query(PlainCheckbox) if choice.value]
 
 
 def measure_everything(workspace: Workspace, machine: Machine = MACHINE) -> None:
@@ -248,7 +248,7 @@ async def test_times_are_those_of_past_runs_on_this_machine(full: Workspace) -> 
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot)
         assert text_of(app, "#known").split("\n")[3] == "time: not known, no past run here"
-        for choice in screen.query(Choice):
+        for choice in screen.query(PlainCheckbox):
             choice.value = choice.id in (GUIDE, "benchmark")
         screen.query_one(f"#{GUIDE}").focus()
         # The job that would make it, and 20 s that were spent on two.
@@ -310,7 +310,7 @@ async def test_parameters_are_judged_as_they_are_typed(workspace: Workspace, voi
         await until(pilot, lambda: "static-int8+clip=max" in text_of(app, "#problem"))
         assert not problem.has_class("wrong")
         # It belongs to what is chosen.
-        screen.query_one("#static", Choice).value = False
+        screen.query_one("#static", PlainCheckbox).value = False
         await until(pilot, lambda: "no parameter 'clip'" in text_of(app, "#problem"))
 
 
@@ -325,9 +325,9 @@ async def test_a_file_to_calibrate_with_is_read_before_it_is_taken(
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot)
         field = screen.query_one("#calibration", Input)
-        screen.query_one("#static", Choice).value = False
+        screen.query_one("#static", PlainCheckbox).value = False
         await until(pilot, lambda: field.disabled)
-        screen.query_one("#static", Choice).value = True
+        screen.query_one("#static", PlainCheckbox).value = True
         await until(pilot, lambda: not field.disabled)
         field.focus()
         await paste(pilot, str(tmp_path / "none.txt"))
@@ -349,7 +349,7 @@ async def test_converting_offers_what_is_made_for_core_ml_only(workspace: Worksp
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot, "v")
-        assert [str(choice.id) for choice in screen.query(Choice)] == chosen(screen) == ["coreml", "benchmark"]
+        assert [str(choice.id) for choice in screen.query(PlainCheckbox)] == chosen(screen) == ["coreml", "benchmark"]
         assert not screen.query_one("#calibration").display
         await pilot.press("enter")
         await until(pilot, lambda: len(store(app).jobs) == 2)

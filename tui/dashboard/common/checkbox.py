@@ -3,7 +3,7 @@
 from textual.widgets import Checkbox
 
 
-class Choice(Checkbox):
+class PlainCheckbox(Checkbox):
     """On it holds an X, off it is empty."""
 
     BUTTON_INNER = " "

@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.dashboard.common.scrolled_text import Scrolled
+from tui.dashboard.common.scrolled_text import KeyScroll
 
 _LEGEND = """*         selected on this machine
 speed-up  the original's time / the variant's: above 1 is faster;
@@ -32,7 +32,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         width = max(len(key) for key, _ in self._keys)
         lines = [f"{key:<{width}}   {does}" for key, does in self._keys]
-        with Scrolled(classes="dialog wide"):
+        with KeyScroll(classes="dialog wide"):
             yield Static("Keys", classes="title")
             yield Static("\n".join(lines), markup=False)
             yield Static("Figures", classes="title next")

@@ -37,7 +37,7 @@ class Pane(Widget):
         return self.context.actions
 
     @property
-    def is_uncovered(self) -> bool:
+    def is_frontmost(self) -> bool:
         """Return whether nothing lies over the tabs: a user who has gone on to something else is not interrupted."""
         return self.app.is_running and len(self.app.screen_stack) == 1
 
@@ -54,11 +54,11 @@ class Pane(Widget):
     def focus_row(self, key: str) -> None:
         """Focus a row of its table as soon as there is one with that key."""
 
-    def remember(self) -> dict[str, Any]:
+    def save_state(self) -> dict[str, Any]:
         """What it shows, as plain values, for the next time."""
         return {}
 
-    def recall(self, state: Mapping[str, Any]) -> None:
+    def restore_state(self, state: Mapping[str, Any]) -> None:
         """Show what it remembered, as far as that is there still."""
 
 
@@ -132,10 +132,10 @@ class TablePane(Vertical, Pane):
             self._recalled = None
         self.show_detail()
 
-    def remember(self) -> dict[str, Any]:
+    def save_state(self) -> dict[str, Any]:
         return {"row": self.table.focused_key}
 
-    def recall(self, state: Mapping[str, Any]) -> None:
+    def restore_state(self, state: Mapping[str, Any]) -> None:
         row = state.get("row")
         self._recalled = row if isinstance(row, str) else None
 

@@ -9,7 +9,7 @@ from textual.containers import VerticalScroll
 from tui.dashboard.common.plain_text import PlainText
 
 
-class Scrolled(VerticalScroll):
+class KeyScroll(VerticalScroll):
     """What is scrolled by the keys that tables have."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -20,7 +20,7 @@ class Scrolled(VerticalScroll):
     ]
 
 
-class Words(Scrolled):
+class ScrolledText(KeyScroll):
     """Lines to scroll through."""
 
     def compose(self) -> ComposeResult:

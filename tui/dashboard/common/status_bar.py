@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tui.dashboard.snapshot import Snapshot
 
 
-class TopLine(Horizontal):
+class StatusBar(Horizontal):
     """Name and workspace to the left, the worker's state to the right."""
 
     def __init__(self, root: Path) -> None:
@@ -29,7 +29,7 @@ class TopLine(Horizontal):
 
     def show(self, snapshot: Snapshot) -> None:
         worker = self.query_one("#worker", PlainText)
-        worker.set_class(snapshot.worker is None or snapshot.silent or snapshot.queue.paused, "warning")
+        worker.set_class(snapshot.worker is None or snapshot.worker_unresponsive or snapshot.queue.paused, "warning")
         worker.show(", ".join(_words(snapshot)))
 
 
@@ -44,7 +44,7 @@ def _words(snapshot: Snapshot) -> Iterator[str]:
 def _worker(snapshot: Snapshot) -> str:
     if snapshot.worker is None:
         return "no worker runs: press w"
-    if snapshot.silent:
+    if snapshot.worker_unresponsive:
         return "worker gives no sign of life: press w"
     does = "ends" if snapshot.worker.ending else "idle"
     running = ", ".join(str(job.id) for job in snapshot.running)

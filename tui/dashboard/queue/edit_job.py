@@ -48,7 +48,7 @@ class EditJobScreen(ModalScreen[JobEdit | None]):
 
     def __init__(self, job: Job) -> None:
         super().__init__()
-        self._job, self._fields = job, fields_of(job)
+        self._job, self._fields = job, editable_fields(job)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -63,14 +63,14 @@ class EditJobScreen(ModalScreen[JobEdit | None]):
     def action_save(self) -> None:
         try:
             typed = {field.name: self.query_one(f"#{field.name}", Input).value for field in self._fields}
-            wording = read_changes(self._fields, typed)
+            wording = read_edit(self._fields, typed)
         except (InvalidInput, ValueError) as error:
             self.query_one("#problem", PlainText).show(str(error))
         else:
             self.dismiss(wording)
 
 
-def fields_of(job: Job) -> list[Field]:
+def editable_fields(job: Job) -> list[Field]:
     """What can be changed of it."""
     later = f"{parse_timestamp(job.not_before).astimezone():%Y-%m-%d %H:%M}" if job.not_before else ""
     fields = [
@@ -88,7 +88,7 @@ def fields_of(job: Job) -> list[Field]:
     return fields
 
 
-def read_changes(fields: list[Field], typed: dict[str, str]) -> JobEdit | None:
+def read_edit(fields: list[Field], typed: dict[str, str]) -> JobEdit | None:
     """What is another than before, None when nothing is. Raises BadInput and ValueError for what cannot be."""
     changed = [field for field in fields if typed[field.name].strip() != field.value]
     wording = JobEdit()

@@ -109,7 +109,7 @@ class QueuePane(TablePane):
         job = self.job
         if job is None:
             return ""
-        return describe_job(job, _note(job, snapshot.queue), snapshot.setbacks.get(job.id, ()))
+        return describe_job(job, _note(job, snapshot.queue), snapshot.failed_attempts.get(job.id, ()))
 
     @on(KeyedTable.RowSelected)
     def action_log(self) -> None:

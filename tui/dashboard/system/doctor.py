@@ -11,7 +11,7 @@ from core.doctor.finding import Finding, State
 from core.errors import InvalidInput
 from core.settings import read_settings
 from core.workspace import Workspace
-from tui.dashboard.subcommand import Apart
+from tui.dashboard.subcommand import Subcommand
 
 if TYPE_CHECKING:
     from jobs.doctor import Findings
@@ -37,7 +37,7 @@ def _configuration(workspace: Workspace) -> Path | None:
 
 
 async def _examine(workspace: Workspace, *config: str) -> Findings:
-    doctor = Apart(workspace, "doctor", *config)
+    doctor = Subcommand(workspace, "doctor", *config)
     try:
         answer = await asyncio.to_thread(doctor.run)
     finally:

@@ -22,7 +22,7 @@ from core.voices.file import is_piper_name
 from core.workspace import Workspace
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
-from tui.dashboard.subcommand import Apart
+from tui.dashboard.subcommand import Subcommand
 from tui.dashboard.voices.voice_finder import find_voices
 from tui.text.format import megabytes
 
@@ -38,7 +38,7 @@ class VoicesFound(Message):
 
 
 @dataclass
-class PathLooked(Message):
+class PathChecked(Message):
     """Whether something lies there."""
 
     path: str
@@ -56,7 +56,7 @@ class NamesRead(Message):
 class Received(Message):
     """So much of a voice is here."""
 
-    apart: Apart
+    apart: Subcommand
     received: int
     total: int | None
 
@@ -65,7 +65,7 @@ class Received(Message):
 class Ended(Message):
     """What was asked of the collection has ended: with a voice, with a problem, or with neither when it was cancelled."""
 
-    apart: Apart
+    apart: Subcommand
     voice: dict[str, Any] | None = None
     problem: str = ""
 
@@ -91,7 +91,7 @@ class AddVoiceScreen(ModalScreen[str | None]):
         self._names: list[str] = []
         """The collection's, once somebody has asked for them."""
         self._offered: list[str] = []
-        self._apart: Apart | None = None
+        self._apart: Subcommand | None = None
         """What is being asked of the collection."""
 
     def compose(self) -> ComposeResult:
@@ -186,10 +186,10 @@ class AddVoiceScreen(ModalScreen[str | None]):
             self.run_worker(lambda: self._look_for(chosen), thread=True, group="look")
 
     def _look_for(self, path: str) -> None:
-        self.post_message(PathLooked(path, typed_path(path).exists()))
+        self.post_message(PathChecked(path, typed_path(path).exists()))
 
-    @on(PathLooked)
-    def _take_path(self, message: PathLooked) -> None:
+    @on(PathChecked)
+    def _take_path(self, message: PathChecked) -> None:
         if message.exists:
             self.dismiss(message.path)
         elif message.path == self._typed:
@@ -202,12 +202,12 @@ class AddVoiceScreen(ModalScreen[str | None]):
 
     def action_list_collection(self) -> None:
         if not self._apart:
-            self._start(Apart(self._workspace, "voices", "download"), "Asking for the names of Piper's voices …")
+            self._start(Subcommand(self._workspace, "voices", "download"), "Asking for the names of Piper's voices …")
 
     def _load(self, name: str) -> None:
-        self._start(Apart(self._workspace, "voices", "download", name), f"Fetching {name} …")
+        self._start(Subcommand(self._workspace, "voices", "download", name), f"Fetching {name} …")
 
-    def _start(self, apart: Apart, told: str) -> None:
+    def _start(self, apart: Subcommand, told: str) -> None:
         self._apart = apart
         self._say("")
         self.query_one("#found", PlainText).show(told)
@@ -217,7 +217,7 @@ class AddVoiceScreen(ModalScreen[str | None]):
         self._show_loading(True)
         self.run_worker(lambda: self._run(apart), thread=True, group="collection")
 
-    def _run(self, apart: Apart) -> None:
+    def _run(self, apart: Subcommand) -> None:
         try:
             answer = apart.run(lambda told: self.post_message(Received(apart, told["received"], told["total"])))
         except TtsdashError as error:
@@ -236,9 +236,9 @@ class AddVoiceScreen(ModalScreen[str | None]):
     @on(Ended)
     def _show_end(self, message: Ended) -> None:
         if message.voice:
-            from tui.dashboard.actions import added
+            from tui.dashboard.actions import voice_added
 
-            self.app.post_message(added(message.voice))
+            self.app.post_message(voice_added(message.voice))
             self.dismiss(None)
         elif message.apart is self._apart:
             self._stop_loading()

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from core.records.results import Result
     from core.records.voices import Variant, Voice
     from tui.dashboard.snapshot import Snapshot
-    from tui.dashboard.voices.forecasts import Prospect, Prospects
+    from tui.dashboard.voices.forecasts import RecipeForecast, VoiceForecasts
 
 Lines = Iterator[str]
 
 
-def describe_voice(snapshot: Snapshot, voice: Voice, gone: frozenset[str], prospects: Prospects | None) -> Lines:
+def describe_voice(snapshot: Snapshot, voice: Voice, gone: frozenset[str], prospects: VoiceForecasts | None) -> Lines:
     """What to do next, what is selected and why, what was made and what never was, then the voice itself."""
     yield from _next_step(snapshot, voice, gone)
     yield from _selected(snapshot, voice)
@@ -71,7 +71,7 @@ def _selected(snapshot: Snapshot, voice: Voice) -> Lines:
     yield ""
 
 
-def _never_made(voice: Voice, prospects: Prospects | None) -> Lines:
+def _never_made(voice: Voice, prospects: VoiceForecasts | None) -> Lines:
     """The recipes but the guide's, which is there to compare with."""
     made = {variant.name for variant in voice.variants}
     never = [recipe for recipe in RECIPES.values() if recipe.variant not in made and recipe.name != GUIDE]
@@ -82,7 +82,7 @@ def _never_made(voice: Voice, prospects: Prospects | None) -> Lines:
         yield f"  {recipe.variant}: {about}"
 
 
-def expected(voice: Voice, prospect: Prospect) -> str:
+def expected(voice: Voice, prospect: RecipeForecast) -> str:
     """What past runs here say of a variant that is not there."""
     if prospect.missing:
         return f"cannot be made here: {prospect.missing}"
@@ -91,7 +91,7 @@ def expected(voice: Voice, prospect: Prospect) -> str:
 
 
 def describe_variant(
-    snapshot: Snapshot, voice: Voice, variant: Variant, gone: frozenset[str], prospects: Prospects | None
+    snapshot: Snapshot, voice: Voice, variant: Variant, gone: frozenset[str], prospects: VoiceForecasts | None
 ) -> Lines:
     """What became of it, what its figures mean, its place among the others, then how it was made."""
     if variant.path in gone:
@@ -148,7 +148,7 @@ def _pareto(snapshot: Snapshot, voice: Voice, variant: Variant) -> str:
     return "Pareto: on the front: no other is as good in size, speed and sound at once"
 
 
-def _forecast(voice: Voice, variant: Variant, prospects: Prospects | None) -> Lines:
+def _forecast(voice: Voice, variant: Variant, prospects: VoiceForecasts | None) -> Lines:
     recipe = RECIPES.get(variant.recipe or "")
     prospect = prospects.recipes.get(recipe.name) if prospects and recipe and recipe.variant == variant.name else None
     if prospect and prospect.forecast:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Prospect:
+class RecipeForecast:
     """Of a recipe with its default parameters."""
 
     forecast: Forecast | None
@@ -31,24 +31,24 @@ class Prospect:
 
 
 @dataclass(frozen=True)
-class Prospects:
+class VoiceForecasts:
     """Of a voice."""
 
-    recipes: Mapping[str, Prospect]
+    recipes: Mapping[str, RecipeForecast]
     measuring: Estimate | None
     """How long a benchmark of the original alone takes; one of two takes twice that."""
 
 
-def read_prospects(workspace: Workspace, voice: Voice, machine_id: str) -> Prospects:
+def read_forecasts(workspace: Workspace, voice: Voice, machine_id: str) -> VoiceForecasts:
     from core.history.forecasts import read_forecast
     from core.store.database import open_store
     from core.store.durations import estimate
     from jobs.submit import benchmark_job
 
     with closing(open_store(workspace)) as db:
-        return Prospects(
+        return VoiceForecasts(
             {
-                name: Prospect(
+                name: RecipeForecast(
                     read_forecast(db, machine_id, name, recipe.variant),
                     estimate(db, NewJob(recipe.job, voice.id, recipe.variant, {}), machine_id),
                     recipe.missing,
@@ -59,7 +59,7 @@ def read_prospects(workspace: Workspace, voice: Voice, machine_id: str) -> Prosp
         )
 
 
-def what_is_there(snapshot: Snapshot, voice: Voice, gone: frozenset[str]) -> dict[str, str]:
+def describe_existing(snapshot: Snapshot, voice: Voice, gone: frozenset[str]) -> dict[str, str]:
     """By variant that is in place, or that a job is to make, what to say of it."""
     making = {
         str(job.variant): f"job {job.id} makes it"

@@ -22,10 +22,10 @@ from core.text import escape_control
 from core.variants.recipes import RECIPES, Recipe, read_params
 from core.voices.sentences import label_of
 from jobs.submit import OptimizeRequest, making_jobs
-from tui.dashboard.common.checkbox import Choice
+from tui.dashboard.common.checkbox import PlainCheckbox
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
-from tui.dashboard.voices.forecasts import Prospects, read_prospects, what_is_there
+from tui.dashboard.voices.forecasts import VoiceForecasts, describe_existing, read_forecasts
 from tui.text.format import counted, known_time, moment, speedup
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ _NOTHING = "Nothing is chosen: switch something on with space."
 
 
 @dataclass
-class ProspectsCame(Message):
+class ForecastsRead(Message):
     """What past runs here say."""
 
-    prospects: Prospects
+    forecasts: VoiceForecasts
 
 
 @dataclass
@@ -79,7 +79,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         super().__init__()
         self._workspace, self._snapshot, self._voice = workspace, snapshot, voice
         self._recipes = {name: recipe for name, recipe in RECIPES.items() if kind in (None, recipe.job)}
-        self._there = what_is_there(snapshot, voice, gone)
+        self._there = describe_existing(snapshot, voice, gone)
         self._in_place = {variant.name for variant in voice.variants if variant.path not in gone}
         self._wanted = [
             name
@@ -87,7 +87,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
             if (recipe.recommended or kind) and recipe.variant not in self._there
         ]
         self._title = f"Convert {voice.key} for Core ML" if kind == JobKind.CONVERT else f"Optimize {voice.key}"
-        self.prospects: Prospects | None = None
+        self.forecasts: VoiceForecasts | None = None
         """None until they have been read."""
         self._wrong = False
         """Whether what is chosen and typed cannot be."""
@@ -103,9 +103,11 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
             dialog.border_title = escape_control(self._title).replace("[", r"\[")
             for name, recipe in self._recipes.items():
                 with Horizontal(classes="choice"):
-                    yield Choice(recipe.variant, value=name in self._wanted, id=name, compact=True)
+                    yield PlainCheckbox(recipe.variant, value=name in self._wanted, id=name, compact=True)
                     yield PlainText(self._there.get(recipe.variant, ""), id=f"note-{name}", classes="note")
-            yield Choice("then measure it beside the original", value=bool(self._wanted), id="benchmark", compact=True)
+            yield PlainCheckbox(
+                "then measure it beside the original", value=bool(self._wanted), id="benchmark", compact=True
+            )
             yield PlainText(id="known")
             with Vertical(classes="fields"):
                 yield Input(placeholder="parameters, if any: name=value name=value", id="params", compact=True)
@@ -127,16 +129,16 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         self.run_worker(self._look, thread=True, group="look")
 
     def _look(self) -> None:
-        self.post_message(ProspectsCame(read_prospects(self._workspace, self._voice, self._snapshot.machine)))
+        self.post_message(ForecastsRead(read_forecasts(self._workspace, self._voice, self._snapshot.machine)))
 
-    @on(ProspectsCame)
-    def _show_prospects(self, message: ProspectsCame) -> None:
-        self.prospects = message.prospects
+    @on(ForecastsRead)
+    def _show_prospects(self, message: ForecastsRead) -> None:
+        self.forecasts = message.forecasts
         for name, recipe in self._recipes.items():
-            prospect = message.prospects.recipes[name]
+            prospect = message.forecasts.recipes[name]
             note = self.query_one(f"#note-{name}", PlainText)
             if prospect.missing:
-                choice = self.query_one(f"#{name}", Choice)
+                choice = self.query_one(f"#{name}", PlainCheckbox)
                 choice.value, choice.disabled = False, True
                 note.show(prospect.missing)
             elif recipe.variant not in self._there:
@@ -166,7 +168,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
     def _about(self, recipe: Recipe) -> Iterator[str]:
         yield f"{recipe.variant}: {recipe.says}"
         yield self._existing(recipe)
-        prospect = self.prospects.recipes[recipe.name] if self.prospects else None
+        prospect = self.forecasts.recipes[recipe.name] if self.forecasts else None
         if prospect is None:
             yield "looking at past runs …"
             yield ""
@@ -195,7 +197,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
 
     @property
     def _chosen(self) -> list[str]:
-        return [name for name in self._recipes if self.query_one(f"#{name}", Choice).value]
+        return [name for name in self._recipes if self.query_one(f"#{name}", PlainCheckbox).value]
 
     @property
     def _calibration_typed(self) -> str:
@@ -206,7 +208,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
     def _wish(self) -> OptimizeRequest:
         """As it stands, without the calibration. Raises BadInput."""
         params = read_params(self.query_one("#params", Input).value.split())
-        return OptimizeRequest(self._chosen, params, benchmark=self.query_one("#benchmark", Choice).value)
+        return OptimizeRequest(self._chosen, params, benchmark=self.query_one("#benchmark", PlainCheckbox).value)
 
     def _makes(self, wish: OptimizeRequest) -> list[str]:
         """The variants, by name. Raises BadInput."""
@@ -216,7 +218,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
             for name, job in zip(wish.recipes, making_jobs(self._voice, wish), strict=True)
         ]
 
-    @on(Choice.Changed)
+    @on(PlainCheckbox.Changed)
     @on(Input.Changed, "#params")
     def _judge(self) -> None:
         """Say what would be queued, or why that cannot be."""
@@ -240,12 +242,12 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
             self._tell(_NOTHING)
 
     def _times(self, wish: OptimizeRequest) -> list[Estimate | None]:
-        if self.prospects is None:
+        if self.forecasts is None:
             return []
-        times = [self.prospects.recipes[name].takes for name in wish.recipes]
+        times = [self.forecasts.recipes[name].takes for name in wish.recipes]
         if wish.benchmark:
             measured = len(wish.recipes) or len(self._voice.variants) - 1
-            times.append(self.prospects.measuring and self.prospects.measuring.times(1 + measured))
+            times.append(self.forecasts.measuring and self.forecasts.measuring.times(1 + measured))
         return times
 
     def _tell(self, line: str, wrong: bool = False) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jobs.submit import OptimizeRequest
     from tui.dashboard.context import Context
     from tui.dashboard.snapshot import Snapshot
-    from tui.dashboard.voices.forecasts import Prospects
+    from tui.dashboard.voices.forecasts import VoiceForecasts
 
 _SEPARATOR = "/"
 _NAME, _SPEED = "voice", ">speed-up, 95 %"
@@ -38,7 +38,7 @@ _REST_S = 0.1
 
 
 @dataclass
-class FilesLooked(Message):
+class FilesChecked(Message):
     """These variants of those voices lie nowhere any more."""
 
     voices: list[Voice]
@@ -46,12 +46,12 @@ class FilesLooked(Message):
 
 
 @dataclass
-class ProspectsRead(Message):
+class ForecastsRead(Message):
     """What past runs say of a voice's variants; as of those results."""
 
     voice_id: str
     results: list[Result]
-    prospects: Prospects
+    forecasts: VoiceForecasts
 
 
 class VoicesPane(TablePane):
@@ -77,7 +77,7 @@ class VoicesPane(TablePane):
     def __init__(self, context: Context, id: str) -> None:
         super().__init__(context, id)
         self._gone: frozenset[str] = frozenset()
-        self.prospects: dict[str, Prospects] = {}
+        self.forecasts: dict[str, VoiceForecasts] = {}
         """By voice, as far as they have been read."""
         self._asked: set[str] = set()
         """The voices whose prospects are here, or are being read."""
@@ -124,12 +124,12 @@ class VoicesPane(TablePane):
             self.run_worker(lambda: self._look_for_files(voices), thread=True, group="look")
 
     def _look_for_files(self, voices: list[Voice]) -> None:
-        from tui.dashboard.common.missing_files import gone_files
+        from tui.dashboard.common.missing_files import find_missing_files
 
-        self.post_message(FilesLooked(voices, gone_files(voices)))
+        self.post_message(FilesChecked(voices, find_missing_files(voices)))
 
-    @on(FilesLooked)
-    def _mark_gone(self, message: FilesLooked) -> None:
+    @on(FilesChecked)
+    def _mark_gone(self, message: FilesChecked) -> None:
         if self.snapshot and message.voices is self.snapshot.voices and message.gone != self._gone:
             self._gone = message.gone
             super().show(self.snapshot)
@@ -148,15 +148,15 @@ class VoicesPane(TablePane):
             self.run_worker(lambda: self._read_prospects(voice, snapshot), thread=True, group="look")
 
     def _read_prospects(self, voice: Voice, snapshot: Snapshot) -> None:
-        from tui.dashboard.voices.forecasts import read_prospects
+        from tui.dashboard.voices.forecasts import read_forecasts
 
-        prospects = read_prospects(self.workspace, voice, snapshot.machine)
-        self.post_message(ProspectsRead(voice.id, snapshot.newest, prospects))
+        prospects = read_forecasts(self.workspace, voice, snapshot.machine)
+        self.post_message(ForecastsRead(voice.id, snapshot.newest, prospects))
 
-    @on(ProspectsRead)
-    def _keep_prospects(self, message: ProspectsRead) -> None:
+    @on(ForecastsRead)
+    def _keep_prospects(self, message: ForecastsRead) -> None:
         if self.snapshot and message.results is self.snapshot.newest:
-            self.prospects[message.voice_id] = message.prospects
+            self.forecasts[message.voice_id] = message.forecasts
             self.show_detail()
 
     # What is shown
@@ -205,7 +205,7 @@ class VoicesPane(TablePane):
         voice, variant = self.voice, self.variant
         if voice is None or variant is None:
             return ""
-        prospects = self.prospects.get(voice.id)
+        prospects = self.forecasts.get(voice.id)
         if variant.recipe is None:
             return "\n".join(describe_voice(snapshot, voice, self._gone, prospects))
         return "\n".join(describe_variant(snapshot, voice, variant, self._gone, prospects))
@@ -258,7 +258,7 @@ class VoicesPane(TablePane):
 
     @on(Planned)
     def _ask_for_all(self, message: Planned) -> None:
-        if self.is_uncovered:
+        if self.is_frontmost:
             confirm(self, message.question, lambda: perform(self, self.actions.optimize, message.voice, message.wish))
 
 

@@ -14,7 +14,7 @@ from core.records.jobs import Job
 from core.store.activity import Activity
 from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
-from tui.dashboard.common.scrolled_text import Scrolled
+from tui.dashboard.common.scrolled_text import KeyScroll
 from tui.text.format import counted, job_title, moment, took
 
 _SECTIONS = (JobState.FAILED, JobState.SUCCEEDED, JobState.CANCELLED)
@@ -24,7 +24,7 @@ _MOST = 50
 _WIDTH = 68
 
 
-class AwayScreen(ModalScreen[None]):
+class ActivityScreen(ModalScreen[None]):
     """What failed stands first, with its reason."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "dismiss", "Go on")]
@@ -37,7 +37,7 @@ class AwayScreen(ModalScreen[None]):
         with Vertical(classes="dialog"):
             yield PlainText(f"While you were away, since {moment(self._away.since)}", classes="title")
             yield PlainText(_summary(self._away))
-            with Scrolled(classes="told"):
+            with KeyScroll(classes="told"):
                 yield PlainText("\n".join(_lines(self._away)))
             yield PlainText("enter go on   j k scroll", classes="hint")
 
