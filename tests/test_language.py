@@ -20,7 +20,14 @@ RETIRED = re.compile(
 # Names in the store, in files and in other programs that cannot change, and the words where they are plain English.
 KEPT = re.compile(r"selection_wishes|TTSDASH_\w+|passed over SSH|\.tell\(\)|speaks and tells")
 # Released migrations are never changed, a changelog is history, and data is not prose.
-EXEMPT = ("core/store/migrations.py", "CHANGELOG.md", "LICENSE", "tests/fixtures/", "tests/test_language.py", "docs/pictures/")
+EXEMPT = (
+    "core/store/migrations.py",
+    "CHANGELOG.md",
+    "LICENSE",
+    "tests/fixtures/",
+    "tests/test_language.py",
+    "docs/pictures/",
+)
 PROSE = (".py", ".md", ".toml", ".tcss", ".j2", ".yml", ".yaml")
 
 # What a docstring of a function does not begin with: it says what the function does, so it begins with a verb.
@@ -33,7 +40,9 @@ NO_VERB = frozenset(
 
 def _tracked(*suffixes: str) -> list[str]:
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    return [name for name in files if name.endswith(suffixes) and not name.startswith(EXEMPT) and (ROOT / name).is_file()]
+    return [
+        name for name in files if name.endswith(suffixes) and not name.startswith(EXEMPT) and (ROOT / name).is_file()
+    ]
 
 
 def _retired_words(name: str) -> list[str]:
@@ -79,5 +88,7 @@ if __name__ == "__main__":
     where = tuple(sys.argv[1:]) or ("",)
     for file in _tracked(*PROSE):
         if file.startswith(where):
-            for line in _retired_words(file) + (_verbless(file) if file.startswith(("core/", "jobs/", "tui/")) and file.endswith(".py") else []):
+            for line in _retired_words(file) + (
+                _verbless(file) if file.startswith(("core/", "jobs/", "tui/")) and file.endswith(".py") else []
+            ):
                 print(line)

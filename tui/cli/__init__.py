@@ -12,7 +12,7 @@ from tui.signals import shutdown
 def main() -> None:
     """Run a command, and end with its exit code."""
     _open_missing_streams()
-    shutdown.listen()
+    shutdown.install()
     from tui.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

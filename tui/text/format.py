@@ -168,15 +168,6 @@ def time_left(job: Job, expected: Estimate, at: str | None = None) -> str:
     return expected.left(gone) + runs
 
 
-def known_time(times: Sequence[Estimate | None]) -> str:
-    """How long jobs take one after the other."""
-    known = [entry.seconds for entry in times if entry]
-    if not known:
-        return "time not known, no past run here"
-    least = "" if len(known) == len(times) else ", and what has not run here yet"
-    return f"about {format_duration(sum(known))} by past runs here{least}"
-
-
 def job_name(job: Job) -> str:
     """`job 3: quantize dynamic-int8`."""
     return f"job {job.id}: {job.kind} {job.variant}" if job.variant else f"job {job.id}: {job.kind}"

@@ -104,7 +104,7 @@ def drawn(screen: Screen[Any]) -> str:
 def told(pilot: Pilot[None]) -> list[str]:
     app = pilot.app
     assert isinstance(app, DrivenDashboard)
-    return app.told
+    return app.notices
 
 
 async def test_the_whole_history_is_turned_over_page_by_page(long: Workspace) -> None:
@@ -462,7 +462,7 @@ async def test_the_history_is_exported_under_a_name_that_says_how(history: Works
         voice = pane.page.results[0].voice
         await until(pilot, lambda: f"results of {voice}, whole" in text_of(app, "#says"))
         await pilot.press("enter")
-        await until(pilot, lambda: "out.jsonl is written" in told(pilot))
+        await until(pilot, lambda: "Wrote out.jsonl." in told(pilot))
         lines = Path("out.jsonl").read_text().splitlines()
         assert {json.loads(line)["voice_key"] for line in lines[1:-1]} == {voice}
 

@@ -1,4 +1,4 @@
-"""Greets who comes back with what happened meanwhile."""
+"""The dialog that shows what happened since the last visit."""
 
 import textwrap
 from collections.abc import Iterator
@@ -18,58 +18,65 @@ from tui.dashboard.common.scrolled_text import KeyScroll
 from tui.text.format import counted, job_title, moment, took
 
 _SECTIONS = (JobState.FAILED, JobState.SUCCEEDED, JobState.CANCELLED)
-# Of each; more than anyone reads here.
-_MOST = 50
-# What the dialog has room for.
+# The maximum per section.
+_MAX_ENTRIES = 50
+# The width of the dialog's text.
 _WIDTH = 68
 
 
 class ActivityScreen(ModalScreen[None]):
-    """What failed stands first, with its reason."""
+    """The jobs that ended since the last visit; failed ones come first, with their error."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "dismiss", "Go on")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "dismiss", "Continue")]
 
-    def __init__(self, away: Activity) -> None:
+    def __init__(self, activity: Activity) -> None:
         super().__init__()
-        self._away = away
+        self._activity = activity
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets."""
         with Vertical(classes="dialog"):
-            yield PlainText(f"While you were away, since {moment(self._away.since)}", classes="title")
-            yield PlainText(_summary(self._away))
-            with KeyScroll(classes="told"):
-                yield PlainText("\n".join(_lines(self._away)))
-            yield PlainText("enter go on   j k scroll", classes="hint")
+            yield PlainText(f"Since your last visit ({moment(self._activity.since)})", classes="title")
+            yield PlainText(_summary(self._activity))
+            with KeyScroll(classes="report"):
+                yield PlainText("\n".join(_lines(self._activity)))
+            yield PlainText("Enter continue   j k scroll", classes="hint")
 
 
-def _summary(away: Activity) -> str:
-    ended = [f"{away.counts[state]} {state}" for state in _SECTIONS if state in away.counts]
-    hooks = [f"{counted(len(away.hook_failures), 'hook')} failed"] if away.hook_failures else []
-    return f"{', '.join([*ended, *hooks])}\nnow {away.running or 'none'} running, {away.waiting or 'none'} waiting"
+def _summary(activity: Activity) -> str:
+    parts = [f"{activity.counts[state]} {state}" for state in _SECTIONS if state in activity.counts]
+    if activity.hook_failures:
+        parts.append(f"{counted(len(activity.hook_failures), 'hook')} failed")
+    if activity.running or activity.waiting:
+        now = f"{activity.running} running, {activity.waiting} queued"
+    else:
+        now = "the queue is empty"
+    return f"{', '.join(parts)}\nNow: {now}"
 
 
-def _lines(away: Activity) -> Iterator[str]:
+def _lines(activity: Activity) -> Iterator[str]:
     for state in _SECTIONS:
-        if state in away.counts:
+        if state in activity.counts:
             yield from ("", state.capitalize())
-        for job in away.in_state(state)[:_MOST]:
-            yield from _about(job)
-        if away.counts.get(state, 0) > _MOST:
-            yield f"  and {away.counts[state] - _MOST} more"
-    if away.hook_failures:
-        yield from ("", "Hooks that failed")
-    for job_id, failure in away.hook_failures[:_MOST]:
+        for job in activity.in_state(state)[:_MAX_ENTRIES]:
+            yield from _job_lines(job)
+        if activity.counts.get(state, 0) > _MAX_ENTRIES:
+            yield f"  and {activity.counts[state] - _MAX_ENTRIES} more"
+    if activity.hook_failures:
+        yield from ("", "Failed hooks")
+    for job_id, failure in activity.hook_failures[:_MAX_ENTRIES]:
         yield _indented(2, f"job {job_id}: {failure}")
 
 
-def _about(job: Job) -> Iterator[str]:
-    yield _indented(2, job_title(job) + (f", took {took(job)}" if job.state == JobState.SUCCEEDED else ""))
+def _job_lines(job: Job) -> Iterator[str]:
+    took_time = f", took {took(job)}" if job.state == JobState.SUCCEEDED else ""
+    yield _indented(2, job_title(job) + took_time)
     if job.error:
         yield _indented(4, job.error)
 
 
 def _indented(by: int, text: str) -> str:
-    space = " " * by
+    indent = " " * by
     return textwrap.fill(
-        escape_control(text), _WIDTH, initial_indent=space, subsequent_indent=space, break_on_hyphens=False
+        escape_control(text), _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )

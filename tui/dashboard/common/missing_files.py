@@ -1,4 +1,4 @@
-"""The files of variants that are not where the store says."""
+"""Variants whose files are missing."""
 
 from __future__ import annotations
 

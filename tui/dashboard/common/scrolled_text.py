@@ -1,4 +1,4 @@
-"""Text that may be longer than its room."""
+"""Text that scrolls if it does not fit."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from tui.dashboard.common.plain_text import PlainText
 
 
 class KeyScroll(VerticalScroll):
-    """What is scrolled by the keys that tables have."""
+    """A container that scrolls with the same keys as tables."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "Down", show=False),
@@ -21,10 +21,12 @@ class KeyScroll(VerticalScroll):
 
 
 class ScrolledText(KeyScroll):
-    """Lines to scroll through."""
+    """Lines of plain text."""
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets."""
         yield PlainText()
 
     def show_lines(self, lines: list[str]) -> None:
+        """Show lines, with control characters escaped."""
         self.query_one(PlainText).show_lines(lines)

@@ -226,14 +226,14 @@ class SelectionPane(TablePane):
 
     def action_select(self) -> None:
         if self.voice:
-            self._evaluate(partial(self.actions.select_anew, self.voice.key))
+            self._evaluate(partial(self.actions.reevaluate, self.voice.key))
 
     def action_assistant(self) -> None:
         from tui.dashboard.selection.assistant import AssistantScreen
 
         def name(config: Path | None) -> None:
             if config:
-                perform(self, self.actions.name_assistant, config)
+                perform(self, self.actions.set_assistant, config)
 
         known = self.today.config if self.today else None
         self.app.push_screen(AssistantScreen(str(known or "")), name)

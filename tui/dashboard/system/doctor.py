@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jobs.doctor import Findings
 
 
-async def examine_apart(workspace: Workspace) -> Findings:
+async def run_doctor(workspace: Workspace) -> Findings:
     """What the doctor finds, also of the assistant's configuration if one is known. Raises TtsdashError."""
     config = await asyncio.to_thread(_configuration, workspace)
     if config is None:
@@ -42,7 +42,7 @@ async def _examine(workspace: Workspace, *config: str) -> Findings:
         answer = await asyncio.to_thread(doctor.run)
     finally:
         # Where nobody waits any longer it goes. It changes nothing that could be left half done.
-        doctor.end()
+        doctor.terminate()
     found: Findings = {}
     for entry in answer["findings"]:
         entry["state"] = State(entry["state"])

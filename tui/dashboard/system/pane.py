@@ -119,7 +119,7 @@ class SystemPane(VerticalScroll, Pane):
     async def _examine(self) -> None:
         environment = self.context.environment
         try:
-            found = await environment.examine(self.workspace)
+            found = await environment.run_doctor(self.workspace)
             self.post_message(self.Examined(environment.clock(), found))
         except (TtsdashError, OSError) as error:
             self.post_message(self.Examined(environment.clock(), {}, format_error(error)))

@@ -1,12 +1,13 @@
-"""What is known of what could be made of a voice, and of what was made. The readers run off the interface's thread."""
+"""Forecasts for the recipes of a voice, from past runs on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.clock import format_duration
 from core.records.job_states import OPEN
 from core.records.jobs import NewJob
 from core.variants.recipes import RECIPES
@@ -22,24 +23,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecipeForecast:
-    """Of a recipe with its default parameters."""
+    """The forecast for a recipe with default parameters."""
 
     forecast: Forecast | None
-    takes: Estimate | None
+    duration: Estimate | None
     missing: str | None
-    """Why it cannot be made here."""
+    """Why this machine cannot run the recipe."""
 
 
 @dataclass(frozen=True)
 class VoiceForecasts:
-    """Of a voice."""
+    """The forecasts for all recipes, by name, and for benchmarks of a voice."""
 
     recipes: Mapping[str, RecipeForecast]
-    measuring: Estimate | None
-    """How long a benchmark of the original alone takes; one of two takes twice that."""
+    benchmark: Estimate | None
+    """For the original alone; each variant takes as long again."""
 
 
 def read_forecasts(workspace: Workspace, voice: Voice, machine_id: str) -> VoiceForecasts:
+    """Read the forecasts for a voice. Run this in a thread."""
     from core.history.forecasts import read_forecast
     from core.store.database import open_store
     from core.store.durations import estimate
@@ -59,16 +61,25 @@ def read_forecasts(workspace: Workspace, voice: Voice, machine_id: str) -> Voice
         )
 
 
-def describe_existing(snapshot: Snapshot, voice: Voice, gone: frozenset[str]) -> dict[str, str]:
-    """By variant that is in place, or that a job is to make, what to say of it."""
+def total_duration(estimates: Sequence[Estimate | None]) -> str:
+    """Return how long jobs take one after the other."""
+    known = [estimate.seconds for estimate in estimates if estimate]
+    if not known:
+        return "unknown (no past runs here)"
+    more = "" if len(known) == len(estimates) else ", plus jobs that never ran here"
+    return f"about {format_duration(sum(known))}{more}"
+
+
+def describe_existing(snapshot: Snapshot, voice: Voice, missing: frozenset[str]) -> dict[str, str]:
+    """Return, by name, a note on each variant that exists or that a job is making. `missing` are paths without a file."""
     making = {
-        str(job.variant): f"job {job.id} makes it"
+        str(job.variant): f"{job.state} as job {job.id}"
         for job in snapshot.jobs
         if job.voice_id == voice.id and job.variant and job.state in OPEN
     }
     made = {}
     for variant in voice.variants:
-        if variant.recipe and variant.path not in gone:
+        if variant.recipe and variant.path not in missing:
             result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
             figures = f"{speedup(result)}, {result.grade or 'not graded'}" if result else "not measured"
             made[variant.name] = f"made {when(variant.created_at)}, {figures}"
