@@ -19,7 +19,7 @@ from jobs.worker_control import WorkerStatus, start_worker, stop_worker, worker_
 from tui.cli.context import Group, Session, pass_session
 from tui.cli.output import print_line
 from tui.cli.service import install, slots_option, uninstall, warn_of_logout
-from tui.json_output import worker_shape
+from tui.json_output import worker_json
 from tui.text.format import counted, moment
 
 
@@ -138,4 +138,4 @@ def _end(idle_s: float | None) -> str:
 
 def _print_json(session: Session) -> None:
     waiting = count_jobs(session.db).get(JobState.QUEUED, 0)
-    session.print_json(worker_shape(worker_status(session.workspace), is_paused(session.db), waiting))
+    session.print_json(worker_json(worker_status(session.workspace), is_paused(session.db), waiting))
