@@ -16,7 +16,7 @@ from core.report.job_json import job_json
 from core.store.durations import Estimate, estimate
 from core.store.jobs import count_jobs, get_job, list_events, list_jobs, open_ids
 from jobs.queue_state import QueueState, queue_position, read_queue_state, stalled_reason, waiting_reason
-from tui.cli.context import Group, Session, pass_session
+from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.jobs_control import cancel, clean, edit, move, pause, resume, retry
 from tui.cli.output import print_facts, print_line, print_table
 from tui.cli.progress import follow, print_failures, time_left_of
@@ -29,7 +29,7 @@ _WITH_NOTES = 120
 _LOOK_S = 0.05
 
 
-@click.group(cls=Group, default="list")
+@click.group(cls=DefaultCommandGroup, default="list")
 def jobs() -> None:
     """The queue: what runs, waits and has ended.
 

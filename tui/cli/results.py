@@ -18,7 +18,7 @@ from core.report.summary import summarize
 from core.store.results import get_result, list_parts, list_results
 from tui.cli.check import check
 from tui.cli.compare import compare
-from tui.cli.context import Group, Session, pass_session
+from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.export import export, import_
 from tui.cli.output import print_facts, print_line, print_table
 from tui.cli.pareto import pareto
@@ -48,7 +48,7 @@ Labels = dict[str, Callable[[Result], str]]
 """Columns by their headers."""
 
 
-@click.group(cls=Group, default="list")
+@click.group(cls=DefaultCommandGroup, default="list")
 def results() -> None:
     """The history of benchmark results.
 

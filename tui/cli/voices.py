@@ -10,14 +10,14 @@ from core.store.voices import add_voice, get_voice, list_voices
 from core.text import escape_control
 from core.voices.file import read_voice
 from tui.cli.added import print_added
-from tui.cli.context import Group, Session, pass_session
+from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.download import download
 from tui.cli.output import print_facts, print_line, print_table
 from tui.json_output import voice_json
 from tui.text.format import megabytes, moment, parameters
 
 
-@click.group(cls=Group, default="list")
+@click.group(cls=DefaultCommandGroup, default="list")
 def voices() -> None:
     """Voices and their variants."""
 

@@ -16,14 +16,14 @@ from jobs.hook import hook_runs
 from jobs.lock import ALREADY_RUNNING, is_unresponsive, running_worker
 from jobs.queue_state import PAUSED
 from jobs.worker_control import WorkerStatus, start_worker, stop_worker, worker_status
-from tui.cli.context import Group, Session, pass_session
+from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.output import print_line
 from tui.cli.service import install, slots_option, uninstall, warn_of_logout
 from tui.json_output import worker_json
 from tui.text.format import counted, moment
 
 
-@click.group(cls=Group, default="status")
+@click.group(cls=DefaultCommandGroup, default="status")
 def worker() -> None:
     """The worker, which runs the jobs and needs no terminal."""
 
