@@ -116,6 +116,9 @@ class DefaultCommandGroup(Group, DefaultGroup):  # type: ignore[misc] # the pack
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the options of the group, and add the default command if nothing follows them."""
+        if ctx.resilient_parsing:
+            # A shell completes the names of all commands.
+            return super().parse_args(ctx, args)
         _, rest, _ = self.make_parser(ctx).parse_args(list(args))
         # `default_if_no_args` does this for no arguments at all, not for `jobs --json`.
         return super().parse_args(ctx, args if rest else [*args, self._default])
