@@ -51,8 +51,8 @@ def print_selection(selection: Selection) -> None:
 
 def _print_history(history: list[StoredSelection]) -> None:
     """When another variant was selected, or something else was wished; the newest first."""
-    befores = [*(_outcome(stored) for stored in history[1:]), None]
-    changes = [stored for stored, before in zip(history, befores, strict=False) if _outcome(stored) != before]
+    earlier = [*(_outcome(stored) for stored in history[1:]), None]
+    changes = [stored for stored, before in zip(history, earlier, strict=False) if _outcome(stored) != before]
     for stored in changes[:_LATEST]:
         selection = stored.selection
         print_line(f"{moment(stored.created_at)}  {selection.selected}  {selection.reason}; after: {stored.cause}")
