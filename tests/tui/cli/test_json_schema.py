@@ -85,10 +85,10 @@ def test_the_views_of_a_history_follow_the_schemas(history: Workspace) -> None:
     check(printed(history, "results", "compare", first["id"], second["id"]), "compared-results")
 
 
-def test_an_export_and_its_import_follow_the_schema(history: Workspace, tmp_path: Path) -> None:
+def test_an_export_and_its_import_follow_the_schema(workspace: Workspace, tmp_path: Path) -> None:
     file = tmp_path / "history.jsonl"
-    check(printed(history, "results", "export", "--output", file), "exported")
-    check(printed(history, "results", "import", file), "imported")
+    check(printed(workspace, "results", "export", "--output", file), "exported")
+    check(printed(workspace, "results", "import", file), "imported")
 
 
 def test_jobs_that_are_queued_moved_and_edited_follow_the_schema(workspace: Workspace, tmp_path: Path) -> None:
