@@ -27,7 +27,8 @@ def one_core_for_whole_processes(request: pytest.FixtureRequest) -> Iterator[Non
 
     They then measure at one thread only; a test that is marked `all_cores` has them all.
     """
-    outside = "core" in Path(request.node.path).parts or request.node.get_closest_marker("all_cores")
+    in_core = Path(__file__).with_name("core") in Path(request.node.path).parents
+    outside = in_core or request.node.get_closest_marker("all_cores")
     if outside or not hasattr(os, "sched_setaffinity"):
         yield
         return

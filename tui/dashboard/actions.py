@@ -20,7 +20,7 @@ from core.errors import InvalidInput, TtsdashError, format_error
 from core.store.database import open_store
 from core.text import escape_control
 from tui.dashboard.messages import ActivityRead, Focus, KeysRead, Outcome, Planned, Proposed
-from tui.text.format import counted, id_list, megabytes
+from tui.text.format import counted, id_list, megabytes, total_duration
 
 if TYPE_CHECKING:
     from core.assistant.proposal import Proposal
@@ -129,7 +129,6 @@ class Actions:
         from core.variants.recipes import GUIDE, RECIPES
         from jobs.existing import find_up_to_date
         from jobs.submit import OptimizeRequest, benchmark_job, making_jobs
-        from tui.dashboard.voices.forecasts import total_duration
 
         recipes = [recipe for recipe in RECIPES.values() if recipe.name != GUIDE]
         request = OptimizeRequest([recipe.name for recipe in recipes if not recipe.missing], benchmark=True)

@@ -168,6 +168,15 @@ def time_left(job: Job, expected: Estimate, at: str | None = None) -> str:
     return expected.left(gone) + runs
 
 
+def total_duration(estimates: Sequence[Estimate | None]) -> str:
+    """Return how long jobs take one after the other."""
+    known = [estimate.seconds for estimate in estimates if estimate]
+    if not known:
+        return "unknown (no past runs here)"
+    more = "" if len(known) == len(estimates) else ", plus jobs that never ran here"
+    return f"about {format_duration(sum(known))}{more}"
+
+
 def job_name(job: Job) -> str:
     """`job 3: quantize dynamic-int8`."""
     return f"job {job.id}: {job.kind} {job.variant}" if job.variant else f"job {job.id}: {job.kind}"

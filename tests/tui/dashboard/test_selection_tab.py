@@ -214,9 +214,7 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
         pane = await opened(pilot)
         for key in "au":
             await pilot.press(key)
-            await until(
-                pilot, lambda: "no assistant config set: f chooses its YAML file" in app.notices
-            )
+            await until(pilot, lambda: "no assistant config set: f chooses its YAML file" in app.notices)
             app.notices.clear()
 
         set_assistant(workspace, config)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.clock import format_duration
 from core.records.job_states import OPEN
 from core.records.jobs import NewJob
 from core.variants.recipes import RECIPES
@@ -59,15 +58,6 @@ def read_forecasts(workspace: Workspace, voice: Voice, machine_id: str) -> Voice
             },
             estimate(db, benchmark_job(voice, []), machine_id),
         )
-
-
-def total_duration(estimates: Sequence[Estimate | None]) -> str:
-    """Return how long jobs take one after the other."""
-    known = [estimate.seconds for estimate in estimates if estimate]
-    if not known:
-        return "unknown (no past runs here)"
-    more = "" if len(known) == len(estimates) else ", plus jobs that never ran here"
-    return f"about {format_duration(sum(known))}{more}"
 
 
 def describe_existing(snapshot: Snapshot, voice: Voice, missing: frozenset[str]) -> dict[str, str]:

@@ -25,8 +25,8 @@ from jobs.submit import OptimizeRequest, making_jobs
 from tui.dashboard.common.checkbox import PlainCheckbox
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
-from tui.dashboard.voices.forecasts import VoiceForecasts, describe_existing, read_forecasts, total_duration
-from tui.text.format import counted, moment, speedup
+from tui.dashboard.voices.forecasts import VoiceForecasts, describe_existing, read_forecasts
+from tui.text.format import counted, moment, speedup, total_duration
 
 if TYPE_CHECKING:
     from core.store.durations import Estimate
