@@ -487,7 +487,7 @@ async def test_an_unknown_name_and_a_missing_network_are_reported_in_one_line(
         await until(pilot, lambda: text_of(app, "#problem").startswith(problem))
         # The typed name stays, to be corrected.
         assert screen.query_one(Input).value == name
-        assert app.focused is screen.query_one(Input)
+        await until(pilot, lambda: app.focused is screen.query_one(Input))
 
 
 # Snapshots

@@ -126,7 +126,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         """Show the initial state and read the forecasts."""
         self.query_one("#calibration").display = any(recipe.calibrated for recipe in self._recipes.values())
         self._update_status()
-        self.run_worker(self._read_forecasts, thread=True, group="look")
+        self.run_worker(self._read_forecasts, thread=True, group="read")
 
     def _read_forecasts(self) -> None:
         self.post_message(ForecastsRead(read_forecasts(self._workspace, self._voice, self._snapshot.machine)))
