@@ -18,6 +18,14 @@ from tests.running import ttsdash, ttsdash_json
 OLD = Path(__file__).parent / "fixtures" / "v0.1.0"
 ANSWERS: dict[str, Any] = json.loads((OLD / "answers.json").read_text())
 RESULTS: list[dict[str, Any]] = ANSWERS["results list --limit 100"]
+RENAMED_KEYS = {
+    "alone": "exclusive",
+    "place": "position",
+    "waits": "waiting_reason",
+    "anatomy": "graph",
+    "parts": "components",
+}
+"""Keys of voices and jobs that 0.2.0 renamed."""
 # By default they ask for this machine, which the results are not of.
 OF_A_MACHINE = ("results pareto", "results trend")
 
@@ -35,10 +43,23 @@ def without_lineage_in_the_store(results: list[dict[str, Any]]) -> list[dict[str
     return [{name: value for name, value in result.items() if name != "recipe"} for result in results]
 
 
+def with_todays_keys(answer: Any) -> Any:
+    """Return an old answer with the keys of today: those that were renamed, and one that was added."""
+    if isinstance(answer, list):
+        return [with_todays_keys(entry) for entry in answer]
+    if not isinstance(answer, dict):
+        return answer
+    renamed = {RENAMED_KEYS.get(key, key): with_todays_keys(value) for key, value in answer.items()}
+    return renamed | {"unrecognized": None} if "components" in renamed else renamed
+
+
 @pytest.mark.parametrize("command", [command for command in ANSWERS if not command.startswith("select ")])
 def test_commands_answer_as_the_old_version_did(old_workspace: Workspace, command: str) -> None:
     machine = ("--machine", RESULTS[0]["machine"]) if command.startswith(OF_A_MACHINE) else ()
-    assert ttsdash_json(old_workspace, *command.split(), *machine) == ANSWERS[command]
+    expected = ANSWERS[command]
+    if command.startswith(("voices ", "jobs ")):
+        expected = with_todays_keys(expected)
+    assert ttsdash_json(old_workspace, *command.split(), *machine) == expected
 
 
 def test_the_history_of_selections_is_kept_with_its_warnings(old_workspace: Workspace) -> None:
