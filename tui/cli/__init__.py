@@ -6,13 +6,13 @@ Nothing heavy is imported before `main` handles signals: until then, Ctrl-C prin
 import os
 import sys
 
-from tui.signals import ending
+from tui.signals import shutdown
 
 
 def main() -> None:
     """Run a command and exit with its code."""
     _open_missing_streams()
-    ending.listen()
+    shutdown.install()
     from tui.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -10,7 +10,7 @@ import click
 from core.errors import TtsdashError, format_error
 from core.text import escape_control, truncate
 from tui.cli.context import LazyGroup, session_of
-from tui.signals import ending
+from tui.signals import shutdown
 
 _COMMANDS = {
     name: f"tui.cli.{name}"
@@ -62,7 +62,7 @@ def outcome(arguments: list[str]) -> tuple[int, str]:
     code, message = 0, ""
     try:
         # Not `ttsdash.main`, which exits with 1 when the reader of a pipe has ended.
-        with ending, ttsdash.make_context("ttsdash", arguments) as context:
+        with shutdown, ttsdash.make_context("ttsdash", arguments) as context:
             ttsdash.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as end:
