@@ -29,5 +29,5 @@ def make(task: Task) -> dict[str, Any]:
         make_package(halves, options, task.target / PACKAGE, task.target / UNROUNDED)
     except UnsupportedGraph as reason:
         raise InvalidInput(f"{task.source} cannot be converted: {reason}") from reason
-    task.tell(f"the front has {len(halves.front.graph.node)} operators, flow and decoder {len(halves.body.graph.node)}")
+    task.log(f"the front has {len(halves.front.graph.node)} operators, flow and decoder {len(halves.body.graph.node)}")
     return {}

@@ -57,7 +57,7 @@ def verify(task: Task) -> dict[str, Any]:
         task.progress("running it with Core ML", 0.8)
         _grade(spoken, _say(opener("coreml")(task.target, None), ids), task, "with Core ML")
         return figures | {"run_on": "macOS"}
-    task.tell("not run with Core ML, which needs macOS: converted, not yet run on a Mac")
+    task.log("not run with Core ML, which needs macOS: converted, not yet run on a Mac")
     return figures
 
 
@@ -65,7 +65,7 @@ def _check_program(original: Cut, package: Path, frames: Frames, least: float, t
     """How close the package's program comes to the original's, in dB. Raises TtsdashError where that is not enough."""
     program = program_db(original, package, frames, _FRAMES)
     what = "the saved program" if package.name == PACKAGE else "the program before its weights are rounded"
-    task.tell(f"{what}, evaluated: {program:.1f} dB beside ONNX Runtime (at least {least:.0f} are wanted)")
+    task.log(f"{what}, evaluated: {program:.1f} dB beside ONNX Runtime (at least {least:.0f} are wanted)")
     if not program >= least:
         raise TtsdashError(f"{what} computes something else: {program:.1f} dB beside ONNX Runtime, not {least:.0f}")
     return program
@@ -83,7 +83,7 @@ def _grade(original: list[Values], made: list[Values], task: Task, how: str = "e
         if name in ("duration_drift_pct", "mel_db", "pesq")
     }
     told = ", ".join(f"{name} {'–' if value is None else value}" for name, value in figures.items())
-    task.tell(f"the whole way, {how}, beside the original: {quality.grade} ({told})")
+    task.log(f"the whole way, {how}, beside the original: {quality.grade} ({told})")
     if quality.grade == "broken":
         raise TtsdashError(f"what was converted sounds broken, {how} ({told})")
     return {"evaluated_grade": quality.grade}

@@ -36,5 +36,5 @@ def make(task: Task) -> dict[str, Any]:
         raise TtsdashError(f"the guide's script cannot quantize this voice: {format_error(error)}") from error
     finally:
         logging.getLogger().setLevel(logging.INFO)
-    task.tell("every weight and activation of the whole graph in 8 bits")
+    task.log("every weight and activation of the whole graph in 8 bits")
     return _SETTINGS

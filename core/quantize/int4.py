@@ -43,8 +43,8 @@ def _method(task: Task, targets: Targets) -> Method:
     moments = _moments(targets.voice.model, task, targets.flow)
 
     def store(model: onnx.ModelProto) -> None:
-        task.tell(f"{store_as_half(model.graph, in_fp16)} weights of the durations stored in fp16")
-        task.tell(f"{store_as_bytes(model.graph)} other weights stored in 8 bits")
+        task.log(f"{store_as_half(model.graph, in_fp16)} weights of the durations stored in fp16")
+        task.log(f"{store_as_bytes(model.graph)} other weights stored in 8 bits")
         drop_node_names(model.graph)
 
     return Method(write_flow=_writer(task, moments), decoder=Dynamic, store=store, shares=(0.6, 0.9, 0.95))

@@ -29,7 +29,7 @@ def make(task: Task) -> dict[str, Any]:
     original = OrtVoice(task.source)
     difference = largest_difference(original, OrtVoice(task.target), task.config)
     itself = largest_difference(original, OrtVoice(task.source, as_exported=True), task.config)
-    task.tell(f"largest difference to the original's samples: {difference:.1e}; the original's to itself: {itself:.1e}")
+    task.log(f"largest difference to the original's samples: {difference:.1e}; the original's to itself: {itself:.1e}")
     if not is_the_same(difference, itself):
         raise TtsdashError(
             f"the rewritten graph is not the same (differs by {difference:.1e}): this voice keeps its original"

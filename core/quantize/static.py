@@ -49,7 +49,7 @@ def _method(sentences: Sentences, task: Task, targets: Targets) -> Method:
 def _calibrated(task: Task, targets: Targets, sentences: Sentences, tensors: list[str]) -> Ranges:
     """The ranges of the tensors while the voice says the sentences."""
     count = len(sentences.sentences)
-    task.tell(f"calibrated on {count} sentences ({sentences.name})")
+    task.log(f"calibrated on {count} sentences ({sentences.name})")
     values = observe(
         targets.voice.model,
         tensors,

@@ -53,7 +53,7 @@ def cleaned(task: Task) -> VoiceGraph:
     seam = _unless_unsupported(task, "the variant cannot speak in pieces", lambda: find_seam(voice))
     if seam is not None:
         mark(made, seam)
-    task.tell(f"{len(folded.graph.node)} operators became {len(made.graph.node)}")
+    task.log(f"{len(folded.graph.node)} operators became {len(made.graph.node)}")
     return voice
 
 
@@ -62,7 +62,7 @@ def _unless_unsupported(task: Task, consequence: str, work: Callable[[], T]) -> 
     try:
         return work()
     except UnsupportedGraph as reason:
-        task.tell(f"{consequence}: {reason}")
+        task.log(f"{consequence}: {reason}")
         return None
 
 
@@ -74,7 +74,7 @@ def _rewritten(model: onnx.ModelProto, task: Task, what: str, rewrite: Rewrite, 
     made, pieces = rewritten
     difference = max((piece_difference(model, made, piece) for piece in pieces), default=0.0)
     if not difference <= tolerance:
-        task.tell(f"{what} left as it is: rewritten it differs by {difference:.1e}")
+        task.log(f"{what} left as it is: rewritten it differs by {difference:.1e}")
         return model
     return made
 
@@ -89,7 +89,7 @@ def rewrite_decoder_of(voice: VoiceGraph, task: Task, integer: MakeArithmetic = 
     made = _unless_unsupported(task, "decoder left as it is", lambda: rewrite_decoder(voice, windows, choose))
     if made is None:
         return voice.model
-    task.tell("decoder rewritten to windows and blocked convolutions")
+    task.log("decoder rewritten to windows and blocked convolutions")
     return made
 
 
@@ -107,7 +107,7 @@ def flow_positions(voice: VoiceGraph, task: Task) -> set[int]:
     """Where the convolutions inside the flow's couplings stand, and the one behind the flow, the decoder's first."""
     index, topology = voice.index, voice.topology
     if topology is None:
-        task.tell(f"flow left as it is: {voice.unsupported}")
+        task.log(f"flow left as it is: {voice.unsupported}")
         return set()
     behind = [position for position in index.readers[topology.decoder_input] if index.nodes[position].op_type == "Conv"]
     return inner_convolutions(index, topology) | set(behind)
@@ -131,7 +131,7 @@ def refuse_fruitless(task: Task, flow: list[tuple[Convolution, int]], stages: li
 def rewrite_flow_of(voice: VoiceGraph, task: Task, positions: set[int], write: Write) -> VoiceGraph:
     """Rewrite the convolutions of the flow, which stand at `positions`, in place; the voice given is used up."""
     count = rewrite_convolutions(voice.model.graph, positions, "/flow_integer", write)
-    task.tell(f"{count} convolutions of the flow rewritten")
+    task.log(f"{count} convolutions of the flow rewritten")
     if count:
         fix_batch(voice.model.graph)
     return VoiceGraph(voice.model)
@@ -140,9 +140,9 @@ def rewrite_flow_of(voice: VoiceGraph, task: Task, positions: set[int], write: W
 def store_rest_of(model: onnx.ModelProto, task: Task, in_bytes: set[str]) -> None:
     """Keep what is computed in fp32 in fewer bits: these weights in int8, the others in fp16."""
     in_fp16 = {tensor.name for tensor in model.graph.initializer} - in_bytes
-    task.tell(f"{store_as_half(model.graph, in_fp16)} weights stored in fp16")
+    task.log(f"{store_as_half(model.graph, in_fp16)} weights stored in fp16")
     if in_bytes:
-        task.tell(f"{store_as_bytes(model.graph, in_bytes)} weights stored in 8 bits")
+        task.log(f"{store_as_bytes(model.graph, in_bytes)} weights stored in 8 bits")
 
 
 def text_in_bytes(voice: VoiceGraph, task: Task) -> set[str]:

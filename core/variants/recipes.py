@@ -22,7 +22,7 @@ class Param:
     """A parameter of a recipe: one of `choices`, or else a whole number from `low` to `high`."""
 
     default: Value
-    says: str
+    description: str
     choices: tuple[str, ...] = ()
     low: int = 0
     high: int = 0
@@ -55,7 +55,7 @@ class Task:
     params: dict[str, Value]
     calibration: Path | None
     """A file with a sentence a line, in the place of the recipe's own sentences."""
-    tell: Callable[[str], None]
+    log: Callable[[str], None]
     """Takes a line for the job's log."""
     progress: Callable[[str, float], None]
     """Takes the stage, and the share of the work that is done."""
@@ -73,7 +73,7 @@ class Recipe:
     name: str
     variant: str
     """What the variant is called when the parameters are the default ones."""
-    says: str
+    description: str
     module: str
     params: dict[str, Param] = field(default_factory=dict)
     tools: tuple[str, ...] = ("onnxruntime", "onnx")
@@ -125,7 +125,7 @@ class Recipe:
         except ValueError:
             raise InvalidInput(f"{self.variant}: {name}={given} cannot be: give {self.params[name].allowed}") from None
 
-    def variant_of(self, params: Mapping[str, Value], calibration: str | None = None) -> str:
+    def variant_name(self, params: Mapping[str, Value], calibration: str | None = None) -> str:
         """The variant's name: what differs from the default stands behind a plus, so that nothing replaces it."""
         suffix = {name: value for name, value in sorted(params.items()) if value != self.params[name].default}
         more = [f"{name}={value}" for name, value in suffix.items()]

@@ -126,7 +126,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
         language="en_US",
         params=RECIPES["coreml"].resolve({}),
         calibration=None,
-        tell=lambda line: None,
+        log=lambda line: None,
         progress=lambda stage, share: None,
     )
     make(task)
@@ -135,7 +135,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
 
 def test_what_was_converted_is_held_against_the_original_the_whole_way(task: Task) -> None:
     told: list[str] = []
-    figures = verify(replace(task, tell=told.append))
+    figures = verify(replace(task, log=told.append))
     assert figures["program_db"] >= 40
     assert figures["evaluated_grade"] == "transparent"
     assert "dB beside ONNX Runtime (at least 40 are wanted)" in told[0]
@@ -146,7 +146,7 @@ def test_what_was_converted_is_held_against_the_original_the_whole_way(task: Tas
 
 def test_rounded_weights_are_checked_before_they_are_rounded_and_after(task: Task, tmp_path: Path) -> None:
     told: list[str] = []
-    rounded = replace(task, target=tmp_path, params=task.params | {"weights": "int8"}, tell=told.append)
+    rounded = replace(task, target=tmp_path, params=task.params | {"weights": "int8"}, log=told.append)
     make(rounded)
     verify(rounded)
     checks = [line for line in told if "dB beside ONNX Runtime" in line]

@@ -26,7 +26,7 @@ def make(
             language="en",
             params=made_by.resolve(params),
             calibration=calibration,
-            tell=told.append,
+            log=told.append,
             progress=lambda stage, share: told.append(f"{share:.2f} {stage}"),
         )
     )

@@ -308,7 +308,7 @@ def test_what_differs_from_the_default_is_in_the_name(
     params: dict[str, str], calibrated_on: str | None, expected: str
 ) -> None:
     recipe = RECIPES["static"]
-    assert recipe.variant_of(recipe.resolve(params), calibrated_on) == expected
+    assert recipe.variant_name(recipe.resolve(params), calibrated_on) == expected
 
 
 @pytest.mark.parametrize(

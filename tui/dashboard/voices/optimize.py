@@ -164,7 +164,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         self.query_one("#known", PlainText).show("\n".join(escape_control(line) for line in lines))
 
     def _about(self, recipe: Recipe) -> Iterator[str]:
-        yield f"{recipe.variant}: {recipe.says}"
+        yield f"{recipe.variant}: {recipe.description}"
         yield self._existing(recipe)
         prospect = self.prospects.recipes[recipe.name] if self.prospects else None
         if prospect is None:
@@ -303,4 +303,4 @@ def _parameters(recipes: Sequence[Recipe]) -> Iterator[str]:
     if not known:
         yield "it has no parameters" if recipes else "switch something on to see its parameters"
     for name, param in known.items():
-        yield f"  {name}={param.default} ({param.allowed}): {param.says}"
+        yield f"  {name}={param.default} ({param.allowed}): {param.description}"
