@@ -71,8 +71,8 @@ def test_a_batch_holds_texts_of_different_length() -> None:
         None,
         {"input": ids, "input_lengths": np.array([30, 12]), "scales": np.array([0, 1, 0], dtype=np.float32)},
     )[0]
-    alone = _speak(session, first, noise=0)[0]
-    np.testing.assert_allclose(together[0], alone, atol=1e-4)
+    extract = _speak(session, first, noise=0)[0]
+    np.testing.assert_allclose(together[0], extract, atol=1e-4)
 
 
 def test_speakers_sound_different() -> None:
