@@ -18,6 +18,7 @@ from core.engines.engine import opener
 from core.engines.split_voice import EncoderHalf, Frames, OrtDecoderHalf
 from core.errors import TtsdashError
 from core.quality.compare import compare
+from core.records.voices import NOT_RUN
 from core.variants.recipes import Task
 from core.vits.split import SplitModel, split_model
 from core.voices.phonemes import phoneme_ids
@@ -57,7 +58,7 @@ def verify(task: Task) -> dict[str, Any]:
         task.progress("running it with Core ML", 0.8)
         _grade(expected, _synthesize(opener("coreml")(task.target, None), ids), task, "with Core ML")
         return figures | {"run_on": "macOS"}
-    task.log("not run with Core ML, which needs macOS: converted, not yet run on a Mac")
+    task.log(f"not run with Core ML, which needs macOS: {NOT_RUN}")
     return figures
 
 
@@ -77,17 +78,17 @@ def _synthesize(voice: Any, ids: dict[str, list[int]]) -> list[Values]:
     return [voice.synthesize(text) for text in ids.values()]
 
 
-def _grade(original: list[Values], made: list[Values], task: Task, how: str = "evaluated") -> dict[str, Any]:
-    quality = compare(original, made, int(task.config["audio"]["sample_rate"]))
+def _grade(original: list[Values], variant: list[Values], task: Task, how: str = "evaluated") -> dict[str, Any]:
+    quality = compare(original, variant, int(task.config["audio"]["sample_rate"]))
     figures = {
         name: None if value is None else round(value, 3)
         for name, value in asdict(quality).items()
         if name in ("duration_drift_pct", "mel_db", "pesq")
     }
-    log = ", ".join(f"{name} {'–' if value is None else value}" for name, value in figures.items())
-    task.log(f"the whole variant, {how}, against the original: {quality.grade} ({log})")
+    summary = ", ".join(f"{name} {'–' if value is None else value}" for name, value in figures.items())
+    task.log(f"the whole variant, {how}, against the original: {quality.grade} ({summary})")
     if quality.grade == "broken":
-        raise TtsdashError(f"the converted variant sounds broken, {how} ({log})")
+        raise TtsdashError(f"the converted variant sounds broken, {how} ({summary})")
     return {"evaluated_grade": quality.grade}
 
 

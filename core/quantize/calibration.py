@@ -101,11 +101,11 @@ def _upstream_model(tensors: Sequence[str], model: onnx.ModelProto) -> onnx.Mode
     """Return a model that only computes these tensors: ONNX Runtime would compute the rest, too."""
     index = GraphIndex(model.graph)
     needed = index.ancestors({index.producer[name] for name in tensors})
-    observed = onnx.ModelProto()
-    observed.CopyFrom(model)
-    del observed.graph.output[:]
-    observed.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors)
-    del observed.graph.node[:]
-    observed.graph.node.extend(index.nodes[position] for position in sorted(needed))
-    drop_unused_initializers(observed.graph)
-    return observed
+    upstream = onnx.ModelProto()
+    upstream.CopyFrom(model)
+    del upstream.graph.output[:]
+    upstream.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors)
+    del upstream.graph.node[:]
+    upstream.graph.node.extend(index.nodes[position] for position in sorted(needed))
+    drop_unused_initializers(upstream.graph)
+    return upstream
