@@ -135,7 +135,7 @@ def test_a_candidate_whose_engine_is_not_here_has_no_figures_but_the_reason(plan
     empty = {name for name, value in figures.items() if value is None}
     assert empty >= {"speedup", "verdict", "rtf", "latency_ms", "load_s", "peak_rss_mb", "mel_db", "pesq", "grade"}
     assert empty - {"engine", "speedup_low", "speedup_high", "requests", *_MAY_BE_EMPTY} == set(figures["unmeasured"])
-    assert "has no CoreMLExecutionProvider here: it needs macOS" in figures["unmeasured"]["speedup"]
+    assert "has no CoreMLExecutionProvider on this machine: it needs macOS" in figures["unmeasured"]["speedup"]
     assert set(kept) == {"original"}
 
 

@@ -77,7 +77,7 @@ def _no_opset(model: onnx.ModelProto) -> None:
         (_external("../weights.bin"), "points outside its folder"),
         (_external("a\0b"), "points outside its folder"),
         (_external_constant, "points outside its folder"),
-        (_no_opset, "does not say its ONNX opset"),
+        (_no_opset, "does not declare its ONNX opset"),
     ],
 )
 def test_a_model_that_reaches_elsewhere_is_refused(

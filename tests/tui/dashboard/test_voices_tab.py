@@ -295,9 +295,9 @@ async def test_parameters_are_checked_as_they_are_typed(workspace: Workspace, vo
         field.focus()
         for typed, problem_text in (
             ("clip", "parameter 'clip': write it as name=value"),
-            ("clip=x", "static-int8: clip=x cannot be: give mse or max"),
+            ("clip=x", "invalid parameter of static-int8: clip=x (allowed: mse or max)"),
             ("frob=1", "no parameter 'frob' in optimized, dynamic-int8, static-int8: there is clip, rounded, rows, "),
-            ("rows=1 rows=2", "parameter 'rows' is given twice, as 1 and 2: say which"),
+            ("rows=1 rows=2", "parameter 'rows' is given twice, as 1 and 2: give it once"),
         ):
             field.value = typed
             await until(pilot, lambda expected=problem_text: text_of(app, "#problem").startswith(expected))
