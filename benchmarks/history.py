@@ -26,15 +26,15 @@ from typing import Any
 from benchmarks.table import head, row
 from core.clock import format_timestamp, now
 from core.hardware.machine import Environment, Machine, this_environment, this_machine
-from core.history.compare import compare, find_result, measured_of
+from core.history.compare import compare_results, find_result, read_samples
 from core.history.filter import read_filter
 from core.history.listing import SORTS, list_page
 from core.history.names import find_voice, variants_of
-from core.history.pareto import pareto
+from core.history.pareto import compute_pareto
 from core.history.prune import prunable, prune
 from core.history.trend import list_trend, series
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextFigures
-from core.records.verdict import verdict
+from core.records.verdict import speed_verdict
 from core.records.voices import ORIGINAL
 from core.store.database import open_store, transaction
 from core.store.results import list_results, newest_result, put_benchmark
@@ -134,7 +134,7 @@ class History:
             "speedup": speedup,
             "speedup_low": interval[0],
             "speedup_high": interval[1],
-            "verdict": verdict(interval),
+            "verdict": speed_verdict(interval),
             "rtf": latency / 4800,
             "latency_ms": latency,
             "latency_p90_ms": latency * dice.uniform(1.01, 1.1),
@@ -266,13 +266,13 @@ def measure_rest(db: sqlite3.Connection, watch: Stopwatch, history: History) -> 
     )
     one, other = (find_result(db, f"{_VOICE}/{name}") for name in ("optimized", "int4"))
     earlier = list_trend(db, voice, "int4", here)[-2]
-    watch.time("compare two of one run", lambda: compare(measured_of(db, one), [measured_of(db, other)]))
-    watch.time("compare two of two runs", lambda: compare(measured_of(db, earlier), [measured_of(db, other)]))
+    watch.time("compare two of one run", lambda: compare_results(read_samples(db, one), [read_samples(db, other)]))
+    watch.time("compare two of two runs", lambda: compare_results(read_samples(db, earlier), [read_samples(db, other)]))
     newest = [newest_result(db, voice, name, here) for name in variants]
     watch.time(
         "pareto, and what a selection reads", lambda: [newest_result(db, voice, name, here) for name in variants]
     )
-    watch.time("pareto: its judgement", lambda: pareto([result for result in newest if result]))
+    watch.time("pareto: its judgement", lambda: compute_pareto([result for result in newest if result]))
     watch.time("the dashboard's list", lambda: list_results(db))
     watch.time("a benchmark stored", lambda: store(db, history))
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.benchmark.candidate import Candidate, Plan, default_threads
+from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant, default_threads
 from core.benchmark.run import run
 from core.benchmark.texts import texts_for
 from core.voices.file import read_voice
@@ -49,14 +49,14 @@ def disturbed(seed: int | None) -> Iterator[None]:
         process.wait()
 
 
-def plan_for(model: Path, copy: Path, budget_s: float) -> Plan:
+def plan_for(model: Path, copy: Path, budget_s: float) -> BenchmarkPlan:
     voice = read_voice(model)
-    return Plan(
+    return BenchmarkPlan(
         voice_id=voice.sha256,
         voice_key=model.stem,
         config=voice.config,
         candidates=tuple(
-            Candidate(name, path, voice.sha256, voice.size_bytes, None)
+            BenchmarkVariant(name, path, voice.sha256, voice.size_bytes, None)
             for name, path in (("original", model), ("copy", copy))
         ),
         texts=texts_for(voice.language),

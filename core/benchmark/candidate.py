@@ -10,7 +10,7 @@ from core.hardware.detection import usable_cores
 
 
 @dataclass(frozen=True)
-class Candidate:
+class BenchmarkVariant:
     """A variant as a benchmark needs it; the first one given is the original."""
 
     name: str
@@ -32,13 +32,13 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkPlan:
     """What is measured: candidates at each thread count, on each text."""
 
     voice_id: str
     voice_key: str
     config: dict[str, Any]
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[BenchmarkVariant, ...]
     texts: TextSet
     threads: tuple[int, ...]
     width: float
@@ -47,7 +47,7 @@ class Plan:
     """How long the measuring may take to get there; ten pairs are taken whatever it takes."""
 
     @property
-    def timed(self) -> tuple[Candidate, ...]:
+    def timed(self) -> tuple[BenchmarkVariant, ...]:
         return tuple(candidate for candidate in self.candidates if not candidate.untimed)
 
     @property

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from core.benchmark.statistics import bootstrap_median, median, p90
 from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
 from core.records.metrics import Metrics
-from core.records.verdict import verdict
+from core.records.verdict import speed_verdict
 
 Values = npt.NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurements:
     """All that was measured of one model."""
 
     samples: tuple[Sample, ...]
@@ -65,7 +65,7 @@ def ratios(original: Sequence[Sample], samples: Sequence[Sample]) -> Values:
 
 
 def with_timing(
-    metrics: Metrics, original: Measured, measured: Measured, latency_text: str, phonemes_ms: float
+    metrics: Metrics, original: Measurements, measured: Measurements, latency_text: str, phonemes_ms: float
 ) -> Metrics:
     """Return the metrics with those of speed and memory filled in."""
     pairs = counted_pairs(original.samples, measured.samples)
@@ -79,7 +79,7 @@ def with_timing(
         pairs=len(pairs),
         speedup=middle,
         speedup_ci=(low, high),
-        verdict=verdict((low, high)),
+        verdict=speed_verdict((low, high)),
         rtf=_share(sum(sample.seconds for sample in samples), audio),
         latency_ms=_median_ms(said),
         latency_p90_ms=p90(_seconds(said)) * 1000,
@@ -97,13 +97,13 @@ def with_timing(
     )
 
 
-def latency_ms(measured: Measured, latency_text: str) -> float:
+def latency_ms(measured: Measurements, latency_text: str) -> float:
     """Return the median time for that text, in ms, over the pairs that count beside itself."""
     pairs = counted_pairs(measured.samples, measured.samples)
     return _median_ms([sample for sample in _of(pairs, measured.samples) if sample.text == latency_text])
 
 
-def by_text(original: Measured, measured: Measured) -> tuple[TextFigures, ...]:
+def figures_by_text(original: Measurements, measured: Measurements) -> tuple[TextFigures, ...]:
     """The same for each text alone; of one for which nothing was said there is nothing to tell."""
     found = []
     pairs = counted_pairs(original.samples, measured.samples)

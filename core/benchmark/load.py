@@ -10,7 +10,7 @@ from core.hardware.throttling import throttle_count
 
 
 @dataclass(frozen=True)
-class Bystander:
+class ExternalLoad:
     """Looks, from `start` on, at what others take of the processor."""
 
     wall: float
@@ -35,14 +35,14 @@ class Bystander:
 class LoadMeter:
     """Counts from `start` on what the processors did."""
 
-    bystander: Bystander
+    bystander: ExternalLoad
     load_before: float
     throttled: int | None
     clocks: list[float] = field(default_factory=list)
 
     @classmethod
     def start(cls) -> Self:
-        return cls(Bystander.start(), psutil.getloadavg()[0], throttle_count())
+        return cls(ExternalLoad.start(), psutil.getloadavg()[0], throttle_count())
 
     def look(self) -> None:
         """Note the clock of the cores; to be called while they work."""

@@ -37,7 +37,7 @@ class Synthesis:
 
 
 @dataclass(frozen=True)
-class Usage:
+class ProcessUsage:
     """What a process has taken so far. Memory in MB."""
 
     peak_rss_mb: float
@@ -89,8 +89,8 @@ class Probe:
         audio: np.ndarray[Any, np.dtype[np.float32]] = np.load(to)
         return audio
 
-    def usage(self) -> Usage:
-        return Usage(**self._ask({"kind": "usage"}))
+    def usage(self) -> ProcessUsage:
+        return ProcessUsage(**self._ask({"kind": "usage"}))
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.benchmark.candidate import Candidate, Plan
-from core.benchmark.figures import MIN_PAIRS, Measured, Memory, speedup, undisturbed_pairs
-from core.benchmark.load import Bystander
+from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant
+from core.benchmark.figures import MIN_PAIRS, Measurements, Memory, speedup, undisturbed_pairs
+from core.benchmark.load import ExternalLoad
 from core.benchmark.page_cache import evict
 from core.benchmark.probe import Probe
 from core.benchmark.statistics import ci_width
@@ -25,14 +25,14 @@ from core.records.benchmarks import ParallelRun, Sample, Startup
 
 BLOCK = 5
 """Pairs with the same processes."""
-FEWEST_BLOCKS = MIN_PAIRS // BLOCK
+MIN_BLOCKS = MIN_PAIRS // BLOCK
 _PARALLEL_RUNS = 2
 # Of a round's progress: what its first blocks are, which there always are.
 _FIRST_SHARE = 0.6
 
 Ids = dict[str, list[int]]
 """Phoneme ids by the text's name."""
-Report = Callable[[str, float], None]
+ReportProgress = Callable[[str, float], None]
 """Called with the stage and the share of the whole run that is done, 0..1."""
 
 
@@ -45,14 +45,14 @@ class _Raw:
     parallel_runs: list[ParallelRun] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
 
-    def measured(self) -> Measured:
-        return Measured(tuple(self.samples), tuple(self.starts), tuple(self.parallel_runs), tuple(self.memory))
+    def measured(self) -> Measurements:
+        return Measurements(tuple(self.samples), tuple(self.starts), tuple(self.parallel_runs), tuple(self.memory))
 
 
 class Round:
     """All candidates of a plan that can be timed, at one thread count, for at most `budget_s` after the first two blocks."""
 
-    def __init__(self, plan: Plan, threads: int, ids: Ids, budget_s: float) -> None:
+    def __init__(self, plan: BenchmarkPlan, threads: int, ids: Ids, budget_s: float) -> None:
         self.plan, self.threads, self.ids, self.budget_s = plan, threads, ids, budget_s
         self.stock = threads == usable_cores()
         self.label = "1 thread" if threads == 1 else f"{threads} threads"
@@ -61,7 +61,7 @@ class Round:
         self.not_cold: dict[str, str] = {}
         self._raw = {candidate.name: _Raw() for candidate in plan.timed}
 
-    def measure(self, report: Report, look: Callable[[], None], record: bool) -> None:
+    def measure(self, report: ReportProgress, look: Callable[[], None], record: bool) -> None:
         """`look` is called while the models work; with `record` what they say is kept."""
         self._began, self._report = time.monotonic(), report
         number, active = 0, list(self.plan.timed)
@@ -69,16 +69,16 @@ class Round:
             began = time.monotonic()
             self._measure_block(number, active, look, record and number == 0)
             number += 1
-            if number < FEWEST_BLOCKS:
+            if number < MIN_BLOCKS:
                 continue
             active = self._not_yet_known(active)
             if time.monotonic() + (time.monotonic() - began) > self._began + self.budget_s:
                 break
 
-    def measured(self, candidate: Candidate) -> Measured:
+    def measured(self, candidate: BenchmarkVariant) -> Measurements:
         return self._raw[candidate.name].measured()
 
-    def _not_yet_known(self, active: Sequence[Candidate]) -> list[Candidate]:
+    def _not_yet_known(self, active: Sequence[BenchmarkVariant]) -> list[BenchmarkVariant]:
         """Those of which too few pairs were quiet or the interval is wider than wanted, behind the original; nothing when all are known."""
         original, *variants = active
         beside = self._raw[original.name].samples
@@ -91,11 +91,13 @@ class Round:
 
     def _tell(self, stage: str, blocks: float) -> None:
         """`blocks` are done. How many there will be nobody knows: from the second on the budget tells how far it is."""
-        first = min(1.0, blocks / FEWEST_BLOCKS) * _FIRST_SHARE
-        spent = min(1.0, (time.monotonic() - self._began) / self.budget_s) if blocks >= FEWEST_BLOCKS else 0.0
+        first = min(1.0, blocks / MIN_BLOCKS) * _FIRST_SHARE
+        spent = min(1.0, (time.monotonic() - self._began) / self.budget_s) if blocks >= MIN_BLOCKS else 0.0
         self._report(f"{stage}, {self.label}", first + (1 - _FIRST_SHARE) * spent)
 
-    def _measure_block(self, number: int, active: Sequence[Candidate], look: Callable[[], None], record: bool) -> None:
+    def _measure_block(
+        self, number: int, active: Sequence[BenchmarkVariant], look: Callable[[], None], record: bool
+    ) -> None:
         with ExitStack() as stack:
             self._tell("loading", number)
             probes = [self._start(stack, candidate, cold=number % 2 == 0) for candidate in active]
@@ -113,7 +115,7 @@ class Round:
             self._run_parallel(active, probes)
             self.cpu_s += sum(probe.usage().cpu_s for probe in probes)
 
-    def _start(self, stack: ExitStack, candidate: Candidate, cold: bool) -> Probe:
+    def _start(self, stack: ExitStack, candidate: BenchmarkVariant, cold: bool) -> Probe:
         starts = self._raw[candidate.name].starts
         not_cold = evict(candidate.path) if cold else None
         if not_cold:
@@ -129,7 +131,7 @@ class Round:
         turn = probes if pair % 2 == 0 else probes[::-1]
         for text, ids in self.ids.items():
             for probe in turn:
-                bystander, own_cpu = Bystander.start(), time.process_time()
+                bystander, own_cpu = ExternalLoad.start(), time.process_time()
                 said = probe.run(ids)
                 others = bystander.others_share(said.cpu_s + time.process_time() - own_cpu)
                 self._raw[probe.name].samples.append(
@@ -150,7 +152,7 @@ class Round:
             usage = probe.usage()
             self._raw[probe.name].memory.append(Memory(probe.bare_rss_mb, usage.peak_rss_mb, usage.rss_mb))
 
-    def _run_parallel(self, active: Sequence[Candidate], probes: Sequence[Probe]) -> None:
+    def _run_parallel(self, active: Sequence[BenchmarkVariant], probes: Sequence[Probe]) -> None:
         """Last of all: what several requests hold at once is not what one does."""
         requests = max(2, usable_cores())
         ids = self.ids[self.plan.texts.latency_text]
@@ -163,7 +165,7 @@ class Round:
                 runs.append(ParallelRun(len(runs), requests, seconds, samples / self.plan.sample_rate))
 
 
-def open_probe(candidate: Candidate, plan: Plan, threads: int | None) -> Probe:
+def open_probe(candidate: BenchmarkVariant, plan: BenchmarkPlan, threads: int | None) -> Probe:
     return Probe(candidate.name, candidate.engine or "onnxruntime", candidate.path, threads, plan.config)
 
 

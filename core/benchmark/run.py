@@ -11,26 +11,26 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-from core.benchmark.candidate import Candidate, Plan
-from core.benchmark.figures import MIN_PAIRS, by_text, latency_ms, undisturbed_pairs, with_timing
+from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant
+from core.benchmark.figures import MIN_PAIRS, figures_by_text, latency_ms, undisturbed_pairs, with_timing
 from core.benchmark.load import LoadMeter
 from core.benchmark.probe import ProbeFailed
-from core.benchmark.round import BLOCK, FEWEST_BLOCKS, Ids, Report, Round, open_probe, record_all
+from core.benchmark.round import BLOCK, MIN_BLOCKS, Ids, ReportProgress, Round, open_probe, record_all
 from core.clock import now
 from core.hardware.energy import open_meter
 from core.hardware.machine import this_environment, this_machine
-from core.quality.compare import Quality, Recordings, compare
+from core.quality.compare import Quality, Recordings, compare_sound
 from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.records.metrics import Metrics
 from core.voices.phonemes import phoneme_ids
 
 METHOD = "5"
 
-Keep = Callable[[str, Recordings], None]
+OnRecording = Callable[[str, Recordings], None]
 """Called with a candidate's name and its recordings of all texts, float32 [samples] each."""
 
 
-def run(plan: Plan, report: Report, keep: Keep | None = None) -> BenchmarkRecord:
+def run(plan: BenchmarkPlan, report: ReportProgress, keep: OnRecording | None = None) -> BenchmarkRecord:
     """Measure, and have `keep` take what each candidate said. Raises ProbeFailed when a model cannot be loaded or run, BadInput for texts without phonemes."""
     report("phonemes", 0.0)
     ids = {name: phoneme_ids(plan.config, text) for name, text in plan.texts.texts.items()}
@@ -49,7 +49,7 @@ def run(plan: Plan, report: Report, keep: Keep | None = None) -> BenchmarkRecord
         if keep:
             keep(name, spoken)
     original = recordings[plan.candidates[0].name]
-    qualities = {name: compare(original, spoken, plan.sample_rate) for name, spoken in recordings.items()}
+    qualities = {name: compare_sound(original, spoken, plan.sample_rate) for name, spoken in recordings.items()}
     return BenchmarkRecord(
         id=str(uuid.uuid4()),
         voice_id=plan.voice_id,
@@ -73,14 +73,14 @@ def run(plan: Plan, report: Report, keep: Keep | None = None) -> BenchmarkRecord
     )
 
 
-def _phonemes_ms(plan: Plan) -> float:
+def _phonemes_ms(plan: BenchmarkPlan) -> float:
     """What the text that gives the latency takes to become phonemes; the first time of all is not counted."""
     started = time.perf_counter()
     phoneme_ids(plan.config, plan.texts.texts[plan.texts.latency_text])
     return (time.perf_counter() - started) * 1000
 
 
-def _tried(candidate: Candidate, plan: Plan, ids: Ids) -> Candidate:
+def _tried(candidate: BenchmarkVariant, plan: BenchmarkPlan, ids: Ids) -> BenchmarkVariant:
     """The candidate, or why its engine cannot run it: Core ML takes some models on some machines only."""
     if candidate.engine not in ("coreml", "onnxruntime-coreml"):
         return candidate
@@ -92,7 +92,7 @@ def _tried(candidate: Candidate, plan: Plan, ids: Ids) -> Candidate:
     return candidate
 
 
-def _evaluated(plan: Plan, ids: Ids, report: Report) -> dict[str, Recordings]:
+def _evaluated(plan: BenchmarkPlan, ids: Ids, report: ReportProgress) -> dict[str, Recordings]:
     """What those candidates say whose sound can be told, but not their speed."""
     spoken = {}
     for candidate in plan.candidates:
@@ -104,7 +104,12 @@ def _evaluated(plan: Plan, ids: Ids, report: Report) -> dict[str, Recordings]:
 
 
 def _result(
-    plan: Plan, one: Round, candidate: Candidate, quality: Quality | None, phonemes_ms: float, throttled: bool
+    plan: BenchmarkPlan,
+    one: Round,
+    candidate: BenchmarkVariant,
+    quality: Quality | None,
+    phonemes_ms: float,
+    throttled: bool,
 ) -> ResultRecord:
     original, latency_text = one.measured(plan.candidates[0]), plan.texts.latency_text
     measured = None if candidate.untimed else one.measured(candidate)
@@ -131,11 +136,11 @@ def _result(
         samples=measured.samples if measured else (),
         starts=measured.starts if measured else (),
         parallel_runs=measured.parallel_runs if measured else (),
-        texts=by_text(original, measured) if measured else (),
+        texts=figures_by_text(original, measured) if measured else (),
     )
 
 
-def _has_quiet_pairs(plan: Plan, one: Round, candidate: Candidate) -> bool:
+def _has_quiet_pairs(plan: BenchmarkPlan, one: Round, candidate: BenchmarkVariant) -> bool:
     """Enough of them; beside a candidate that cannot be timed here, those of the original alone."""
     original = one.measured(plan.candidates[0]).samples
     samples = original if candidate.untimed else one.measured(candidate).samples
@@ -158,7 +163,7 @@ def _with_sound(metrics: Metrics, quality: Quality) -> Metrics:
 _WITHOUT_REASON = ("speedup_ci", "requests", "program_db")
 
 
-def _unmeasured(metrics: Metrics, one: Round, candidate: Candidate, quality: Quality | None) -> dict[str, str]:
+def _unmeasured(metrics: Metrics, one: Round, candidate: BenchmarkVariant, quality: Quality | None) -> dict[str, str]:
     """Why metrics are None."""
     reasons = quality.unmeasured if quality else {}
     empty = [name for name, value in vars(metrics).items() if value is None and name not in _WITHOUT_REASON]
@@ -180,12 +185,12 @@ def _version(ids: Ids, config: dict[str, Any]) -> str:
     spoken = {
         "method": METHOD,
         "block": BLOCK,
-        "blocks": FEWEST_BLOCKS,
+        "blocks": MIN_BLOCKS,
         "ids": ids,
         "inference": config.get("inference", {}),
     }
     return hashlib.sha256(json.dumps(spoken, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _within(report: Report, start: float, end: float) -> Report:
+def _within(report: ReportProgress, start: float, end: float) -> ReportProgress:
     return lambda stage, share: report(stage, start + share * (end - start))

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from core.records.verdict import SMALLEST_EFFECT, Change
+from core.records.verdict import SMALLEST_EFFECT, MedianChange
 
 Values = npt.NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def p90(values: Values) -> float:
     return float(np.quantile(values, 0.9))
 
 
-def change(before: Values, after: Values) -> Change:
+def median_change(before: Values, after: Values) -> MedianChange:
     """Whether values, one a pair, are others than before: by the Mann-Whitney U test and a smallest effect.
 
     (H. B. Mann and D. R. Whitney, "On a Test of Whether one of Two Random Variables is Stochastically Larger than the
@@ -58,5 +58,5 @@ def change(before: Values, after: Values) -> Change:
     ratio = median(after) / median(before)
     p = float(stats.mannwhitneyu(before, after, alternative="two-sided").pvalue)
     if p >= _SIGNIFICANCE or abs(ratio - 1) < SMALLEST_EFFECT:
-        return Change("no difference", ratio, p)
-    return Change("higher" if ratio > 1 else "lower", ratio, p)
+        return MedianChange("no difference", ratio, p)
+    return MedianChange("higher" if ratio > 1 else "lower", ratio, p)

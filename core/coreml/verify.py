@@ -17,7 +17,7 @@ from core.coreml.layout import PACKAGE, UNROUNDED
 from core.engines.engine import opener
 from core.engines.split_voice import Frames, Front, OrtBody
 from core.errors import TtsdashError
-from core.quality.compare import compare
+from core.quality.compare import compare_sound
 from core.variants.recipes import Task
 from core.vits.split import Cut, cut
 from core.voices.phonemes import phoneme_ids
@@ -76,7 +76,7 @@ def _say(voice: Any, ids: dict[str, list[int]]) -> list[Values]:
 
 
 def _grade(original: list[Values], made: list[Values], task: Task, how: str = "evaluated") -> dict[str, Any]:
-    quality = compare(original, made, int(task.config["audio"]["sample_rate"]))
+    quality = compare_sound(original, made, int(task.config["audio"]["sample_rate"]))
     figures = {
         name: None if value is None else round(value, 3)
         for name, value in asdict(quality).items()

@@ -17,7 +17,7 @@ _LONGEST_TEXT = 10_000
 _DEEPEST = 8
 
 
-class Unfit(Exception):
+class InvalidValue(Exception):
     """What cannot be, and where it stands, from the outside in."""
 
     def __init__(self, says: str, place: tuple[str, ...] = (), mend: str = "export it again") -> None:
@@ -26,56 +26,56 @@ class Unfit(Exception):
         self.place = place
         self.mend = mend
 
-    def within(self, place: str) -> "Unfit":
-        return Unfit(self.says, (truncate(place), *self.place), self.mend)
+    def within(self, place: str) -> "InvalidValue":
+        return InvalidValue(self.says, (truncate(place), *self.place), self.mend)
 
 
 def number(value: Any) -> float:
     if type(value) not in (float, int):
-        raise Unfit(f"{quoted(value)} is no number")
+        raise InvalidValue(f"{quoted(value)} is no number")
     if not -_MOST <= value <= _MOST:
-        raise Unfit(f"{quoted(value)} cannot be measured")
+        raise InvalidValue(f"{quoted(value)} cannot be measured")
     return float(value)
 
 
-def amount(value: Any) -> float:
+def non_negative(value: Any) -> float:
     found = number(value)
     if found < 0:
-        raise Unfit(f"{quoted(value)} is below 0")
+        raise InvalidValue(f"{quoted(value)} is below 0")
     return found
 
 
 def positive(value: Any) -> float:
     found = number(value)
     if found <= 0:
-        raise Unfit(f"{quoted(value)} is not above 0")
+        raise InvalidValue(f"{quoted(value)} is not above 0")
     return found
 
 
-def whole(least: int, most: int) -> Check:
+def integer(least: int, most: int) -> Check:
     def check(value: Any) -> int:
         if type(value) is not int or not least <= value <= most:
-            raise Unfit(f"{quoted(value)} is no whole number from {least} to {most}")
+            raise InvalidValue(f"{quoted(value)} is no whole number from {least} to {most}")
         return value
 
     return check
 
 
-def truth(value: Any) -> bool:
+def boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise Unfit(f"{quoted(value)} is neither true nor false")
+        raise InvalidValue(f"{quoted(value)} is neither true nor false")
     return value
 
 
 def text(value: Any) -> str:
     if not isinstance(value, str):
-        raise Unfit(f"{quoted(value)} is no text")
+        raise InvalidValue(f"{quoted(value)} is no text")
     if len(value) > _LONGEST_TEXT:
-        raise Unfit(f"{quoted(value)} is longer than {_LONGEST_TEXT} characters")
+        raise InvalidValue(f"{quoted(value)} is longer than {_LONGEST_TEXT} characters")
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise Unfit(f"{quoted(value)} is no Unicode text") from error
+        raise InvalidValue(f"{quoted(value)} is no Unicode text") from error
     return value
 
 
@@ -84,7 +84,7 @@ def matching(pattern: str, what: str) -> Check:
 
     def check(value: Any) -> str:
         if not fits(text(value)):
-            raise Unfit(f"{quoted(value)} is no {what}")
+            raise InvalidValue(f"{quoted(value)} is no {what}")
         return str(value)
 
     return check
@@ -93,7 +93,7 @@ def matching(pattern: str, what: str) -> Check:
 def one_of(known: Collection[Any]) -> Check:
     def check(value: Any) -> Any:
         if value not in known:
-            raise Unfit(f"{quoted(value)} is none of {', '.join(map(str, known))}")
+            raise InvalidValue(f"{quoted(value)} is none of {', '.join(map(str, known))}")
         return value
 
     return check
@@ -106,7 +106,7 @@ def optional(check: Check) -> Check:
 def list_of(check: Check) -> Check:
     def check_all(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
-            raise Unfit(f"{quoted(value)} is no list")
+            raise InvalidValue(f"{quoted(value)} is no list")
         return tuple(within(f"number {place}", check, element) for place, element in enumerate(value, 1))
 
     return check_all
@@ -127,7 +127,7 @@ def plain_object(value: Any) -> dict[str, Any]:
 
 def _check_plain(value: Any, depth: int = 0) -> None:
     if depth == _DEEPEST:
-        raise Unfit("it is nested too deeply")
+        raise InvalidValue("it is nested too deeply")
     if isinstance(value, dict | list):
         for inner in [*value.keys(), *value.values()] if isinstance(value, dict) else value:
             _check_plain(inner, depth + 1)
@@ -142,17 +142,17 @@ def members(value: Any, checks: Mapping[str, Check]) -> dict[str, Any]:
     given = _object(value)
     for says, names in (("is missing", checks.keys() - given.keys()), ("is unknown", given.keys() - checks.keys())):
         if names:
-            raise Unfit(f"{quoted(min(names))} {says}")
+            raise InvalidValue(f"{quoted(min(names))} {says}")
     found = {}
     for name, check in checks.items():
         try:
             found[name] = check(given[name])
-        except Unfit as error:
+        except InvalidValue as error:
             raise error.within(name) from None
     return found
 
 
-def made(kind: type[Any], **special: Check) -> Check:
+def dataclass_of(kind: type[Any], **special: Check) -> Check:
     """Makes a dataclass of an object that has its fields; a field is checked by its type, or as `special` says."""
     hints = get_type_hints(kind)
     checks = {field.name: special.get(field.name) or check_for(hints[field.name]) for field in fields(kind)}
@@ -164,7 +164,7 @@ def check_for(hint: Any) -> Check:
     if hint in _PLAIN:
         return _PLAIN[hint]
     if is_dataclass(hint) and isinstance(hint, type):
-        return made(hint)
+        return dataclass_of(hint)
     inner = get_args(hint)
     if get_origin(hint) is tuple:
         return list_of(check_for(inner[0]))
@@ -174,9 +174,9 @@ def check_for(hint: Any) -> Check:
 
 
 _PLAIN: dict[Any, Check] = {
-    float: amount,
-    int: whole(0, _MOST),
-    bool: truth,
+    float: non_negative,
+    int: integer(0, _MOST),
+    bool: boolean,
     str: text,
     dict[str, Any]: plain_object,
     dict[str, str]: mapping_of(text),
@@ -187,13 +187,13 @@ def within(place: str, check: Check, value: Any) -> Any:
     """What the check gives; what it raises says where."""
     try:
         return check(value)
-    except Unfit as error:
+    except InvalidValue as error:
         raise error.within(place) from None
 
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Unfit(f"{quoted(value)} is no object")
+        raise InvalidValue(f"{quoted(value)} is no object")
     return value
 
 

@@ -17,10 +17,11 @@ from core.clock import format_timestamp, parse_timestamp
 from core.errors import TtsdashError
 from core.export.check import (
     Check,
-    Unfit,
+    InvalidValue,
     check_for,
+    dataclass_of,
+    integer,
     list_of,
-    made,
     mapping_of,
     matching,
     members,
@@ -30,13 +31,12 @@ from core.export.check import (
     positive,
     quoted,
     text,
-    whole,
 )
 from core.hardware.machine import Environment, Machine, fingerprint
 from core.quality.grade import GRADES
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample
 from core.records.metrics import EXPORT_FORMAT, LATER_METRICS, Metrics
-from core.records.verdict import Verdict
+from core.records.verdict import SpeedVerdict
 from core.records.voices import ORIGINAL
 
 PROGRAM = "ttsdash"
@@ -70,10 +70,10 @@ def header() -> dict[str, Any]:
 def check_header(given: dict[str, Any]) -> None:
     """Raises Unfit."""
     if given.get("program") != PROGRAM or type(given.get("format")) is not int:
-        raise Unfit("it is no export of ttsdash")
+        raise InvalidValue("it is no export of ttsdash")
     if given["format"] > FORMAT:
         written = f"it was written by a newer ttsdash (format {given['format']}, known here: {FORMAT})"
-        raise Unfit(written, mend="update ttsdash")
+        raise InvalidValue(written, mend="update ttsdash")
     members(given, {"program": text, "version": text, "format": one_of(_KNOWN)})
 
 
@@ -112,7 +112,7 @@ def _refuse_unpaired(original: ResultRecord, record: BenchmarkRecord) -> None:
         if result.threads == original.threads:
             alone = next((one for one in result.samples if (one.pair, one.text) not in there), None)
             if alone is not None:
-                raise Unfit(f"no sample of the original stands beside pair {alone.pair} of {result.id}")
+                raise InvalidValue(f"no sample of the original stands beside pair {alone.pair} of {result.id}")
 
 
 def _unique_id(value: Any) -> str:
@@ -121,7 +121,7 @@ def _unique_id(value: Any) -> str:
             return str(value)
     except ValueError:
         pass
-    raise Unfit(f"{quoted(value)} is no UUID")
+    raise InvalidValue(f"{quoted(value)} is no UUID")
 
 
 def _moment(value: Any) -> str:
@@ -131,10 +131,12 @@ def _moment(value: Any) -> str:
     except (ValueError, OverflowError):
         fits = False
     if not fits:
-        raise Unfit(f"{quoted(value)} is no time such as 2026-05-01T02:00:00.000Z")
+        raise InvalidValue(f"{quoted(value)} is no time such as 2026-05-01T02:00:00.000Z")
     # It would stand above all that is measured from now on; and what lies at the calendar's ends is no time elsewhere.
     if not _FIRST <= moment <= datetime.now(UTC) + _CLOCKS_DIFFER:
-        raise Unfit(f"{quoted(value)} lies ahead, or before there was any of this: see to the clock of that machine")
+        raise InvalidValue(
+            f"{quoted(value)} lies ahead, or before there was any of this: see to the clock of that machine"
+        )
     return str(value)
 
 
@@ -142,14 +144,14 @@ def _machine(value: Any) -> Machine:
     machine: Machine = _MACHINE(value)
     members({name: machine.facts.get(name) for name in _SHOWN}, _SHOWN)
     if machine.id != fingerprint(machine.facts):
-        raise Unfit("its id is not the fingerprint of its facts")
+        raise InvalidValue("its id is not the fingerprint of its facts")
     return machine
 
 
 def _environment(value: Any) -> Environment:
     environment: Environment = _ENVIRONMENT(value)
     if environment.id != fingerprint(environment.versions):
-        raise Unfit("its id is not the fingerprint of its versions")
+        raise InvalidValue("its id is not the fingerprint of its versions")
     return environment
 
 
@@ -163,7 +165,7 @@ def _figures(value: Any) -> dict[str, Any]:
     figures = members(dict.fromkeys(LATER_METRICS) | value if isinstance(value, dict) else value, _FIGURES)
     empty = [figures[name] is None for name in ("speedup", "speedup_low", "speedup_high", "verdict")]
     if any(empty) != all(empty) or (not any(empty) and figures["speedup_low"] > figures["speedup_high"]):
-        raise Unfit("the speed-up, its interval and its verdict do not fit together")
+        raise InvalidValue("the speed-up, its interval and its verdict do not fit together")
     return figures
 
 
@@ -186,14 +188,14 @@ def _sample(value: Any) -> Sample:
 def _refuse_twins(place: str, keys: Iterable[object]) -> None:
     twins = [key for key, times in Counter(keys).items() if times > 1]
     if twins:
-        raise Unfit(f"{twins[0]} stands there twice", (place,))
+        raise InvalidValue(f"{twins[0]} stands there twice", (place,))
 
 
 _NAME = matching(r"(?s).{1,300}", "name")
 _SHA256 = matching(r"[0-9a-f]{64}", "SHA-256")
-_MACHINE, _ENVIRONMENT = made(Machine), made(Environment)
+_MACHINE, _ENVIRONMENT = dataclass_of(Machine), dataclass_of(Environment)
 # Facts that are shown beside each result.
-_SHOWN: dict[str, Check] = {"cpu": _NAME, "cores": whole(1, _MOST_THREADS)}
+_SHOWN: dict[str, Check] = {"cpu": _NAME, "cores": integer(1, _MOST_THREADS)}
 _OF_RECORD = get_type_hints(ResultRecord)
 _SPECIAL = ("speedup_ci", "verdict", "defects", "grade")
 _FIGURES: dict[str, Check] = {
@@ -202,27 +204,27 @@ _FIGURES: dict[str, Check] = {
     "id": _unique_id,
     "variant": _NAME,
     "variant_sha256": _SHA256,
-    "verdict": optional(one_of(get_args(Verdict))),
-    "defects": mapping_of(whole(0, 10**6)),
+    "verdict": optional(one_of(get_args(SpeedVerdict))),
+    "defects": mapping_of(integer(0, 10**6)),
     "grade": optional(one_of(GRADES)),
     "regression": optional(_regression),
-    "threads": whole(1, _MOST_THREADS),
-    "requests": optional(whole(1, _MOST_THREADS)),
+    "threads": integer(1, _MOST_THREADS),
+    "requests": optional(integer(1, _MOST_THREADS)),
     # Others are divided by these.
-    "size_bytes": whole(1, 10**12),
+    "size_bytes": integer(1, 10**12),
     "original_latency_ms": positive,
     **dict.fromkeys(("speedup", "speedup_low", "speedup_high", "rtf", "latency_ms"), optional(positive)),
     # These may lie below 0.
     **dict.fromkeys(("program_db", "duration_drift_pct", "pesq", "estoi"), optional(number)),
 }
-_SAMPLE = made(Sample, seconds=positive)
+_SAMPLE = dataclass_of(Sample, seconds=positive)
 _PARTS: dict[str, Check] = {
     "samples": list_of(_sample),
     "starts": check_for(_OF_RECORD["starts"]),
-    "parallel_runs": list_of(made(ParallelRun, seconds=positive)),
+    "parallel_runs": list_of(dataclass_of(ParallelRun, seconds=positive)),
     "texts": check_for(_OF_RECORD["texts"]),
 }
-_BENCHMARK = made(
+_BENCHMARK = dataclass_of(
     BenchmarkRecord,
     id=_unique_id,
     voice_id=_SHA256,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from core.errors import InvalidInput
-from core.export.check import Unfit, within
+from core.export.check import InvalidValue, within
 from core.export.document import Tally, check_header, dump, load_benchmark
 from core.export.stream import DAMAGED, JsonStream
 from core.records.benchmarks import BenchmarkRecord
@@ -23,7 +23,7 @@ def read_export(file: BinaryIO, name: str) -> Iterator[BenchmarkRecord]:
         yield from _benchmarks(JsonStream(characters))
     except UnicodeDecodeError as error:
         raise InvalidInput(f"cannot import {name}: it is not UTF-8: {_MAKE_ONE}") from error
-    except Unfit as error:
+    except InvalidValue as error:
         raise InvalidInput(f"cannot import {name}: {error}: {error.mend}") from error
     finally:
         characters.detach()
@@ -31,7 +31,7 @@ def read_export(file: BinaryIO, name: str) -> Iterator[BenchmarkRecord]:
 
 def _benchmarks(stream: JsonStream) -> Iterator[BenchmarkRecord]:
     if stream.next() != "{":
-        raise Unfit("it is neither JSON nor JSON Lines", mend=_MAKE_ONE)
+        raise InvalidValue("it is neither JSON nor JSON Lines", mend=_MAKE_ONE)
     stream.take("{")
     header, has_array = _members(stream)
     check_header(header)
@@ -42,14 +42,14 @@ def _benchmarks(stream: JsonStream) -> Iterator[BenchmarkRecord]:
         record: BenchmarkRecord = within(f"benchmark {tally.count + 1}", load_benchmark, document)
         for one in (record.id, *(result.id for result in record.results)):
             if one in ids:
-                raise Unfit(f"it has {one} twice")
+                raise InvalidValue(f"it has {one} twice")
             ids.add(one)
         tally.add(dump(document))
         yield record
     else:
-        raise Unfit(DAMAGED)
+        raise InvalidValue(DAMAGED)
     if document != tally.shape() or stream.next():
-        raise Unfit("it is not as it was written: its checksum is another")
+        raise InvalidValue("it is not as it was written: its checksum is another")
 
 
 def _members(stream: JsonStream) -> tuple[dict[str, Any], bool]:
@@ -61,7 +61,7 @@ def _members(stream: JsonStream) -> tuple[dict[str, Any], bool]:
         if name == "benchmarks":
             return found, True
         if not isinstance(name, str) or name in found:
-            raise Unfit(DAMAGED)
+            raise InvalidValue(DAMAGED)
         found[name] = stream.value()
         if stream.take(",}") == "}":
             return found, False

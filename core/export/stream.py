@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, TextIO
 
-from core.export.check import Unfit
+from core.export.check import InvalidValue
 from core.text import truncate
 
 DAMAGED = "it is damaged or broken off"
@@ -33,7 +33,7 @@ class JsonStream:
         """The next character, which must be one of those that are wanted. Raises Unfit."""
         found = self.next()
         if not found or found not in wanted:
-            raise Unfit(DAMAGED)
+            raise InvalidValue(DAMAGED)
         self._at += 1
         return found
 
@@ -45,11 +45,11 @@ class JsonStream:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 if not self._more():
-                    raise Unfit(DAMAGED) from error
+                    raise InvalidValue(DAMAGED) from error
             except RecursionError as error:
-                raise Unfit("it is nested too deeply") from error
+                raise InvalidValue("it is nested too deeply") from error
             except ValueError as error:
-                raise Unfit("it holds a number of too many digits") from error
+                raise InvalidValue("it holds a number of too many digits") from error
             else:
                 # Of a number more digits may follow.
                 if end < len(self._text) or not self._more():
@@ -60,7 +60,7 @@ class JsonStream:
         """Read on: at least as much as is there, so that a long value is not tried too often. False at the end."""
         rest = self._text[self._at :]
         if len(rest) > _LONGEST_VALUE:
-            raise Unfit("it holds a value that is too long")
+            raise InvalidValue("it holds a value that is too long")
         added = self._file.read(len(rest)) + self._file.readline(_CHUNK)
         self._text, self._at = rest + added, 0
         return bool(added)
@@ -71,12 +71,12 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twin = next(name for name in names if names.count(name) > 1)
-        raise Unfit(f"it has {truncate(twin)!r} twice in one object")
+        raise InvalidValue(f"it has {truncate(twin)!r} twice in one object")
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise Unfit(f"it holds {name}, which is no number")
+    raise InvalidValue(f"it holds {name}, which is no number")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_twins, parse_constant=_no_constant)

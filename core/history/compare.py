@@ -16,7 +16,7 @@ from core.history.trend import versions_changed
 from core.records.benchmarks import Sample
 from core.records.metrics import METRICS, Metric, metrics
 from core.records.results import Result
-from core.records.verdict import Verdict, verdict
+from core.records.verdict import SpeedVerdict, speed_verdict
 from core.records.voices import ORIGINAL
 from core.store.results import get_result, list_parts, newest_result
 
@@ -28,7 +28,7 @@ _ALWAYS = metrics("speedup")
 
 
 @dataclass(frozen=True)
-class Measured:
+class SampledResult:
     """A result with its raw samples, and those of the original beside it."""
 
     result: Result
@@ -43,7 +43,7 @@ class Speed:
     ratio: float
     interval: tuple[float, float] | None
     p: float | None
-    verdict: Verdict
+    verdict: SpeedVerdict
 
 
 @dataclass(frozen=True)
@@ -72,21 +72,21 @@ def find_result(db: sqlite3.Connection, name: str) -> Result:
     return found
 
 
-def measured_of(db: sqlite3.Connection, result: Result) -> Measured:
+def read_samples(db: sqlite3.Connection, result: Result) -> SampledResult:
     row = db.execute(
         "SELECT id FROM results WHERE benchmark_id = ? AND threads = ? AND variant = ?",
         (result.benchmark_id, result.threads, ORIGINAL),
     ).fetchone()
     original = list_parts(db, Sample, row["id"]) if row else ()
-    return Measured(result, list_parts(db, Sample, result.id), original)
+    return SampledResult(result, list_parts(db, Sample, result.id), original)
 
 
-def compare(first: Measured, others: Sequence[Measured]) -> list[Comparison]:
+def compare_results(first: SampledResult, others: Sequence[SampledResult]) -> list[Comparison]:
     """Each of the others beside the first."""
     return [_compare(first, other) for other in others]
 
 
-def _compare(first: Measured, other: Measured) -> Comparison:
+def _compare(first: SampledResult, other: SampledResult) -> Comparison:
     differs = _differs(first.result, other.result)
     same_run = first.result.benchmark_id == other.result.benchmark_id
     kind: Kind = "apart" if differs else "paired" if same_run else "unpaired"
@@ -115,7 +115,7 @@ def _apart(*named: tuple[str, str]) -> tuple[str, ...]:
     return tuple(f"{name} ({identity[:12]})" if same else name for name, identity in named)
 
 
-def _unknown(kind: Kind, first: Measured, other: Measured) -> str | None:
+def _unknown(kind: Kind, first: SampledResult, other: SampledResult) -> str | None:
     results = (first.result, other.result)
     if any(result.speedup is None for result in results):
         return "not both were timed"
@@ -133,19 +133,19 @@ def _ratios(one: Result, other: Result, compared: Sequence[Metric]) -> dict[str,
     return {name: its / mine for name, (mine, its) in pairs.items() if mine and its is not None}
 
 
-def _paired(first: Measured, other: Measured) -> Speed:
+def _paired(first: SampledResult, other: SampledResult) -> Speed:
     from core.benchmark.figures import speedup
 
     # One that was known well enough has fewer pairs than another.
     both = {sample.pair for sample in first.samples} & {sample.pair for sample in other.samples}
     ratio, low, high = speedup(*([one for one in entry.samples if one.pair in both] for entry in (first, other)))
-    return Speed(ratio, (low, high), None, verdict((low, high)))
+    return Speed(ratio, (low, high), None, speed_verdict((low, high)))
 
 
-def _unpaired(first: Measured, other: Measured) -> Speed:
+def _unpaired(first: SampledResult, other: SampledResult) -> Speed:
     from core.benchmark.figures import ratios
-    from core.benchmark.statistics import change
+    from core.benchmark.statistics import median_change
 
-    found = change(*(ratios(one.original, one.samples) for one in (first, other)))
-    says: dict[str, Verdict] = {"higher": "faster", "lower": "slower"}
+    found = median_change(*(ratios(one.original, one.samples) for one in (first, other)))
+    says: dict[str, SpeedVerdict] = {"higher": "faster", "lower": "slower"}
     return Speed(found.ratio, None, found.p, says.get(found.verdict, "no difference"))

@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 from core.clock import format_timestamp
 from core.errors import InvalidInput
-from core.history.past import read_past
+from core.history.since import parse_since
 from core.quality.grade import GRADES
 from core.records.metrics import METRICS, Metric
-from core.records.verdict import Verdict
+from core.records.verdict import SpeedVerdict
 from core.text import truncate
 
 _IS = (":", "=")
@@ -56,11 +56,11 @@ def _yes(value: str) -> bool:
 
 
 def _since(value: str) -> str:
-    return format_timestamp(read_past(value))
+    return format_timestamp(parse_since(value))
 
 
 def _until(value: str) -> str:
-    return format_timestamp(read_past(value, whole_day=True))
+    return format_timestamp(parse_since(value, whole_day=True))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ FIELDS = {
     "recipe": Field("recipe", _IS, _text),
     "threads": Field("threads", (*_IS, *_ORDER), _number),
     "grade": Field("grade", (*_IS, *_ORDER), _one_of(*_GRADES)),
-    "verdict": Field("verdict", _IS, _one_of(*get_args(Verdict))),
+    "verdict": Field("verdict", _IS, _one_of(*get_args(SpeedVerdict))),
     **{metric.filter: Field(metric.field, _ORDER, _number_of(metric)) for metric in METRICS if metric.filter},
     "version": Field("version", _IS, _text),
     "benchmark": Field("benchmark_id", _IS, _text),

@@ -12,18 +12,18 @@ _SAME_PESQ = 0.1
 
 
 @dataclass(frozen=True)
-class Judged:
+class ParetoPoint:
     """A variant's newest result, and the variants that are no worse in anything and better in something."""
 
     result: Result
     dominated_by: tuple[str, ...]
 
 
-def pareto(results: Sequence[Result]) -> list[Judged]:
+def compute_pareto(results: Sequence[Result]) -> list[ParetoPoint]:
     """Of one result a variant, all of one voice. What was not timed or not graded is neither dominated nor dominates."""
     known = [result for result in results if result.speedup_ci and result.grade]
     return [
-        Judged(result, tuple(other.variant for other in known if result in known and _dominates(other, result)))
+        ParetoPoint(result, tuple(other.variant for other in known if result in known and _dominates(other, result)))
         for result in results
     ]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from core.benchmark.figures import Values, ratios
-from core.benchmark.statistics import change, median
+from core.benchmark.statistics import median, median_change
 from core.history.trend import versions_changed
 from core.quality.grade import GRADES
 from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample
@@ -50,7 +50,7 @@ class Earlier:
     """Of its pairs; none where the raw samples were pruned."""
 
 
-def judge(db: sqlite3.Connection, record: BenchmarkRecord) -> BenchmarkRecord:
+def mark_regressions(db: sqlite3.Connection, record: BenchmarkRecord) -> BenchmarkRecord:
     """The benchmark with its regressions marked. It is not in the store yet."""
     return replace(record, results=tuple(_judged(db, record, result) for result in record.results))
 
@@ -61,11 +61,11 @@ def _judged(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecor
         return result
     original = next(one for one in record.results if one.variant == ORIGINAL and one.threads == result.threads)
     pairs = ratios(original.samples, result.samples) if result.samples else np.array([])
-    found = regression(result, pairs, record.environment.versions, earlier)
+    found = find_regression(result, pairs, record.environment.versions, earlier)
     return replace(result, regression=found)
 
 
-def regression(
+def find_regression(
     result: ResultRecord, pairs: Values, environment: dict[str, str], earlier: Sequence[Earlier]
 ) -> dict[str, Any] | None:
     """What is worse than it was, the newest of `earlier` first: `{"worse": [line, ...], "changed": [line, ...], "against": [id, ...]}`.
@@ -93,7 +93,7 @@ def _slower(result: ResultRecord, pairs: Values, earlier: Sequence[Earlier]) -> 
     if now.speedup_ci[1] >= LOW * before or now.speedup >= min(known):
         return []
     past = [one.ratios for one in earlier if len(one.ratios)]
-    if past and change(np.concatenate(past), pairs).verdict != "lower":
+    if past and median_change(np.concatenate(past), pairs).verdict != "lower":
         return []
     control = now.original_latency_ms / median(np.array([one.original_latency_ms for one in earlier]))
     return [f"speed-up {now.speedup:.2f}x, was {before:.2f}x; the original took {control:.2f}x as long as then"]

@@ -26,7 +26,7 @@ class Quality:
     grade: Grade
 
 
-def compare(original: Recordings, variant: Recordings, sample_rate: int) -> Quality:
+def compare_sound(original: Recordings, variant: Recordings, sample_rate: int) -> Quality:
     """Recordings of the same texts in the same order, float32 [samples] each."""
     drift = float(np.mean([abs(len(b) - len(a)) / len(a) * 100 for a, b in zip(original, variant, strict=True)]))
     new_defects = find_defects(variant)

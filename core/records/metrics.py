@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from core.quality.grade import Grade
-from core.records.verdict import Verdict
+from core.records.verdict import SpeedVerdict
 
 _FIRST_FORMAT = 2
 
@@ -28,7 +28,7 @@ class Metrics:
     pairs: int = 0
     speedup: float | None = None
     speedup_ci: tuple[float, float] | None = None
-    verdict: Verdict | None = None
+    verdict: SpeedVerdict | None = None
     rtf: float | None = None
     latency_ms: float | None = None
     latency_p90_ms: float | None = None

@@ -20,7 +20,7 @@ def threads_label(threads: int) -> str:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class BenchmarkSummary:
     """What the results of one benchmark mean."""
 
     variants: dict[str, str]
@@ -34,7 +34,7 @@ class Explanation:
         return [*(f"{name}: {text}" for name, text in shown.items()), *self.notes]
 
 
-def summarize(results: Sequence[Result]) -> Explanation:
+def summarize(results: Sequence[Result]) -> BenchmarkSummary:
     """Explain the results of one benchmark."""
     originals = {result.threads: result for result in results if result.variant == ORIGINAL}
     variants = {}
@@ -44,7 +44,7 @@ def summarize(results: Sequence[Result]) -> Explanation:
         size = [_size(rows[0], beside)] if beside else []
         variants[name] = " ".join([*size, _speed(rows), describe_quality(rows[0])])
     busy = "The machine was busy with other work during this run: take the speeds with care."
-    return Explanation(variants, (busy,) if any(result.noisy for result in results) else ())
+    return BenchmarkSummary(variants, (busy,) if any(result.noisy for result in results) else ())
 
 
 def _size(row: Result, original: Result) -> str:

@@ -14,7 +14,7 @@ from core.store.lifecycle import is_paused
 from jobs.queue_state import read_queue_state, stalled_reason
 from tui.cli.context import Session
 from tui.cli.output import print_line
-from tui.text.format import counted, job_title, moment, took
+from tui.text.format import counted, job_duration, job_title, moment
 
 _MOST = 20
 
@@ -61,7 +61,7 @@ def _lines(session: Session, away: Activity) -> Iterator[str]:
 def _outcome(job: Job) -> str:
     if job.error:
         return f": {job.error}"
-    return f", took {took(job)}" if job.state == JobState.SUCCEEDED else ""
+    return f", took {job_duration(job)}" if job.state == JobState.SUCCEEDED else ""
 
 
 def _shape(away: Activity) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from dataclasses import asdict
 import click
 
 from core.errors import InvalidInput
-from core.history.compare import compare as judge
-from core.history.compare import find_result, measured_of
+from core.history.compare import compare_results as judge
+from core.history.compare import find_result, read_samples
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
 from tui.json_output import result_shape
@@ -24,7 +24,7 @@ def compare(session: Session, names: tuple[str, ...]) -> None:
     if len(names) < 2:
         raise InvalidInput("name two results or more: the starts of their ids, or VOICE/VARIANT")
     results = [find_result(session.db, name) for name in names]
-    first, *others = (measured_of(session.db, result) for result in results)
+    first, *others = (read_samples(session.db, result) for result in results)
     comparisons = judge(first, others)
     if session.as_json:
         session.print_json(

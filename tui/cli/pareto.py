@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from core.history.names import find_machine, find_voice, variants_of
-from core.history.pareto import Judged
-from core.history.pareto import pareto as judge
+from core.history.pareto import ParetoPoint
+from core.history.pareto import compute_pareto as judge
 from core.store.results import newest_result
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
@@ -39,5 +39,5 @@ def pareto(session: Session, voice: str, machine: str) -> None:
         print_line(DOMINATED)
 
 
-def _shape(one: Judged) -> dict[str, Any]:
+def _shape(one: ParetoPoint) -> dict[str, Any]:
     return result_shape(one.result) | {"dominated_by": list(one.dominated_by)}

@@ -6,9 +6,9 @@ import click
 
 from core.clock import format_timestamp, now
 from core.errors import InvalidInput
-from core.history.past import read_past
 from core.history.prune import prunable
 from core.history.prune import prune as drop
+from core.history.since import parse_since
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.text.format import counted, megabytes, moment
@@ -26,7 +26,7 @@ _OLD = "90d"
 def prune(session: Session, older_than: str, dry_run: bool, yes: bool) -> None:
     """Drop the raw samples of old results. All their figures stay, also those of each text."""
     try:
-        before = format_timestamp(read_past(older_than))
+        before = format_timestamp(parse_since(older_than))
     except ValueError as error:
         raise InvalidInput(f"--older-than: {error}") from None
     if before > now():

@@ -34,8 +34,8 @@ from tui.text.format import (
     result_row,
     shortened,
     speedup,
+    unmeasured_reasons,
     when,
-    why_empty,
 )
 
 _RAW = {"texts": TextFigures, "samples": Sample, "starts": Startup, "parallel_runs": ParallelRun}
@@ -233,7 +233,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("program", None if result.program_db is None else f"{result.program_db:.1f} dB signal to noise, evaluated"),
         ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
         ("sound", result.grade),
-        ("not measured", why_empty(result) or None),
+        ("not measured", unmeasured_reasons(result) or None),
     ]
 
 

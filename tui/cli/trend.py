@@ -14,7 +14,7 @@ from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
 from tui.json_output import result_shape
 from tui.text.format import counted, figure, moment, speedup
-from tui.text.results import course, since_before
+from tui.text.results import since_before, trend_line
 
 
 @click.command(cls=Command)
@@ -56,7 +56,7 @@ def _print_points(found: Sequence[Series], machine: Machine) -> None:
             [_row(point) for point in one.points],
             empty="",
         )
-        print_line(course(one))
+        print_line(trend_line(one))
         print_line()
     _print_notes(found)
 
@@ -82,7 +82,7 @@ def _print_overview(found: dict[str, list[Series]]) -> None:
             moment(one.points[0].result.created_at),
             moment(one.points[-1].result.created_at),
             str(sum(bool(point.result.regression) for point in one.points) or ""),
-            course(one),
+            trend_line(one),
         )
         for name, several in found.items()
         for one in several

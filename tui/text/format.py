@@ -87,7 +87,7 @@ def _place(ratio: float) -> int:
     return round((octaves + _OCTAVES) * _CELLS)
 
 
-def why_empty(result: Result) -> str:
+def unmeasured_reasons(result: Result) -> str:
     """Each reason once, behind the figures that it holds for."""
     names: dict[str, list[str]] = {}
     for name, reason in result.unmeasured.items():
@@ -142,13 +142,13 @@ def minutes(seconds: float) -> str:
     return f"{whole}:{rest:02}"
 
 
-def took(job: Job) -> str:
+def job_duration(job: Job) -> str:
     """Minutes and seconds that the last attempt took, a dash while there is no end."""
     seconds = _seconds(job)
     return "–" if seconds is None else minutes(seconds)
 
 
-def bill(job: Job) -> str | None:
+def resource_usage(job: Job) -> str | None:
     """What the last attempt has cost: `12.3 s, 15.1 s of CPU, at most 820 MB`; None while there is no end."""
     seconds = _seconds(job)
     if seconds is None:

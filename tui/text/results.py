@@ -11,7 +11,7 @@ from tui.text.format import figure, megabytes, moment, shortened, sparkline, spe
 
 if TYPE_CHECKING:
     from core.history.compare import Comparison, Speed
-    from core.history.pareto import Judged
+    from core.history.pareto import ParetoPoint
     from core.history.trend import Point, Series
     from core.records.results import Result
 
@@ -88,7 +88,7 @@ def trend_figure(result: Result) -> float | None:
     return result.latency_ms if result.variant == ORIGINAL else result.speedup
 
 
-def course(one: Series) -> str:
+def trend_line(one: Series) -> str:
     """`1.72x ▁▃▂█ 1.85x`: the latest of them, as many as a line has room for."""
     results = [point.result for point in one.points]
     known = [value for value in map(trend_figure, results) if value is not None]
@@ -99,7 +99,7 @@ def course(one: Series) -> str:
     return f"{first} {sparkline(known[-_BARS:])} {last}"
 
 
-def pareto_row(one: Judged) -> tuple[str, ...]:
+def pareto_row(one: ParetoPoint) -> tuple[str, ...]:
     result = one.result
     return (
         result.variant,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from core.export.charts.scale import WIDTH, Scale, Tick
 from core.export.charts.timed import Timed, timed
-from core.history.pareto import pareto
+from core.history.pareto import compute_pareto
 from core.records.results import Result
 
 HEIGHT = 300
@@ -55,7 +55,7 @@ def scatter_chart(results: Sequence[Result]) -> Scatter | None:
         return None
     x_scale = Scale(0.0, max(_megabytes(one) for one in shown) * 1.06, _LEFT, WIDTH - _RIGHT)
     y_scale = Scale.over([*(one.speedup for one in shown), 1.0], HEIGHT - _BOTTOM, _TOP)
-    dominated = {judged.result.id for judged in pareto([one.result for one in shown]) if judged.dominated_by}
+    dominated = {judged.result.id for judged in compute_pareto([one.result for one in shown]) if judged.dominated_by}
     spots: list[Spot] = []
     for one in sorted(shown, key=lambda one: one.speedup, reverse=True):
         x, y = x_scale(_megabytes(one)), y_scale(one.speedup)

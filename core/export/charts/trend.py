@@ -32,7 +32,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Change:
+class EnvironmentChange:
     """Where the environment is another than before."""
 
     x: float
@@ -46,7 +46,7 @@ class Trend:
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     lines: list[Line]
-    changes: list[Change]
+    changes: list[EnvironmentChange]
 
     @property
     def worse(self) -> list[Dot]:
@@ -67,7 +67,7 @@ def trend_chart(by_variant: Mapping[str, Sequence[Result]]) -> Trend | None:
     x_scale = Scale.over([_moment(one.result) for one in every], _LEFT, WIDTH - _RIGHT)
     y_scale = Scale.over([*(one.speedup for one in every), 1.0], HEIGHT - _BOTTOM, _TOP)
     changes = [
-        Change(x_scale(_moment(after.result)), after.result.created_at, ", ".join(changed))
+        EnvironmentChange(x_scale(_moment(after.result)), after.result.created_at, ", ".join(changed))
         for before, after in pairwise(every)
         if (changed := versions_changed(before.result.environment, after.result.environment))
     ]

@@ -13,7 +13,7 @@ from core.benchmark import texts as texts_module
 from core.benchmark.statistics import bootstrap_median, median, p90
 from core.benchmark.texts import texts_for, texts_from
 from core.records.results import Result
-from core.records.verdict import verdict
+from core.records.verdict import speed_verdict
 from core.report.summary import summarize
 from tests.core.refusals import refusal
 
@@ -75,7 +75,7 @@ def test_the_interval_covers_the_true_median_about_as_often_as_it_says() -> None
     ],
 )
 def test_a_speed_up_is_called_one_only_when_its_whole_interval_is(interval: tuple[float, float], expected: str) -> None:
-    assert verdict(interval) == expected
+    assert speed_verdict(interval) == expected
 
 
 @pytest.mark.parametrize("language", _LANGUAGES)

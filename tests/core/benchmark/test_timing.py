@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from core.benchmark.figures import Measured, Memory, by_text, ratios, speedup, undisturbed_pairs, with_timing
+from core.benchmark.figures import (
+    Measurements,
+    Memory,
+    figures_by_text,
+    ratios,
+    speedup,
+    undisturbed_pairs,
+    with_timing,
+)
 from core.records.benchmarks import ParallelRun, Sample, Startup
 from core.records.metrics import Metrics
 
@@ -23,8 +31,8 @@ def samples(seconds: float, audio: float = 2.0, pairs: int = 4) -> tuple[Sample,
     )
 
 
-def measured(seconds: float, audio: float = 2.0, pairs: int = 4) -> Measured:
-    return Measured(
+def measured(seconds: float, audio: float = 2.0, pairs: int = 4) -> Measurements:
+    return Measurements(
         samples(seconds, audio, pairs),
         (Startup(0, True, 0.9, 2.0), Startup(1, False, 0.5, 1.0), Startup(2, False, 0.7, 1.1)),
         (ParallelRun(0, 2, 0.5, 4.0), ParallelRun(1, 2, 0.4, 4.0)),
@@ -48,7 +56,7 @@ def test_a_variant_that_was_known_earlier_is_compared_in_its_own_pairs() -> None
     late = tuple(Sample(pair, "medium", 100.0, 2.0) for pair in range(4, 8))
     assert speedup(samples(0.4) + late, samples(0.2))[0] == 2.0
     figures = with_timing(
-        UNTIMED, Measured(samples(0.4) + late, (), (), measured(1).memory), measured(0.2), "medium", 0.0
+        UNTIMED, Measurements(samples(0.4) + late, (), (), measured(1).memory), measured(0.2), "medium", 0.0
     )
     assert (figures.pairs, _round(figures.original_latency_ms)) == (4, 400.0)
 
@@ -66,7 +74,7 @@ def test_figures_come_from_the_quiet_pairs_where_these_are_ten(quiet: int, count
     figures = with_timing(UNTIMED, beside, found, "medium", 0.0)
     assert (figures.pairs, len(ratios(original, variant))) == (counted, counted)
     assert (_round(figures.latency_p90_ms), _round(figures.speedup)) == (200 if quiet == 10 else 600, 2)
-    assert round(by_text(beside, found)[1].latency_p90_ms, 6) == (200 if quiet == 10 else 600)
+    assert round(figures_by_text(beside, found)[1].latency_p90_ms, 6) == (200 if quiet == 10 else 600)
 
 
 def test_what_an_older_version_measured_counts_whole() -> None:
@@ -75,7 +83,7 @@ def test_what_an_older_version_measured_counts_whole() -> None:
 
 
 def test_each_text_has_its_own_figures() -> None:
-    short, medium = by_text(measured(0.4), measured(0.2))
+    short, medium = figures_by_text(measured(0.4), measured(0.2))
     assert (short.text, round(short.latency_ms, 6), short.audio_seconds) == ("short", 100.0, 1.0)
     assert (medium.text, round(medium.rtf, 6), medium.speedup) == ("medium", 0.1, 2.0)
 
@@ -83,4 +91,4 @@ def test_each_text_has_its_own_figures() -> None:
 def test_a_model_that_says_nothing_has_no_rtf() -> None:
     figures = with_timing(UNTIMED, measured(0.4), measured(0.2, audio=0.0), "medium", 0.0)
     assert (figures.rtf, figures.cpu_s_per_audio_s, figures.speedup) == (None, None, 2.0)
-    assert by_text(measured(0.4), measured(0.2, audio=0.0)) == ()
+    assert figures_by_text(measured(0.4), measured(0.2, audio=0.0)) == ()

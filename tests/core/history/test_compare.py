@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import NotFound
 from core.hardware.machine import this_machine
-from core.history.compare import Comparison, Measured, compare, find_result, measured_of
+from core.history.compare import Comparison, SampledResult, compare_results, find_result, read_samples
 from core.records.benchmarks import Sample
 from core.records.results import Result
 from core.records.voices import ORIGINAL, Voice
@@ -30,7 +30,9 @@ def samples(seconds: float, pairs: int = PAIRS, noise: int = 1) -> tuple[Sample,
     )
 
 
-def a_measured(seconds: float, result_id: str = "b", noise: int = 1, pairs: int = PAIRS, **changes: Any) -> Measured:
+def a_measured(
+    seconds: float, result_id: str = "b", noise: int = 1, pairs: int = PAIRS, **changes: Any
+) -> SampledResult:
     """Of a variant that takes so long; the original takes a second."""
     figures = a_result(result_id, "int4", latency_ms=seconds * 1000, speedup=1 / seconds).figures
     figures = {name: value for name, value in figures.items() if name not in ("speedup_low", "speedup_high")}
@@ -46,11 +48,11 @@ def a_measured(seconds: float, result_id: str = "b", noise: int = 1, pairs: int 
         benchmark_version="v1",
         created_at="2026-01-01T00:00:00.000Z",
     )
-    return Measured(replace(result, **changes), samples(seconds, pairs, noise), samples(1.0, PAIRS, noise + 1))
+    return SampledResult(replace(result, **changes), samples(seconds, pairs, noise), samples(1.0, PAIRS, noise + 1))
 
 
-def beside(first: Measured, other: Measured) -> Comparison:
-    (found,) = compare(first, [other])
+def beside(first: SampledResult, other: SampledResult) -> Comparison:
+    (found,) = compare_results(first, [other])
     return found
 
 
@@ -135,7 +137,7 @@ def test_two_machines_or_voices_of_one_name_are_two() -> None:
         ),
     ],
 )
-def test_why_nothing_is_said_stands_there(first: Measured, other: Measured, unknown: str) -> None:
+def test_why_nothing_is_said_stands_there(first: SampledResult, other: SampledResult, unknown: str) -> None:
     found = beside(first, other)
     assert (found.speed, found.unknown) == (None, unknown)
 
@@ -175,5 +177,5 @@ def test_what_is_compared_is_read_with_the_original_of_the_same_run_and_threads(
     ]
     with transaction(db):
         put_benchmark(db, a_record("run", voice_id=stored.id, results=tuple(results)), None)
-    found = measured_of(db, get_result(db, "int4-1"))
+    found = read_samples(db, get_result(db, "int4-1"))
     assert (found.samples, found.original) == (samples(0.5), samples(1.0))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.benchmark.load import Bystander, LoadMeter
+from core.benchmark.load import ExternalLoad, LoadMeter
 from core.benchmark.page_cache import evict
 from core.hardware.energy import EnergyMeter, open_meter
 from core.hardware.throttling import throttle_count
@@ -73,7 +73,7 @@ def test_throttling_during_a_run_is_counted(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_others_take_of_the_machine_is_told_and_what_the_benchmark_takes_is_not() -> None:
-    meter, bystander = LoadMeter.start(), Bystander.start()
+    meter, bystander = LoadMeter.start(), ExternalLoad.start()
     until = time.monotonic() + 0.3
     while time.monotonic() < until:
         pass

@@ -16,7 +16,7 @@ from core.errors import InvalidInput
 from core.hardware.machine import this_machine
 from core.history.filter import FIELDS, Term, read_filter
 from core.history.listing import list_page
-from core.history.past import read_past
+from core.history.since import parse_since
 from core.quality.grade import GRADES, Grade
 from core.records.results import Result
 from core.store.database import open_store
@@ -105,11 +105,11 @@ def test_grades_are_compared_as_they_are_graded() -> None:
 
 
 def test_times_are_read_on_the_readers_clock(in_utc: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_past("2026-05-01") == datetime(2026, 5, 1, tzinfo=UTC)
-    assert read_past("2026-05-01", whole_day=True) == datetime(2026, 5, 2, tzinfo=UTC)
+    assert parse_since("2026-05-01") == datetime(2026, 5, 1, tzinfo=UTC)
+    assert parse_since("2026-05-01", whole_day=True) == datetime(2026, 5, 2, tzinfo=UTC)
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
-    assert read_past("2026-05-01") == datetime(2026, 4, 30, 22, tzinfo=UTC)
+    assert parse_since("2026-05-01") == datetime(2026, 4, 30, 22, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_times_are_read_on_the_readers_clock(in_utc: None, monkeypatch: pytest.M
 )
 def test_so_long_ago_is_counted_from_now(text: str, ago: timedelta) -> None:
     before = datetime.now(UTC) - ago
-    assert before <= read_past(text) <= datetime.now(UTC) - ago
+    assert before <= parse_since(text) <= datetime.now(UTC) - ago
 
 
 PIECES = st.one_of(

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from core.benchmark.figures import Measured, by_text
+from core.benchmark.figures import Measurements, figures_by_text
 from core.errors import InvalidInput, NotFound, TtsdashError
 from core.hardware.machine import this_machine
-from core.history.compare import find_result, measured_of
+from core.history.compare import find_result, read_samples
 from core.history.filter import FIELDS, read_filter
 from core.history.listing import SORTS, list_page
 from core.history.names import find_machine, find_voice, variants_of, voice_names
 from core.history.newest import list_newest
-from core.history.pareto import pareto
+from core.history.pareto import compute_pareto
 from core.history.prune import Prunable, prunable, prune
 from core.history.regression import list_earlier
 from core.history.trend import list_trend, series
@@ -245,15 +245,15 @@ ORIGINAL_ONE = made(ORIGINAL, 63.2, (1.0, 1.0), "transparent", 4.64)
 def test_a_variant_is_dominated_by_what_is_no_worse_in_anything_and_better_in_something(
     one: tuple[Any, ...], other: tuple[Any, ...], dominated: bool
 ) -> None:
-    first, second = pareto([made("one", *one), made("other", *other)])
+    first, second = compute_pareto([made("one", *one), made("other", *other)])
     assert first.dominated_by == (("other",) if dominated else ())
     assert second.dominated_by == ()
 
 
 def test_the_original_is_one_of_them() -> None:
     larger_slower_worse = made("guide", 64.5, (0.3, 0.4), "broken", 2.0)
-    assert [one.dominated_by for one in pareto([ORIGINAL_ONE, larger_slower_worse])] == [(), (ORIGINAL,)]
-    assert pareto([]) == []
+    assert [one.dominated_by for one in compute_pareto([ORIGINAL_ONE, larger_slower_worse])] == [(), (ORIGINAL,)]
+    assert compute_pareto([]) == []
 
 
 # What may go
@@ -284,11 +284,11 @@ def test_the_figures_of_each_text_that_an_older_version_did_not_store_are_told_b
     own_history: sqlite3.Connection,
 ) -> None:
     samples = {one: list_parts(own_history, Sample, one) for one in ("00-int4-1", f"00-{ORIGINAL}-1")}
-    measured, original = (Measured(one, (), (), ()) for one in samples.values())
+    measured, original = (Measurements(one, (), (), ()) for one in samples.values())
     with transaction(own_history):
         own_history.execute("INSERT INTO result_texts VALUES ('00-dynamic-int8-1', 'kept', 1, 2, 3, 4, 5)")
     prune(own_history, OLD_ONES)
-    assert list_parts(own_history, TextFigures, "00-int4-1") == by_text(original, measured)
+    assert list_parts(own_history, TextFigures, "00-int4-1") == figures_by_text(original, measured)
     assert list_parts(own_history, TextFigures, "00-dynamic-int8-1") == (TextFigures("kept", 1, 2, 3, 4, 5),)
     assert list_parts(own_history, TextFigures, "15-int4-1") == ()
 
@@ -299,7 +299,7 @@ def test_what_was_pruned_is_still_read_as_a_benchmark(own_history: sqlite3.Conne
     after = read_benchmark(own_history, "b-00")
     assert [one.figures for one in after.results] == [one.figures for one in before.results]
     assert {one.samples for one in after.results} == {()}
-    assert measured_of(own_history, get_result(own_history, "00-int4-1")).original == ()
+    assert read_samples(own_history, get_result(own_history, "00-int4-1")).original == ()
 
 
 def test_nothing_is_pruned_while_a_benchmark_runs(own_history: sqlite3.Connection, voice: Voice) -> None:
@@ -432,7 +432,7 @@ def judge_again(db: sqlite3.Connection) -> None:
         pytest.param(list_results, [BY_TIME], id="the dashboard's list"),
         pytest.param(voice_names, [], id="voices"),
         pytest.param(lambda db: list_trend(db, AMY, "int4", this_machine()), [], id="a trend"),
-        pytest.param(lambda db: measured_of(db, get_result(db, "00-int4-1")), [], id="samples to compare"),
+        pytest.param(lambda db: read_samples(db, get_result(db, "00-int4-1")), [], id="samples to compare"),
         pytest.param(lambda db: prunable(db, OLD_ONES), [], id="what may go"),
         # A few rows each: a benchmark's, a variant's at all cores, a voice's variants.
         pytest.param(lambda db: list_results(db, benchmark_id="b-00"), [SORT], id="a benchmark"),

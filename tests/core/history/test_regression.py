@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.benchmark.candidate import Candidate, Plan
+from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant
 from core.benchmark.run import run
-from core.benchmark.statistics import change
+from core.benchmark.statistics import median_change
 from core.benchmark.texts import TextSet
 from core.files import sha256_of
-from core.history.regression import Earlier, judge, list_earlier, regression
+from core.history.regression import Earlier, find_regression, list_earlier, mark_regressions
 from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample
 from core.store.database import transaction
 from core.store.results import put_benchmark
@@ -95,7 +95,7 @@ def slower(speedup: float, **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_what_is_worse_than_before(figures: dict[str, Any], earlier: list[Earlier], says: str | None) -> None:
-    found = regression(the_result(figures), pairs(figures["speedup"] or 1.0), OLD, earlier)
+    found = find_regression(the_result(figures), pairs(figures["speedup"] or 1.0), OLD, earlier)
     if says is None:
         assert found is None
     else:
@@ -105,7 +105,7 @@ def test_what_is_worse_than_before(figures: dict[str, Any], earlier: list[Earlie
 
 
 def test_what_changed_since_the_newest_of_the_earlier_runs_stands_beside_it() -> None:
-    found = regression(
+    found = find_regression(
         the_result(slower(1.2, variant_sha256="b")), pairs(1.2), NEW | {"numpy": "2"}, [before(), before(1.52)]
     )
     assert found is not None
@@ -114,11 +114,13 @@ def test_what_changed_since_the_newest_of_the_earlier_runs_stands_beside_it() ->
 
 def test_the_mann_whitney_test_finds_what_its_textbooks_find() -> None:
     # Weights of two samples that are one step apart at each place but overlap by half: p by SciPy's own documentation.
-    assert change(np.array([19.0, 22, 16, 29, 24]), np.array([20.0, 11, 17, 12])).p == pytest.approx(0.1111, abs=1e-4)
-    assert change(pairs(1.0), pairs(1.1)).verdict == "higher"
-    assert change(pairs(1.0), pairs(0.9)).verdict == "lower"
+    assert median_change(np.array([19.0, 22, 16, 29, 24]), np.array([20.0, 11, 17, 12])).p == pytest.approx(
+        0.1111, abs=1e-4
+    )
+    assert median_change(pairs(1.0), pairs(1.1)).verdict == "higher"
+    assert median_change(pairs(1.0), pairs(0.9)).verdict == "lower"
     # Certain, but too small to matter.
-    assert change(pairs(1.0, 200), pairs(1.02, 200)).verdict == "no difference"
+    assert median_change(pairs(1.0, 200), pairs(1.02, 200)).verdict == "no difference"
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def slowed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def measured(slowed: pytest.MonkeyPatch, plan: Plan, share: float) -> BenchmarkRecord:
+def measured(slowed: pytest.MonkeyPatch, plan: BenchmarkPlan, share: float) -> BenchmarkRecord:
     """A quiet run, whatever else this machine does: the rule is about the variant."""
     slowed.setenv("SLOWED_BY", str(share))
     record = run(plan, lambda stage, done: None)
@@ -143,11 +145,14 @@ def test_a_variant_that_got_10_percent_slower_is_found_and_noise_of_2_percent_is
     original = write_voice(tmp_path)
     variant = Path(shutil.copyfile(original, tmp_path / "variant.onnx"))
     size = original.stat().st_size
-    plan = Plan(
+    plan = BenchmarkPlan(
         voice_id=sha256_of(original),
         voice_key="tiny",
         config=voice_config(TINY),
-        candidates=(Candidate("original", original, "o", size, None), Candidate("copy", variant, "v", size, "guide")),
+        candidates=(
+            BenchmarkVariant("original", original, "o", size, None),
+            BenchmarkVariant("copy", variant, "v", size, "guide"),
+        ),
         texts=TextSet("mine", "en", {"only": "Tomorrow will start with light rain."}, latency_text="only"),
         threads=(1,),
         width=0.02,
@@ -155,7 +160,7 @@ def test_a_variant_that_got_10_percent_slower_is_found_and_noise_of_2_percent_is
     )
     marks = []
     for share in (0.0, 0.0, 0.02, 0.10):
-        record = judge(db, measured(slowed, plan, share))
+        record = mark_regressions(db, measured(slowed, plan, share))
         with transaction(db):
             put_benchmark(db, record, None)
         marks.append(record.results[1].figures["regression"])
@@ -173,7 +178,7 @@ def test_only_quiet_results_of_the_same_machine_version_threads_and_engine_are_c
         replace(record, id="b2", machine=replace(record.machine, id="elsewhere")),
         replace(record, id="b3", version="older"),
         replace(record, id="b4", voice_id="another"),
-        *(with_figures(record, id, **change) for id, change in (("b5", {"noisy": True}), ("b6", {"threads": 2}))),
+        *(with_figures(record, id, **changes) for id, changes in (("b5", {"noisy": True}), ("b6", {"threads": 2}))),
         with_figures(record, "b7", engine="coreml"),
     ]
     with transaction(db):
@@ -186,7 +191,7 @@ def test_only_quiet_results_of_the_same_machine_version_threads_and_engine_are_c
     assert found.id == "b1-copy"
     assert list(found.ratios) == [2.0, 2.0]
     noisy = with_figures(record, "b8", noisy=True, speedup_high=0.1)
-    assert judge(db, noisy) == noisy
+    assert mark_regressions(db, noisy) == noisy
 
 
 def a_benchmark(name: str) -> BenchmarkRecord:

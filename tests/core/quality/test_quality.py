@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.engines.ort import OrtVoice
-from core.quality.compare import compare
+from core.quality.compare import compare_sound
 from core.quality.defects import Defects, find_defects
 from core.quality.grade import grade
 from core.quality.mel import mel_distance_db
@@ -46,7 +46,7 @@ def _stretched(audio: Audio, factor: float) -> Audio:
 
 def test_identical_recordings_are_0_db_apart_and_transparent() -> None:
     recordings = [_speech(0.5), _speech(0.8, seed=2)]
-    quality = compare(recordings, [audio.copy() for audio in recordings], _RATE)
+    quality = compare_sound(recordings, [audio.copy() for audio in recordings], _RATE)
     assert (quality.mel_db, quality.duration_drift_pct) == (0, 0)
     assert (quality.defects, quality.grade) == (_NO_DEFECTS, "transparent")
 
@@ -83,18 +83,18 @@ def test_other_speech_is_far_away_even_when_it_is_aligned() -> None:
 def test_drift_is_the_mean_change_of_length_whichever_way() -> None:
     original = [_speech(1.0), _speech(1.0)]
     variant = [original[0][:-2205], np.concatenate([original[1], original[1][:2205]])]
-    assert compare(original, variant, _RATE).duration_drift_pct == pytest.approx(10)
+    assert compare_sound(original, variant, _RATE).duration_drift_pct == pytest.approx(10)
 
 
 def test_distance_is_the_mean_over_the_texts() -> None:
     first, second = _speech(0.5), _speech(0.5, seed=2)
-    both = compare([first, second], [first, 2 * second], _RATE).mel_db
+    both = compare_sound([first, second], [first, 2 * second], _RATE).mel_db
     assert both == pytest.approx(mel_distance_db(second, 2 * second, _RATE) / 2)
 
 
 def test_as_many_recordings_are_needed_on_both_sides() -> None:
     with pytest.raises(ValueError, match="zip"):
-        compare([_speech(0.1)] * 2, [_speech(0.1)], _RATE)
+        compare_sound([_speech(0.1)] * 2, [_speech(0.1)], _RATE)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_recordings_with_a_defect_are_counted() -> None:
 
 def test_a_defect_that_the_original_has_as_well_is_not_the_variants() -> None:
     clipped = np.clip(20 * _speech(0.5), -1, 1)
-    quality = compare([clipped], [clipped.copy()], _RATE)
+    quality = compare_sound([clipped], [clipped.copy()], _RATE)
     assert (quality.defects, quality.grade) == (_NO_DEFECTS, "transparent")
 
 
@@ -141,19 +141,19 @@ def test_a_defect_that_the_original_has_as_well_is_not_the_variants() -> None:
 )
 def test_values_that_are_no_numbers_break_a_variant(broken: list[float]) -> None:
     sound = _speech(0.2)
-    quality = compare([sound, sound], [sound, np.array(broken, np.float32)], _RATE)
+    quality = compare_sound([sound, sound], [sound, np.array(broken, np.float32)], _RATE)
     assert (quality.mel_db, quality.grade, quality.defects) == (None, "broken", Defects(0, 0, 1))
 
 
 def test_values_that_are_no_numbers_break_a_variant_even_when_the_original_has_them() -> None:
     broken = np.array([np.nan] * 500, np.float32)
-    quality = compare([broken], [broken], _RATE)
+    quality = compare_sound([broken], [broken], _RATE)
     assert (quality.mel_db, quality.grade) == (None, "broken")
 
 
 def test_a_variant_that_went_silent_is_broken() -> None:
     sound = _speech(0.2)
-    quality = compare([sound], [np.zeros_like(sound)], _RATE)
+    quality = compare_sound([sound], [np.zeros_like(sound)], _RATE)
     assert (quality.defects, quality.grade) == (Defects(0, 1, 0), "broken")
 
 

@@ -15,7 +15,7 @@ from core.store.activity import Activity
 from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.common.scrolled_text import Scrolled
-from tui.text.format import counted, job_title, moment, took
+from tui.text.format import counted, job_duration, job_title, moment
 
 _SECTIONS = (JobState.FAILED, JobState.SUCCEEDED, JobState.CANCELLED)
 # Of each; more than anyone reads here.
@@ -63,7 +63,7 @@ def _lines(away: Activity) -> Iterator[str]:
 
 
 def _about(job: Job) -> Iterator[str]:
-    yield _indented(2, job_title(job) + (f", took {took(job)}" if job.state == JobState.SUCCEEDED else ""))
+    yield _indented(2, job_title(job) + (f", took {job_duration(job)}" if job.state == JobState.SUCCEEDED else ""))
     if job.error:
         yield _indented(4, job.error)
 

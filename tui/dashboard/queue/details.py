@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from core.clock import format_duration
 from core.records.jobs import Job, JobEvent
-from tui.text.format import bill, counted, job_title, moment, parameters
+from tui.text.format import counted, job_title, moment, parameters, resource_usage
 
 
 def describe_job(job: Job, note: str, setbacks: Sequence[JobEvent]) -> str:
@@ -14,7 +14,7 @@ def describe_job(job: Job, note: str, setbacks: Sequence[JobEvent]) -> str:
         note,
         *(f"attempt {setback.attempt}: {setback.detail}" for setback in setbacks),
         ", ".join(_times(job)),
-        f"took {bill(job)}" if job.ended and bill(job) else "",
+        f"took {resource_usage(job)}" if job.ended and resource_usage(job) else "",
         ", ".join(_terms(job)),
         parameters(job.params),
     ]

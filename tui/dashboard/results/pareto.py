@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 
 from core.hardware.machine import Machine
 from core.history.names import variants_of
-from core.history.pareto import Judged, pareto
+from core.history.pareto import ParetoPoint, compute_pareto
 from core.records.results import Result
 from core.store.database import open_store
 from core.store.results import newest_result
@@ -18,7 +18,7 @@ from tui.text.results import DOMINATED, PARETO_HEADERS, pareto_row
 _SIGNS = {"transparent": "●", "slight": "○", "noticeable": "△", "broken": "×"}
 
 
-class ParetoScreen(ReadingScreen[list[Judged]]):
+class ParetoScreen(ReadingScreen[list[ParetoPoint]]):
     """Of the result's voice, on its machine: the newest result of each variant at all cores."""
 
     def __init__(self, workspace: Workspace, result: Result) -> None:
@@ -28,15 +28,15 @@ class ParetoScreen(ReadingScreen[list[Judged]]):
     def body(self) -> ComposeResult:
         yield KeyedTable((">", *PARETO_HEADERS), id="front")
 
-    def read(self) -> list[Judged]:
+    def read(self) -> list[ParetoPoint]:
         import tui.dashboard.results.chart  # noqa: F401  (which takes a while)
 
         voice, machine = self._result.voice_id, Machine(self._result.machine, self._result.machine_facts)
         with closing(open_store(self.workspace)) as db:
             newest = [newest_result(db, voice, variant, machine) for variant in variants_of(db, voice)]
-        return pareto([result for result in newest if result])
+        return compute_pareto([result for result in newest if result])
 
-    async def show(self, found: list[Judged]) -> None:
+    async def show(self, found: list[ParetoPoint]) -> None:
         placed = {str(number): one for number, one in enumerate(found, 1)}
         table = self.query_one(KeyedTable)
         table.show([(number, (number, *pareto_row(one))) for number, one in placed.items()])
@@ -57,7 +57,7 @@ class ParetoScreen(ReadingScreen[list[Judged]]):
                 chart.note(x[number], y[number], number)
 
 
-def _told(found: list[Judged], drawn: int) -> str:
+def _told(found: list[ParetoPoint], drawn: int) -> str:
     if not found:
         return "No results at all cores yet: a benchmark measures them."
     if drawn < 2:

@@ -15,7 +15,7 @@ from core.workspace import Workspace
 from tui.dashboard.common.scrolled_text import Words
 from tui.dashboard.results.reading import ReadingScreen
 from tui.text.format import counted, moment, speedup
-from tui.text.results import course, since_before, trend_figure
+from tui.text.results import since_before, trend_figure, trend_line
 
 if TYPE_CHECKING:
     from tui.dashboard.results.chart import Chart
@@ -97,7 +97,7 @@ def _words(mine: Series, others: int) -> list[str]:
     points = mine.points
     worse = sum(bool(point.result.regression) for point in points)
     told = [
-        f"{course(mine)}, {counted(len(points), 'result')}" + (f", {worse} worse than it was" if worse else ""),
+        f"{trend_line(mine)}, {counted(len(points), 'result')}" + (f", {worse} worse than it was" if worse else ""),
         *([f"the newest {LATEST} of it"] if len(points) + others == LATEST else []),
         *(
             [f"{counted(others, 'result')} of another benchmark version left out: they do not compare"]

@@ -135,10 +135,12 @@ def _measured(snapshot: Snapshot, variant: Variant, result: Result) -> Lines:
 
 
 def _pareto(snapshot: Snapshot, voice: Voice, variant: Variant) -> str:
-    from core.history.pareto import pareto
+    from core.history.pareto import compute_pareto
 
     newest = [snapshot.latest_result(voice.key, other.name, other.sha256) for other in voice.variants]
-    judged = next(one for one in pareto([result for result in newest if result]) if one.result.variant == variant.name)
+    judged = next(
+        one for one in compute_pareto([result for result in newest if result]) if one.result.variant == variant.name
+    )
     if not (judged.result.speedup_ci and judged.result.grade):
         return "Pareto: no place, since its speed or its sound was not measured here"
     if judged.dominated_by:

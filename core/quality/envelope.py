@@ -10,7 +10,7 @@ _WINDOW_S = 0.025
 _FLOOR = 1e-12
 
 
-def waveform(audio: Audio, columns: int) -> Grid:
+def waveform_envelope(audio: Audio, columns: int) -> Grid:
     """The lowest and the highest sample of each column."""
     edges = _edges(len(audio), columns)
     return np.array([np.minimum.reduceat(audio, edges), np.maximum.reduceat(audio, edges)], np.float64)

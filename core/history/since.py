@@ -7,7 +7,7 @@ _AGO = re.compile(r"([1-9]\d{0,4})([hdwy])", re.ASCII)
 _DAYS = {"h": 1 / 24, "d": 1, "w": 7, "y": 365}
 
 
-def read_past(text: str, whole_day: bool = False) -> datetime:
+def parse_since(text: str, whole_day: bool = False) -> datetime:
     """The start of a day on the reader's clock, its end with `whole_day`; or so long ago. Raises ValueError, which says what can be."""
     match = _AGO.fullmatch(text)
     try:
