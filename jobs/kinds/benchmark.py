@@ -46,7 +46,7 @@ def run(context: JobContext) -> None:
         budget_s=params.get("budget_s") or settings.benchmark_budget_s,
     )
     spoken: dict[str, list[npt.NDArray[np.float32]]] = {}
-    record = mark_regressions(context.db, run_benchmark(plan, context.report, keep=spoken.__setitem__))
+    record = mark_regressions(context.db, run_benchmark(plan, context.report, on_recording=spoken.__setitem__))
     _log.info("load: %s", record.load)
     for result in record.results:
         _log.info("%s", {name: value for name, value in result.figures.items() if name != "unmeasured"})

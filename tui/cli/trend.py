@@ -1,4 +1,4 @@
-"""`ttsdash results trend`: how a variant's figures went on one machine."""
+"""`ttsdash results trend`: show the results of variants over time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,17 +19,17 @@ from tui.text.results import since_before, trend_line
 
 @click.command(cls=Command)
 @click.argument("voice", metavar="VOICE")
-@click.option("--variant", metavar="NAME", help="Each result of this one; without it a line for each variant.")
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="At N threads; at all cores without it.")
-@click.option("--machine", default="this", metavar="ID", help="By the start of its id, or a part of its CPU's name.")
+@click.option("--variant", metavar="NAME", help="Show every result of this variant; default: a line per variant.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="At N threads; default: at all cores.")
+@click.option("--machine", default="this", metavar="ID", help="Start of the id of a machine, or part of its CPU name.")
 @pass_session
 def trend(session: Session, voice: str, variant: str | None, threads: int | None, machine: str) -> None:
-    """Show how the figures of VOICE's variants went on this machine, and what was installed in between."""
+    """Show the results of the variants of VOICE on this machine over time, and which versions changed in between."""
     voice_id, where = find_voice(session.db, voice), find_machine(session.db, machine)
     known = variants_of(session.db, voice_id)
     if variant is not None and variant not in known:
-        there_is = f"there are: {', '.join(known)}" if known else f"measure it with `ttsdash benchmark {voice}`"
-        raise NotFound(f"{voice} has no results of {variant!r}; {there_is}")
+        fix = f"known: {', '.join(known)}" if known else f"benchmark it with: ttsdash benchmark {voice}"
+        raise NotFound(f"no results of {voice}/{variant} ({fix})")
     found = {
         name: series(list_trend(session.db, voice_id, name, where, threads))
         for name in ([variant] if variant else known)
@@ -52,7 +52,7 @@ def _print_points(found: Sequence[Series], machine: Machine) -> None:
             f"{last.variant}, {counted(last.threads, 'thread')}, on {machine.facts['cpu']}, benchmark version {one.version}"
         )
         print_table(
-            ("when", "id", ">speed-up, 95 %", ">latency ms", ">original ms", "since the one before"),
+            ("when", "id", ">speed-up, 95 %", ">latency ms", ">original ms", "changes since the previous one"),
             [_row(point) for point in one.points],
             empty="",
         )
@@ -87,7 +87,7 @@ def _print_overview(found: dict[str, list[Series]]) -> None:
         for name, several in found.items()
         for one in several
     ]
-    print_table(("variant", "version", ">results", "from", "to", ">worse", "course"), rows, empty="")
+    print_table(("variant", "version", ">results", "from", "to", ">worse", "trend"), rows, empty="")
     print_line()
     _print_notes([one for several in found.values() for one in several])
 
@@ -99,13 +99,13 @@ def _results(one: Series) -> list[Result]:
 def _print_notes(found: Sequence[Series]) -> None:
     results = [result for one in found for result in _results(one)]
     notes = {
-        "~ measured while other work kept the machine busy": any(result.noisy for result in results),
-        "! worse than it was: `ttsdash results show ID`": any(result.regression for result in results),
-        "figures of another benchmark version do not compare": len({one.version for one in found}) > 1,
-        f"the newest {LATEST} of each variant": any(len(one.points) == LATEST for one in found),
+        "~ noisy: measured on a busy machine": any(result.noisy for result in results),
+        "! regression: see `ttsdash results show ID`": any(result.regression for result in results),
+        "results of different benchmark versions are not comparable": len({one.version for one in found}) > 1,
+        f"only the newest {LATEST} results of each variant": any(len(one.points) == LATEST for one in found),
     }
-    for note, holds in notes.items():
-        if holds:
+    for note, applies in notes.items():
+        if applies:
             print_line(note)
 
 

@@ -129,7 +129,7 @@ def test_a_candidate_whose_engine_is_not_here_has_no_figures_but_the_reason(plan
     elsewhere = replace(plan.candidates[1], name="original@coreml", engine="onnxruntime-coreml")
     plan = replace(plan, candidates=(plan.candidates[0], elsewhere), threads=(1,))
     kept: dict[str, object] = {}
-    _, without = run(plan, lambda stage, share: None, keep=kept.__setitem__).results
+    _, without = run(plan, lambda stage, share: None, on_recording=kept.__setitem__).results
     figures = without.figures
     assert (figures["engine"], figures["pairs"], without.samples) == (None, 0, ())
     empty = {name for name, value in figures.items() if value is None}
@@ -261,7 +261,7 @@ def test_a_probe_speaks_at_the_voices_own_length_scale_and_with_the_chosen_speak
 def test_a_result_is_noisy_where_too_few_pairs_were_quiet_or_the_processor_throttled(
     taken: float, throttled: int | None, noisy: bool, plan: BenchmarkPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ExternalLoad, "others_share", lambda self, own_cpu_s: taken)
+    monkeypatch.setattr(ExternalLoad, "share", lambda self, own_cpu_s: taken)
     counts = iter((0, throttled) if throttled is not None else (None,))
     monkeypatch.setattr("core.benchmark.load.throttle_count", lambda: next(counts))
     record = run(replace(plan, threads=(1,)), lambda stage, share: None)
@@ -272,7 +272,7 @@ def test_pairs_that_others_disturbed_are_made_up_for_by_more(
     plan: BenchmarkPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks, a_pair = itertools.count(), 2 * len(_TEXTS.texts)
-    monkeypatch.setattr(ExternalLoad, "others_share", lambda self, own_cpu_s: 0.5 * (next(looks) < 10 * a_pair))
+    monkeypatch.setattr(ExternalLoad, "share", lambda self, own_cpu_s: 0.5 * (next(looks) < 10 * a_pair))
     plan = replace(plan, threads=(1,), width=10.0, budget_s=60)
     original, copy = run(plan, lambda stage, share: None).results
     assert {sample.pair for sample in copy.samples} == set(range(20))

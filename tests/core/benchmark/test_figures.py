@@ -140,7 +140,7 @@ def test_a_file_of_no_use_is_refused(content: bytes | None, says: str, tmp_path:
 
 
 def test_a_folder_of_texts_is_refused(tmp_path: Path) -> None:
-    assert "is no text file" in refusal(texts_from, tmp_path, names=tmp_path)
+    assert "is not a string file" in refusal(texts_from, tmp_path, names=tmp_path)
 
 
 @given(text=st.text(min_size=1, max_size=50))
@@ -215,9 +215,9 @@ UNTIMED: dict[str, object] = {
     [
         ({"verdict": "faster", "speedup": 1.5, "speedup_ci": (1.4, 1.6)}, "It is faster than the original at 1 thread"),
         ({"verdict": "faster", "speedup": 1.5, "speedup_ci": (1.4, 1.6)}, "(1.50x, 95 % interval 1.40–1.60)"),
-        (UNTIMED, "Speed and memory are not measured: it needs macOS; converted, not yet run on a Mac."),
-        (UNTIMED, "75 % smaller than the original's. "),
-        (UNTIMED, "Evaluated without Core ML it sounds like the original"),
+        (UNTIMED, "Speed and memory were not measured: it needs macOS; converted, not yet run on a Mac."),
+        (UNTIMED, "75 % smaller than the original. "),
+        (UNTIMED, "Evaluated without Core ML, it sounds like the original"),
         ({"verdict": "slower", "speedup": 0.4, "speedup_ci": (0.3, 0.5)}, "It is slower than the original"),
         ({"verdict": "no difference"}, "It is no faster or slower than the original"),
         ({"threads": 4, "verdict": "no difference"}, "the original at 4 threads"),
@@ -226,8 +226,8 @@ UNTIMED: dict[str, object] = {
         ({"grade": "noticeable"}, "It sounds clearly worse than the original"),
         ({"grade": "broken", "mel_db": None}, "It sounds broken (no mel distance"),
         ({"grade": None, "duration_drift_pct": None}, "It was not graded"),
-        ({"duration_drift_pct": 12.3}, "durations drift 12.3 %"),
-        ({"defects": {"clipped": 2, "silent": 0, "not_finite": 1}}, "2 texts clipped, 1 texts not finite"),
+        ({"duration_drift_pct": 12.3}, "duration drift 12.3 %"),
+        ({"defects": {"clipped": 2, "silent": 0, "not_finite": 1}}, "2 texts clipped, 1 text not finite"),
     ],
 )
 def test_what_a_variants_figures_mean_is_said_in_words(changes: dict[str, object], says: str) -> None:
@@ -241,9 +241,9 @@ def test_what_a_variants_figures_mean_is_said_in_words(changes: dict[str, object
 @pytest.mark.parametrize(
     ("size_bytes", "says"),
     [
-        (250, "the file is 75 % smaller than the original's, peak memory 50 % of it."),
-        (1000, "the file is as large as the original's"),
-        (1500, "the file is 50 % larger"),
+        (250, "The file is 75 % smaller than the original; peak memory is 50 % of the original's."),
+        (1000, "The file is as large as the original"),
+        (1500, "The file is 50 % larger"),
     ],
 )
 def test_the_size_is_held_against_the_originals(size_bytes: int, says: str) -> None:
@@ -268,7 +268,7 @@ def test_each_variant_has_its_line_and_the_original_none() -> None:
 
 def test_a_variant_without_the_original_beside_it_is_not_sized() -> None:
     (line,) = summarize([VARIANT]).lines()
-    assert "the file" not in line
+    assert "The file" not in line
     assert "sounds like the original" in line
 
 
@@ -276,7 +276,7 @@ def test_a_noisy_run_is_called_one() -> None:
     found = summarize([replace(ORIGINAL, noisy=True), replace(VARIANT, noisy=True)])
     assert len(found.lines()) == len(found.lines("small")) == 2
     assert found.lines("no such variant") == list(found.notes)
-    assert "busy" in found.notes[0]
+    assert "Noisy run" in found.notes[0]
 
 
 def test_a_variant_whose_name_is_like_the_start_of_a_note_or_of_another_has_its_own_line() -> None:

@@ -398,7 +398,7 @@ def test_the_report_marks_the_front_and_what_got_worse(db: sqlite3.Connection) -
     assert page.count("circle", "front") == 3
     assert page.count("circle", "worse") == 1
     said = " ".join("".join(page.texts).split())
-    assert "A ring marks static-int8 of 2026-01-02 02:00, worse than it was: speed-up 1.50x, was 1.80x (onnx" in said
+    assert "A ring marks static-int8 of 2026-01-02 02:00, a regression: speed-up 1.50x, was 1.80x (onnx" in said
     assert "A ring marks int4" not in said
     assert {grade: page.count("path", grade) for grade in ("transparent", "slight", "broken")} == {
         "transparent": 2,
@@ -469,14 +469,14 @@ def test_what_was_there_stays_if_writing_fails(error: Exception, tmp_path: Path)
     ("name", "says"),
     [
         ("folder", "is a folder"),
-        ("data.db", "no export of ttsdash"),
-        ("queue.db-wal", "no export of ttsdash"),
-        ("voice.onnx", "no export of ttsdash"),
-        ("voice.onnx.json", "no export of ttsdash"),
-        ("link.csv", "no export of ttsdash"),
-        *((f"mine.{name}", "no export of ttsdash") for name in FORMATS),
-        ("pipe.csv", "is no regular file"),
-        ("nowhere/a.csv", "there is no folder"),
+        ("data.db", "not an export of ttsdash"),
+        ("queue.db-wal", "not an export of ttsdash"),
+        ("voice.onnx", "not an export of ttsdash"),
+        ("voice.onnx.json", "not an export of ttsdash"),
+        ("link.csv", "not an export of ttsdash"),
+        *((f"mine.{name}", "not an export of ttsdash") for name in FORMATS),
+        ("pipe.csv", "is not a regular file"),
+        ("nowhere/a.csv", "folder not found"),
     ],
 )
 def test_an_export_replaces_no_file_of_another_kind(name: str, says: str, tmp_path: Path) -> None:

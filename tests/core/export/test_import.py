@@ -296,63 +296,63 @@ FIGURES = ("results", 5, "figures")
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
-        (("id",), "b1", "benchmark 1, id: 'b1' is no UUID"),
-        (("id",), identity(1).upper(), "is no UUID"),
-        (("id",), 7, "7 is no text"),
-        (("voice_id",), "x" * 64, "is no SHA-256"),
-        (("voice_key",), "", "is no name"),
-        (("voice_key",), "x" * 301, "is no name"),
-        (("voice_key",), "\ud800", "is no Unicode text"),
-        (("voice_key",), None, "null is no text"),
-        (("version",), "v1", "is no benchmark version"),
-        (("created_at",), "yesterday", "is no time such as"),
-        (("created_at",), "2026-01-01", "is no time such as"),
-        (("created_at",), "2026-01-01T02:00:00.000+00:00", "is no time such as"),
-        (("created_at",), "2026-13-01T02:00:00.000Z", "is no time such as"),
-        (("created_at",), "9999-12-31T23:59:59.999Z", "lies ahead, or before there was any of this"),
-        (("created_at",), "1999-12-31T23:59:59.999Z", "lies ahead, or before there was any of this"),
+        (("id",), "b1", "benchmark 1, id: 'b1' is not a UUID"),
+        (("id",), identity(1).upper(), "is not a UUID"),
+        (("id",), 7, "7 is not a string"),
+        (("voice_id",), "x" * 64, "is not a SHA-256"),
+        (("voice_key",), "", "is not a name"),
+        (("voice_key",), "x" * 301, "is not a name"),
+        (("voice_key",), "\ud800", "is not valid Unicode"),
+        (("voice_key",), None, "null is not a string"),
+        (("version",), "v1", "is not a benchmark version"),
+        (("created_at",), "yesterday", "is not a time such as"),
+        (("created_at",), "2026-01-01", "is not a time such as"),
+        (("created_at",), "2026-01-01T02:00:00.000+00:00", "is not a time such as"),
+        (("created_at",), "2026-13-01T02:00:00.000Z", "is not a time such as"),
+        (("created_at",), "9999-12-31T23:59:59.999Z", "is in the future or before 2000"),
+        (("created_at",), "1999-12-31T23:59:59.999Z", "is in the future or before 2000"),
         (("machine", "id"), "0123456789ab", "machine: its id is not the fingerprint of its facts"),
         (("machine", "facts", "cores"), 3, "its id is not the fingerprint"),
-        (("machine", "facts", "cores"), True, "machine, cores: true is no whole number"),
-        (("machine", "facts"), {}, "cpu: null is no text"),
-        (("machine", "facts"), [], "a list is no object"),
+        (("machine", "facts", "cores"), True, "machine, cores: true is not an integer"),
+        (("machine", "facts"), {}, "cpu: null is not a string"),
+        (("machine", "facts"), [], "a list is not an object"),
         (("environment", "versions", "kernel"), "6.2.0", "environment: its id is not the fingerprint"),
-        (("environment", "versions", "kernel"), 6, "environment, versions, kernel: 6 is no text"),
+        (("environment", "versions", "kernel"), 6, "environment, versions, kernel: 6 is not a string"),
         (("load",), {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": 1}}}}}}}}, "nested too deeply"),
-        (("load",), {"a": 10**13}, "cannot be measured"),
+        (("load",), {"a": 10**13}, "is out of range"),
         (("texts",), {"a": "x" * 10_001}, "is longer than 10000 characters"),
         (("job_id",), 7, "'job_id' is unknown"),
-        (("results",), {}, "results: an object is no list"),
-        ((*FIGURES, "id"), identity(1, "original", 1), "stands there twice"),
+        (("results",), {}, "results: an object is not a list"),
+        ((*FIGURES, "id"), identity(1, "original", 1), "is listed twice"),
         ((*FIGURES, "id, id"), 1, "'id, id' is unknown"),
-        ((*FIGURES, "speedup"), "fast", "results, number 6, figures, speedup: 'fast' is no number"),
-        ((*FIGURES, "speedup"), True, "true is no number"),
+        ((*FIGURES, "speedup"), "fast", "results, number 6, figures, speedup: 'fast' is not a number"),
+        ((*FIGURES, "speedup"), True, "true is not a number"),
         ((*FIGURES, "speedup"), -1.5, "-1.5 is not above 0"),
-        ((*FIGURES, "speedup"), None, "do not fit together"),
-        ((*FIGURES, "speedup_low"), 99.0, "do not fit together"),
+        ((*FIGURES, "speedup"), None, "are inconsistent"),
+        ((*FIGURES, "speedup_low"), 99.0, "are inconsistent"),
         ((*FIGURES, "rtf"), 0, "0 is not above 0"),
-        ((*FIGURES, "rtf"), 1e13, "cannot be measured"),
+        ((*FIGURES, "rtf"), 1e13, "is out of range"),
         ((*FIGURES, "energy_j"), -1, "-1 is below 0"),
-        ((*FIGURES, "verdict"), "great", "'great' is none of faster, slower, no difference"),
-        ((*FIGURES, "grade"), "great", "'great' is none of"),
-        ((*FIGURES, "grade"), ["broken"], "a list is none of"),
-        ((*FIGURES, "threads"), 0, "0 is no whole number from 1"),
-        ((*FIGURES, "threads"), 10**6, "is no whole number"),
-        ((*FIGURES, "threads"), 2.0, "2.0 is no whole number"),
-        ((*FIGURES, "size_bytes"), 0, "0 is no whole number from 1"),
+        ((*FIGURES, "verdict"), "great", "'great' is not one of faster, slower, no difference"),
+        ((*FIGURES, "grade"), "great", "'great' is not one of"),
+        ((*FIGURES, "grade"), ["broken"], "a list is not one of"),
+        ((*FIGURES, "threads"), 0, "0 is not an integer from 1"),
+        ((*FIGURES, "threads"), 10**6, "is not an integer"),
+        ((*FIGURES, "threads"), 2.0, "2.0 is not an integer"),
+        ((*FIGURES, "size_bytes"), 0, "0 is not an integer from 1"),
         ((*FIGURES, "noisy"), 1, "1 is neither true nor false"),
-        ((*FIGURES, "defects"), {"clipped": -1}, "defects, clipped: -1 is no whole number"),
-        ((*FIGURES, "unmeasured"), {"rtf": 1}, "unmeasured, rtf: 1 is no text"),
+        ((*FIGURES, "defects"), {"clipped": -1}, "defects, clipped: -1 is not an integer"),
+        ((*FIGURES, "unmeasured"), {"rtf": 1}, "unmeasured, rtf: 1 is not a string"),
         ((*FIGURES, "regression"), {"worse": ["a"], "changed": [1], "against": []}, "regression, changed, number 1"),
         ((*FIGURES, "regression"), {"worse": ["a"]}, "'against' is missing"),
         (("results", 5, "samples", 0, "seconds"), 0.0, "samples, number 1, seconds: 0.0 is not above 0"),
-        (("results", 5, "samples", 0, "pair"), 1, "(1, 'long') stands there twice"),
-        (("results", 5, "samples", 0, "pair"), 9, "no sample of the original stands beside pair 9"),
-        (("results", 5, "samples", 0, "joules"), "1", "joules: '1' is no number"),
-        (("results", 5, "starts", 1, "number"), 0, "0 stands there twice"),
+        (("results", 5, "samples", 0, "pair"), 1, "(1, 'long') is listed twice"),
+        (("results", 5, "samples", 0, "pair"), 9, "the original has no sample for pair 9"),
+        (("results", 5, "samples", 0, "joules"), "1", "joules: '1' is not a number"),
+        (("results", 5, "starts", 1, "number"), 0, "0 is listed twice"),
         (("results", 5, "starts", 1, "cold"), 0, "0 is neither true nor false"),
-        (("results", 5, "texts", 0, "text"), "short", "short stands there twice"),
-        (("results", 5, "parallel_runs", 0, "number"), 1, "1 stands there twice"),
+        (("results", 5, "texts", 0, "text"), "short", "short is listed twice"),
+        (("results", 5, "parallel_runs", 0, "number"), 1, "1 is listed twice"),
         (("results", 5, "texts", 0, "rtf"), -1, "-1 is below 0"),
         (("results", 5, "parallel_runs", 0, "seconds"), 0, "0 is not above 0"),
     ],
@@ -394,34 +394,34 @@ def test_a_benchmark_of_which_anything_is_missing_is_refused(name: str, history:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "neither JSON nor JSON Lines: make one with `ttsdash results export"),
-        ("created_at,id,voice\r\n", "neither JSON nor JSON Lines: make one"),
-        ("| created_at | id |\n", "neither JSON nor JSON Lines: make one"),
-        ("<!doctype html>\n", "neither JSON nor JSON Lines: make one"),
-        ("SQLite format 3\0", "neither JSON nor JSON Lines: make one"),
+        ("", "neither JSON nor JSON Lines: export with `ttsdash results export"),
+        ("created_at,id,voice\r\n", "neither JSON nor JSON Lines: export"),
+        ("| created_at | id |\n", "neither JSON nor JSON Lines: export"),
+        ("<!doctype html>\n", "neither JSON nor JSON Lines: export"),
+        ("SQLite format 3\0", "neither JSON nor JSON Lines: export"),
         (b"\xff\xfe{\x00", "is not UTF-8"),
         (b'{"program":"\xff"}', "is not UTF-8"),
-        ("{}", "damaged or broken off"),
-        ('{"name": "left-pad"}', "it is no export of ttsdash"),
-        ('{"program":"ttsdash","version":"9","format":true}', "it is no export of ttsdash"),
-        ('{"program":"ttsdash","version":"9","format":0}\n', "0 is none of 1, 2"),
+        ("{}", "damaged or incomplete"),
+        ('{"name": "left-pad"}', "it is not an export of ttsdash"),
+        ('{"program":"ttsdash","version":"9","format":true}', "it is not an export of ttsdash"),
+        ('{"program":"ttsdash","version":"9","format":0}\n', "0 is not one of 1, 2"),
         (
             '{"program":"ttsdash","version":"9","format":3}\nwhat nobody knows',
-            "newer ttsdash (format 3, known here: 2): update",
+            "newer ttsdash (format 3, supported: 2): update",
         ),
         (
             '{"program":"ttsdash","format":3,"more":{},"benchmarks":"elsewhere"}',
-            "newer ttsdash (format 3, known here: 2)",
+            "newer ttsdash (format 3, supported: 2)",
         ),
-        (dump(header()), "damaged or broken off"),
-        (dump(header()) + '\n{"a":NaN}', "it holds NaN"),
-        (dump(header()) + '\n{"a":-Infinity}', "it holds -Infinity"),
-        (dump(header()) + '\n{"a":1,"a":2}', "it has 'a' twice in one object"),
+        (dump(header()), "damaged or incomplete"),
+        (dump(header()) + '\n{"a":NaN}', "it contains NaN"),
+        (dump(header()) + '\n{"a":-Infinity}', "it contains -Infinity"),
+        (dump(header()) + '\n{"a":1,"a":2}', "it contains 'a' twice in one object"),
         (dump(header()) + "\n" + "[" * 100_000, "nested too deeply"),
-        (dump(header()) + "\n" + "9" * 5000, "a number of too many digits"),
-        (dump(header()) + "\n[1]", "benchmark 1: a list is no object"),
+        (dump(header()) + "\n" + "9" * 5000, "a number with too many digits"),
+        (dump(header()) + "\n[1]", "benchmark 1: a list is not an object"),
         (dump(header())[:-1] + ',"benchmarks":[],"count":0}', "is missing"),
-        (dump(header())[:-1] + ',"benchmarks":[],"count":0,"sha256":""}', "checksum is another"),
+        (dump(header())[:-1] + ',"benchmarks":[],"count":0,"sha256":""}', "checksum does not match"),
     ],
 )
 def test_a_file_that_is_no_export_is_refused(content: str | bytes, says: str, history: sqlite3.Connection) -> None:
@@ -442,7 +442,7 @@ def test_a_value_without_end_is_not_read_to_its_end(
 
 def test_a_number_too_large_for_python_to_hold_is_refused(db: sqlite3.Connection) -> None:
     put(db, SMALL)
-    assert "inf cannot be measured" in refused(db, written(db, "jsonl").replace('"seconds":0.1', '"seconds":1e999'))
+    assert "inf is out of range" in refused(db, written(db, "jsonl").replace('"seconds":0.1', '"seconds":1e999'))
 
 
 def test_the_same_twice_in_one_file_is_refused(history: sqlite3.Connection) -> None:
@@ -469,7 +469,7 @@ def test_what_contradicts_the_history_here_is_refused(
     record: BenchmarkRecord, names: str, history: sqlite3.Connection
 ) -> None:
     message = refused(history, lines_of(document_of(benchmark(3)), document_of(record)))
-    assert f"{names} is here with other content" in message
+    assert f"{names} is in the history with different content" in message
 
 
 @pytest.mark.parametrize("table", ["machines", "environments"])
@@ -478,7 +478,7 @@ def test_a_machine_or_environment_that_is_another_here_is_refused(table: str, db
     column = "facts" if table == "machines" else "versions"
     with transaction(db):
         db.execute(f"UPDATE {table} SET {column} = '{{}}'")
-    assert "is here with other content" in refused(db, lines_of(document_of(benchmark(2))))
+    assert "is in the history with different content" in refused(db, lines_of(document_of(benchmark(2))))
 
 
 def test_two_imports_at_once_store_nothing_twice(

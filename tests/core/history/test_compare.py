@@ -113,27 +113,27 @@ def test_of_what_was_not_measured_alike_nothing_is_said_but_what_differs(
     changes: dict[str, Any], differs: tuple[str, ...]
 ) -> None:
     found = beside(a_measured(1.0), a_measured(0.5, **{"benchmark_id": "another"} | changes))
-    assert (found.kind, found.differs, found.speed) == ("apart", differs, None)
-    assert found.unknown == "figures of such results do not compare"
+    assert (found.kind, found.differs, found.speed) == ("different", differs, None)
+    assert found.unknown == "such results are not comparable"
     assert found.ratios == {"speedup": pytest.approx(2.0)}
 
 
 def test_two_machines_or_voices_of_one_name_are_two() -> None:
     found = beside(a_measured(1.0), a_measured(0.5, machine="n", voice_id="b" * 64, benchmark_id="another"))
     voices = "voice amy (aaaaaaaaaaaa) -> amy (bbbbbbbbbbbb)"
-    assert (found.kind, found.differs) == ("apart", (voices, "machine Example CPU (m) -> Example CPU (n)"))
+    assert (found.kind, found.differs) == ("different", (voices, "machine Example CPU (m) -> Example CPU (n)"))
 
 
 @pytest.mark.parametrize(
     ("first", "other", "unknown"),
     [
-        (a_measured(1.0, speedup=None), a_measured(0.5), "not both were timed"),
-        (replace(a_measured(1.0), samples=()), a_measured(0.5), "raw samples were pruned"),
-        (a_measured(1.0), replace(a_measured(0.5), original=()), "raw samples were pruned"),
+        (a_measured(1.0, speedup=None), a_measured(0.5), "not both of them were timed"),
+        (replace(a_measured(1.0), samples=()), a_measured(0.5), "their raw samples were pruned"),
+        (a_measured(1.0), replace(a_measured(0.5), original=()), "their raw samples were pruned"),
         (
             a_measured(1.0, variant=ORIGINAL),
             a_measured(0.5, variant=ORIGINAL, benchmark_id="another"),
-            "both are the original, which speed-ups are measured by",
+            "both are originals, whose speed-up is 1 by definition",
         ),
     ],
 )
@@ -162,9 +162,9 @@ def test_a_result_is_found_by_its_id_or_as_the_newest_of_a_variant_here(db: sqli
             put_benchmark(db, record, None)
     assert find_result(db, "old-2").id == "old-2"
     assert find_result(db, "amy/int4").id == "new-2"
-    with pytest.raises(NotFound, match="amy has no result of 'int8' on this machine at all cores"):
+    with pytest.raises(NotFound, match="no result of amy/int8 on this machine at all cores"):
         find_result(db, "amy/int8")
-    with pytest.raises(NotFound, match="no voice 'eve' here"):
+    with pytest.raises(NotFound, match="voice not found: 'eve'"):
         find_result(db, "eve/int4")
 
 

@@ -73,15 +73,15 @@ def test_throttling_during_a_run_is_counted(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_others_take_of_the_machine_is_told_and_what_the_benchmark_takes_is_not() -> None:
-    meter, bystander = LoadMeter.start(), ExternalLoad.start()
+    meter, external = LoadMeter.start(), ExternalLoad.start()
     until = time.monotonic() + 0.3
     while time.monotonic() < until:
         pass
     # This process is the other: what it took is not given as the benchmark's own.
     alone = 0.5 / (os.cpu_count() or 1)
-    assert alone < bystander.others_share(own_cpu_s=0.0) <= 1
+    assert alone < external.share(own_cpu_s=0.0) <= 1
     assert alone < meter.stop(own_cpu_s=0.0)["others_share"] <= 1
-    assert bystander.others_share(own_cpu_s=1e6) == 0.0
+    assert external.share(own_cpu_s=1e6) == 0.0
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fadvise") or not hasattr(os, "RWF_NOWAIT"), reason="Linux's way")

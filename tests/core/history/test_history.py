@@ -117,7 +117,7 @@ def test_a_voice_that_is_not_in_the_library_goes_by_its_newest_name(own_history:
         )
     assert voice_names(own_history)[JOE] == "joe"
     assert (find_voice(own_history, "joe"), find_voice(own_history, "amy")) == (JOE, AMY)
-    with pytest.raises(NotFound, match=r"no voice 'eve' here; there is: amy, joe$"):
+    with pytest.raises(NotFound, match=r"voice not found: 'eve' \(known: amy, joe\)$"):
         find_voice(own_history, "eve")
 
 
@@ -134,8 +134,8 @@ def test_a_machine_is_found(text: str, machine: object, history: sqlite3.Connect
 @pytest.mark.parametrize(
     ("text", "error", "says"),
     [
-        ("vax", NotFound, r"no machine in the history is like 'vax'; there is: this, "),
-        ("", InvalidInput, r"several machines are like ''.*feedbeef0123 \(Apple M2\).*give more of an id"),
+        ("vax", NotFound, r"machine not found in the history: 'vax' \(known: this, "),
+        ("", InvalidInput, r"several machines match ''.*feedbeef0123 \(Apple M2\).*give more of the id"),
     ],
 )
 def test_a_machine_that_is_none_or_several_is_not_found(
@@ -169,7 +169,7 @@ def test_what_was_installed_and_what_was_made_anew_stands_with_the_first_result_
     (one,) = series([results[0], anew, replace(anew, id="last")])
     assert [point.changed for point in one.points] == [
         (),
-        ("onnxruntime 1.30 -> 1.31", "onnx none -> 1.23", "the variant was made anew"),
+        ("onnxruntime 1.30 -> 1.31", "onnx none -> 1.23", "the variant was rebuilt"),
         (),
     ]
 
@@ -313,7 +313,7 @@ def test_nothing_is_pruned_while_a_benchmark_runs(own_history: sqlite3.Connectio
 def test_others_read_and_write_on_while_room_is_given_back(
     own_history: sqlite3.Connection, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.history.prune._PATIENCE_S", 0.2)
+    monkeypatch.setattr("core.history.prune._MAX_WAIT_S", 0.2)
     own_history.execute("PRAGMA busy_timeout = 100")
     with closing(open_store(workspace)) as other:
         rows = other.execute("SELECT id FROM results ORDER BY id")
@@ -407,7 +407,7 @@ def test_a_filtered_list_walks_narrow_indexes_at_most(
 def test_what_fits_many_is_counted_by_looking_it_up_and_gathered_in_time_order(
     text: str, sort: str, expected: list[str], history: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.history.listing._MANY", 0)
+    monkeypatch.setattr("core.history.listing._MANY_MATCHES", 0)
     assert steps(history, lambda: list_page(history, read_filter(text), sort)) == expected
 
 

@@ -61,7 +61,7 @@ def slower(speedup: float, **changes: Any) -> dict[str, Any]:
     ("figures", "earlier", "says"),
     [
         (FIGURES, [before()], None),
-        (slower(1.35), [before()], "speed-up 1.35x, was 1.50x; the original took 1.00x as long as then"),
+        (slower(1.35), [before()], "speed-up 1.35x, was 1.50x; the original took 1.00x as long as before"),
         (slower(1.35, original_latency_ms=120.0), [before()], "the original took 1.20x as long"),
         # Noise of 2 %, and what is within the smallest effect.
         (slower(1.47), [before()], None),
@@ -79,7 +79,7 @@ def slower(speedup: float, **changes: Any) -> dict[str, Any]:
         (FIGURES | dict.fromkeys(("speedup", "speedup_low", "speedup_high", "peak_rss_mb")), [before()], None),
         (FIGURES | {"peak_rss_mb": 230.0}, [before()], "peak memory 230 MB, was 200 MB"),
         (FIGURES | {"peak_rss_mb": 204.0}, [before()], None),
-        (FIGURES | {"size_bytes": 30_000_000}, [before()], "the file 30 MB, was 20 MB"),
+        (FIGURES | {"size_bytes": 30_000_000}, [before()], "file size 30 MB, was 20 MB"),
         (FIGURES | {"grade": "noticeable"}, [before()], "sound noticeable, was slight"),
         (FIGURES | {"grade": "noticeable"}, [before(), before(grade="noticeable")], None),
         (FIGURES | {"pesq": 4.0}, [before()], "PESQ 4.00, was 4.30"),
@@ -90,7 +90,7 @@ def slower(speedup: float, **changes: Any) -> dict[str, Any]:
         (
             slower(1.0, variant="original", original_latency_ms=130.0),
             [before(1.0, environment={"kernel": "6.1", "onnxruntime": "1.29"})],
-            "the original itself takes 130 ms, was 100 ms",
+            "the original takes 130 ms, was 100 ms",
         ),
     ],
 )
@@ -109,7 +109,7 @@ def test_what_changed_since_the_newest_of_the_earlier_runs_stands_beside_it() ->
         the_result(slower(1.2, variant_sha256="b")), pairs(1.2), NEW | {"numpy": "2"}, [before(), before(1.52)]
     )
     assert found is not None
-    assert found["changed"] == ["onnxruntime 1.30 -> 1.31", "numpy none -> 2", "the variant was made anew"]
+    assert found["changed"] == ["onnxruntime 1.30 -> 1.31", "numpy none -> 2", "the variant was rebuilt"]
 
 
 def test_the_mann_whitney_test_finds_what_its_textbooks_find() -> None:

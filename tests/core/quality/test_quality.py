@@ -219,7 +219,7 @@ def test_an_identical_recording_has_the_best_scores_and_a_noisy_one_lower_ones(s
 def test_estoi_is_empty_where_durations_differ_and_says_why(spoken: Audio) -> None:
     scores = perceptual_scores([spoken], [spoken[:-256]], _RATE)
     assert scores.estoi is None
-    assert scores.unmeasured["estoi"] == "durations differ, and ESTOI aligns nothing"
+    assert scores.unmeasured["estoi"] == "the durations differ, and ESTOI does not align recordings"
 
 
 def test_without_its_package_pesq_is_empty_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

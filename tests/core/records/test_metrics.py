@@ -23,7 +23,7 @@ from core.records.metrics import (
 )
 from tests.measured import a_result
 
-_DOCS = Path(__file__).parent.parent.parent / "docs"
+_DOCS = Path(__file__).parent.parent.parent.parent / "docs"
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.field)

@@ -82,7 +82,7 @@ def test_a_benchmark_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Vo
         key=lambda made: (made.figures["threads"], made.figures["variant"] != ORIGINAL, made.figures["variant"]),
     )
     assert read_benchmark(db, "b1") == replace(put, results=tuple(in_order))
-    with pytest.raises(NotFound, match="no benchmark 'b2'"):
+    with pytest.raises(NotFound, match="benchmark not found: 'b2'"):
         read_benchmark(db, "b2")
 
 
@@ -147,7 +147,13 @@ def test_a_result_is_found_by_the_start_of_its_id(db: sqlite3.Connection, stored
 
 @pytest.mark.parametrize(
     ("prefix", "says"),
-    [("", "no result"), ("b1", "several results"), ("b2", "no result"), ("%", "no result"), ("\udcff", "no result")],
+    [
+        ("", "result not found"),
+        ("b1", "several results"),
+        ("b2", "result not found"),
+        ("%", "result not found"),
+        ("\udcff", "result not found"),
+    ],
 )
 def test_a_start_that_fits_none_or_several_is_not_found(
     prefix: str, says: str, db: sqlite3.Connection, stored: Voice

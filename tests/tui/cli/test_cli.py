@@ -178,7 +178,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         (["voices", "list", "--home", ""], 2, "Invalid value for '--home': it is empty"),
         (["optimize", "--model", "nobody", "--static", "--calibration", ""], 2, "--calibration is empty: name a file"),
         (["--home", "--help"], 2, "Invalid value for '--home': --help is taken for its folder"),
-        (["results", "list", "--voice", "nobody"], 1, "no voice 'nobody' here"),
+        (["results", "list", "--voice", "nobody"], 1, "voice not found: 'nobody'"),
         (["worker", "run", "--slots", "0"], 2, "Invalid value for '--slots'"),
         (["voices", "show", os.fsdecode(b"na\xefve")], 2, "na\\udcefve is no UTF-8: name it otherwise"),
         (["frobnicate"], 2, "No such command 'frobnicate'."),

@@ -46,9 +46,9 @@ def test_a_history_is_taken_along_to_another_machine(
 ) -> None:
     put(db, benchmark(1), benchmark(2))
     file = tmp_path / "history.jsonl"
-    assert call("export", "--output", file).stdout == f"{file} is written\n"
+    assert call("export", "--output", file).stdout == f"wrote {file}\n"
     home = ("--home", tmp_path / "other")
-    assert call("import", file, *home).stdout == "2 benchmarks with 12 results added, 0 here already\n"
+    assert call("import", file, *home).stdout == "added 2 benchmarks with 12 results, skipped 0 known\n"
     assert json.loads(call("import", file, *home, "--json").stdout) == {"added": 0, "skipped": 2, "results": 0}
     assert list_results(other) == list_results(db)
 
@@ -83,7 +83,7 @@ def test_what_cannot_be_done_is_one_line(call: Call, db: sqlite3.Connection, tmp
     assert "--format csv, json, jsonl, md, html" in refused(call("export"), 2)
     assert "--format" in refused(call("export", "--output", tmp_path / "history.txt"), 2)
     assert "'xml'" in refused(call("export", "--format", "xml"), 2)
-    assert "no export of ttsdash" in refused(call("export", "--format", "csv", "--output", home), 2)
+    assert "not an export of ttsdash" in refused(call("export", "--format", "csv", "--output", home), 2)
     assert "is a folder" in refused(call("export", "--format", "csv", "--output", tmp_path), 2)
     assert "No such file" in refused(call("import", tmp_path / "nothing.json"), 2)
     assert "Is a directory" in refused(call("import", tmp_path), 2)

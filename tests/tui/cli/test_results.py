@@ -1,4 +1,4 @@
-"""`ttsdash results`: lists, courses, comparisons and pruning, as one types them and reads them."""
+"""`ttsdash results`: lists, trends, comparisons and pruning on the command line."""
 
 import json
 import sqlite3
@@ -80,7 +80,7 @@ def test_the_newest_are_listed_first_with_how_many_more_there_are(history: sqlit
     first = said(call())
     assert len(table(first)) == 50
     assert table(first)[0].startswith("15-origi  2026-01-16 00:00:00  ")
-    assert notes(first)[-1] == f"1 to 50 of {total}: --page 2 shows the next, --limit {total} all"
+    assert notes(first)[-1] == f"1 to 50 of {total} (next: --page 2, all: --limit {total})"
     last = said(call("list", "--page", "2"))
     assert table(last)[-1].startswith("00-int4-")
     assert notes(last)[-1] == f"51 to {total} of {total}"
@@ -97,14 +97,14 @@ def test_what_fits_is_listed_in_the_order_that_is_asked_for(history: sqlite3.Con
     assert scores == sorted(scores)
     assert len(found) == 5
     assert answered(call("list", "voice:nobody", "--json")) == []
-    assert said(call("list", "voice:nobody")) == ["no result fits"]
+    assert said(call("list", "voice:nobody")) == ["no results match"]
     assert len(answered(call("list", "--json"))) == count(history, "results")
 
 
 def test_a_voice_that_is_only_in_the_history_can_be_named(history: sqlite3.Connection, call: Call) -> None:
     assert {one["voice_id"] for one in answered(call("--voice", "joe at home", "--json"))} == {JOE}
     done = call("list", "--voice", "joe")
-    assert (done.returncode, done.stderr) == (1, "ttsdash: no voice 'joe' here; there is: amy, joe at home\n")
+    assert (done.returncode, done.stderr) == (1, "ttsdash: voice not found: 'joe' (known: amy, joe at home)\n")
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_what_is_left_out_begins_with_a_dash_and_is_no_option(
     ("arguments", "says"),
     [
         (["--limt", "3"], "No such option '--limt'."),
-        (["speeed>1"], "'speeed>1': there is no field 'speeed'; there is voice, "),
-        (["noisy:maybe"], "'noisy:maybe': 'maybe' is none of yes, no"),
+        (["speeed>1"], "'speeed>1': unknown field 'speeed' (known: voice, "),
+        (["noisy:maybe"], "'noisy:maybe': 'maybe' is not one of yes, no"),
         (["--sort", "colour"], "Invalid value for '--sort': 'colour' is not one of 'when', 'voice', "),
         (["--limit", "0"], "Invalid value for '--limit'"),
         (["--page", "0"], "Invalid value for '--page'"),
@@ -146,18 +146,18 @@ def test_what_does_not_compare_is_told_apart_where_it_differs(history: sqlite3.C
     there, here = (line for line in table(lines) if line.startswith(("13-int4-", "00-int4-")))
     assert there.split()[4:8] == ["Apple", "M2", "1.31", "v2-a"]
     assert here.split()[4:8] == ["this", "one", "1.30", "v1-a"]
-    assert "figures of another machine, runtime, benchmark version do not compare" in lines
+    assert "results with a different machine, runtime, benchmark version are not comparable" in lines
     alike = said(call("list", "voice:amy", "machine:this", "version:v1"))
     assert alike[0].split()[:4] == ["id", "when", "voice", "thr."]
-    assert not any("do not compare" in line for line in alike)
+    assert not any("not comparable" in line for line in alike)
 
 
 def test_what_is_worse_or_noisy_is_marked(history: sqlite3.Connection, call: Call) -> None:
     worse, noisy = (said(call("list", f"{field}:yes", "-original", "-latency<0")) for field in ("regression", "noisy"))
     assert all(" ! " in line for line in table(worse))
-    assert "! worse than it was on that machine: `ttsdash results show ID`" in worse
+    assert "! regression on that machine: see `ttsdash results show ID`" in worse
     assert all(" ~ " in line for line in table(noisy))
-    assert "~ measured while other work kept the machine busy" in noisy
+    assert "~ noisy: measured on a busy machine" in noisy
 
 
 def test_on_a_narrow_terminal_a_result_is_one_line(
@@ -204,11 +204,11 @@ def test_a_result_is_shown_with_all_that_was_measured(fixed_place: Workspace, ca
         "first audio": "81.5 ms",
         "load time": "0.40 s",
         "cold start": "1.50 s",
-        "throughput": "12.5 s of audio a second, 4 requests at once",
-        "CPU": "0.060 s for a second of audio",
+        "throughput": "12.5 s audio/s, 4 parallel requests",
+        "CPU": "0.060 s per s audio",
         "energy": "– J",
         "peak memory": "180 MB",
-        "memory at rest": "170 MB",
+        "settled memory": "170 MB",
         "without a model": "50 MB",
         "not measured": "energy_j (no counter)",
     }
@@ -236,7 +236,7 @@ def test_a_trend_shows_each_result_under_its_version_with_what_was_installed(
     assert len(headings) == 2
     assert headings[0].startswith(f"int4, {counted(cores, 'thread')}, on ")
     assert headings[0].endswith(", benchmark version v1-a")
-    assert lines[-1] == "figures of another benchmark version do not compare"
+    assert lines[-1] == "results of different benchmark versions are not comparable"
     assert any(set(line) & set("▁▂▃▄▅▆▇█") for line in lines)
     shape = answered(call("trend", "amy", "--variant", "int4", "--json"))
     assert [(one["variant"], one["benchmark_version"]) for one in shape] == [("int4", "v1-a"), ("int4", "v2-a")]
@@ -253,7 +253,7 @@ def test_what_changed_and_what_is_worse_stands_beside_a_point(fixed_place: Works
             result = a_result(f"r{day}", "int4", threads=here.facts["cores"], **changes)
             at = f"2026-01-0{day}T00:00:00.000Z"
             put_benchmark(db, a_record(f"b{day}", machine=here, created_at=at, results=(result,)), None)
-    heading, _, _, _, second, course, _, note = said(call("trend", "amy", "--variant", "int4"))
+    heading, _, _, _, second, trend, _, note = said(call("trend", "amy", "--variant", "int4"))
     assert heading.endswith("benchmark version v1")
     assert second.split()[2:] == [
         "r2",
@@ -273,8 +273,8 @@ def test_what_changed_and_what_is_worse_stands_beside_a_point(fixed_place: Works
         "made",
         "anew",
     ]
-    assert course == "1.50x ▁▁ 1.50x"
-    assert note == "! worse than it was: `ttsdash results show ID`"
+    assert trend == "1.50x ▁▁ 1.50x"
+    assert note == "! regression: see `ttsdash results show ID`"
 
 
 def test_without_a_variant_each_has_a_line(history: sqlite3.Connection, call: Call) -> None:
@@ -288,9 +288,9 @@ def test_without_a_variant_each_has_a_line(history: sqlite3.Connection, call: Ca
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["amy", "--variant", "int9"], "amy has no results of 'int9'; there are: original, dynamic-int8, int4"),
-        (["eve"], "no voice 'eve' here; there is: amy, joe at home"),
-        (["amy", "--machine", "vax"], "no machine in the history is like 'vax'; there is: this, "),
+        (["amy", "--variant", "int9"], "no results of amy/int9 (known: original, dynamic-int8, int4)"),
+        (["eve"], "voice not found: 'eve' (known: amy, joe at home)"),
+        (["amy", "--machine", "vax"], "machine not found in the history: 'vax' (known: this, "),
     ],
 )
 def test_a_trend_of_nothing_names_what_there_is(
@@ -325,17 +325,17 @@ def test_results_stand_side_by_side_with_ratios_and_what_may_be_said(history: sq
     assert latency.count("x") == 1
     paired, apart, noisy = lines[-3:]
     assert noisy == "measured while other work kept the machine busy: 13-int4-"
-    assert paired.startswith("int4 (00-int4-) beside original (00-origi), of one run, pair by pair: ")
+    assert paired.startswith("int4 (00-int4-) vs original (00-origi), same run, compared in pairs: ")
     assert "x as fast (95 % interval " in paired
-    assert apart.startswith("int4 (13-int4-) beside original (00-origi), not measured alike (machine ")
+    assert apart.startswith("int4 (13-int4-) vs original (00-origi), not comparable (machine ")
     assert "onnxruntime 1.30 -> 1.31" in apart
-    assert apart.endswith(": nothing is said of what is faster: figures of such results do not compare")
+    assert apart.endswith(": no verdict, such results are not comparable")
 
 
 def test_a_comparison_of_two_runs_says_that_it_is_not_in_pairs(history: sqlite3.Connection, call: Call) -> None:
     history.execute("UPDATE results SET noisy = 0")
     (line,) = said(call("compare", "00-int4-1", "04-int4-1"))[-1:]
-    assert ", of two runs, each beside its own original, not in pairs: " in line
+    assert ", different runs, compared by speed-up: " in line
     assert "(Mann-Whitney p = " in line
     shape = answered(call("compare", "00-int4-1", "04-int4-1", "--json"))
     assert [one["id"] for one in shape["results"]] == ["00-int4-1", "04-int4-1"]
@@ -347,10 +347,10 @@ def test_a_comparison_of_two_runs_says_that_it_is_not_in_pairs(history: sqlite3.
 @pytest.mark.parametrize(
     ("names", "code", "says"),
     [
-        ([], 2, "name two results or more: the starts of their ids, or VOICE/VARIANT"),
+        ([], 2, "name two results or more, by the start of their ids or as VOICE/VARIANT"),
         (["00-int4-1"], 2, "name two results or more"),
-        (["00-int4-1", "zzz"], 1, "no result here has an id that starts with 'zzz'"),
-        (["00-int4-1", "amy/int9"], 1, "amy has no result of 'int9' on this machine at all cores"),
+        (["00-int4-1", "zzz"], 1, "result not found: 'zzz'"),
+        (["00-int4-1", "amy/int9"], 1, "no result of amy/int9 on this machine at all cores"),
     ],
 )
 def test_what_cannot_be_compared_is_named(
@@ -408,7 +408,7 @@ def old_ones(db: sqlite3.Connection) -> str:
 
 def test_what_would_be_dropped_is_told_and_nothing_dropped(history: sqlite3.Connection, call: Call) -> None:
     there = old_ones(history)
-    assert said(call("prune", "--older-than", "2026-01-09", "--dry-run")) == [f"would drop {there}"]
+    assert said(call("prune", "--older-than", "2026-01-09", "--dry-run")) == [f"would delete {there}"]
     assert old_ones(history) == there
     nothing = said(call("prune", "--older-than", "2025-01-01", "--dry-run"))
     assert nothing == ["nothing to drop from before 2025-01-01 00:00:00"]
@@ -421,7 +421,7 @@ def test_old_samples_are_dropped_and_the_room_that_is_freed_is_told(history: sql
     assert shape == {"before": OLD, "results": count(history, "results", OLD), "samples": old}
     assert (count(history, "samples"), count(history, "samples", OLD)) == (all_samples - old, 0)
     lines = said(call("prune", "--older-than", "2026-01-09", "--yes"))
-    assert lines == ["dropped 0 samples of 0 results from before 2026-01-09 00:00:00; the data base is 0.0 MB smaller"]
+    assert lines == ["deleted 0 samples of 0 results from before 2026-01-09 00:00:00; the database is 0.0 MB smaller"]
 
 
 def test_results_of_the_last_ninety_days_keep_their_samples(fixed_place: Workspace, call: Call) -> None:
@@ -437,13 +437,13 @@ def test_results_of_the_last_ninety_days_keep_their_samples(fixed_place: Workspa
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--older-than", "soon"], "--older-than: 'soon' is neither a day nor so long ago: write 2026-05-01, 12h, "),
-        (["--older-than", "-5d"], "--older-than: '-5d' is neither a day nor so long ago"),
-        (["--older-than", "0d"], "--older-than: '0d' is neither a day nor so long ago"),
-        (["--older-than", "9999-01-01"], "--older-than: 9999-01-01 lies ahead: name a time in the past"),
+        (["--older-than", "soon"], "--older-than: 'soon' is not a day or an age: write 2026-05-01, 12h, "),
+        (["--older-than", "-5d"], "--older-than: '-5d' is not a day or an age"),
+        (["--older-than", "0d"], "--older-than: '0d' is not a day or an age"),
+        (["--older-than", "9999-01-01"], "--older-than: 9999-01-01 is in the future"),
         (
             ["--older-than", "2026-01-09"],
-            "there is no terminal to ask on: add --yes to drop ",
+            "no terminal to ask for confirmation: add --yes to delete ",
         ),
     ],
 )
@@ -466,8 +466,8 @@ def test_on_a_terminal_it_asks(
     monkeypatch.setattr(click, "confirm", lambda question, **_: bool(asked.append(question)) or agreed)
     there = old_ones(history)
     (line,) = said(call("prune", "--older-than", "2026-01-09"))
-    assert asked == [f"drop {there}? All figures stay."]
-    assert line.startswith("dropped " if agreed else "nothing was dropped")
+    assert asked == [f"Delete {there}? All metrics remain."]
+    assert line.startswith("deleted " if agreed else "nothing was deleted")
     assert (count(history, "samples", OLD) == 0) is agreed
 
 
@@ -476,4 +476,4 @@ def test_nothing_is_pruned_beside_a_benchmark(history: sqlite3.Connection, call:
     history.execute("UPDATE jobs SET state = 'running'")
     done = call("prune", "--older-than", "2026-01-09", "--yes")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"ttsdash: job {job} is measuring, which pruning would disturb")
+    assert done.stderr.startswith(f"ttsdash: benchmark job {job} is running, and pruning would disturb it")
