@@ -140,7 +140,7 @@ def test_a_file_of_no_use_is_refused(content: bytes | None, says: str, tmp_path:
 
 
 def test_a_folder_of_texts_is_refused(tmp_path: Path) -> None:
-    assert "is not a string file" in refusal(texts_from, tmp_path, names=tmp_path)
+    assert "is no text file" in refusal(texts_from, tmp_path, names=tmp_path)
 
 
 @given(text=st.text(min_size=1, max_size=50))

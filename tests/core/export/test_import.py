@@ -432,7 +432,7 @@ def test_a_file_that_is_no_export_is_refused(content: str | bytes, says: str, hi
 def test_a_value_without_end_is_not_read_to_its_end(
     history: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "_LONGEST_VALUE", 10_000)
+    monkeypatch.setattr(stream, "_MAX_LENGTH", 10_000)
     monkeypatch.setattr(stream, "_CHUNK", 1_000)
     file = io.BytesIO((dump(header()) + '\n"' + "x" * 1_000_000).encode())
     with pytest.raises(InvalidInput, match="too long"):
@@ -447,7 +447,7 @@ def test_a_number_too_large_for_python_to_hold_is_refused(db: sqlite3.Connection
 
 def test_the_same_twice_in_one_file_is_refused(history: sqlite3.Connection) -> None:
     document = document_of(benchmark(1))
-    assert f"it has {identity(1)} twice" in refused(history, lines_of(document, document))
+    assert f"it contains {identity(1)} twice" in refused(history, lines_of(document, document))
     borrowed = document_of(replace(benchmark(2), results=benchmark(1).results))
     assert "twice" in refused(history, lines_of(document, borrowed))
 

@@ -305,7 +305,7 @@ def test_what_was_pruned_is_still_read_as_a_benchmark(own_history: sqlite3.Conne
 def test_nothing_is_pruned_while_a_benchmark_runs(own_history: sqlite3.Connection, voice: Voice) -> None:
     job = add_job(own_history, benchmark_job(voice, []))
     own_history.execute("UPDATE jobs SET state = 'running' WHERE id = ?", (job,))
-    with pytest.raises(TtsdashError, match=f"job {job} is measuring.*`ttsdash jobs wait {job}`"):
+    with pytest.raises(TtsdashError, match=f"benchmark job {job} is running.*ttsdash jobs wait {job}"):
         prune(own_history, OLD_ONES)
     assert prunable(own_history, OLD_ONES).samples == count(own_history, "samples", OLD_ONES)
 

@@ -126,7 +126,8 @@ def test_the_mann_whitney_test_finds_what_its_textbooks_find() -> None:
 @pytest.fixture
 def slowed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Benchmarks whose processes take the test engine."""
-    path = [str(Path(__file__).parent.parent / "slowed"), str(Path(__file__).parent.parent.parent)]
+    tests = Path(__file__).parents[2]
+    path = [str(tests / "slowed"), str(tests.parent)]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")]))
     return monkeypatch
 

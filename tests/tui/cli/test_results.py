@@ -84,7 +84,7 @@ def test_the_newest_are_listed_first_with_how_many_more_there_are(history: sqlit
     last = said(call("list", "--page", "2"))
     assert table(last)[-1].startswith("00-int4-")
     assert notes(last)[-1] == f"51 to {total} of {total}"
-    assert said(call("list", "--page", "3")) == [f"page 3 is empty: {total} results in all"]
+    assert said(call("list", "--page", "3")) == [f"page 3 is empty: {total} results in total"]
     assert f"to {total}" not in notes(said(call("list", "--limit", total)))[-1]
 
 
@@ -270,8 +270,7 @@ def test_what_changed_and_what_is_worse_stands_beside_a_point(fixed_place: Works
         "the",
         "variant",
         "was",
-        "made",
-        "anew",
+        "rebuilt",
     ]
     assert trend == "1.50x ▁▁ 1.50x"
     assert note == "! regression: see `ttsdash results show ID`"
@@ -324,7 +323,7 @@ def test_results_stand_side_by_side_with_ratios_and_what_may_be_said(history: sq
     latency = next(line for line in lines if line.startswith("latency, ms"))
     assert latency.count("x") == 1
     paired, apart, noisy = lines[-3:]
-    assert noisy == "measured while other work kept the machine busy: 13-int4-"
+    assert noisy == "noisy (measured on a busy machine): 13-int4-"
     assert paired.startswith("int4 (00-int4-) vs original (00-origi), same run, compared in pairs: ")
     assert "x as fast (95 % interval " in paired
     assert apart.startswith("int4 (13-int4-) vs original (00-origi), not comparable (machine ")
@@ -411,7 +410,7 @@ def test_what_would_be_dropped_is_told_and_nothing_dropped(history: sqlite3.Conn
     assert said(call("prune", "--older-than", "2026-01-09", "--dry-run")) == [f"would delete {there}"]
     assert old_ones(history) == there
     nothing = said(call("prune", "--older-than", "2025-01-01", "--dry-run"))
-    assert nothing == ["nothing to drop from before 2025-01-01 00:00:00"]
+    assert nothing == ["nothing to delete from before 2025-01-01 00:00:00"]
 
 
 def test_old_samples_are_dropped_and_the_room_that_is_freed_is_told(history: sqlite3.Connection, call: Call) -> None:
@@ -431,7 +430,7 @@ def test_results_of_the_last_ninety_days_keep_their_samples(fixed_place: Workspa
             recently = format_timestamp(datetime.now(UTC) - timedelta(days=89))
             result = a_result("r", "original")
             put_benchmark(db, a_record("b", created_at=recently, results=(result,)), None)
-    assert said(call("prune", "--dry-run"))[0].startswith("nothing to drop from before ")
+    assert said(call("prune", "--dry-run"))[0].startswith("nothing to delete from before ")
 
 
 @pytest.mark.parametrize(
