@@ -1,14 +1,12 @@
 """`ttsdash results compare`: compare results side by side."""
 
-from dataclasses import asdict
-
 import click
 
 from core.errors import InvalidInput
 from core.history.compare import compare_results, find_result, read_samples
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
-from tui.json_output import result_shape
+from tui.json_output import compared_results_json
 from tui.text.results import comparison_headers, comparison_rows, comparison_words
 
 
@@ -26,12 +24,7 @@ def compare(session: Session, names: tuple[str, ...]) -> None:
     first, *others = (read_samples(session.db, result) for result in results)
     comparisons = compare_results(first, others)
     if session.as_json:
-        session.print_json(
-            {
-                "results": [result_shape(result) for result in results],
-                "comparisons": [asdict(one) | {"result": one.result.id} for one in comparisons],
-            }
-        )
+        session.print_json(compared_results_json(results, comparisons))
         return
     print_table(comparison_headers(results), comparison_rows(results, comparisons), empty="")
     print_line()

@@ -2,9 +2,8 @@
 
 import contextlib
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 
@@ -14,6 +13,7 @@ from core.export.write import export as export_history
 from core.history.names import find_voice
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
+from tui.json_output import ExportedJson, ImportedJson, imported_json
 from tui.text.format import counted
 
 
@@ -41,7 +41,7 @@ def export(session: Session, name: str | None, output: Path | None, voice: str |
     chunks = export_history(session.db, name, find_voice(session.db, voice) if voice else None)
     if output:
         write_file(output, chunks)
-        _print(session, {"output": str(output), "format": name}, f"wrote {output}")
+        _print(session, ExportedJson(output=str(output), format=name), f"wrote {output}")
         return
     with contextlib.closing(chunks):
         sys.stdout.buffer.writelines(chunk.encode() for chunk in chunks)
@@ -57,7 +57,7 @@ def import_(session: Session, file: Path) -> None:
     with _open(file) as stream:
         done = ingest(session.db, stream, "standard input" if file == Path("-") else str(file))
     added = f"added {counted(done.added, 'benchmark')} with {counted(done.results, 'result')}"
-    _print(session, asdict(done), f"{added}, skipped {done.skipped} known")
+    _print(session, imported_json(done), f"{added}, skipped {done.skipped} known")
 
 
 def _open(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
@@ -69,8 +69,8 @@ def _open(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
         raise InvalidInput(f"cannot import {file} ({error.strerror}): name an export of ttsdash") from error
 
 
-def _print(session: Session, shape: dict[str, Any], line: str) -> None:
+def _print(session: Session, printed: ExportedJson | ImportedJson, line: str) -> None:
     if session.as_json:
-        session.print_json(shape)
+        session.print_json(printed)
     else:
         print_line(line)

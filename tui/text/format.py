@@ -178,13 +178,13 @@ def time_left(job: Job, expected: Estimate, at: str | None = None) -> str:
     return expected.left(passed) + basis
 
 
-def known_time(times: Sequence[Estimate | None]) -> str:
-    """Return the expected duration of jobs that run one after the other."""
-    known = [entry.seconds for entry in times if entry]
+def total_duration(estimates: Sequence[Estimate | None]) -> str:
+    """Return how long jobs take one after the other."""
+    known = [estimate.seconds for estimate in estimates if estimate]
     if not known:
-        return "unknown time (no past runs here)"
-    total = f"about {format_duration(sum(known))}"
-    return total if len(known) == len(times) else f"{total}, plus jobs without past runs here"
+        return "unknown (no past runs here)"
+    more = "" if len(known) == len(estimates) else ", plus jobs that never ran here"
+    return f"about {format_duration(sum(known))}{more}"
 
 
 def job_name(job: Job) -> str:
