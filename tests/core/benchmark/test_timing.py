@@ -1,4 +1,4 @@
-"""From raw samples to figures: by example, with numbers that one can check in one's head."""
+"""Metrics computed from raw samples, by examples that can be checked by hand."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def measured(seconds: float, audio: float = 2.0, pairs: int = 4) -> Measurements
     )
 
 
-def test_each_figure_follows_from_the_samples() -> None:
+def test_each_metric_follows_from_the_samples() -> None:
     figures = with_timing(UNTIMED, measured(0.4), measured(0.2), "medium", phonemes_ms=3.0)
     assert (figures.pairs, figures.speedup, figures.verdict) == (4, 2.0, "faster")
     assert (_round(figures.rtf), _round(figures.latency_ms)) == (0.1, 200.0)
@@ -52,7 +52,7 @@ def test_each_figure_follows_from_the_samples() -> None:
     assert (figures.peak_rss_mb, figures.settled_rss_mb, figures.bare_rss_mb) == (310, 275, 50)
 
 
-def test_a_variant_that_was_known_earlier_is_compared_in_its_own_pairs() -> None:
+def test_a_variant_with_fewer_pairs_is_compared_in_those() -> None:
     late = tuple(Sample(pair, "medium", 100.0, 2.0) for pair in range(4, 8))
     assert speedup(samples(0.4) + late, samples(0.2))[0] == 2.0
     figures = with_timing(
@@ -63,7 +63,7 @@ def test_a_variant_that_was_known_earlier_is_compared_in_its_own_pairs() -> None
 
 @pytest.mark.parametrize(("quiet", "counted"), [(10, 10), (9, 13)])
 @pytest.mark.parametrize("whose", ["the original's", "the variant's"])
-def test_figures_come_from_the_quiet_pairs_where_these_are_ten(quiet: int, counted: int, whose: str) -> None:
+def test_metrics_come_from_the_undisturbed_pairs_if_there_are_ten(quiet: int, counted: int, whose: str) -> None:
     """In the last four pairs the variant takes three times as long; during one of the two samples others are busy."""
     original, variant = list(samples(0.4, pairs=quiet + 4)), list(samples(0.2, pairs=quiet + 4))
     for place in range(2 * quiet, len(variant)):
@@ -77,18 +77,18 @@ def test_figures_come_from_the_quiet_pairs_where_these_are_ten(quiet: int, count
     assert round(figures_by_text(beside, found)[1].latency_p90_ms, 6) == (200 if quiet == 10 else 600)
 
 
-def test_what_an_older_version_measured_counts_whole() -> None:
+def test_all_pairs_of_an_older_version_count() -> None:
     assert {sample.others_share for sample in samples(0.4)} == {None}
     assert undisturbed_pairs(samples(0.4), samples(0.2)) == [0, 1, 2, 3]
 
 
-def test_each_text_has_its_own_figures() -> None:
+def test_each_text_has_metrics() -> None:
     short, medium = figures_by_text(measured(0.4), measured(0.2))
     assert (short.text, round(short.latency_ms, 6), short.audio_seconds) == ("short", 100.0, 1.0)
     assert (medium.text, round(medium.rtf, 6), medium.speedup) == ("medium", 0.1, 2.0)
 
 
-def test_a_model_that_says_nothing_has_no_rtf() -> None:
+def test_a_model_without_audio_has_no_rtf() -> None:
     figures = with_timing(UNTIMED, measured(0.4), measured(0.2, audio=0.0), "medium", 0.0)
     assert (figures.rtf, figures.cpu_s_per_audio_s, figures.speedup) == (None, None, 2.0)
     assert figures_by_text(measured(0.4), measured(0.2, audio=0.0)) == ()

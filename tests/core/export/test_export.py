@@ -1,4 +1,4 @@
-"""The history written in each of its formats, with names that somebody else may have made up."""
+"""The history exported in each format, with names that may be hostile."""
 
 import csv
 import hashlib
@@ -177,7 +177,7 @@ def test_an_empty_history_can_be_written_in_each_format(name: str, db: sqlite3.C
     assert written(db, name).endswith("\n")
 
 
-def test_json_lines_are_a_header_a_line_a_benchmark_and_their_checksum(db: sqlite3.Connection) -> None:
+def test_json_lines_are_a_header_a_line_per_benchmark_and_a_checksum(db: sqlite3.Connection) -> None:
     put(db, benchmark(2), benchmark(1))
     first, *lines, last = written(db, "jsonl").splitlines(keepends=True)
     assert json.loads(first).keys() == {"program", "version", "format"}
@@ -191,7 +191,7 @@ def test_json_is_the_same_as_one_object(db: sqlite3.Connection) -> None:
     assert json.loads(written(db, "json")) == first | {"benchmarks": lines} | last
 
 
-def test_json_has_every_figure_and_nothing_of_this_machine(db: sqlite3.Connection) -> None:
+def test_json_has_every_metric_and_nothing_of_this_machine(db: sqlite3.Connection) -> None:
     put(db, benchmark())
     document = json.loads(written(db, "json"))["benchmarks"][0]
     columns = {row["name"] for row in db.execute("PRAGMA table_info(results)")}
@@ -214,9 +214,7 @@ def test_one_voice_can_be_written_alone(db: sqlite3.Connection) -> None:
         assert "amy" not in alone
 
 
-def test_an_export_is_of_one_moment_whatever_is_stored_or_dropped_meanwhile(
-    db: sqlite3.Connection, workspace: Workspace
-) -> None:
+def test_an_export_is_a_snapshot(db: sqlite3.Connection, workspace: Workspace) -> None:
     put(db, benchmark(1), benchmark(2))
     before = written(db, "jsonl")
     pieces = export(db, "jsonl")
@@ -228,7 +226,7 @@ def test_an_export_is_of_one_moment_whatever_is_stored_or_dropped_meanwhile(
     assert len(written(db, "jsonl").splitlines()) == 5
 
 
-def test_a_figure_that_json_cannot_express_is_named(db: sqlite3.Connection) -> None:
+def test_a_value_that_json_cannot_express_is_reported(db: sqlite3.Connection) -> None:
     put(db, with_figures(benchmark(), rtf=float("inf")))
     with pytest.raises(TtsdashError, match=f"benchmark {identity(1)} cannot be exported"):
         written(db, "json")
@@ -238,7 +236,7 @@ def _rows(db: sqlite3.Connection) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(written(db, "csv"), newline="")))
 
 
-def test_csv_has_a_row_a_result_the_newest_first_with_all_digits(db: sqlite3.Connection) -> None:
+def test_csv_has_a_row_per_result_newest_first_with_all_digits(db: sqlite3.Connection) -> None:
     put(db, benchmark(1), benchmark(2, environment=environment(numpy="2.4")))
     rows, results = _rows(db), list_results(db)
     assert [row["id"] for row in rows] == [result.id for result in results]
@@ -272,7 +270,7 @@ def _cells(line: str) -> list[str]:
     return re.split(r"(?<!\\)\|", line.replace(r"\\", ""))[1:-1]
 
 
-def test_markdown_is_a_plain_table_that_reads_well(db: sqlite3.Connection) -> None:
+def test_markdown_is_a_readable_table(db: sqlite3.Connection) -> None:
     put(db, benchmark())
     head, rule, row, *_ = map(_cells, written(db, "md").splitlines())
     assert set(rule) == {" --- "}
@@ -324,7 +322,7 @@ class _Page(HTMLParser):
         return sum(name == tag and css in attributes.get("class", "").split() for name, attributes in self.tags)
 
 
-def test_the_report_needs_nothing_from_elsewhere_and_forbids_it(db: sqlite3.Connection) -> None:
+def test_the_report_loads_nothing_and_forbids_it(db: sqlite3.Connection) -> None:
     put(db, benchmark(1), benchmark(2))
     page = _Page(written(db, "html"))
     policy = next(attributes["content"] for _, attributes in page.tags if "http-equiv" in attributes)
@@ -335,11 +333,11 @@ def test_the_report_needs_nothing_from_elsewhere_and_forbids_it(db: sqlite3.Conn
     assert "url(" not in written(db, "html")
 
 
-def test_no_text_in_the_report_is_more_than_text(db: sqlite3.Connection) -> None:
+def test_no_text_in_the_report_is_interpreted(db: sqlite3.Connection) -> None:
     put(db, benchmark(1), benchmark(2))
     plain = {(tag, name) for tag, attributes in _Page(written(db, "html")).tags for name in (None, *attributes)}
     evil = evil_benchmark()
-    put(db, replace(evil, id=identity("evil"), created_at="2026-02-01T00:00:00.000Z", results=_anew(evil)))
+    put(db, replace(evil, id=identity("evil"), created_at="2026-02-01T00:00:00.000Z", results=_with_new_ids(evil)))
     page = written(db, "html")
     found = {(tag, name) for tag, attributes in _Page(page).tags for name in (None, *attributes)}
     # Voices to choose from, and marks for what got worse, were not there before.
@@ -351,8 +349,8 @@ def test_no_text_in_the_report_is_more_than_text(db: sqlite3.Connection) -> None
         ElementTree.fromstring(svg)
 
 
-def _anew(record: BenchmarkRecord) -> tuple[ResultRecord, ...]:
-    return tuple(changed(one, id=identity("anew", number)) for number, one in enumerate(record.results))
+def _with_new_ids(record: BenchmarkRecord) -> tuple[ResultRecord, ...]:
+    return tuple(changed(one, id=identity("new", number)) for number, one in enumerate(record.results))
 
 
 def _labels(page: str) -> list[str]:
@@ -365,7 +363,7 @@ def _is_bars(attributes: dict[str, str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("other", "says"),
+    ("other", "expected"),
     [
         ({}, []),
         ({"machine": machine("Other CPU")}, ["Other CPU, 2 cores (M2)"]),
@@ -373,22 +371,22 @@ def _is_bars(attributes: dict[str, str]) -> bool:
         ({"version": "0123456789ab"}, ["benchmark version 0123456789ab"]),
     ],
 )
-def test_what_does_not_compare_is_in_no_chart_together_and_labelled(
-    other: dict[str, Any], says: list[str], db: sqlite3.Connection
+def test_incomparable_results_are_in_separate_labelled_charts(
+    other: dict[str, Any], expected: list[str], db: sqlite3.Connection
 ) -> None:
     """The second benchmark has one variant only: the newest of the others are those of the first."""
     second = benchmark(2, **other)
     put(db, benchmark(1), replace(second, results=second.results[-1:]))
     labels = _labels(written(db, "html"))
-    assert len(set(labels)) == len(labels) == 1 + len(says)
-    assert all(any(one in label for label in labels) for one in says)
+    assert len(set(labels)) == len(labels) == 1 + len(expected)
+    assert all(any(one in label for label in labels) for one in expected)
     assert (
         "Speed-ups: Example CPU, 2 cores (M1); ONNX Runtime 1.30.0 (E1); benchmark version feedc0ffee00; 2 threads"
         in labels
     )
 
 
-def test_the_report_marks_the_front_and_what_got_worse(db: sqlite3.Connection) -> None:
+def test_the_report_marks_the_pareto_front_and_regressions(db: sqlite3.Connection) -> None:
     worse = {"worse": ["speed-up 1.50x, was 1.80x"], "changed": ["onnxruntime 1.29 -> 1.30"], "against": []}
     second = with_figures(benchmark(2), regression=worse)
     dominated = result(2, "guide", 2, 0.4, 18_000_000, "broken")
@@ -407,7 +405,7 @@ def test_the_report_marks_the_front_and_what_got_worse(db: sqlite3.Connection) -
     }
 
 
-def test_what_was_not_timed_stands_in_the_tables_of_the_report_alone(db: sqlite3.Connection) -> None:
+def test_untimed_results_are_only_in_the_tables_of_the_report(db: sqlite3.Connection) -> None:
     nothing = dict.fromkeys(("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "grade", "pesq"))
     record = with_figures(benchmark(), **nothing)
     put(db, replace(record, results=record.results[-1:]))
@@ -422,7 +420,7 @@ def _chunks(*texts: str, error: Exception | None = None) -> Iterator[str]:
         raise error
 
 
-def test_a_file_is_written_whole_and_for_its_owner_only(tmp_path: Path) -> None:
+def test_a_file_is_written_atomically_and_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     write_file(path, _chunks("a,", "ö\r\n"))
     assert path.read_bytes() == "a,ö\r\n".encode()
@@ -434,14 +432,14 @@ EARLIER = "created_at,id,benchmark_id,voice\n"
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_export_is_known_again_for_one(name: str, db: sqlite3.Connection, tmp_path: Path) -> None:
+def test_each_export_is_recognized(name: str, db: sqlite3.Connection, tmp_path: Path) -> None:
     path = tmp_path / f"history.{name}"
     for _ in range(2):
         write_file(path, export(db, name))
     assert check_target(path) == path
 
 
-def test_a_later_export_takes_the_place_of_an_earlier_one_with_its_mode_and_behind_its_link(tmp_path: Path) -> None:
+def test_a_later_export_replaces_an_earlier_one_keeping_its_mode_and_link(tmp_path: Path) -> None:
     real, link = tmp_path / "real.csv", tmp_path / "link.csv"
     real.write_text(EARLIER)
     real.chmod(0o644)
@@ -455,7 +453,7 @@ def test_a_later_export_takes_the_place_of_an_earlier_one_with_its_mode_and_behi
 @pytest.mark.parametrize(
     "error", [RuntimeError("half way"), OSError(28, "No space left on device"), KeyboardInterrupt()]
 )
-def test_what_was_there_stays_if_writing_fails(error: Exception, tmp_path: Path) -> None:
+def test_an_earlier_export_stays_if_writing_fails(error: Exception, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(EARLIER)
     expected = TtsdashError if isinstance(error, OSError) else type(error)
@@ -466,7 +464,7 @@ def test_what_was_there_stays_if_writing_fails(error: Exception, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         ("folder", "is a folder"),
         ("data.db", "not an export of ttsdash"),
@@ -479,12 +477,12 @@ def test_what_was_there_stays_if_writing_fails(error: Exception, tmp_path: Path)
         ("nowhere/a.csv", "folder not found"),
     ],
 )
-def test_an_export_replaces_no_file_of_another_kind(name: str, says: str, tmp_path: Path) -> None:
+def test_an_export_replaces_no_file_of_another_kind(name: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
     for kind in ("data.db", "queue.db-wal", "voice.onnx", "voice.onnx.json", *(f"mine.{name}" for name in FORMATS)):
         (tmp_path / kind).write_text("precious")
     (tmp_path / "link.csv").symlink_to(tmp_path / "data.db")
-    with pytest.raises(InvalidInput, match=says):
+    with pytest.raises(InvalidInput, match=message):
         write_file(tmp_path / name, _chunks("new"))
     assert {file.read_text() for file in tmp_path.iterdir() if file.is_file()} == {"precious"}

@@ -1,4 +1,4 @@
-"""An export read again: nothing is lost, and what is no whole export changes nothing."""
+"""Imports: nothing is lost, and a file that is not a complete export changes nothing."""
 
 import io
 import json
@@ -102,8 +102,8 @@ def test_the_round_trip_loses_nothing(name: str, db: sqlite3.Connection, other: 
     assert written(other, name) == written(db, name)
 
 
-def test_an_export_of_the_format_before_is_still_read(db: sqlite3.Connection) -> None:
-    """It does not tell what others took of the machine while a sample was measured."""
+def test_an_export_of_the_previous_format_can_be_imported(db: sqlite3.Connection) -> None:
+    """It has no `others_share` of samples."""
     document = document_of(benchmark(1))
     for result in document["results"]:
         for sample in result["samples"]:
@@ -119,7 +119,7 @@ def evil_benchmark_of_its_own() -> BenchmarkRecord:
     return replace(record, id=identity("evil"), created_at="2026-02-01T02:00:00.000Z", results=results)
 
 
-def test_what_is_here_already_is_skipped(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
+def test_known_benchmarks_are_skipped(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
     put(db, benchmark(1))
     take_in(other, written(db, "json"))
     put(db, benchmark(2))
@@ -129,7 +129,9 @@ def test_what_is_here_already_is_skipped(db: sqlite3.Connection, other: sqlite3.
     assert rows_of(db) == before == rows_of(other)
 
 
-def test_what_was_pruned_on_one_side_is_skipped_on_the_other(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
+def test_benchmarks_pruned_on_one_side_are_skipped_on_the_other(
+    db: sqlite3.Connection, other: sqlite3.Connection
+) -> None:
     put(db, benchmark(1))
     whole = written(db, "jsonl")
     take_in(other, whole)
@@ -140,13 +142,13 @@ def test_what_was_pruned_on_one_side_is_skipped_on_the_other(db: sqlite3.Connect
     assert len(read_benchmark(other, identity(1)).results[0].samples) == 4
 
 
-def test_json_that_was_laid_out_anew_is_the_same(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
+def test_reformatted_json_is_equivalent(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
     put(db, benchmark(1), benchmark(2))
     take_in(other, json.dumps(json.loads(written(db, "json")), indent=4, ensure_ascii=False))
     assert rows_of(other) == rows_of(db)
 
 
-def test_an_export_can_come_through_a_pipe(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
+def test_an_export_can_be_piped(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
     put(db, benchmark(1))
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as pipe:
@@ -156,7 +158,7 @@ def test_an_export_can_come_through_a_pipe(db: sqlite3.Connection, other: sqlite
 
 
 @pytest.mark.parametrize("name", ["json", "jsonl"])
-def test_a_long_history_is_not_held_whole(name: str, db: sqlite3.Connection) -> None:
+def test_a_long_history_is_not_kept_in_memory(name: str, db: sqlite3.Connection) -> None:
     put(db, *(benchmark(number) for number in range(1, 29)))
     file = io.BytesIO(written(db, name).encode())
     records = read_export(file, "history.json")
@@ -167,7 +169,7 @@ def test_a_long_history_is_not_held_whole(name: str, db: sqlite3.Connection) -> 
 
 @pytest.mark.parametrize("name", ["json", "jsonl"])
 @pytest.mark.parametrize("chunk", [1, 2, 3, 1000])
-def test_it_does_not_matter_where_one_reading_ends(
+def test_chunk_boundaries_do_not_matter(
     chunk: int, name: str, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = [benchmark(number, results=()) for number in range(1, 13)]
@@ -239,7 +241,7 @@ def benchmarks(draw: st.DrawFn) -> BenchmarkRecord:
 
 
 @given(benchmarks())
-def test_any_benchmark_comes_back_as_it_went(record: BenchmarkRecord) -> None:
+def test_any_benchmark_survives_the_round_trip(record: BenchmarkRecord) -> None:
     assert load_benchmark(document_of(record)) == record
 
 
@@ -258,7 +260,7 @@ DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["json", "jsonl"])
-def test_a_damaged_file_is_refused_or_says_the_same(name: str, damage: str, db: sqlite3.Connection) -> None:
+def test_a_damaged_file_is_refused_or_equivalent(name: str, damage: str, db: sqlite3.Connection) -> None:
     put(db, SMALL)
     content = written(db, name).encode()
     same = 0
@@ -294,7 +296,7 @@ FIGURES = ("results", 5, "figures")
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "says"),
+    ("path", "value", "message"),
     [
         (("id",), "b1", "benchmark 1, id: 'b1' is not a UUID"),
         (("id",), identity(1).upper(), "is not a UUID"),
@@ -357,9 +359,9 @@ FIGURES = ("results", 5, "figures")
         (("results", 5, "parallel_runs", 0, "seconds"), 0, "0 is not above 0"),
     ],
 )
-def test_what_no_benchmark_can_be_is_refused(path: Place, value: Any, says: str, history: sqlite3.Connection) -> None:
+def test_invalid_benchmarks_are_refused(path: Place, value: Any, message: str, history: sqlite3.Connection) -> None:
     """With a checksum that is right: somebody made it up."""
-    assert says in refused(history, lines_of(_with(path, value)))
+    assert message in refused(history, lines_of(_with(path, value)))
 
 
 @pytest.mark.parametrize(
@@ -371,7 +373,7 @@ def test_what_no_benchmark_can_be_is_refused(path: Place, value: Any, says: str,
         ((*FIGURES, "regression"), {"worse": ["a"], "changed": [], "against": []}),
     ],
 )
-def test_what_is_rare_but_can_be_is_taken(path: Place, value: Any) -> None:
+def test_unusual_but_valid_values_are_accepted(path: Place, value: Any) -> None:
     assert load_benchmark(_with(path, value))
 
 
@@ -385,14 +387,14 @@ def _with(path: Place, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(document_of(benchmark())))
-def test_a_benchmark_of_which_anything_is_missing_is_refused(name: str, history: sqlite3.Connection) -> None:
+def test_a_benchmark_with_a_missing_key_is_refused(name: str, history: sqlite3.Connection) -> None:
     document = document_of(benchmark())
     del document[name]
     assert f"{name!r} is missing" in refused(history, lines_of(document))
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("", "neither JSON nor JSON Lines: export with `ttsdash results export"),
         ("created_at,id,voice\r\n", "neither JSON nor JSON Lines: export"),
@@ -424,14 +426,14 @@ def test_a_benchmark_of_which_anything_is_missing_is_refused(name: str, history:
         (dump(header())[:-1] + ',"benchmarks":[],"count":0,"sha256":""}', "checksum does not match"),
     ],
 )
-def test_a_file_that_is_no_export_is_refused(content: str | bytes, says: str, history: sqlite3.Connection) -> None:
-    assert FORMAT == 2
-    assert says in refused(history, content)
-
-
-def test_a_value_without_end_is_not_read_to_its_end(
-    history: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_is_not_an_export_is_refused(
+    content: str | bytes, message: str, history: sqlite3.Connection
 ) -> None:
+    assert FORMAT == 2
+    assert message in refused(history, content)
+
+
+def test_an_endless_value_is_not_read_completely(history: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "_MAX_LENGTH", 10_000)
     monkeypatch.setattr(stream, "_CHUNK", 1_000)
     file = io.BytesIO((dump(header()) + '\n"' + "x" * 1_000_000).encode())
@@ -445,7 +447,7 @@ def test_a_number_too_large_for_python_to_hold_is_refused(db: sqlite3.Connection
     assert "inf is out of range" in refused(db, written(db, "jsonl").replace('"seconds":0.1', '"seconds":1e999'))
 
 
-def test_the_same_twice_in_one_file_is_refused(history: sqlite3.Connection) -> None:
+def test_duplicates_in_one_file_are_refused(history: sqlite3.Connection) -> None:
     document = document_of(benchmark(1))
     assert f"it contains {identity(1)} twice" in refused(history, lines_of(document, document))
     borrowed = document_of(replace(benchmark(2), results=benchmark(1).results))
@@ -465,7 +467,7 @@ def test_the_same_twice_in_one_file_is_refused(history: sqlite3.Connection) -> N
         ),
     ],
 )
-def test_what_contradicts_the_history_here_is_refused(
+def test_contradictions_to_the_history_are_refused(
     record: BenchmarkRecord, names: str, history: sqlite3.Connection
 ) -> None:
     message = refused(history, lines_of(document_of(benchmark(3)), document_of(record)))
@@ -473,7 +475,7 @@ def test_what_contradicts_the_history_here_is_refused(
 
 
 @pytest.mark.parametrize("table", ["machines", "environments"])
-def test_a_machine_or_environment_that_is_another_here_is_refused(table: str, db: sqlite3.Connection) -> None:
+def test_a_machine_or_environment_with_other_content_is_refused(table: str, db: sqlite3.Connection) -> None:
     put(db, benchmark(1))
     column = "facts" if table == "machines" else "versions"
     with transaction(db):
@@ -481,7 +483,7 @@ def test_a_machine_or_environment_that_is_another_here_is_refused(table: str, db
     assert "is in the history with different content" in refused(db, lines_of(document_of(benchmark(2))))
 
 
-def test_two_imports_at_once_store_nothing_twice(
+def test_concurrent_imports_store_nothing_twice(
     db: sqlite3.Connection, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one comes between the check and the transaction."""

@@ -1,4 +1,4 @@
-"""The filter language: what it reads, what it refuses, and that it finds what it says."""
+"""The filter language: parsing, errors, and the results it finds."""
 
 import sqlite3
 import time
@@ -64,12 +64,12 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("noisy:no regression=yes", [Term("noisy", ":", False), Term("regression", "=", True)]),
     ],
 )
-def test_a_filter_is_read(text: str, terms: list[Term]) -> None:
+def test_a_filter_is_parsed(text: str, terms: list[Term]) -> None:
     assert read_filter(text) == tuple(terms)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("joe speeed>1.5", "'speeed>1.5': unknown field 'speeed' (known: voice, variant, machine, "),
         ("speedup:1.5", "'speedup:1.5': speedup does not support : (write speedup>, speedup>=, speedup<, speedup<=)"),
@@ -92,19 +92,19 @@ def test_a_filter_is_read(text: str, terms: list[Term]) -> None:
         ("\udcff", r"the value contains characters that cannot be printed"),
     ],
 )
-def test_a_term_that_is_wrong_is_named_with_what_there_is(text: str, says: str) -> None:
+def test_an_invalid_term_is_named_with_a_fix(text: str, message: str) -> None:
     with pytest.raises(InvalidInput) as error:
         read_filter(text)
-    assert says in str(error.value)
+    assert message in str(error.value)
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_grades_are_compared_as_they_are_graded() -> None:
+def test_grades_are_compared_by_quality() -> None:
     """SQL compares their letters."""
     assert list(GRADES) == list(get_args(Grade)) == sorted(GRADES, reverse=True)
 
 
-def test_times_are_read_on_the_readers_clock(in_utc: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_days_are_in_local_time(in_utc: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse_since("2026-05-01") == datetime(2026, 5, 1, tzinfo=UTC)
     assert parse_since("2026-05-01", whole_day=True) == datetime(2026, 5, 2, tzinfo=UTC)
     monkeypatch.setenv("TZ", "Europe/Berlin")
@@ -121,7 +121,7 @@ def test_times_are_read_on_the_readers_clock(in_utc: None, monkeypatch: pytest.M
         ("1y", timedelta(days=365)),
     ],
 )
-def test_so_long_ago_is_counted_from_now(text: str, ago: timedelta) -> None:
+def test_ages_are_relative_to_now(text: str, ago: timedelta) -> None:
     before = datetime.now(UTC) - ago
     assert before <= parse_since(text) <= datetime.now(UTC) - ago
 
@@ -138,9 +138,7 @@ PIECES = st.one_of(
 @example("threads>999999999999999")
 @example("since:0001-01-01 until:9999-12-31")
 @example("benchmark:\U0010ffff")
-def test_any_text_is_read_or_refused_in_one_line_and_what_is_read_can_be_looked_up(
-    history: sqlite3.Connection, text: str
-) -> None:
+def test_any_text_is_parsed_or_refused_in_one_line_and_can_be_queried(history: sqlite3.Connection, text: str) -> None:
     try:
         terms = read_filter(text)
     except InvalidInput as error:
@@ -211,15 +209,13 @@ CASES: dict[str, Fits] = {
 }
 
 
-def test_each_field_is_tried_below() -> None:
+def test_every_field_is_tested() -> None:
     assert {term.field for text in CASES for term in read_filter(text)} == {None, *FIELDS}
 
 
 @pytest.mark.parametrize("sort", ["when", "voice", "rtf"])
 @pytest.mark.parametrize("text", CASES)
-def test_a_filter_finds_all_that_fits_and_nothing_else(
-    text: str, sort: str, history: sqlite3.Connection, in_utc: None
-) -> None:
+def test_a_filter_finds_exactly_what_matches(text: str, sort: str, history: sqlite3.Connection, in_utc: None) -> None:
     found = list_page(history, read_filter(text), sort)
     expected = {one.id for one in list_results(history) if CASES[text](one)}
     assert {one.id for one in found.results} == expected

@@ -1,4 +1,4 @@
-"""Pages, courses, what is worth having and what may go: and that none of it reads more than it has to."""
+"""Lists, trends, Pareto fronts and pruning, and that none of them reads more than it has to."""
 
 import re
 import sqlite3
@@ -68,9 +68,7 @@ def sorted_by(results: Sequence[Result], sort: str, down: bool) -> list[Result]:
 
 @pytest.mark.parametrize("text", ["", "speedup>0.9 -noisy:yes"])
 @pytest.mark.parametrize("sort", [sort for sort in SORTS if sort != "voice"])
-def test_results_are_sorted_with_those_that_have_no_such_figure_last(
-    sort: str, text: str, history: sqlite3.Connection
-) -> None:
+def test_results_without_the_metric_are_sorted_last(sort: str, text: str, history: sqlite3.Connection) -> None:
     newest = [one for one in list_results(history) if not text or ((one.speedup or 0) > 0.9 and not one.noisy)]
     down = sort in ("when", "grade", "speedup", "throughput", "pesq")
     assert list_page(history, read_filter(text), sort).results == sorted_by(newest, sort, down)
@@ -79,7 +77,7 @@ def test_results_are_sorted_with_those_that_have_no_such_figure_last(
 
 @pytest.mark.parametrize("text", ["", "speedup>0.9 -noisy:yes"])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_by_voice_results_stand_by_variant_machine_threads_and_time(
+def test_within_a_voice_results_are_ordered_by_variant_machine_threads_and_time(
     text: str, reverse: bool, history: sqlite3.Connection
 ) -> None:
     found = list_page(history, read_filter(text), "voice", reverse).results
@@ -91,7 +89,7 @@ def test_by_voice_results_stand_by_variant_machine_threads_and_time(
 
 @pytest.mark.parametrize("text", ["", "threads:1", "speedup>0.9 -noisy:yes"])
 @pytest.mark.parametrize("sort", ["when", "voice", "energy"])
-def test_pages_one_after_the_other_are_the_whole(sort: str, text: str, history: sqlite3.Connection) -> None:
+def test_all_pages_together_are_the_whole_list(sort: str, text: str, history: sqlite3.Connection) -> None:
     whole = list_page(history, read_filter(text), sort)
     pages = [list_page(history, read_filter(text), sort, limit=7, page=number) for number in range(1, 20)]
     assert [result for page in pages for result in page.results] == whole.results
@@ -101,7 +99,7 @@ def test_pages_one_after_the_other_are_the_whole(sort: str, text: str, history: 
 # Names
 
 
-def test_a_voice_that_is_not_in_the_library_goes_by_its_newest_name(own_history: sqlite3.Connection) -> None:
+def test_a_voice_that_is_not_in_the_library_has_its_newest_name(own_history: sqlite3.Connection) -> None:
     assert voice_names(own_history) == {AMY: "amy", JOE: "joe at home"}
     with transaction(own_history):
         put_benchmark(
@@ -132,23 +130,23 @@ def test_a_machine_is_found(text: str, machine: object, history: sqlite3.Connect
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "says"),
+    ("text", "error", "message"),
     [
         ("vax", NotFound, r"machine not found in the history: 'vax' \(known: this, "),
         ("", InvalidInput, r"several machines match ''.*feedbeef0123 \(Apple M2\).*give more of the id"),
     ],
 )
-def test_a_machine_that_is_none_or_several_is_not_found(
-    text: str, error: type[TtsdashError], says: str, history: sqlite3.Connection
+def test_an_unknown_or_ambiguous_machine_is_not_found(
+    text: str, error: type[TtsdashError], message: str, history: sqlite3.Connection
 ) -> None:
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         find_machine(history, text)
 
 
 # Courses
 
 
-def test_a_trend_has_each_version_by_itself_and_tells_what_changed(own_history: sqlite3.Connection) -> None:
+def test_a_trend_separates_versions_and_lists_changes(own_history: sqlite3.Connection) -> None:
     results = list_trend(own_history, AMY, "int4", this_machine())
     assert [one.created_at for one in results] == sorted(one.created_at for one in results)
     here = this_machine()
@@ -161,12 +159,12 @@ def test_a_trend_has_each_version_by_itself_and_tells_what_changed(own_history: 
     assert {point.changed for one in (first, second) for point in one.points} == {()}
 
 
-def test_what_was_installed_and_what_was_made_anew_stands_with_the_first_result_after_it(
+def test_changes_are_listed_with_the_first_result_after_them(
     own_history: sqlite3.Connection,
 ) -> None:
     results = list_trend(own_history, AMY, "int4", this_machine(), threads=1)
-    anew = replace(results[1], environment=NEW.versions | {"onnx": "1.23"}, variant_sha256="d" * 64)
-    (one,) = series([results[0], anew, replace(anew, id="last")])
+    rebuilt = replace(results[1], environment=NEW.versions | {"onnx": "1.23"}, variant_sha256="d" * 64)
+    (one,) = series([results[0], rebuilt, replace(rebuilt, id="last")])
     assert [point.changed for point in one.points] == [
         (),
         ("onnxruntime 1.30 -> 1.31", "onnx none -> 1.23", "the variant was rebuilt"),
@@ -174,7 +172,7 @@ def test_what_was_installed_and_what_was_made_anew_stands_with_the_first_result_
     ]
 
 
-def test_the_newest_result_of_a_file_is_one_at_all_cores_and_timed_where_there_is_one(db: sqlite3.Connection) -> None:
+def test_the_newest_result_is_at_all_cores_and_timed_if_possible(db: sqlite3.Connection) -> None:
     untimed = dict.fromkeys(("speedup", "speedup_low", "speedup_high", "verdict"))
     timed = {"threads": 8, "stock": True}
     rows = (("1", timed), ("2", timed), ("3", timed | untimed), ("4", {"threads": 1, "stock": False}))
@@ -242,7 +240,7 @@ ORIGINAL_ONE = made(ORIGINAL, 63.2, (1.0, 1.0), "transparent", 4.64)
         pytest.param((23.4, (1.7, 1.9), None, 4.3), (13.9, (2.0, 2.1), "slight", 4.3), False, id="not graded"),
     ],
 )
-def test_a_variant_is_dominated_by_what_is_no_worse_in_anything_and_better_in_something(
+def test_a_variant_is_dominated_by_one_as_good_in_everything_and_better_in_something(
     one: tuple[Any, ...], other: tuple[Any, ...], dominated: bool
 ) -> None:
     first, second = compute_pareto([made("one", *one), made("other", *other)])
@@ -250,7 +248,7 @@ def test_a_variant_is_dominated_by_what_is_no_worse_in_anything_and_better_in_so
     assert second.dominated_by == ()
 
 
-def test_the_original_is_one_of_them() -> None:
+def test_the_original_takes_part() -> None:
     larger_slower_worse = made("guide", 64.5, (0.3, 0.4), "broken", 2.0)
     assert [one.dominated_by for one in compute_pareto([ORIGINAL_ONE, larger_slower_worse])] == [(), (ORIGINAL,)]
     assert compute_pareto([]) == []
@@ -262,7 +260,7 @@ def test_the_original_is_one_of_them() -> None:
 OLD_ONES = "2026-01-09T00:00:00.000Z"
 
 
-def test_pruning_drops_raw_samples_and_nothing_else(own_history: sqlite3.Connection, workspace: Workspace) -> None:
+def test_pruning_deletes_raw_samples_and_nothing_else(own_history: sqlite3.Connection, workspace: Workspace) -> None:
     with transaction(own_history):
         own_history.execute("INSERT INTO starts VALUES ('00-int4-1', 0, 1, 0.5, 0.9)")
         own_history.execute("INSERT INTO parallel_runs VALUES ('00-int4-1', 0, 2, 0.5, 0.9)")
@@ -280,7 +278,7 @@ def test_pruning_drops_raw_samples_and_nothing_else(own_history: sqlite3.Connect
     assert prune(own_history, OLD_ONES) == 0
 
 
-def test_the_figures_of_each_text_that_an_older_version_did_not_store_are_told_before_the_samples_go(
+def test_missing_metrics_of_texts_are_stored_before_their_samples_are_deleted(
     own_history: sqlite3.Connection,
 ) -> None:
     samples = {one: list_parts(own_history, Sample, one) for one in ("00-int4-1", f"00-{ORIGINAL}-1")}
@@ -293,7 +291,7 @@ def test_the_figures_of_each_text_that_an_older_version_did_not_store_are_told_b
     assert list_parts(own_history, TextFigures, "15-int4-1") == ()
 
 
-def test_what_was_pruned_is_still_read_as_a_benchmark(own_history: sqlite3.Connection) -> None:
+def test_a_pruned_benchmark_can_still_be_read(own_history: sqlite3.Connection) -> None:
     before = read_benchmark(own_history, "b-00")
     prune(own_history, OLD_ONES)
     after = read_benchmark(own_history, "b-00")
@@ -310,7 +308,7 @@ def test_nothing_is_pruned_while_a_benchmark_runs(own_history: sqlite3.Connectio
     assert prunable(own_history, OLD_ONES).samples == count(own_history, "samples", OLD_ONES)
 
 
-def test_others_read_and_write_on_while_room_is_given_back(
+def test_others_read_and_write_while_space_is_freed(
     own_history: sqlite3.Connection, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.history.prune._MAX_WAIT_S", 0.2)
@@ -388,7 +386,7 @@ SEVERAL_CONDITIONS = ("speedup>1 pesq>1", "voice:amy speedup>1", "-voice:amy", "
         ("", "voice", [BY_VARIANT]),
     ],
 )
-def test_a_filtered_list_walks_narrow_indexes_at_most(
+def test_a_filtered_list_scans_only_narrow_indexes(
     text: str, sort: str, expected: list[str], history: sqlite3.Connection
 ) -> None:
     assert steps(history, lambda: list_page(history, read_filter(text), sort)) == expected
@@ -404,7 +402,7 @@ def test_a_filtered_list_walks_narrow_indexes_at_most(
         ("since:2026-01-01", "rtf", [by("rtf")]),
     ],
 )
-def test_what_fits_many_is_counted_by_looking_it_up_and_gathered_in_time_order(
+def test_many_matches_are_counted_by_lookup_and_listed_in_time_order(
     text: str, sort: str, expected: list[str], history: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.history.listing._MANY_MATCHES", 0)
@@ -413,7 +411,7 @@ def test_what_fits_many_is_counted_by_looking_it_up_and_gathered_in_time_order(
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("sort", [sort for sort in SORTS if sort != "voice"])
-def test_a_sorted_list_walks_the_index_of_that_order_and_sorts_nothing(
+def test_a_sorted_list_scans_the_index_of_its_order_without_sorting(
     sort: str, reverse: bool, history: sqlite3.Connection
 ) -> None:
     counted, walked = steps(history, lambda: list_page(history, (), sort, reverse))
@@ -445,7 +443,7 @@ def judge_again(db: sqlite3.Connection) -> None:
         pytest.param(lambda db: list_newest(db, "m"), [BY_VARIANT, SORT], id="the newest of all"),
     ],
 )
-def test_no_other_query_reads_a_whole_table_or_sorts_more_than_it_tells(
+def test_no_other_query_scans_a_table_or_sorts_more_than_it_returns(
     call: Callable[[sqlite3.Connection], object], expected: list[str], history: sqlite3.Connection
 ) -> None:
     assert steps(history, lambda: call(history)) == expected

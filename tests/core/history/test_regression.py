@@ -1,4 +1,4 @@
-"""What counts as worse than before: the rule by example, and real runs of a variant that is slowed down on purpose."""
+"""Regressions: the rule by example, and real runs of a variant that is slowed down on purpose."""
 
 import os
 import shutil
@@ -58,7 +58,7 @@ def slower(speedup: float, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("figures", "earlier", "says"),
+    ("figures", "earlier", "message"),
     [
         (FIGURES, [before()], None),
         (slower(1.35), [before()], "speed-up 1.35x, was 1.50x; the original took 1.00x as long as before"),
@@ -94,17 +94,17 @@ def slower(speedup: float, **changes: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_is_worse_than_before(figures: dict[str, Any], earlier: list[Earlier], says: str | None) -> None:
+def test_what_counts_as_a_regression(figures: dict[str, Any], earlier: list[Earlier], message: str | None) -> None:
     found = find_regression(the_result(figures), pairs(figures["speedup"] or 1.0), OLD, earlier)
-    if says is None:
+    if message is None:
         assert found is None
     else:
         assert found is not None
-        assert says in " ".join(found["worse"])
+        assert message in " ".join(found["worse"])
         assert found["against"] == ["r"] * len(earlier)
 
 
-def test_what_changed_since_the_newest_of_the_earlier_runs_stands_beside_it() -> None:
+def test_a_regression_lists_changes_since_the_previous_run() -> None:
     found = find_regression(
         the_result(slower(1.2, variant_sha256="b")), pairs(1.2), NEW | {"numpy": "2"}, [before(), before(1.52)]
     )
@@ -112,8 +112,8 @@ def test_what_changed_since_the_newest_of_the_earlier_runs_stands_beside_it() ->
     assert found["changed"] == ["onnxruntime 1.30 -> 1.31", "numpy none -> 2", "the variant was rebuilt"]
 
 
-def test_the_mann_whitney_test_finds_what_its_textbooks_find() -> None:
-    # Weights of two samples that are one step apart at each place but overlap by half: p by SciPy's own documentation.
+def test_the_mann_whitney_test_agrees_with_textbooks() -> None:
+    # The example in SciPy's documentation.
     assert median_change(np.array([19.0, 22, 16, 29, 24]), np.array([20.0, 11, 17, 12])).p == pytest.approx(
         0.1111, abs=1e-4
     )
@@ -140,7 +140,7 @@ def measured(slowed: pytest.MonkeyPatch, plan: BenchmarkPlan, share: float) -> B
     return replace(record, results=results)
 
 
-def test_a_variant_that_got_10_percent_slower_is_found_and_noise_of_2_percent_is_not(
+def test_a_slowdown_of_10_percent_is_found_and_noise_of_2_percent_is_not(
     db: sqlite3.Connection, tmp_path: Path, slowed: pytest.MonkeyPatch
 ) -> None:
     original = write_voice(tmp_path)
@@ -171,7 +171,7 @@ def test_a_variant_that_got_10_percent_slower_is_found_and_noise_of_2_percent_is
     assert marks[3]["changed"] == []
 
 
-def test_only_quiet_results_of_the_same_machine_version_threads_and_engine_are_compared_with(
+def test_only_results_without_noise_of_the_same_machine_version_threads_and_engine_are_references(
     db: sqlite3.Connection, tmp_path: Path
 ) -> None:
     record = a_benchmark("b1")

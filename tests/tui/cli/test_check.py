@@ -1,4 +1,4 @@
-"""`ttsdash results check`: what a script is told, and with which exit code."""
+"""`ttsdash results check`: its output and exit codes."""
 
 import json
 import sqlite3

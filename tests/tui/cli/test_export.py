@@ -1,4 +1,4 @@
-"""`ttsdash results export` and `import`: what they write and say, and how they end."""
+"""`ttsdash results export` and `import`: their output and exit codes."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def other(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def test_a_history_is_taken_along_to_another_machine(
+def test_a_history_is_copied_to_another_machine(
     call: Call, db: sqlite3.Connection, other: sqlite3.Connection, tmp_path: Path
 ) -> None:
     put(db, benchmark(1), benchmark(2))
@@ -53,7 +53,9 @@ def test_a_history_is_taken_along_to_another_machine(
     assert list_results(other) == list_results(db)
 
 
-def test_it_can_be_piped(call: Call, db: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_can_be_piped_into_an_import(
+    call: Call, db: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(db, benchmark(1))
     piped = call("export", "--format", "json").stdout
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(piped.encode())))
@@ -62,7 +64,7 @@ def test_it_can_be_piped(call: Call, db: sqlite3.Connection, tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_suffix_of_the_file_says_the_format(name: str, call: Call, db: sqlite3.Connection, tmp_path: Path) -> None:
+def test_the_format_follows_from_the_suffix(name: str, call: Call, db: sqlite3.Connection, tmp_path: Path) -> None:
     put(db, benchmark(1))
     file = tmp_path / f"history.{name}"
     shape = json.loads(call("export", "--output", file, "--json").stdout)
@@ -70,14 +72,14 @@ def test_the_suffix_of_the_file_says_the_format(name: str, call: Call, db: sqlit
     assert file.read_bytes().decode() == call("export", "--format", name).stdout
 
 
-def test_one_voice_is_exported_that_is_not_in_the_library(call: Call, db: sqlite3.Connection) -> None:
+def test_a_voice_that_is_not_in_the_library_can_be_exported(call: Call, db: sqlite3.Connection) -> None:
     put(db, benchmark(1), benchmark(2, voice_id="b" * 64, voice_key="bob"))
     lines = call("export", "--format", "jsonl", "--voice", "bob").stdout.splitlines()
     assert [json.loads(line)["voice_key"] for line in lines[1:-1]] == ["bob"]
     assert "'eve'" in refused(call("export", "--format", "md", "--voice", "eve"), 1)
 
 
-def test_what_cannot_be_done_is_one_line(call: Call, db: sqlite3.Connection, tmp_path: Path) -> None:
+def test_errors_are_reported_in_one_line(call: Call, db: sqlite3.Connection, tmp_path: Path) -> None:
     put(db, benchmark(1))
     home = db.execute("PRAGMA database_list").fetchone()["file"]
     assert "--format csv, json, jsonl, md, html" in refused(call("export"), 2)
@@ -93,7 +95,7 @@ def test_what_cannot_be_done_is_one_line(call: Call, db: sqlite3.Connection, tmp
     assert len(list_results(db)) == 6
 
 
-def test_names_from_elsewhere_steer_no_terminal(call: Call, db: sqlite3.Connection, tmp_path: Path) -> None:
+def test_imported_names_are_escaped_in_the_terminal(call: Call, db: sqlite3.Connection, tmp_path: Path) -> None:
     put(db, evil_benchmark())
     file = tmp_path / "history.json"
     call("export", "--output", file)

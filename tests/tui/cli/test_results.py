@@ -75,7 +75,7 @@ def table(lines: list[str]) -> list[str]:
 # Lists
 
 
-def test_the_newest_are_listed_first_with_how_many_more_there_are(history: sqlite3.Connection, call: Call) -> None:
+def test_the_newest_results_are_listed_first_with_the_total(history: sqlite3.Connection, call: Call) -> None:
     total = count(history, "results")
     first = said(call())
     assert len(table(first)) == 50
@@ -88,7 +88,7 @@ def test_the_newest_are_listed_first_with_how_many_more_there_are(history: sqlit
     assert f"to {total}" not in notes(said(call("list", "--limit", total)))[-1]
 
 
-def test_what_fits_is_listed_in_the_order_that_is_asked_for(history: sqlite3.Connection, call: Call) -> None:
+def test_matches_are_listed_in_the_given_order(history: sqlite3.Connection, call: Call) -> None:
     found = answered(
         call("list", "voice:joe pesq>0", "speedup>=1", "--sort", "pesq", "--reverse", "--limit", "5", "--json")
     )
@@ -115,7 +115,7 @@ def test_a_voice_that_is_only_in_the_history_can_be_named(history: sqlite3.Conne
         ("--json", "-voice:joe", "-machine:this"),
     ],
 )
-def test_what_is_left_out_begins_with_a_dash_and_is_no_option(
+def test_an_excluding_term_is_not_taken_for_an_option(
     terms: tuple[str, ...], history: sqlite3.Connection, call: Call
 ) -> None:
     found = answered(call("list", *terms, *([] if "--json" in terms else ["--json"])))
@@ -123,7 +123,7 @@ def test_what_is_left_out_begins_with_a_dash_and_is_no_option(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--limt", "3"], "No such option '--limt'."),
         (["speeed>1"], "'speeed>1': unknown field 'speeed' (known: voice, "),
@@ -133,14 +133,14 @@ def test_what_is_left_out_begins_with_a_dash_and_is_no_option(
         (["--page", "0"], "Invalid value for '--page'"),
     ],
 )
-def test_what_cannot_be_listed_is_said_in_one_line(arguments: list[str], says: str, call: Call) -> None:
+def test_invalid_arguments_of_list_are_reported_in_one_line(arguments: list[str], message: str, call: Call) -> None:
     done = call("list", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert says in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_does_not_compare_is_told_apart_where_it_differs(history: sqlite3.Connection, call: Call) -> None:
+def test_incomparable_results_are_distinguished_by_columns(history: sqlite3.Connection, call: Call) -> None:
     lines = said(call("list", "voice:amy", "threads:1"))
     assert lines[0].split()[:7] == ["id", "when", "voice", "machine", "runtime", "benchmark", "version"]
     there, here = (line for line in table(lines) if line.startswith(("13-int4-", "00-int4-")))
@@ -152,7 +152,7 @@ def test_what_does_not_compare_is_told_apart_where_it_differs(history: sqlite3.C
     assert not any("not comparable" in line for line in alike)
 
 
-def test_what_is_worse_or_noisy_is_marked(history: sqlite3.Connection, call: Call) -> None:
+def test_regressions_and_noisy_results_are_marked(history: sqlite3.Connection, call: Call) -> None:
     worse, noisy = (said(call("list", f"{field}:yes", "-original", "-latency<0")) for field in ("regression", "noisy"))
     assert all(" ! " in line for line in table(worse))
     assert "! regression on that machine: see `ttsdash results show ID`" in worse
@@ -160,7 +160,7 @@ def test_what_is_worse_or_noisy_is_marked(history: sqlite3.Connection, call: Cal
     assert "~ noisy: measured on a busy machine" in noisy
 
 
-def test_on_a_narrow_terminal_a_result_is_one_line(
+def test_a_result_is_one_line_on_a_narrow_terminal(
     history: sqlite3.Connection, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test in this process has no terminal: it is said to have one."""
@@ -189,7 +189,7 @@ def test_on_a_narrow_terminal_a_result_is_one_line(
 # One result
 
 
-def test_a_result_is_shown_with_all_that_was_measured(fixed_place: Workspace, call: Call) -> None:
+def test_a_result_is_shown_with_every_metric(fixed_place: Workspace, call: Call) -> None:
     worse = {"worse": ["speed-up 1.35x, was 1.50x"], "changed": ["onnxruntime 1.30 -> 1.31"], "against": ["r"]}
     texts = (TextFigures("long", 8.0, 400.0, 440.0, 0.05, 1.4), TextFigures("short", 2.0, 100.0, 110.0, 0.05, 1.6))
     results = (a_result("r-original", "original"), a_result("r-int4", "int4", regression=worse))
@@ -227,9 +227,7 @@ def test_a_result_is_shown_with_all_that_was_measured(fixed_place: Workspace, ca
 # Courses
 
 
-def test_a_trend_shows_each_result_under_its_version_with_what_was_installed(
-    history: sqlite3.Connection, call: Call
-) -> None:
+def test_a_trend_shows_each_result_by_version_with_changes(history: sqlite3.Connection, call: Call) -> None:
     lines = said(call("trend", "amy", "--variant", "int4"))
     headings = [line for line in lines if line.startswith("int4, ")]
     cores = this_machine().facts["cores"]
@@ -245,7 +243,7 @@ def test_a_trend_shows_each_result_under_its_version_with_what_was_installed(
     assert {type(point["changed"]) for one in shape for point in one["points"]} == {list}
 
 
-def test_what_changed_and_what_is_worse_stands_beside_a_point(fixed_place: Workspace, call: Call) -> None:
+def test_changes_and_regressions_are_shown_with_a_point(fixed_place: Workspace, call: Call) -> None:
     here = this_machine()
     worse = {"worse": ["PESQ 3.9, was 4.2"], "changed": [], "against": []}
     with closing(open_store(fixed_place)) as db, transaction(db):
@@ -276,7 +274,7 @@ def test_what_changed_and_what_is_worse_stands_beside_a_point(fixed_place: Works
     assert note == "! regression: see `ttsdash results show ID`"
 
 
-def test_without_a_variant_each_has_a_line(history: sqlite3.Connection, call: Call) -> None:
+def test_without_a_variant_each_one_has_a_line(history: sqlite3.Connection, call: Call) -> None:
     lines = said(call("trend", "amy", "--machine", "apple", "--threads", "8"))
     assert [line.split()[0] for line in lines[2 : lines.index("")]] == [
         *("original", "original", "dynamic-int8", "dynamic-int8", "int4", "int4")
@@ -285,22 +283,22 @@ def test_without_a_variant_each_has_a_line(history: sqlite3.Connection, call: Ca
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["amy", "--variant", "int9"], "no results of amy/int9 (known: original, dynamic-int8, int4)"),
         (["eve"], "voice not found: 'eve' (known: amy, joe at home)"),
         (["amy", "--machine", "vax"], "machine not found in the history: 'vax' (known: this, "),
     ],
 )
-def test_a_trend_of_nothing_names_what_there_is(
-    arguments: list[str], says: str, history: sqlite3.Connection, call: Call
+def test_an_unknown_trend_lists_what_is_known(
+    arguments: list[str], message: str, history: sqlite3.Connection, call: Call
 ) -> None:
     done = call("trend", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"ttsdash: {says}")
+    assert done.stderr.startswith(f"ttsdash: {message}")
 
 
-def test_a_trend_at_threads_that_were_not_measured_says_so(history: sqlite3.Connection, call: Call) -> None:
+def test_a_trend_at_a_thread_count_without_results_is_reported(history: sqlite3.Connection, call: Call) -> None:
     assert said(call("trend", "amy", "--machine", "apple", "--threads", "3")) == [
         "no results at 3 threads on Apple M2 (feedbeef0123)"
     ]
@@ -316,22 +314,22 @@ def test_a_sparkline_goes_from_the_lowest_to_the_highest(values: list[float], li
 # Comparisons
 
 
-def test_results_stand_side_by_side_with_ratios_and_what_may_be_said(history: sqlite3.Connection, call: Call) -> None:
+def test_results_are_compared_with_ratios_and_a_verdict(history: sqlite3.Connection, call: Call) -> None:
     history.execute("UPDATE results SET noisy = id = '13-int4-1'")
     lines = said(call("compare", "00-original-1", "00-int4-1", "13-int4-1"))
     assert lines[0].split() == ["00-origi", "00-int4-", "13-int4-"]
     latency = next(line for line in lines if line.startswith("latency, ms"))
     assert latency.count("x") == 1
-    paired, apart, noisy = lines[-3:]
+    paired, different, noisy = lines[-3:]
     assert noisy == "noisy (measured on a busy machine): 13-int4-"
     assert paired.startswith("int4 (00-int4-) vs original (00-origi), same run, compared in pairs: ")
     assert "x as fast (95 % interval " in paired
-    assert apart.startswith("int4 (13-int4-) vs original (00-origi), not comparable (machine ")
-    assert "onnxruntime 1.30 -> 1.31" in apart
-    assert apart.endswith(": no verdict, such results are not comparable")
+    assert different.startswith("int4 (13-int4-) vs original (00-origi), not comparable (machine ")
+    assert "onnxruntime 1.30 -> 1.31" in different
+    assert different.endswith(": no verdict, such results are not comparable")
 
 
-def test_a_comparison_of_two_runs_says_that_it_is_not_in_pairs(history: sqlite3.Connection, call: Call) -> None:
+def test_a_comparison_of_two_runs_is_marked_as_unpaired(history: sqlite3.Connection, call: Call) -> None:
     history.execute("UPDATE results SET noisy = 0")
     (line,) = said(call("compare", "00-int4-1", "04-int4-1"))[-1:]
     assert ", different runs, compared by speed-up: " in line
@@ -344,7 +342,7 @@ def test_a_comparison_of_two_runs_says_that_it_is_not_in_pairs(history: sqlite3.
 
 
 @pytest.mark.parametrize(
-    ("names", "code", "says"),
+    ("names", "code", "message"),
     [
         ([], 2, "name two results or more, by the start of their ids or as VOICE/VARIANT"),
         (["00-int4-1"], 2, "name two results or more"),
@@ -352,15 +350,15 @@ def test_a_comparison_of_two_runs_says_that_it_is_not_in_pairs(history: sqlite3.
         (["00-int4-1", "amy/int9"], 1, "no result of amy/int9 on this machine at all cores"),
     ],
 )
-def test_what_cannot_be_compared_is_named(
-    names: list[str], code: int, says: str, history: sqlite3.Connection, call: Call
+def test_results_that_cannot_be_compared_are_reported(
+    names: list[str], code: int, message: str, history: sqlite3.Connection, call: Call
 ) -> None:
     done = call("compare", *names)
     assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr.startswith(f"ttsdash: {says}")
+    assert done.stderr.startswith(f"ttsdash: {message}")
 
 
-def test_which_variants_are_worth_having_is_told(fixed_place: Workspace, call: Call) -> None:
+def test_the_pareto_front_is_shown(fixed_place: Workspace, call: Call) -> None:
     here = this_machine()
     at_all_cores = {"threads": here.facts["cores"], "stock": True}
     original = {
@@ -387,9 +385,7 @@ def test_which_variants_are_worth_having_is_told(fixed_place: Workspace, call: C
     assert shape == {"original": [], "guide": ["int4"], "int4": []}
 
 
-def test_a_voice_that_was_not_measured_at_all_cores_has_nothing_worth_having(
-    history: sqlite3.Connection, call: Call
-) -> None:
+def test_a_voice_without_results_at_all_cores_has_no_pareto_front(history: sqlite3.Connection, call: Call) -> None:
     history.execute("UPDATE results SET stock = 0")
     assert said(call("pareto", "amy", "--machine", "apple")) == ["no results at all cores on Apple M2 (feedbeef0123)"]
 
@@ -405,7 +401,7 @@ def old_ones(db: sqlite3.Connection) -> str:
     return f"{samples} samples of {results} results from before 2026-01-09 00:00:00"
 
 
-def test_what_would_be_dropped_is_told_and_nothing_dropped(history: sqlite3.Connection, call: Call) -> None:
+def test_a_dry_run_deletes_nothing(history: sqlite3.Connection, call: Call) -> None:
     there = old_ones(history)
     assert said(call("prune", "--older-than", "2026-01-09", "--dry-run")) == [f"would delete {there}"]
     assert old_ones(history) == there
@@ -413,7 +409,7 @@ def test_what_would_be_dropped_is_told_and_nothing_dropped(history: sqlite3.Conn
     assert nothing == ["nothing to delete from before 2025-01-01 00:00:00"]
 
 
-def test_old_samples_are_dropped_and_the_room_that_is_freed_is_told(history: sqlite3.Connection, call: Call) -> None:
+def test_old_samples_are_deleted_and_the_freed_space_is_reported(history: sqlite3.Connection, call: Call) -> None:
     old, all_samples = (count(history, "samples", before) for before in (OLD, "9999"))
     shape = answered(call("prune", "--older-than", "2026-01-09", "--yes", "--json"))
     assert shape.pop("freed_bytes") > 0
@@ -434,7 +430,7 @@ def test_results_of_the_last_ninety_days_keep_their_samples(fixed_place: Workspa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--older-than", "soon"], "--older-than: 'soon' is not a day or an age: write 2026-05-01, 12h, "),
         (["--older-than", "-5d"], "--older-than: '-5d' is not a day or an age"),
@@ -446,16 +442,18 @@ def test_results_of_the_last_ninety_days_keep_their_samples(fixed_place: Workspa
         ),
     ],
 )
-def test_nonsense_is_not_pruned(arguments: list[str], says: str, history: sqlite3.Connection, call: Call) -> None:
+def test_invalid_arguments_of_prune_are_reported(
+    arguments: list[str], message: str, history: sqlite3.Connection, call: Call
+) -> None:
     samples = count(history, "samples")
     done = call("prune", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"ttsdash: {says}")
+    assert done.stderr.startswith(f"ttsdash: {message}")
     assert count(history, "samples") == samples
 
 
 @pytest.mark.parametrize("agreed", [True, False])
-def test_on_a_terminal_it_asks(
+def test_prune_asks_for_confirmation_on_a_terminal(
     agreed: bool, history: sqlite3.Connection, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test in this process has no terminal: it is said to have one."""
@@ -470,7 +468,7 @@ def test_on_a_terminal_it_asks(
     assert (count(history, "samples", OLD) == 0) is agreed
 
 
-def test_nothing_is_pruned_beside_a_benchmark(history: sqlite3.Connection, call: Call) -> None:
+def test_nothing_is_pruned_during_a_benchmark(history: sqlite3.Connection, call: Call) -> None:
     job = add_job(history, benchmark_job(get_voice(history, "amy"), []))
     history.execute("UPDATE jobs SET state = 'running'")
     done = call("prune", "--older-than", "2026-01-09", "--yes")
