@@ -65,8 +65,8 @@ def write_file(path: Path, pieces: Iterable[str]) -> None:
 def _is_export(file: Path) -> bool:
     """Return whether a file has the suffix and the start of an export."""
     begins = _BEGINS.get(file.suffix)
-    with suppress(OSError), file.open("rb") as there:
-        return begins is not None and re.match(begins, there.read(_CHECKED_BYTES)) is not None
+    with suppress(OSError), file.open("rb") as stream:
+        return begins is not None and re.match(begins, stream.read(_CHECKED_BYTES)) is not None
     return False
 
 

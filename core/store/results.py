@@ -22,9 +22,9 @@ Part = TypeVar("Part", Sample, Startup, ParallelRun, TextFigures)
 
 def put_benchmark(db: sqlite3.Connection, record: BenchmarkRecord, job_id: int | None) -> None:
     """Store a benchmark with every sample. Call it in a transaction."""
-    for table, made in (("machines", record.machine), ("environments", record.environment)):
-        details = made.facts if isinstance(made, Machine) else made.versions
-        db.execute(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", (made.id, json.dumps(details)))
+    for table, entry in (("machines", record.machine), ("environments", record.environment)):
+        details = entry.facts if isinstance(entry, Machine) else entry.versions
+        db.execute(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", (entry.id, json.dumps(details)))
     _insert(
         db,
         "benchmarks",
@@ -54,8 +54,8 @@ def _put_result(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultR
     row |= {name: json.dumps(row[name]) for name in _JSON if row[name] is not None}
     row |= {"benchmark_id": record.id, "voice_id": record.voice_id, "created_at": record.created_at}
     _insert(db, "results", row | {"machine_id": record.machine.id, "version": record.version})
-    for table, (attribute, made) in _PARTS.items():
-        names = [field.name for field in fields(made)]
+    for table, (attribute, kind) in _PARTS.items():
+        names = [field.name for field in fields(kind)]
         db.executemany(
             f"INSERT INTO {table} (result_id, {', '.join(names)}) VALUES (?{', ?' * len(names)})",
             [(result.id, *(getattr(part, name) for name in names)) for part in getattr(result, attribute)],
@@ -95,26 +95,26 @@ def _read_result(db: sqlite3.Connection, row: sqlite3.Row) -> ResultRecord:
     figures = {name: value for name, value in dict(row).items() if name not in _OF_BENCHMARK}
     figures |= {name: None if figures[name] is None else json.loads(figures[name]) for name in _JSON}
     figures |= {name: bool(figures[name]) for name in ("stock", "noisy")}
-    parts = {attribute: list_parts(db, made, row["id"]) for attribute, made in _PARTS.values()}
+    parts = {attribute: list_parts(db, kind, row["id"]) for attribute, kind in _PARTS.values()}
     return ResultRecord.from_figures(figures, **parts)
 
 
-def list_parts(db: sqlite3.Connection, made: type[Part], result_id: str) -> tuple[Part, ...]:
-    """Return the samples, startups, parallel runs or metrics by text of a result, depending on `made`."""
-    table = next(table for table, (_, kind) in _PARTS.items() if kind is made)
-    names = [field.name for field in fields(made)]
-    key = names[:2] if made is Sample else names[:1]
+def list_parts(db: sqlite3.Connection, kind: type[Part], result_id: str) -> tuple[Part, ...]:
+    """Return the samples, startups, parallel runs or metrics by text of a result, depending on `kind`."""
+    table = next(table for table, (_, known) in _PARTS.items() if known is kind)
+    names = [field.name for field in fields(kind)]
+    key = names[:2] if kind is Sample else names[:1]
     rows = db.execute(
         f"SELECT {', '.join(names)} FROM {table} WHERE result_id = ? ORDER BY {', '.join(key)}", (result_id,)
     )
-    return tuple(_part(made, row) for row in rows)
+    return tuple(_part(kind, row) for row in rows)
 
 
-def _part(made: type[Part], row: sqlite3.Row) -> Part:
+def _part(kind: type[Part], row: sqlite3.Row) -> Part:
     values: dict[str, Any] = dict(row)
-    if made is Startup:
+    if kind is Startup:
         values["cold"] = bool(values["cold"])
-    return made(**values)
+    return kind(**values)
 
 
 def list_results(
@@ -125,11 +125,11 @@ def list_results(
     limit: int = 500,
 ) -> list[Result]:
     """Return results, newest first; within a benchmark by thread count, the original first."""
-    given = {"voice_id": voice_id, "variant": variant, "benchmark_id": benchmark_id}
-    wanted = {name: value for name, value in given.items() if value is not None}
-    where = " WHERE " + " AND ".join(f"{column} = ?" for column in wanted) if wanted else ""
+    filters = {"voice_id": voice_id, "variant": variant, "benchmark_id": benchmark_id}
+    filters = {name: value for name, value in filters.items() if value is not None}
+    where = " WHERE " + " AND ".join(f"{column} = ?" for column in filters) if filters else ""
     rows = db.execute(
-        f"SELECT rowid FROM results{where} ORDER BY created_at DESC, rowid DESC LIMIT ?", (*wanted.values(), limit)
+        f"SELECT rowid FROM results{where} ORDER BY created_at DESC, rowid DESC LIMIT ?", (*filters.values(), limit)
     )
     return results_at(db, [row[0] for row in rows])
 

@@ -29,10 +29,10 @@ from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.voices.phonemes import phoneme_ids
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, voice_config, write_voice
 
-# One run serves several tests.
+# One run is shared by several tests.
 pytestmark = pytest.mark.xdist_group("benchmark")
 
-# Without a reason.
+# Metrics that have no reason when they are None.
 _MAY_BE_EMPTY = {"recipe", "program_db", "regression"}
 _TEXTS = TextSet("mine", "en", {"first": "Hi.", "second": "Go."}, latency_text="second")
 
@@ -110,7 +110,7 @@ def test_the_speed_up_is_the_median_ratio_over_pairs(record: BenchmarkRecord) ->
 
 
 def test_a_variant_with_more_work_is_slower(plan: BenchmarkPlan, tmp_path: Path) -> None:
-    # The same but for the decoder, which has twice the channels and a stage more.
+    # The same except for the decoder, which has twice the channels and one more stage.
     wide = _candidate("wide", write_voice(tmp_path, HIGH))
     texts = TextSet("mine", "en", {"only": "The door is locked, and the key is gone."}, latency_text="only")
     record = run(

@@ -45,7 +45,7 @@ def test_each_metric_follows_from_the_samples() -> None:
     assert (figures.pairs, figures.speedup, figures.verdict) == (4, 2.0, "faster")
     assert (_round(figures.rtf), _round(figures.latency_ms)) == (0.1, 200.0)
     assert (_round(figures.original_latency_ms), _round(figures.ttfa_ms)) == (400.0, 103.0)
-    # A cold start is of a cold one, a load of the others.
+    # Cold starts determine the cold start time, the others the load time.
     assert (figures.cold_start_s, figures.load_s) == (2.0, 0.6)
     assert (figures.throughput, figures.requests) == (9.0, 2)
     assert (_round(figures.cpu_s_per_audio_s), figures.energy_j) == (0.2, 3.0)
@@ -64,7 +64,7 @@ def test_a_variant_with_fewer_pairs_is_compared_in_those() -> None:
 @pytest.mark.parametrize(("quiet", "counted"), [(10, 10), (9, 13)])
 @pytest.mark.parametrize("whose", ["the original's", "the variant's"])
 def test_metrics_come_from_the_undisturbed_pairs_if_there_are_ten(quiet: int, counted: int, whose: str) -> None:
-    """In the last four pairs the variant takes three times as long; during one of the two samples others are busy."""
+    """In the last four pairs the variant takes three times as long, and one of the two samples is disturbed."""
     original, variant = list(samples(0.4, pairs=quiet + 4)), list(samples(0.2, pairs=quiet + 4))
     for place in range(2 * quiet, len(variant)):
         variant[place] = replace(variant[place], seconds=variant[place].seconds * 3)

@@ -27,7 +27,7 @@ from core.store.results import list_results, put_benchmark
 from core.workspace import Workspace
 from tests.measured import changed
 
-# Each steers something: a terminal, HTML, an attribute, SVG, a Markdown table, a spreadsheet.
+# Each one attacks something: a terminal, HTML, an attribute, SVG, a Markdown table, a spreadsheet.
 EVIL = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -60,12 +60,12 @@ def environment(**versions: str) -> Environment:
 
 
 def identity(*parts: object) -> str:
-    """A UUID that is the same at each run."""
+    """Return a reproducible UUID."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, repr(parts)))
 
 
 def benchmark(number: int = 1, **changes: Any) -> BenchmarkRecord:
-    """A whole run of three variants at one thread and at two."""
+    """Return a benchmark of three variants at one and two threads."""
     record = BenchmarkRecord(
         id=identity(number),
         voice_id="a" * 64,
@@ -141,13 +141,13 @@ def result(number: int, variant: str, threads: int, speedup: float, size: int, g
 
 
 def with_figures(record: BenchmarkRecord, **changes: Any) -> BenchmarkRecord:
-    """The record, with other figures in its last result."""
+    """Return the record with changed metrics in its last result."""
     *others, last = record.results
     return replace(record, results=(*others, changed(last, **changes)))
 
 
 def evil_benchmark() -> BenchmarkRecord:
-    """All that can be any text is every evil one."""
+    """Return a benchmark in which every free text is hostile."""
     text = " ".join(EVIL)[:300]
     record = with_figures(
         benchmark(),
@@ -265,7 +265,7 @@ def test_no_text_becomes_a_formula_in_a_spreadsheet(text: str, db: sqlite3.Conne
 
 
 def _cells(line: str) -> list[str]:
-    """Of a row of a Markdown table: a pipe behind a backslash is text."""
+    """Return the cells of a row of a Markdown table, in which an escaped pipe is text."""
     assert re.search(r"(?<!\\)(\\\\)*`|<|>", line) is None
     return re.split(r"(?<!\\)\|", line.replace(r"\\", ""))[1:-1]
 
@@ -289,7 +289,7 @@ def test_no_text_breaks_a_markdown_table_or_adds_to_it(db: sqlite3.Connection) -
 
 
 class _Page(HTMLParser):
-    """What a browser would make of a page."""
+    """The text, tags and attributes of a page as a browser parses it."""
 
     VOID = ("meta", "br", "img", "link")
     SVG = ("path", "line", "rect", "circle", "polyline")
@@ -340,7 +340,7 @@ def test_no_text_in_the_report_is_interpreted(db: sqlite3.Connection) -> None:
     put(db, replace(evil, id=identity("evil"), created_at="2026-02-01T00:00:00.000Z", results=_with_new_ids(evil)))
     page = written(db, "html")
     found = {(tag, name) for tag, attributes in _Page(page).tags for name in (None, *attributes)}
-    # Voices to choose from, and marks for what got worse, were not there before.
+    # The navigation and the marks of regressions are new.
     more = {"nav", "ul", "a", "abbr", "circle", "br"}
     assert {(tag, name) for tag, name in found - plain if tag not in more} == set()
     assert "7 * 7" in page
@@ -354,7 +354,7 @@ def _with_new_ids(record: BenchmarkRecord) -> tuple[ResultRecord, ...]:
 
 
 def _labels(page: str) -> list[str]:
-    """Of the bar charts."""
+    """Return the labels of the bar charts."""
     return [attributes["aria-label"] for tag, attributes in _Page(page).tags if tag == "svg" and _is_bars(attributes)]
 
 
@@ -374,7 +374,7 @@ def _is_bars(attributes: dict[str, str]) -> bool:
 def test_incomparable_results_are_in_separate_labelled_charts(
     other: dict[str, Any], expected: list[str], db: sqlite3.Connection
 ) -> None:
-    """The second benchmark has one variant only: the newest of the others are those of the first."""
+    """The second benchmark has only one variant: the newest results of the others are from the first."""
     second = benchmark(2, **other)
     put(db, benchmark(1), replace(second, results=second.results[-1:]))
     labels = _labels(written(db, "html"))
@@ -392,7 +392,7 @@ def test_the_report_marks_the_pareto_front_and_regressions(db: sqlite3.Connectio
     dominated = result(2, "guide", 2, 0.4, 18_000_000, "broken")
     put(db, benchmark(1), replace(second, results=(*second.results, dominated)))
     page = _Page(written(db, "html"))
-    # Smallest is int4, fastest static-int8, and the original sounds best; the guide's is nothing of that.
+    # int4 is the smallest, static-int8 the fastest, and the original sounds best; the guide's variant is none of these.
     assert page.count("circle", "front") == 3
     assert page.count("circle", "worse") == 1
     said = " ".join("".join(page.texts).split())

@@ -41,14 +41,14 @@ TABLES = ("machines", "environments", "benchmarks", "results", "samples", "start
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """The store of another machine."""
+    """Return the store of another machine."""
     with closing(open_store(Workspace(tmp_path / "other"))) as db:
         yield db
 
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    """One for all tests that leave it as it is."""
+    """Return a history shared by all tests that do not change it."""
     with closing(open_store(Workspace(tmp_path_factory.mktemp("history")))) as db:
         put(db, benchmark(9))
         yield db
@@ -63,7 +63,7 @@ def rows_of(db: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def lines_of(*documents: Any) -> str:
-    """An export with a checksum that is right, whatever the documents are."""
+    """Return an export of any documents with a valid checksum."""
     tally = Tally()
     for document in documents:
         tally.add(dump(document))
@@ -75,7 +75,7 @@ def document_of(record: BenchmarkRecord) -> Any:
 
 
 def refused(db: sqlite3.Connection, content: str | bytes) -> str:
-    """The one line that refuses a file, which changes nothing."""
+    """Import an invalid file; return the error, and check that nothing has changed."""
     before = "\n".join(db.iterdump())
     with pytest.raises(InvalidInput) as caught:
         ingest(db, io.BytesIO(content if isinstance(content, bytes) else content.encode()), "history.json")
@@ -245,7 +245,7 @@ def test_any_benchmark_survives_the_round_trip(record: BenchmarkRecord) -> None:
     assert load_benchmark(document_of(record)) == record
 
 
-# The least that can be damaged: one result of one sample.
+# The smallest export to damage: one result with one sample.
 SMALL = replace(
     benchmark(), results=tuple(replace(one, samples=one.samples[:1]) for one in benchmark().results[:1]), texts={}
 )
@@ -272,7 +272,7 @@ def test_a_damaged_file_is_refused_or_equivalent(name: str, damage: str, db: sql
         else:
             same += 1
             assert found == [SMALL]
-    # The version of the program, spaces, the line's end.
+    # The version of the program, spaces, the end of the line.
     assert same < 20
 
 
@@ -360,7 +360,7 @@ FIGURES = ("results", 5, "figures")
     ],
 )
 def test_invalid_benchmarks_are_refused(path: Place, value: Any, message: str, history: sqlite3.Connection) -> None:
-    """With a checksum that is right: somebody made it up."""
+    """The checksum is valid, as in a forged file."""
     assert message in refused(history, lines_of(_with(path, value)))
 
 
@@ -378,7 +378,7 @@ def test_unusual_but_valid_values_are_accepted(path: Place, value: Any) -> None:
 
 
 def _with(path: Place, value: Any) -> Any:
-    """A benchmark's document with another value in one place."""
+    """Return the document of a benchmark with one value replaced."""
     document = inner = document_of(benchmark())
     for name in path[:-1]:
         inner = inner[name]
@@ -486,7 +486,7 @@ def test_a_machine_or_environment_with_other_content_is_refused(table: str, db: 
 def test_concurrent_imports_store_nothing_twice(
     db: sqlite3.Connection, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one comes between the check and the transaction."""
+    """The other import happens between the check and the transaction."""
     move = ingest_module._move
 
     def late(connection: sqlite3.Connection) -> None:

@@ -21,7 +21,7 @@ PAIRS = 12
 
 
 def samples(seconds: float, pairs: int = PAIRS, noise: int = 1) -> tuple[Sample, ...]:
-    """Two texts a pair, spread by 2 % to both sides, in another order for each `noise`."""
+    """Return two samples per pair that vary by ±2 %, in a different order for each `noise`."""
     spread = np.random.default_rng(noise).permutation(np.linspace(0.98, 1.02, pairs))
     return tuple(
         Sample(pair, text, seconds * share * spread[pair], 2.0)
@@ -33,7 +33,7 @@ def samples(seconds: float, pairs: int = PAIRS, noise: int = 1) -> tuple[Sample,
 def a_measured(
     seconds: float, result_id: str = "b", noise: int = 1, pairs: int = PAIRS, **changes: Any
 ) -> SampledResult:
-    """Of a variant that takes so long; the original takes a second."""
+    """Return the result of a variant that takes so long; the original takes a second."""
     figures = a_result(result_id, "int4", latency_ms=seconds * 1000, speedup=1 / seconds).figures
     figures = {name: value for name, value in figures.items() if name not in ("speedup_low", "speedup_high")}
     result = Result(

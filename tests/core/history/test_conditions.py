@@ -1,5 +1,5 @@
-"""What a machine tells beside a benchmark: energy, throttling, load, and what its cache holds. Counters that this machine
-may lack are laid out in a folder as Linux shows them."""
+"""Conditions during a benchmark: energy, throttling, load and the page cache. Counters that this machine may lack are
+simulated by a folder with the layout of Linux."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ def package(root: Path, number: int, microjoules: int, wraps: int = 1_000_000) -
 @linux
 def test_energy_is_summed_over_packages_and_survives_counter_overflow(tmp_path: Path) -> None:
     first, second = package(tmp_path, 0, 999_000), package(tmp_path, 1, 10_000)
-    # A part of a package, which is in its count already.
+    # Part of a package, whose count includes it.
     package(tmp_path, 2, 5).with_name("name").write_text("core\n")
     meter = open_meter(tmp_path)
     assert isinstance(meter, EnergyMeter)
@@ -77,7 +77,7 @@ def test_the_load_of_other_processes_is_measured_without_that_of_the_benchmark()
     until = time.monotonic() + 0.3
     while time.monotonic() < until:
         pass
-    # This process is the other: what it took is not given as the benchmark's own.
+    # This process is the other one: its CPU time is not passed as that of the benchmark.
     alone = 0.5 / (os.cpu_count() or 1)
     assert alone < external.share(own_cpu_s=0.0) <= 1
     assert alone < meter.stop(own_cpu_s=0.0)["others_share"] <= 1

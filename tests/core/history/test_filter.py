@@ -29,7 +29,7 @@ from tests.history import put_history
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    """Only read here."""
+    """Return a history that tests only read."""
     with closing(open_store(Workspace(tmp_path_factory.mktemp("history")))) as db:
         add_voice(db, voice_file())
         put_history(db)
@@ -100,7 +100,7 @@ def test_an_invalid_term_is_named_with_a_fix(text: str, message: str) -> None:
 
 
 def test_grades_are_compared_by_quality() -> None:
-    """SQL compares their letters."""
+    """SQL compares them alphabetically."""
     assert list(GRADES) == list(get_args(Grade)) == sorted(GRADES, reverse=True)
 
 

@@ -37,7 +37,7 @@ from tests.measured import a_record, a_result
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    """Only read here."""
+    """Return a history that tests only read."""
     with closing(open_store(Workspace(tmp_path_factory.mktemp("history")))) as db:
         add_voice(db, voice_file())
         put_history(db)
@@ -60,7 +60,7 @@ def value_of(result: Result, sort: str) -> Any:
 
 
 def sorted_by(results: Sequence[Result], sort: str, down: bool) -> list[Result]:
-    """Stable, and those without a value last."""
+    """Sort stably, results without a value last."""
     known = [result for result in results if value_of(result, sort) is not None]
     rest = [result for result in results if value_of(result, sort) is None]
     return sorted(known, key=lambda result: value_of(result, sort), reverse=down) + rest
@@ -143,7 +143,7 @@ def test_an_unknown_or_ambiguous_machine_is_not_found(
         find_machine(history, text)
 
 
-# Courses
+# Trends
 
 
 def test_a_trend_separates_versions_and_lists_changes(own_history: sqlite3.Connection) -> None:
@@ -197,7 +197,7 @@ def test_the_newest_result_is_at_all_cores_and_timed_if_possible(db: sqlite3.Con
     assert newest_result(db, voice, "int4", this_machine()) is None
 
 
-# What is worth having
+# Pareto front
 
 
 def made(
@@ -254,7 +254,7 @@ def test_the_original_takes_part() -> None:
     assert compute_pareto([]) == []
 
 
-# What may go
+# Pruning
 
 
 OLD_ONES = "2026-01-09T00:00:00.000Z"
@@ -323,14 +323,14 @@ def test_others_read_and_write_while_space_is_freed(
         assert get_result(own_history, "new").benchmark_id == "new"
 
 
-# What is read
+# Query plans
 
 
 TABLES = "results|original|samples|benchmarks|starts|parallel_runs|result_texts"
 
 
 def steps(db: sqlite3.Connection, call: Callable[[], object]) -> list[str]:
-    """What SQLite does for the queries of a call, beside looking things up in an index and putting a page's rows in order."""
+    """Return the query plan steps of a call, except index lookups and sorting the rows of a page."""
     asked: list[str] = []
     db.set_trace_callback(asked.append)
     call()
@@ -368,20 +368,20 @@ SEVERAL_CONDITIONS = ("speedup>1 pesq>1", "voice:amy speedup>1", "-voice:amy", "
 @pytest.mark.parametrize(
     ("text", "sort", "expected"),
     [
-        # One condition is looked up. The order is walked, to the end of the page.
+        # A single condition is looked up. The index of the order is scanned to the end of the page.
         *((text, "when", [BY_TIME]) for text in ONE_CONDITION),
         ("speedup>1", "speedup", []),
         ("speedup>1", "rtf", [by("rtf")]),
         ("since:2026-01-01", "when", []),
-        # These two are in no order that is of use: times are walked, and before to count them.
+        # These two are in no useful order: times are scanned, and before that to count matches.
         ("benchmark:b-1", "when", [BY_TIME, BY_TIME]),
         ("regression:yes", "when", [BY_TIME, WITH_REGRESSION, BY_TIME, WITH_REGRESSION]),
-        # Several, and what is not looked up, are held against all figures, which stand by time.
+        # Several conditions, and those that cannot be looked up, use the covering index, which is in time order.
         *((text, "when", [ALL_FIGURES, ALL_FIGURES, SORT_A_MOMENT]) for text in SEVERAL_CONDITIONS),
         ("since:2026-01-01 speedup>1", "when", [SORT_A_MOMENT]),
         ("speedup>1 pesq>1", "rtf", [ALL_FIGURES, by("rtf"), ALL_FIGURES]),
         ("since:2026-01-01 speedup>1", "rtf", [by("rtf")]),
-        # The names of voices are in no index: of what fits each voice is counted, and those of the page are sorted.
+        # No index has the names of voices: matches are counted per voice, and those of the page are sorted.
         ("speedup>1", "voice", [ALL_FIGURES, GROUP, ALL_FIGURES, SORT, ALL_FIGURES, SORT]),
         ("", "voice", [BY_VARIANT]),
     ],
@@ -432,14 +432,14 @@ def judge_again(db: sqlite3.Connection) -> None:
         pytest.param(lambda db: list_trend(db, AMY, "int4", this_machine()), [], id="a trend"),
         pytest.param(lambda db: read_samples(db, get_result(db, "00-int4-1")), [], id="samples to compare"),
         pytest.param(lambda db: prunable(db, OLD_ONES), [], id="what may go"),
-        # A few rows each: a benchmark's, a variant's at all cores, a voice's variants.
+        # A few rows each: those of a benchmark, of a variant at all cores, of the variants of a voice.
         pytest.param(lambda db: list_results(db, benchmark_id="b-00"), [SORT], id="a benchmark"),
         pytest.param(judge_again, [SORT], id="what a regression is judged by"),
         pytest.param(lambda db: newest_result(db, AMY, "int4", this_machine()), [SORT], id="the newest of a variant"),
         pytest.param(lambda db: find_result(db, "amy/int4"), [SORT, SORT], id="a result to compare"),
         pytest.param(lambda db: variants_of(db, AMY), [SORT], id="variants"),
         pytest.param(lambda db: list_newest(db, "m", AMY), [SORT], id="the newest of a voice"),
-        # Those of all voices are found in one walk of that index.
+        # Those of all voices are found in one scan of that index.
         pytest.param(lambda db: list_newest(db, "m"), [BY_VARIANT, SORT], id="the newest of all"),
     ],
 )

@@ -39,7 +39,7 @@ FIGURES: dict[str, Any] = {
 
 
 def pairs(middle: float, count: int = 12) -> np.ndarray:
-    """Spread by 2 % to both sides."""
+    """Return values that vary by ±2 %."""
     return middle * np.linspace(0.98, 1.02, count)
 
 
@@ -63,19 +63,19 @@ def slower(speedup: float, **changes: Any) -> dict[str, Any]:
         (FIGURES, [before()], None),
         (slower(1.35), [before()], "speed-up 1.35x, was 1.50x; the original took 1.00x as long as before"),
         (slower(1.35, original_latency_ms=120.0), [before()], "the original took 1.20x as long"),
-        # Noise of 2 %, and what is within the smallest effect.
+        # Noise of 2 %, and changes below the minimum effect.
         (slower(1.47), [before()], None),
         (slower(1.44), [before()], None),
-        # An interval that reaches up to where it was.
+        # An interval that reaches the earlier value.
         (FIGURES | {"speedup": 1.35, "speedup_high": 1.5}, [before()], None),
-        # Runs that differ as much by themselves.
+        # Runs that vary as much.
         (slower(1.35), [before(1.5), before(1.3), before(1.52)], None),
         (slower(1.35), [before(1.5), before(1.48), before(1.52)], "speed-up 1.35x, was 1.50x"),
-        # Better is no regression.
+        # An improvement is no regression.
         (slower(1.8), [before()], None),
-        # Where raw samples were pruned the intervals decide alone.
+        # If raw samples were pruned, the intervals decide alone.
         (slower(1.35), [before(ratios=np.array([]))], "speed-up 1.35x"),
-        # What could not be timed cannot be slower.
+        # An untimed variant cannot be slower.
         (FIGURES | dict.fromkeys(("speedup", "speedup_low", "speedup_high", "peak_rss_mb")), [before()], None),
         (FIGURES | {"peak_rss_mb": 230.0}, [before()], "peak memory 230 MB, was 200 MB"),
         (FIGURES | {"peak_rss_mb": 204.0}, [before()], None),
@@ -85,7 +85,7 @@ def slower(speedup: float, **changes: Any) -> dict[str, Any]:
         (FIGURES | {"pesq": 4.0}, [before()], "PESQ 4.00, was 4.30"),
         (FIGURES | {"pesq": 4.2}, [before()], None),
         (FIGURES | {"pesq": None}, [before()], None),
-        # The original's own time counts where something was installed since, and only then.
+        # The time of the original counts only if versions have changed.
         (slower(1.0, variant="original", original_latency_ms=130.0), [before(1.0)], None),
         (
             slower(1.0, variant="original", original_latency_ms=130.0),
@@ -119,13 +119,13 @@ def test_the_mann_whitney_test_agrees_with_textbooks() -> None:
     )
     assert median_change(pairs(1.0), pairs(1.1)).verdict == "higher"
     assert median_change(pairs(1.0), pairs(0.9)).verdict == "lower"
-    # Certain, but too small to matter.
+    # Significant, but too small to matter.
     assert median_change(pairs(1.0, 200), pairs(1.02, 200)).verdict == "no difference"
 
 
 @pytest.fixture
 def slowed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Benchmarks whose processes take the test engine."""
+    """Make benchmark processes use the test engine."""
     tests = Path(__file__).parents[2]
     path = [str(tests / "slowed"), str(tests.parent)]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")]))
@@ -133,7 +133,7 @@ def slowed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def measured(slowed: pytest.MonkeyPatch, plan: BenchmarkPlan, share: float) -> BenchmarkRecord:
-    """A quiet run, whatever else this machine does: the rule is about the variant."""
+    """Run a benchmark and mark its results as not noisy, whatever else this machine does."""
     slowed.setenv("SLOWED_BY", str(share))
     record = run(plan, lambda stage, done: None)
     results = tuple(changed(one, noisy=False) for one in record.results)

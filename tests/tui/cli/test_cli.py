@@ -108,7 +108,7 @@ def test_the_table_of_results_fits_80_columns_and_says_in_words_what_it_means(
     assert all(len(line.rstrip()) <= 80 for line in tables.splitlines())
     assert "95 % interval" in words
     assert "It sounds broken" in words
-    assert words.startswith("coreml: the file is 50 % smaller than the original's. Speed and memory are not measured: ")
+    assert words.startswith("coreml: The file is 50 % smaller than the original. Speed and memory were not measured: ")
 
 
 def test_without_wait_the_jobs_are_queued_and_their_ids_printed(workspace: Workspace, voice_path: Path) -> None:

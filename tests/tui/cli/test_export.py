@@ -24,7 +24,7 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command of `ttsdash results` in this process."""
+    """A function that runs a command of `ttsdash results` in this process."""
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         code = run_program(["results", *map(str, arguments)])
@@ -36,7 +36,7 @@ def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """The store of another machine."""
+    """Return the store of another machine."""
     with closing(open_store(Workspace(tmp_path / "other"))) as db:
         yield db
 

@@ -40,7 +40,7 @@ def history(fixed_place: Workspace) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def call(fixed_place: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command in this process."""
+    """A function that runs a command in this process."""
     monkeypatch.setenv("TTSDASH_HOME", str(fixed_place.root))
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -52,19 +52,19 @@ def call(fixed_place: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def said(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """The lines of a command that went well."""
+    """Return the output lines of a successful command."""
     assert (done.returncode, done.stderr) == (0, "")
     return [line.rstrip() for line in done.stdout.splitlines()]
 
 
 def answered(done: subprocess.CompletedProcess[str]) -> Any:
-    """The JSON of a command that went well."""
+    """Return the JSON of a successful command."""
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
 
 def notes(lines: list[str]) -> list[str]:
-    """What stands below the table."""
+    """Return the lines below the table."""
     return lines[lines.index("") + 1 :]
 
 
@@ -163,7 +163,7 @@ def test_regressions_and_noisy_results_are_marked(history: sqlite3.Connection, c
 def test_a_result_is_one_line_on_a_narrow_terminal(
     history: sqlite3.Connection, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A test in this process has no terminal: it is said to have one."""
+    """The test pretends that there is a terminal."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     with transaction(history):
@@ -224,7 +224,7 @@ def test_a_result_is_shown_with_every_metric(fixed_place: Workspace, call: Call)
     assert {"samples", "starts", "parallel_runs"} <= shown.keys()
 
 
-# Courses
+# Trends
 
 
 def test_a_trend_shows_each_result_by_version_with_changes(history: sqlite3.Connection, call: Call) -> None:
@@ -456,7 +456,7 @@ def test_invalid_arguments_of_prune_are_reported(
 def test_prune_asks_for_confirmation_on_a_terminal(
     agreed: bool, history: sqlite3.Connection, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A test in this process has no terminal: it is said to have one."""
+    """The test pretends that there is a terminal."""
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     asked: list[str] = []
