@@ -142,7 +142,7 @@ def _unknown(kind: Kind, first: SampledResult, other: SampledResult) -> str | No
 
 
 def _ratios(one: Result, other: Result, compared: Sequence[Metric]) -> dict[str, float]:
-    pairs = {metric.field: (metric.of(one), metric.of(other)) for metric in compared}
+    pairs = {metric.field: (metric.value(one), metric.value(other)) for metric in compared}
     return {name: second / first for name, (first, second) in pairs.items() if first and second is not None}
 
 

@@ -77,10 +77,10 @@ class Metric:
     scale: float = 1.0
     """The stored value that is one unit: 1e6 for bytes shown as MB."""
 
-    def of(self, metrics: Metrics) -> float | None:
+    def value(self, metrics: Metrics) -> float | None:
         """Return the value in the unit of the metric, or None if it was not measured."""
-        value: float | None = getattr(metrics, self.field)
-        return None if value is None else value / self.scale
+        stored: float | None = getattr(metrics, self.field)
+        return None if stored is None else stored / self.scale
 
     @property
     def title(self) -> str:

@@ -229,7 +229,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("threads", f"{result.threads} ({options})"),
         ("engine", result.engine),
         ("worse", "; ".join(worse["worse"]) if worse else None),
-        ("changed", "; ".join(worse["changed"]) or "no versions" if worse else None),
+        ("changed", "; ".join(worse["changed"]) or "none" if worse else None),
         ("noisy", "yes: fewer than ten undisturbed pairs, or the processor throttled" if result.noisy else "no"),
         *_metrics(result),
         (
@@ -245,7 +245,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
 def _metrics(result: Result) -> Iterator[tuple[str, str]]:
     for metric in METRICS:
         yield metric.label, _metric(result, metric)
-        if metric.field == "latency_p90_ms":
+        if metric.field == "latency_ms":
             yield "of the original", f"{result.original_latency_ms:.1f} ms"
         elif metric.field == "settled_rss_mb":
             yield "without a model", f"{figure(result.bare_rss_mb, 0)} MB"
@@ -254,7 +254,7 @@ def _metrics(result: Result) -> Iterator[tuple[str, str]]:
 def _metric(result: Result, metric: Metric) -> str:
     if metric.field == "speedup":
         return _speedup(result)
-    value = f"{figure(metric.of(result), metric.digits)} {metric.unit}".rstrip()
+    value = f"{figure(metric.value(result), metric.digits)} {metric.unit}".rstrip()
     if metric.field == "throughput" and result.requests:
         return f"{value}, {result.requests} parallel requests"
     return value

@@ -117,7 +117,7 @@ def metric_head(metric: Metric, separator: str = " ") -> str:
 
 def metric_cell(result: Result, metric: Metric) -> str:
     """Return a cell of the column of a metric; the speed-up includes its interval and marks."""
-    return speedup(result) if metric.field == "speedup" else figure(metric.of(result), metric.column_digits)
+    return speedup(result) if metric.field == "speedup" else figure(metric.value(result), metric.column_digits)
 
 
 RESULT_HEADERS = ("variant", *(metric_head(metric, "\n") for metric in RUN_COLUMNS), "sound")

@@ -44,7 +44,7 @@ def comparison_rows(results: Sequence[Result], comparisons: Sequence[Comparison]
     )
     rows = [(label, *cells) for label, cells in facts]
     for metric in METRICS:
-        values = [figure(metric.of(result), metric.digits) for result in results]
+        values = [figure(metric.value(result), metric.digits) for result in results]
         pairs = zip(values, ratios, strict=True)
         rows.append((metric.title, *(_cell(value, ratio.get(metric.field)) for value, ratio in pairs)))
     return [*rows, ("sound", *(result.grade or "–" for result in results))]

@@ -74,7 +74,7 @@ def test_a_value_is_in_its_unit_and_none_if_it_was_not_measured(
     changes: dict[str, Any], field: str, value: float | None
 ) -> None:
     metric = next(one for one in METRICS if one.field == field)
-    assert metric.of(a_result("id", "int4", **changes).metrics) == value
+    assert metric.value(a_result("id", "int4", **changes).metrics) == value
 
 
 def test_flat_metrics_are_read_as_they_were_written() -> None:
