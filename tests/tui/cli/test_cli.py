@@ -173,7 +173,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         (["jobs", "show", "7"], 1, "no job 7 here: see `ttsdash jobs list`"),
         (["jobs", "show", "seven"], 2, "Invalid value for 'ID'"),
         (["jobs", "wait", "7"], 1, "no job 7 here"),
-        (["results", "show", "abc"], 1, "no result here has an id that starts with 'abc'"),
+        (["results", "show", "abc"], 1, "result not found: 'abc'"),
         (["jobs", "show", "99999999999999999999"], 1, "no job 99999999999999999999 here"),
         (["voices", "list", "--home", ""], 2, "Invalid value for '--home': it is empty"),
         (["optimize", "--model", "nobody", "--static", "--calibration", ""], 2, "--calibration is empty: name a file"),

@@ -455,7 +455,7 @@ async def test_the_history_is_exported_under_a_name_that_says_how(history: Works
         await pilot.pause()
         assert isinstance(app.screen, ExportScreen)
         typed.value = "nowhere/out.md"
-        await until(pilot, lambda: "there is no folder nowhere" in text_of(app, "#problem"))
+        await until(pilot, lambda: "folder not found: nowhere" in text_of(app, "#problem"))
 
         typed.value = "out.jsonl"
         await pilot.press("down", "space")
