@@ -17,7 +17,7 @@ from core.coreml.layout import PACKAGE, UNROUNDED
 from core.engines.engine import opener
 from core.engines.split_voice import EncoderHalf, Frames, OrtDecoderHalf
 from core.errors import TtsdashError
-from core.quality.compare import compare
+from core.quality.compare import compare_sound
 from core.records.voices import NOT_RUN
 from core.variants.recipes import Task
 from core.vits.split import SplitModel, split_model
@@ -79,7 +79,7 @@ def _synthesize(voice: Any, ids: dict[str, list[int]]) -> list[Values]:
 
 
 def _grade(original: list[Values], variant: list[Values], task: Task, how: str = "evaluated") -> dict[str, Any]:
-    quality = compare(original, variant, int(task.config["audio"]["sample_rate"]))
+    quality = compare_sound(original, variant, int(task.config["audio"]["sample_rate"]))
     figures = {
         name: None if value is None else round(value, 3)
         for name, value in asdict(quality).items()

@@ -8,8 +8,7 @@ from core.hardware.capabilities import core_ml_missing
 from core.hardware.detection import HardwareInfo
 from core.records.selection_warnings import SelectionWarning, WarningKind
 from core.records.selections import Decision, Policy, Selection
-from core.records.verdict import Verdict as SpeedVerdict
-from core.records.verdict import verdict
+from core.records.verdict import SpeedVerdict, speed_verdict
 from core.selection.figures import Figures
 from core.selection.pairs import PairedSpeed, Unpaired
 
@@ -117,7 +116,7 @@ def _refused_by_measure(candidate: Candidate) -> str | None:
     figures = candidate.figures
     if figures is None:
         return "not measured on this machine at all cores"
-    if verdict(figures.interval) == "slower":
+    if speed_verdict(figures.interval) == "slower":
         return f"slower than the original here: {figures.speedup:.2f}x"
     return None if figures.sounds_good else f"sound: {figures.grade or 'not graded'}"
 
@@ -154,7 +153,7 @@ def _figures(candidate: Candidate) -> str:
     figures = candidate.figures
     if figures is None:
         return "not measured on this machine at all cores"
-    unclear = ", no difference" if verdict(figures.interval) == "no difference" else ""
+    unclear = ", no difference" if speed_verdict(figures.interval) == "no difference" else ""
     busy = ", the machine was busy" if figures.noisy else ""
     return f"{figures.speedup:.2f}x here{unclear}{busy}, sound {figures.grade}"
 
@@ -171,7 +170,7 @@ def _warnings(
     mine = _figures_of(picked)
     if picked.caveat:
         yield SelectionWarning(WarningKind.UNVERIFIED, name, f"{name}: {picked.caveat}")
-    if verdict(mine.interval) == "slower":
+    if speed_verdict(mine.interval) == "slower":
         text = f"{name} is SLOWER than the original on this machine: {mine.speedup:.2f}x"
         yield SelectionWarning(WarningKind.SLOWER, name, text)
     if mine.grade is None:
@@ -206,14 +205,14 @@ def _speed_beside(picked: Candidate, other: Candidate, compare: Compare) -> tupl
     mine, theirs = _figures_of(picked), _figures_of(other)
     figures = f"{theirs.speedup:.2f}x, {picked.name} {mine.speedup:.2f}x"
     if picked.is_original:
-        return verdict(theirs.interval), figures
+        return speed_verdict(theirs.interval), figures
     if other.is_original:
-        return _OPPOSITE[verdict(mine.interval)], figures
+        return _OPPOSITE[speed_verdict(mine.interval)], figures
     found = compare(picked, other)
     if isinstance(found, PairedSpeed):
         low, high = found.interval
         how = f"{found.ratio:.2f}x as fast as {picked.name} in the same pairs, 95 % interval {low:.2f}–{high:.2f}"
-        return verdict(found.interval), how
+        return speed_verdict(found.interval), how
     figures += f" ({found})"
     if theirs.is_faster_than(mine):
         return "faster", figures

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.engines.ort import Audio, OrtVoice
-from core.quality.compare import compare
+from core.quality.compare import compare_sound
 from core.variants.recipes import RECIPES
 from core.voices.file import config_path_of, read_config
 from core.voices.phonemes import phoneme_ids
@@ -66,7 +66,7 @@ def test_a_variant_has_the_size_and_quality_that_its_recipe_promises(
 ) -> None:
     name, path = variant
     megabytes, pesq, drift, grades = PROMISES[name]
-    quality = compare(original, spoken(joe, path), 22050)
+    quality = compare_sound(original, spoken(joe, path), 22050)
     assert path.stat().st_size / 1e6 <= megabytes
     assert quality.duration_drift_pct <= drift
     assert quality.grade in grades

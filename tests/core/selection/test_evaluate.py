@@ -17,7 +17,7 @@ from core.hardware.machine import this_machine
 from core.records.benchmarks import Sample
 from core.records.selection_warnings import WarningKind
 from core.records.selections import Preference
-from core.records.verdict import verdict
+from core.records.verdict import speed_verdict
 from core.records.voices import Variant, Voice
 from core.selection.evaluate import evaluate, record, select_now
 from core.store.database import open_store, transaction
@@ -154,7 +154,7 @@ def measure(
         samples = samples_of([seconds] * pairs)
         ratio, low, high = speedup(original, samples)
         figures = {"threads": this_machine().facts["cores"], "variant_sha256": shas[name], "grade": grade}
-        figures |= {"speedup": ratio, "speedup_low": low, "speedup_high": high, "verdict": verdict((low, high))}
+        figures |= {"speedup": ratio, "speedup_low": low, "speedup_high": high, "verdict": speed_verdict((low, high))}
         results.append(replace(a_result(f"{benchmark}-{name}", name, **figures), samples=samples))
     record = a_record(
         benchmark, voice_id=voice.id, machine=this_machine(), created_at=created_at, results=tuple(results)

@@ -198,7 +198,7 @@ async def test_the_list_is_narrowed_down_while_one_types_and_a_slip_takes_nothin
         found = ids(pane)
         assert {(one.voice, one.variant) for one in pane.page.results} == {("joe at home", "int4")}
         await pilot.press("space", *"bogus:1")
-        await until(pilot, lambda: "there is no field 'bogus'" in text_of(app, "FilterLine .problem"))
+        await until(pilot, lambda: "unknown field 'bogus'" in text_of(app, "FilterLine .problem"))
         assert ids(pane) == found
         await pilot.press(*["backspace"] * 8)
         await until(pilot, lambda: not text_of(app, "FilterLine .problem"))
@@ -231,15 +231,15 @@ async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(h
         assert [str(cell).strip() for cell in figures["variant"][1:]] == ["dynamic-int8", "int4"]
         assert str(figures["file, MB"][2]).split() == ["13.9", "0.59x"]
         words = text_of(app, "ScrolledText PlainText")
-        assert "int4 (14-int4-) beside dynamic-int8 (14-dynam), of one run, pair by pair: " in words
+        assert "int4 (14-int4-) vs dynamic-int8 (14-dynam), same run, compared in pairs: " in words
 
         await pilot.press("q")
         pane.table.action_unmark()
         await pilot.press("escape", "slash")
         await filtered(pilot, "int4 threads:1")
         await pilot.press("enter", "g", "space", "j", "j", "space", "c")
-        await until(pilot, lambda: "not measured alike" in text_of(app, "ScrolledText PlainText"))
-        assert "nothing is said of what is faster" in text_of(app, "ScrolledText PlainText")
+        await until(pilot, lambda: "not comparable" in text_of(app, "ScrolledText PlainText"))
+        assert "no verdict, " in text_of(app, "ScrolledText PlainText")
 
 
 @pytest.fixture
@@ -401,7 +401,7 @@ async def test_the_sound_is_looked_at_as_waveform_and_as_spectrogram(history: Wo
         write_wav(original, tone(400, 2.0))
         variant.write_bytes(b"RIFF")
         await on_screen(pilot, SoundScreen, "v")
-        assert "int4.wav is no recording" in text_of(app, ".text")
+        assert "cannot read the recording" in text_of(app, ".text")
         await pilot.press("q")
 
         write_wav(variant, tone(400, 1.0))
@@ -423,7 +423,9 @@ async def test_the_sound_is_looked_at_as_waveform_and_as_spectrogram(history: Wo
         await until(pilot, lambda: max(map(len, str(view.content).split("\n"))) > 100)
         await pilot.press("q", "j", "j")
         await on_screen(pilot, SoundScreen, "v")
-        assert "from its last benchmark on this machine, of 2026-05-02 00:00:00, not from this result" in text_of(app, ".text")
+        assert "from its last benchmark on this machine, of 2026-05-02 00:00:00, not from this result" in text_of(
+            app, ".text"
+        )
 
 
 def test_a_high_tone_is_drawn_above_a_low_one_and_silence_as_nothing() -> None:
@@ -455,7 +457,7 @@ async def test_the_history_is_exported_in_the_format_of_its_extension(history: W
         await pilot.pause()
         assert isinstance(app.screen, ExportScreen)
         typed.value = "nowhere/out.md"
-        await until(pilot, lambda: "there is no folder nowhere" in text_of(app, "#problem"))
+        await until(pilot, lambda: "folder not found: nowhere" in text_of(app, "#problem"))
 
         typed.value = "out.jsonl"
         await pilot.press("down", "space")
@@ -589,7 +591,7 @@ def test_what_a_filter_with_a_slip_looks_like(snap_compare: Compare, trending: W
         "space",
         *"grade>good",
         text="tia",
-        ready=lambda pilot: "is none of" in text_of(pilot.app, "FilterLine .problem"),
+        ready=lambda pilot: "is not one of" in text_of(pilot.app, "FilterLine .problem"),
     )
     assert snap_compare(dashboard(trending), terminal_size=(80, 24), run_before=told_off)
 

@@ -194,9 +194,7 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
         assert "* original\n    selected: pinned by hand\n" in shown
         await until(pilot, lambda: row(pane)[:3] == ["measured", "original", "–"])
         assert get_preference(db, voice.id) == Preference("measured", None)
-        assert "static-int8, rejected: not measured on this machine" in text_of(
-            app, "#selection-pane .detail Static"
-        )
+        assert "static-int8, rejected: not measured on this machine" in text_of(app, "#selection-pane .detail Static")
 
         # Who goes back changes nothing.
         await pilot.press("o")

@@ -169,7 +169,7 @@ async def test_the_details_show_verdict_results_pareto_place_and_lineage(full: W
             "with onnxruntime 1.32.0, onnx 1.23.2",
         ):
             assert line in shown.split("\n")
-        assert "the file is 70 % smaller than the original's, peak memory 82 % of it" in shown
+        assert "The file is 70 % smaller than the original; peak memory is 82 % of the original's" in shown
 
 
 async def test_a_variant_that_is_better_in_every_way_dominates(full: Workspace) -> None:

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from textual.app import ComposeResult
 
-from core.history.compare import Comparison, compare, measured_of
+from core.history.compare import Comparison, compare_results, read_samples
 from core.records.results import Result
 from core.store.database import open_store
 from core.workspace import Workspace
@@ -30,8 +30,8 @@ class CompareScreen(ReadingScreen[list[Comparison]]):
     def read(self) -> list[Comparison]:
         """Compare the results with the first."""
         with closing(open_store(self.workspace)) as db:
-            first, *others = (measured_of(db, result) for result in self._results)
-            return compare(first, others)
+            first, *others = (read_samples(db, result) for result in self._results)
+            return compare_results(first, others)
 
     async def show(self, found: list[Comparison]) -> None:
         """Show the comparisons."""

@@ -27,7 +27,7 @@ from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.messages import Outcome
 from tui.dashboard.results.filter_line import FilterLine
 from tui.dashboard.results.history import ROWS, HistoryPage, ResultQuery, read_history, read_run
-from tui.text.format import counted, figure, metric_cell, metric_head, shortened, speedup, when, why_empty
+from tui.text.format import counted, figure, metric_cell, metric_head, shortened, speedup, unmeasured_reasons, when
 
 if TYPE_CHECKING:
     from core.records.results import Result
@@ -388,7 +388,7 @@ def _title(result: Result) -> str:
 
 def _facts(result: Result) -> list[str]:
     versions = ", ".join(f"{name} {value}" for name, value in result.environment.items())
-    empty = why_empty(result)
+    empty = unmeasured_reasons(result)
     return [
         *_worse(result),
         *_timing(result),

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 
 from core.hardware.machine import Machine
 from core.history.names import variants_of
-from core.history.pareto import Judged, pareto
+from core.history.pareto import ParetoPoint, compute_pareto
 from core.records.results import Result
 from core.store.database import open_store
 from core.store.results import newest_result
@@ -18,7 +18,7 @@ from tui.text.results import DOMINATED, PARETO_HEADERS, pareto_row
 _SIGNS = {"transparent": "●", "slight": "○", "noticeable": "△", "broken": "×"}
 
 
-class ParetoScreen(ReadingScreen[list[Judged]]):
+class ParetoScreen(ReadingScreen[list[ParetoPoint]]):
     """The newest all-core result of each variant of the voice, on the result's machine."""
 
     def __init__(self, workspace: Workspace, result: Result) -> None:
@@ -29,16 +29,16 @@ class ParetoScreen(ReadingScreen[list[Judged]]):
         """Compose the table."""
         yield KeyedTable((">", *PARETO_HEADERS), id="front")
 
-    def read(self) -> list[Judged]:
+    def read(self) -> list[ParetoPoint]:
         """Read the newest results, and find the front."""
         import tui.dashboard.results.chart  # noqa: F401  (slow: in this thread)
 
         voice, machine = self._result.voice_id, Machine(self._result.machine, self._result.machine_facts)
         with closing(open_store(self.workspace)) as db:
             newest = [newest_result(db, voice, variant, machine) for variant in variants_of(db, voice)]
-        return pareto([result for result in newest if result])
+        return compute_pareto([result for result in newest if result])
 
-    async def show(self, found: list[Judged]) -> None:
+    async def show(self, found: list[ParetoPoint]) -> None:
         """Show the table, and a chart if there is more than one point."""
         placed = {str(number): one for number, one in enumerate(found, 1)}
         table = self.query_one(KeyedTable)
@@ -60,7 +60,7 @@ class ParetoScreen(ReadingScreen[list[Judged]]):
                 chart.note(x[number], y[number], number)
 
 
-def _legend(found: list[Judged], drawn: int) -> str:
+def _legend(found: list[ParetoPoint], drawn: int) -> str:
     if not found:
         return "No all-core results yet: benchmark the voice first."
     if drawn < 2:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.quality.outline import Audio, Grid, band_edges, spectrogram, waveform
+from core.quality.envelope import Audio, Grid, band_edges, spectrogram, waveform_envelope
 
 _GUTTER = 9
 _SHADES = " ░▒▓█"
@@ -42,7 +42,7 @@ def draw(recordings: Sequence[Recording], as_spectrogram: bool, width: int, rows
 
 def _waveforms(recordings: Sequence[Recording], widths: Sequence[int], rows: int) -> list[list[str]]:
     """Draw waveforms in half cells; the loudest of all fills the height."""
-    outlines = [waveform(one.audio, width) for one, width in zip(recordings, widths, strict=True)]
+    outlines = [waveform_envelope(one.audio, width) for one, width in zip(recordings, widths, strict=True)]
     peak = max(float(np.abs(outline).max()) for outline in outlines) or 1.0
     return [[" " * _GUTTER + line for line in _outline(outline / peak, rows)] for outline in outlines]
 

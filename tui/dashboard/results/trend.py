@@ -15,7 +15,7 @@ from core.workspace import Workspace
 from tui.dashboard.common.scrolled_text import ScrolledText
 from tui.dashboard.results.reading import ReadingScreen
 from tui.text.format import counted, moment, speedup
-from tui.text.results import course, since_before, trend_figure
+from tui.text.results import since_before, trend_figure, trend_line
 
 if TYPE_CHECKING:
     from tui.dashboard.results.chart import Chart
@@ -102,7 +102,8 @@ def _words(mine: Series, others: int) -> list[str]:
     points = mine.points
     worse = sum(bool(point.result.regression) for point in points)
     lines = [
-        f"{course(mine)}, {counted(len(points), 'result')}" + (f", {counted(worse, 'regression')}" if worse else ""),
+        f"{trend_line(mine)}, {counted(len(points), 'result')}"
+        + (f", {counted(worse, 'regression')}" if worse else ""),
         *([f"the newest {LATEST} only"] if len(points) + others == LATEST else []),
         *(
             [f"left out: {counted(others, 'result')} of another benchmark version, which do not compare"]
