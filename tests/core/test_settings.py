@@ -13,8 +13,8 @@ _NAMES = "hook, idle, time_limit, memory_limit, benchmark_width, benchmark_budge
 _NO_SPAN = "is no length of time: write 30min, 2h or 1h30m"
 _NO_MEMORY = "is no amount of memory: write 800 MB or 4 GB"
 _NO_SHARE = "is no share: write 5 %, more than 0 and less than 100"
-_NO_PATH = "is no whole path: write /home/me/assistant.yaml or ~/assistant.yaml"
-_NO_COMMAND = "hook: give a command, as one line or as a list of words"
+_NO_PATH = "is not an absolute path: write /home/me/assistant.yaml or ~/assistant.yaml"
+_NO_COMMAND = "hook: write a command as one line or as a list of words"
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def test_what_stands_in_the_file_holds_and_the_rest_is_as_it_comes(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("idel: 5m", f"there is no setting 'idel'; there is {_NAMES}"),
-        ("Idle: 5m", f"there is no setting 'Idle'; there is {_NAMES}"),
-        ("idle: 5m\nslots: 3", f"there is no setting 'slots'; there is {_NAMES}"),
-        ("1: 5m", f"there is no setting 1; there is {_NAMES}"),
-        ("null: 5m", "there is no setting None"),
-        ('"a\\nb": 5m', "there is no setting 'a\\nb'"),
+        ("idel: 5m", f"unknown setting 'idel'; there is {_NAMES}"),
+        ("Idle: 5m", f"unknown setting 'Idle'; there is {_NAMES}"),
+        ("idle: 5m\nslots: 3", f"unknown setting 'slots'; there is {_NAMES}"),
+        ("1: 5m", f"unknown setting 1; there is {_NAMES}"),
+        ("null: 5m", "unknown setting None"),
+        ('"a\\nb": 5m', "unknown setting 'a\\nb'"),
         ("idle: 30", f"idle: '30' {_NO_SPAN}"),
         ("idle:", f"idle: 'None' {_NO_SPAN}"),
         ("idle: [5m]", f"idle: \"['5m']\" {_NO_SPAN}"),
@@ -110,8 +110,8 @@ def test_what_stands_in_the_file_holds_and_the_rest_is_as_it_comes(
         ("hook: [sleep, 5]", _NO_COMMAND),
         ("hook: {run: this}", _NO_COMMAND),
         ("hook: say 'done", f"{_NO_COMMAND} (No closing quotation)"),
-        ("- idle", "write settings as `name: value`, one a line"),
-        ("just some text", "write settings as `name: value`, one a line"),
+        ("- idle", "write settings as `name: value`, one per line"),
+        ("just some text", "write settings as `name: value`, one per line"),
         ("idle: 5m\nidle: 6m", 'line 2: not YAML (found duplicate key "idle"'),
         ("idle: [5m", "line 1: not YAML ("),
         ("\nidle: 5m\n\ttime_limit: 1h", "line 3: not YAML ("),

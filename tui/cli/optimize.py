@@ -194,6 +194,6 @@ def _shape(queued: Submission, jobs: Sequence[Job]) -> dict[str, Any]:
 
 
 def _select(session: Session, voice: Voice) -> Selection:
-    from core.selection.evaluate import select_now
+    from core.selection.evaluate import select_and_record
 
-    return select_now(session.db, voice.key, "asked by hand")
+    return select_and_record(session.db, voice.key, "asked by hand")

@@ -299,11 +299,11 @@ class Actions:
     def _select(
         self, voice: str, *, policy: Policy | None = None, pin: str | None = None, unpin: bool = False
     ) -> Outcome:
-        from core.selection.preferences import select_with_preference
+        from core.selection.preferences import set_preference
 
         with closing(open_store(self._workspace)) as db:
-            selection = select_with_preference(
-                db, voice, policy=policy, pin=pin, unpin=unpin, probes=self._environment.probes()
+            selection = set_preference(
+                db, voice, policy=policy, pin=pin, unpin=unpin, hardware=self._environment.probes()
             )
         return Outcome(f"{voice}: {selection.selected} is selected ({selection.reason})")
 
@@ -315,7 +315,7 @@ class Actions:
         config = AssistantConfig.load(self._configuration())
         with closing(open_store(self._workspace)) as db:
             return Proposed(
-                proposal.propose_selection(db, config, voice, use_selected=True, probes=self._environment.probes())
+                proposal.propose_selection(db, config, voice, use_selected=True, hardware=self._environment.probes())
             )
 
     def propose_undo(self) -> Proposed:

@@ -58,7 +58,7 @@ def test_backups_are_a_stack_in_which_none_is_overwritten(config: Path) -> None:
     assert write_file(read_file(config), b"e").name == f"{name}-13"
     assert [undo(config).name for _ in range(3)] == [f"{name}-13", f"{name}-3", f"{name}-2"]
     assert config.read_bytes() == b"b"
-    with pytest.raises(NotFound, match=f"{config} has no backup that differs from it: there is nothing to undo"):
+    with pytest.raises(NotFound, match=f"{config} differs from it: there is nothing to undo"):
         undo(config)
 
 
@@ -136,7 +136,7 @@ def test_a_link_that_leads_elsewhere_meanwhile_is_a_change(config: Path, tmp_pat
     file = read_file(link)
     link.unlink()
     link.symlink_to(other)
-    with pytest.raises(TtsdashError, match=f"{link} was changed meanwhile, and is left as it is now: try again"):
+    with pytest.raises(TtsdashError, match=f"{link} has changed since it was read and was not written: try again"):
         write_file(file, NEW)
     assert (config.read_bytes(), other.read_bytes()) == (OLD, OLD)
 
@@ -145,7 +145,7 @@ def test_two_calls_do_not_write_at_once(config: Path) -> None:
     file = read_file(config)
     with config.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(TtsdashError, match="is being written by another program: try again"):
+        with pytest.raises(TtsdashError, match="is locked by another process: try again"):
             write_file(file, NEW)
     assert lying_in(config.parent) == {"assistant.yaml": OLD}
 
@@ -177,7 +177,7 @@ def test_an_owner_that_cannot_be_kept_is_a_reason_to_write_nothing(
     monkeypatch.setattr(os, "fstat", lambda _: Other)
     monkeypatch.setattr(os, "fchown", refuse)
     says = refusal(write_file, read_file(config), NEW, names=config)
-    assert says.endswith("which cannot be kept: call this as its owner")
+    assert says.endswith("which cannot be preserved: call this as its owner")
     assert lying_in(config.parent) == {"assistant.yaml": OLD}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import TtsdashError
-from core.hardware.capabilities import capabilities, usable
+from core.hardware.capabilities import capabilities, usable_cpu_share
 from core.hardware.detection import cpu_quota, detect, detect_in_subprocess, memory_limit
 from tests.core.machines import CONTAINER, MACHINES, SERVER
 
@@ -32,7 +32,7 @@ def test_what_a_machine_has(machine: str, available: str) -> None:
         "ONNX Runtime": "runtime",
         "Neural Engine": "engine",
         "Core ML": "coreml",
-        "making Core ML": "convert",
+        "Core ML conversion": "convert",
         "CoreML provider": "provider",
         "Metal": "metal",
     }
@@ -46,27 +46,27 @@ def test_what_a_machine_has(machine: str, available: str) -> None:
         ("M1 on macOS 13", "Core ML", "macOS 13.6.1: packages need 14, or target=macos13"),
         ("M4 on macOS 15", "Neural Engine", "Apple M4"),
         ("M4 on macOS 15", "fast int8", "i8mm"),
-        ("Rosetta", "Neural Engine", "this Python is translated by Rosetta: use an arm64 one"),
+        ("Rosetta", "Neural Engine", "this Python runs under Rosetta: use an arm64 one"),
         ("Rosetta", "Core ML", "macOS 15.1, without the Neural Engine"),
         ("Intel Mac", "Neural Engine", "this Mac has an Intel processor"),
         ("server", "Core ML", "needs macOS"),
         ("server", "cores", "all 2"),
-        ("container", "cores", "its control group allows 0.5 cores' worth of time"),
-        ("container", "memory", "0.5 GB of 16.0, by its control group"),
-        ("Raspberry Pi 5", "making Core ML", "coremltools is not installed: it has wheels for Linux x86_64 and macOS"),
+        ("container", "cores", "limited to 0.5 CPUs by the control group"),
+        ("container", "memory", "limited to 0.5 of 16.0 GB by the control group"),
+        ("Raspberry Pi 5", "Core ML conversion", "coremltools is not installed: it has wheels for Linux x86_64 and macOS"),
     ],
 )
 def test_why(machine: str, ability: str, says: str) -> None:
     (found,) = (entry for entry in capabilities(MACHINES[machine]) if entry.name == ability)
-    assert found.says.startswith(says)
-    assert found.brings
+    assert found.detail.startswith(says)
+    assert found.benefit
 
 
 def test_a_process_that_may_run_on_some_cores_only_is_told_so() -> None:
     pinned = replace(SERVER, cores=16, affinity=2)
-    assert capabilities(pinned)[0].says == "may run on 2 of 16"
-    assert usable(pinned) == 2
-    assert usable(CONTAINER) == 0.5
+    assert capabilities(pinned)[0].detail == "limited to 2 of 16 cores"
+    assert usable_cpu_share(pinned) == 2
+    assert usable_cpu_share(CONTAINER) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -108,5 +108,5 @@ def test_asking_loads_no_more_than_onnx_runtime() -> None:
 
 def test_a_machine_that_cannot_be_asked_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(TtsdashError, match="could not be asked"):
+    with pytest.raises(TtsdashError, match="cannot detect the hardware"):
         detect_in_subprocess()

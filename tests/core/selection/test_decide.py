@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.records.selections import Policy, Selection
-from core.selection.decide import Candidate, select
+from core.selection.decide import Candidate, decide
 from core.selection.figures import Figures
 from core.selection.pairs import PairedSpeed, Unpaired
 from tests.core.machines import MACHINES, SERVER
@@ -29,7 +29,7 @@ ALL = (ORIGINAL, COREML, GUIDE, DYNAMIC, INT4, STATIC, OPTIMIZED)
 
 
 def chosen(machine: str, *candidates: Candidate, policy: Policy = "priority", pinned: str | None = None) -> Selection:
-    return select("amy", candidates, MACHINES[machine], policy, pinned)
+    return decide("amy", candidates, MACHINES[machine], policy, pinned)
 
 
 def why(selection: Selection, variant: str) -> str:
@@ -48,7 +48,7 @@ def warnings(selection: Selection) -> dict[str, str]:
         # Core ML, on Apple Silicon, if it is there and loads; then quantized; then the original.
         ("M4 on macOS 15", "coreml", "coreml", "selected"),
         ("M1 on macOS 13", "static-int8", "dynamic-int8", "macOS 13.6.1: this package needs 14"),
-        ("Rosetta", "static-int8", "dynamic-int8", "this Python is translated by Rosetta"),
+        ("Rosetta", "static-int8", "dynamic-int8", "this Python runs under Rosetta"),
         ("Intel Mac", "static-int8", "dynamic-int8", "this Mac has an Intel processor"),
         ("server", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
         ("container", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
@@ -110,10 +110,10 @@ def test_the_fastest_that_sounds_right(candidates: tuple[Candidate, ...], select
         (replace(STATIC, problem="checksum differs: /x"), "measured", "checksum differs: /x"),
         (replace(STATIC, figures=figures(1.7, "broken")), "priority", "sound: broken"),
         (replace(STATIC, figures=figures(1.7, "noticeable")), "measured", "sound: noticeable"),
-        (replace(STATIC, figures=figures(0.28)), "measured", "slower than the original here: 0.28x"),
+        (replace(STATIC, figures=figures(0.28)), "measured", "slower than the original: 0.28x"),
         (replace(STATIC, figures=None), "measured", "not measured on this machine at all cores"),
-        (GUIDE, "priority", "made as the usual guide does it, to compare with"),
-        (GUIDE, "measured", "made as the usual guide does it, to compare with"),
+        (GUIDE, "priority", "made by the guide's recipe, for comparison only"),
+        (GUIDE, "measured", "made by the guide's recipe, for comparison only"),
         (CONVERTED, "priority", f"needs macOS on Apple Silicon; {NOT_RUN}"),
     ],
 )
@@ -122,12 +122,12 @@ def test_what_is_passed_over_says_why(candidate: Candidate, policy: Policy, reas
     assert selection.selected == "original"
     (judged,) = (judged for judged in selection.candidates if judged.variant == candidate.name)
     assert judged.names_caveat == (NOT_RUN in reason)
-    assert why(selection, candidate.name) == f"passed over: {reason}"
+    assert why(selection, candidate.name) == f"rejected: {reason}"
 
 
 def test_what_was_not_yet_run_on_a_mac_is_not_taken_there_either() -> None:
     selection = chosen("M4 on macOS 15", ORIGINAL, CONVERTED)
-    assert why(selection, "coreml") == f"passed over: not verified: {NOT_RUN}"
+    assert why(selection, "coreml") == f"rejected: not verified: {NOT_RUN}"
 
 
 def test_what_does_not_load_falls_through_to_the_next() -> None:
@@ -137,9 +137,9 @@ def test_what_does_not_load_falls_through_to_the_next() -> None:
         tried.append(candidate.name)
         return "does not load: broken" if candidate.name == "static-int8" else None
 
-    selection = select("amy", ALL, SERVER, "priority", why_not_loaded=why_not)
+    selection = decide("amy", ALL, SERVER, "priority", load_error=why_not)
     assert selection.selected == "dynamic-int8"
-    assert why(selection, "static-int8") == "passed over: does not load: broken"
+    assert why(selection, "static-int8") == "rejected: does not load: broken"
     # Nothing further down is loaded for nothing.
     assert tried == ["static-int8", "dynamic-int8"]
 
@@ -161,7 +161,7 @@ def test_when_nothing_can_be_used_the_original_is_named_and_that_is_said() -> No
         (
             (ORIGINAL, STATIC, DYNAMIC),
             "faster-exists: dynamic-int8",
-            "dynamic-int8 is faster here: 1.90x, static-int8 1.70x (measured in different runs)",
+            "dynamic-int8 is faster: 1.90x, static-int8 1.70x (measured in different runs)",
         ),
         (
             (ORIGINAL, replace(STATIC, figures=figures(1.2)), OPTIMIZED),
@@ -177,12 +177,12 @@ def test_when_nothing_can_be_used_the_original_is_named_and_that_is_said() -> No
         (
             (ORIGINAL, replace(STATIC, figures=figures(1.7, "noticeable"))),
             "degraded: static-int8",
-            "static-int8 sounds noticeable",
+            "static-int8 sounds noticeably worse than the original",
         ),
         (
             (ORIGINAL, replace(STATIC, figures=figures(1.7, None))),
             "ungraded: static-int8",
-            "static-int8 sounds as nobody knows: it is not graded",
+            "the sound of static-int8 has not been graded",
         ),
     ],
 )
@@ -210,14 +210,14 @@ WIDE_OPTIMIZED = replace(OPTIMIZED, figures=Figures(1.21, (1.06, 1.37), "transpa
             PairedSpeed(0.99, (0.96, 1.02)),
             {
                 "better-exists: optimized": "optimized sounds better (transparent) and is no slower than static-int8: "
-                "0.99x as fast as static-int8 in the same pairs, 95 % interval 0.96–1.02"
+                "0.99x as fast in the same pairs (95 % interval 0.96–1.02)"
             },
         ),
         (
             PairedSpeed(1.10, (1.05, 1.15)),
             {
-                "faster-exists: optimized": "optimized is faster here: "
-                "1.10x as fast as static-int8 in the same pairs, 95 % interval 1.05–1.15"
+                "faster-exists: optimized": "optimized is faster: "
+                "1.10x as fast in the same pairs (95 % interval 1.05–1.15)"
             },
         ),
         (
@@ -239,7 +239,7 @@ def test_variants_of_one_run_are_compared_by_their_own_pairs(
         return found
 
     candidates = (ORIGINAL, WIDE_STATIC, WIDE_OPTIMIZED, replace(INT4, figures=figures(2.5, "noticeable")))
-    selection = select("amy", candidates, SERVER, "priority", compare=compare)
+    selection = decide("amy", candidates, SERVER, "priority", compare=compare)
     assert selection.selected == "static-int8"
     assert warnings(selection) == expected
     # Neither the original, which every figure is already beside, nor what sounds too bad to be taken.
@@ -264,14 +264,14 @@ def test_nothing_is_said_where_nothing_speaks_against_it(candidates: tuple[Candi
 def test_a_pinned_variant_is_taken_whatever_the_policy_says() -> None:
     broken = replace(INT4, figures=figures(1.4, "broken"))
     selection = chosen("server", ORIGINAL, STATIC, broken, policy="measured", pinned="int4")
-    assert (selection.selected, selection.reason) == ("int4", "pinned by hand")
+    assert (selection.selected, selection.reason) == ("int4", "pinned")
     assert warnings(selection)["degraded: int4"] == "int4 sounds broken"
 
 
 @pytest.mark.parametrize(
     ("candidates", "reason"),
     [
-        ((ORIGINAL, STATIC), "it is gone"),
+        ((ORIGINAL, STATIC), "it no longer exists"),
         ((ORIGINAL, STATIC, replace(INT4, problem="missing: /x")), "missing: /x"),
     ],
 )
@@ -280,7 +280,7 @@ def test_a_pinned_variant_that_cannot_be_used_gives_way_to_the_policy(
 ) -> None:
     selection = chosen("server", *candidates, pinned="int4")
     assert selection.selected == "static-int8"
-    assert warnings(selection)["unusable-pin: int4"] == f"int4 is pinned, but cannot be used: {reason}"
+    assert warnings(selection)["unusable-pin: int4"] == f"int4 is pinned but cannot be used: {reason}"
 
 
 def test_each_candidate_has_one_verdict_in_the_policys_order() -> None:

@@ -19,7 +19,7 @@ from core.records.selection_warnings import WarningKind
 from core.records.selections import Preference
 from core.records.verdict import verdict
 from core.records.voices import Variant, Voice
-from core.selection.evaluate import evaluate, record, select_now
+from core.selection.evaluate import evaluate, record_selection, select_and_record
 from core.store.database import open_store, transaction
 from core.store.results import newest_result, put_benchmark
 from core.store.selections import get_preference, latest_selections, list_selections, put_preference
@@ -64,7 +64,7 @@ def register(
 
 def select(db: sqlite3.Connection, voice: Voice, cause: str = "job 1") -> dict[str, str]:
     """The candidates' verdicts and reasons, and under "" what was selected."""
-    selection = select_now(db, voice.key, cause)
+    selection = select_and_record(db, voice.key, cause)
     return {"": selection.selected} | {
         judged.variant: f"{judged.verdict}: {judged.reason}" for judged in selection.candidates
     }
@@ -79,11 +79,11 @@ def test_what_is_whole_and_loads_is_selected_and_kept(db: sqlite3.Connection, vo
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
-        (lambda path: path.unlink(), "passed over: missing: "),
-        (lambda path: path.write_bytes(b"another"), "passed over: checksum differs: "),
-        (lambda path: config_path_of(path).unlink(), "passed over: missing: "),
-        (lambda path: config_path_of(path).write_text("{"), "passed over: checksum differs: "),
-        (lambda path: config_path_of(path).write_text('{"length_scale": 3}'), "passed over: checksum differs: "),
+        (lambda path: path.unlink(), "rejected: missing: "),
+        (lambda path: path.write_bytes(b"another"), "rejected: checksum differs: "),
+        (lambda path: config_path_of(path).unlink(), "rejected: missing: "),
+        (lambda path: config_path_of(path).write_text("{"), "rejected: checksum differs: "),
+        (lambda path: config_path_of(path).write_text('{"length_scale": 3}'), "rejected: checksum differs: "),
     ],
 )
 def test_what_is_gone_or_another_file_is_passed_over(
@@ -91,13 +91,13 @@ def test_what_is_gone_or_another_file_is_passed_over(
 ) -> None:
     select(db, voice)
     harm(variant)
-    outcome = select(db, voice, "asked by hand")
+    outcome = select(db, voice, "requested")
     assert outcome[""] == "original"
     assert outcome["static-int8"].startswith(reason)
     # What changed, when and why.
     history = list_selections(db, voice.id, this_machine().id)
     assert [(entry.selection.selected, entry.cause) for entry in history] == [
-        ("original", "asked by hand"),
+        ("original", "requested"),
         ("static-int8", "job 1"),
     ]
 
@@ -107,7 +107,7 @@ def test_what_does_not_load_falls_through(db: sqlite3.Connection, voice: Voice, 
     register(db, voice, variant)
     outcome = select(db, voice)
     assert outcome[""] == "original"
-    assert outcome["static-int8"].startswith("passed over: does not load: ONNX Runtime ")
+    assert outcome["static-int8"].startswith("rejected: does not load: ONNX Runtime ")
 
 
 def test_what_another_process_stores_meanwhile_is_looked_at_too(
@@ -120,16 +120,16 @@ def test_what_another_process_stores_meanwhile_is_looked_at_too(
         return None
 
     put_preference(db, voice.id, Preference(pinned="original"))
-    monkeypatch.setattr("core.selection.evaluate._why_not_loaded", unpinned_meanwhile)
+    monkeypatch.setattr("core.selection.evaluate._load_error", unpinned_meanwhile)
     assert select(db, voice)[""] == "static-int8"
     assert [entry.selection.pinned for entry in list_selections(db, voice.id, this_machine().id)] == [None]
 
 
 def test_the_wish_of_the_user_counts(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
     put_preference(db, voice.id, Preference("measured", None))
-    assert select(db, voice)["static-int8"] == "passed over: not measured on this machine at all cores"
+    assert select(db, voice)["static-int8"] == "rejected: not measured on this machine at all cores"
     put_preference(db, voice.id, Preference("measured", "static-int8"))
-    assert select(db, voice)["static-int8"] == "selected: pinned by hand"
+    assert select(db, voice)["static-int8"] == "selected: pinned"
 
 
 # Seconds of each pair. The original's time wanders, and with it both speed-ups: their intervals overlap.
@@ -156,11 +156,11 @@ def measure(
         figures = {"threads": this_machine().facts["cores"], "variant_sha256": shas[name], "grade": grade}
         figures |= {"speedup": ratio, "speedup_low": low, "speedup_high": high, "verdict": verdict((low, high))}
         results.append(replace(a_result(f"{benchmark}-{name}", name, **figures), samples=samples))
-    record = a_record(
+    record_selection = a_record(
         benchmark, voice_id=voice.id, machine=this_machine(), created_at=created_at, results=tuple(results)
     )
     with transaction(db):
-        put_benchmark(db, record, job_id=None)
+        put_benchmark(db, record_selection, job_id=None)
 
 
 def samples_of(seconds: list[float]) -> tuple[Sample, ...]:
@@ -216,7 +216,7 @@ def test_variants_of_different_runs_are_compared_by_their_intervals_and_that_is_
 def test_a_run_with_few_pairs_says_so(db: sqlite3.Connection, voice: Voice, optimized: Path) -> None:
     measure(db, voice, "both", BOTH, pairs=9)
     (text,) = better(db, voice)
-    assert text.endswith("(their run has too few pairs of both)")
+    assert text.endswith("(their run has too few common pairs)")
 
 
 def test_an_evaluation_writes_nothing_and_is_recorded_unless_something_has_changed_since(
@@ -226,13 +226,13 @@ def test_an_evaluation_writes_nothing_and_is_recorded_unless_something_has_chang
     evaluation = evaluate(db, voice.key)
     assert list(db.iterdump()) == before
     with transaction(db):
-        assert record(db, evaluation, "apply assistant.yaml")
+        assert record_selection(db, evaluation, "apply assistant.yaml")
     (stored,) = list_selections(db, voice.id, this_machine().id)
     assert (stored.selection, stored.cause) == (evaluation.selection, "apply assistant.yaml")
 
     put_preference(db, voice.id, Preference("measured", None))
     with transaction(db):
-        assert not record(db, evaluation, "apply assistant.yaml")
+        assert not record_selection(db, evaluation, "apply assistant.yaml")
     assert len(list_selections(db, voice.id, this_machine().id)) == 1
 
 

@@ -25,7 +25,7 @@ def test_it_is_core_ml_quantized_original_whatever_was_made() -> None:
 
 
 def test_optimized_is_a_link_once_it_was_made_and_what_the_guide_makes_is_quantized() -> None:
-    found = links(coreml="passed over", optimized="selected", dynamic_int8_guide="passed over", original="eligible")
+    found = links(coreml="rejected", optimized="selected", dynamic_int8_guide="rejected", original="eligible")
     assert list(found) == [
         "Core ML: coreml",
         "quantized: dynamic-int8-guide",
@@ -35,14 +35,14 @@ def test_optimized_is_a_link_once_it_was_made_and_what_the_guide_makes_is_quanti
 
 
 def test_a_link_is_shown_by_what_is_taken_else_by_what_comes_next() -> None:
-    found = links(dynamic_int8_guide="passed over", static_int8="eligible", original="selected")
+    found = links(dynamic_int8_guide="rejected", static_int8="eligible", original="selected")
     assert found["quantized: static-int8"] == ["dynamic-int8-guide", "static-int8"]
     found = links(static_int8="eligible", dynamic_int8_guide="selected", original="eligible")
     assert "quantized: dynamic-int8-guide" in found
 
 
 def test_another_way_to_run_the_original_stands_with_it() -> None:
-    judged = (Decision("original", "eligible", "a reason"), Decision(BY_PROVIDER, "selected", "a reason"))
+    judged = (Decision("original", Verdict.ELIGIBLE, "a reason"), Decision(BY_PROVIDER, Verdict.SELECTED, "a reason"))
     selection = Selection("amy", "measured", None, BY_PROVIDER, "a reason", judged)
     original = fallback_chain(selection, {"original": None})[-1]
     assert original.first == judged[1]

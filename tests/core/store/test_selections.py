@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from core.hardware.machine import Machine
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Decision, Preference, Selection
+from core.records.selections import Decision, Preference, Selection, Verdict
 from core.records.voices import Voice
 from core.store.database import transaction
 from core.store.selections import get_preference, latest_selections, list_selections, put_preference, put_selection
@@ -17,7 +17,10 @@ SELECTION = Selection(
     pinned=None,
     selected="static-int8",
     reason="the first in order that can be used: 1.70x here, sound slight",
-    candidates=(Decision("static-int8", "selected", "the first"), Decision("original", "eligible", "comes after")),
+    candidates=(
+        Decision("static-int8", Verdict.SELECTED, "the first"),
+        Decision("original", Verdict.ELIGIBLE, "comes after"),
+    ),
     warnings=(SelectionWarning(WarningKind.FASTER_EXISTS, "dynamic-int8", "dynamic-int8 is faster here"),),
 )
 

@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 
 from core.errors import InvalidInput
 from core.yaml_edit.diff import unified_diff
-from core.yaml_edit.document import Document, NotPlaced
-from core.yaml_edit.scalar import Value, written
+from core.yaml_edit.document import Document, NoSafeEdit
+from core.yaml_edit.scalar import Value, format_scalar
 from tests.core.refusals import refusal
 
 NAME = Path("/etc/assistant.yaml")
@@ -82,7 +82,7 @@ voice_assistant:
 
 
 def edited(text: str, values: dict[str, Value]) -> str:
-    return Document(text, str(NAME)).edited(values)
+    return Document(text, str(NAME)).with_values(values)
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"], ids=repr)
@@ -173,32 +173,32 @@ def test_a_value_is_replaced_in_its_own_quotes(before: str, after: str | None) -
     ],
 )
 def test_a_value_is_written_so_that_every_yaml_reads_it_as_it_is(value: Value, text: str) -> None:
-    assert written(value) == text
+    assert format_scalar(value) == text
     assert edited(f"k: {text}\n", {"k": value}) == f"k: {text}\n"
 
 
 @given(value=st.text(max_size=8), style=st.sampled_from([None, "'", '"']))
 def test_any_text_comes_back(value: str, style: str | None) -> None:
-    assert loaded(f"k: {written(value, style)}")["k"] == value
+    assert loaded(f"k: {format_scalar(value, style)}")["k"] == value
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("models: [a]\n", f"models is no mapping (line 1), so {VOICE} cannot be set"),
-        ("a: 1\nmodels:\n  tts: piper\n", f"models.tts is no mapping (line 3), so {VOICE} cannot be set"),
-        ("- a\n", "its top level is no mapping (line 1)"),
-        ("just words\n", "its top level is no mapping (line 1)"),
+        ("models: [a]\n", f"models is not a mapping (line 1), so {VOICE} cannot be set"),
+        ("a: 1\nmodels:\n  tts: piper\n", f"models.tts is not a mapping (line 3), so {VOICE} cannot be set"),
+        ("- a\n", "its top level is not a mapping (line 1)"),
+        ("just words\n", "its top level is not a mapping (line 1)"),
         ("models:\n  tts: &a {piper: {}}\n  other: *a\n", "one value in several places (line 2, & and *)"),
         ("x: &a {tts: {}}\nmodels: *a\n", "one value in several places (line 2, & and *)"),
         ("x: &a /v\nmodels: {tts: {piper: {voice_path: *a}}}\n", "one value in several places (line 2, & and *)"),
-        ("x: &a {tts: {}}\nmodels:\n  <<: *a\n", f"merges tts into line 3 from elsewhere (<<): set {VOICE} by hand"),
+        ("x: &a {tts: {}}\nmodels:\n  <<: *a\n", f"merges tts into line 3 (<<): set {VOICE} by hand"),
         ("x: &a {tts: {}}\nmodels:\n  <<: [*a]\n", "merges tts into line 3"),
-        ("models: {}\nx: 1\nmodels: {}\n", "has models twice (line 3): remove one"),
+        ("models: {}\nx: 1\nmodels: {}\n", "sets models twice (line 3): remove one"),
         ("models:\n  tts: {piper: {voice_path: [x]}}\n", f"{VOICE} is a list (line 2): make it a single value"),
-        ("a: 1\n---\nb: 2\n", "holds several YAML documents (line 2 begins another)"),
+        ("a: 1\n---\nb: 2\n", "contains several YAML documents (another begins in line 2)"),
         ("a: 1\nb: [\n", "is not YAML (line 3: "),
-        ("a: *b\n", "is not YAML (line 1: *b stands for nothing)"),
+        ("a: *b\n", "is not YAML (line 1: *b refers to no anchor)"),
         ("a: 1\nb: \x07\n", "is not YAML (line 2: "),
         ("\ta: 1\n", "is not YAML (line 1: "),
         ('a: 1\nb: "\\U99999999"\n', "is not YAML (line 2: "),
@@ -217,7 +217,7 @@ def test_a_key_of_its_own_beside_a_merge_is_no_reason_to_refuse() -> None:
 
 @pytest.mark.parametrize("text", ["? models\n", "a: |+\n  x\n\n\n", "a: |\n  x"], ids=repr)
 def test_where_the_layout_leaves_no_sure_place_nothing_is_changed_and_the_keys_are_named(text: str) -> None:
-    with pytest.raises(NotPlaced, match=f"{NAME} is not changed.*set by hand {VOICE}"):
+    with pytest.raises(NoSafeEdit, match=f"{NAME} is not changed.*set by hand {VOICE}"):
         edited(text, {VOICE: "/v"})
 
 
@@ -361,7 +361,7 @@ FRAGMENTS += "¦a¦---\n¦...\n¦%YAML 1.2\n¦\t¦\r\n¦\r¦\\U99999999¦\u2028�
 def test_whatever_a_text_holds_it_is_edited_well_or_refused(text: str) -> None:
     try:
         after = edited(text, WANTED)
-    except (InvalidInput, NotPlaced):
+    except (InvalidInput, NoSafeEdit):
         return
     assert [Document(after, "x").value(key) for key in WANTED] == list(WANTED.values())
 

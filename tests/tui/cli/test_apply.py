@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.records.selections import Decision, Selection
+from core.records.selections import Decision, Selection, Verdict
 from core.records.voices import Variant, Voice
 from core.selection import evaluate
 from core.store.database import transaction
@@ -67,7 +67,7 @@ def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     """Runs a command in this process, where the original of any voice is selected without being tried."""
 
     def select(*_: object) -> Selection:
-        judged = (Decision("original", "selected", "by hand"),)
+        judged = (Decision("original", Verdict.SELECTED, "by hand"),)
         return Selection("tiny", "priority", None, "original", "by hand", judged)
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -90,7 +90,7 @@ def test_what_was_selected_is_written_and_undone(
     assert (workspace.data_db.read_bytes(), tables(workspace)) == stored
     assert f"+      {QUANTIZED.rpartition('.')[2]}: {variant.path}\n" in looked.stdout
     assert (
-        "\n! today's assistant loads only models.tts.piper.voice_path, and goes on with voices/tiny.onnx"
+        "\n! the assistant loads only models.tts.piper.voice_path, which stays voices/tiny.onnx"
         in looked.stdout
     )
 
@@ -193,11 +193,11 @@ def on_a_terminal(workspace: Workspace, typed: str, *arguments: object) -> str:
     [
         (None, [], 2, "{config} does not exist: check the path"),
         ("a: [", [], 2, "{config} is not YAML (line 1: "),
-        ("voice_assistant: []", [], 2, "{config}: voice_assistant is no mapping (line 1), so voice_assistant.perf"),
-        ("a: 1", [], 2, "there is no terminal to ask on: add --yes to write, or --dry-run to look only"),
+        ("voice_assistant: []", [], 2, "{config}: voice_assistant is not a mapping (line 1), so voice_assistant.perf"),
+        ("a: 1", [], 2, "cannot ask for confirmation without a terminal: add --yes to write, or --dry-run to show the changes"),
         ("a: 1", ["--voice", "nobody"], 1, "no voice 'nobody' here; there is: tiny"),
-        ("a: 1", ["--undo"], 1, "{config} has no backup that differs from it"),
-        ("a: 1", ["--undo", "--use-selected"], 2, "--undo puts a backup back: it takes neither --voice nor"),
+        ("a: 1", ["--undo"], 1, "{config} differs from it: there is nothing to undo"),
+        ("a: 1", ["--undo", "--use-selected"], 2, "--undo restores a backup: it cannot be combined with"),
     ],
 )
 def test_what_cannot_be_applied_is_one_line(
@@ -218,7 +218,7 @@ def test_where_no_sure_place_is_found_the_values_to_set_by_hand_are_shown(
     done = call("apply", config, "--yes")
     assert done.returncode == 1
     assert "voice_assistant.performance.tts_cache_enabled: true\n" in done.stdout
-    assert done.stderr.startswith(f"ttsdash: {config} is not changed, as its layout leaves no sure place")
+    assert done.stderr.startswith(f"ttsdash: {config} was not changed: its layout leaves no safe place")
 
 
 def test_the_voice_is_the_one_that_is_named_else_the_only_one(
@@ -227,26 +227,26 @@ def test_the_voice_is_the_one_that_is_named_else_the_only_one(
     config = tmp_path / "assistant.yaml"
     config.write_text(ASSISTANT.format(path="/elsewhere/x.onnx"))
     says = refused(call("apply", config, "--dry-run"), 2)
-    assert says == f"no voice here: add the assistant's with `ttsdash voices import --config {config}`"
+    assert says == f"no voice in this workspace: import the assistant's with: ttsdash voices import --config {config}"
 
     paths = [write_voice(tmp_path / "voices", VitsShape(seed=seed), f"v{seed}") for seed in (1, 2)]
     add_voice(db, read_voice(paths[0]))
     says = refused(call("apply", config, "--dry-run"), 2)
-    assert says.endswith(f"({VOICE} is /elsewhere/x.onnx): say which with --voice: v1")
+    assert says.endswith(f"({VOICE} is /elsewhere/x.onnx): name one with --voice: v1")
     config.write_text("models: {}\n")
     answer = json.loads(call("apply", config, "--json").stdout)
     assert answer["voice"] == "v1"
-    assert answer["notes"][0] == f"taken for v1, the only voice here: {VOICE} is not set"
+    assert answer["notes"][0] == f"using v1, the only voice of this workspace: {VOICE} is not set"
 
     config.write_text(ASSISTANT.format(path="/elsewhere/x.onnx"))
     add_voice(db, read_voice(paths[1]))
     says = refused(call("apply", config, "--dry-run"), 2)
-    assert says.endswith(f"({VOICE} is /elsewhere/x.onnx): say which with --voice: v1, v2")
+    assert says.endswith(f"({VOICE} is /elsewhere/x.onnx): name one with --voice: v1, v2")
     assert json.loads(call("apply", config, "--voice", "v2", "--json").stdout)["voice"] == "v2"
     config.write_text(ASSISTANT.format(path="voices/v2.onnx"))
     assert json.loads(call("apply", config, "--json").stdout)["voice"] == "v2"
     answer = json.loads(call("apply", config, "--voice", "v1", "--json").stdout)
-    assert (answer["voice"], answer["notes"][0]) == ("v1", f"{config} names another voice today: v2")
+    assert (answer["voice"], answer["notes"][0]) == ("v1", f"{config} currently names another voice: v2")
 
 
 def test_the_voice_of_an_assistant_is_imported(
@@ -266,4 +266,4 @@ def test_the_voice_of_an_assistant_is_imported(
 def test_a_variant_is_not_imported(call: Call, config: Path, variant: Variant) -> None:
     config.write_text(ASSISTANT.format(path=variant.path))
     says = refused(call("voices", "import", "--config", config), 2)
-    assert says.startswith(f"{VOICE} of {config} is {variant.path}, which was made here: it is static-int8 of tiny")
+    assert says.startswith(f"{VOICE} of {config} is {variant.path}, a variant made by ttsdash: static-int8 of tiny")

@@ -19,14 +19,14 @@ def test_a_policy_and_a_pin_stay_until_they_are_taken_back(workspace: Workspace,
 
     ttsdash_json(workspace, "select", voice.key, "--policy", "measured", "--pin", "original")
     later = ttsdash_json(workspace, "select", voice.key)
-    assert (later["policy"], later["pinned"], later["reason"]) == ("measured", "original", "pinned by hand")
+    assert (later["policy"], later["pinned"], later["reason"]) == ("measured", "original", "pinned")
 
     back = ttsdash_json(workspace, "select", voice.key, "--unpin", "--policy", "priority")
     assert {name: back[name] for name in KEYS - {"history"}} == {name: first[name] for name in KEYS - {"history"}}
     assert [change["cause"] for change in back["history"]] == [
         "policy priority instead of measured, original unpinned",
         "policy measured instead of priority, original pinned",
-        "asked by hand",
+        "requested",
     ]
 
 
@@ -34,7 +34,7 @@ def test_it_says_what_is_selected_why_and_since_when(workspace: Workspace, voice
     lines = ttsdash(workspace, "select", voice.key).stdout.splitlines()
     assert lines[0] == "tiny: original (nothing before it can be used)"
     assert lines[1].split() == ["policy", "priority", "verdict", "why"]
-    assert lines[-1].endswith("  original  nothing before it can be used; after: asked by hand")
+    assert lines[-1].endswith("  original  nothing before it can be used; after: requested")
 
 
 def test_what_cannot_be_wished_is_refused_and_changes_nothing(

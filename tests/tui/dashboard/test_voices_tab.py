@@ -163,7 +163,7 @@ async def test_the_details_tell_verdict_figures_pareto_place_and_lineage(full: W
         await pilot.press("j")
         told = detail(app)
         for line in (
-            "passed over on this machine: made as the usual guide does it, to compare with",
+            "rejected on this machine: made by the guide's recipe, for comparison only",
             "RTF 0.044, latency 157 ms (the original 160) at 2 threads, measured 2024-01-02 09:03:00",
             "Pareto: on the front: no other is as good in size, speed and sound at once",
             f"made 2024-01-02 09:01:00 from en_US-joe-medium (SHA-256 {JOE[:16]}…)",
