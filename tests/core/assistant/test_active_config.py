@@ -1,4 +1,4 @@
-"""`core.assistant.active_config`: what the workspace's assistant loads, and whether that was selected."""
+"""`core.assistant.active_config`: what the assistant loads, and whether it matches the selection."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ MADE = voice_of(variant_of("static-int8"), variant_of("coreml"))
 
 
 def today(workspace: Workspace, tmp_path: Path, piper: str | None) -> ActiveConfig:
-    """With a configuration that says this of Piper, or without the file."""
+    """Read a configuration with these keys for Piper, or without the file."""
     config = tmp_path / "assistant.yaml"
     if piper is not None:
         config.write_text(f"models: {{tts: {{piper: {{{piper}}}}}}}\n")
@@ -32,14 +32,14 @@ def test_without_a_setting_nothing_is_known(workspace: Workspace) -> None:
         ("voice_path: /v/static-int8.onnx", ["+static-int8", "original"], "static-int8", True),
         ("voice_path: /v/original.onnx", ["+static-int8", "original"], "original", False),
         ("fallback_path: /v/original.onnx", ["-static-int8", "+original"], "original", True),
-        # What today's assistant cannot load, it need not load.
+        # The selected variant counts only if the assistant can load it.
         ("voice_path: /v/static-int8.onnx", ["+coreml", "static-int8", "original"], "static-int8", True),
         ("voice_path: /v/original.onnx", [f"+{BY_PROVIDER}", "original"], "original", True),
         ("voice_path: /v/other.onnx", ["+original"], None, False),
         ("", ["+original"], None, False),
     ],
 )
-def test_what_is_loaded_is_held_against_what_was_selected(
+def test_the_loaded_variant_is_compared_with_the_selected_one(
     workspace: Workspace, tmp_path: Path, piper: str, selected: list[str], name: str | None, applied: bool
 ) -> None:
     read = today(workspace, tmp_path, piper)
@@ -48,17 +48,17 @@ def test_what_is_loaded_is_held_against_what_was_selected(
     assert read.matches(MADE, select(*selected)) == applied
 
 
-@pytest.mark.parametrize(("piper", "says"), [(None, "does not exist: check the path"), ("a: [", "is not YAML")])
-def test_what_cannot_be_read_is_told_in_one_line(
-    workspace: Workspace, tmp_path: Path, piper: str | None, says: str
+@pytest.mark.parametrize(("piper", "expected"), [(None, "does not exist: check the path"), ("a: [", "is not YAML")])
+def test_an_unreadable_configuration_is_reported_in_one_line(
+    workspace: Workspace, tmp_path: Path, piper: str | None, expected: str
 ) -> None:
     read = today(workspace, tmp_path, piper)
     assert read.problem
-    assert says in read.problem
+    assert expected in read.problem
     assert str(read.config) in read.problem
 
 
-def test_settings_that_are_none_are_told_too(workspace: Workspace) -> None:
+def test_invalid_settings_are_reported_too(workspace: Workspace) -> None:
     workspace.settings_file.write_text("assistent: x\n")
     problem = read_active_config(workspace, []).problem
     assert problem

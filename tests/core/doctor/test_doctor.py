@@ -1,4 +1,4 @@
-"""What the doctor finds, and what it message to do about it. Nothing that it looks at is changed."""
+"""`core.doctor`: the findings and their fixes. The checks change nothing."""
 
 import json
 import os
@@ -52,7 +52,7 @@ TINY = replace(ALONE, variants=(ORIGINAL, STATIC))
 
 
 def states(findings: list[Finding]) -> dict[str, str]:
-    """By check. Whatever is a problem message in a line why, and what to do."""
+    """Return the states by check. Every problem has a one-line message and a fix."""
     for finding in findings:
         assert "\n" not in finding.message
         assert finding.fix or finding.state != "problem", finding
@@ -80,7 +80,7 @@ def only(findings: list[Finding], check: str) -> Finding:
         ("Raspberry Pi 5", "", "coremltools, Core ML"),
     ],
 )
-def test_what_is_not_well_on_each_machine(machine: str, problems: str, notes: str) -> None:
+def test_the_findings_on_each_machine(machine: str, problems: str, notes: str) -> None:
     found = states(list(judge_machine(MACHINES[machine], (3, 12))))
     assert list(found) == ["coremltools", "Core ML", "processor", "cores", "memory"]
     assert ", ".join(check for check, state in found.items() if state == "problem") == problems
@@ -116,7 +116,15 @@ def test_what_is_not_well_on_each_machine(machine: str, problems: str, notes: st
         ("Raspberry Pi 5", {}, (3, 12), "Core ML", "note", "needs macOS on Apple Silicon", ""),
         ("Rosetta", {}, (3, 12), "Core ML", "problem", "runs under Rosetta", "arm64 Python"),
         ("M1 on macOS 13", {}, (3, 12), "Core ML", "note", "macOS 13.6.1: packages need 14", "target=macos13"),
-        ("M1 on macOS 13", {"macos": "12.7"}, (3, 12), "Core ML", "note", "macOS 12.7: packages need at least 13", "update macOS"),
+        (
+            "M1 on macOS 13",
+            {"macos": "12.7"},
+            (3, 12),
+            "Core ML",
+            "note",
+            "macOS 12.7: packages need at least 13",
+            "update macOS",
+        ),
         ("M4 on macOS 15", {}, (3, 12), "Core ML", "ok", "macOS 15.1 on Apple Silicon", ""),
         ("Intel Mac", {}, (3, 12), "processor", "note", "int8 is hardly faster", "--policy measured"),
         ("container", {}, (3, 12), "cores", "note", "limited to 0.5 CPUs", "limit"),
@@ -135,7 +143,7 @@ def test_what_is_not_well_on_each_machine(machine: str, problems: str, notes: st
         ("container", {}, (3, 12), "memory", "problem", "limited to 0.5 of 16.0 GB by the control group", "limit"),
     ],
 )
-def test_why_and_what_to_do(
+def test_the_message_and_the_fix_of_each_finding(
     machine: str,
     changes: dict[str, object],
     python: tuple[int, int],
@@ -170,7 +178,7 @@ def test_only_some_versions_of_onnx_runtime_leak_memory_and_only_on_apple_silico
     assert "ONNX Runtime" not in states(list(judge_machine(probes, (3, 12))))
 
 
-def test_onnx_runtime_runs_a_model_and_piper_makes_phonemes_here(voice: Voice) -> None:
+def test_onnx_runtime_runs_a_model_and_piper_makes_phonemes_on_this_machine(voice: Voice) -> None:
     assert states(list(check_runtime())) == {"ONNX Runtime": "ok"}
     assert states(list(check_phonemes([voice]))) == {"phonemes": "ok"}
     assert list(check_phonemes([])) == []
@@ -184,7 +192,7 @@ def test_onnx_runtime_runs_a_model_and_piper_makes_phonemes_here(voice: Voice) -
         ("", "AttributeError: module 'onnxruntime' has no attribute"),
     ],
 )
-def test_a_broken_onnx_runtime_is_told_and_the_machine_still_answers(
+def test_a_broken_onnx_runtime_is_reported_and_the_hardware_is_still_detected(
     module: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "onnxruntime.py").write_text(module)
@@ -196,7 +204,7 @@ def test_a_broken_onnx_runtime_is_told_and_the_machine_still_answers(
     assert states(list(check_machine()))["cores"] in ("ok", "note")
 
 
-def test_a_voice_that_piper_makes_no_phonemes_for_is_told(voice: Voice) -> None:
+def test_a_voice_without_phonemes_is_reported(voice: Voice) -> None:
     (found,) = check_phonemes([replace(voice, config=voice.config | {"espeak": {"voice": "xx-klingon"}})])
     assert found.state == "problem"
     assert found.message.startswith("Piper makes none for tiny: no phonemes for '1 2 3.'")
@@ -217,7 +225,7 @@ def test_a_check_that_fails_is_a_problem_and_hides_nothing() -> None:
 
 @pytest.fixture
 def made(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A workspace with its data base, on a disk of which nothing can be said."""
+    """A workspace with a database, on a disk without findings."""
     monkeypatch.setattr(workspace_checks, "network_file_system", lambda _: None)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * 10**9))
     open_store(workspace).close()
@@ -225,12 +233,12 @@ def made(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 def all_files(workspace: Workspace) -> dict[str, bytes]:
-    """What lies there, but for the files that SQLite keeps to read with."""
+    """Return all files except those that SQLite needs for reading."""
     files = (path for path in workspace.root.rglob("*") if path.is_file())
     return {path.name: path.read_bytes() for path in files if not path.name.endswith(("-wal", "-shm"))}
 
 
-def test_a_workspace_in_order_is_ok_and_stays_as_it_is(made: Workspace) -> None:
+def test_an_intact_workspace_is_ok_and_stays_unchanged(made: Workspace) -> None:
     before = all_files(made)
     finding, db = open_read_only(made.data_db)
     assert states([*check_workspace(made), finding]) == dict.fromkeys(
@@ -243,14 +251,16 @@ def test_a_workspace_in_order_is_ok_and_stays_as_it_is(made: Workspace) -> None:
     assert all_files(made) == before
 
 
-def test_no_workspace_is_made_by_looking_for_one(tmp_path: Path) -> None:
+def test_the_check_creates_no_workspace(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "a" / "b")
     assert not workspace_exists(workspace)
     assert [finding.state for finding in check_location(workspace)] == ["note"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_where_no_workspace_can_be_made_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_location_where_no_workspace_can_be_created_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
     note, problem = check_location(Workspace(tmp_path / "file"))
     assert (note.state, problem.state) == ("note", "problem")
@@ -259,7 +269,7 @@ def test_a_place_where_no_workspace_can_be_made_is_a_problem(tmp_path: Path, mon
     assert problem.message == f"{tmp_path} is read-only for you: no workspace can be created"
 
 
-def test_data_bases_that_others_can_read_are_named(made: Workspace) -> None:
+def test_databases_that_other_users_can_read_are_named(made: Workspace) -> None:
     made.queue_db.touch()
     for path, mode in ((made.data_db, 0o644), (made.queue_db, 0o660)):
         path.chmod(mode)
@@ -296,7 +306,7 @@ def test_data_bases_that_others_can_read_are_named(made: Workspace) -> None:
         ),
     ],
 )
-def test_a_workspace_that_cannot_be_worked_in(
+def test_a_workspace_that_cannot_be_used(
     change: Callable[[pytest.MonkeyPatch], None],
     check: str,
     message: str,
@@ -314,7 +324,7 @@ def test_a_workspace_that_cannot_be_worked_in(
 @pytest.mark.parametrize(
     ("free", "state"), [(0, "problem"), (499_999_999, "problem"), (5e8, "note"), (1.99e9, "note"), (2e9, "ok")]
 )
-def test_how_much_of_the_disk_must_be_free(free: int, state: str) -> None:
+def test_how_much_disk_space_must_be_free(free: int, state: str) -> None:
     assert states([judge_space(free, Path("/w"))]) == {"disk space": state}
 
 
@@ -326,13 +336,18 @@ WELL = DatabaseFacts(application=APPLICATION_ID, version=VERSION, empty=False, c
     [
         (WELL, "ok", f"intact, format {VERSION}", ""),
         (replace(WELL, version=VERSION + 1), "problem", "written by a newer ttsdash", "update ttsdash"),
-        (replace(WELL, version=VERSION - 1), "note", f"the next command migrates it to {VERSION}", "ttsdash voices list"),
+        (
+            replace(WELL, version=VERSION - 1),
+            "note",
+            f"the next command migrates it to {VERSION}",
+            "ttsdash voices list",
+        ),
         (replace(WELL, application=0), "problem", "belongs to another program", "--home DIR"),
         (replace(WELL, application=0, version=0, empty=True), "note", "the next command initializes it", "ttsdash"),
         (replace(WELL, check="row 7\nmissing"), "problem", "is damaged (row 7 missing)", "mkdir -p "),
     ],
 )
-def test_which_data_bases_are_well(answers: DatabaseFacts, state: str, message: str, fix: str) -> None:
+def test_the_findings_for_a_database(answers: DatabaseFacts, state: str, message: str, fix: str) -> None:
     found = judge_database(answers, Path("/w/data.db"))
     assert states([found]) == {"database": state}
     assert message in found.message
@@ -342,14 +357,14 @@ def test_which_data_bases_are_well(answers: DatabaseFacts, state: str, message: 
 @pytest.mark.parametrize(
     ("harm", "state", "message"),
     [
-        (lambda path: path.write_bytes(b"no data base" * 100), "problem", "is damaged (file is not a database)"),
+        (lambda path: path.write_bytes(b"not sqlite" * 100), "problem", "is damaged (file is not a database)"),
         (lambda path: path.write_bytes(path.read_bytes()[:100]), "problem", "is damaged (it is truncated)"),
         (lambda path: path.write_bytes(path.read_bytes()[:8192] + b"\xff" * 40_000), "problem", "is damaged ("),
         (lambda path: path.write_bytes(b""), "note", "it is empty"),
         (lambda path: (path.unlink(), path.mkdir()), "problem", "is not a file"),
     ],
 )
-def test_a_damaged_data_base_is_told_and_left_as_it_is(
+def test_a_damaged_database_is_reported_and_left_unchanged(
     harm: Callable[[Path], object], state: str, message: str, made: Workspace
 ) -> None:
     harm(made.data_db)
@@ -369,7 +384,7 @@ def test_a_damaged_data_base_is_told_and_left_as_it_is(
     [
         ("session", False, False, None),
         ("session", True, False, "ttsdash worker install"),
-        # Lingering keeps the user's manager, not what was started in a session.
+        # Lingering keeps the user manager, not the processes of a session.
         ("session", True, True, "ttsdash worker install"),
         ("manager", False, False, "loginctl enable-linger"),
         ("manager", True, True, None),
@@ -392,7 +407,7 @@ def test_whether_logging_out_ends_the_worker(place: Place, killed: bool, lingers
         (None, "session"),
     ],
 )
-def test_where_a_process_belongs(group: str | None, place: Place, tmp_path: Path) -> None:
+def test_what_a_process_belongs_to(group: str | None, place: Place, tmp_path: Path) -> None:
     if group:
         (tmp_path / "proc" / "7").mkdir(parents=True)
         (tmp_path / "proc" / "7" / "cgroup").write_text(group)
@@ -408,7 +423,7 @@ def test_where_a_process_belongs(group: str | None, place: Place, tmp_path: Path
         ({"etc/systemd/logind.conf": "[Login]\n#KillUserProcesses=yes\n; KillUserProcesses=yes\n"}, False),
         ({"etc/systemd/logind.conf": "KillUserProcesses=yes\n[Sleep]\nKillUserProcesses=yes\n"}, False),
         ({"usr/lib/systemd/logind.conf": "[Login]\nKillUserProcesses=yes\n"}, True),
-        # The file of the system's owner stands in the place of the one that came with it; pieces come after both.
+        # The administrator's file replaces the one of the distribution; drop-ins override both.
         (
             {
                 "etc/systemd/logind.conf": "[Login]\nHandleLidSwitch=ignore\n",
@@ -443,7 +458,7 @@ def test_where_a_process_belongs(group: str | None, place: Place, tmp_path: Path
         ({"etc/systemd/logind.conf": "[Login]\nno key\n= \n\xff\nKillUserProcesses=yes\n"}, True),
     ],
 )
-def test_what_logind_is_told(files: dict[str, str], killed: bool, tmp_path: Path) -> None:
+def test_the_settings_of_logind(files: dict[str, str], killed: bool, tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="latin-1")
@@ -495,39 +510,39 @@ def measure(db: sqlite3.Connection, voice: Voice, *variants: Variant, **changes:
         put_benchmark(db, record, job_id=None)
 
 
-def examined(db: sqlite3.Connection, voice: Voice) -> list[Finding]:
+def voice_findings(db: sqlite3.Connection, voice: Voice) -> list[Finding]:
     return list(check_voice(db, get_voice(db, voice.key), this_machine().id))
 
 
-def test_a_voice_that_nothing_was_made_of_says_so(db: sqlite3.Connection, voice: Voice) -> None:
-    assert states(examined(db, voice)) == {"files": "ok", "figures": "note"}
+def test_a_voice_without_variants_gets_a_note(db: sqlite3.Connection, voice: Voice) -> None:
+    assert states(voice_findings(db, voice)) == {"files": "ok", "figures": "note"}
     assert states(list(judge_library([]))) == {"voices": "note"}
     assert list(judge_library([voice])) == []
 
 
-def test_files_that_are_gone_or_changed_are_named(db: sqlite3.Connection, voice: Voice, variant: Variant) -> None:
+def test_missing_and_changed_files_are_named(db: sqlite3.Connection, voice: Voice, variant: Variant) -> None:
     path = Path(variant.path)
-    assert only(examined(db, voice), "files").message == "present and unchanged: original, static-int8"
+    assert only(voice_findings(db, voice), "files").message == "present and unchanged: original, static-int8"
     config_path_of(path).unlink()
     Path(voice.path).write_bytes(b"another")
-    broken, unconfigured = (finding for finding in examined(db, voice) if finding.check == "files")
+    broken, unconfigured = (finding for finding in voice_findings(db, voice) if finding.check == "files")
     assert broken.message == f"original: checksum differs: {voice.path} is not the file that was made"
     assert broken.fix == f"restore the file that was added, or run: ttsdash voices add {voice.path}"
     assert unconfigured.message.startswith(f"static-int8: {path}.json is missing")
     assert unconfigured.fix == "ttsdash optimize --model tiny --static"
     path.unlink()
-    assert f"static-int8: missing: {path}" in [finding.message for finding in examined(db, voice)]
+    assert f"static-int8: missing: {path}" in [finding.message for finding in voice_findings(db, voice)]
 
 
-def test_each_file_of_a_folder_counts(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> None:
+def test_every_file_of_a_folder_is_verified(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> None:
     folder = core_ml(db, voice, tmp_path)
-    assert states(examined(db, voice))["files"] == "ok"
+    assert states(voice_findings(db, voice))["files"] == "ok"
     (folder / "body.mlpackage" / "weights").write_bytes(b"others")
-    problem = examined(db, voice)[0]
+    problem = voice_findings(db, voice)[0]
     assert problem.message == f"coreml: checksum differs: {folder}/body.mlpackage/weights is not the file that was made"
     assert problem.fix == "ttsdash optimize --model tiny --coreml"
     (folder / "body.mlpackage" / "weights").unlink()
-    assert examined(db, voice)[0].message == f"coreml: missing: {folder}/body.mlpackage/weights"
+    assert voice_findings(db, voice)[0].message == f"coreml: missing: {folder}/body.mlpackage/weights"
 
 
 def core_ml(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
@@ -558,14 +573,18 @@ def core_ml(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
         ({"recipe": "int2"}, "update ttsdash: this version has no recipe 'int2'"),
     ],
 )
-def test_a_variant_is_made_again_as_it_was(changes: dict[str, object], command: str) -> None:
+def test_a_variant_is_made_again_with_the_same_parameters(changes: dict[str, object], command: str) -> None:
     assert remake_command(replace(STATIC, **changes)) == command  # type: ignore[arg-type]
 
 
-def test_what_was_measured_of_these_very_files_here(db: sqlite3.Connection, voice: Voice, variant: Variant) -> None:
-    assert only(examined(db, voice), "figures").message == "not measured on this machine at all cores: static-int8"
+def test_only_results_of_the_current_files_on_this_machine_count(
+    db: sqlite3.Connection, voice: Voice, variant: Variant
+) -> None:
+    assert (
+        only(voice_findings(db, voice), "figures").message == "not measured on this machine at all cores: static-int8"
+    )
     measure(db, voice, variant)
-    assert only(examined(db, voice), "figures").state == "ok"
+    assert only(voice_findings(db, voice), "figures").state == "ok"
     here = get_voice(db, voice.key)
     mine = replace(RESULT, variant=variant.name, variant_sha256=variant.sha256)
     assert judge_figures(here, [replace(mine, variant_sha256="d" * 64)]).state == "note"
@@ -593,7 +612,13 @@ SLOW, FAST, BAD = (
             "SLOWER",
             " --unpin --policy measured",
         ),
-        (Candidate("static-int8", "static", figures=BAD), None, "problem", "sounds noticeably worse", " --policy measured"),
+        (
+            Candidate("static-int8", "static", figures=BAD),
+            None,
+            "problem",
+            "sounds noticeably worse",
+            " --policy measured",
+        ),
         (Candidate("static-int8", "static", problem="missing"), "static-int8", "problem", "cannot be used", " --unpin"),
         (
             Candidate("static-int8", "static", figures=replace(FAST, grade=None)),
@@ -602,11 +627,11 @@ SLOW, FAST, BAD = (
             "has not been graded",
             "ttsdash benchmark tiny",
         ),
-        # That the figures are missing is said of all variants at once.
+        # Missing results are reported for all variants at once.
         (Candidate("static-int8", "static"), None, "ok", "static-int8: ", None),
     ],
 )
-def test_what_speaks_against_the_selected_variant(
+def test_the_warnings_about_the_selected_variant(
     candidate: Candidate, pinned: str | None, state: str, message: str, fix: str | None
 ) -> None:
     selection = decide("tiny", [Candidate("original", None), candidate], SERVER, "priority", pinned)
@@ -616,7 +641,7 @@ def test_what_speaks_against_the_selected_variant(
     assert (found[0].fix or "").removeprefix("ttsdash select tiny") == (fix or "")
 
 
-def test_a_variant_that_is_better_can_be_pinned() -> None:
+def test_a_better_variant_can_be_pinned() -> None:
     candidates = [
         Candidate("original", None),
         Candidate("static-int8", "static", figures=Figures(1.4, (1.3, 1.5), "slight")),
@@ -624,7 +649,7 @@ def test_a_variant_that_is_better_can_be_pinned() -> None:
     ]
     (found,) = judge_selection(TINY, stored(decide("tiny", candidates, SERVER, "priority")))
     assert (found.state, found.fix) == ("note", "ttsdash select tiny --pin int4")
-    # What is no file of its own cannot be pinned.
+    # The original run by another provider cannot be pinned.
     candidates[2] = Candidate(BY_PROVIDER, None, figures=FAST)
     (found,) = judge_selection(TINY, stored(decide("tiny", candidates, SERVER, "measured", pinned="static-int8")))
     assert (found.state, found.fix) == ("note", "ttsdash select tiny --unpin")
@@ -637,7 +662,7 @@ def test_a_warning_that_an_older_version_stored_as_text_is_a_note() -> None:
     assert (found.state, found.message, found.fix) == ("note", slower.text, "ttsdash select tiny")
 
 
-def test_a_selection_that_is_missing_or_of_other_files_is_made_again() -> None:
+def test_a_missing_or_outdated_selection_is_made_again() -> None:
     selection = decide("tiny", [Candidate("original", None)], SERVER, "priority")
     for before in (None, replace(stored(selection), selected_sha256="e" * 64)):
         (found,) = judge_selection(TINY, before)
@@ -659,17 +684,17 @@ def configured(tmp_path: Path, **paths: object) -> AssistantConfig:
     return AssistantConfig.load(path)
 
 
-def judged(db: sqlite3.Connection | None, config: AssistantConfig) -> dict[str, Finding]:
+def findings_by_check(db: sqlite3.Connection | None, config: AssistantConfig) -> dict[str, Finding]:
     found = list(check_configuration(config, db, this_machine().id))
     states(found)
     return {finding.check: finding for finding in found}
 
 
-def test_an_original_beside_a_quantized_model_means_that_the_model_is_not_used(
+def test_a_quantized_model_is_not_used_if_the_original_is_loaded(
     db: sqlite3.Connection, voice: Voice, variant: Variant, tmp_path: Path
 ) -> None:
     config = configured(tmp_path, voice_path="voices/tiny.onnx", quantized_path=variant.path)
-    found = judged(db, config)
+    found = findings_by_check(db, config)
     assert found["voice_path"].message == "original of tiny, unchanged"
     assert found["quantized_path"].message == "static-int8 of tiny, unchanged"
     assert (found["use"].state, found["use"].fix) == (
@@ -679,20 +704,22 @@ def test_an_original_beside_a_quantized_model_means_that_the_model_is_not_used(
     assert "the quantized model is not used" in found["use"].message
 
 
-def test_a_variant_that_is_slower_here_is_told_with_its_figures(
+def test_a_loaded_variant_that_is_slower_is_reported_with_its_figures(
     db: sqlite3.Connection, voice: Voice, variant: Variant, tmp_path: Path
 ) -> None:
     config = configured(tmp_path, fallback_path=variant.path)
-    assert judged(db, config)["use"].fix == "ttsdash benchmark tiny"
+    assert findings_by_check(db, config)["use"].fix == "ttsdash benchmark tiny"
     measure(db, voice, variant)
-    use = judged(db, config)["use"]
+    use = findings_by_check(db, config)["use"]
     assert use.state == "problem"
     assert "0.80x as fast as the original (95 % interval 0.70–0.90)" in use.message
     candidates = [Candidate("original", None), Candidate("static-int8", "static", figures=SLOW)]
     selection = decide("tiny", candidates, SERVER, "priority")
     with transaction(db):
         put_selection(db, voice.id, this_machine(), selection, variant.sha256, "job 1")
-    assert str(judged(db, config)["use"].fix).startswith("ttsdash select tiny --policy measured && ttsdash apply ")
+    assert str(findings_by_check(db, config)["use"].fix).startswith(
+        "ttsdash select tiny --policy measured && ttsdash apply "
+    )
 
 
 @pytest.mark.parametrize(
@@ -713,7 +740,7 @@ def test_a_variant_that_is_slower_here_is_told_with_its_figures(
         ("static-int8", None, {"grade": "broken"}, "static-int8", "problem", "sound broken"),
     ],
 )
-def test_whether_what_was_made_is_used(
+def test_whether_the_selected_variant_is_used(
     loaded: str,
     quantized: str | None,
     figures: dict[str, object] | None,
@@ -737,54 +764,52 @@ def test_whether_what_was_made_is_used(
         ("coreml", "problem", "the quantized model is not used"),
     ],
 )
-def test_what_is_selected_counts_as_what_today_s_assistant_can_load(
+def test_the_selected_variant_counts_as_what_the_assistant_can_load(
     selected: str, state: str, message: str, db: sqlite3.Connection, voice: Voice, variant: Variant, tmp_path: Path
 ) -> None:
     core_ml(db, voice, tmp_path)
     selection = Selection("tiny", "measured", None, selected, "", ())
     with transaction(db):
         put_selection(db, voice.id, this_machine(), selection, voice.id, "job 1")
-    use = judged(db, configured(tmp_path, voice_path=voice.path, quantized_path=variant.path))["use"]
+    use = findings_by_check(db, configured(tmp_path, voice_path=voice.path, quantized_path=variant.path))["use"]
     assert use.state == state
     assert message in use.message
 
 
-def test_a_package_inside_of_a_variant_is_that_variant_and_no_voice_to_load(
+def test_a_package_in_a_variants_folder_is_that_variant_and_cannot_be_loaded(
     db: sqlite3.Connection, voice: Voice, tmp_path: Path
 ) -> None:
     package = core_ml(db, voice, tmp_path) / "body.mlpackage"
-    found = judged(db, configured(tmp_path, voice_path=package, coreml_path=package))
+    found = findings_by_check(db, configured(tmp_path, voice_path=package, coreml_path=package))
     assert found["coreml_path"].message == "coreml of tiny, unchanged"
     assert found["use"].message.startswith("voice_path names a folder")
-    found = judged(db, configured(tmp_path, coreml_path=package.with_name("other.mlpackage")))
+    found = findings_by_check(db, configured(tmp_path, coreml_path=package.with_name("other.mlpackage")))
     assert found["coreml_path"].fix == f"ttsdash apply {tmp_path}/config.yaml"
     shutil.rmtree(package.parent)
-    found = judged(db, configured(tmp_path, coreml_path=package))
+    found = findings_by_check(db, configured(tmp_path, coreml_path=package))
     assert found["coreml_path"].fix == "ttsdash optimize --model tiny --coreml"
 
 
-def test_a_copy_of_a_variant_is_known_by_its_content(
+def test_a_copy_of_a_variant_is_recognized_by_its_checksum(
     db: sqlite3.Connection, voice: Voice, variant: Variant, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copyfile(variant.path, tmp_path / "copy.onnx"))
-    found = judged(db, configured(tmp_path, quantized_path="copy.onnx"))
+    found = findings_by_check(db, configured(tmp_path, quantized_path="copy.onnx"))
     assert found["quantized_path"].fix == f"cp {variant.path}.json {copy}.json"
     shutil.copyfile(f"{variant.path}.json", f"{copy}.json")
-    found = judged(db, configured(tmp_path, quantized_path="copy.onnx"))
+    found = findings_by_check(db, configured(tmp_path, quantized_path="copy.onnx"))
     assert found["quantized_path"].message == "static-int8 of tiny, unchanged"
     Path(variant.path).write_bytes(b"another")
-    found = judged(db, configured(tmp_path, quantized_path=variant.path))
+    found = findings_by_check(db, configured(tmp_path, quantized_path=variant.path))
     assert found["quantized_path"].fix == "ttsdash optimize --model tiny --static"
 
 
-@pytest.mark.parametrize("with_data_base", [True, False])
-def test_paths_that_lead_nowhere_or_to_what_is_not_known(
-    with_data_base: bool, db: sqlite3.Connection, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("with_database", [True, False])
+def test_missing_and_unknown_paths_are_reported(with_database: bool, db: sqlite3.Connection, tmp_path: Path) -> None:
     for name in ("alone.onnx", "other.onnx", "other.onnx.json", "notes.txt"):
         (tmp_path / name).touch()
-    known = db if with_data_base else None
-    found = judged(
+    known = db if with_database else None
+    found = findings_by_check(
         known,
         configured(
             tmp_path,
@@ -803,17 +828,17 @@ def test_paths_that_lead_nowhere_or_to_what_is_not_known(
     }
 
 
-def test_a_configuration_without_the_keys_is_told_where_they_come_from(tmp_path: Path) -> None:
+def test_a_configuration_without_the_keys_gets_the_command_that_sets_them(tmp_path: Path) -> None:
     for text in ("", "a: b\n", "models:\n  tts: none\n", "- a\n"):
         (tmp_path / "config.yaml").write_text(text)
-        found = judged(None, AssistantConfig.load(tmp_path / "config.yaml"))
+        found = findings_by_check(None, AssistantConfig.load(tmp_path / "config.yaml"))
         assert (found["paths"].state, found["paths"].fix) == (
             "note",
             f"ttsdash apply {tmp_path}/config.yaml --voice VOICE",
         )
 
 
-def test_what_is_no_configuration_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_configuration_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("models: [\n")
     for path, message in ((tmp_path / "none.yaml", "does not exist"), (tmp_path / "bad.yaml", "is not YAML")):
         with pytest.raises(InvalidInput, match=message):

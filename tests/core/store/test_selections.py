@@ -1,4 +1,4 @@
-"""What is wished and what was selected, as the store keeps it."""
+"""`core.store.selections`: preferences and the history of selections."""
 
 import sqlite3
 from dataclasses import replace
@@ -30,14 +30,14 @@ def put(db: sqlite3.Connection, voice: Voice, selection: Selection, machine: Mac
         return put_selection(db, voice.id, machine, selection, sha256, "job 1")
 
 
-def test_without_a_wish_the_guides_order_holds(db: sqlite3.Connection, stored: Voice) -> None:
+def test_the_default_policy_is_the_guides_order(db: sqlite3.Connection, stored: Voice) -> None:
     assert get_preference(db, stored.id) == Preference("priority", None)
-    for wish in (Preference("measured", "int4"), Preference("priority", None)):
-        put_preference(db, stored.id, wish)
-        assert get_preference(db, stored.id) == wish
+    for preference in (Preference("measured", "int4"), Preference("priority", None)):
+        put_preference(db, stored.id, preference)
+        assert get_preference(db, stored.id) == preference
 
 
-def test_a_selection_comes_back_as_it_was_put_in(db: sqlite3.Connection, stored: Voice) -> None:
+def test_a_selection_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Voice) -> None:
     assert put(db, stored, SELECTION)
     (stored_selection,) = list_selections(db, stored.id, HERE.id)
     assert stored_selection.selection == SELECTION
@@ -52,12 +52,12 @@ def test_the_warnings_of_an_older_version_are_read_as_texts(db: sqlite3.Connecti
     assert warnings == (SelectionWarning(WarningKind.LEGACY, "static-int8", text),)
 
 
-def test_only_what_changed_is_added_to_the_history(db: sqlite3.Connection, stored: Voice) -> None:
+def test_only_a_change_is_added_to_the_history(db: sqlite3.Connection, stored: Voice) -> None:
     put(db, stored, SELECTION)
     assert not put(db, stored, SELECTION)
     other = replace(SELECTION, selected="original", warnings=())
     assert put(db, stored, other)
-    # The same name, made anew.
+    # The same name, but a new file.
     assert put(db, stored, other, sha256="b")
     assert [entry.selection.selected for entry in list_selections(db, stored.id, HERE.id)] == [
         *("original", "original"),
@@ -65,7 +65,7 @@ def test_only_what_changed_is_added_to_the_history(db: sqlite3.Connection, store
     ]
 
 
-def test_each_machine_has_its_own(db: sqlite3.Connection, stored: Voice) -> None:
+def test_each_machine_has_a_separate_history(db: sqlite3.Connection, stored: Voice) -> None:
     put(db, stored, SELECTION)
     put(db, stored, replace(SELECTION, selected="coreml"), THERE)
     put(db, stored, replace(SELECTION, selected="original"))

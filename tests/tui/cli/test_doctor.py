@@ -1,4 +1,4 @@
-"""`ttsdash doctor` as its users call it: what it prints, in both forms, and how it ends."""
+"""`ttsdash doctor`: text, JSON and exit codes."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from tui.cli.app import ttsdash as program
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the processes that try what is installed; one test here has them all."""
+    """Skip the checks in subprocesses; one test runs them all."""
     for check in ("check_runtime", "check_machine", "check_phonemes"):
         monkeypatch.setattr(examination, check, lambda *_, check=check: [Finding(check, "ok", "skipped")])
 
@@ -34,8 +34,8 @@ def doctor(workspace: Workspace, *arguments: object) -> Result:
     return CliRunner().invoke(program, ["--home", str(workspace.root), "doctor", *map(str, arguments)])
 
 
-def told(workspace: Workspace, *arguments: object) -> dict[tuple[str, str], Any]:
-    """The findings by area and check."""
+def diagnosed(workspace: Workspace, *arguments: object) -> dict[tuple[str, str], Any]:
+    """Return the findings by area and check."""
     done = doctor(workspace, *arguments, "--json")
     answer = json.loads(done.stdout)
     findings = answer["findings"]
@@ -47,7 +47,7 @@ def told(workspace: Workspace, *arguments: object) -> dict[tuple[str, str], Any]
     return {(finding["area"], finding["check"]): finding for finding in findings}
 
 
-def test_a_machine_in_order_ends_with_0_and_one_line_a_check(workspace: Workspace, voice_path: Path) -> None:
+def test_without_problems_it_ends_with_0_and_one_line_per_check(workspace: Workspace, voice_path: Path) -> None:
     assert ttsdash(workspace, "voices", "add", voice_path).returncode == 0
     done = ttsdash(workspace, "doctor")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
@@ -61,29 +61,29 @@ def test_a_machine_in_order_ends_with_0_and_one_line_a_check(workspace: Workspac
         assert f"  {check} " in done.stdout
 
 
-def test_looking_makes_no_workspace(quick: None, tmp_path: Path) -> None:
-    found = told(Workspace(tmp_path / "none"))
+def test_the_doctor_creates_no_workspace(quick: None, tmp_path: Path) -> None:
+    found = diagnosed(Workspace(tmp_path / "none"))
     assert {area for area, _ in found} == {"machine", "workspace"}
     assert found["workspace", "folder"]["message"].startswith("no workspace yet")
     assert not (tmp_path / "none").exists()
 
 
-def test_a_data_base_that_cannot_be_used_hides_nothing_else(quick: None, workspace: Workspace) -> None:
+def test_an_unusable_database_hides_nothing_else(quick: None, workspace: Workspace) -> None:
     workspace.data_db.write_bytes(b"nothing of ours" * 100)
-    found = told(workspace)
+    found = diagnosed(workspace)
     assert found["workspace", "database"]["state"] == "problem"
     assert found["workspace", "disk space"]
     assert found["worker", "worker"]["state"] == "ok"
 
 
-def test_tables_that_cannot_be_read_are_a_finding(quick: None, workspace: Workspace, db: sqlite3.Connection) -> None:
+def test_unreadable_tables_are_a_finding(quick: None, workspace: Workspace, db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE variants RENAME TO others")
-    found = told(workspace)
+    found = diagnosed(workspace)
     assert found["voices", "voices"]["state"] == "problem"
     assert found["workspace", "database"]["state"] == "ok"
 
 
-def test_jobs_that_wait_for_no_worker_are_a_problem_with_its_command(
+def test_jobs_waiting_without_a_worker_are_a_problem_with_the_command_that_starts_one(
     quick: None, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     add_job(db, making_job(voice, "guide"))
@@ -106,25 +106,27 @@ def test_jobs_that_wait_for_no_worker_are_a_problem_with_its_command(
         (None, None, "ok", "not running", None),
     ],
 )
-def test_how_the_worker_is(version: str | None, waiting: int | None, state: str, message: str, fix: str | None) -> None:
+def test_the_finding_for_the_worker(
+    version: str | None, waiting: int | None, state: str, message: str, fix: str | None
+) -> None:
     info = WorkerInfo(7, "born", "", version, slots=1, cores=2, memory_mb=8000) if version else None
     found = judge_worker(info, "2.0", waiting)
     assert (found.state, found.fix) == (state, fix)
     assert found.message.startswith(message)
 
 
-def test_a_worker_that_left_nonsense_hides_nothing(quick: None, workspace: Workspace) -> None:
+def test_a_corrupt_worker_file_hides_nothing(quick: None, workspace: Workspace) -> None:
     open_store(workspace).close()
     workspace.worker_lock.write_text('{"pid": "x", "started": 1, "since": "", "version": "", "slots": 1}')
-    found = told(workspace)
+    found = diagnosed(workspace)
     assert found["worker", "worker"]["message"] == "not running, no jobs waiting"
     assert found["voices", "voices"]["state"] == "note"
 
 
-def test_a_configuration_is_held_against_the_workspace(quick: None, workspace: Workspace, voice: Voice) -> None:
+def test_a_configuration_is_checked_against_the_workspace(quick: None, workspace: Workspace, voice: Voice) -> None:
     config = Path(voice.path).with_name("config.yaml")
     config.write_text("models:\n  tts:\n    piper:\n      voice_path: tiny.onnx\n      quantized_path: gone.onnx\n")
-    found = told(workspace, config)
+    found = diagnosed(workspace, config)
     assert found["configuration", "voice_path"]["state"] == "ok"
     assert found["configuration", "quantized_path"]["fix"] == f"ttsdash --home {workspace.root} apply {config}"
 
@@ -136,7 +138,7 @@ def test_a_bad_configuration_is_one_line_and_exit_code_2(workspace: Workspace, t
     assert not workspace.data_db.exists()
 
 
-def test_names_from_files_cannot_steer_the_terminal(quick: None, workspace: Workspace, tmp_path: Path) -> None:
+def test_control_characters_in_file_names_are_escaped(quick: None, workspace: Workspace, tmp_path: Path) -> None:
     write_voice(tmp_path / "evil\x1b[31m\nname", name="model")
     config = tmp_path / "config.yaml"
     config.write_text('models: {tts: {piper: {voice_path: "evil\\e[31m\\nname/model.onnx"}}}')
@@ -154,9 +156,9 @@ def test_names_from_files_cannot_steer_the_terminal(quick: None, workspace: Work
         ("update ttsdash", "update ttsdash"),
     ],
 )
-def test_a_mend_is_for_the_workspace_that_was_named(
+def test_a_fix_is_for_the_workspace_that_was_named(
     fix: str, printed: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = {"machine": [Finding("worker", "note", "so it is", fix)]}
+    found = {"machine": [Finding("worker", "note", "a message", fix)]}
     monkeypatch.setattr("tui.cli.doctor.diagnose", lambda *_: found)
     assert f"→ {printed.format(home=f'--home {workspace.root}')}\n" in doctor(workspace).stdout
