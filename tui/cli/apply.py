@@ -16,6 +16,7 @@ from core.yaml_edit.document import NoSafeEdit
 from core.yaml_edit.scalar import format_scalar
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
+from tui.json_output import proposal_json
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -43,7 +44,7 @@ def apply(
         )
     if session.as_json:
         backup = _write(session, proposal) if changed and yes and not dry_run else None
-        _print_json(session, proposal, backup)
+        session.print_json(proposal_json(proposal, backup))
         return
     _print_proposal(proposal)
     if not changed:
@@ -81,17 +82,3 @@ def _print_proposal(proposal: Proposal) -> None:
         click.echo(click.style(escape_control(line), fg=colour) if colour else escape_control(line))
     for note in proposal.plan.notes:
         print_line(f"! {note}")
-
-
-def _print_json(session: Session, proposal: Proposal, backup: Path | None) -> None:
-    session.print_json(
-        {
-            "config": str(proposal.file.path),
-            "voice": proposal.voice,
-            "changes": [{"key": c.key, "old": c.old, "new": c.new} for c in proposal.plan.changes],
-            "notes": list(proposal.plan.notes),
-            "diff": "".join(f"{line}\n" for line in proposal.diff),
-            "written": backup is not None,
-            "backup": str(backup) if backup else None,
-        }
-    )

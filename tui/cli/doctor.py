@@ -11,6 +11,7 @@ from core.doctor.finding import Finding, State
 from jobs.doctor import diagnose
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
+from tui.json_output import findings_json
 from tui.text.findings import count, finding_lines, summary
 
 
@@ -25,12 +26,7 @@ def doctor(session: Session, config: Path | None) -> None:
     }
     problems = count(found, State.PROBLEM)
     if session.as_json:
-        findings = [
-            {"area": area, "check": f.check, "state": f.state, "message": f.message, "fix": f.fix}
-            for area, entries in found.items()
-            for f in entries
-        ]
-        session.print_json({"findings": findings, "problems": problems, "notes": count(found, State.NOTE)})
+        session.print_json(findings_json(found, problems, count(found, State.NOTE)))
     else:
         for line in finding_lines(found):
             print_line(line)

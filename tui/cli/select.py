@@ -8,7 +8,7 @@ from core.store.selections import list_selections
 from core.store.voices import get_voice
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
-from tui.json_output import selection_change_shape, selection_shape
+from tui.json_output import selection_history_json
 from tui.text.format import moment
 
 _LATEST = 5
@@ -32,8 +32,7 @@ def select(session: Session, voice: str, policy: Policy | None, pin: str | None,
     selection = set_preference(session.db, voice, policy, pin, unpin)
     history = list_selections(session.db, get_voice(session.db, voice).id, this_machine().id)
     if session.as_json:
-        changes = [selection_change_shape(change) for change in history]
-        session.print_json(selection_shape(selection) | {"history": changes})
+        session.print_json(selection_history_json(selection, history))
         return
     print_selection(selection)
     print_line()
