@@ -116,7 +116,7 @@ def test_the_selection_is_written_and_undone(
     undone = ttsdash(workspace, "apply", config, "--undo", "--yes")
     assert undone.stdout.splitlines()[-1] == f"{config} was restored from {backup}, which was removed"
     assert (config.read_text(), backup.exists()) == (before, False)
-    assert refused(ttsdash(workspace, "apply", config, "--undo"), 1).startswith(f"{config} has no backup")
+    assert refused(ttsdash(workspace, "apply", config, "--undo"), 1).startswith(f"no backup of {config} differs")
 
 
 def tables(workspace: Workspace) -> list[str]:
@@ -198,7 +198,7 @@ def on_a_terminal(workspace: Workspace, typed: str, *arguments: object) -> str:
             "cannot ask for confirmation without a terminal: add --yes to write, or --dry-run to show the changes",
         ),
         ("a: 1", ["--voice", "nobody"], 1, "no voice 'nobody' here; there is: tiny"),
-        ("a: 1", ["--undo"], 1, "{config} differs from it: there is nothing to undo"),
+        ("a: 1", ["--undo"], 1, "no backup of {config} differs from it: there is nothing to undo"),
         ("a: 1", ["--undo", "--use-selected"], 2, "--undo restores a backup: it cannot be combined with"),
     ],
 )

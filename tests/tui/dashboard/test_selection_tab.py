@@ -187,7 +187,7 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
         assert "original: pinned" in text_of(app, "#selection-pane .detail Static")
 
         shown = await pick("o", "j")
-        assert "* priority\n    the usual guide's order: Core ML, then quantized" in shown
+        assert "* priority\n    Core ML, then quantized" in shown
         assert "measured\n    the fastest on this machine" in shown
         await until(pilot, lambda: row(pane)[0] == "measured")
         shown = await pick("p", "k")
