@@ -66,7 +66,7 @@ def select(db: sqlite3.Connection, voice: Voice, cause: str = "job 1") -> dict[s
     """Return the decisions by variant, and under "" the selected variant."""
     selection = select_and_record(db, voice.key, cause)
     return {"": selection.selected} | {
-        judged.variant: f"{judged.verdict}: {judged.reason}" for judged in selection.candidates
+        decision.variant: f"{decision.verdict}: {decision.reason}" for decision in selection.candidates
     }
 
 
@@ -196,7 +196,7 @@ def test_two_variants_of_one_run_are_compared_by_their_pairs(
     measure(db, voice, "both", BOTH)
     mine, theirs = (newest_result(db, voice.id, name, this_machine()) for name in BOTH)
     assert mine and theirs and mine.speedup_ci and theirs.speedup_ci
-    assert mine.speedup_ci[0] < theirs.speedup_ci[1], "their intervals beside the original overlap"
+    assert mine.speedup_ci[0] < theirs.speedup_ci[1], "their intervals relative to the original overlap"
     # In every pair the variant that sounds better takes 1.4 times as long.
     assert better(db, voice) == []
 

@@ -67,8 +67,8 @@ def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     """Run a command in this process, with the original selected and without loading it."""
 
     def decide(*_: object) -> Selection:
-        judged = (Decision("original", Verdict.SELECTED, "by hand"),)
-        return Selection("tiny", "priority", None, "original", "by hand", judged)
+        decisions = (Decision("original", Verdict.SELECTED, "by hand"),)
+        return Selection("tiny", "priority", None, "original", "by hand", decisions)
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         code = run_program([*map(str, arguments)])
