@@ -40,12 +40,12 @@ def test_energy_is_that_of_all_packages_and_goes_on_where_a_counter_starts_again
 
 @linux
 def test_without_a_counter_that_may_be_read_there_is_the_reason(tmp_path: Path) -> None:
-    assert open_meter(tmp_path) == "this machine shows no energy counter (RAPL)"
+    assert open_meter(tmp_path) == "this machine has no energy counter (RAPL)"
     counter = package(tmp_path, 0, 1)
     counter.write_text("rubbish")
-    assert "cannot be read: invalid literal" in str(open_meter(tmp_path))
+    assert f"cannot read the energy counter {counter}: invalid literal" in str(open_meter(tmp_path))
     counter.unlink()
-    assert "cannot be read" in str(open_meter(tmp_path))
+    assert f"cannot read the energy counter {counter}" in str(open_meter(tmp_path))
 
 
 @linux
@@ -53,7 +53,7 @@ def test_without_a_counter_that_may_be_read_there_is_the_reason(tmp_path: Path) 
 def test_a_counter_for_root_alone_is_named_with_the_mend(tmp_path: Path) -> None:
     counter = package(tmp_path, 0, 1)
     counter.chmod(0)
-    assert str(open_meter(tmp_path)).startswith(f"{counter} may be read by root only: chmod")
+    assert str(open_meter(tmp_path)).startswith(f"only root can read {counter}: run chmod")
 
 
 def test_throttling_is_counted_over_all_cores(tmp_path: Path) -> None:
