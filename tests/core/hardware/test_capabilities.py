@@ -36,7 +36,11 @@ def test_the_capabilities_of_each_machine(machine: str, available: str) -> None:
         "Core ML provider": "provider",
         "Metal": "metal",
     }
-    found = [short.get(capability.name, capability.name) for capability in capabilities(MACHINES[machine]) if capability.available]
+    found = [
+        short.get(capability.name, capability.name)
+        for capability in capabilities(MACHINES[machine])
+        if capability.available
+    ]
     assert " ".join(found) == available
 
 

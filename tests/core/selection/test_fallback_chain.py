@@ -42,7 +42,10 @@ def test_the_first_candidate_of_a_step_is_the_selected_one_else_the_next_eligibl
 
 
 def test_the_original_run_by_another_provider_belongs_to_the_original() -> None:
-    decisions = (Decision("original", Verdict.ELIGIBLE, "a reason"), Decision(BY_PROVIDER, Verdict.SELECTED, "a reason"))
+    decisions = (
+        Decision("original", Verdict.ELIGIBLE, "a reason"),
+        Decision(BY_PROVIDER, Verdict.SELECTED, "a reason"),
+    )
     selection = Selection("amy", "measured", None, BY_PROVIDER, "a reason", decisions)
     original = fallback_chain(selection, {"original": None})[-1]
     assert original.first == decisions[1]
