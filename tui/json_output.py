@@ -664,7 +664,7 @@ class FindingsJson(TypedDict):
 def findings_json(found: "Mapping[str, Sequence[Finding]]", problems: int, notes: int) -> FindingsJson:
     return {
         "findings": [
-            {"area": area, "check": one.check, "state": str(one.state), "message": one.says, "fix": one.mend}
+            {"area": area, "check": one.check, "state": str(one.state), "message": one.message, "fix": one.fix}
             for area, findings in found.items()
             for one in findings
         ],

@@ -40,12 +40,12 @@ def test_energy_is_summed_over_packages_and_survives_counter_overflow(tmp_path: 
 
 @linux
 def test_without_a_readable_counter_there_is_a_reason(tmp_path: Path) -> None:
-    assert open_meter(tmp_path) == "this machine shows no energy counter (RAPL)"
+    assert open_meter(tmp_path) == "this machine has no energy counter (RAPL)"
     counter = package(tmp_path, 0, 1)
     counter.write_text("rubbish")
-    assert "cannot be read: invalid literal" in str(open_meter(tmp_path))
+    assert f"cannot read the energy counter {counter}: invalid literal" in str(open_meter(tmp_path))
     counter.unlink()
-    assert "cannot be read" in str(open_meter(tmp_path))
+    assert f"cannot read the energy counter {counter}" in str(open_meter(tmp_path))
 
 
 @linux
@@ -53,7 +53,7 @@ def test_without_a_readable_counter_there_is_a_reason(tmp_path: Path) -> None:
 def test_a_counter_only_readable_by_root_is_named_with_a_fix(tmp_path: Path) -> None:
     counter = package(tmp_path, 0, 1)
     counter.chmod(0)
-    assert str(open_meter(tmp_path)).startswith(f"{counter} may be read by root only: chmod")
+    assert str(open_meter(tmp_path)).startswith(f"only root can read {counter}: run chmod")
 
 
 def test_throttling_is_counted_over_all_cores(tmp_path: Path) -> None:

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.assistant.keys import VOICE_PATH
-from core.records.selections import Decision, Selection
+from core.records.selections import Decision, Selection, Verdict
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step
 from tui.text.format import hanging
 
 if TYPE_CHECKING:
-    from core.assistant.today import Today
+    from core.assistant.active_config import ActiveConfig
 
 
 def describe_selection(
-    voice: Voice, selection: Selection | None, steps: Sequence[Step], today: Today | None, width: int
+    voice: Voice, selection: Selection | None, steps: Sequence[Step], today: ActiveConfig | None, width: int
 ) -> str:
     """Return the details of a voice's selection; `today` is None while the configuration is being read."""
     lines = [*_chosen(selection), *(_assistant(today, voice, selection) if today else [])]
@@ -29,10 +29,9 @@ def describe_selection(
 
 def decision_words(decision: Decision) -> str:
     """Return a decision with its reason; the reason of an eligible variant already names its rank."""
-    if decision.verdict == "eligible":
+    if decision.verdict is Verdict.ELIGIBLE:
         return decision.reason
-    word = "rejected" if decision.verdict == "passed over" else decision.verdict
-    return f"{word}: {decision.reason}"
+    return f"{decision.verdict}: {decision.reason}"
 
 
 def _chosen(selection: Selection | None) -> Iterator[tuple[str, str]]:
@@ -45,7 +44,7 @@ def _chosen(selection: Selection | None) -> Iterator[tuple[str, str]]:
         yield "         ! ", warning.text
 
 
-def _assistant(today: Today, voice: Voice, selection: Selection | None) -> Iterator[tuple[str, str]]:
+def _assistant(today: ActiveConfig, voice: Voice, selection: Selection | None) -> Iterator[tuple[str, str]]:
     label, loaded = "assistant  ", today.loaded
     if today.problem:
         yield label, today.problem
@@ -58,17 +57,17 @@ def _assistant(today: Today, voice: Voice, selection: Selection | None) -> Itera
         yield (
             label,
             f"{_short(today.config)}, {key}: {_short(loaded.path)}"
-            + ("" if today.there else ", which is missing: restore it"),
+            + ("" if today.exists else ", which is missing: restore it"),
         )
         yield " " * len(label), _verdict(today, voice, selection)
 
 
-def _verdict(today: Today, voice: Voice, selection: Selection | None) -> str:
+def _verdict(today: ActiveConfig, voice: Voice, selection: Selection | None) -> str:
     """Return whether the assistant loads what is selected, and what to press if not."""
-    from core.assistant.changes import loadable
+    from core.assistant.changes import loadable_variant
 
-    loaded, name = today.loaded, today.names(voice)
-    wanted = loadable(voice, selection) if selection else None
+    loaded, name = today.loaded, today.variant_of(voice)
+    wanted = loadable_variant(voice, selection) if selection else None
     press = f"; a makes it load {wanted}" if wanted else ""
     if name is None and loaded and loaded.variant:
         return f"this is {loaded.variant.name} of another voice, {loaded.voice}{press}"

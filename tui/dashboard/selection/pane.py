@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from core.records.selections import POLICIES, Policy, Selection
+from core.records.selections import POLICIES, Policy, Selection, Verdict
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step, fallback_chain
 from core.text import escape_control
@@ -27,8 +27,8 @@ from tui.dashboard.selection.details import decision_words, describe_selection
 from tui.text.format import shortened
 
 if TYPE_CHECKING:
+    from core.assistant.active_config import ActiveConfig
     from core.assistant.proposal import Proposal
-    from core.assistant.today import Today
     from tui.dashboard.context import Context
     from tui.dashboard.snapshot import Snapshot
 
@@ -56,12 +56,12 @@ class SelectionPane(TablePane):
     class TodayRead(Message):
         """The assistant's configuration has been read, and the variants' files have been looked for."""
 
-        today: Today
+        today: ActiveConfig
         missing: frozenset[str]
 
     def __init__(self, context: Context, id: str) -> None:
         super().__init__(context, id)
-        self.today: Today | None = None
+        self.today: ActiveConfig | None = None
         """None until it has been read."""
         self._missing = frozenset[str]()
         """Paths of variants that no longer exist."""
@@ -107,10 +107,10 @@ class SelectionPane(TablePane):
             self.run_worker(read, thread=True, exclusive=True, group="assistant")
 
     def _read(self, voices: list[Voice]) -> None:
-        from core.assistant.today import read_today
+        from core.assistant.active_config import read_active_config
         from tui.dashboard.common.missing_files import find_missing_files
 
-        today = read_today(self.workspace, voices)
+        today = read_active_config(self.workspace, voices)
         missing = find_missing_files(voices)
         if not get_current_worker().is_cancelled:
             self.post_message(self.TodayRead(today, missing))
@@ -155,7 +155,7 @@ class SelectionPane(TablePane):
             return
         missing = {variant.name for variant in self.voice.variants if variant.path in self._missing}
         for decision in self.selection.candidates:
-            if decision.variant in missing and decision.verdict != "passed over":
+            if decision.variant in missing and decision.verdict is not Verdict.REJECTED:
                 yield f"! {decision.variant}: its file is missing; s re-evaluates"
 
     # Actions
@@ -260,7 +260,7 @@ def _same(before: Snapshot, after: Snapshot) -> bool:
     return before.voices is after.voices and before.newest is after.newest and before.selections is after.selections
 
 
-def _row(voice: Voice, selection: Selection | None, today: Today | None) -> tuple[str, ...]:
+def _row(voice: Voice, selection: Selection | None, today: ActiveConfig | None) -> tuple[str, ...]:
     loads, applied = _today(voice, selection, today)
     chosen = (selection.policy, selection.selected, selection.pinned or "–") if selection else ("–", "press s", "–")
     policy, selected, pinned = chosen
@@ -274,11 +274,11 @@ def _row(voice: Voice, selection: Selection | None, today: Today | None) -> tupl
     )
 
 
-def _today(voice: Voice, selection: Selection | None, today: Today | None) -> tuple[str, str]:
+def _today(voice: Voice, selection: Selection | None, today: ActiveConfig | None) -> tuple[str, str]:
     """Return what the assistant loads, and whether that is the selected variant."""
     if today is None or today.config is None or today.problem:
         return "…" if today is None else "unknown", "–"
-    name = today.names(voice)
+    name = today.variant_of(voice)
     if name is None:
         if today.loaded is None:
             loads = "nothing"
@@ -289,4 +289,4 @@ def _today(voice: Voice, selection: Selection | None, today: Today | None) -> tu
         return loads, "no" if selection else "–"
     if selection is None:
         return name, "–"
-    return name, "yes" if today.is_as_selected(voice, selection) else "NO"
+    return name, "yes" if today.matches(voice, selection) else "NO"
