@@ -50,7 +50,7 @@ def find_voice(db: sqlite3.Connection, name: str) -> str:
     library = (row["key"] for row in db.execute("SELECT key FROM voices"))
     there_is = sorted({*names.values(), *library})
     raise NotFound(
-        f"no voice {name!r} here; " + (_there_is(there_is) if there_is else "add one: ttsdash voices add PATH")
+        f"no voice {name!r}; " + (_there_is(there_is) if there_is else "add one with: ttsdash voices add PATH")
     )
 
 

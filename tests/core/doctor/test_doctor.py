@@ -179,7 +179,7 @@ def test_onnx_runtime_runs_a_model_and_piper_makes_phonemes_here(voice: Voice) -
 @pytest.mark.parametrize(
     ("module", "says"),
     [
-        ("import os; os.abort()", "it takes its process with it (SIGABRT)"),
+        ("import os; os.abort()", "its process was killed (SIGABRT)"),
         ("raise ImportError('libgomp.so.1: cannot open\\n\\nshared object file')", "ImportError: libgomp.so.1: cannot"),
         ("", "AttributeError: module 'onnxruntime' has no attribute"),
     ],
@@ -256,7 +256,7 @@ def test_a_place_where_no_workspace_can_be_made_is_a_problem(tmp_path: Path, mon
     assert (note.state, problem.state) == ("note", "problem")
     monkeypatch.setattr(os, "access", lambda *_: False)
     _, problem = check_place(Workspace(tmp_path / "new"))
-    assert problem.says == f"{tmp_path} is read-only for you: no workspace can be made"
+    assert problem.says == f"{tmp_path} is read-only: no workspace can be made"
 
 
 def test_data_bases_that_others_can_read_are_named(made: Workspace) -> None:
@@ -285,7 +285,7 @@ def test_data_bases_that_others_can_read_are_named(made: Workspace) -> None:
         (
             lambda m: m.setattr(os, "access", lambda _, mode: not mode & os.W_OK),
             "folder",
-            "is read-only for you",
+            "is read-only",
             "chmod u+rwX",
         ),
         (

@@ -162,7 +162,7 @@ def test_a_result_is_found_by_its_id_or_as_the_newest_of_a_variant_here(db: sqli
     assert find_result(db, "amy/int4").id == "new-2"
     with pytest.raises(NotFound, match="amy has no result of 'int8' on this machine at all cores"):
         find_result(db, "amy/int8")
-    with pytest.raises(NotFound, match="no voice 'eve' here"):
+    with pytest.raises(NotFound, match="no voice 'eve'"):
         find_result(db, "eve/int4")
 
 

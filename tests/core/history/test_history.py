@@ -117,7 +117,7 @@ def test_a_voice_that_is_not_in_the_library_goes_by_its_newest_name(own_history:
         )
     assert voice_names(own_history)[JOE] == "joe"
     assert (find_voice(own_history, "joe"), find_voice(own_history, "amy")) == (JOE, AMY)
-    with pytest.raises(NotFound, match=r"no voice 'eve' here; there is: amy, joe$"):
+    with pytest.raises(NotFound, match=r"no voice 'eve'; there is: amy, joe$"):
         find_voice(own_history, "eve")
 
 

@@ -79,7 +79,7 @@ def test_a_name_that_the_collection_does_not_have_is_refused(collection: Collect
 
 @pytest.mark.parametrize("name", ["lessac", "en_US-../../../x-medium", "en_US-a-b/c", "", "/voices/en_US-a-low.onnx"])
 def test_what_is_no_name_is_refused_before_anything_is_asked(collection: Collection, folder: Path, name: str) -> None:
-    with pytest.raises(InvalidInput, match="write it as en_US-lessac-medium"):
+    with pytest.raises(InvalidInput, match="names look like en_US-lessac-medium"):
         download(name, folder, nothing)
     assert not is_piper_name(name)
     assert not collection.asked
@@ -97,8 +97,11 @@ def garble(collection: Collection) -> None:
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        (cut, rf"{NAME} did not come whole from 127.0.0.1 \(the connection ended after \d+ of \d+ bytes\): try again"),
-        (garble, rf"what came for {NAME} is no voice: {NAME}.onnx is not an ONNX model"),
+        (
+            cut,
+            rf"{NAME} was not downloaded completely from 127.0.0.1 \(the connection ended after \d+ of \d+ bytes\): try again",
+        ),
+        (garble, rf"the download of {NAME} is not a voice: {NAME}.onnx is not an ONNX model"),
     ],
     ids=["cut short", "no voice"],
 )
@@ -141,6 +144,6 @@ def test_of_two_downloads_at_once_the_second_is_refused(collection: Collection, 
     folder.mkdir()
     holder = os.open(folder, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
-    with pytest.raises(InvalidInput, match=r"another download into .* is under way"):
+    with pytest.raises(InvalidInput, match=r"another download into .* is running"):
         download(NAME, folder, nothing)
     os.close(holder)

@@ -195,7 +195,7 @@ def on_a_terminal(workspace: Workspace, typed: str, *arguments: object) -> str:
         ("a: [", [], 2, "{config} is not YAML (line 1: "),
         ("voice_assistant: []", [], 2, "{config}: voice_assistant is no mapping (line 1), so voice_assistant.perf"),
         ("a: 1", [], 2, "there is no terminal to ask on: add --yes to write, or --dry-run to look only"),
-        ("a: 1", ["--voice", "nobody"], 1, "no voice 'nobody' here; there is: tiny"),
+        ("a: 1", ["--voice", "nobody"], 1, "no voice 'nobody'; there is: tiny"),
         ("a: 1", ["--undo"], 1, "{config} has no backup that differs from it"),
         ("a: 1", ["--undo", "--use-selected"], 2, "--undo puts a backup back: it takes neither --voice nor"),
     ],

@@ -165,11 +165,11 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         ([], 2, "the dashboard needs a terminal; these commands do not: apply, benchmark, doctor"),
         (["voices", "add", "/nowhere/x.onnx"], 2, "/nowhere/x.onnx does not exist: check the path"),
         (["voices", "add", "/tmp"], 2, "/tmp is a folder: name the .onnx file in it"),
-        (["voices", "show", "nobody"], 1, "no voice 'nobody' here; add one: ttsdash voices add PATH"),
+        (["voices", "show", "nobody"], 1, "no voice 'nobody'; add one with: ttsdash voices add PATH"),
         (["optimize", "--dynamic"], 2, "Missing option '--model'"),
-        (["optimize", "--model", "nobody", "--dynamic"], 1, "no voice 'nobody' here"),
+        (["optimize", "--model", "nobody", "--dynamic"], 1, "no voice 'nobody'"),
         (["optimize", "--model", "/nowhere/x.onnx", "--dynamic"], 2, "/nowhere/x.onnx does not exist"),
-        (["benchmark", "nobody"], 1, "no voice 'nobody' here"),
+        (["benchmark", "nobody"], 1, "no voice 'nobody'"),
         (["jobs", "show", "7"], 1, "no job 7 here: see `ttsdash jobs list`"),
         (["jobs", "show", "seven"], 2, "Invalid value for 'ID'"),
         (["jobs", "wait", "7"], 1, "no job 7 here"),
@@ -178,7 +178,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         (["voices", "list", "--home", ""], 2, "Invalid value for '--home': it is empty"),
         (["optimize", "--model", "nobody", "--static", "--calibration", ""], 2, "--calibration is empty: name a file"),
         (["--home", "--help"], 2, "Invalid value for '--home': --help is taken for its folder"),
-        (["results", "list", "--voice", "nobody"], 1, "no voice 'nobody' here"),
+        (["results", "list", "--voice", "nobody"], 1, "no voice 'nobody'"),
         (["worker", "run", "--slots", "0"], 2, "Invalid value for '--slots'"),
         (["voices", "show", os.fsdecode(b"na\xefve")], 2, "na\\udcefve is not UTF-8: rename it"),
         (["frobnicate"], 2, "No such command 'frobnicate'."),
@@ -210,7 +210,7 @@ def test_what_a_benchmark_is_asked_for_is_checked_before_it_is_queued(
         (["--variant", "int9"], 1, "tiny has no variant 'int9'; it has: original"),
         (["--threads", "0"], 2, "0 threads cannot be: give 1 to 1024"),
         (["--texts", tmp_path / "none.txt"], 2, f"cannot read {tmp_path}/none.txt"),
-        (["--texts", tmp_path / "empty.txt"], 2, f"{tmp_path}/empty.txt holds no text"),
+        (["--texts", tmp_path / "empty.txt"], 2, f"{tmp_path}/empty.txt has no text"),
     ]:
         assert refused(ttsdash(workspace, "benchmark", voice.key, *arguments), code).startswith(says)
     assert ttsdash_json(workspace, "jobs", "list") == []

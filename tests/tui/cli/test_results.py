@@ -104,7 +104,7 @@ def test_what_fits_is_listed_in_the_order_that_is_asked_for(history: sqlite3.Con
 def test_a_voice_that_is_only_in_the_history_can_be_named(history: sqlite3.Connection, call: Call) -> None:
     assert {one["voice_id"] for one in answered(call("--voice", "joe at home", "--json"))} == {JOE}
     done = call("list", "--voice", "joe")
-    assert (done.returncode, done.stderr) == (1, "ttsdash: no voice 'joe' here; there is: amy, joe at home\n")
+    assert (done.returncode, done.stderr) == (1, "ttsdash: no voice 'joe'; there is: amy, joe at home\n")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_without_a_variant_each_has_a_line(history: sqlite3.Connection, call: Ca
     ("arguments", "says"),
     [
         (["amy", "--variant", "int9"], "amy has no results of 'int9'; there are: original, dynamic-int8, int4"),
-        (["eve"], "no voice 'eve' here; there is: amy, joe at home"),
+        (["eve"], "no voice 'eve'; there is: amy, joe at home"),
         (["amy", "--machine", "vax"], "no machine in the history is like 'vax'; there is: this, "),
     ],
 )
