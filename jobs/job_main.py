@@ -72,9 +72,9 @@ def _select_again(context: JobContext) -> None:
     """What the job made is stored: whatever happens here, it has succeeded."""
     try:
         # NumPy comes with it: imported only now, so that the job itself begins at once.
-        from core.selection.evaluate import select_now
+        from core.selection.evaluate import select_and_record
 
-        select_now(context.db, context.voice.key, f"job {context.job.id}")
+        select_and_record(context.db, context.voice.key, f"job {context.job.id}")
     except Exception:  # noqa: BLE001 - a selection that fails is told, and made at the next chance
         _log.exception("the selection could not be made anew")
 

@@ -683,7 +683,7 @@ def findings_json(found: "Mapping[str, Sequence[Finding]]", problems: int, notes
     """Return findings by area, with their counts."""
     return {
         "findings": [
-            {"area": area, "check": one.check, "state": str(one.state), "message": one.says, "fix": one.mend}
+            {"area": area, "check": one.check, "state": str(one.state), "message": one.message, "fix": one.fix}
             for area, findings in found.items()
             for one in findings
         ],

@@ -34,8 +34,8 @@ def piper_names() -> list[str]:
     with (
         _watched(None),
         _readable_errors("Piper's list of voices"),
-        urllib.request.urlopen(piper.VOICES_JSON) as answer,
-    ):  # noqa: S310
+        urllib.request.urlopen(piper.VOICES_JSON) as answer,  # noqa: S310 - the address is piper's own
+    ):
         return sorted(json.load(answer))
 
 

@@ -189,6 +189,6 @@ def _follow(session: Session, queued: Submission, selected: Voice | None) -> Non
 
 
 def _select(session: Session, voice: Voice) -> Selection:
-    from core.selection.evaluate import select_now
+    from core.selection.evaluate import select_and_record
 
-    return select_now(session.db, voice.key, "asked by hand")
+    return select_and_record(session.db, voice.key, "asked by hand")

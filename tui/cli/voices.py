@@ -65,10 +65,10 @@ def add(session: Session, path: Path) -> None:
 def import_(session: Session, config: Path) -> None:
     """Register the voice that an assistant's configuration names."""
     from core.assistant.config import AssistantConfig
-    from core.assistant.voice import named_voice
+    from core.assistant.loaded_model import configured_voice
 
     assistant = AssistantConfig.load(config)
-    key, path = named_voice(assistant, list_voices(session.db))
+    key, path = configured_voice(assistant, list_voices(session.db))
     try:
         voice = add_voice(session.db, read_voice(path))
     except InvalidInput as error:

@@ -24,9 +24,9 @@ def finding_lines(found: Findings, width: int = _WIDE) -> Iterator[str]:
             continue
         yield area
         for finding in findings:
-            yield hanging(f"  {_LABELS[finding.state]:<7}  {finding.check:<{column}}  ", finding.says, width)
-            if finding.mend:
-                yield hanging(f"{'':11}→ ", finding.mend, width)
+            yield hanging(f"  {_LABELS[finding.state]:<7}  {finding.check:<{column}}  ", finding.message, width)
+            if finding.fix:
+                yield hanging(f"{'':11}→ ", finding.fix, width)
         yield ""
 
 

@@ -184,19 +184,17 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
         shown = await pick("p", "j")
         assert shown.startswith("* no pin\n    what the policy takes\n  original\n  static-int8")
         await until(pilot, lambda: row(pane)[:3] == ["priority", "original", "original"])
-        assert "original: pinned by hand" in text_of(app, "#selection-pane .detail Static")
+        assert "original: pinned" in text_of(app, "#selection-pane .detail Static")
 
         shown = await pick("o", "j")
         assert "* priority\n    the usual guide's order: Core ML, then quantized" in shown
         assert "measured\n    the fastest on this machine" in shown
         await until(pilot, lambda: row(pane)[0] == "measured")
         shown = await pick("p", "k")
-        assert "* original\n    selected: pinned by hand\n" in shown
+        assert "* original\n    selected: pinned\n" in shown
         await until(pilot, lambda: row(pane)[:3] == ["measured", "original", "–"])
         assert get_preference(db, voice.id) == Preference("measured", None)
-        assert "static-int8, passed over: not measured on this machine" in text_of(
-            app, "#selection-pane .detail Static"
-        )
+        assert "static-int8, rejected: not measured on this machine" in text_of(app, "#selection-pane .detail Static")
 
         # Who goes back changes nothing.
         await pilot.press("o")
@@ -222,8 +220,8 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
         await until(pilot, lambda: app.screen.query(".told Static"))
         config.write_text("# by hand\n")
         await pilot.press("y")
-        mend = f"{config} was changed meanwhile, and is left as it is now: try again"
-        await until(pilot, lambda: mend in app.notices)
+        fix = f"{config} has changed since it was read and was not written: try again"
+        await until(pilot, lambda: fix in app.notices)
         assert config.read_text() == "# by hand\n"
 
         config.unlink()

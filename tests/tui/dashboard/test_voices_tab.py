@@ -161,7 +161,7 @@ async def test_the_details_show_verdict_results_pareto_place_and_lineage(full: W
         await pilot.press("j")
         shown = detail(app)
         for line in (
-            "passed over on this machine: made as the usual guide does it, to compare with",
+            "rejected on this machine: made by the guide's recipe, for comparison only",
             "RTF 0.044, latency 157 ms (original 160) at 2 threads, measured 2024-01-02 09:03:00",
             "Pareto: on the front",
             f"made 2024-01-02 09:01:00 from en_US-joe-medium (SHA-256 {JOE[:16]}…)",

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from core.records.selections import Decision
+from core.records.selections import Decision, Verdict
 from core.selection.fallback_chain import Step
 from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
@@ -17,7 +17,7 @@ from tui.text.format import shortened
 
 _MOST_LINKS = 4
 _REASON_LINES = 3
-_VERDICTS = {"selected": "TAKEN HERE", "eligible": "comes after", "passed over": "passed over"}
+_VERDICTS = {Verdict.SELECTED: "TAKEN HERE", Verdict.ELIGIBLE: "comes after", Verdict.REJECTED: "rejected"}
 
 
 class Chain(Horizontal):
@@ -47,7 +47,7 @@ class LinkBox(Widget):
         first, others = (link.first, len(link.candidates) - 1) if link else (None, 0)
         self.border_title = link.name if link else ""
         self.border_subtitle = f"and {others} more" if others > 0 else ""
-        self.set_class(first is not None and first.verdict == "selected", "taken")
+        self.set_class(first is not None and first.verdict is Verdict.SELECTED, "taken")
 
     def render(self) -> Content:
         first, width = self.link.first if self.link else None, max(8, self.content_size.width)
@@ -63,4 +63,4 @@ class LinkBox(Widget):
 def _figures(judged: Decision) -> str:
     """The reason; of what may be taken only the figures in it, where there are some."""
     _, _, figures = judged.reason.partition(": ")
-    return escape_control(judged.reason if judged.verdict == "passed over" else figures or judged.reason)
+    return escape_control(judged.reason if judged.verdict is Verdict.REJECTED else figures or judged.reason)

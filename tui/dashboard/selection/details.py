@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.records.selections import Decision, Selection
+from core.records.selections import Decision, Selection, Verdict
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step
 from tui.text.format import hanging
 
 if TYPE_CHECKING:
-    from core.assistant.today import Today
+    from core.assistant.active_config import ActiveConfig
 
 
 def describe_selection(
-    voice: Voice, selection: Selection | None, links: Sequence[Step], today: Today | None, width: int
+    voice: Voice, selection: Selection | None, links: Sequence[Step], today: ActiveConfig | None, width: int
 ) -> str:
     """`today` is None while it is being read."""
     lines = [*_chosen(selection), *(_assistant(today, voice, selection) if today else [])]
@@ -28,7 +28,7 @@ def describe_selection(
 
 def verdict_words(judged: Decision) -> str:
     """The verdict with its reason; what is eligible says itself that it comes after."""
-    return judged.reason if judged.verdict == "eligible" else f"{judged.verdict}: {judged.reason}"
+    return judged.reason if judged.verdict is Verdict.ELIGIBLE else f"{judged.verdict}: {judged.reason}"
 
 
 def _chosen(selection: Selection | None) -> Iterator[tuple[str, str]]:
@@ -41,7 +41,7 @@ def _chosen(selection: Selection | None) -> Iterator[tuple[str, str]]:
         yield "         ! ", warning.text
 
 
-def _assistant(today: Today, voice: Voice, selection: Selection | None) -> Iterator[tuple[str, str]]:
+def _assistant(today: ActiveConfig, voice: Voice, selection: Selection | None) -> Iterator[tuple[str, str]]:
     label, loaded = "assistant  ", today.loaded
     if today.problem:
         yield label, today.problem
@@ -54,17 +54,17 @@ def _assistant(today: Today, voice: Voice, selection: Selection | None) -> Itera
         yield (
             label,
             f"{_short(today.config)}, {key}: {_short(loaded.path)}"
-            + ("" if today.there else ", which is gone: put it back"),
+            + ("" if today.exists else ", which is gone: put it back"),
         )
         yield " " * len(label), _verdict(today, voice, selection)
 
 
-def _verdict(today: Today, voice: Voice, selection: Selection | None) -> str:
+def _verdict(today: ActiveConfig, voice: Voice, selection: Selection | None) -> str:
     """Whether what is loaded is what was selected, and what to do about it."""
-    from core.assistant.changes import loadable
+    from core.assistant.changes import loadable_variant
 
-    loaded, name = today.loaded, today.names(voice)
-    wanted = loadable(voice, selection) if selection else None
+    loaded, name = today.loaded, today.variant_of(voice)
+    wanted = loadable_variant(voice, selection) if selection else None
     press = f": press a, and it loads {wanted}" if wanted else ""
     if name is None and loaded and loaded.variant:
         return f"that is {loaded.variant.name} of another voice, {loaded.voice}{press}"

@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from core.records.selections import POLICIES, Policy, Selection
+from core.records.selections import POLICIES, Policy, Selection, Verdict
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step, fallback_chain
 from core.text import escape_control
@@ -27,8 +27,8 @@ from tui.dashboard.selection.details import describe_selection, verdict_words
 from tui.text.format import shortened
 
 if TYPE_CHECKING:
+    from core.assistant.active_config import ActiveConfig
     from core.assistant.proposal import Proposal
-    from core.assistant.today import Today
     from tui.dashboard.context import Context
     from tui.dashboard.snapshot import Snapshot
 
@@ -59,12 +59,12 @@ class SelectionPane(TablePane):
     class TodayRead(Message):
         """The assistant's configuration was read, and which of the variants' files are where they should be."""
 
-        today: Today
+        today: ActiveConfig
         gone: frozenset[str]
 
     def __init__(self, context: Context, id: str) -> None:
         super().__init__(context, id)
-        self.today: Today | None = None
+        self.today: ActiveConfig | None = None
         """None until it has been read."""
         self._gone = frozenset[str]()
         """Paths at which nothing lies any more."""
@@ -108,10 +108,10 @@ class SelectionPane(TablePane):
             self.run_worker(read, thread=True, exclusive=True, group="assistant")
 
     def _read(self, voices: list[Voice]) -> None:
-        from core.assistant.today import read_today
+        from core.assistant.active_config import read_active_config
         from tui.dashboard.common.missing_files import find_missing_files
 
-        today = read_today(self.workspace, voices)
+        today = read_active_config(self.workspace, voices)
         gone = find_missing_files(voices)
         if not get_current_worker().is_cancelled:
             self.post_message(self.TodayRead(today, gone))
@@ -151,7 +151,7 @@ class SelectionPane(TablePane):
         """What has gone since it was judged."""
         gone = {variant.name for variant in self.voice.variants if variant.path in self._gone} if self.voice else set()
         for judged in self.selection.candidates if self.selection else ():
-            if judged.variant in gone and judged.verdict != "passed over":
+            if judged.variant in gone and judged.verdict is not Verdict.REJECTED:
                 yield f"! {judged.variant}: its file is missing: press s to select anew"
 
     # What keys ask for
@@ -249,7 +249,7 @@ def _same(before: Snapshot, after: Snapshot) -> bool:
     return before.voices is after.voices and before.newest is after.newest and before.selections is after.selections
 
 
-def _row(voice: Voice, selection: Selection | None, today: Today | None) -> tuple[str, ...]:
+def _row(voice: Voice, selection: Selection | None, today: ActiveConfig | None) -> tuple[str, ...]:
     loads, applied = _today(voice, selection, today)
     chosen = (selection.policy, selection.selected, selection.pinned or "–") if selection else ("–", "press s", "–")
     policy, selected, pinned = chosen
@@ -263,11 +263,11 @@ def _row(voice: Voice, selection: Selection | None, today: Today | None) -> tupl
     )
 
 
-def _today(voice: Voice, selection: Selection | None, today: Today | None) -> tuple[str, str]:
+def _today(voice: Voice, selection: Selection | None, today: ActiveConfig | None) -> tuple[str, str]:
     """What the assistant loads of the voice, and whether that is as selected."""
     if today is None or today.config is None or today.problem:
         return "…" if today is None else "not known", "–"
-    name = today.names(voice)
+    name = today.variant_of(voice)
     if name is None:
         if today.loaded is None:
             loads = "nothing"
@@ -278,4 +278,4 @@ def _today(voice: Voice, selection: Selection | None, today: Today | None) -> tu
         return loads, "no" if selection else "–"
     if selection is None:
         return name, "–"
-    return name, "yes" if today.is_as_selected(voice, selection) else "NO"
+    return name, "yes" if today.matches(voice, selection) else "NO"

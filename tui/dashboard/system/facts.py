@@ -92,7 +92,7 @@ def ability_facts(probes: Callable[[], HardwareInfo]) -> Facts:
         found = capabilities(probes())
     except TtsdashError as error:
         return {"state": str(error)}
-    return {a.name: a.says if a.available else f"not here: {a.says}. It would bring {a.brings}" for a in found}
+    return {a.name: a.detail if a.available else f"not here: {a.detail}. It would bring {a.benefit}" for a in found}
 
 
 def _size(path: Path) -> int:
