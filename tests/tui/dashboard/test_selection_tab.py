@@ -31,7 +31,7 @@ from tests.core.machines import SERVER
 from tests.tui.pilot import RECORDED_MACHINE, Compare, cells, dashboard, paste, text_of, until
 from tui.dashboard.app import Dashboard
 from tui.dashboard.environment import Environment
-from tui.dashboard.selection.chain import LinkBox
+from tui.dashboard.selection.chain import StepBox
 from tui.dashboard.selection.pane import SelectionPane
 
 ENVIRONMENT = Environment(hardware=lambda: SERVER)
@@ -97,7 +97,7 @@ def row(pane: SelectionPane) -> list[str]:
 
 def boxes(app: Dashboard) -> dict[str, list[str]]:
     """The chain, box by box: the first two lines in each."""
-    shown = [box for box in app.query(LinkBox) if box.display]
+    shown = [box for box in app.query(StepBox) if box.display]
     return {str(box.border_title): str(box.render()).split("\n")[:2] for box in shown}
 
 
@@ -111,18 +111,18 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         assert row(pane) == ["–", "press s", "–", "not known", "–"]
         detail = text_of(app, "#selection-pane .detail Static")
         assert "press s" in detail
-        assert "no configuration of an assistant is known here: press f" in detail
+        assert "no assistant configuration set: f chooses its YAML file" in detail
         await pilot.press("s")
-        await until(pilot, lambda: boxes(app).get("quantized") == ["static-int8", "TAKEN HERE"])
+        await until(pilot, lambda: boxes(app).get("quantized") == ["static-int8", "SELECTED"])
         assert boxes(app) == {
             "Core ML": ["not made"],
-            "quantized": ["static-int8", "TAKEN HERE"],
-            "original": ["original", "comes after"],
+            "quantized": ["static-int8", "SELECTED"],
+            "original": ["original", "fallback"],
         }
 
         variant.rename(variant.with_suffix(".away"))
         await pilot.press("1", "4")
-        lost = "! static-int8: its file is missing: press s to select anew"
+        lost = "! static-int8: its file is missing: s re-evaluates"
         await until(pilot, lambda: lost in text_of(app, "#selection-pane .detail Static"))
         variant.with_suffix(".away").rename(variant)
         await pilot.press("1", "4")
@@ -136,14 +136,14 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         assert text_of(app, "#problem") == f"{config}x does not exist: check the path"
         await pilot.press("backspace", "enter")
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
-        assert "NOT what is selected: press a, and it loads static-int8" in text_of(
+        assert "NOT the selected variant: a changes it to static-int8" in text_of(
             app, "#selection-pane .detail Static"
         )
 
         before_proposal = list(db.iterdump())
         for answer in "ny":
             await pilot.press("a")
-            await until(pilot, lambda: app.screen.query(".told Static"))
+            await until(pilot, lambda: app.screen.query(".diff Static"))
             shown = "\n".join(str(widget.render()) for widget in app.screen.query("Static"))
             assert f"Write this to {config}?" in shown
             assert f"{Path(voice.path).name} → static-int8.onnx" in shown
@@ -157,8 +157,8 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         assert f"voice_path: {variant}  # the voice" in config.read_text()
 
         await pilot.press("u")
-        await until(pilot, lambda: app.screen.query(".told Static"))
-        assert f"Put back into {config} what assistant.yaml.ttsdash-backup holds?" in text_of(app, ".dialog .title")
+        await until(pilot, lambda: app.screen.query(".diff Static"))
+        assert f"Restore {config} from backup assistant.yaml.ttsdash-backup?" in text_of(app, ".dialog .title")
         await pilot.press("y")
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
         assert config.read_text() == before
@@ -182,12 +182,12 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
             return shown
 
         shown = await pick("p", "j")
-        assert shown.startswith("* no pin\n    what the policy takes\n  original\n  static-int8")
+        assert shown.startswith("* no pin\n    follow the policy\n  original\n  static-int8")
         await until(pilot, lambda: row(pane)[:3] == ["priority", "original", "original"])
         assert "original: pinned" in text_of(app, "#selection-pane .detail Static")
 
         shown = await pick("o", "j")
-        assert "* priority\n    the usual guide's order: Core ML, then quantized" in shown
+        assert "* priority\n    Core ML, then quantized, then optimized" in shown
         assert "measured\n    the fastest on this machine" in shown
         await until(pilot, lambda: row(pane)[0] == "measured")
         shown = await pick("p", "k")
@@ -217,7 +217,7 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
 
         set_assistant(workspace, config)
         await pilot.press("a")
-        await until(pilot, lambda: app.screen.query(".told Static"))
+        await until(pilot, lambda: app.screen.query(".diff Static"))
         config.write_text("# by hand\n")
         await pilot.press("y")
         fix = f"{config} has changed since it was read and was not written: try again"
@@ -303,7 +303,7 @@ def test_what_would_be_written(snap_compare: Compare, at_home: Workspace) -> Non
         pane = await opened(pilot)
         await pilot.press("j")
         pane.offer(proposal)
-        await until(pilot, lambda: pilot.app.screen.query(".told Static"))
+        await until(pilot, lambda: pilot.app.screen.query(".diff Static"))
         await pilot.pause()
 
     assert snap_compare(dashboard(at_home, environment=AT_HOME), terminal_size=(80, 24), run_before=ask)

@@ -1,4 +1,4 @@
-"""A chart in text cells. Whoever imports this imports NumPy, too: in a thread, before the chart is wanted."""
+"""Charts in text cells. Importing this imports NumPy: do it in a thread before the chart is shown."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,11 +11,11 @@ from textual_plot.axis_formatter import AxisFormatter
 from textual_plot.plot_widget import Legend, PlotWidget
 
 _TICKS = 5
-_LINE_OF = 200
+_LEVEL_POINTS = 200
 
 
 class _Cells(Canvas):
-    """A canvas that fills its room also before it knows it: without colours Textual cannot draw a line of no length."""
+    """A canvas that fills its region before its size is known: without colors Textual cannot draw empty lines."""
 
     def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)
@@ -23,7 +23,7 @@ class _Cells(Canvas):
 
 
 class Chart(PlotWidget, can_focus=False):
-    """Points and lines over labelled axes, without colours of its own. Draw into it once it is mounted."""
+    """Points and lines over labelled axes, in the theme's colors. Draw into it once it is mounted."""
 
     def __init__(self) -> None:
         super().__init__(allow_pan_and_zoom=False)
@@ -40,27 +40,30 @@ class Chart(PlotWidget, can_focus=False):
         self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 8
 
     def frame(self, x: Sequence[float], y: Sequence[float]) -> None:
-        """Make room for these points, and a little around them."""
+        """Set the limits of the axes around these points."""
         self._left, self._right = _around(x)
         self.set_xlimits(self._left, self._right)
         self.set_ylimits(*_around(y))
 
     def mark(self, x: Sequence[float], y: Sequence[float], sign: str) -> None:
+        """Draw a sign at each point."""
         self.scatter(x, y, marker=sign, marker_style="")
 
     def span(self, x: Sequence[float], low: Sequence[float], high: Sequence[float]) -> None:
-        """An upright line at each place."""
+        """Draw a vertical line at each x."""
         middle = [(one + other) / 2 for one, other in zip(low, high, strict=True)]
         half = [(other - one) / 2 for one, other in zip(low, high, strict=True)]
         self.errorbar(x, middle, yerr=half, marker="│", marker_style="dim")
 
     def level(self, y: float) -> None:
-        """A dotted line from left to right, for what the others are measured by."""
-        step = (self._right - self._left) / _LINE_OF
-        self.scatter([self._left + step * n for n in range(_LINE_OF)], [y] * _LINE_OF, marker="·", marker_style="dim")
+        """Draw a dotted horizontal line, the baseline of the others."""
+        step = (self._right - self._left) / _LEVEL_POINTS
+        self.scatter(
+            [self._left + step * n for n in range(_LEVEL_POINTS)], [y] * _LEVEL_POINTS, marker="·", marker_style="dim"
+        )
 
     def note(self, x: float, y: float, text: str) -> None:
-        """Text to the right of a point."""
+        """Write text to the right of a point."""
         self._notes.append((x, y, text))
 
     def render(self) -> RenderResult:
@@ -73,11 +76,11 @@ class Chart(PlotWidget, can_focus=False):
 
 
 class Times(AxisFormatter):
-    """Seconds since 1970 as days, or as times of day where all is of two days."""
+    """Format seconds since 1970 as dates, with the time of day if the axis spans less than two days."""
 
     def get_ticks(self, min_: float, max_: float, max_ticks: int = _TICKS) -> list[float]:
         step = (max_ - min_) / (_TICKS - 1)
-        # The outermost labels would hang over the edges.
+        # Labels at the ends would not fit.
         return [min_ + step * (n + 0.5) for n in range(_TICKS - 1)]
 
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:

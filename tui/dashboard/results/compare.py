@@ -16,10 +16,10 @@ from tui.text.results import comparison_headers, comparison_rows, comparison_wor
 
 
 class CompareScreen(ReadingScreen[list[Comparison]]):
-    """A column a result, each beside the first; below it, which is faster, where a rule allows to say it."""
+    """One column per result, with ratios to the first; below, a verdict on the speed where there is one."""
 
     def __init__(self, workspace: Workspace, results: Sequence[Result]) -> None:
-        super().__init__(workspace, f"{len(results)} results side by side, each beside the first")
+        super().__init__(workspace, f"Comparing {len(results)} results (baseline: first column)")
         self._results = results
 
     def body(self) -> ComposeResult:
@@ -32,7 +32,7 @@ class CompareScreen(ReadingScreen[list[Comparison]]):
             return compare(first, others)
 
     async def show(self, found: list[Comparison]) -> None:
-        self.tell("")
+        self.show_heading("")
         table = self.query_one(KeyedTable)
         table.show([(row[0], row) for row in comparison_rows(self._results, found)])
         table.focus()

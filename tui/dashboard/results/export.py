@@ -1,4 +1,4 @@
-"""Asks where the history is to be written to, and what of it."""
+"""A dialog that asks for the file of an export, and for the voice."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from tui.dashboard.common.confirm import confirm
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import counted
 
-_SAYS = {
+_DESCRIPTIONS = {
     "csv": "as a table for spreadsheets",
     "md": "as a Markdown table",
     "html": "as a report with charts",
-    "json": "whole, to be imported elsewhere",
-    "jsonl": "whole, to be imported elsewhere",
+    "json": "complete, for import on another machine",
+    "jsonl": "complete, for import on another machine",
 }
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What to write where."""
+class ExportRequest:
+    """What to export, and where to."""
 
     path: Path
     voice: str | None
 
 
-class ExportScreen(ModalScreen[Wish | None]):
-    """Ends with what is to be written, or with None. `voice` is that of the result in focus."""
+class ExportScreen(ModalScreen[ExportRequest | None]):
+    """Returns what to export, or None. `voice` is the voice of the result in focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
@@ -56,15 +56,15 @@ class ExportScreen(ModalScreen[Wish | None]):
     ]
 
     @dataclass
-    class Weighed(Message):
-        """What the wish comes to: how many results, what the file would replace, or why it cannot be."""
+    class Checked(Message):
+        """A request was checked: what it exports, whether it replaces a file, or why it is impossible."""
 
-        wish: Wish
-        says: str
+        request: ExportRequest
+        description: str
         problem: str
         replaces: bool
-        go: bool
-        """Somebody has asked for it."""
+        confirmed: bool
+        """Whether the user pressed Enter."""
 
     def __init__(self, workspace: Workspace, voice: str | None) -> None:
         super().__init__()
@@ -76,60 +76,70 @@ class ExportScreen(ModalScreen[Wish | None]):
             yield Input(str(Path.cwd() / "results.csv"), compact=True, select_on_focus=False)
             if self._voice:
                 yield PlainCheckbox(f"only the results of {self._voice}", id="only", compact=True)
-            yield PlainText(id="says")
+            yield PlainText(id="description")
             yield PlainText(id="problem")
             yield PlainText(
-                f"The end of the name says how: .{', .'.join(FORMATS)}. What is filtered or marked does not count.",
+                f"The format follows the extension: .{', .'.join(FORMATS)}. Filter and marks are ignored.",
                 classes="hint",
             )
-            yield PlainText("enter write   ↑ ↓ choose   space switch   esc back", classes="hint")
+            yield PlainText("enter write   ↑ ↓ move   space toggle   esc back", classes="hint")
 
     @property
-    def _wish(self) -> Wish:
+    def _request(self) -> ExportRequest:
         only = self._voice is not None and self.query_one("#only", PlainCheckbox).value
         typed = self.query_one(Input).value.strip()
-        return Wish(Path(typed).expanduser(), self._voice if only else None)
+        return ExportRequest(Path(typed).expanduser(), self._voice if only else None)
 
     @on(Input.Changed)
     @on(Checkbox.Changed)
-    def _weigh(self) -> None:
-        self._ask(go=False)
+    def _check(self) -> None:
+        self._start_check(confirmed=False)
 
     def action_write(self) -> None:
-        self._ask(go=True)
+        self._start_check(confirmed=True)
 
-    def _ask(self, go: bool) -> None:
-        self.run_worker(partial(self._weigh_apart, self._wish, go), thread=True)
+    def _start_check(self, confirmed: bool) -> None:
+        self.run_worker(partial(self._check_in_thread, self._request, confirmed), thread=True)
 
-    def _weigh_apart(self, wish: Wish, go: bool) -> None:
-        """Off the interface's thread: this looks at files and at the store."""
-        form = wish.path.suffix.removeprefix(".")
+    def _check_in_thread(self, request: ExportRequest, confirmed: bool) -> None:
+        """Check a request. In a thread: this reads files and the store."""
+        form = request.path.suffix.removeprefix(".")
         if form not in FORMATS:
             self.post_message(
-                self.Weighed(wish, "", f"end the name with .{', .'.join(FORMATS)}", replaces=False, go=False)
+                self.Checked(
+                    request,
+                    "",
+                    f"unknown format: use the extension .{', .'.join(FORMATS)}",
+                    replaces=False,
+                    confirmed=False,
+                )
             )
             return
         try:
-            check_target(wish.path)
-            says = f"{_count(self.workspace, wish.voice)}, {_SAYS[form]}"
-            replaces = wish.path.exists()
+            check_target(request.path)
+            description = f"{_count(self.workspace, request.voice)}, {_DESCRIPTIONS[form]}"
+            replaces = request.path.exists()
         except (TtsdashError, sqlite3.Error, OSError) as error:
-            self.post_message(self.Weighed(wish, "", format_error(error), replaces=False, go=False))
+            self.post_message(self.Checked(request, "", format_error(error), replaces=False, confirmed=False))
         else:
-            self.post_message(self.Weighed(wish, says, "", replaces, go))
+            self.post_message(self.Checked(request, description, "", replaces, confirmed))
 
-    @on(Weighed)
-    def _tell(self, message: Weighed) -> None:
-        if message.wish != self._wish:
+    @on(Checked)
+    def _show_check(self, message: Checked) -> None:
+        if message.request != self._request:
             return
-        self.query_one("#says", PlainText).show_lines(
-            [message.says, "It replaces the file that is there." if message.replaces else ""]
+        self.query_one("#description", PlainText).show_lines(
+            [message.description, "The file exists and will be replaced." if message.replaces else ""]
         )
         self.query_one("#problem", PlainText).show_lines([message.problem])
-        if message.go and message.replaces:
-            confirm(self, f"Replace {message.wish.path} with {message.says}?", partial(self.dismiss, message.wish))
-        elif message.go:
-            self.dismiss(message.wish)
+        if message.confirmed and message.replaces:
+            confirm(
+                self,
+                f"Replace {message.request.path} with {message.description}?",
+                partial(self.dismiss, message.request),
+            )
+        elif message.confirmed:
+            self.dismiss(message.request)
 
 
 def _count(workspace: Workspace, voice: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Size against speed-up of a voice's variants, and which are worth having."""
+"""The Pareto view of a voice's variants: size, speed-up and sound."""
 
 from contextlib import closing
 
@@ -19,7 +19,7 @@ _SIGNS = {"transparent": "●", "slight": "○", "noticeable": "△", "broken": 
 
 
 class ParetoScreen(ReadingScreen[list[Judged]]):
-    """Of the result's voice, on its machine: the newest result of each variant at all cores."""
+    """The newest all-core result of each variant of the result's voice on its machine."""
 
     def __init__(self, workspace: Workspace, result: Result) -> None:
         super().__init__(workspace, f"Variants of {result.voice} on {result.machine_facts['cpu']}, at all cores")
@@ -29,7 +29,7 @@ class ParetoScreen(ReadingScreen[list[Judged]]):
         yield KeyedTable((">", *PARETO_HEADERS), id="front")
 
     def read(self) -> list[Judged]:
-        import tui.dashboard.results.chart  # noqa: F401  (which takes a while)
+        import tui.dashboard.results.chart  # noqa: F401  (slow: imported in this thread)
 
         voice, machine = self._result.voice_id, Machine(self._result.machine, self._result.machine_facts)
         with closing(open_store(self.workspace)) as db:
@@ -42,12 +42,12 @@ class ParetoScreen(ReadingScreen[list[Judged]]):
         table.show([(number, (number, *pareto_row(one))) for number, one in placed.items()])
         table.focus()
         drawn = {number: one for number, one in placed.items() if one.result.speedup is not None}
-        self.tell(_told(found, len(drawn)))
+        self.show_heading(_heading(found, len(drawn)))
         if len(drawn) > 1:
             from tui.dashboard.results.chart import Chart
 
             chart = Chart()
-            await self.mount(chart, after=".told")
+            await self.mount(chart, after=".heading")
             x = {number: one.result.size_bytes / 1e6 for number, one in drawn.items()}
             y = {number: one.result.speedup or 0.0 for number, one in drawn.items()}
             chart.frame([*x.values()], [*y.values(), 1.0])
@@ -57,10 +57,10 @@ class ParetoScreen(ReadingScreen[list[Judged]]):
                 chart.note(x[number], y[number], number)
 
 
-def _told(found: list[Judged], drawn: int) -> str:
+def _heading(found: list[Judged], drawn: int) -> str:
     if not found:
-        return "No results at all cores yet: a benchmark measures them."
+        return "No all-core results yet: run a benchmark."
     if drawn < 2:
-        return f"One variant only is timed: there is nothing to hold it against yet.\n{DOMINATED}"
+        return f"Only one variant has a speed-up: nothing to compare yet.\n{DOMINATED}"
     signs = "   ".join(f"{sign} {grade}" for grade, sign in _SIGNS.items())
     return f"speed-up over MB   {signs}\n{DOMINATED}"

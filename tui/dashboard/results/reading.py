@@ -1,4 +1,4 @@
-"""A screen over the tabs for what is read from the store or from files when it is opened."""
+"""A screen that reads from the store or from files when it is opened."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ Found = TypeVar("Found")
 
 
 class ReadingScreen(Screen[None], Generic[Found]):
-    """Subclasses say what is read, in a thread, and how it is shown."""
+    """A screen whose subclasses define what is read, in a thread, and how it is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Back", id="screen.back")]
 
     @dataclass
     class Read(Message):
-        """It has been read."""
+        """The content was read."""
 
         found: Any
 
     @dataclass
     class Failed(Message):
-        """It cannot be read."""
+        """The content cannot be read."""
 
         error: str
 
@@ -43,7 +43,7 @@ class ReadingScreen(Screen[None], Generic[Found]):
 
     def compose(self) -> ComposeResult:
         yield PlainText(escape_control(self._title), classes="title")
-        yield PlainText("reading …", classes="told")
+        yield PlainText("reading …", classes="heading")
         yield from self.body()
         yield Footer(show_command_palette=False)
 
@@ -65,19 +65,19 @@ class ReadingScreen(Screen[None], Generic[Found]):
 
     @on(Failed)
     def _show_failure(self, message: Failed) -> None:
-        self.tell(message.error)
+        self.show_heading(message.error)
 
-    def tell(self, text: str) -> None:
-        """A line, or a few, under the title; none for nothing."""
-        self.query_one(".told").display = bool(text)
-        self.query_one(".told", PlainText).show_lines(text.split("\n"))
+    def show_heading(self, text: str) -> None:
+        """Show lines under the title; an empty text hides them."""
+        self.query_one(".heading").display = bool(text)
+        self.query_one(".heading", PlainText).show_lines(text.split("\n"))
 
     def body(self) -> ComposeResult:
-        """Widgets under what is told."""
+        """Yield the widgets below the heading."""
         yield from ()
 
     def read(self) -> Found:
-        """What to show. In a thread; raises what the store raises."""
+        """Return what to show. Called in a thread; errors of the store are shown."""
         raise NotImplementedError
 
     async def show(self, found: Found) -> None:

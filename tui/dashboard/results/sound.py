@@ -34,11 +34,11 @@ class Sound:
     original: Recording
     variant: Recording
     last: Result | None
-    """The variant's last result on this machine, whose benchmark recorded them."""
+    """The variant's latest result on this machine, whose benchmark made the recordings."""
 
 
 class SoundScreen(ReadingScreen[Sound | str]):
-    """Original and variant above each other, as waveforms or spectrograms, and how it sounds in words."""
+    """Original above variant, as waveforms or spectrograms, with the quality in words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "switch", "Waveform / spectrogram", id="sound.switch")]
 
@@ -53,41 +53,45 @@ class SoundScreen(ReadingScreen[Sound | str]):
         self.query_one(SoundView).switch()
 
     def read(self) -> Sound | str:
-        """The recordings, or why there are none."""
+        """Return the recordings, or why there are none."""
         from core.quality.recordings import read_recording, recording_pair
         from tui.dashboard.results.sound_picture import Recording
 
         result = self._result
         if result.variant == ORIGINAL:
-            return "Variants are held against the original: put the focus on one of them."
+            return "This is the original: select a variant to compare with it."
         variant, original = recording_pair(self.workspace, result.voice, result.variant)
         if not (variant.exists() and original.exists()):
-            return f"No recording of {result.variant} here: a benchmark on this machine makes one (1, then b)."
+            return f"No recording of {result.variant}: a benchmark on this machine makes one (1, then b)."
         with closing(open_store(self.workspace)) as db:
-            here = list_page(db, _same_here(result), limit=1).results
+            latest = list_page(db, _on_this_machine(result), limit=1).results
         first, second = (Recording(*read_recording(path)) for path in (original, variant))
-        return Sound(original, variant, first, second, here[0] if here else None)
+        return Sound(original, variant, first, second, latest[0] if latest else None)
 
     async def show(self, found: Sound | str) -> None:
         if isinstance(found, str):
-            self.tell(found)
+            self.show_heading(found)
             return
-        self.tell("\n".join(_words(self._result, found)))
+        self.show_heading("\n".join(_words(self._result, found)))
         self.query_one(SoundView).put({"original": found.original, self._result.variant: found.variant})
 
 
-def _same_here(result: Result) -> tuple[Term, ...]:
-    """The results of its variant on this machine."""
+def _on_this_machine(result: Result) -> tuple[Term, ...]:
+    """Return the filter for the results of its variant on this machine."""
     return (Term("voice", "=", result.voice), Term("variant", "=", result.variant), Term("machine", ":", "this"))
 
 
 def _words(result: Result, sound: Sound) -> list[str]:
-    """How it sounds, and what to listen to."""
+    """Return the quality in words, and the files to listen to."""
     last = f", of {moment(sound.last.created_at)}" if sound.last else ""
     of_another = sound.last is None or sound.last.benchmark_id != result.benchmark_id
     return [
         describe_quality(result),
-        *([f"The recordings are of its last benchmark here{last}, not of this result."] if of_another else []),
+        *(
+            [f"The recordings are from its latest benchmark on this machine{last}, not from this result."]
+            if of_another
+            else []
+        ),
         f"original  {sound.original_path}",
         f"variant   {sound.variant_path}",
     ]

@@ -1,4 +1,4 @@
-"""Recordings drawn in text cells, on one time axis. Whoever imports this imports NumPy, too: in a thread."""
+"""Recordings drawn in text cells on one time axis. Importing this imports NumPy: do it in a thread."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,27 +10,28 @@ from core.quality.outline import Audio, Grid, band_edges, spectrogram, waveform
 
 _GUTTER = 9
 _SHADES = " ░▒▓█"
-# What is so much quieter than the loudest is left blank.
+# What is this much quieter than the loudest is blank.
 _DEPTH_DB = 60.0
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
-# A label of the axis has so much room at least.
+# The minimum width of a label of the axis.
 _LABEL = 8
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What was said, and its sample rate."""
+    """A recording with its sample rate in Hz."""
 
     audio: Audio
     rate: int
 
     @property
     def seconds(self) -> float:
+        """Return the duration."""
         return len(self.audio) / self.rate
 
 
 def draw(recordings: Sequence[Recording], as_spectrogram: bool, width: int, rows: int) -> list[list[str]]:
-    """A picture of `rows` lines for each recording, and last the axis, which they share."""
+    """Return a picture of `rows` lines for each recording, and the time axis that they share as the last."""
     columns = max(1, width - _GUTTER)
     longest = max(recording.seconds for recording in recordings)
     widths = [max(1, round(columns * recording.seconds / longest)) for recording in recordings]
@@ -39,7 +40,7 @@ def draw(recordings: Sequence[Recording], as_spectrogram: bool, width: int, rows
 
 
 def _waveforms(recordings: Sequence[Recording], widths: Sequence[int], rows: int) -> list[list[str]]:
-    """Half a cell high are their steps; the loudest of all fills the height."""
+    """Return waveforms in steps of half a cell, scaled to the loudest recording."""
     outlines = [waveform(one.audio, width) for one, width in zip(recordings, widths, strict=True)]
     peak = max(float(np.abs(outline).max()) for outline in outlines) or 1.0
     return [[" " * _GUTTER + line for line in _outline(outline / peak, rows)] for outline in outlines]
@@ -55,7 +56,7 @@ def _outline(outline: Grid, rows: int) -> list[str]:
 
 
 def _spectrograms(recordings: Sequence[Recording], widths: Sequence[int], rows: int) -> list[list[str]]:
-    """The low bands below; the loudest of all is the darkest."""
+    """Return spectrograms with low bands at the bottom, scaled to the loudest recording."""
     grids = [spectrogram(one.audio, one.rate, width, rows) for one, width in zip(recordings, widths, strict=True)]
     loudest = max(float(grid.max()) for grid in grids)
     pictures = []
@@ -68,7 +69,7 @@ def _spectrograms(recordings: Sequence[Recording], widths: Sequence[int], rows: 
 
 
 def _frequencies(rate: int, rows: int) -> list[str]:
-    """Every second row tells where it begins."""
+    """Return a label for each row: its lower edge on every second row."""
     edges = band_edges(rate, rows)
     return [f"{edge / 1000:4.1f} kHz " if row % 2 == 0 else " " * _GUTTER for row, edge in enumerate(edges)]
 

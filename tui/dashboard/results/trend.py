@@ -1,4 +1,4 @@
-"""How a variant's figures went on one machine, as a chart and in words."""
+"""The trend of a variant on one machine, as a chart and in words."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class TrendScreen(ReadingScreen[list[Series]]):
-    """All results of the result's variant, at its number of threads, on its machine."""
+    """All results of the result's variant with its thread count on its machine."""
 
     def __init__(self, workspace: Workspace, result: Result) -> None:
         at = counted(result.threads, "thread")
@@ -35,7 +35,7 @@ class TrendScreen(ReadingScreen[list[Series]]):
         yield ScrolledText()
 
     def read(self) -> list[Series]:
-        import tui.dashboard.results.chart  # noqa: F401  (which takes a while)
+        import tui.dashboard.results.chart  # noqa: F401  (slow: imported in this thread)
 
         result = self._result
         with closing(open_store(self.workspace)) as db:
@@ -48,7 +48,7 @@ class TrendScreen(ReadingScreen[list[Series]]):
         others = sum(len(one.points) for one in found if one is not mine)
         self.query_one(ScrolledText).focus()
         timed = [point.result for point in mine.points if trend_figure(point.result) is not None] if mine else []
-        self.tell(_told(self._result, timed))
+        self.show_heading(_heading(self._result, timed))
         if mine is None:
             return
         self.query_one(ScrolledText).show_lines(_words(mine, others))
@@ -56,17 +56,17 @@ class TrendScreen(ReadingScreen[list[Series]]):
             from tui.dashboard.results.chart import Chart
 
             chart = Chart()
-            await self.mount(chart, after=".told")
+            await self.mount(chart, after=".heading")
             _draw(chart, timed)
 
 
-def _told(result: Result, timed: list[Result]) -> str:
+def _heading(result: Result, timed: list[Result]) -> str:
     what = "latency, ms" if result.variant == ORIGINAL else "speed-up with its 95 % interval"
     if len(timed) > 1:
-        return f"{what}   o quiet   ~ busy machine   ! worse"
+        return f"{what}   o normal   ~ noisy   ! regression"
     if timed:
-        return "One result only: measure it again another day, and a trend can be seen."
-    return "Not timed yet: no result of it has a speed."
+        return "Only one result. Benchmark again to see a trend."
+    return "Not timed yet."
 
 
 def _draw(chart: "Chart", timed: list[Result]) -> None:
@@ -93,17 +93,13 @@ def _sign(result: Result) -> str:
 
 
 def _words(mine: Series, others: int) -> list[str]:
-    """The course, then what changed, the newest first."""
+    """Return the trend, then what changed, newest first."""
     points = mine.points
     worse = sum(bool(point.result.regression) for point in points)
-    told = [
-        f"{course(mine)}, {counted(len(points), 'result')}" + (f", {worse} worse than it was" if worse else ""),
-        *([f"the newest {LATEST} of it"] if len(points) + others == LATEST else []),
-        *(
-            [f"{counted(others, 'result')} of another benchmark version left out: they do not compare"]
-            if others
-            else []
-        ),
+    lines = [
+        f"{course(mine)}, {counted(len(points), 'result')}" + (f", {worse} with a regression" if worse else ""),
+        *([f"the newest {LATEST} only"] if len(points) + others == LATEST else []),
+        *([f"{counted(others, 'result')} of other benchmark versions left out: not comparable"] if others else []),
     ]
     changes = [
         f"{moment(point.result.created_at)}  {point.result.id[:8]}  {speedup(point.result)}  {since_before(point)}"
@@ -111,5 +107,5 @@ def _words(mine: Series, others: int) -> list[str]:
         if since_before(point)
     ]
     if len(points) > 1 and not changes:
-        changes = ["Nothing that was installed changed meanwhile, and nothing is worse than it was."]
-    return [*told, "", *changes]
+        changes = ["No software changes, no regressions."]
+    return [*lines, "", *changes]

@@ -1,4 +1,4 @@
-"""What there is to say of a selection: why each variant is taken or not, and what the assistant loads."""
+"""A selection in words: why each variant is selected or not, and what the assistant loads."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 def describe_selection(
-    voice: Voice, selection: Selection | None, links: Sequence[Step], today: ActiveConfig | None, width: int
+    voice: Voice, selection: Selection | None, steps: Sequence[Step], today: ActiveConfig | None, width: int
 ) -> str:
     """`today` is None while it is being read."""
     lines = [*_chosen(selection), *(_assistant(today, voice, selection) if today else [])]
-    told = [hanging(label, text, width) for label, text in lines]
-    if links:
-        told += ["", *_reasons(links, width)]
-    return "\n".join(told)
+    described = [hanging(label, text, width) for label, text in lines]
+    if steps:
+        described += ["", *_reasons(steps, width)]
+    return "\n".join(described)
 
 
-def verdict_words(judged: Decision) -> str:
+def verdict_words(decision: Decision) -> str:
     """The verdict with its reason; what is eligible says itself that it comes after."""
-    return judged.reason if judged.verdict is Verdict.ELIGIBLE else f"{judged.verdict}: {judged.reason}"
+    return decision.reason if decision.verdict is Verdict.ELIGIBLE else f"{decision.verdict}: {decision.reason}"
 
 
 def _chosen(selection: Selection | None) -> Iterator[tuple[str, str]]:
     if selection is None:
-        yield "selected   ", "nothing has been selected on this machine yet: press s"
+        yield "selected   ", "nothing selected on this machine yet: press s"
         return
     pinned = f", {selection.pinned} pinned" if selection.pinned else ""
     yield "selected   ", f"{selection.selected}: {selection.reason} (policy {selection.policy}{pinned})"
@@ -46,15 +46,15 @@ def _assistant(today: ActiveConfig, voice: Voice, selection: Selection | None) -
     if today.problem:
         yield label, today.problem
     elif today.config is None:
-        yield label, "no configuration of an assistant is known here: press f and name its YAML file"
+        yield label, "no assistant configuration set: f chooses its YAML file"
     elif loaded is None:
-        yield label, f"{_short(today.config)} names no voice: press a, and it loads what is selected"
+        yield label, f"{_short(today.config)} has no models.tts.piper.voice_path: a adds it"
     else:
         key = loaded.key.rpartition(".")[2]
         yield (
             label,
             f"{_short(today.config)}, {key}: {_short(loaded.path)}"
-            + ("" if today.exists else ", which is gone: put it back"),
+            + ("" if today.exists else ", which is missing: restore it"),
         )
         yield " " * len(label), _verdict(today, voice, selection)
 
@@ -65,26 +65,26 @@ def _verdict(today: ActiveConfig, voice: Voice, selection: Selection | None) -> 
 
     loaded, name = today.loaded, today.variant_of(voice)
     wanted = loadable_variant(voice, selection) if selection else None
-    press = f": press a, and it loads {wanted}" if wanted else ""
+    press = f": a changes it to {wanted}" if wanted else ""
     if name is None and loaded and loaded.variant:
-        return f"that is {loaded.variant.name} of another voice, {loaded.voice}{press}"
+        return f"another voice: {loaded.variant.name} of {loaded.voice}{press}"
     if name is None:
-        return f"that is no file of this workspace{press}"
+        return f"not a file of this workspace{press}"
     if selection is None or name != wanted:
-        return f"that is {name}" + (f", NOT what is selected{press}" if wanted else "")
+        return f"{name}" + (f", NOT the selected variant{press}" if wanted else "")
     if name != selection.selected:
-        return f"that is {name}: what comes next, as today's assistant cannot load {selection.selected}"
-    return f"that is {name}, as selected"
+        return f"{name}, the next in order: the assistant cannot load {selection.selected}"
+    return f"{name}, as selected"
 
 
-def _reasons(links: Sequence[Step], width: int) -> Iterator[str]:
+def _reasons(steps: Sequence[Step], width: int) -> Iterator[str]:
     """Every candidate with its verdict, below the link that it belongs to."""
-    for link in links:
-        label = f"{link.name:<9}  "
-        if not link.candidates:
-            yield label + "not made: go to the voices (1) and press o"
-        for judged in link.candidates:
-            yield hanging(label, f"{judged.variant}, {verdict_words(judged)}", width)
+    for step in steps:
+        label = f"{step.name:<9}  "
+        if not step.candidates:
+            yield label + "not made: press 1, then o"
+        for decision in step.candidates:
+            yield hanging(label, f"{decision.variant}, {verdict_words(decision)}", width)
             label = " " * len(label)
 
 

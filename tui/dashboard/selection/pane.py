@@ -1,4 +1,4 @@
-"""The tab of what is selected on this machine, why, and what the assistant's configuration says of it today."""
+"""The Selection tab: the selected variant of each voice, why, and what the assistant loads."""
 
 from __future__ import annotations
 
@@ -33,25 +33,22 @@ if TYPE_CHECKING:
     from tui.dashboard.snapshot import Snapshot
 
 _UNPIN = ""
-# Beside the text: its padding, and the scroll bar.
+# The padding and the scroll bar beside the text.
 _FRAME = 3
 
 
 class SelectionPane(TablePane):
-    """A row a voice; of the one in focus the chain of its variants, and every reason."""
+    """One row per voice; below, the fallback chain of the voice in focus, with every reason."""
 
-    HEADERS = ("voice", "policy", "selected", "pinned", "assistant loads", "applied")
+    HEADERS = ("voice", "policy", "selected", "pinned", "in config", "in sync")
     TABLE_ID = "selection-table"
-    EMPTY = (
-        "No voices yet.\n\nGo to the voices (1) and press a to add one. Which of its variants is taken on this machine, "
-        "and why not another, stands here then."
-    )
+    EMPTY = "No voices yet.\n\nPress 1, then a to add one. Here you will see which of its variants this machine uses, and why."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "apply", "Apply", id="selection.apply"),
         Binding("u", "undo", "Undo", id="selection.undo"),
         Binding("p", "pin", "Pin", id="selection.pin"),
         Binding("o", "policy", "Policy", id="selection.policy"),
-        Binding("s", "select", "Select anew", id="selection.select"),
+        Binding("s", "select", "Re-evaluate", id="selection.select"),
         Binding("f", "assistant", "Assistant", id="selection.assistant"),
     ]
 
@@ -67,27 +64,27 @@ class SelectionPane(TablePane):
         self.today: ActiveConfig | None = None
         """None until it has been read."""
         self._gone = frozenset[str]()
-        """Paths at which nothing lies any more."""
+        """Paths of variants whose files are missing."""
 
     def below_table(self) -> ComposeResult:
         yield Chain()
 
     @property
     def voice(self) -> Voice | None:
-        """The voice in focus."""
+        """Return the voice in focus."""
         key = self.table.focused_key
         return next((voice for voice in self.snapshot.voices if voice.key == key), None) if self.snapshot else None
 
     @property
     def selection(self) -> Selection | None:
-        """That of the voice in focus."""
+        """Return the selection of the voice in focus."""
         return self.snapshot.selections.get(self.voice.key) if self.snapshot and self.voice else None
 
     @property
     def _in_sight(self) -> bool:
         return all(node.display for node in self.ancestors_with_self)
 
-    # What is shown
+    # Display
 
     def show(self, snapshot: Snapshot) -> None:
         before, self.snapshot = self.snapshot, snapshot
@@ -95,14 +92,14 @@ class SelectionPane(TablePane):
             return
         super().show(snapshot)
         if self._in_sight:
-            self.look()
+            self.refresh_config()
 
     def take_focus(self) -> None:
         super().take_focus()
-        self.look()
+        self.refresh_config()
 
-    def look(self) -> None:
-        """Read anew, off the interface's thread, what the assistant's configuration says."""
+    def refresh_config(self) -> None:
+        """Read the assistant's configuration again, in a thread."""
         if self.snapshot:
             read = partial(self._read, self.snapshot.voices)
             self.run_worker(read, thread=True, exclusive=True, group="assistant")
@@ -117,7 +114,7 @@ class SelectionPane(TablePane):
             self.post_message(self.TodayRead(today, gone))
 
     @on(TodayRead)
-    def _know(self, message: TodayRead) -> None:
+    def _show_active_config(self, message: TodayRead) -> None:
         self.today, self._gone = message.today, message.gone
         if self.snapshot:
             super().show(self.snapshot)
@@ -127,16 +124,16 @@ class SelectionPane(TablePane):
 
     def show_detail(self) -> None:
         super().show_detail()
-        chain_ = self.query_one(Chain)
-        chain_.display = self.selection is not None
-        chain_.show(self._links)
+        chain = self.query_one(Chain)
+        chain.display = self.selection is not None
+        chain.show(self._steps)
 
     def on_resize(self) -> None:
-        """The reasons have another width."""
+        """Wrap the reasons to the new width."""
         self.show_detail()
 
     @property
-    def _links(self) -> tuple[Step, ...]:
+    def _steps(self) -> tuple[Step, ...]:
         if self.voice is None or self.selection is None:
             return ()
         return fallback_chain(self.selection, {variant.name: variant.recipe for variant in self.voice.variants})
@@ -144,17 +141,17 @@ class SelectionPane(TablePane):
     def detail(self, snapshot: Snapshot, key: str) -> str:
         if self.voice is None:
             return ""
-        told = describe_selection(self.voice, self.selection, self._links, self.today, self.size.width - _FRAME)
-        return "\n".join([*self._lost(), told])
+        described = describe_selection(self.voice, self.selection, self._steps, self.today, self.size.width - _FRAME)
+        return "\n".join([*self._missing_files(), described])
 
-    def _lost(self) -> Iterator[str]:
-        """What has gone since it was judged."""
+    def _missing_files(self) -> Iterator[str]:
+        """Warn about files that are missing since they were selected."""
         gone = {variant.name for variant in self.voice.variants if variant.path in self._gone} if self.voice else set()
-        for judged in self.selection.candidates if self.selection else ():
-            if judged.variant in gone and judged.verdict is not Verdict.REJECTED:
-                yield f"! {judged.variant}: its file is missing: press s to select anew"
+        for decision in self.selection.candidates if self.selection else ():
+            if decision.variant in gone and decision.verdict is not Verdict.REJECTED:
+                yield f"! {decision.variant}: its file is missing: s re-evaluates"
 
-    # What keys ask for
+    # Key actions
 
     @on(KeyedTable.RowSelected)
     def action_apply(self) -> None:
@@ -170,12 +167,12 @@ class SelectionPane(TablePane):
             self.offer(message.proposal)
 
     @on(Outcome)
-    def _look_again(self) -> None:
-        """An action may have changed what the assistant loads, or which file says so."""
-        self.look()
+    def _refresh(self) -> None:
+        """Read the configuration again: the action may have changed it, or the path of it."""
+        self.refresh_config()
 
     def offer(self, proposal: Proposal) -> None:
-        """Show what would be written; if that is agreed to, it is. Nobody is asked of what is no longer in sight."""
+        """Show a proposal and write it when it is confirmed. Ignore one for a voice that is no longer in focus."""
         from tui.dashboard.selection.proposal import ProposalScreen
 
         if not self._in_sight or (proposal.voice and (self.voice is None or self.voice.key != proposal.voice)):
@@ -196,16 +193,16 @@ class SelectionPane(TablePane):
         voice, selection = self.voice, self.selection
         if voice is None:
             return
-        says = {judged.variant: verdict_words(judged) for judged in selection.candidates} if selection else {}
-        picks = [Pick(_UNPIN, "no pin", "what the policy takes")]
-        picks += [Pick(variant.name, variant.name, says.get(variant.name, "")) for variant in voice.variants]
+        reasons = {decision.variant: verdict_words(decision) for decision in selection.candidates} if selection else {}
+        picks = [Pick(_UNPIN, "no pin", "follow the policy")]
+        picks += [Pick(variant.name, variant.name, reasons.get(variant.name, "")) for variant in voice.variants]
 
         def pin(picked: str | None) -> None:
             if picked is not None:
                 self._evaluate(partial(self.actions.pin_variant, voice.key, picked or None))
 
         pinned = (selection.pinned if selection else None) or _UNPIN
-        self.app.push_screen(PickScreen(f"Pin a variant of {voice.key}, whatever the policy says", picks, pinned), pin)
+        self.app.push_screen(PickScreen(f"Pin a variant of {voice.key}, overriding the policy", picks, pinned), pin)
 
     def action_policy(self) -> None:
         from tui.dashboard.selection.pick import Pick, PickScreen
@@ -220,9 +217,9 @@ class SelectionPane(TablePane):
             if picked is not None:
                 self._evaluate(partial(self.actions.choose_policy, voice.key, policies[picked]))
 
-        picks = [Pick(policy, policy, says) for policy, says in POLICIES.items()]
+        picks = [Pick(policy, policy, description) for policy, description in POLICIES.items()]
         current = selection.policy if selection else "priority"
-        self.app.push_screen(PickScreen(f"The policy for {voice.key}", picks, current), choose)
+        self.app.push_screen(PickScreen(f"Policy of {voice.key}", picks, current), choose)
 
     def action_select(self) -> None:
         if self.voice:
@@ -239,13 +236,13 @@ class SelectionPane(TablePane):
         self.app.push_screen(AssistantScreen(str(known or "")), name)
 
     def _evaluate(self, action: Callable[[], Message]) -> None:
-        """Run an action that evaluates a selection, which takes seconds: it checks checksums and loads a model."""
-        self.notify("Looking at the files, the figures and this machine …", timeout=3)
+        """Run an action that evaluates a selection. It takes seconds: it verifies checksums and loads a model."""
+        self.notify("Checking files, results and hardware …", timeout=3)
         perform(self, action)
 
 
 def _same(before: Snapshot, after: Snapshot) -> bool:
-    """Whether the pane shows both alike; the rest may change several times a second."""
+    """Return whether the pane looks the same for both snapshots; other parts change several times a second."""
     return before.voices is after.voices and before.newest is after.newest and before.selections is after.selections
 
 
@@ -264,7 +261,7 @@ def _row(voice: Voice, selection: Selection | None, today: ActiveConfig | None) 
 
 
 def _today(voice: Voice, selection: Selection | None, today: ActiveConfig | None) -> tuple[str, str]:
-    """What the assistant loads of the voice, and whether that is as selected."""
+    """Return the variant of the voice in the configuration, and whether it is the selected one."""
     if today is None or today.config is None or today.problem:
         return "…" if today is None else "not known", "–"
     name = today.variant_of(voice)

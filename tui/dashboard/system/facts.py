@@ -1,4 +1,4 @@
-"""What the system tab tells beside the store. Reading it touches files and may start a process: do it in a thread."""
+"""What the system tab shows of the machine. It reads files and may start a process: call it in a thread."""
 
 from __future__ import annotations
 
@@ -20,38 +20,39 @@ if TYPE_CHECKING:
     from core.hardware.detection import HardwareInfo
 
 Facts = dict[str, str]
-"""By name."""
+"""Values by name."""
 
 
 def worker_facts(snapshot: Snapshot) -> Facts:
+    """Return the worker's state, its slots and its jobs."""
     worker = snapshot.worker
     if worker is None:
-        return {"state": "none runs: press w to start one"}
-    state = "gives no sign of life: press w" if snapshot.worker_unresponsive else "runs"
+        return {"state": "stopped: press w to start it"}
+    state = "not responding: press w to restart it" if snapshot.worker_unresponsive else "running"
     jobs = ", ".join(f"job {job.id} ({job.kind})" for job in snapshot.running)
     if worker.ending:
-        ends = "as soon as what runs has ended"
+        stops = "when the running jobs have ended"
     elif worker.idle_s is None:
-        ends = "when it is stopped (w)"
+        stops = "on w"
     else:
-        ends = f"after {format_duration(worker.idle_s)} without a job, or when it is stopped (w)"
+        stops = f"after {format_duration(worker.idle_s)} idle, or on w"
     return {
         "state": f"{state}, pid {worker.pid}, since {moment(worker.since)}, version {worker.version}",
-        "slots": f"{worker.slots} (jobs side by side, on {counted(worker.cores, 'core')}; a benchmark runs alone)",
-        "works on": jobs or "nothing",
-        "ends": ends,
+        "slots": f"{counted(worker.slots, 'job')} at a time on {counted(worker.cores, 'core')} (benchmarks run alone)",
+        "jobs": jobs or "idle",
+        "stops": stops,
     }
 
 
 def disk_facts(workspace: Workspace) -> Facts:
-    """What is free, and what the workspace takes."""
+    """Return the free disk space and the sizes of the workspace's parts."""
     try:
         disk = shutil.disk_usage(workspace.root)
     except OSError as error:
         return {"folder": format_error(error)}
     remote = network_file_system(workspace.root)
     data = [workspace.data_db.with_name(workspace.data_db.name + end) for end in ("", "-wal", "-shm")]
-    taken = {
+    sizes = {
         workspace.optimized_models.name: _size(workspace.optimized_models),
         workspace.recordings.name: _size(workspace.recordings),
         workspace.data_db.name: sum(map(_size, data)),
@@ -61,11 +62,12 @@ def disk_facts(workspace: Workspace) -> Facts:
         "folder": str(workspace.root),
         **({"WARNING": f"on a network file system ({remote}), where SQLite can lose data"} if remote else {}),
         "free": f"{disk.free / 1e9:.1f} GB of {disk.total / 1e9:.1f} GB",
-        **{name: f"{megabytes(size):>8} MB" for name, size in taken.items()},
+        **{name: f"{megabytes(size):>8} MB" for name, size in sizes.items()},
     }
 
 
 def machine_facts() -> Facts:
+    """Return the machine's hardware and fingerprint."""
     from core.hardware.machine import this_machine
 
     machine = this_machine()
@@ -79,24 +81,25 @@ def machine_facts() -> Facts:
 
 
 def version_facts() -> Facts:
+    """Return the installed versions."""
     from core.hardware.machine import this_environment
 
     return {**this_environment().versions, "interpreter": sys.executable}
 
 
-def ability_facts(probes: Callable[[], HardwareInfo]) -> Facts:
-    """What this machine can do for a voice, and why not."""
+def capability_facts(detect: Callable[[], HardwareInfo]) -> Facts:
+    """Return the capabilities of this machine, with the reason for each that is missing."""
     from core.hardware.capabilities import capabilities
 
     try:
-        found = capabilities(probes())
+        found = capabilities(detect())
     except TtsdashError as error:
         return {"state": str(error)}
-    return {a.name: a.detail if a.available else f"not here: {a.detail}. It would bring {a.benefit}" for a in found}
+    return {a.name: a.detail if a.available else f"unavailable: {a.detail}. It would bring {a.benefit}" for a in found}
 
 
 def _size(path: Path) -> int:
-    """The bytes of a file or of all in a folder; of what goes meanwhile none."""
+    """Return the bytes of a file or of a folder, not counting files that are removed meanwhile."""
     return sum(_bytes(file) for file in _files(path))
 
 

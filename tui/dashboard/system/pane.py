@@ -1,4 +1,4 @@
-"""The tab of the worker, the disk, the machine, and what the doctor finds."""
+"""The System tab: worker, disk, doctor, hardware, engines and versions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _TITLES = {
     "disk": "Disk",
     "doctor": "Doctor",
     "machine": "Hardware",
-    "abilities": "Engines and abilities",
+    "abilities": "Engines",
     "versions": "Versions",
 }
-# The first three are what changes.
+# The first column changes, the second does not.
 _COLUMNS = (("worker", "disk", "doctor"), ("machine", "abilities", "versions"))
 _TWO_COLUMNS = 130
 _LABEL = 18
@@ -41,10 +41,10 @@ _FRAME = 4
 
 
 class SystemPane(VerticalScroll, Pane):
-    """Nothing is asked of the machine before somebody opens the tab."""
+    """The sections of the System tab. Nothing is read before the tab is opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("d", "examine", "Look again", id="system.examine"),
+        Binding("d", "examine", "Check again", id="system.examine"),
         Binding("j", "scroll_down", "Down", show=False),
         Binding("k", "scroll_up", "Up", show=False),
         Binding("g", "scroll_home", "First", show=False),
@@ -53,13 +53,13 @@ class SystemPane(VerticalScroll, Pane):
 
     @dataclass
     class FactsRead(Message):
-        """By section."""
+        """Facts were read, by section."""
 
         facts: dict[str, Facts]
 
     @dataclass
     class Examined(Message):
-        """The doctor has looked; or could not, with the reason."""
+        """The doctor has finished, or failed with `problem`."""
 
         at: str
         found: Findings
@@ -76,7 +76,7 @@ class SystemPane(VerticalScroll, Pane):
         for names in _COLUMNS:
             with Vertical(classes="column"):
                 for name in names:
-                    section = PlainText("asking …", id=f"system-{name}", classes="section")
+                    section = PlainText("reading …", id=f"system-{name}", classes="section")
                     section.border_title = f" {_TITLES[name]} "
                     yield section
 
@@ -84,7 +84,7 @@ class SystemPane(VerticalScroll, Pane):
         super().take_focus()
         if not self._opened:
             self._opened = True
-            self.run_worker(self._ask_machine, thread=True, group="system")
+            self.run_worker(self._read_machine, thread=True, group="system")
             self.action_examine()
         else:
             self.run_worker(self._measure_disk, thread=True, group="system")
@@ -97,20 +97,20 @@ class SystemPane(VerticalScroll, Pane):
         self.set_class(self.size.width >= _TWO_COLUMNS, "wide")
         self._draw(*_TITLES)
 
-    # What is asked, off the interface's thread
+    # Reading, in threads
 
-    def _ask_machine(self) -> None:
+    def _read_machine(self) -> None:
         environment = self.context.environment
         self.post_message(
             self.FactsRead({"machine": environment.machine_facts(), "versions": environment.version_facts()})
         )
-        self.post_message(self.FactsRead({"abilities": facts.ability_facts(environment.hardware)}))
+        self.post_message(self.FactsRead({"abilities": facts.capability_facts(environment.hardware)}))
 
     def _measure_disk(self) -> None:
         self.post_message(self.FactsRead({"disk": self.context.environment.disk_facts(self.workspace)}))
 
     def action_examine(self) -> None:
-        """Have the doctor look again, and the disk measured."""
+        """Run the doctor and measure the disk again."""
         self._examined = None
         self._draw("doctor")
         self.run_worker(self._measure_disk, thread=True, group="system")
@@ -125,19 +125,19 @@ class SystemPane(VerticalScroll, Pane):
             self.post_message(self.Examined(environment.clock(), {}, format_error(error)))
 
     @on(FactsRead)
-    def _know(self, message: FactsRead) -> None:
+    def _show_facts(self, message: FactsRead) -> None:
         self._facts |= message.facts
         self._draw(*message.facts)
 
     @on(Examined)
-    def _tell(self, message: Examined) -> None:
+    def _show_findings(self, message: Examined) -> None:
         self._examined = message
         self._draw("doctor")
 
-    # How it is shown
+    # Drawing
 
     def _draw(self, *names: str) -> None:
-        """Show these sections, as far as they are known."""
+        """Draw those of the sections whose facts are known."""
         width = self.size.width // (2 if self.has_class("wide") else 1) - _FRAME
         for name in names:
             section = self.query_one(f"#system-{name}", PlainText)
@@ -150,16 +150,17 @@ class SystemPane(VerticalScroll, Pane):
 
 def _doctor(examined: SystemPane.Examined | None, width: int) -> str:
     if examined is None:
-        return "looking, which takes some seconds …"
+        return "checking …"
     if examined.problem:
-        return hanging("", f"{examined.problem}; d looks again", width)
-    told = f"{summary(examined.found)}, as of {when(examined.at)}; d looks again"
+        return hanging("", f"{examined.problem}; d checks again", width)
+    heading = f"{summary(examined.found)}, checked at {when(examined.at)}; d checks again"
     parts = (
-        finding_lines(_those(examined.found, states), width) for states in ((State.PROBLEM, State.NOTE), (State.OK,))
+        finding_lines(_in_states(examined.found, states), width)
+        for states in ((State.PROBLEM, State.NOTE), (State.OK,))
     )
-    return "\n".join([told, "", *(line for part in parts for line in part)]).rstrip()
+    return "\n".join([heading, "", *(line for part in parts for line in part)]).rstrip()
 
 
-def _those(found: Findings, states: tuple[State, ...]) -> Findings:
-    """What there is to do stands above what is well."""
+def _in_states(found: Findings, states: tuple[State, ...]) -> Findings:
+    """Return the findings in these states, by area."""
     return {area: [finding for finding in findings if finding.state in states] for area, findings in found.items()}
