@@ -101,7 +101,7 @@ def drawn(screen: Screen[Any]) -> str:
     return "\n".join(canvas.render_line(y).text for y in range(canvas.size.height))
 
 
-def told(pilot: Pilot[None]) -> list[str]:
+def notices(pilot: Pilot[None]) -> list[str]:
     app = pilot.app
     assert isinstance(app, DrivenDashboard)
     return app.notices
@@ -118,7 +118,7 @@ async def test_the_whole_history_is_shown_page_by_page(long: Workspace) -> None:
         assert str(pane.table.border_subtitle) == shown
         assert cells(pane)[0][1] == "eve"
         await pilot.press("N")
-        assert told(pilot) == ["This is the first page."]
+        assert notices(pilot) == ["This is the first page."]
         await pilot.press("G", "n")
         await until(pilot, lambda: pane.page.query.page == 2)
         assert pane.table.focused_key == ids(pane)[0]
@@ -126,7 +126,7 @@ async def test_the_whole_history_is_shown_page_by_page(long: Workspace) -> None:
         await pilot.press("n")
         await until(pilot, lambda: f"to {total} of {total}" in str(pane.table.border_subtitle))
         await pilot.press("n")
-        assert told(pilot)[-1] == "This is the last page."
+        assert notices(pilot)[-1] == "This is the last page."
 
 
 async def test_what_is_stored_meanwhile_comes_in_above_and_the_focus_stays(history: Workspace) -> None:
@@ -220,7 +220,7 @@ async def test_marked_results_are_compared_and_incomparable_ones_are_named(histo
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         await pilot.press("c")
-        assert told(pilot) == ["Mark two or more results with space, then press c."]
+        assert notices(pilot) == ["Mark two or more results with space, then press c."]
         await pilot.press("slash")
         await filtered(pilot, "benchmark:b-14 threads:1")
         await pilot.press("enter", "g", "j", "space", "space", "c")
@@ -326,11 +326,11 @@ async def test_a_trend_of_one_point_or_none_is_described(workspace: Workspace) -
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         assert ids(pane) == ["one-o", "one-c", "one-v"]
-        for row, says in ((0, "Only one result"), (1, "Not timed yet"), (2, "Only one result")):
+        for row, expected in ((0, "Only one result"), (1, "Not timed yet"), (2, "Only one result")):
             pane.table.move_cursor(row=row)
             await pilot.pause()
             await on_screen(pilot, TrendScreen, "t")
-            assert says in text_of(app, ".heading")
+            assert expected in text_of(app, ".heading")
             await pilot.press("escape")
         await on_screen(pilot, ParetoScreen, "P")
         assert "Only one variant has a speed-up" in text_of(app, ".heading")
@@ -464,7 +464,7 @@ async def test_the_history_is_exported_in_the_format_of_the_extension(history: W
         voice = pane.page.results[0].voice
         await until(pilot, lambda: f"results of {voice}, complete" in text_of(app, "#description"))
         await pilot.press("enter")
-        await until(pilot, lambda: "Wrote out.jsonl." in told(pilot))
+        await until(pilot, lambda: "Wrote out.jsonl." in notices(pilot))
         lines = Path("out.jsonl").read_text().splitlines()
         assert {json.loads(line)["voice_key"] for line in lines[1:-1]} == {voice}
 

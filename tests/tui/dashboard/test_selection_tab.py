@@ -101,7 +101,7 @@ def boxes(app: Dashboard) -> dict[str, list[str]]:
     return {str(box.border_title): str(box.render()).split("\n")[:2] for box in shown}
 
 
-async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
+async def test_the_selection_is_applied_and_undone_with_keys(
     workspace: Workspace, db: sqlite3.Connection, config: Path, variant: Path, voice: Voice
 ) -> None:
     before = config.read_text()
@@ -136,9 +136,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         assert text_of(app, "#problem") == f"{config}x does not exist: check the path"
         await pilot.press("backspace", "enter")
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
-        assert "NOT the selected variant: a changes it to static-int8" in text_of(
-            app, "#selection-pane .detail Static"
-        )
+        assert "NOT the selected variant: a changes it to static-int8" in text_of(app, "#selection-pane .detail Static")
 
         before_proposal = list(db.iterdump())
         for answer in "ny":
@@ -166,7 +164,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         await until(pilot, lambda: any("there is nothing to undo" in message for message in app.notices))
 
 
-async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
+async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_removed(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, variant: Path
 ) -> None:
     app = dashboard(workspace, environment=ENVIRONMENT)
@@ -204,9 +202,7 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
         assert get_preference(db, voice.id) == Preference("measured", None)
 
 
-async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
-    workspace: Workspace, config: Path, variant: Path
-) -> None:
+async def test_a_failure_shows_one_line_and_keeps_the_file(workspace: Workspace, config: Path, variant: Path) -> None:
     app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
@@ -230,7 +226,7 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
         assert row(pane)[-2:] == ["not known", "–"]
 
 
-async def test_the_configuration_is_read_anew_when_the_tab_is_opened(
+async def test_the_configuration_is_read_again_when_the_tab_is_opened(
     workspace: Workspace, config: Path, variant: Path
 ) -> None:
     set_assistant(workspace, config)
@@ -248,7 +244,9 @@ async def test_the_configuration_is_read_anew_when_the_tab_is_opened(
             await until(pilot, lambda loads=loads: row(pane)[-2] == loads)
 
 
-async def test_nobody_is_asked_of_what_is_no_longer_in_sight(workspace: Workspace, config: Path, voice: Voice) -> None:
+async def test_a_proposal_is_not_shown_once_its_voice_is_out_of_sight(
+    workspace: Workspace, config: Path, voice: Voice
+) -> None:
     late = Proposal(ConfigFile(config, config, b"a: 1\n"), b"a: 2\n", Plan((), ()), voice.key)
     app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:

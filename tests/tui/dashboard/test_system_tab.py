@@ -167,9 +167,9 @@ def test_what_the_workspace_takes_of_the_disk_is_told_in_mb(workspace: Workspace
     for folder, size in ((workspace.optimized_models / "a" / "b", 2_000_000), (workspace.logs, 300_000)):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "file").write_bytes(b"\0" * size)
-    told = disk_facts(workspace)
-    assert told["folder"] == str(workspace.root)
-    assert {name: told[name].strip() for name in ("optimized_models", "recordings", "data.db", "logs")} == {
+    shown = disk_facts(workspace)
+    assert shown["folder"] == str(workspace.root)
+    assert {name: shown[name].strip() for name in ("optimized_models", "recordings", "data.db", "logs")} == {
         "optimized_models": "2.0 MB",
         "recordings": "0.0 MB",
         "data.db": "0.0 MB",

@@ -27,7 +27,7 @@ def describe_selection(
 
 
 def verdict_words(decision: Decision) -> str:
-    """The verdict with its reason; what is eligible says itself that it comes after."""
+    """Return the verdict with its reason; the reason of an eligible variant names its rank."""
     return decision.reason if decision.verdict is Verdict.ELIGIBLE else f"{decision.verdict}: {decision.reason}"
 
 
