@@ -8,9 +8,9 @@ from core.seed import SEED
 
 
 def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
-    """The ids of a text, its sentences joined to one, by the voice's configuration.
+    """Return the phoneme ids of a text, with its sentences joined.
 
-    Raises BadInput for a voice whose phonemes cannot be made here.
+    Raises InvalidInput for a voice that piper-tts has no phonemes for.
     """
     from piper.config import PiperConfig
     from piper.voice import PiperVoice
@@ -31,7 +31,7 @@ def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
 
 
 def random_phonemes(config: dict[str, Any], lengths: Iterable[int]) -> list[list[int]]:
-    """Utterances of the voice's own phonemes in no order, laid out as Piper lays them out; the same at each call."""
+    """Return utterances of random phonemes of the voice, padded as Piper pads them. The random seed is fixed."""
     import numpy as np
 
     known = dict(config["phoneme_id_map"])

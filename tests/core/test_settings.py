@@ -10,9 +10,9 @@ from core.workspace import Workspace
 from tests.core.refusals import refusal
 
 _NAMES = "hook, idle, time_limit, memory_limit, benchmark_width, benchmark_budget, keys, assistant"
-_NO_SPAN = "is no length of time: write 30min, 2h or 1h30m"
-_NO_MEMORY = "is no amount of memory: write 800 MB or 4 GB"
-_NO_SHARE = "is no share: write 5 %, more than 0 and less than 100"
+_NO_SPAN = "is not a duration: write 30min, 2h or 1h30m"
+_NO_MEMORY = "is not an amount of memory: write 800 MB or 4 GB"
+_NO_SHARE = "is not a percentage: write 5 %, more than 0 and less than 100"
 _NO_PATH = "is not an absolute path: write /home/me/assistant.yaml or ~/assistant.yaml"
 _NO_COMMAND = "hook: write a command as one line or as a list of words"
 
@@ -85,8 +85,8 @@ def test_settings_in_the_file_override_the_defaults(workspace: Workspace, text: 
         ("idle:", f"idle: 'None' {_NO_SPAN}"),
         ("idle: [5m]", f"idle: \"['5m']\" {_NO_SPAN}"),
         ("idle: -5m", f"idle: '-5m' {_NO_SPAN}"),
-        ("idle: 0s", "idle: '0s' cannot be: give more than nothing and at most a year"),
-        ("time_limit: 2000 d", "time_limit: '2000 d' cannot be"),
+        ("idle: 0s", "idle: '0s' is out of range: give more than 0 and at most a year"),
+        ("time_limit: 2000 d", "time_limit: '2000 d' is out of range"),
         ("time_limit: true", f"time_limit: 'True' {_NO_SPAN}"),
         ("memory_limit: 800", f"memory_limit: '800' {_NO_MEMORY}"),
         ("memory_limit: 80 %", f"memory_limit: '80 %' {_NO_MEMORY}"),

@@ -125,8 +125,8 @@ def test_a_file_of_texts_has_one_per_line(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "cannot read"),
-        (b"", "holds no text"),
-        (b" \n\t\n\r\n", "holds no text"),
+        (b"", "has no text"),
+        (b" \n\t\n\r\n", "has no text"),
         (b"caf\xe9\n", "not UTF-8"),
         (b"\x00\xff\xfe", "not UTF-8"),
         (b"short\n" + b"x" * 1001, "sentence 2 has more than 1000"),
@@ -140,7 +140,7 @@ def test_an_unusable_file_of_texts_is_refused(content: bytes | None, message: st
 
 
 def test_a_folder_of_texts_is_refused(tmp_path: Path) -> None:
-    assert "is no text file" in refusal(texts_from, tmp_path, names=tmp_path)
+    assert "is not a text file" in refusal(texts_from, tmp_path, names=tmp_path)
 
 
 @given(text=st.text(min_size=1, max_size=50))

@@ -241,5 +241,5 @@ def test_an_evaluation_writes_nothing_and_is_recorded_unless_something_has_chang
 
 
 def test_a_variant_cannot_be_added_as_a_voice(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
-    with pytest.raises(InvalidInput, match="was made here: it is static-int8 of tiny"):
+    with pytest.raises(InvalidInput, match="is a variant: static-int8 of tiny"):
         add_voice(db, read_voice(variant))
