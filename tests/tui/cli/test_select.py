@@ -41,7 +41,7 @@ def test_an_invalid_preference_is_refused_and_changes_nothing(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     for arguments, code, expected in [
-        (["nobody"], 1, "no voice 'nobody'"),
+        (["nobody"], 1, "voice not found: 'nobody'"),
         ([voice.key, "--pin", "int9"], 1, "tiny has no variant 'int9'; it has: original"),
         ([voice.key, "--pin", "original", "--unpin"], 2, "--pin and --unpin exclude each other: use one of them"),
         ([voice.key, "--policy", "best"], 2, "Invalid value for '--policy'"),
