@@ -27,7 +27,7 @@ Findings = dict[str, list[Finding]]
 
 
 def examine(workspace: Workspace, config: Path | None = None) -> Findings:
-    """Look at everything, and change nothing. Raises BadInput for a configuration that cannot be read."""
+    """Look at everything, and change nothing. Raises InvalidInput for a configuration that cannot be read."""
     configuration = AssistantConfig.load(config) if config else None
     found = {"machine": run_check("ONNX Runtime", check_runtime) + run_check("machine", check_machine)}
     opened, db = open_to_read(workspace.data_db) if is_made(workspace) else (None, None)

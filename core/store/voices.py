@@ -14,7 +14,7 @@ from core.voices.file import VoiceFile, default_key
 def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
     """Register a voice, or find it again by its content; one that was moved is known by its new path then.
 
-    Raises BadInput for a variant, and for a second file of the same model that comes with another configuration.
+    Raises InvalidInput for a variant, and for a second file of the same model that comes with another configuration.
     """
     with transaction(db):
         _refuse_made_here(db, str(file.path))

@@ -132,7 +132,7 @@ def test_limits_are_those_of_the_settings(workspace: Workspace, db: sqlite3.Conn
 
 def test_without_settings_a_job_may_take_most_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduling, "usable_memory_mb", lambda: 8000)
-    limits = scheduling.limits_from(Settings())
+    limits = scheduling.default_limits(Settings())
     assert (limits.seconds, limits.memory_mb) == (6 * 3600, 6400)
 
 

@@ -127,13 +127,12 @@ class Actions:
         """Plan every variant that this machine can make and that is not there yet, and a benchmark of all."""
         from core.store.durations import estimate
         from core.variants.recipes import GUIDE, RECIPES
-        from jobs.existing import find_up_to_date
-        from jobs.submit import OptimizeRequest, benchmark_job, making_jobs
+        from jobs.submit import OptimizeRequest, benchmark_job, find_up_to_date, variant_jobs
         from tui.text.format import known_time
 
         recipes = [recipe for recipe in RECIPES.values() if recipe.name != GUIDE]
         wish = OptimizeRequest([recipe.name for recipe in recipes if not recipe.missing], benchmark=True)
-        jobs = making_jobs(voice, wish)
+        jobs = variant_jobs(voice, wish)
         there = find_up_to_date(voice, jobs)
         new = [job for job in jobs if job.variant not in there]
         machine_id = self._environment.machine().id
@@ -187,7 +186,7 @@ class Actions:
         from core.store import queue_control
 
         with closing(open_store(self._workspace)) as db:
-            asked = queue_control.cancel_several(db, ids)
+            asked = queue_control.cancel_jobs(db, ids)
         if asked:
             self._settle()
         cancelled = [job_id for job_id in ids if job_id not in asked]
@@ -211,20 +210,20 @@ class Actions:
         """Queue these failed or cancelled jobs again."""
         from core.settings import read_settings
         from core.store import queue_control
-        from jobs.scheduling import limits_from
+        from jobs.scheduling import default_limits
 
         with closing(open_store(self._workspace)) as db:
-            queued = queue_control.retry(db, *ids, limits=limits_from(read_settings(self._workspace)))
+            queued = queue_control.retry(db, *ids, limits=default_limits(read_settings(self._workspace)))
         return self._queued_again(queued)
 
     def retry_failed_jobs(self) -> Outcome:
         """Queue every failed job again."""
         from core.settings import read_settings
         from core.store import queue_control
-        from jobs.scheduling import limits_from
+        from jobs.scheduling import default_limits
 
         with closing(open_store(self._workspace)) as db:
-            ids = queue_control.retry_failed(db, limits_from(read_settings(self._workspace)))
+            ids = queue_control.retry_failed(db, default_limits(read_settings(self._workspace)))
         return self._queued_again(ids) if ids else Outcome("no job failed: nothing to retry")
 
     def move_job(self, job: Job, step: int) -> Outcome:
@@ -234,7 +233,7 @@ class Actions:
         from jobs.submit import wake
 
         with _one_by_one, closing(open_store(self._workspace)) as db:
-            queue_control.queued(db, job.id)
+            queue_control.require_queued(db, job.id)
             for first, second in pairwise(waiting.id for waiting in list_queued(db)):
                 if job.id == (second if step < 0 else first):
                     queue_control.move_before(db, second, first)

@@ -165,7 +165,7 @@ def time_left(job: Job, expected: Estimate, at: str | None = None) -> str:
     """`about 40 s left, from 3 past runs`."""
     gone = elapsed(job, at)
     runs = f", from {counted(expected.runs, 'past run')}" if gone < expected.seconds else ""
-    return expected.left(gone) + runs
+    return expected.remaining(gone) + runs
 
 
 def known_time(times: Sequence[Estimate | None]) -> str:

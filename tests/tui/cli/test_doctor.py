@@ -17,7 +17,7 @@ from core.workspace import Workspace
 from jobs import doctor as examination
 from jobs.doctor import judge_worker
 from jobs.lock import WorkerInfo
-from jobs.submit import making_job
+from jobs.submit import variant_job
 from tests.running import ttsdash
 from tests.vits import write_voice
 from tui.cli.app import ttsdash as program
@@ -86,7 +86,7 @@ def test_tables_that_cannot_be_read_are_a_finding(quick: None, workspace: Worksp
 def test_jobs_that_wait_for_no_worker_are_a_problem_with_its_command(
     quick: None, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    add_job(db, making_job(voice, "guide"))
+    add_job(db, variant_job(voice, "guide"))
     done = doctor(workspace)
     assert done.exit_code == 1
     lines = done.stdout.splitlines()

@@ -25,7 +25,7 @@ from core.store.jobs import add_event, add_job, get_job, list_events, list_jobs,
 from core.store.lifecycle import ResourceUsage, claim, finish, is_paused, record_usage, report, requeue
 from core.store.queue_control import cancel, pause
 from core.workspace import Workspace
-from jobs.submit import Scheduling, benchmark_job, making_job, submit
+from jobs.submit import Scheduling, benchmark_job, submit, variant_job
 from jobs.worker_control import stop_worker
 from tests.running import COMMAND, environment, heed_signals, ttsdash
 from tests.tui.cli.test_apply import on_a_terminal
@@ -33,7 +33,7 @@ from tests.tui.cli.test_cli import refused
 from tests.tui.conftest import announce
 from tests.waiting import wait_until
 from tui.cli.app import run as run_program
-from tui.cli.progress import Watch
+from tui.cli.progress import JobMonitor
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -104,12 +104,12 @@ class Queue:
         self.workspace, self.db, self.voice = workspace, db, voice
 
     def add(self, recipe: str = "dynamic", **terms: object) -> int:
-        return submit(self.workspace, self.db, making_job(self.voice, recipe), terms=Scheduling(**terms))[0]  # type: ignore[arg-type]
+        return submit(self.workspace, self.db, variant_job(self.voice, recipe), scheduling=Scheduling(**terms))[0]  # type: ignore[arg-type]
 
     def add_benchmark(self, **terms: object) -> int:
-        return submit(self.workspace, self.db, benchmark_job(self.voice, ["dynamic-int8"]), terms=Scheduling(**terms))[
-            0
-        ]  # type: ignore[arg-type]
+        return submit(
+            self.workspace, self.db, benchmark_job(self.voice, ["dynamic-int8"]), scheduling=Scheduling(**terms)
+        )[0]  # type: ignore[arg-type]
 
     def start(self) -> Job:
         job = claim(self.db, machine=this_machine().id)
@@ -182,8 +182,12 @@ def test_what_is_there_or_on_its_way_is_not_made_again_unless_that_is_asked_for(
 @pytest.mark.parametrize(
     ("paused", "ending", "says"),
     [
-        (False, True, "the worker ends and takes no further job: `ttsdash worker start` once it has ended"),
-        (True, False, "the queue is paused: `ttsdash jobs resume` starts jobs again"),
+        (
+            False,
+            True,
+            "the worker is stopping and starts no further job: run `ttsdash worker start` once it has stopped",
+        ),
+        (True, False, "the queue is paused: resume it with `ttsdash jobs resume`"),
     ],
 )
 def test_who_queues_a_job_that_will_not_be_started_is_told_why(
@@ -207,8 +211,8 @@ def test_who_queues_a_job_that_will_not_be_started_is_told_why(
         (["--in", "soon"], 2, "--in: 'soon' is no length of time: write 30min, 2h or 1h30m"),
         (["--in", ""], 2, "--in: '' is no length of time"),
         (["--priority", "1001"], 2, "Invalid value for '--priority': 1001 is not in the range -1000<=x<=1000."),
-        (["--after", "99"], 1, "no job 99 here: see `ttsdash jobs list`"),
-        (["--after", "1"], 2, "job 1 failed: nothing can wait for it; retry it first"),
+        (["--after", "99"], 1, "no job 99: list them with `ttsdash jobs list`"),
+        (["--after", "1"], 2, "job 1 failed: no job can wait for it (retry it first)"),
     ],
 )
 def test_terms_that_cannot_be_are_refused_and_nothing_is_queued(
@@ -374,7 +378,9 @@ def test_a_narrow_terminal_shows_each_note_once_under_the_table(workspace: Works
         queue.add()
     queue.end("failed", "cannot read the voice: put it back")
     shown = Terminal(workspace, "jobs", columns=80).read_to_end(0)
-    assert "job 8, 7, 6, 5, 4 and 2 more: no worker runs\r\njob 1: cannot read the voice: put it back\r\n" in shown
+    assert (
+        "job 8, 7, 6, 5, 4 and 2 more: no worker is running\r\njob 1: cannot read the voice: put it back\r\n" in shown
+    )
     assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip()) <= 80 for line in shown.splitlines())
 
 
@@ -500,7 +506,7 @@ def test_jobs_are_tried_again_one_by_one_or_all_that_failed(call: Call, queue: Q
 
 
 def test_a_paused_queue_says_so_until_it_is_resumed(call: Call, queue: Queue) -> None:
-    paused = "the queue is paused: `ttsdash jobs resume` starts jobs again"
+    paused = "the queue is paused: resume it with `ttsdash jobs resume`"
     assert said(call("jobs", "pause")) == [paused]
     assert said(call("jobs", "pause")) == ["the queue was already paused: `ttsdash jobs resume` starts jobs again"]
     for command in (["jobs"], ["jobs", "--since-last"], ["worker"]):
@@ -574,19 +580,19 @@ def test_a_new_time_is_told_on_the_readers_clock(call: Call, queue: Queue) -> No
     [
         (["cancel"], 2, "say which jobs: their ids, or --all"),
         (["cancel", "2", "--all"], 2, "say which jobs: their ids, or --all"),
-        (["cancel", "2", "99"], 1, "no job 99 here"),
+        (["cancel", "2", "99"], 1, "no job 99: list them"),
         (["cancel", "2", "1"], 2, "job 1 succeeded: nothing to cancel"),
         (["retry"], 2, "say which jobs: their ids, or --failed"),
         (["retry", "3", "--failed"], 2, "say which jobs: their ids, or --failed"),
-        (["retry", "3", "99"], 1, "no job 99 here"),
-        (["retry", "3", "2"], 2, "job 2 is queued: only a failed or cancelled job can be tried again"),
+        (["retry", "3", "99"], 1, "no job 99: list them"),
+        (["retry", "3", "2"], 2, "job 2 is queued: only a failed or cancelled job can be retried"),
         (["move", "2"], 2, "say where to: --first, --last or --before OTHER"),
         (["move", "2", "--first", "--last"], 2, "say where to: --first, --last or --before OTHER"),
-        (["move", "2", "--before", "99"], 1, "no job 99 here"),
+        (["move", "2", "--before", "99"], 1, "no job 99: list them"),
         (["move", "1", "--first"], 2, "job 1 is succeeded: only a queued job can be changed"),
         (["edit", "2"], 2, "nothing to change in job 2: see `ttsdash jobs edit --help`"),
         (["edit", "1", "--priority", "1"], 2, "job 1 is succeeded: only a queued job can be changed"),
-        (["edit", "99", "--priority", "1"], 1, "no job 99 here"),
+        (["edit", "99", "--priority", "1"], 1, "no job 99: list them"),
         (["edit", "2", "--after", "3", "--no-after"], 2, "--after and --no-after at once: say one of them"),
         (["edit", "2", "--now", "--in", "2h"], 2, "--now and a time at once: say one of them"),
         (["edit", "2", "--threads", "1"], 2, "job 2 is a quantize: only a benchmark has variants and threads"),
@@ -600,7 +606,7 @@ def test_a_new_time_is_told_on_the_readers_clock(call: Call, queue: Queue) -> No
         (["--state", "lost"], 2, "Invalid value for '--state': 'lost' is not one of 'queued', 'running', 'succeeded'"),
         (["--limit", "0"], 2, "Invalid value for '--limit': 0 is not in the range"),
         (["--frob"], 2, "No such option '--frob'."),
-        (["wait", "2", "99"], 1, "no job 99 here"),
+        (["wait", "2", "99"], 1, "no job 99: list them"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_changes_nothing(
@@ -647,19 +653,19 @@ def test_what_has_ended_is_forgotten_with_its_logs_once_that_is_confirmed(
 def test_of_very_many_jobs_those_that_run_and_the_next_few_are_watched_with_few_queries(queue: Queue) -> None:
     with transaction(queue.db):
         for _ in range(1000):
-            add_job(queue.db, making_job(queue.voice, "dynamic"))
-    watch = Watch(queue.workspace, queue.db, open_ids(queue.db))
+            add_job(queue.db, variant_job(queue.voice, "dynamic"))
+    monitor = JobMonitor(queue.workspace, queue.db, open_ids(queue.db))
     queries: list[str] = []
     running = queue.start()
     queue.db.set_trace_callback(queries.append)
-    look = watch.look()
+    poll = monitor.poll()
     queue.db.set_trace_callback(None)
-    assert ([job.id for job in look.jobs], look.open) == ([*range(1, 10)], 1000)
+    assert ([job.id for job in poll.jobs], poll.open) == ([*range(1, 10)], 1000)
     assert len(queries) < 20
     finish(queue.db, running.id, running.attempt, "failed")
-    look = watch.look()
-    assert ([job.id for job in look.jobs if job.state == "failed"], look.open) == ([1], 999)
-    assert [job.state for job in watch.look().jobs] == ["queued"] * 8
+    poll = monitor.poll()
+    assert ([job.id for job in poll.jobs if job.state == "failed"], poll.open) == ([1], 999)
+    assert [job.state for job in monitor.poll().jobs] == ["queued"] * 8
 
 
 def test_bars_are_drawn_for_the_next_few_of_many_jobs(workspace: Workspace, queue: Queue) -> None:
@@ -740,7 +746,7 @@ def test_with_ten_thousand_queued_jobs_each_command_answers_within_a_second(call
     """By the time of the processor, which is that of the tests beside this one, too, when the wall's is asked."""
     with transaction(queue.db):
         for _ in range(10_000):
-            add_job(queue.db, making_job(queue.voice, "dynamic"))
+            add_job(queue.db, variant_job(queue.voice, "dynamic"))
     for command in (
         "list",
         "list --json",

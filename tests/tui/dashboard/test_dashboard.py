@@ -235,7 +235,9 @@ async def test_the_row_in_focus_stays_when_jobs_come_in_above_it(full: Workspace
         table = app.query_one("#jobs-table", KeyedTable)
         focused = table.focused_key
         db = open_store(full)
-        submit(full, db, NewJob("quantize", JOE, "dynamic-int8", {"recipe": "guide"}), terms=Scheduling(priority=1))
+        submit(
+            full, db, NewJob("quantize", JOE, "dynamic-int8", {"recipe": "guide"}), scheduling=Scheduling(priority=1)
+        )
         db.close()
         await until(pilot, lambda: list(notes(app))[:4] == ["5", "9", "6", "7"])
         assert table.focused_key == focused == "7"
@@ -256,7 +258,7 @@ async def test_the_queue_is_paused_and_resumed_with_a_key_and_says_so_in_every_t
         assert "queue paused" in text_of(app, "#worker")
         await pilot.press("2", "p")
         await until(pilot, lambda: text_of(app, "#worker") == "worker works on job 5, 3 waiting")
-        assert notes(app)["6"] == "another runs alone"
+        assert notes(app)["6"] == "another job runs alone"
 
 
 async def test_the_table_goes_by_what_runs_then_what_waits_in_its_order_then_what_ended_last(
@@ -286,7 +288,7 @@ async def test_the_table_goes_by_what_runs_then_what_waits_in_its_order_then_wha
         ("jK", "job 6 is the first that waits"),
         ("jjjJ", "job 8 is the last that waits"),
         ("K", "job 5 is running: only a queued job can be changed"),
-        ("Gr", "job 1 is succeeded: only a failed or cancelled job can be tried again"),
+        ("Gr", "job 1 is succeeded: only a failed or cancelled job can be retried"),
     ],
 )
 async def test_what_cannot_be_is_refused_in_one_line(worked: Workspace, keys: str, told: str) -> None:

@@ -39,11 +39,11 @@ def _times(job: Job) -> Iterator[str]:
 
 def _terms(job: Job) -> Iterator[str]:
     """What it needs to run, and what ends it."""
-    if job.need.alone:
+    if job.resources.exclusive:
         yield "runs alone"
     else:
-        memory = f" and {job.need.memory_mb} MB" if job.need.memory_mb else ""
-        yield f"needs {counted(job.need.cores, 'core')}{memory}"
+        memory = f" and {job.resources.memory_mb} MB" if job.resources.memory_mb else ""
+        yield f"needs {counted(job.resources.cores, 'core')}{memory}"
     seconds, megabytes = job.limits.seconds, job.limits.memory_mb
     most = [
         format_duration(seconds) if seconds is not None else None,

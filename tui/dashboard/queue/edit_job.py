@@ -111,7 +111,7 @@ def _with_start(wording: JobEdit, typed: str) -> JobEdit:
     """Take a time, or how long to wait; nothing means at once."""
     text = typed.strip()
     if not text:
-        return replace(wording, at_once=True)
+        return replace(wording, clear_not_before=True)
     if text.startswith("in "):
         return replace(
             wording, not_before=format_timestamp(datetime.now(UTC) + timedelta(seconds=parse_duration(text[3:])))

@@ -21,7 +21,7 @@ from core.records.voices import Voice
 from core.text import escape_control
 from core.variants.recipes import RECIPES, Recipe, read_params
 from core.voices.sentences import label_of
-from jobs.submit import OptimizeRequest, making_jobs
+from jobs.submit import OptimizeRequest, variant_jobs
 from tui.dashboard.common.checkbox import Choice
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
@@ -213,7 +213,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         label = self._calibration.label if self._calibration_typed else None
         return [
             f"{job.variant}+calibration={label}" if label and self._recipes[name].calibrated else str(job.variant)
-            for name, job in zip(wish.recipes, making_jobs(self._voice, wish), strict=True)
+            for name, job in zip(wish.recipes, variant_jobs(self._voice, wish), strict=True)
         ]
 
     @on(Choice.Changed)
@@ -245,7 +245,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         times = [self.prospects.recipes[name].takes for name in wish.recipes]
         if wish.benchmark:
             measured = len(wish.recipes) or len(self._voice.variants) - 1
-            times.append(self.prospects.measuring and self.prospects.measuring.times(1 + measured))
+            times.append(self.prospects.measuring and self.prospects.measuring.scaled(1 + measured))
         return times
 
     def _tell(self, line: str, wrong: bool = False) -> None:
