@@ -25,7 +25,7 @@ def service_for(
     for word in command:
         if any(unicodedata.category(char) in ("Cc", "Cs") for char in word):
             raise InvalidInput(
-                f"{word!r} has a character in its name that a service definition cannot contain: rename it"
+                f"{word} has a character in its name that a service definition cannot contain: rename it"
             )
     name = service_name(workspace)
     if platform == "darwin":

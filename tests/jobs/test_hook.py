@@ -120,7 +120,7 @@ def test_a_hook_that_fails_or_hangs_is_told_and_harms_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if "sleep" in command[-1]:
-        monkeypatch.setattr(hook, "LONGEST_S", 0.4)
+        monkeypatch.setattr(hook, "MAX_S", 0.4)
     set_hook(workspace, *command)
     job_id = an_ended_job(workspace, db, voice)
     run_all(workspace)

@@ -101,6 +101,6 @@ def test_a_disk_that_is_nearly_full_is_told(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert disk_shortage(workspace, voice.size_bytes) is None
-    monkeypatch.setattr(scheduling, "_AT_LEAST_MB", 10**9)
+    monkeypatch.setattr(scheduling, "_BASE_DISK_MB", 10**9)
     (job_id,) = submit(workspace, db, plain(voice))
     assert str(reason(workspace, db, job_id)).startswith("the disk is nearly full: ")

@@ -46,11 +46,11 @@ IN_VAIN = ("failed", "cancelled")
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """A job as somebody wants it."""
 
     variant: str | None
-    need: Resources
+    resources: Resources
     priority: int
     after: list[int]
     timed: bool
@@ -78,7 +78,7 @@ RARELY = st.integers(0, 9).map(lambda number: number == 9)
 NTH = st.integers(0, 5)
 ANY = st.integers(0, 30)
 PRIORITIES = st.integers(-1, 1)
-NEEDS = st.sampled_from(
+RESOURCES = st.sampled_from(
     [
         *(
             DEFAULT_RESOURCES,
@@ -92,10 +92,10 @@ NEEDS = st.sampled_from(
         *(Resources(exclusive=True), Resources(cores=8), Resources(memory_mb=2000)),
     ]
 )
-WISHES = st.builds(
-    Wish,
+REQUESTS = st.builds(
+    Request,
     variant=st.sampled_from([None, None, "int8", "int4"]),
-    resources=NEEDS,
+    resources=RESOURCES,
     priority=PRIORITIES,
     after=st.just([]) | st.lists(NTH, max_size=2),
     timed=RARELY,
@@ -109,7 +109,7 @@ TURNS = st.builds(
     end=st.sampled_from([None, *("succeeded", "failed", "cancelled") * 2, *(KILLED,) * 4, STOPPED, STOPPED, DELAYED]),
 )
 ACTS = {
-    "add": st.tuples(WISHES),
+    "add": st.tuples(REQUESTS),
     "go_on": st.tuples(TURNS),
     "come_too_late": st.tuples(ANY),
     "cancel": st.tuples(NTH),
@@ -132,7 +132,7 @@ class Known:
     """A job as it must be."""
 
     variant: str | None
-    need: Resources
+    resources: Resources
     priority: int
     after: set[int]
     timed: bool
@@ -171,27 +171,29 @@ class Jobs(RuleBasedStateMachine):
         self.db.close()
         shutil.rmtree(self.folder)
 
-    @initialize(wishes=st.lists(WISHES, min_size=3, max_size=6))
-    def start_with_some(self, wishes: list[Wish]) -> None:
-        for wish in wishes:
-            self.add(wish)
+    @initialize(requests=st.lists(REQUESTS, min_size=3, max_size=6))
+    def start_with_some(self, requests: list[Request]) -> None:
+        for request in requests:
+            self.add(request)
 
     @rule(act=st.sampled_from([*ACTS, *OFTEN]).flatmap(lambda name: st.tuples(st.just(name), ACTS[name])))
     def act(self, act: tuple[str, tuple[Any, ...]]) -> None:
         name, given = act
         getattr(self, name)(*given)
 
-    def add(self, wish: Wish) -> None:
+    def add(self, request: Request) -> None:
         possible = self._in_state(*OPEN, "succeeded")
-        after = tuple(_pick(possible, nth) for nth in wish.after if possible)
-        times = LATER if wish.timed else None
+        after = tuple(_pick(possible, nth) for nth in request.after if possible)
+        times = LATER if request.timed else None
         with transaction(self.db):
-            job = NewJob("any", self.voice.id, wish.variant, {}, wish.resources, NO_LIMITS, wish.priority, after, times)
+            job = NewJob(
+                "any", self.voice.id, request.variant, {}, request.resources, NO_LIMITS, request.priority, after, times
+            )
             job_id = add_job(self.db, job)
         assert job_id not in self.known
-        self.known[job_id] = Known(wish.variant, wish.resources, wish.priority, set(after), wish.timed)
+        self.known[job_id] = Known(request.variant, request.resources, request.priority, set(after), request.timed)
         # Behind all that wait with its priority.
-        self.order.insert(sum(self.known[entry].priority >= wish.priority for entry in self.order), job_id)
+        self.order.insert(sum(self.known[entry].priority >= request.priority for entry in self.order), job_id)
         self.untouched.add(job_id)
         self.ids.append(job_id)
 
@@ -494,13 +496,13 @@ def _pick(ids: list[int], nth: int) -> int:
     return ids[nth % len(ids)]
 
 
-def _fit(needs: list[Resources]) -> bool:
+def _fit(resources: list[Resources]) -> bool:
     """Whether these may run side by side. One always may."""
-    return len(needs) <= 1 or (
-        not any(need.exclusive for need in needs)
-        and len(needs) <= CAPACITY.slots
-        and sum(need.cores for need in needs) <= CAPACITY.cores
-        and sum(need.memory_mb for need in needs) <= CAPACITY.memory_mb
+    return len(resources) <= 1 or (
+        not any(each.exclusive for each in resources)
+        and len(resources) <= CAPACITY.slots
+        and sum(each.cores for each in resources) <= CAPACITY.cores
+        and sum(each.memory_mb for each in resources) <= CAPACITY.memory_mb
     )
 
 

@@ -42,10 +42,10 @@ class Queue:
         assert job is not None
         return job
 
-    def end(self, state: str = "succeeded", machine: str | None = None, bill: ResourceUsage | None = None) -> int:
+    def end(self, state: str = "succeeded", machine: str | None = None, usage: ResourceUsage | None = None) -> int:
         """Start the next job and end it."""
         job = self.start(machine=machine)
-        assert finish(self.db, job.id, job.attempt, state, "it broke" if state == "failed" else None, bill)
+        assert finish(self.db, job.id, job.attempt, state, "it broke" if state == "failed" else None, usage)
         return job.id
 
     def started(self, capacity: Capacity = UNLIMITED) -> list[int]:

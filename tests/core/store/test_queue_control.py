@@ -46,7 +46,7 @@ Act = Callable[..., Any]
         move_last,
         partial(move_before, other_id=1),
         lambda db, job_id: move_before(db, 1, job_id),
-        partial(update_job, changes=JobUpdate(priority=1), says="priority 1"),
+        partial(update_job, changes=JobUpdate(priority=1), detail="priority 1"),
     ],
     ids=["cancel", "retry", "queued", "move_first", "move_last", "move_before", "move_before_it", "edit"],
 )
@@ -67,7 +67,7 @@ def test_nothing_can_be_done_with_a_job_that_is_not_there(queue: Queue, act: Act
         move_last,
         partial(move_before, other_id=1),
         lambda db, job_id: move_before(db, 1, job_id),
-        partial(update_job, changes=JobUpdate(priority=1), says="priority 1"),
+        partial(update_job, changes=JobUpdate(priority=1), detail="priority 1"),
     ],
     ids=["queued", "move_first", "move_last", "move_before", "move_before_it", "edit"],
 )

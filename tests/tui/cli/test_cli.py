@@ -131,7 +131,7 @@ def test_a_failed_job_makes_wait_end_with_1_and_shows_its_line(
     assert done.returncode == 1
     assert "failed: cannot read" in done.stdout
     retried = ttsdash(workspace, "jobs", "retry", "1")
-    assert (retried.returncode, retried.stdout) == (0, "queued again: job 1\n")
+    assert (retried.returncode, retried.stdout) == (0, "requeued: job 1\n")
     assert ttsdash(workspace, "jobs", "wait", "1").returncode == 1
     log = ttsdash(workspace, "jobs", "logs", "1", "-f").stdout
     assert log.count("attempt") == 2
@@ -208,7 +208,7 @@ def test_what_a_benchmark_is_asked_for_is_checked_before_it_is_queued(
     (tmp_path / "empty.txt").write_text("\n\n")
     for arguments, code, says in [
         (["--variant", "int9"], 1, "tiny has no variant 'int9'; it has: original"),
-        (["--threads", "0"], 2, "0 threads cannot be: give 1 to 1024"),
+        (["--threads", "0"], 2, "invalid number of threads: 0 (use 1 to 1024)"),
         (["--texts", tmp_path / "none.txt"], 2, f"cannot read {tmp_path}/none.txt"),
         (["--texts", tmp_path / "empty.txt"], 2, f"{tmp_path}/empty.txt holds no text"),
     ]:
@@ -292,7 +292,7 @@ def test_a_full_disk_while_writing_is_one_line(workspace: Workspace, voice_path:
 def test_another_worker_on_the_workspace_is_said(workspace: Workspace) -> None:
     ttsdash(workspace, "worker", "start")
     says = refused(ttsdash(workspace, "worker", "run"), 1)
-    assert says.startswith(f"a worker runs already in {workspace.root}")
+    assert says.startswith(f"a worker is already running in {workspace.root}")
     status = ttsdash_json(workspace, "worker", "status")
     assert set(status) >= {"running", "pid", "since", "version", "slots", "jobs"}
     assert status["running"]

@@ -87,7 +87,7 @@ def test_it_says_what_it_would_do_does_it_and_undoes_it(
     assert last == f"the worker of {workspace.root} starts with the machine and keeps running when you log out"
     content = [f"    {line}".rstrip() for line in unit.read_text().splitlines()]
     shown = [line.rstrip() for line in looked.stdout.splitlines()]
-    assert shown == [steps[0], *content, *steps[1:], "nothing was done: --dry-run"]
+    assert shown == [steps[0], *content, *steps[1:], "nothing was done (--dry-run)"]
 
     name = unit.stem
     looked = on_machine(machine, workspace, "uninstall", "--dry-run")

@@ -322,7 +322,7 @@ def test_a_signal_to_a_command_that_waits_for_jobs(command: str, start: Start) -
         assert first_line(process.stderr).startswith(b"job ")
     for (code, said), expected in zip(hit(processes), ENDS, strict=True):
         assert code == expected
-        assert re.fullmatch(rb"\nthe jobs go on without you; follow them again: ttsdash jobs wait \d+\n", said)
+        assert re.fullmatch(rb"\nthe jobs continue in the background; follow them with: ttsdash jobs wait \d+\n", said)
 
 
 def test_a_signal_to_a_command_that_follows_a_log(start: Start) -> None:
