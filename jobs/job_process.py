@@ -1,4 +1,4 @@
-"""Runs one claimed job in a process of its own and records how it ended."""
+"""Runs one claimed job in a separate process and records how it ended."""
 
 import contextlib
 import logging
@@ -39,7 +39,7 @@ _log = logging.getLogger("ttsdash.worker")
 
 
 class JobProcess:
-    """The process of one attempt at a job: a session of its own, no standard input, output to the job's log."""
+    """The process of one attempt at a job: a separate session, no standard input, output to the job's log."""
 
     def __init__(self, workspace: Workspace, db: sqlite3.Connection, job: Job) -> None:
         self._workspace, self._db, self._job = workspace, db, job

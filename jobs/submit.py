@@ -210,7 +210,7 @@ def submit(
 
 
 def wake(workspace: Workspace, not_before: str | None = None) -> None:
-    """Have a running worker look at the job table, now or at the given time."""
+    """Make a running worker look at the job table, now or at the given time."""
     from jobs.wakeups import open_wakeups
 
     wakeups = open_wakeups(workspace)

@@ -1,4 +1,4 @@
-"""The worker: a Huey consumer that claims jobs from the job table and runs each in a process of its own."""
+"""The worker: a Huey consumer that claims jobs from the job table and runs each in a separate process."""
 
 import argparse
 import logging

@@ -7,7 +7,7 @@ from pathlib import Path
 from jobs.service.service import SERVICE_VARIABLE, Service
 from jobs.service.steps import Command
 
-# Exit codes of launchctl: values of errno, and one of its own.
+# Exit codes of launchctl: values of errno, and a specific one.
 _NO_SUCH_PROCESS = 3
 _IN_PROGRESS = 36
 _NOT_LOADED = 113
