@@ -15,9 +15,10 @@ from contextlib import closing
 
 from core.errors import InvalidInput, NotFound, format_error
 from core.records.job_states import ENDED, JobEventKind, sql_list
+from core.report.job_json import job_json
 from core.settings import read_settings
 from core.store.database import open_store, transaction
-from core.store.jobs import add_event, get_job, job_shape
+from core.store.jobs import add_event, get_job
 from core.text import escape_control
 from core.workspace import Workspace
 from jobs.process_groups import TAG, kill_group, tagged
@@ -89,7 +90,7 @@ class HookRunner:
             return None  # the job was deleted meanwhile
         if not job.ended:
             return None  # the job was requeued meanwhile and will end again
-        return run_hook(self._workspace, json.dumps(job_shape(job)), self._interrupted)
+        return run_hook(self._workspace, json.dumps(job_json(job)), self._interrupted)
 
 
 def _ends(db: sqlite3.Connection) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""What most tests need: a workspace, its store, and a tiny voice in it."""
+"""The fixtures of most tests: a workspace, its store, and a tiny voice."""
 
 import os
 import sqlite3
@@ -17,17 +17,18 @@ from tests.vits import write_voice
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first, the others in the order that chance has given them."""
+    """Run the long tests first, and the others in the random order that they come in."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(autouse=True)
 def one_core_for_whole_processes(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Programs that a test starts stay on one core, so that they do not take it from the tests beside.
+    """Keep the programs that a test starts on one core, so that they leave the other cores to other tests.
 
-    They then measure at one thread only; a test that is marked `all_cores` has them all.
+    They then measure at one thread only. A test that is marked `all_cores` has all of them.
     """
-    outside = "core" in Path(request.node.path).parts or request.node.get_closest_marker("all_cores")
+    in_core = Path(__file__).with_name("core") in Path(request.node.path).parents
+    outside = in_core or request.node.get_closest_marker("all_cores")
     if outside or not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -40,7 +41,7 @@ def one_core_for_whole_processes(request: pytest.FixtureRequest) -> Iterator[Non
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    """An empty workspace, whose benchmarks take no longer than they must; whatever works on it at the end is ended."""
+    """Return an empty workspace whose benchmarks are as short as possible; end all processes in it after the test."""
     made = Workspace(tmp_path / "workspace")
     made.prepare()
     made.settings_file.write_text("benchmark_budget: 1s\n")
@@ -59,11 +60,11 @@ def db(workspace: Workspace) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def voice_path(tmp_path: Path) -> Path:
-    """A tiny voice on disk, not registered."""
+    """Write a tiny voice that is not registered, and return its path."""
     return write_voice(tmp_path / "voices")
 
 
 @pytest.fixture
 def voice(db: sqlite3.Connection, voice_path: Path) -> Voice:
-    """A tiny voice, registered."""
+    """Return a registered tiny voice."""
     return add_voice(db, read_voice(voice_path))

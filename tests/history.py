@@ -1,4 +1,4 @@
-"""A small history with something of everything: two voices, one of them not in the library, on two machines, over two weeks."""
+"""A varied history of two weeks: two voices, one of them not in the library, on two machines."""
 
 import random
 import sqlite3
@@ -25,21 +25,21 @@ DAYS = 16
 
 
 def put_history(db: sqlite3.Connection) -> None:
-    """A benchmark a day, the oldest first; the voice amy is in the library of `db` already."""
+    """Store a benchmark per day, the oldest first; the voice amy must be in the library of `db`."""
     with transaction(db):
         for day in range(DAYS):
             put_benchmark(db, benchmark(day), None)
 
 
 def count(db: sqlite3.Connection, table: str, before: str = "9999") -> int:
-    """How many rows are of results from before that time. There are more where this machine has several cores."""
+    """Return how many rows belong to results from before that time; a machine with several cores has more of them."""
     column = "id" if table == "results" else "result_id"
     ids = "SELECT id FROM results WHERE created_at < ?"
     return int(db.execute(f"SELECT count(*) FROM {table} WHERE {column} IN ({ids})", (before,)).fetchone()[0])
 
 
 def benchmark(day: int) -> BenchmarkRecord:
-    """Every second day on this machine; with the new runtime and method in the second half."""
+    """Return the benchmark of a day: every second day on this machine, in the second half with a new runtime and method."""
     voice, late = (AMY, JOE)[day % 3 == 2], day >= DAYS // 2
     machine = OTHER if day % 2 else this_machine()
     return a_record(

@@ -1,4 +1,4 @@
-"""Benchmarks as a run leaves them behind, without running one."""
+"""Records of benchmarks, without running one."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ def a_result(result_id: str, variant: str, **changes: Any) -> ResultRecord:
 
 
 def changed(result: ResultRecord, **changes: Any) -> ResultRecord:
-    """The same with other figures, by the names of the store's columns; its samples stay."""
+    """Return the result with other figures, named as the store's columns; the samples stay."""
     return ResultRecord.from_figures(
         result.figures | changes,
         samples=result.samples,

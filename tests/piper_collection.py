@@ -1,4 +1,4 @@
-"""A server that stands in for the place of Piper's voices: that is the border, there is no network in a test."""
+"""A local server in place of the one with Piper's voices: tests use no network."""
 
 import json
 import os
@@ -19,7 +19,7 @@ _HERE = Path(__file__).parent
 
 
 class Collection:
-    """Serves one tiny voice under the name of any that it is told to have, and the list."""
+    """A collection that serves one tiny voice under each of the given names, and their list."""
 
     def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
         self.files = {f"{_ROOT}/voices.json": json.dumps(dict.fromkeys(names)).encode()}
@@ -30,14 +30,14 @@ class Collection:
                 self.files[f"{_ROOT}/{code.split('_')[0]}/{code}/{voice}/{quality}/{file.name}"] = file.read_bytes()
         self.asked: list[str] = []
         self.go_on = threading.Event()
-        """Until it is set only one half of a model is sent."""
+        """Until it is set, only the first half of a model is sent."""
         self.go_on.set()
         self.cut_short = False
-        """Whether the connection is closed after that half."""
+        """Whether the connection is closed after the first half."""
 
 
 def point_at(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the processes that are started from now on ask that address."""
+    """Make processes that are started from now on download from that address."""
     path = [str(_HERE / "collection"), str(_HERE.parent), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
     monkeypatch.setenv("PIPER_COLLECTION", address)
@@ -45,7 +45,7 @@ def point_at(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def serving(collection: Collection) -> Iterator[str]:
-    """Gives its address."""
+    """Serve the collection, and yield its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""Running the program as its users do: whole processes, in a workspace of their own."""
+"""Runs the program as users do: as processes, in a workspace for each test."""
 
 import json
 import os
@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-P", "-m", "tui.cli"]
 
 
 def ttsdash(workspace: Workspace, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command and wait for its end."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         capture_output=True,
@@ -35,7 +35,7 @@ def ttsdash(workspace: Workspace, *arguments: object, **options: Any) -> subproc
 
 
 def ttsdash_json(workspace: Workspace, *arguments: object) -> Any:
-    """Run a command that must succeed with `--json`, and read its answer."""
+    """Run a command with `--json`, which must succeed, and return the parsed output."""
     done = ttsdash(workspace, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -46,13 +46,13 @@ def environment(workspace: Workspace) -> dict[str, str]:
 
 
 def heed_signals() -> None:
-    """For a process that is started, however the tests were: in the background of a script they ignore SIGINT."""
+    """Reset the handlers of signals in a started process: a background job of a shell script ignores SIGINT."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 
 def processes_of(workspace: Workspace) -> list[psutil.Process]:
-    """The worker of a workspace, its children and theirs, as far as they live."""
+    """Return the living processes that work in a workspace: the worker and its descendants."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -64,7 +64,7 @@ def processes_of(workspace: Workspace) -> list[psutil.Process]:
 
 
 def half_files(workspace: Workspace) -> list[Path]:
-    """What no job may leave behind: drafts and scratch files."""
+    """Return what no job may leave behind: drafts and scratch files."""
     made = [*workspace.optimized_models.rglob("*"), *workspace.recordings.rglob("*")]
     hidden = [path for path in made if path.name.startswith(".")]
     scratch = workspace.root / "scratch"
@@ -72,7 +72,7 @@ def half_files(workspace: Workspace) -> list[Path]:
 
 
 def ended(db: sqlite3.Connection, job_id: int) -> Job:
-    """The job once it has ended."""
+    """Wait for the end of a job, and return it."""
 
     def look() -> Job | None:
         job = get_job(db, job_id)
@@ -82,7 +82,7 @@ def ended(db: sqlite3.Connection, job_id: int) -> Job:
 
 
 def in_the_middle(db: sqlite3.Connection, job_id: int) -> Job:
-    """The job once its child has begun to measure."""
+    """Wait until the job's child has begun to measure, and return the job."""
 
     def look() -> Job | None:
         job = get_job(db, job_id)
@@ -93,6 +93,6 @@ def in_the_middle(db: sqlite3.Connection, job_id: int) -> Job:
 
 
 def children(workspace: Workspace) -> list[psutil.Process]:
-    """What the worker has started, as far as it lives."""
+    """Return the living processes that the worker has started."""
     status = worker_status(workspace)
     return [process for process in processes_of(workspace) if process.pid != status.pid]

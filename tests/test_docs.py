@@ -1,4 +1,4 @@
-"""Every command in the documentation works as it stands there."""
+"""Every command in the documentation works, every link leads somewhere, every path exists."""
 
 import re
 import subprocess
@@ -14,7 +14,9 @@ from tests.vits import write_voice
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 # These set up an environment and run this very suite.
-NOT_HERE = {"./dev demo", "./dev test"}
+SKIPPED_COMMANDS = {"./dev demo", "./dev test"}
+# A path in a repository, as `core/files.py` or `docs/adr/`; NAME stands for what the reader adds.
+REPOSITORY_PATH = re.compile(r"`((?:core|jobs|tui|tests|docs|benchmarks)/[\w./-]*)`")
 
 
 def commands_of(page: Path) -> list[str]:
@@ -24,7 +26,7 @@ def commands_of(page: Path) -> list[str]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_commands_of_a_page_run_one_after_the_other(page: Path, workspace: Workspace, tmp_path: Path) -> None:
+def test_all_commands_of_a_page_succeed_in_order(page: Path, workspace: Workspace, tmp_path: Path) -> None:
     if page.name == "coreml.md":
         pytest.importorskip("coremltools")
     write_voice(tmp_path / "voices", name="en_US-amy-medium")
@@ -32,7 +34,7 @@ def test_the_commands_of_a_page_run_one_after_the_other(page: Path, workspace: W
     variables = environment(workspace) | {"HOME": str(tmp_path)}
     variables["PATH"] = f"{bin_folder}:{variables['PATH']}"
     for command in commands_of(page):
-        if command in NOT_HERE:
+        if command in SKIPPED_COMMANDS:
             continue
         done = subprocess.run(
             command, shell=True, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=600, check=False
@@ -40,14 +42,22 @@ def test_the_commands_of_a_page_run_one_after_the_other(page: Path, workspace: W
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
-def test_the_set_up_script_says_what_it_does() -> None:
+def test_the_dev_script_prints_its_usage() -> None:
     done = subprocess.run([ROOT / "dev", "help"], capture_output=True, text=True, check=True)
     assert "./dev demo" in done.stdout
     assert "./dev test" in done.stdout
     assert subprocess.run([ROOT / "dev", "frob"], capture_output=True, check=False).returncode == 2
 
 
-def test_every_relative_link_leads_to_a_file() -> None:
+def test_every_relative_link_leads_to_a_file_or_folder() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_path_in_the_contributor_docs_exists() -> None:
+    for page in [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md", *(ROOT / "docs" / "adr").glob("*.md")]:
+        paths = [path for path in REPOSITORY_PATH.findall(page.read_text(encoding="utf-8")) if "NAME" not in path]
+        assert paths
+        missing = [path for path in paths if not (ROOT / path).exists()]
+        assert not missing, f"{page.name}: {missing}"

@@ -1,4 +1,4 @@
-"""Waiting for conditions, never for luck."""
+"""Waits for a condition, with a limit, instead of sleeping for a while."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,11 @@ T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], T], timeout: float = 60.0) -> T:
-    """The first true value of the condition. Fails when none comes in time."""
+    """Return the first true value of the condition; fail if there is none in time."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"nothing came of it in {timeout} s"
+        assert time.monotonic() < deadline, f"the condition was not true within {timeout} s"
         time.sleep(0.02)

@@ -6,7 +6,6 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from core.clock import now
 from core.errors import InvalidInput, NotFound
@@ -15,40 +14,6 @@ from core.records.jobs import ATTEMPTS, ENDED_PHRASES, Job, JobEvent, Limits, Ne
 from core.records.resources import Resources
 
 _LARGEST_ID = 2**63 - 1
-
-
-def job_shape(job: Job) -> dict[str, Any]:
-    """Return a job as JSON for scripts and the hook. Keys may be added, never renamed; an unmeasured value is null."""
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "voice": job.voice,
-        "variant": job.variant,
-        "params": job.params,
-        "state": job.state,
-        "stage": job.stage,
-        "progress": job.progress,
-        "attempt": job.attempt,
-        "priority": job.priority,
-        "after": list(job.after),
-        "waits_for": list(job.waits_for),
-        "not_before": job.not_before,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "error": job.error,
-        "result": job.result,
-        "cores": job.resources.cores,
-        "memory_mb": job.resources.memory_mb,
-        "alone": job.resources.exclusive,
-        "time_limit_s": job.limits.seconds,
-        "memory_limit_mb": job.limits.memory_mb,
-        "cpu_percent": job.cpu_percent,
-        "rss_mb": job.rss_mb,
-        "seconds": job.seconds,
-        "cpu_seconds": job.cpu_seconds,
-        "peak_mb": job.peak_mb,
-    }
 
 
 class StaleAttempt(Exception):

@@ -1,4 +1,4 @@
-"""On the path of whole processes: piper's downloader asks the address in `PIPER_COLLECTION` instead of the real one."""
+"""Redirects piper's downloader to the address in `PIPER_COLLECTION`; on the path of the processes that a test starts."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What the tests of `core` share."""
+"""The fixtures of the tests of `core`."""
 
 import sqlite3
 from pathlib import Path
@@ -14,33 +14,33 @@ from core.store.voices import add_voice
 from tests.core.voice_files import voice_file
 from tests.vits import TINY, build_model
 
-# A busy machine is no finding; and a function's fixtures may serve all examples, as they only name a folder.
+# A busy machine is no failure, and all examples may share the fixtures of a function, which only name a folder.
 settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("core")
 
 
 @pytest.fixture(autouse=True)
 def nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test may find, let alone touch, the workspace of whoever runs it."""
+    """Hide the workspace of the user who runs the tests."""
     monkeypatch.delenv("TTSDASH_HOME", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
 
 
 @pytest.fixture
 def tiny_model() -> onnx.ModelProto:
-    """The model of a tiny voice, to be damaged."""
+    """Return the model of a tiny voice, which the test may change."""
     return build_model(TINY)
 
 
 @pytest.fixture
 def stored(db: sqlite3.Connection) -> Voice:
-    """A registered voice, where its files do not matter."""
+    """Return a registered voice without files."""
     return add_voice(db, voice_file())
 
 
 @pytest.fixture(autouse=True, scope="session")
 def no_spinning_threads() -> None:
-    """Test processes share the cores: a thread of ONNX Runtime that spins while it waits takes them from the others."""
+    """Keep threads of ONNX Runtime from spinning while they wait: test processes share the cores."""
     make = onnxruntime.InferenceSession.__init__
 
     def make_calm(self: Any, model: Any, sess_options: Any = None, *more: Any, **named: Any) -> None:

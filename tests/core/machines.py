@@ -1,4 +1,4 @@
-"""Recorded machines. Those of Macs are written down from Apple's documentation: none is here."""
+"""Examples of machines. The Macs are taken from Apple's documentation, not recorded."""
 
 from dataclasses import replace
 

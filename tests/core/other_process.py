@@ -1,4 +1,4 @@
-"""Doing something with a store in another process, which is the only way to see SQLite's locks at work."""
+"""Uses a store from another process, the only way to test SQLite's locks."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def start_in_another_process(workspace: Workspace, then: str = "db.close()") -> 
 
 
 def in_another_process(workspace: Workspace, then: str = "db.close()") -> str:
-    """The same to its end. Returns what it printed."""
+    """Do the same, wait for the end of the process, and return its output."""
     process = start_in_another_process(workspace, then)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors

@@ -1,4 +1,4 @@
-"""What a refusal must be: one line that names the file."""
+"""Checks of how wrong input is refused: by one line that names the file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from core.errors import InvalidInput
 
 
 def refusal(function: Callable[..., Any], *arguments: Any, names: Path) -> str:
-    """The message with which a call refuses a file."""
+    """Call the function, which must refuse the file, and return the message."""
     with pytest.raises(InvalidInput) as caught:
         function(*arguments)
     message = str(caught.value)

@@ -1,4 +1,4 @@
-"""Voices for the store, which never looks at their files."""
+"""Voices for the tests of the store, which never opens their files."""
 
 from pathlib import Path
 
@@ -7,5 +7,5 @@ from tests.vits import TINY, voice_config
 
 
 def voice_file(path: str = "/voices/amy.onnx", sha256: str = "a" * 64) -> VoiceFile:
-    """A voice as the store takes it, without its files."""
+    """Return what was read of a voice, without any files."""
     return VoiceFile(Path(path), sha256, 1000, voice_config(TINY), {"parts": [], "upsampling_stages": 3, "opset": 15})

@@ -1,4 +1,4 @@
-"""How long the suites by chance run, and what their chance is: TTSDASH_FAULTS=long and TTSDASH_SEED, by hand."""
+"""The length and the seed of the randomized tests: TTSDASH_FAULTS=long and TTSDASH_SEED, set by hand."""
 
 import os
 
@@ -9,6 +9,6 @@ _SEED = int(os.environ.get("TTSDASH_SEED", "0"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The seed stands in the test's name, and so in the line that tells of its failure."""
+    """Put the seed into the name of the test, and so into the line that reports its failure."""
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", [_SEED], ids=[f"seed={_SEED}"])

@@ -1,4 +1,4 @@
-"""What faults strike: operations on a workspace, what the next worker does after a crash, and what is seen then."""
+"""Operations on a workspace to be disturbed by faults, the recovery after a crash, and what must hold then."""
 
 import dataclasses
 import os
@@ -31,13 +31,13 @@ from jobs.recovery import reconcile
 from tests.faults.shim import Shim
 
 LONG = os.environ.get("TTSDASH_FAULTS") == "long"
-"""Whether every point is tried, not only a sample of them."""
+"""Whether every point is tried instead of a sample."""
 COPY, RUN = "copy", "run the job"
 _KINDS = {"quantize": quantize, "convert": convert}
 
 
 def make(task: Task) -> dict[str, Any]:
-    """The recipe of these tests: what the original is, and a mark that tells one variant from the next."""
+    """Make a variant of the end of the original and a mark that distinguishes one variant from the next."""
     content = task.source.read_bytes()[-5000:] + str(task.params["mark"]).encode()
     if not task.target.is_dir():
         task.target.write_bytes(content)
@@ -53,12 +53,12 @@ def copy_job(voice_id: str, kind: str, mark: str) -> NewJob:
 
 
 def run_job(workspace: Workspace, db: sqlite3.Connection) -> None:
-    """What the newest job's process does, but for the check of what it has made, which takes seconds."""
+    """Do what the process of the newest job does, without the check of the variant, which takes seconds."""
     mark = Param("old", "what it ends with", choices=("old", "new"))
     RECIPES[COPY] = Recipe(COPY, COPY, "a copy", __name__, {"mark": mark}, tools=())
     job = list_jobs(db, limit=1)[0]
     voice = get_voice(db, job.voice)
-    # Both files of a variant tell the old one from the new one.
+    # The configuration differs between the old and the new variant, too.
     voice = dataclasses.replace(voice, config=voice.config | {"dataset": job.params["params"]["mark"]})
     context = JobContext(workspace, db, job, voice, job.attempt, lambda stage, share: None)
     make_variant(context, _KINDS[job.kind]._draft, lambda task: {})
@@ -74,7 +74,7 @@ OPERATIONS: dict[str, Callable[[Workspace, sqlite3.Connection], object]] = {
     "add": add_waiting,
     "claim": lambda workspace, db: claim(db),
     "finish": lambda workspace, db: finish(db, 2, 1, "failed", "it broke"),
-    "put back": lambda workspace, db: requeue(db, 2, 1, "its worker died"),
+    "requeue": lambda workspace, db: requeue(db, 2, 1, "its worker died"),
     "cancel": lambda workspace, db: cancel(db, 1),
     "ask to cancel": lambda workspace, db: cancel(db, 2),
     "retry": lambda workspace, db: retry(db, 4),
@@ -86,12 +86,12 @@ def operate(workspace: Workspace, name: str) -> Iterator[str | None]:
     yield None
     OPERATIONS[name](workspace, db)
     yield "done"
-    # The last one to close it also moves the log into the data base.
+    # The last connection to close also moves the write-ahead log into the database.
     db.close()
 
 
 def recover(workspace: Workspace) -> Iterator[dict[str, Any] | None]:
-    """What the next worker does first. Tells what is seen then."""
+    """Do what the next worker does first, and report the state after it."""
     yield None
     with closing(open_store(workspace)) as db:
         reconcile(workspace, db)
@@ -128,7 +128,7 @@ def schema(workspace: Workspace) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def see(workspace: Workspace) -> dict[str, Any]:
-    """All that may not be between before and after; the times at which it happened are left out."""
+    """Return the state that must be the old or the new one, without times."""
     with closing(open_store(workspace)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         voices = list_voices(db)
@@ -152,7 +152,7 @@ def _lasting(job: Job) -> Job:
 
 
 def _files(folder: Path) -> dict[str, str | None]:
-    """What lies in the voices' folders, hidden files too."""
+    """Return the checksum of each file in the voices' folders, hidden ones included; None for a folder."""
     return {
         str(path.relative_to(folder)): sha256_of(path) if path.is_file() else None
         for path in folder.rglob("*")
@@ -167,7 +167,7 @@ def _add_voice(db: sqlite3.Connection, folder: Path) -> Voice:
 
 
 def with_a_running_job(shim: Shim, folder: Path, kind: str, replaces: bool) -> Workspace:
-    """A workspace where a job that makes a variant has been claimed: the first of its name, or the second."""
+    """Return a workspace with a claimed job that makes a variant: the first one, or one that replaces another."""
     workspace = Workspace(folder / "workspace")
     with closing(open_store(workspace)) as db:
         voice = _add_voice(db, folder / "voices")
@@ -182,7 +182,7 @@ def with_a_running_job(shim: Shim, folder: Path, kind: str, replaces: bool) -> W
 
 
 def with_jobs_in_all_states(folder: Path) -> Workspace:
-    """Job 1 is queued, 2 runs and 3 waits for it, 4 has failed and 5 was cancelled for that."""
+    """Return a workspace where job 1 is queued, 2 runs, 3 waits for 2, 4 has failed, and 5 was cancelled since 4 failed."""
     workspace = Workspace(folder / "workspace")
     with closing(open_store(workspace)) as db:
         voice = _add_voice(db, folder / "voices")
@@ -197,7 +197,7 @@ def with_jobs_in_all_states(folder: Path) -> Workspace:
 
 @dataclass(frozen=True)
 class Saved:
-    """A folder as it was, to be had again as often as one likes."""
+    """A copy of a folder that can be restored any number of times."""
 
     folder: Path
     copy: Path

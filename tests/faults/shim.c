@@ -1,13 +1,12 @@
-/* Stands between a program and the C library's calls that change files (LD_PRELOAD, glibc on Linux).
+/* Wraps the C library's calls that change files (LD_PRELOAD, glibc on Linux).
  *
- * It counts those on what lies below $FAULT_UNDER, and does what $FAULT_MODE says, from the moment of the program's start
- * or of a call of fault_arm():
- *   trace   nothing more than write each call as a line to the file $FAULT_TRACE, if there is one: its name and its paths,
- *           with tabs between
+ * It counts the calls on files below $FAULT_UNDER, from the start of the program or from a call of fault_arm(), and acts by
+ * $FAULT_MODE:
+ *   trace   only write each call as a line to the file $FAULT_TRACE, if set: its name and its paths, separated by tabs
  *   kill    SIGKILL before the $FAULT_AT-th call, counted from 1
- *   full    the disk is full: of the calls that need space, $FAULT_CALLS from the $FAULT_AT-th on fail, or all (0)
- * With $FAULT_HALF, half of the bytes are written first where the fault strikes a write. Nothing waits for the disk
- * meanwhile: what a killed process has written stays, flushed or not.
+ *   full    a full disk: of the calls that need space, $FAULT_CALLS from the $FAULT_AT-th on fail, or all of them (0)
+ * With $FAULT_HALF, a write that the fault hits writes half of its bytes first. fsync returns at once: what a killed process
+ * has written stays, flushed or not.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -87,7 +86,7 @@ static const char *absolute(int folder, const char *name, char *path) {
 
 static int is_there(const char *path) { return !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW); }
 
-/* Counts a call, and says what is to become of it. */
+/* Counts a call, and returns whether it succeeds, writes half, or fails. */
 static enum verdict strike(const char *call, enum need need, const char *path, const char *other) {
     if (mode == OFF || !(is_below(path) || (other && is_below(other)))) return GO;
     if (trace >= 0) {
@@ -136,7 +135,7 @@ ssize_t copy_file_range(int from, off64_t *start, int fd, off64_t *to, size_t si
     WRITE(copy_file_range, fd, size, (from, start, fd, to, size, flags))
 }
 
-/* Of the calls that open a file only those that make or empty one change anything. */
+/* Of the calls that open a file, only those that create or truncate it change anything. */
 #define OPEN(call, folder, name, flags, with) \
     va_list rest; \
     va_start(rest, flags); \
@@ -177,7 +176,7 @@ int fdatasync(int fd) { SYNC(fdatasync, fd) }
 int ftruncate(int fd, off_t size) { TRUNCATE(ftruncate, fd, size) }
 int ftruncate64(int fd, off64_t size) { TRUNCATE(ftruncate64, fd, size) }
 
-/* What makes, moves or removes a name changes nothing where there is none. */
+/* Calls that create, move or remove a name change nothing where the name does not exist. */
 #define ON_PATH(call, folder, name, need, with) \
     char path[PATH_MAX]; \
     const char *whole = absolute(folder, name, path); \

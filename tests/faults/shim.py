@@ -1,4 +1,4 @@
-"""Runs functions in a process whose calls that change files are traced, or fail as `shim.c` says."""
+"""Runs functions in a process whose calls that change files are traced, or fail as `shim.c` is configured to."""
 
 import contextlib
 import ctypes
@@ -20,27 +20,27 @@ from typing import Any, NamedTuple
 import pytest
 
 Steps = Callable[..., Iterator[Any]]
-"""What is run: it gets ready up to its first `yield`; the fault may strike from there on. What it yields then is told."""
+"""What is run. Up to its first `yield` it prepares; then the fault may occur, and what it yields is reported."""
 
 _LONGEST_S = 60
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`kill` at a call, or `full`: the disk is, from a call on, for a number of `calls` or for good (0)."""
+    """A fault: `kill` at a call, or `full`, a full disk from a call on, for a number of `calls` or for ever (0)."""
 
     mode: str
     at: int
     calls: int = 0
     half: bool = False
-    """Whether half of the bytes are written where it strikes a write."""
+    """Whether a write that it hits writes half of its bytes."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was told, and whether the process was killed."""
+    """The values that the steps reported, and whether the process was killed."""
 
-    told: list[Any]
+    reported: list[Any]
     killed: bool
 
 
@@ -65,10 +65,10 @@ class Call(NamedTuple):
 
 
 class Shim:
-    """A process that carries the shim. It forks one to be killed, which costs a hundredth of a new interpreter."""
+    """A process with the shim loaded. It forks processes to be killed, at a hundredth of the cost of a new interpreter."""
 
     def __init__(self, folder: Path) -> None:
-        """Skips the test where that cannot work."""
+        """Start the process; skip the test where that cannot work."""
         compiler = shutil.which("gcc") or shutil.which("cc")
         if sys.platform != "linux" or platform.libc_ver()[0] != "glibc" or compiler is None:
             pytest.skip("needs Linux with glibc and a C compiler")
@@ -84,7 +84,7 @@ class Shim:
         )
         log = [call for call in self.trace(_commit, folder / "data.db", under=folder) if call.path.suffix == ".db-wal"]
         if not (any(call.writes for call in log) and any(call.syncs for call in log)):
-            pytest.skip("the SQLite of this Python does not call the C library where it can be seen")
+            pytest.skip("the SQLite of this Python does not call the C library by symbols that a shim can replace")
 
     def __enter__(self) -> "Shim":
         return self
@@ -93,11 +93,11 @@ class Shim:
         self._process.communicate()
 
     def run(self, steps: Steps, *arguments: Any, under: Path, fault: Fault | None = None) -> Outcome:
-        """Run the steps, with the fault in what lies below `under`."""
+        """Run the steps, with the fault in calls on files below `under`."""
         return self._ask(steps, arguments, under, fault)
 
     def trace(self, steps: Steps, *arguments: Any, under: Path) -> list[Call]:
-        """The calls that the steps make on what lies below `under`."""
+        """Return the calls that the steps make on files below `under`."""
         lines = self._folder / "trace"
         lines.write_text("")
         self._ask(steps, arguments, under, None, lines)
@@ -120,10 +120,10 @@ class Shim:
         }
         pickle.dump((steps, arguments, environment, struck.mode == "kill"), self._process.stdin)
         self._process.stdin.flush()
-        told, failure, code = pickle.load(self._process.stdout)
+        reported, failure, code = pickle.load(self._process.stdout)
         assert failure is None, failure
         assert code in (0, -signal.SIGKILL), f"ended with {code}"
-        return Outcome(told, killed=code != 0)
+        return Outcome(reported, killed=code != 0)
 
 
 def _commit(path: Path) -> Iterator[None]:
@@ -136,23 +136,23 @@ def _commit(path: Path) -> Iterator[None]:
 
 
 def disarm() -> bool:
-    """In steps: end the fault. Returns whether it has struck."""
+    """End the fault, within steps, and return whether it has occurred."""
     library = ctypes.CDLL(None)
     library.fault_disarm()
     return bool(library.fault_struck())
 
 
-Tell = Callable[[tuple[Any, str | None]], object]
+Report = Callable[[tuple[Any, str | None]], object]
 
 
 def _serve() -> None:
-    """Answer each request with what was told, how it failed, and the code with which its process ended."""
+    """Answer each request with the reported values, the failure, and the exit code of its process."""
     with contextlib.suppress(EOFError):
         while True:
-            steps, arguments, environment, apart = pickle.load(sys.stdin.buffer)
+            steps, arguments, environment, forked = pickle.load(sys.stdin.buffer)
             messages: list[tuple[Any, str | None]] = []
             code = 0
-            if apart:
+            if forked:
                 code = _fork(steps, arguments, environment, messages.append)
             else:
                 _follow(steps, arguments, environment, messages.append)
@@ -161,7 +161,7 @@ def _serve() -> None:
             sys.stdout.flush()
 
 
-def _fork(steps: Steps, arguments: tuple[Any, ...], environment: dict[str, str], tell: Tell) -> int:
+def _fork(steps: Steps, arguments: tuple[Any, ...], environment: dict[str, str], report: Report) -> int:
     outlet, inlet = os.pipe()
     # A collection would touch, and so copy, every page that the processes share.
     gc.freeze()
@@ -174,20 +174,20 @@ def _fork(steps: Steps, arguments: tuple[Any, ...], environment: dict[str, str],
     os.close(inlet)
     with os.fdopen(outlet, "rb") as pipe, contextlib.suppress(EOFError):
         while True:
-            tell(pickle.load(pipe))
+            report(pickle.load(pipe))
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def _follow(steps: Steps, arguments: tuple[Any, ...], environment: dict[str, str], tell: Tell) -> None:
+def _follow(steps: Steps, arguments: tuple[Any, ...], environment: dict[str, str], report: Report) -> None:
     try:
         running = steps(*arguments)
         next(running)
         os.environ.update(environment)
         ctypes.CDLL(None).fault_arm()
         for value in running:
-            tell((value, None))
+            report((value, None))
     except BaseException:  # noqa: BLE001 - the test raises it
-        tell((None, traceback.format_exc()))
+        report((None, traceback.format_exc()))
     disarm()
 
 

@@ -1,4 +1,4 @@
-"""Benchmarks whose processes are killed at any moment: nothing half is ever listed, and each is whole in the end."""
+"""Benchmarks whose processes are killed at random: no partial result is ever listed, and each benchmark completes."""
 
 import os
 import random
@@ -18,12 +18,12 @@ from tests.faults.conftest import LONG
 from tests.running import ended, half_files
 from tests.waiting import wait_until
 
-# About as long as one takes here.
+# About the duration of one benchmark.
 _LONGEST_S = 4.0
 
 
 def attempt_of(db: sqlite3.Connection, job_id: int, attempt: int) -> int | None:
-    """The process of that attempt once it runs; None for a job that needed no more of them."""
+    """Wait for the process of that attempt and return its id; None if the job ended before."""
 
     def look() -> tuple[int | None] | None:
         job = get_job(db, job_id)
@@ -34,7 +34,7 @@ def attempt_of(db: sqlite3.Connection, job_id: int, attempt: int) -> int | None:
     return wait_until(look)[0]
 
 
-def assert_all_whole(db: sqlite3.Connection) -> None:
+def assert_all_complete(db: sqlite3.Connection) -> None:
     for result in list_results(db):
         samples = list_parts(db, Sample, result.id)
         texts = {sample.text for sample in samples}
@@ -47,7 +47,7 @@ def assert_all_whole(db: sqlite3.Connection) -> None:
         assert list_parts(db, ParallelRun, result.id)
 
 
-def test_a_benchmark_that_is_killed_at_any_moment_leaves_nothing_half_and_is_whole_in_the_end(
+def test_a_benchmark_killed_at_random_leaves_no_partial_result_and_completes(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, seed: int
 ) -> None:
     dice, count = random.Random(seed), 40 if LONG else 1
@@ -61,8 +61,8 @@ def test_a_benchmark_that_is_killed_at_any_moment_leaves_nothing_half_and_is_who
             time.sleep(dice.uniform(0, _LONGEST_S))
             with suppress(ProcessLookupError):
                 os.killpg(process, signal.SIGKILL)
-            assert_all_whole(db)
+            assert_all_complete(db)
         assert ended(db, job_id).state == "succeeded"
         assert len({result.benchmark_id for result in list_results(db)}) == number + 1
-    assert_all_whole(db)
+    assert_all_complete(db)
     assert half_files(workspace) == []

@@ -1,6 +1,6 @@
-"""A process that is killed at any of its calls that change files leaves the old state or the new one, never another.
+"""A process that is killed at any call that changes files leaves the old state or the new one, and no other.
 
-A point costs a fork, some hundredths of a second. All of them are tried with TTSDASH_FAULTS=long, else a sample where
+Each point costs a fork, some hundredths of a second. TTSDASH_FAULTS=long tries all of them, the normal run a sample where
 there are many.
 """
 
@@ -41,10 +41,10 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
 
 
 def kills(calls: Sequence[Call]) -> list[Fault]:
-    """Before each of the calls, and in the middle of each that writes.
+    """Return a kill before each call, and one in the middle of each write.
 
-    Left out, but with TTSDASH_FAULTS=long, is what leaves no other files than its neighbour: before a call that follows a
-    flush, and in the middle of a row of writes to one file.
+    Without TTSDASH_FAULTS=long, points are left out that leave the same files as a neighbour: before a call that follows
+    a flush, and in the middle of consecutive writes to one file.
     """
     faults = []
     for at, (before, call, after) in enumerate(zip([None, *calls], calls, [*calls[1:], None], strict=False), 1):
@@ -57,7 +57,7 @@ def kills(calls: Sequence[Call]) -> list[Fault]:
 
 
 def some(points: list[T], most: int) -> list[T]:
-    """That many, the same each time, in their order; or all."""
+    """Return a sample of that size in order, the same in each run, or all points if there are fewer."""
     if LONG or len(points) <= most:
         return points
     chosen = random.Random(20_240_229).sample(range(len(points)), most)
@@ -65,9 +65,9 @@ def some(points: list[T], most: int) -> list[T]:
 
 
 def assert_lasting(ends: list[tuple[bool, bool]]) -> None:
-    """Of each point: whether the change is there, and whether that had been told. What was told stays."""
-    assert all(made for made, told in ends if told)
-    assert ends == sorted(ends), "what is there at one point is gone at a later one"
+    """Check the outcomes (is the change there, was it reported), in the order of the points: what was reported is there."""
+    assert all(made for made, reported in ends if reported)
+    assert ends == sorted(ends), "a change that is there at one point is missing at a later one"
     assert {made for made, _ in ends} == {False, True}
 
 
@@ -75,34 +75,34 @@ def visible(workspace: Workspace) -> list[Path]:
     return sorted(workspace.optimized_models.glob("*/[!.]*"))
 
 
-@pytest.mark.parametrize("replaces", [False, True], ids=["the first", "another"])
+@pytest.mark.parametrize("replaces", [False, True], ids=["first", "replacement"])
 @pytest.mark.parametrize("kind", ["quantize", "convert"])
-def test_a_job_that_is_killed_anywhere_leaves_the_old_variant_or_the_new_one(
+def test_a_job_killed_at_any_call_leaves_the_old_variant_or_the_new_one(
     kind: str, replaces: bool, shim: Shim, tmp_path: Path
 ) -> None:
     workspace = with_a_running_job(shim, tmp_path, kind, replaces)
     saved, under = Saved.of(workspace.root), workspace.root
-    before = shim.run(recover, workspace, under=under).told
+    before = shim.run(recover, workspace, under=under).reported
     saved.restore()
     calls = shim.trace(operate, workspace, RUN, under=under)
-    after = shim.run(recover, workspace, under=under).told
+    after = shim.run(recover, workspace, under=under).reported
     ends = []
     for fault in kills(calls):
         saved.restore()
         outcome = shim.run(operate, workspace, RUN, under=under, fault=fault)
         assert outcome.killed, fault
         if replaces and kind == "quantize":
-            # Also before anything is put right: whoever loads it meanwhile finds one.
+            # Even before the recovery a process that loads the variant finds one.
             assert [path.name for path in visible(workspace)] == ["copy.onnx", "copy.onnx.json"], fault
-        found = shim.run(recover, workspace, under=under).told
+        found = shim.run(recover, workspace, under=under).reported
         assert found in (before, after), fault
-        ends.append((found == after, outcome.told == ["done"]))
+        ends.append((found == after, outcome.reported == ["done"]))
     assert_lasting(ends)
 
 
-@pytest.mark.parametrize("replaces", [False, True], ids=["the first", "another"])
+@pytest.mark.parametrize("replaces", [False, True], ids=["first", "replacement"])
 @pytest.mark.parametrize("kind", ["quantize", "convert"])
-def test_a_recovery_that_is_killed_anywhere_comes_to_the_same_end(
+def test_a_recovery_killed_at_any_call_is_completed_by_the_next_one(
     kind: str, replaces: bool, shim: Shim, tmp_path: Path
 ) -> None:
     workspace = with_a_running_job(shim, tmp_path, kind, replaces)
@@ -113,34 +113,34 @@ def test_a_recovery_that_is_killed_anywhere_comes_to_the_same_end(
         saved.restore()
         shim.run(operate, workspace, RUN, under=under, fault=fault)
         crashed = Saved.of(under)
-        end = shim.run(recover, workspace, under=under).told
+        end = shim.run(recover, workspace, under=under).reported
         crashed.restore()
         for again in some(kills(shim.trace(recover, workspace, under=under)), 3):
             crashed.restore()
             assert shim.run(recover, workspace, under=under, fault=again).killed, (fault, again)
-            assert shim.run(recover, workspace, under=under).told == end, (fault, again)
+            assert shim.run(recover, workspace, under=under).reported == end, (fault, again)
 
 
 @pytest.mark.parametrize("name", sorted({*OPERATIONS} - {RUN}))
-def test_a_change_of_a_job_that_is_killed_anywhere_is_made_or_not(name: str, shim: Shim, tmp_path: Path) -> None:
+def test_a_job_update_killed_at_any_call_is_complete_or_absent(name: str, shim: Shim, tmp_path: Path) -> None:
     workspace = with_jobs_in_all_states(tmp_path)
     saved, under = Saved.of(workspace.root), workspace.root
-    before = shim.run(look, workspace, under=under).told
+    before = shim.run(look, workspace, under=under).reported
     calls = shim.trace(operate, workspace, name, under=under)
-    after = shim.run(look, workspace, under=under).told
+    after = shim.run(look, workspace, under=under).reported
     ends = []
     for fault in kills(calls):
         saved.restore()
         outcome = shim.run(operate, workspace, name, under=under, fault=fault)
         assert outcome.killed, fault
-        found = shim.run(look, workspace, under=under).told
+        found = shim.run(look, workspace, under=under).reported
         assert found in (before, after), fault
-        ends.append((found == after, outcome.told == ["done"]))
+        ends.append((found == after, outcome.reported == ["done"]))
     assert_lasting(ends)
 
 
 def nothing(place: Path) -> None:
-    """Where no workspace has been made."""
+    """Create no workspace."""
 
 
 def first_version(place: Path) -> None:
@@ -161,7 +161,7 @@ def first_version(place: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [nothing, first_version])
-def test_opening_a_store_that_was_killed_anywhere_while_it_was_made_makes_it_whole(
+def test_a_store_whose_creation_was_killed_at_any_call_is_completed_when_it_is_opened(
     make: Callable[[Path], None], shim: Shim, tmp_path: Path
 ) -> None:
     place = tmp_path / "place"
@@ -169,8 +169,8 @@ def test_opening_a_store_that_was_killed_anywhere_while_it_was_made_makes_it_who
     make(place)
     workspace, saved = Workspace(place / "workspace"), Saved.of(place)
     calls = shim.trace(open_and_close, workspace, under=place)
-    whole = shim.run(schema, workspace, under=place).told
+    complete = shim.run(schema, workspace, under=place).reported
     for fault in some(kills(calls), 16):
         saved.restore()
         assert shim.run(open_and_close, workspace, under=place, fault=fault).killed, fault
-        assert shim.run(schema, workspace, under=place).told == whole, fault
+        assert shim.run(schema, workspace, under=place).reported == complete, fault

@@ -1,4 +1,4 @@
-"""A disk that is full at any call which needs space: one clear line, all as it was, and the same works when it is not."""
+"""A disk that is full at any call that needs space: one clear error, no change, and a retry with free space succeeds."""
 
 import itertools
 import sqlite3
@@ -33,7 +33,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
 
 
 class Tries(NamedTuple):
-    """What came of an operation on a full disk, and of the same when there was space again."""
+    """The outcome of an operation on a full disk, and of the same operation with free space."""
 
     struck: bool
     error: str | None
@@ -42,7 +42,7 @@ class Tries(NamedTuple):
 
 
 def try_twice(workspace: Workspace, name: str) -> Iterator[Tries | None]:
-    """By a process that goes on, with the connection that it has."""
+    """Try an operation on a full disk, then again with free space, in the same process and with the same connection."""
     with closing(open_store(workspace)) as db:
         yield None
         error = None
@@ -57,17 +57,17 @@ def try_twice(workspace: Workspace, name: str) -> Iterator[Tries | None]:
         yield Tries(struck, error, then, see(workspace))
 
 
-def assert_nothing_half(shim: Shim, workspace: Workspace, name: str, step: int = 1) -> None:
+def assert_complete_or_absent(shim: Shim, workspace: Workspace, name: str, step: int = 1) -> None:
     saved, under = Saved.of(workspace.root), workspace.root
-    (before,) = shim.run(look, workspace, under=under).told
-    (done,) = shim.run(try_twice, workspace, name, under=under).told
+    (before,) = shim.run(look, workspace, under=under).reported
+    (done,) = shim.run(try_twice, workspace, name, under=under).reported
     refused = 0
-    for turn, at in enumerate(itertools.count(1, 1 if LONG else step)):
-        # For a moment, and for good.
-        for calls in (3, 0) if LONG else (turn % 2 * 3,):
+    for index, at in enumerate(itertools.count(1, 1 if LONG else step)):
+        # For three calls, and for ever.
+        for calls in (3, 0) if LONG else (3 if index % 2 else 0,):
             saved.restore()
             fault = Fault("full", at, calls, half=True)
-            (tries,) = shim.run(try_twice, workspace, name, under=under, fault=fault).told
+            (tries,) = shim.run(try_twice, workspace, name, under=under, fault=fault).reported
             assert tries.then == (before if tries.error else done.then), fault
             assert tries.again == done.then, fault
             assert tries.error is None or "disk" in tries.error, fault
@@ -77,17 +77,17 @@ def assert_nothing_half(shim: Shim, workspace: Workspace, name: str, step: int =
     assert refused > 2
 
 
-@pytest.mark.parametrize("replaces", [False, True], ids=["the first", "another"])
+@pytest.mark.parametrize("replaces", [False, True], ids=["first", "replacement"])
 @pytest.mark.parametrize("kind", ["quantize", "convert"])
-def test_a_job_on_a_full_disk_leaves_the_old_variant_and_no_half_one(
+def test_a_job_on_a_full_disk_leaves_the_old_variant_and_no_partial_one(
     kind: str, replaces: bool, shim: Shim, tmp_path: Path
 ) -> None:
-    assert_nothing_half(shim, with_a_running_job(shim, tmp_path, kind, replaces), RUN)
+    assert_complete_or_absent(shim, with_a_running_job(shim, tmp_path, kind, replaces), RUN)
 
 
 @pytest.mark.parametrize("name", sorted({*OPERATIONS} - {RUN}))
-def test_a_change_of_a_job_on_a_full_disk_is_not_made(name: str, shim: Shim, tmp_path: Path) -> None:
-    assert_nothing_half(shim, with_jobs_in_all_states(tmp_path), name, step=3)
+def test_a_job_update_on_a_full_disk_changes_nothing(name: str, shim: Shim, tmp_path: Path) -> None:
+    assert_complete_or_absent(shim, with_jobs_in_all_states(tmp_path), name, step=3)
 
 
 def open_twice(workspace: Workspace) -> Iterator[tuple[bool, str | None]]:
@@ -102,17 +102,21 @@ def open_twice(workspace: Workspace) -> Iterator[tuple[bool, str | None]]:
     yield struck, error
 
 
-def test_a_store_that_cannot_be_made_on_a_full_disk_is_made_when_there_is_space(shim: Shim, tmp_path: Path) -> None:
+def test_a_store_that_could_not_be_created_on_a_full_disk_is_created_once_there_is_space(
+    shim: Shim, tmp_path: Path
+) -> None:
     place = tmp_path / "place"
     place.mkdir()
     workspace, saved = Workspace(place / "workspace"), Saved.of(place)
     shim.run(open_twice, workspace, under=place)
-    whole = shim.run(schema, workspace, under=place).told
-    # The first calls make the folders and the file, and put it into WAL mode; what follows is one transaction.
+    complete = shim.run(schema, workspace, under=place).reported
+    # The first calls create the folders and the file and set WAL mode; the rest is one transaction.
     for at in itertools.count(1) if LONG else range(1, 25):
         saved.restore()
-        ((struck, error),) = shim.run(open_twice, workspace, under=place, fault=Fault("full", at, 3, half=True)).told
+        ((struck, error),) = shim.run(
+            open_twice, workspace, under=place, fault=Fault("full", at, 3, half=True)
+        ).reported
         assert error is None or "cannot" in error, at
-        assert shim.run(schema, workspace, under=place).told == whole, at
+        assert shim.run(schema, workspace, under=place).reported == complete, at
         if not struck:
             break

@@ -1,4 +1,4 @@
-"""What a power cut could take back: at each step that builds on an earlier one, that one has been flushed to the disk."""
+"""The order of flushes: each step that relies on an earlier one comes after that one was flushed to the disk."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -21,7 +21,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
 
 
 def unflushed(calls: Sequence[Call]) -> tuple[set[Path], set[Path]]:
-    """The files whose content, and the names whose being there or not, a power cut after these calls could take back."""
+    """Return the files whose contents, and the names whose creation or removal, a power cut after these calls could undo."""
     contents: set[Path] = set()
     names: set[Path] = set()
     for call in calls:
@@ -45,8 +45,8 @@ def _moved(path: Path, old: Path, new: Path) -> Path:
     return new / path.relative_to(old) if path.is_relative_to(old) else path
 
 
-def assert_whole_when_renamed(calls: Sequence[Call], count: int) -> None:
-    """What gets its name by one of the `count` renames is on the disk by then, with all that is in it."""
+def assert_flushed_before_rename(calls: Sequence[Call], count: int) -> None:
+    """Check that each of the `count` renames comes after its draft, with all its contents, was flushed."""
     renames = [at for at, call in enumerate(calls) if call.renames and call.path.name.startswith(".")]
     assert len(renames) == count
     for at in renames:
@@ -56,18 +56,18 @@ def assert_whole_when_renamed(calls: Sequence[Call], count: int) -> None:
 
 
 def below(folder: Path, calls: Sequence[Call]) -> list[Path]:
-    """What is there of what a power cut could take back."""
+    """Return the paths below a folder that a power cut after these calls could undo."""
     contents, names = unflushed(calls)
     return [path for path in contents | names if path.is_relative_to(folder)]
 
 
 def stored_at(calls: Sequence[Call], workspace: Workspace) -> int:
-    """Where a transaction is first written down: at its commit."""
+    """Return the index of the first write to the write-ahead log: a transaction is written at its commit."""
     return next(at for at, call in enumerate(calls) if call.writes and call.path == log_of(workspace))
 
 
 def settled_at(calls: Sequence[Call], workspace: Workspace) -> int:
-    """Where what was kept is first removed."""
+    """Return the index of the first removal after the commit: that of the replaced file."""
     return next(at for at, call in enumerate(calls) if at > stored_at(calls, workspace) and removes(call))
 
 
@@ -79,37 +79,35 @@ def log_of(workspace: Workspace) -> Path:
     return workspace.root / "data.db-wal"
 
 
-def operate_and_tell(workspace: Workspace, name: str) -> Iterator[None]:
-    """Tells by a call that is in the trace."""
+def operate_and_report(workspace: Workspace, name: str) -> Iterator[None]:
+    """Run an operation, and mark its end by a call that the trace shows."""
     with closing(open_store(workspace)) as db:
         yield
         OPERATIONS[name](workspace, db)
-        (workspace.root / "told").mkdir()
+        (workspace.root / "reported").mkdir()
 
 
-def told_at(calls: Sequence[Call]) -> int:
-    return next(at for at, call in enumerate(calls) if call.path.name == "told")
+def reported_at(calls: Sequence[Call]) -> int:
+    return next(at for at, call in enumerate(calls) if call.path.name == "reported")
 
 
-@pytest.mark.parametrize("replaces", [False, True], ids=["the first", "another"])
+@pytest.mark.parametrize("replaces", [False, True], ids=["first", "replacement"])
 @pytest.mark.parametrize(("kind", "renames"), [("quantize", 2), ("convert", 1)])
-def test_a_variant_is_on_the_disk_before_it_is_stored_and_stored_before_it_is_settled(
+def test_a_variant_is_flushed_before_the_commit_and_the_commit_before_the_old_file_is_removed(
     kind: str, renames: int, replaces: bool, shim: Shim, tmp_path: Path
 ) -> None:
     workspace = with_a_running_job(shim, tmp_path, kind, replaces)
-    calls = shim.trace(operate_and_tell, workspace, RUN, under=workspace.root)
-    stored, settled, told = stored_at(calls, workspace), settled_at(calls, workspace), told_at(calls)
-    assert_whole_when_renamed(calls[:stored], renames)
+    calls = shim.trace(operate_and_report, workspace, RUN, under=workspace.root)
+    stored, settled, reported = stored_at(calls, workspace), settled_at(calls, workspace), reported_at(calls)
+    assert_flushed_before_rename(calls[:stored], renames)
     assert below(workspace.optimized_models, calls[:stored]) == []
     assert log_of(workspace) not in unflushed(calls[:settled])[0]
-    assert below(workspace.optimized_models, calls[:told]) == []
+    assert below(workspace.optimized_models, calls[:reported]) == []
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["not stored", "stored"])
 @pytest.mark.parametrize("kind", ["quantize", "convert"])
-def test_what_a_killed_job_left_is_put_right_on_the_disk_before_the_job_goes_on(
-    kind: str, stored: bool, shim: Shim, tmp_path: Path
-) -> None:
+def test_recovery_is_flushed_before_the_job_is_requeued(kind: str, stored: bool, shim: Shim, tmp_path: Path) -> None:
     workspace = with_a_running_job(shim, tmp_path, kind, replaces=True)
     under, saved = workspace.root, Saved.of(workspace.root)
     calls = shim.trace(operate, workspace, RUN, under=under)
@@ -122,11 +120,11 @@ def test_what_a_killed_job_left_is_put_right_on_the_disk_before_the_job_goes_on(
 
 
 @pytest.mark.parametrize("name", sorted({*OPERATIONS} - {RUN}))
-def test_a_change_of_a_job_is_on_the_disk_before_it_is_told(name: str, shim: Shim, tmp_path: Path) -> None:
+def test_a_job_update_is_flushed_before_it_is_reported(name: str, shim: Shim, tmp_path: Path) -> None:
     workspace = with_jobs_in_all_states(tmp_path)
-    calls = shim.trace(operate_and_tell, workspace, name, under=workspace.root)
-    contents, names = unflushed(calls[: told_at(calls)])
-    assert stored_at(calls, workspace) < told_at(calls)
+    calls = shim.trace(operate_and_report, workspace, name, under=workspace.root)
+    contents, names = unflushed(calls[: reported_at(calls)])
+    assert stored_at(calls, workspace) < reported_at(calls)
     assert log_of(workspace) not in contents | names
 
 
@@ -143,12 +141,12 @@ def configure_and_undo(path: Path) -> Iterator[None]:
     restore(written, newest_backup(written))
 
 
-def test_a_copy_and_an_assistants_file_are_on_the_disk_when_they_get_their_names(shim: Shim, tmp_path: Path) -> None:
+def test_a_copy_and_an_assistants_configuration_are_flushed_before_they_are_renamed(shim: Shim, tmp_path: Path) -> None:
     place = tmp_path / "place"
     place.mkdir()
     config = place / "config.yaml"
     config.write_text("a: 1\n")
     for steps, arguments, renames in ((copy, (config, place / "copy"), 1), (configure_and_undo, (config,), 3)):
         calls = shim.trace(steps, *arguments, under=place)
-        assert_whole_when_renamed(calls, renames)
+        assert_flushed_before_rename(calls, renames)
         assert unflushed(calls) == (set(), set())

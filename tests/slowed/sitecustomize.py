@@ -1,6 +1,6 @@
-"""On the path of a benchmark's processes: a test engine with a clock of its own, which no other work disturbs.
+"""A test engine with a simulated clock, which no other work disturbs; on the path of a benchmark's processes.
 
-The model `variant.onnx` takes longer by the share `SLOWED_BY`; every time wanders by 2 % to both sides.
+The model `variant.onnx` takes longer by the share `SLOWED_BY`; every time varies by 2 % either way.
 """
 
 import os
@@ -14,17 +14,17 @@ import numpy as np
 from core.engines import engine
 
 _SECONDS = 0.4
-_WANDERS = 0.02
+_VARIATION = 0.02
 
 
 class Clock:
-    """What `time.perf_counter` tells here."""
+    """The time that `time.perf_counter` returns."""
 
     now = 0.0
 
 
 class SlowedVoice:
-    """Says a second of noise to whatever it is given."""
+    """A voice that speaks one second of noise for any text."""
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self._seconds = _SECONDS * (1 + (float(os.environ["SLOWED_BY"]) if path.name == "variant.onnx" else 0))
@@ -32,7 +32,7 @@ class SlowedVoice:
         self._audio = np.random.default_rng(0).normal(0, 0.1, 22050).astype(np.float32)
 
     def synthesize(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> engine.Audio:
-        Clock.now += self._seconds * (1 + self._random.uniform(-_WANDERS, _WANDERS))
+        Clock.now += self._seconds * (1 + self._random.uniform(-_VARIATION, _VARIATION))
         return self._audio
 
     def stream(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Iterator[engine.Audio]:

@@ -1,4 +1,4 @@
-"""Drives a dashboard by keys, and reads what it shows."""
+"""Functions that drive a dashboard by keys and read what it shows."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -32,34 +32,34 @@ FOUND: Findings = {
 _READING = ("system", "look", "doctor", "assistant", "history", "run")
 
 
-async def _examine(_: Workspace) -> Findings:
+async def _run_doctor(_: Workspace) -> Findings:
     return FOUND
 
 
 RECORDED = Environment(
     clock=lambda: "2024-01-02T09:02:25.000Z",
     machine=lambda: MACHINE,
-    probes=lambda: SERVER,
+    hardware=lambda: SERVER,
     machine_facts=lambda: {"processor": "Example CPU 9000"},
     version_facts=lambda: {"onnxruntime": "1.32.0"},
     disk_facts=lambda _: {"free": "12.3 GB of 50.0 GB"},
-    examine=_examine,
+    run_doctor=_run_doctor,
 )
-"""A machine that shows the same wherever the tests run."""
+"""A machine that looks the same wherever the tests run."""
 RECORDED_MACHINE = Environment(machine=lambda: MACHINE)
-"""The machine that the results of the fixtures are from; the rest is this one."""
+"""This machine, but with the identity that the results of the fixtures have."""
 OTHER_MACHINE = Environment(machine=lambda: replace(MACHINE, id="another"))
 
 
 class DrivenDashboard(Dashboard):
-    """A dashboard that keeps the texts of its notifications."""
+    """A dashboard that records its notifications."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.told: list[str] = []
+        self.notices: list[str] = []
 
     def notify(self, message: str, **how: Any) -> None:
-        self.told.append(message)
+        self.notices.append(message)
         super().notify(message, **how)
 
     @property
@@ -68,12 +68,12 @@ class DrivenDashboard(Dashboard):
 
 
 def dashboard(workspace: Workspace, *, autostart: bool = False, **more: Any) -> DrivenDashboard:
-    """Return a dashboard that starts no worker unless it is asked to."""
+    """Return a dashboard that starts a worker only with `autostart`."""
     return DrivenDashboard(workspace, autostart=autostart, **more)
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object], timeout: float = 60.0) -> None:
-    """Let the dashboard work until the condition holds, which may ask for what is not on the screen yet."""
+    """Run the dashboard until the condition holds; it may query widgets that do not exist yet."""
     deadline = time.monotonic() + timeout
     while not _holds(condition):
         assert time.monotonic() < deadline, f"the condition did not hold within {timeout} s"
@@ -88,43 +88,43 @@ def _holds(condition: Callable[[], object]) -> bool:
 
 
 async def paste(pilot: Pilot[None], text: str) -> None:
-    """Paste into what has the focus, as a terminal does."""
+    """Paste text into the focused widget, as a terminal does."""
     assert pilot.app.focused
     pilot.app.focused.post_message(Paste(text))
     await pilot.pause()
 
 
 def store(app: Dashboard) -> Snapshot:
-    """Return what the dashboard shows of the store; an empty snapshot while it has not been read."""
+    """Return the snapshot that the dashboard shows, or an empty one."""
     return app.snapshot or Snapshot()
 
 
 def is_ready(app: Dashboard) -> bool:
-    """Return whether the store is shown, and keys go to a tab."""
+    """Return whether the store is shown and a pane has the focus."""
     return app.snapshot is not None and any(app.focused in pane.walk_children() for pane in app.query(TablePane))
 
 
 def is_reading(app: Dashboard) -> bool:
-    """Return whether something that is shown is still being read."""
+    """Return whether something on the screen is still being read."""
     voices, screen = app.query_one(VoicesPane), app.screen
-    unread = voices.voice is not None and voices.voice.id not in voices.prospects
-    unread = unread or (isinstance(screen, OptimizeScreen) and screen.prospects is None)
+    unread = voices.voice is not None and voices.voice.id not in voices.forecasts
+    unread = unread or (isinstance(screen, OptimizeScreen) and screen.forecasts is None)
     return unread or any(worker.group in _READING and not worker.is_finished for worker in app.workers)
 
 
 def text_of(app: App[None], selector: str) -> str:
-    """Return the text of one widget on the screen that is in front."""
+    """Return the text of a widget on the current screen."""
     return str(app.screen.query_one(selector, Static).render())
 
 
 def cells(pane: TablePane) -> list[list[str]]:
-    """Return the cells of a tab's table, row by row."""
+    """Return the cells of the table of a pane, row by row."""
     table = pane.table
     return [[str(cell).strip() for cell in table.get_row_at(row)] for row in range(table.row_count)]
 
 
 def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
-    """Press the keys once the store is shown, and wait until all is drawn."""
+    """Return a coroutine that presses keys once the store is shown, and waits until everything is drawn."""
 
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
@@ -142,7 +142,7 @@ def presses(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
 
 
 async def greeted(pilot: Pilot[None]) -> None:
-    """Wait until the dialog with what happened meanwhile is drawn."""
+    """Wait until the activity dialog is drawn."""
     await presses()(pilot)
     while len(pilot.app.screen_stack) == 1:
         await pilot.pause(0.02)

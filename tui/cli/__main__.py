@@ -1,4 +1,4 @@
-"""`python -P -m tui.cli`: the command line, for a program that calls it without knowing where it is installed."""
+"""`python -P -m tui.cli`: the command line, for programs that do not know where ttsdash is installed."""
 
 from tui.cli import main
 

@@ -2,18 +2,17 @@
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from core.records.job_states import ENDED, JobState
 from core.records.jobs import Job
 from core.store.activity import Activity, read_activity, record_visit
-from core.store.jobs import job_shape
 from core.store.lifecycle import is_paused
 from jobs.queue_state import read_queue_state, stalled_reason
 from tui.cli.context import Session
 from tui.cli.output import print_line
+from tui.json_output import activity_json
 from tui.text.format import counted, job_title, moment, took
 
 _MAX_LISTED = 20
@@ -23,7 +22,7 @@ def print_activity(session: Session) -> None:
     """Print the activity, and record that the user has seen it."""
     activity = read_activity(session.db)
     if session.as_json:
-        session.print_json(_shape(activity) | {"paused": is_paused(session.db)})
+        session.print_json(activity_json(activity, is_paused(session.db)))
     else:
         for line in _lines(session, activity):
             print_line(line)
@@ -62,14 +61,3 @@ def _outcome(job: Job) -> str:
     if job.error:
         return f": {job.error}"
     return f", took {took(job)}" if job.state == JobState.SUCCEEDED else ""
-
-
-def _shape(activity: Activity) -> dict[str, Any]:
-    return {
-        "since": activity.since,
-        "ended": [job_shape(job) for job in activity.ended],
-        "counts": dict(activity.counts),
-        "hook_failures": [{"job": job_id, "detail": detail} for job_id, detail in activity.hook_failures],
-        "running": activity.running,
-        "waiting": activity.waiting,
-    }

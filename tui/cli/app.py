@@ -10,7 +10,7 @@ import click
 from core.errors import TtsdashError, format_error
 from core.text import escape_control, truncate
 from tui.cli.context import LazyGroup, session_of
-from tui.signals import ending
+from tui.signals import shutdown
 
 _COMMANDS = {
     name: f"tui.cli.{name}"
@@ -27,18 +27,16 @@ _COMMANDS = {
 @click.version_option(package_name="ttsdash", message="ttsdash %(version)s")
 @click.pass_context
 def ttsdash(context: click.Context) -> None:
-    """Make Piper voices smaller and faster, and measure what became of them.
+    """Shrink and speed up Piper voices, and benchmark every variant against its original.
 
-    Without a command it opens the dashboard.
+    Without a command, open the dashboard.
     """
     if context.invoked_subcommand is not None:
         return
     session = session_of(context)
     # It is drawn on standard error.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise click.UsageError(
-            f"the dashboard needs a terminal; without one there are the commands: {', '.join(_COMMANDS)}"
-        )
+        raise click.UsageError(f"the dashboard needs a terminal; these commands do not: {', '.join(_COMMANDS)}")
     from tui.dashboard.launch import open_dashboard
 
     open_dashboard(session.workspace)
@@ -46,6 +44,11 @@ def ttsdash(context: click.Context) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command, print its error as one line, and return its exit code."""
+    completion = os.environ.get("_TTSDASH_COMPLETE")
+    if completion:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(ttsdash, {}, "ttsdash", "_TTSDASH_COMPLETE", completion)
     code, error = outcome(arguments)
     if error:
         with contextlib.suppress(OSError):
@@ -55,11 +58,11 @@ def run(arguments: list[str]) -> int:
 
 
 def outcome(arguments: list[str]) -> tuple[int, str]:
-    """Run a command and return its exit code, 1 if it failed and 2 if it was asked wrongly, with its error as one line."""
+    """Run a command and return its exit code with its error as one line: 1 for a failure, 2 for bad usage or bad input."""
     code, message = 0, ""
     try:
-        # Not `ttsdash.main`, which ends with 1 when whoever reads has gone.
-        with ending, ttsdash.make_context("ttsdash", arguments) as context:
+        # Not `ttsdash.main`, which exits with 1 when the reader of a pipe has ended.
+        with shutdown, ttsdash.make_context("ttsdash", arguments) as context:
             ttsdash.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as end:
@@ -72,9 +75,9 @@ def outcome(arguments: list[str]) -> tuple[int, str]:
     except TtsdashError as error:
         code, message = error.exit_code, str(error)
     except BrokenPipeError:
-        pass  # whoever read has gone: `ttsdash jobs list | head -1`
+        pass  # the reader has ended: `ttsdash jobs list | head -1`
     except SystemExit as end:
-        # Rich, too, ends the program when whoever read has gone, but with 1.
+        # Rich, too, exits when the reader has ended, but with 1.
         code = 0 if isinstance(end.__context__, BrokenPipeError) else int(end.code or 0)
     except (KeyboardInterrupt, click.Abort):
         code = 130
@@ -83,17 +86,17 @@ def outcome(arguments: list[str]) -> tuple[int, str]:
     except UnicodeEncodeError as error:
         if not _is_unreadable(error.object):
             raise
-        code, message = 2, f"{escape_control(truncate(error.object))} is no UTF-8: name it otherwise"
+        code, message = 2, f"{escape_control(truncate(error.object))} is not UTF-8: rename it"
     return code, message
 
 
 def _is_unreadable(text: str) -> bool:
-    """Whether it is an argument or a file's name that has bytes in it which are no text here."""
+    """Return whether an argument or a file name has bytes that are not UTF-8."""
     return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _empty_buffers() -> None:
-    """What cannot be written goes nowhere: at exit it would fail once more, and say so."""
+    """Flush the standard streams; discard what cannot be written, so that Python does not report it again at exit."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -3,7 +3,6 @@
 import os
 import shlex
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from core.yaml_edit.document import NotPlaced
 from core.yaml_edit.scalar import written
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
+from tui.json_output import proposal_json
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -42,7 +42,7 @@ def apply(
         raise InvalidInput("there is no terminal to ask on: add --yes to write, or --dry-run to look only")
     if session.as_json:
         backup = _write(session, proposal) if changed and yes and not dry_run else None
-        _print_json(session, proposal, backup)
+        session.print_json(proposal_json(proposal, backup))
         return
     _print_proposal(proposal)
     if not changed:
@@ -80,17 +80,3 @@ def _print_proposal(proposal: Proposal) -> None:
         click.echo(click.style(escape_control(line), fg=colour) if colour else escape_control(line))
     for note in proposal.plan.notes:
         print_line(f"! {note}")
-
-
-def _print_json(session: Session, proposal: Proposal, backup: Path | None) -> None:
-    session.print_json(
-        {
-            "config": str(proposal.file.path),
-            "voice": proposal.voice,
-            "changes": [asdict(change) for change in proposal.plan.changes],
-            "notes": list(proposal.plan.notes),
-            "diff": "".join(f"{line}\n" for line in proposal.diff),
-            "written": backup is not None,
-            "backup": str(backup) if backup else None,
-        }
-    )

@@ -10,7 +10,7 @@ from core.records.results import Result
 from core.report.summary import threads_label
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
-from tui.json_output import result_shape
+from tui.json_output import check_json
 from tui.text.format import counted
 
 
@@ -27,8 +27,7 @@ def check(session: Session, voice: str | None) -> None:
     found = list_newest(session.db, this_machine().id, voice_id)
     worse = [result for result in found if result.regression]
     if session.as_json:
-        noisy = sum(result.noisy for result in found)
-        session.print_json({"regressions": [result_shape(one) for one in worse], "results": len(found), "noisy": noisy})
+        session.print_json(check_json(found))
     else:
         _print(found, worse)
     if worse:

@@ -1,7 +1,5 @@
 """`ttsdash results compare`: results side by side."""
 
-from dataclasses import asdict
-
 import click
 
 from core.errors import InvalidInput
@@ -9,7 +7,7 @@ from core.history.compare import compare as judge
 from core.history.compare import find_result, measured_of
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
-from tui.json_output import result_shape
+from tui.json_output import compared_results_json
 from tui.text.results import comparison_headers, comparison_rows, comparison_words
 
 
@@ -27,12 +25,7 @@ def compare(session: Session, names: tuple[str, ...]) -> None:
     first, *others = (measured_of(session.db, result) for result in results)
     comparisons = judge(first, others)
     if session.as_json:
-        session.print_json(
-            {
-                "results": [result_shape(result) for result in results],
-                "comparisons": [asdict(one) | {"result": one.result.id} for one in comparisons],
-            }
-        )
+        session.print_json(compared_results_json(results, comparisons))
         return
     print_table(comparison_headers(results), comparison_rows(results, comparisons), empty="")
     print_line()

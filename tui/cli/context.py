@@ -1,4 +1,4 @@
-"""What all commands share: `--home` and `--json`, taken before or after the command, and the store they lead to."""
+"""What all commands share: the options `--home` and `--json`, before or after the command, and the store."""
 
 import importlib
 import json
@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import click
+from click_default_group import DefaultGroup
 
 from core.store.database import open_store
 from core.workspace import Workspace, find_workspace, network_file_system
@@ -26,7 +27,7 @@ class Session:
         remote = network_file_system(workspace.root)
         if remote:
             click.echo(
-                f"ttsdash: {workspace.root} lies on a network file system ({remote}), where SQLite can lose data: "
+                f"ttsdash: {workspace.root} is on a network file system ({remote}), where SQLite can lose data: "
                 "use --home DIR with a local folder",
                 err=True,
             )
@@ -38,11 +39,14 @@ class Session:
 
     @property
     def program(self) -> str:
-        """How to call it again on the same workspace."""
+        """Return the command line that calls ttsdash on this workspace."""
         return f"ttsdash --home {shlex.quote(self.home)}" if self.home else "ttsdash"
 
     def print_json(self, value: Any) -> None:
-        """An array has a line for each element: indented, thousands of jobs take several times as long to write."""
+        """Print JSON: an object indented, an array with one line per element.
+
+        Indenting thousands of jobs takes several times as long.
+        """
         if isinstance(value, list):
             lines = ",\n ".join(json.dumps(element, ensure_ascii=False) for element in value)
             click.echo(f"[{lines}]")
@@ -51,6 +55,7 @@ class Session:
 
 
 def session_of(context: click.Context) -> Session:
+    """Return the session of a call, created on first use."""
     root = context.find_root()
     if root.obj is None:
         root.obj = Session()
@@ -61,7 +66,7 @@ def session_of(context: click.Context) -> Session:
 pass_session = click.make_pass_decorator(Session)
 
 
-def _take_home(context: click.Context, _: click.Parameter, value: str | None) -> None:
+def _set_home(context: click.Context, _: click.Parameter, value: str | None) -> None:
     if value is not None and not value.strip():
         raise click.BadParameter("it is empty: name a folder")
     if value is not None and value.startswith("-"):
@@ -70,57 +75,75 @@ def _take_home(context: click.Context, _: click.Parameter, value: str | None) ->
         session_of(context).home = value
 
 
-def _take_json(context: click.Context, _: click.Parameter, value: bool) -> None:
+def _set_json(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         session_of(context).as_json = True
 
 
 class Command(click.Command):
-    """A command that takes the common options, too."""
+    """A command with the common options."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the command's parameters and the common options."""
         session_of(ctx)
         return [
             *super().get_params(ctx),
             click.Option(
-                ["--home"], metavar="DIR", expose_value=False, callback=_take_home, help="The workspace to use."
+                ["--home"], metavar="DIR", expose_value=False, callback=_set_home, help="The workspace to use."
             ),
             click.Option(
-                ["--json"], is_flag=True, expose_value=False, callback=_take_json, help="Print JSON for scripts."
+                ["--json"], is_flag=True, expose_value=False, callback=_set_json, help="Print JSON for scripts."
             ),
         ]
 
 
 class Group(Command, click.Group):
-    """A group of such commands. With `default` that command runs when none is named; its options may stand alone, too."""
+    """A group of commands with the common options."""
 
     command_class = Command
     group_class = type
 
-    def __init__(self, *args: Any, default: str | None = None, **options: Any) -> None:
-        if default:
-            options |= {"invoke_without_command": True, "context_settings": {"ignore_unknown_options": True}}
-        super().__init__(*args, **options)
-        self.default = default
 
-    def invoke(self, ctx: click.Context) -> Any:
-        arguments = [*ctx._protected_args, *ctx.args]
-        if self.default and (not arguments or arguments[0].startswith("-")):
-            ctx._protected_args, ctx.args = [self.default], arguments
-        return super().invoke(ctx)
+class DefaultCommandGroup(Group, DefaultGroup):  # type: ignore[misc] # the package has no types
+    """A group that runs its command `default` if none is named.
+
+    Only options may follow the group directly: `jobs --state queued` lists jobs, `jobs frob` is refused.
+    """
+
+    def __init__(self, *args: Any, default: str, **options: Any) -> None:
+        super().__init__(*args, default=default, **options)
+        self._default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options of the group, and add the default command if nothing follows them."""
+        if ctx.resilient_parsing:
+            # A shell completes the names of all commands.
+            return super().parse_args(ctx, args)
+        _, rest, _ = self.make_parser(ctx).parse_args(list(args))
+        # `default_if_no_args` does this for no arguments at all, not for `jobs --json`.
+        return super().parse_args(ctx, args if rest else [*args, self._default])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command, the default one for an option, None for an unknown name."""
+        if cmd_name in self.commands or cmd_name.startswith("-"):
+            command: click.Command | None = super().get_command(ctx, cmd_name)
+            return command
+        return None
 
 
 class LazyGroup(Group):
-    """A group whose commands are imported when they are called: `{name: "module"}`, each with a command of that name."""
+    """A group that imports a command when it is called: `{name: "module"}`, each with a command of that name."""
 
-    def __init__(self, *args: Any, lazy: dict[str, str] | None = None, **options: Any) -> None:
+    def __init__(self, *args: Any, lazy: dict[str, str], **options: Any) -> None:
         super().__init__(*args, **options)
-        self._lazy = lazy or {}
+        self._lazy = lazy
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, without importing them."""
         return sorted(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
         if cmd_name not in self._lazy:
             return None
         command: click.Command = getattr(importlib.import_module(self._lazy[cmd_name]), cmd_name)

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ from core.doctor.finding import State
 from jobs.doctor import examine
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
+from tui.json_output import findings_json
 from tui.text.findings import count, finding_lines, summary
 
 
@@ -25,8 +26,7 @@ def doctor(session: Session, config: Path | None) -> None:
     }
     problems = count(found, State.PROBLEM)
     if session.as_json:
-        findings = [{"area": area} | asdict(finding) for area, entries in found.items() for finding in entries]
-        session.print_json({"findings": findings, "problems": problems, "notes": count(found, State.NOTE)})
+        session.print_json(findings_json(found, problems, count(found, State.NOTE)))
     else:
         for line in finding_lines(found):
             print_line(line)

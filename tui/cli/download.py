@@ -14,6 +14,7 @@ from core.voices.file import read_voice
 from tui.cli.added import print_added
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
+from tui.json_output import download_progress_json
 from tui.text.format import megabytes
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _print_names(session: Session) -> None:
 def _telling(session: Session, name: str) -> "Iterator[Tell]":
     """A bar in a terminal, lines in a pipe, JSON lines for a program."""
     if session.as_json:
-        yield _at_times(lambda received, total: _say(json.dumps({"received": received, "total": total})))
+        yield _at_times(lambda received, total: _say(json.dumps(download_progress_json(received, total))))
     elif not sys.stderr.isatty():
         yield _by_steps(lambda received, total: _say(f"{name}: {megabytes(received)} of {megabytes(total)} MB"))
     else:

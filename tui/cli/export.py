@@ -2,9 +2,8 @@
 
 import contextlib
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 
@@ -14,6 +13,7 @@ from core.export.write import export as export_history
 from core.history.names import find_voice
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
+from tui.json_output import ExportedJson, ImportedJson, imported_json
 from tui.text.format import counted
 
 
@@ -36,7 +36,7 @@ def export(session: Session, name: str | None, output: Path | None, voice: str |
     pieces = export_history(session.db, name, find_voice(session.db, voice) if voice else None)
     if output:
         write_file(output, pieces)
-        _tell(session, {"output": str(output), "format": name}, f"{output} is written")
+        _tell(session, ExportedJson(output=str(output), format=name), f"{output} is written")
         return
     with contextlib.closing(pieces):
         sys.stdout.buffer.writelines(piece.encode() for piece in pieces)
@@ -52,7 +52,7 @@ def import_(session: Session, file: Path) -> None:
     with _opened(file) as stream:
         done = ingest(session.db, stream, "standard input" if file == Path("-") else str(file))
     added = f"{counted(done.added, 'benchmark')} with {counted(done.results, 'result')} added"
-    _tell(session, asdict(done), f"{added}, {done.skipped} here already")
+    _tell(session, imported_json(done), f"{added}, {done.skipped} here already")
 
 
 def _opened(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
@@ -64,8 +64,8 @@ def _opened(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
         raise InvalidInput(f"cannot import {file} ({error.strerror}): name a file that ttsdash has exported") from error
 
 
-def _tell(session: Session, shape: dict[str, Any], line: str) -> None:
+def _tell(session: Session, printed: ExportedJson | ImportedJson, line: str) -> None:
     if session.as_json:
-        session.print_json(shape)
+        session.print_json(printed)
     else:
         print_line(line)

@@ -12,13 +12,15 @@ from core.clock import format_duration
 from core.errors import InvalidInput, NotFound
 from core.records.job_states import OPEN, JobEventKind, JobState
 from core.records.jobs import Job
+from core.report.job_json import job_json
 from core.store.durations import Estimate, estimate
-from core.store.jobs import count_jobs, get_job, job_shape, list_events, list_jobs, open_ids
+from core.store.jobs import count_jobs, get_job, list_events, list_jobs, open_ids
 from jobs.queue_state import QueueState, queue_position, read_queue_state, stalled_reason, waiting_reason
-from tui.cli.context import Group, Session, pass_session
+from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.jobs_control import cancel, clean, edit, move, pause, resume, retry
 from tui.cli.output import print_facts, print_line, print_table
 from tui.cli.progress import follow, print_failures, time_left_of
+from tui.json_output import job_details_json
 from tui.text.format import bill, counted, id_list, job_note, moment, parameters, time_left, took, when
 
 _LATEST = 200
@@ -27,7 +29,7 @@ _MIN_WIDTH_FOR_NOTES = 120
 _POLL_INTERVAL_S = 0.05
 
 
-@click.group(cls=Group, default="list")
+@click.group(cls=DefaultCommandGroup, default="list")
 def jobs() -> None:
     """Show and control the queue: running, queued and ended jobs.
 
@@ -65,7 +67,7 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
         return
     found = list_jobs(session.db, [JobState(state) for state in states], limit or _LATEST)
     if session.as_json:
-        session.print_json([job_shape(job) for job in found])
+        session.print_json([job_json(job) for job in found])
         return
     queue, counts = read_queue_state(session.workspace, session.db), count_jobs(session.db)
     if not found and states:
@@ -132,16 +134,7 @@ def show(session: Session, job_id: int) -> None:
     position = queue_position(session.db, job) if job.state == JobState.QUEUED else None
     expected = None if job.ended else estimate(session.db, job, this_machine().id)
     if session.as_json:
-        session.print_json(
-            job_shape(job)
-            | {
-                "waits": waits,
-                "place": position and position[0],
-                "expected_s": expected and expected.seconds,
-                "past_runs": expected.runs if expected else 0,
-                "events": [event.__dict__ for event in events],
-            }
-        )
+        session.print_json(job_details_json(job, events, waits, position[0] if position else None, expected))
         return
     print_facts(
         [
@@ -235,7 +228,7 @@ def wait(session: Session, job_ids: tuple[int, ...]) -> None:
     ids = [get_job(session.db, job_id).id for job_id in job_ids] or open_ids(session.db)
     ended = follow(session.workspace, session.db, ids) if ids else []
     if session.as_json:
-        session.print_json([job_shape(job) for job in ended])
+        session.print_json([job_json(job) for job in ended])
     elif not ids:
         print_line("no job is queued or running")
     else:

@@ -9,9 +9,10 @@ import click
 
 from core.errors import InvalidInput
 from core.records.job_states import ENDED, JobEventKind
+from core.report.job_json import job_json
 from core.settings import read_settings
 from core.store import queue_control
-from core.store.jobs import count_jobs, get_job, job_shape, list_events
+from core.store.jobs import count_jobs, get_job, list_events
 from core.variants.recipes import read_params
 from jobs.edit import JobEdit, edit_job
 from jobs.queue_state import queue_position
@@ -21,6 +22,7 @@ from jobs.worker_control import ensure_worker, reap_cancelled, worker_status
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.cli.scheduling import not_before, scheduling_options
+from tui.json_output import PausedJson, RemovedJobsJson, cancelled_jobs_json, moved_job_json
 from tui.text.format import counted, id_list
 
 _CANCEL_S = 5.0
@@ -46,11 +48,12 @@ def cancel(session: Session, job_ids: tuple[int, ...], every: bool) -> None:
     _await_ends(session, asked)
     jobs = [get_job(session.db, job_id) for job_id in (asked if every else job_ids)]
     if session.as_json:
-        shapes = [job_shape(job) for job in jobs]
         if every:
-            session.print_json({"cancelled": waiting, "asked": shapes})
+            session.print_json(cancelled_jobs_json(waiting, jobs))
+        elif len(jobs) > 1:
+            session.print_json([job_json(job) for job in jobs])
         else:
-            session.print_json(shapes if len(jobs) > 1 else shapes[0])
+            session.print_json(job_json(jobs[0]))
         return
     if waiting:
         print_line(f"{counted(waiting, 'queued job')} cancelled")
@@ -86,7 +89,7 @@ def retry(session: Session, job_ids: tuple[int, ...], failed: bool) -> None:
         wake(session.workspace)
         ensure_worker(session.workspace)
     if session.as_json:
-        session.print_json([job_shape(get_job(session.db, job_id)) for job_id in ids])
+        session.print_json([job_json(get_job(session.db, job_id)) for job_id in ids])
     else:
         print_line(f"requeued: job {id_list(ids)}" if ids else "no job has failed")
 
@@ -102,7 +105,7 @@ def pause(session: Session) -> None:
     """Start no further job until `resume`; running jobs continue."""
     changed = queue_control.pause(session.db)
     if session.as_json:
-        session.print_json({"paused": True})
+        session.print_json(PausedJson(paused=True))
     else:
         print_line(
             f"the queue {'is' if changed else 'was already'} paused: resume it with `{session.program} jobs resume`"
@@ -117,7 +120,7 @@ def resume(session: Session) -> None:
     wake(session.workspace)
     ensure_worker(session.workspace)
     if session.as_json:
-        session.print_json({"paused": False})
+        session.print_json(PausedJson(paused=False))
     else:
         print_line("the queue is resumed" if changed else "the queue was not paused")
 
@@ -142,7 +145,7 @@ def move(session: Session, job_id: int, first: bool, last: bool, before: int | N
     job = get_job(session.db, job_id)
     position, total = queue_position(session.db, job)
     if session.as_json:
-        session.print_json(job_shape(job) | {"place": position})
+        session.print_json(moved_job_json(job, position))
     else:
         print_line(f"job {job_id}: position {position} of {total}")
 
@@ -192,7 +195,7 @@ def edit(
     )
     edit_job(session.workspace, session.db, job_id, changes)
     if session.as_json:
-        session.print_json(job_shape(get_job(session.db, job_id)))
+        session.print_json(job_json(get_job(session.db, job_id)))
     else:
         edited = [event for event in list_events(session.db, job_id) if event.event == JobEventKind.EDITED]
         print_line(f"job {job_id}: {edited[-1].detail}")
@@ -217,6 +220,6 @@ def clean(session: Session, yes: bool) -> None:
         log.unlink(missing_ok=True)
         log.with_suffix(".log.1").unlink(missing_ok=True)
     if session.as_json:
-        session.print_json({"forgotten": len(ids)})
+        session.print_json(RemovedJobsJson(removed=len(ids)))
     else:
         print_line(f"deleted: {counted(len(ids), 'job')}" if ids else "no job has ended")

@@ -1,17 +1,15 @@
 """`ttsdash optimize`: queues jobs that make variants, with the flags of the guide's script."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from core.errors import InvalidInput, NotFound, format_error
 from core.records.job_states import JobKind, JobState
-from core.records.jobs import Job
 from core.records.selections import Selection
 from core.records.voices import Voice
-from core.store.jobs import get_job, job_shape
+from core.store.jobs import get_job
 from core.store.results import list_results
 from core.store.voices import add_voice, get_voice
 from core.text import truncate
@@ -25,7 +23,7 @@ from tui.cli.output import print_line, print_results
 from tui.cli.progress import follow, print_failures
 from tui.cli.scheduling import not_before, scheduling_options
 from tui.cli.select import print_selection
-from tui.json_output import result_shape, selection_shape
+from tui.json_output import result_json, selection_json, submission_json
 from tui.text.format import job_title
 
 
@@ -134,7 +132,7 @@ def finish_or_follow(session: Session, submission: Submission, wait: bool, selec
     if wait:
         _follow(session, submission, selected)
     elif session.as_json:
-        session.print_json(_shape(submission, [get_job(session.db, job_id) for job_id in submission.ids]))
+        session.print_json(submission_json(submission, [get_job(session.db, job_id) for job_id in submission.ids]))
     else:
         _print_queued(session, submission)
 
@@ -176,10 +174,11 @@ def _follow(session: Session, submission: Submission, selected: Voice | None) ->
     ]
     selection = _select(session, selected) if selected else None
     if session.as_json:
-        shape = _shape(submission, jobs) | {"results": [result_shape(result) for result in results]}
+        printed = submission_json(submission, jobs)
+        printed["results"] = [result_json(result) for result in results]
         if selection:
-            shape |= {"selection": selection_shape(selection)}
-        session.print_json(shape)
+            printed["selection"] = selection_json(selection)
+        session.print_json(printed)
     else:
         if results:
             print_results(results)
@@ -189,10 +188,6 @@ def _follow(session: Session, submission: Submission, selected: Voice | None) ->
         print_failures(jobs)
     if any(job.state != JobState.SUCCEEDED for job in jobs):
         raise SystemExit(1)
-
-
-def _shape(submission: Submission, jobs: Sequence[Job]) -> dict[str, Any]:
-    return {"jobs": [job_shape(job) for job in jobs], "already": dict(submission.already)}
 
 
 def _select(session: Session, voice: Voice) -> Selection:

@@ -1,16 +1,13 @@
 """`ttsdash results pareto`: which variants are worth having."""
 
-from typing import Any
-
 import click
 
 from core.history.names import find_machine, find_voice, variants_of
-from core.history.pareto import Judged
 from core.history.pareto import pareto as judge
 from core.store.results import newest_result
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
-from tui.json_output import result_shape
+from tui.json_output import pareto_result_json
 from tui.text.results import DOMINATED, PARETO_HEADERS, pareto_row
 
 
@@ -27,7 +24,7 @@ def pareto(session: Session, voice: str, machine: str) -> None:
     newest = [newest_result(session.db, voice_id, name, where) for name in variants_of(session.db, voice_id)]
     found = judge([result for result in newest if result])
     if session.as_json:
-        session.print_json([_shape(one) for one in found])
+        session.print_json([pareto_result_json(one) for one in found])
         return
     print_table(
         PARETO_HEADERS,
@@ -37,7 +34,3 @@ def pareto(session: Session, voice: str, machine: str) -> None:
     if found:
         print_line()
         print_line(DOMINATED)
-
-
-def _shape(one: Judged) -> dict[str, Any]:
-    return result_shape(one.result) | {"dominated_by": list(one.dominated_by)}

@@ -11,6 +11,7 @@ from core.history.prune import prunable
 from core.history.prune import prune as drop
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
+from tui.json_output import PrunedJson
 from tui.text.format import counted, megabytes, moment
 
 _OLD = "90d"
@@ -39,7 +40,7 @@ def prune(session: Session, older_than: str, dry_run: bool, yes: bool) -> None:
             return
         freed = drop(session.db, before)
     if session.as_json:
-        session.print_json({"before": before, "results": found.results, "samples": found.samples, "freed_bytes": freed})
+        session.print_json(PrunedJson(before=before, results=found.results, samples=found.samples, freed_bytes=freed))
     elif dry_run:
         print_line(f"would drop {what}" if found.results else f"nothing to drop from before {moment(before)}")
     else:

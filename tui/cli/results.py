@@ -3,7 +3,6 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 
 import click
 
@@ -19,13 +18,13 @@ from core.report.summary import summarize
 from core.store.results import get_result, list_parts, list_results
 from tui.cli.check import check
 from tui.cli.compare import compare
-from tui.cli.context import Group, Session, pass_session
+from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.export import export, import_
 from tui.cli.output import print_facts, print_line, print_table
 from tui.cli.pareto import pareto
 from tui.cli.prune import prune
 from tui.cli.trend import trend
-from tui.json_output import result_shape
+from tui.json_output import result_details_json, result_json
 from tui.text.format import (
     RESULT_HEADERS,
     counted,
@@ -38,7 +37,6 @@ from tui.text.format import (
     why_empty,
 )
 
-_RAW = {"texts": TextFigures, "samples": Sample, "starts": Startup, "parallel_runs": ParallelRun}
 _ROWS, _ROWS_OF_JSON = 50, 500
 # In one line, so that thousands of rows are printed in no time.
 _HEADERS = tuple(header.replace("\n", " ") for header in RESULT_HEADERS)
@@ -50,7 +48,7 @@ Labels = dict[str, Callable[[Result], str]]
 """Columns by their headers."""
 
 
-@click.group(cls=Group, default="list")
+@click.group(cls=DefaultCommandGroup, default="list")
 def results() -> None:
     """The history of benchmark results.
 
@@ -100,7 +98,7 @@ def list_(
     rows = limit or (_ROWS_OF_JSON if session.as_json else _ROWS)
     found = list_page(session.db, wanted, sort, reverse, rows, page)
     if session.as_json:
-        session.print_json([result_shape(result) for result in found.results])
+        session.print_json([result_json(result) for result in found.results])
     elif found.results:
         _print_page(found, rows, page)
     elif found.total:
@@ -178,10 +176,14 @@ def show(session: Session, result_id: str) -> None:
     """Show the result whose id starts with ID: every figure, and what it was measured under."""
     found = get_result(session.db, result_id)
     if session.as_json:
-        raw = {name: list_parts(session.db, made, found.id) for name, made in _RAW.items()}
-        session.print_json(
-            result_shape(found) | {name: [asdict(part) for part in parts] for name, parts in raw.items()}
+        printed = result_details_json(
+            found,
+            list_parts(session.db, TextFigures, found.id),
+            list_parts(session.db, Sample, found.id),
+            list_parts(session.db, Startup, found.id),
+            list_parts(session.db, ParallelRun, found.id),
         )
+        session.print_json(printed)
         return
     from core.quality.recordings import recording_pair
 

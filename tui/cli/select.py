@@ -8,7 +8,7 @@ from core.store.selections import list_selections
 from core.store.voices import get_voice
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
-from tui.json_output import selection_change_shape, selection_shape
+from tui.json_output import selection_history_json
 from tui.text.format import moment
 
 _LATEST = 5
@@ -30,8 +30,7 @@ def select(session: Session, voice: str, policy: Policy | None, pin: str | None,
     selection = select_with_preference(session.db, voice, policy, pin, unpin)
     history = list_selections(session.db, get_voice(session.db, voice).id, this_machine().id)
     if session.as_json:
-        changes = [selection_change_shape(change) for change in history]
-        session.print_json(selection_shape(selection) | {"history": changes})
+        session.print_json(selection_history_json(selection, history))
         return
     print_selection(selection)
     print_line()
@@ -52,8 +51,8 @@ def print_selection(selection: Selection) -> None:
 
 def _print_history(history: list[StoredSelection]) -> None:
     """When another variant was selected, or something else was wished; the newest first."""
-    befores = [*(_outcome(stored) for stored in history[1:]), None]
-    changes = [stored for stored, before in zip(history, befores, strict=False) if _outcome(stored) != before]
+    earlier = [*(_outcome(stored) for stored in history[1:]), None]
+    changes = [stored for stored, before in zip(history, earlier, strict=False) if _outcome(stored) != before]
     for stored in changes[:_LATEST]:
         selection = stored.selection
         print_line(f"{moment(stored.created_at)}  {selection.selected}  {selection.reason}; after: {stored.cause}")

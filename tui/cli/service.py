@@ -13,6 +13,7 @@ from jobs.service.service import Service
 from jobs.service.steps import Plan, WriteFile, execute
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
+from tui.json_output import service_json
 
 slots_option = click.option(
     "--slots", type=click.IntRange(1, 64), metavar="N", help="Number of concurrent jobs (default: half the cores)."
@@ -55,9 +56,7 @@ def _apply(session: Session, service: Service, plan: Plan, dry_run: bool, outcom
         return
     if not dry_run:
         execute(plan, lambda _: None)
-    session.print_json(
-        {"name": service.name, "file": str(service.file), "commands": plan.commands, "done": not dry_run}
-    )
+    session.print_json(service_json(service, plan, done=not dry_run))
 
 
 def _show(plan: Plan) -> None:

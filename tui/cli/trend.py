@@ -1,7 +1,6 @@
 """`ttsdash results trend`: how a variant's figures went on one machine."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -12,7 +11,7 @@ from core.history.trend import LATEST, Point, Series, list_trend, series
 from core.records.results import Result
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
-from tui.json_output import result_shape
+from tui.json_output import trend_json
 from tui.text.format import counted, figure, moment, speedup
 from tui.text.results import course, since_before
 
@@ -35,7 +34,7 @@ def trend(session: Session, voice: str, variant: str | None, threads: int | None
         for name in ([variant] if variant else known)
     }
     if session.as_json:
-        session.print_json([_shape(name, one) for name, several in found.items() for one in several])
+        session.print_json([trend_json(name, one) for name, several in found.items() for one in several])
     elif not any(found.values()):
         at = counted(threads, "thread") if threads else "all cores"
         print_line(f"no results at {at} on {where.facts['cpu']} ({where.id})")
@@ -107,8 +106,3 @@ def _print_notes(found: Sequence[Series]) -> None:
     for note, holds in notes.items():
         if holds:
             print_line(note)
-
-
-def _shape(variant: str, one: Series) -> dict[str, Any]:
-    points = [result_shape(point.result) | {"changed": list(point.changed)} for point in one.points]
-    return {"variant": variant, "benchmark_version": one.version, "points": points}

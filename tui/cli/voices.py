@@ -10,14 +10,14 @@ from core.store.voices import add_voice, get_voice, list_voices
 from core.text import escape_control
 from core.voices.file import read_voice
 from tui.cli.added import print_added
-from tui.cli.context import Group, Session, pass_session
+from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.download import download
 from tui.cli.output import print_facts, print_line, print_table
-from tui.json_output import voice_shape
+from tui.json_output import voice_json
 from tui.text.format import megabytes, moment, parameters
 
 
-@click.group(cls=Group, default="list")
+@click.group(cls=DefaultCommandGroup, default="list")
 def voices() -> None:
     """Voices and their variants."""
 
@@ -31,7 +31,7 @@ def list_(session: Session) -> None:
     """List the voices."""
     found = list_voices(session.db)
     if session.as_json:
-        session.print_json([voice_shape(voice) for voice in found])
+        session.print_json([voice_json(voice) for voice in found])
         return
     print_table(
         ("voice", "language", ">speakers", ">Hz", ">MB", "variants"),
@@ -84,7 +84,7 @@ def show(session: Session, voice: str) -> None:
     """Show VOICE: its parts, its variants and how each was made."""
     found = get_voice(session.db, voice)
     if session.as_json:
-        session.print_json(voice_shape(found))
+        session.print_json(voice_json(found))
         return
     graph = GraphSummary.from_json(found.anatomy)
     print_facts(

@@ -16,14 +16,14 @@ from jobs.hook import is_hook_running
 from jobs.lock import ALREADY_RUNNING, is_unresponsive, running_worker
 from jobs.queue_state import PAUSED_REASON
 from jobs.worker_control import WorkerStatus, start_worker, stop_worker, worker_status
-from tui.cli.context import Group, Session, pass_session
+from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.output import print_line
 from tui.cli.service import install, slots_option, uninstall, warn_of_logout
-from tui.json_output import worker_shape
+from tui.json_output import worker_json
 from tui.text.format import counted, moment
 
 
-@click.group(cls=Group, default="status")
+@click.group(cls=DefaultCommandGroup, default="status")
 def worker() -> None:
     """Control the worker, which runs the jobs in the background."""
 
@@ -137,4 +137,4 @@ def _lifetime(idle_s: float | None) -> str:
 
 def _print_json(session: Session) -> None:
     waiting = count_jobs(session.db).get(JobState.QUEUED, 0)
-    session.print_json(worker_shape(worker_status(session.workspace), is_paused(session.db), waiting))
+    session.print_json(worker_json(worker_status(session.workspace), is_paused(session.db), waiting))

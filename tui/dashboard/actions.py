@@ -1,13 +1,13 @@
-"""What the dashboard does to the store, the worker and files when a key asks for it.
+"""The actions behind the keys: they change the store, the worker and files.
 
-Light to import: the dashboard is drawn before anything is asked of it, so each action imports what it needs.
+This module is light to import, so that the dashboard is drawn early: each action imports what it needs.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +19,8 @@ from textual.message import Message
 from core.errors import InvalidInput, TtsdashError, format_error
 from core.store.database import open_store
 from core.text import escape_control
-from tui.dashboard.messages import CameBack, Focus, KeysRead, Outcome, Planned, Proposed
-from tui.text.format import counted, id_list, megabytes
+from tui.dashboard.messages import ActivityRead, Focus, KeysRead, Outcome, Planned, Proposed
+from tui.text.format import counted, id_list, megabytes, total_duration
 
 if TYPE_CHECKING:
     from core.assistant.proposal import Proposal
@@ -34,50 +34,50 @@ if TYPE_CHECKING:
     from tui.dashboard.environment import Environment
 
 Arguments = ParamSpec("Arguments")
-# A key that is held down repeats before its action has ended: each repetition starts from the result of the last one.
-_one_by_one = threading.Lock()
+# A held key repeats faster than its action runs: one at a time, so that each starts from the result of the last.
+_repeated_action = threading.Lock()
 
 
 def perform(
     node: DOMNode, action: Callable[Arguments, Message], *arguments: Arguments.args, **named: Arguments.kwargs
 ) -> None:
-    """Run an action in a thread, and post what it returns to the node; an error becomes a failed `Outcome`."""
+    """Run an action in a thread and post its result to a node. An error becomes a failed `Outcome`."""
 
     def run() -> None:
         try:
-            ended: Message = action(*arguments, **named)
+            result: Message = action(*arguments, **named)
         except (TtsdashError, sqlite3.Error, OSError) as error:
-            ended = Outcome(format_error(error), failed=True)
-        node.post_message(ended)
+            result = Outcome(format_error(error), failed=True)
+        node.post_message(result)
 
     node.run_worker(run, thread=True, group="act")
 
 
 class Actions:
-    """The actions on one workspace. Call them in a thread, with `perform`; they raise what the commands raise."""
+    """The actions on one workspace. Run them with `perform`: they block, and raise what the commands raise."""
 
     def __init__(self, workspace: Workspace, environment: Environment) -> None:
         self._workspace, self._environment = workspace, environment
 
     # The dashboard itself
 
-    def come_back(self) -> CameBack:
-        """Read what happened since the last visit."""
+    def read_activity(self) -> ActivityRead:
+        """Read the activity since the last visit."""
         from core.store.activity import read_activity
 
         with closing(open_store(self._workspace)) as db:
-            return CameBack(read_activity(db))
+            return ActivityRead(read_activity(db))
 
-    def note_told(self, away: Activity) -> Outcome:
-        """Record that the user has been shown what happened."""
+    def record_visit(self, activity: Activity) -> Outcome:
+        """Record that the user has seen this activity."""
         from core.store.activity import record_visit
 
         with closing(open_store(self._workspace)) as db:
-            record_visit(db, away)
+            record_visit(db, activity)
         return Outcome()
 
     def read_keys(self) -> KeysRead:
-        """Read the keys in the settings."""
+        """Read the custom keys from the settings."""
         from core.settings import read_settings
 
         return KeysRead(read_settings(self._workspace).keys)
@@ -85,72 +85,70 @@ class Actions:
     # The worker
 
     def ensure_worker(self) -> Outcome:
-        """Start a worker if none runs; the status bar shows it."""
+        """Start a worker if none runs. The status bar shows it, so nothing is reported."""
         from jobs import worker_control
 
         worker_control.ensure_worker(self._workspace)
         return Outcome()
 
     def start_worker(self) -> Outcome:
-        """Start a worker, in place of one that is unresponsive."""
+        """Start a worker; it replaces an unresponsive one."""
         from jobs import worker_control
 
         worker_control.start_worker(self._workspace)
-        return Outcome("worker started")
+        return Outcome("Worker started.")
 
     def stop_worker(self) -> Outcome:
-        """Stop the worker at once; its jobs are requeued."""
+        """Stop the worker at once and requeue its jobs."""
         from jobs import worker_control
 
         worker_control.stop_worker(self._workspace, at_once=True)
-        return Outcome("worker stopped")
+        return Outcome("Worker stopped.")
 
     # Voices
 
     def add_voice(self, path: str) -> Outcome:
-        """Add the voice in a file, in a subprocess."""
-        from tui.dashboard.subcommand import Apart
+        """Add a voice from a file, in a subprocess."""
+        from tui.dashboard.subcommand import Subcommand
 
-        return added(Apart(self._workspace, "voices", "add", path).run())
+        return voice_added(Subcommand(self._workspace, "voices", "add", path).run())
 
-    def optimize(self, voice: Voice, wish: OptimizeRequest) -> Outcome:
-        """Queue the variants that are wanted of a voice."""
+    def optimize(self, voice: Voice, request: OptimizeRequest) -> Outcome:
+        """Queue the requested variants of a voice."""
         from jobs import worker_control
         from jobs.submit import submit_optimize
 
         with closing(open_store(self._workspace)) as db:
-            queued = submit_optimize(self._workspace, db, voice, wish)
+            submission = submit_optimize(self._workspace, db, voice, request)
         worker_control.ensure_worker(self._workspace)
-        return _tell_queued(queued)
+        return _submitted(submission)
 
     def plan_all(self, voice: Voice) -> Planned:
-        """Plan every variant that this machine can make and that is not there yet, and a benchmark of all."""
+        """Plan every missing variant that this machine can make, and a benchmark of all variants."""
         from core.store.durations import estimate
         from core.variants.recipes import GUIDE, RECIPES
         from jobs.submit import OptimizeRequest, benchmark_job, find_up_to_date, variant_jobs
-        from tui.text.format import known_time
 
         recipes = [recipe for recipe in RECIPES.values() if recipe.name != GUIDE]
-        wish = OptimizeRequest([recipe.name for recipe in recipes if not recipe.missing], benchmark=True)
-        jobs = variant_jobs(voice, wish)
-        there = find_up_to_date(voice, jobs)
-        new = [job for job in jobs if job.variant not in there]
+        request = OptimizeRequest([recipe.name for recipe in recipes if not recipe.missing], benchmark=True)
+        jobs = variant_jobs(voice, request)
+        existing = find_up_to_date(voice, jobs)
+        new = [job for job in jobs if job.variant not in existing]
         machine_id = self._environment.machine().id
         with closing(open_store(self._workspace)) as db:
-            measuring = benchmark_job(voice, [str(job.variant) for job in jobs])
-            times = [estimate(db, job, machine_id) for job in (*new, measuring)]
-        made = f"{', '.join(str(job.variant) for job in new)}, then a benchmark" if new else "a benchmark"
-        question = [
-            f"Queue {counted(len(new) + 1, 'job')} for {voice.key}?",
-            f"{made} of {', '.join(str(job.variant) for job in jobs)}.",
-        ]
-        if there:
-            question.append(f"Made already: {', '.join(there)}.")
+            benchmark = benchmark_job(voice, [str(job.variant) for job in jobs])
+            durations = [estimate(db, job, machine_id) for job in (*new, benchmark)]
+        question = [f"Queue {counted(len(new) + 1, 'job')} for {voice.key}?"]
+        if new:
+            question.append(f"Make: {', '.join(str(job.variant) for job in new)}.")
+        question.append(f"Benchmark: {', '.join(str(job.variant) for job in jobs)}.")
+        if existing:
+            question.append(f"Already made: {', '.join(existing)}.")
         for recipe in recipes:
             if recipe.missing:
                 question.append(f"{recipe.variant} cannot be made here: {recipe.missing}")
-        question.append(f"Work: {known_time(times)}.")
-        return Planned("\n".join(question), voice, wish)
+        question.append(f"Duration: {total_duration(durations)}.")
+        return Planned("\n".join(question), voice, request)
 
     def benchmark(self, voice: Voice, variants: tuple[str, ...]) -> Outcome:
         """Queue a benchmark of some variants of a voice."""
@@ -160,86 +158,90 @@ class Actions:
         with closing(open_store(self._workspace)) as db:
             (job_id,) = submit(self._workspace, db, benchmark_job(voice, variants))
         worker_control.ensure_worker(self._workspace)
-        return Outcome(f"queued job {job_id}: press 2 to watch", _job(job_id))
+        return Outcome(_queued([job_id]), _job(job_id))
 
     # The queue
 
     def pause_queue(self) -> Outcome:
-        """Start no more jobs."""
+        """Pause the queue: running jobs finish, no job starts."""
         from core.store import queue_control
 
         with closing(open_store(self._workspace)) as db:
             queue_control.pause(db)
-        return Outcome("queue paused: what runs goes on, nothing is started")
+        return Outcome("Queue paused. Running jobs finish, nothing new starts.")
 
     def resume_queue(self) -> Outcome:
-        """Start jobs again."""
+        """Resume a paused queue."""
         from core.store import queue_control
 
         with closing(open_store(self._workspace)) as db:
             queue_control.resume(db)
         self._wake_worker()
-        return Outcome("jobs are started again")
+        return Outcome("Queue resumed.")
 
     def cancel_jobs(self, ids: list[int]) -> Outcome:
-        """Cancel these jobs; those that run are asked to end."""
+        """Cancel these jobs; running ones end within seconds."""
         from core.store import queue_control
 
         with closing(open_store(self._workspace)) as db:
-            asked = queue_control.cancel_jobs(db, ids)
-        if asked:
-            self._settle()
-        cancelled = [job_id for job_id in ids if job_id not in asked]
-        told = [(cancelled, "cancelled"), (asked, "asked to end")]
-        return Outcome("; ".join(f"job {id_list(some)}: {what}" for some, what in told if some))
+            running = queue_control.cancel_jobs(db, ids)
+        if running:
+            self._reap_cancelled()
+        cancelled = [job_id for job_id in ids if job_id not in running]
+        report = []
+        if cancelled:
+            report.append(f"Cancelled {_jobs(cancelled)}.")
+        if running:
+            report.append(f"Cancelling {_jobs(running)} …")
+        return Outcome(" ".join(report))
 
     def cancel_all_jobs(self) -> Outcome:
-        """Cancel every job that waits or runs."""
+        """Cancel every queued or running job."""
         from core.store import queue_control
 
         with closing(open_store(self._workspace)) as db:
-            cancelled, asked = queue_control.cancel_all(db)
-        if asked:
-            self._settle()
-        told = [f"{counted(cancelled, 'job')} cancelled"]
-        if asked:
-            told.append(f"job {id_list(asked)} asked to end")
-        return Outcome(", ".join(told))
+            cancelled, running = queue_control.cancel_all(db)
+        if running:
+            self._reap_cancelled()
+        report = [f"Cancelled {counted(cancelled, 'job')}."]
+        if running:
+            report.append(f"Cancelling {_jobs(running)} …")
+        return Outcome(" ".join(report))
 
     def retry_jobs(self, ids: list[int]) -> Outcome:
-        """Queue these failed or cancelled jobs again."""
+        """Requeue these failed or cancelled jobs."""
         from core.settings import read_settings
         from core.store import queue_control
         from jobs.scheduling import default_limits
 
         with closing(open_store(self._workspace)) as db:
-            queued = queue_control.retry(db, *ids, limits=default_limits(read_settings(self._workspace)))
-        return self._queued_again(queued)
+            requeued = queue_control.retry(db, *ids, limits=default_limits(read_settings(self._workspace)))
+        return self._requeued(requeued)
 
     def retry_failed_jobs(self) -> Outcome:
-        """Queue every failed job again."""
+        """Requeue every failed job."""
         from core.settings import read_settings
         from core.store import queue_control
         from jobs.scheduling import default_limits
 
         with closing(open_store(self._workspace)) as db:
             ids = queue_control.retry_failed(db, default_limits(read_settings(self._workspace)))
-        return self._queued_again(ids) if ids else Outcome("no job failed: nothing to retry")
+        return self._requeued(ids) if ids else Outcome("No failed jobs to retry.")
 
     def move_job(self, job: Job, step: int) -> Outcome:
-        """Move a job one place later in the queue, or one earlier with a step of -1."""
+        """Move a queued job down by one position, or up with a step of -1."""
         from core.store import queue_control
         from core.store.jobs import list_queued
         from jobs.submit import wake
 
-        with _one_by_one, closing(open_store(self._workspace)) as db:
+        with _repeated_action, closing(open_store(self._workspace)) as db:
             queue_control.require_queued(db, job.id)
-            for first, second in pairwise(waiting.id for waiting in list_queued(db)):
+            for first, second in pairwise(queued.id for queued in list_queued(db)):
                 if job.id == (second if step < 0 else first):
                     queue_control.move_before(db, second, first)
                     break
             else:
-                raise InvalidInput(f"job {job.id} is the {'first' if step < 0 else 'last'} that waits")
+                raise InvalidInput(f"job {job.id} is already the {'first' if step < 0 else 'last'} in the queue")
         wake(self._workspace)
         return Outcome()
 
@@ -248,31 +250,32 @@ class Actions:
         from core.store.jobs import get_job
         from jobs.edit import JobEdit, edit_job
 
-        with _one_by_one, closing(open_store(self._workspace)) as db:
+        with _repeated_action, closing(open_store(self._workspace)) as db:
             for job_id in ids:
                 edit_job(self._workspace, db, job_id, JobEdit(priority=get_job(db, job_id).priority + step))
         return Outcome()
 
-    def edit(self, job: Job, wording: JobEdit) -> Outcome:
-        """Change a job that waits."""
+    def edit(self, job: Job, changes: JobEdit) -> Outcome:
+        """Edit a queued job."""
+        from core.records.job_states import JobEventKind
         from core.store.jobs import list_events
         from jobs.edit import edit_job
 
         with closing(open_store(self._workspace)) as db:
-            edit_job(self._workspace, db, job.id, wording)
-            told = [event.detail for event in list_events(db, job.id) if event.event == "edited"]
-        return Outcome(f"job {job.id}: {told[-1]}")
+            edit_job(self._workspace, db, job.id, changes)
+            edits = [event.detail for event in list_events(db, job.id) if event.event == JobEventKind.EDITED]
+        return Outcome(f"Job {job.id}: {edits[-1]}")
 
-    def _settle(self) -> None:
-        """End jobs that were asked to end, where no worker does it."""
+    def _reap_cancelled(self) -> None:
+        """End cancelled jobs that no worker is left to end."""
         from jobs import worker_control
 
         if not worker_control.worker_status(self._workspace).running:
             worker_control.reap_cancelled(self._workspace)
 
-    def _queued_again(self, ids: list[int]) -> Outcome:
+    def _requeued(self, ids: list[int]) -> Outcome:
         self._wake_worker()
-        return Outcome(f"queued again: job {id_list(ids)}", _job(ids[0]))
+        return Outcome(f"Requeued {_jobs(ids)}.", _job(ids[0]))
 
     def _wake_worker(self) -> None:
         from jobs import worker_control
@@ -283,16 +286,16 @@ class Actions:
 
     # Selections and the assistant
 
-    def select_anew(self, voice: str) -> Outcome:
+    def reevaluate(self, voice: str) -> Outcome:
         """Evaluate the selection of a voice again."""
         return self._select(voice)
 
     def pin_variant(self, voice: str, variant: str | None) -> Outcome:
-        """Pin a variant of a voice; None removes the pin."""
+        """Pin a variant of a voice, or remove the pin with None."""
         return self._select(voice, pin=variant, unpin=variant is None)
 
     def choose_policy(self, voice: str, policy: Policy) -> Outcome:
-        """Set the policy that selects among the variants of a voice."""
+        """Set the selection policy of a voice."""
         return self._select(voice, policy=policy)
 
     def _select(
@@ -302,77 +305,86 @@ class Actions:
 
         with closing(open_store(self._workspace)) as db:
             selection = select_with_preference(
-                db, voice, policy=policy, pin=pin, unpin=unpin, probes=self._environment.probes()
+                db, voice, policy=policy, pin=pin, unpin=unpin, probes=self._environment.hardware()
             )
-        return Outcome(f"{voice}: {selection.selected} is selected ({selection.reason})")
+        return Outcome(f"{voice}: selected {selection.selected} ({selection.reason})")
 
     def propose_selection(self, voice: str) -> Proposed:
-        """Propose the change that makes the assistant load the selected variant of a voice."""
+        """Propose the change that makes the assistant load the selected variant of a voice. Writes nothing."""
         from core.assistant import proposal
         from core.assistant.config import AssistantConfig
 
         config = AssistantConfig.load(self._configuration())
         with closing(open_store(self._workspace)) as db:
             return Proposed(
-                proposal.propose_selection(db, config, voice, use_selected=True, probes=self._environment.probes())
+                proposal.propose_selection(db, config, voice, use_selected=True, probes=self._environment.hardware())
             )
 
     def propose_undo(self) -> Proposed:
-        """Propose to put the backup of the assistant's configuration back."""
+        """Propose to restore the assistant's configuration from its backup. Writes nothing."""
         from core.assistant import proposal
         from core.assistant.file import read_file
 
         return Proposed(proposal.propose_undo(read_file(self._configuration())))
 
     def write_proposal(self, proposal: Proposal) -> Outcome:
-        """Write an approved change into the assistant's configuration."""
-        back = "" if proposal.backup else "; u undoes it"
+        """Write an approved change to the assistant's configuration."""
+        hint = "" if proposal.backup else " · u undoes"
         with closing(open_store(self._workspace)) as db:
             backup = proposal.write(db)
-        return Outcome(escape_control(proposal.outcome(backup) + back))
+        return Outcome(escape_control(proposal.outcome(backup) + hint))
 
-    def name_assistant(self, config: Path) -> Outcome:
+    def set_assistant(self, config: Path) -> Outcome:
         """Record which file configures the assistant."""
         from core.settings import set_assistant
 
         set_assistant(self._workspace, config)
-        return Outcome(escape_control(f"the assistant's configuration is {config}"))
+        return Outcome(escape_control(f"Assistant config set to {config}."))
 
     def _configuration(self) -> Path:
         from core.settings import read_settings
 
         config = read_settings(self._workspace).assistant
         if config is None:
-            raise InvalidInput("no assistant's configuration is known: press f and name its file")
+            raise InvalidInput("no assistant config set: f chooses its YAML file")
         return config
 
     # Results
 
     def export_results(self, path: Path, voice: str | None) -> Outcome:
-        """Write the benchmark history of a voice, or of all, into a file."""
+        """Export the benchmark history of one voice, or of all, to a file."""
         from core.export.write import export, write_file
         from core.history.names import find_voice
 
         with closing(open_store(self._workspace)) as db:
             write_file(path, export(db, path.suffix.removeprefix("."), find_voice(db, voice) if voice else None))
-        return Outcome(f"{path} is written")
+        return Outcome(f"Wrote {path}.")
 
 
-def added(voice: dict[str, Any]) -> Outcome:
-    """Return what to say of a voice that was added, which `voice` holds as `ttsdash voices add --json` prints it."""
-    told = f"{voice['voice']}: {megabytes(voice['size_bytes'])} MB; press o to optimize it, or A for all"
-    return Outcome(told, Focus("voices", f"{voice['voice']}/original"))
+def voice_added(voice: dict[str, Any]) -> Outcome:
+    """Return the outcome of adding a voice, given as `ttsdash voices add --json` prints it."""
+    size = megabytes(voice["size_bytes"])
+    report = f"Added {voice['voice']} ({size} MB) · o optimizes it, A makes all variants"
+    return Outcome(report, Focus("voices", f"{voice['voice']}/original"))
 
 
-def _tell_queued(queued: Submission) -> Outcome:
-    new = [job_id for job_id in queued.ids if job_id not in queued.already.values()]
-    told = []
-    if queued.already:
-        told.append(f"{', '.join(queued.already)} already there")
+def _submitted(submission: Submission) -> Outcome:
+    new = [job_id for job_id in submission.ids if job_id not in submission.already.values()]
+    report = []
     if new:
-        told.append(f"queued job {', '.join(map(str, new))}: press 2 to watch")
-    first = next(iter(new or queued.ids), None)
-    return Outcome("; ".join(told), _job(first) if first else None)
+        report.append(_queued(new))
+    if submission.already:
+        report.append(f"already made or queued: {', '.join(submission.already)}")
+    first = next(iter(new or submission.ids), None)
+    return Outcome(" · ".join(report), _job(first) if first else None)
+
+
+def _queued(ids: list[int]) -> str:
+    return f"Queued {_jobs(ids)} · 2 shows the queue"
+
+
+def _jobs(ids: Sequence[int]) -> str:
+    return f"{'job' if len(ids) == 1 else 'jobs'} {id_list(ids)}"
 
 
 def _job(job_id: int) -> Focus:

@@ -1,4 +1,4 @@
-"""What every pane of the dashboard works with."""
+"""The context that every pane of the dashboard works in."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from tui.dashboard.environment import Environment
 
 @dataclass(frozen=True)
 class Context:
-    """A workspace, the actions on it, and the machine."""
+    """A workspace, the actions on it, and the environment."""
 
     workspace: Workspace
     actions: Actions

@@ -1,14 +1,18 @@
-"""Textual's driver for terminals, made to outlive what is no text."""
+"""Textual's terminal driver, made robust against invalid input."""
 
 from contextlib import suppress
 
 from textual.drivers.linux_driver import LinuxDriver
 
 
-class PatientDriver(LinuxDriver):
-    """A byte that is no UTF-8, from another terminal's é or a bad line, ends the reading of keys: it begins again."""
+class ResilientDriver(LinuxDriver):
+    """A driver that survives bytes that are not UTF-8, from a Latin-1 terminal or line noise.
+
+    Such a byte ends Textual's input thread, and with it every key: this driver starts to read again.
+    """
 
     def run_input_thread(self) -> None:
+        """Read input until the app exits."""
         while not self.exit_event.is_set():
             with suppress(UnicodeDecodeError):
                 super().run_input_thread()

@@ -1,4 +1,4 @@
-"""The clock and the machine, as the dashboard is given them."""
+"""The clock, the machine and the doctor, passed into the dashboard."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _machine() -> Machine:
     return this_machine()
 
 
-def _probes() -> HardwareInfo:
+def _hardware() -> HardwareInfo:
     from core.hardware.detection import detect_in_subprocess
 
     return detect_in_subprocess()
@@ -46,24 +46,24 @@ def _disk_facts(workspace: Workspace) -> Facts:
     return disk_facts(workspace)
 
 
-async def _examine(workspace: Workspace) -> Findings:
-    from tui.dashboard.system.doctor import examine_apart
+async def _run_doctor(workspace: Workspace) -> Findings:
+    from tui.dashboard.system.doctor import run_doctor
 
-    return await examine_apart(workspace)
+    return await run_doctor(workspace)
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The clock, the machine and its doctor. The defaults are the real ones; tests pass recorded ones.
+    """The clock, the machine and the doctor: real by default, recorded in tests.
 
-    All but `clock` may take long: call them in a thread.
+    All but `clock` may block: call them in a thread.
     """
 
     clock: Callable[[], str] = now
     machine: Callable[[], Machine] = _machine
-    probes: Callable[[], HardwareInfo] = _probes
+    hardware: Callable[[], HardwareInfo] = _hardware
     machine_facts: Callable[[], Facts] = _machine_facts
     version_facts: Callable[[], Facts] = _version_facts
     disk_facts: Callable[[Workspace], Facts] = _disk_facts
-    examine: Callable[[Workspace], Awaitable[Findings]] = _examine
-    """The doctor. Raises TtsdashError and OSError."""
+    run_doctor: Callable[[Workspace], Awaitable[Findings]] = _run_doctor
+    """Raises TtsdashError and OSError."""

@@ -1,30 +1,34 @@
-"""Collects garbage when no key is pressed: Python goes through all that lives, which here takes over a tenth of a second."""
+"""Garbage collection while no key is pressed.
+
+Python's full collections visit every live object, which here takes more than a tenth of a second.
+"""
 
 import gc
 import time
 
-# So many collections of the middle generation make a full one due: what Python takes by itself, and what it waits for here.
-_DUE, _AT_LAST = 10, 200
+# Full collections are due after this many collections of the middle generation (Python's own default), and forced
+# after so many more.
+_DUE, _FORCED = 10, 200
 
 
-class QuietCollector:
-    """Puts full collections off until nobody waits for an answer."""
+class IdleCollector:
+    """Delays full collections until the user is idle."""
 
-    def __init__(self, quiet_s: float = 1.0) -> None:
-        """Collect after so many seconds without a key."""
-        self._quiet_s = quiet_s
-        self._touched = time.monotonic()
+    def __init__(self, idle_s: float = 1.0) -> None:
+        """Collect after so many seconds without input."""
+        self._idle_s = idle_s
+        self._last_input = time.monotonic()
 
-    def begin(self) -> None:
-        """From now on: for the whole process."""
+    def start(self) -> None:
+        """Take over the full collections of this process."""
         young, middle, _ = gc.get_threshold()
-        gc.set_threshold(young, middle, _AT_LAST)
+        gc.set_threshold(young, middle, _FORCED)
 
-    def touch(self) -> None:
-        """Somebody has pressed a key."""
-        self._touched = time.monotonic()
+    def note_input(self) -> None:
+        """Record that the user has pressed a key or used the mouse."""
+        self._last_input = time.monotonic()
 
-    def look(self) -> None:
-        """Collect if it is due, and nobody has pressed a key for that long."""
-        if gc.get_count()[2] >= _DUE and time.monotonic() - self._touched >= self._quiet_s:
+    def collect_if_idle(self) -> None:
+        """Run a full collection if one is due and the user is idle."""
+        if gc.get_count()[2] >= _DUE and time.monotonic() - self._last_input >= self._idle_s:
             gc.collect()

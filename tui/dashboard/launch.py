@@ -1,4 +1,4 @@
-"""Opens the dashboard on the terminal, and ends it with the terminal or on a signal."""
+"""Runs the dashboard in the terminal, and ends it with the terminal or on a signal."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from functools import partial
 from core.store.database import open_store
 from core.workspace import Workspace
 from tui.dashboard.app import Dashboard
-from tui.signals import ending
+from tui.signals import shutdown
 
-_LOOK_S = 0.25
+_POLL_INTERVAL_S = 0.25
 
 
 def open_dashboard(workspace: Workspace) -> None:
-    """Run the dashboard until the user quits. Raises BadInput, before anything is drawn, for a store that is no good."""
+    """Run the dashboard until the user quits.
+
+    Raises InvalidInput, before anything is drawn, if the store cannot be used.
+    """
     from core.store.screen_state import read_screen
 
     with closing(open_store(workspace)) as db:
@@ -30,13 +33,13 @@ def open_dashboard(workspace: Workspace) -> None:
 
 
 async def _run(dashboard: Dashboard) -> None:
-    # A signal comes in the middle of anything: the loop ends the dashboard, which then leaves the terminal as it was.
-    ending.react = partial(asyncio.get_running_loop().call_soon_threadsafe, dashboard.exit)
+    # A signal can interrupt anything: let the event loop end the dashboard, which restores the terminal.
+    shutdown.on_signal = partial(asyncio.get_running_loop().call_soon_threadsafe, dashboard.exit)
     await dashboard.run_async()
 
 
 def _end_with_terminal() -> None:
-    """End at once where the terminal is gone: Textual would read its end without a pause, and hang where it writes."""
+    """Exit at once when the terminal is gone: Textual would spin on reads and hang on writes."""
     while sys.stdin.isatty():
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_INTERVAL_S)
     os._exit(128 + signal.SIGHUP)

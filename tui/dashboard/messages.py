@@ -1,4 +1,4 @@
-"""Messages between the dashboard's parts."""
+"""Messages between the parts of the dashboard."""
 
 from __future__ import annotations
 
@@ -53,23 +53,24 @@ class Outcome(Message):
 
 @dataclass
 class Proposed(Message):
-    """A change of the assistant's configuration awaits the user's approval."""
+    """A change to the assistant's configuration awaits the user's approval."""
 
     proposal: Proposal
 
 
 @dataclass
-class CameBack(Message):
-    """What happened since the last visit has been read."""
+class ActivityRead(Message):
+    """The activity since the last visit has been read."""
 
-    away: Activity
+    activity: Activity
 
 
 @dataclass
 class KeysRead(Message):
-    """The keys in the settings have been read, by action."""
+    """The custom keys in the settings have been read."""
 
     keys: Mapping[str, str]
+    """By action."""
 
 
 @dataclass
@@ -78,4 +79,4 @@ class Planned(Message):
 
     question: str
     voice: Voice
-    wish: OptimizeRequest
+    request: OptimizeRequest

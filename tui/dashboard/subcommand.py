@@ -1,7 +1,7 @@
-"""Commands of ttsdash in a process of their own: the modules, memory and network that they take stay out of the dashboard.
+"""Commands of ttsdash in a subprocess, which keeps their modules, memory and network access out of the dashboard.
 
-Run as a module it is that process. On standard error it writes JSON, one object a line: what the command reports
-meanwhile, and in the end `{"error": "one line"}` if it failed.
+Run as a module, this is the subprocess. It writes JSON to standard error, one object a line: the progress of the
+command, and `{"error": "one line"}` at the end if it failed.
 """
 
 import json
@@ -22,29 +22,29 @@ from core.workspace import Workspace
 _ERROR = "error"
 
 
-class Apart:
-    """One command, which can be ended. Run it in a thread."""
+class Subcommand:
+    """A command that can be terminated. Run it in a thread."""
 
     def __init__(self, workspace: Workspace, *arguments: str) -> None:
         self._command = module_command("tui.dashboard.subcommand", *arguments, "--json", "--home", str(workspace.root))
         self._process: subprocess.Popen[str] | None = None
-        self._ended = False
+        self._terminated = False
         self._lock = threading.Lock()
 
-    def run(self, tell: Callable[[dict[str, Any]], object] | None = None) -> Any:
-        """Return its answer, None when it was ended; `tell` takes what it reports meanwhile.
+    def run(self, on_progress: Callable[[dict[str, Any]], object] | None = None) -> Any:
+        """Run the command and return its JSON output, or None if it was terminated.
 
-        Raises TtsdashError with the command's error, BadInput where that was the user's.
+        Raises TtsdashError with the command's error, InvalidInput if the user can fix it.
         """
-        # A file takes an answer of any length while what is reported is read.
-        with tempfile.TemporaryFile("w+") as answer:
+        # Standard output goes to a file, so that it cannot block the command while this reads its progress.
+        with tempfile.TemporaryFile("w+") as output:
             with self._lock:
-                if self._ended:
+                if self._terminated:
                     return None
                 self._process = subprocess.Popen(
                     self._command,
                     stdin=subprocess.DEVNULL,
-                    stdout=answer,
+                    stdout=output,
                     stderr=subprocess.PIPE,
                     text=True,
                     errors="replace",
@@ -56,29 +56,29 @@ class Apart:
                     report = _read_report(line)
                     if _ERROR in report:
                         error = report[_ERROR]
-                    elif report and tell:
-                        tell(report)
-            if self._ended:
+                    elif report and on_progress:
+                        on_progress(report)
+            if self._terminated:
                 return None
             if error:
                 raise (InvalidInput if process.returncode == InvalidInput.exit_code else TtsdashError)(error)
-            answer.seek(0)
-            text = answer.read()
+            output.seek(0)
+            text = output.read()
             if not text:
-                raise TtsdashError(f"it ended with code {process.returncode}: `ttsdash doctor` may tell why")
+                raise TtsdashError(f"exited with code {process.returncode} (look for the cause with: ttsdash doctor)")
             return json.loads(text)
 
-    def end(self) -> None:
-        """Have it tidy up and end, with all that it has started."""
+    def terminate(self) -> None:
+        """Send SIGTERM to the command and everything that it has started."""
         with self._lock:
-            self._ended = True
+            self._terminated = True
             if self._process and self._process.poll() is None:
                 with suppress(ProcessLookupError):
                     os.killpg(self._process.pid, signal.SIGTERM)
 
 
 def _read_report(line: str) -> dict[str, Any]:
-    """Return what a line reports; nothing for one that some library wrote."""
+    """Return the object on a line, or an empty one for text that a library wrote."""
     with suppress(ValueError):
         report = json.loads(line)
         if isinstance(report, dict):
@@ -87,10 +87,10 @@ def _read_report(line: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the command that the arguments name, as `ttsdash` does, and report its error as JSON."""
-    from tui.signals import ending
+    """Run `ttsdash` with the arguments of this process, and report its error as JSON."""
+    from tui.signals import shutdown
 
-    ending.listen()
+    shutdown.install()
     from tui.cli.app import outcome
 
     code, error = outcome(sys.argv[1:])

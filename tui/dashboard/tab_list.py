@@ -1,4 +1,4 @@
-"""The tabs of the dashboard. A tab is added here, and nowhere else."""
+"""The tabs of the dashboard: a new tab is one entry in `TABS`, with its folder."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tab:
-    """One tab: its id, its title, and what makes its pane. Its key is its place in `TABS`."""
+    """A tab. Its key is its position in `TABS`."""
 
     id: str
     title: str
     make: Callable[[Context, str], Pane]
-    """Takes the pane's id. Imports the pane only now: the dashboard is drawn before."""
+    """Makes the pane, with the id given. Imports it only now, so that the dashboard is drawn early."""
 
     @property
     def pane_id(self) -> str:
-        """Return the id of its pane."""
+        """Return the id of the pane."""
         return f"{self.id}-pane"
 
     @property
     def styles(self) -> Path:
-        """Return the path of its style sheet."""
+        """Return the path of the style sheet."""
         return Path(__file__).parent / self.id / f"{self.id}.tcss"
 
 

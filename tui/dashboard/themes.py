@@ -1,4 +1,4 @@
-"""The looks one can choose between, beside those that Textual brings."""
+"""Themes, in addition to those that Textual brings."""
 
 from textual.theme import Theme
 
@@ -30,7 +30,7 @@ HIGH_CONTRAST = Theme(
     error="#ff8080",
     variables={"text-muted": "#ffffff", "text-disabled": "#c0c0c0", "footer-key-foreground": "#ffff00"},
 )
-# Of the colours that M. Okabe and K. Ito chose to be told apart by everybody ("Color Universal Design", 2008).
+# From the palette of M. Okabe and K. Ito, which everybody can distinguish ("Color Universal Design", 2008).
 COLOUR_BLIND = Theme(
     name="colour-blind",
     primary="#0072b2",
@@ -41,5 +41,5 @@ COLOUR_BLIND = Theme(
     error="#d55e00",
     dark=True,
 )
-OWN = (LIGHT, HIGH_CONTRAST, COLOUR_BLIND)
-IN_TURN = ("textual-dark", LIGHT.name, HIGH_CONTRAST.name, COLOUR_BLIND.name)
+CUSTOM_THEMES = (LIGHT, HIGH_CONTRAST, COLOUR_BLIND)
+THEME_CYCLE = ("textual-dark", LIGHT.name, HIGH_CONTRAST.name, COLOUR_BLIND.name)

@@ -168,13 +168,13 @@ def time_left(job: Job, expected: Estimate, at: str | None = None) -> str:
     return expected.remaining(gone) + runs
 
 
-def known_time(times: Sequence[Estimate | None]) -> str:
-    """How long jobs take one after the other."""
-    known = [entry.seconds for entry in times if entry]
+def total_duration(estimates: Sequence[Estimate | None]) -> str:
+    """Return how long jobs take one after the other."""
+    known = [estimate.seconds for estimate in estimates if estimate]
     if not known:
-        return "time not known, no past run here"
-    least = "" if len(known) == len(times) else ", and what has not run here yet"
-    return f"about {format_duration(sum(known))} by past runs here{least}"
+        return "unknown (no past runs here)"
+    more = "" if len(known) == len(estimates) else ", plus jobs that never ran here"
+    return f"about {format_duration(sum(known))}{more}"
 
 
 def job_name(job: Job) -> str:

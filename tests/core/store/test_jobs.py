@@ -12,8 +12,9 @@ from core.records.job_states import ENDED, OPEN, UNSUCCESSFUL, JobState
 from core.records.jobs import ATTEMPTS, NO_LIMITS, Job, Limits, NewJob
 from core.records.resources import DEFAULT_RESOURCES, UNLIMITED, Capacity, Resources
 from core.records.voices import Voice
+from core.report.job_json import job_json
 from core.store.database import transaction
-from core.store.jobs import add_job, count_jobs, get_job, job_shape, list_events, list_jobs, list_queued, open_ids
+from core.store.jobs import add_job, count_jobs, get_job, list_events, list_jobs, list_queued, open_ids
 from core.store.lifecycle import ResourceUsage, claim, commit_result, finish
 from core.store.queue_control import cancel, move_first, move_last
 
@@ -204,7 +205,7 @@ def test_a_job_is_told_to_scripts_with_everything_that_they_may_count_on(queue: 
     job = queue.start(machine="m")
     commit_result(queue.db, *attempt_of(job), {"made": 1})
     finish(queue.db, *attempt_of(job), "succeeded", usage=ResourceUsage(2.5, 1.5, 300.0))
-    shape = json.loads(json.dumps(job_shape(queue.job(first))))
+    shape = json.loads(json.dumps(job_json(queue.job(first))))
     assert (shape.pop("created_at"), shape.pop("started_at"), shape.pop("finished_at")) == (
         queue.job(first).created_at,
         queue.job(first).started_at,
@@ -228,7 +229,7 @@ def test_a_job_is_told_to_scripts_with_everything_that_they_may_count_on(queue: 
         "result": {"made": 1},
         "cores": 2,
         "memory_mb": 800,
-        "alone": False,
+        "exclusive": False,
         "time_limit_s": 3600,
         "memory_limit_mb": 2000,
         "cpu_percent": None,
@@ -237,7 +238,7 @@ def test_a_job_is_told_to_scripts_with_everything_that_they_may_count_on(queue: 
         "cpu_seconds": 1.5,
         "peak_mb": 300.0,
     }
-    waiting = job_shape(queue.job(second))
+    waiting = job_json(queue.job(second))
     assert (waiting["after"], waiting["waits_for"], waiting["not_before"]) == ([first], [], LATER)
 
 

@@ -57,7 +57,7 @@ def test_optimize_makes_a_variant_measures_it_and_prints_all_that_as_json(
     assert re.search(r"job 2: benchmark, tiny: .*pair \d+, [12] thread", done.stderr)
     answer = json.loads(done.stdout)
 
-    assert set(answer) == {"jobs", "already", "results", "selection"}
+    assert set(answer) == {"jobs", "existing", "results", "selection"}
     assert [(job["kind"], job["state"]) for job in answer["jobs"]] == [
         ("quantize", "succeeded"),
         ("benchmark", "succeeded"),
@@ -113,7 +113,7 @@ def test_the_table_of_results_fits_80_columns_and_says_in_words_what_it_means(
 
 def test_without_wait_the_jobs_are_queued_and_their_ids_printed(workspace: Workspace, voice_path: Path) -> None:
     answer = ttsdash_json(workspace, "optimize", "--model", voice_path, "--dynamic", "--benchmark")
-    assert (list(answer), answer["already"]) == (["jobs", "already"], {})
+    assert (list(answer), answer["existing"]) == (["jobs", "existing"], {})
     quantize, benchmark = answer["jobs"]
     assert benchmark["after"] == [quantize["id"]]
     assert worker_status(workspace).running
@@ -162,7 +162,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        ([], 2, "the dashboard needs a terminal; without one there are the commands: apply, benchmark, doctor"),
+        ([], 2, "the dashboard needs a terminal; these commands do not: apply, benchmark, doctor"),
         (["voices", "add", "/nowhere/x.onnx"], 2, "/nowhere/x.onnx does not exist: check the path"),
         (["voices", "add", "/tmp"], 2, "/tmp is a folder: name the .onnx file in it"),
         (["voices", "show", "nobody"], 1, "no voice 'nobody' here; add one: ttsdash voices add PATH"),
@@ -180,7 +180,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         (["--home", "--help"], 2, "Invalid value for '--home': --help is taken for its folder"),
         (["results", "list", "--voice", "nobody"], 1, "no voice 'nobody' here"),
         (["worker", "run", "--slots", "0"], 2, "Invalid value for '--slots'"),
-        (["voices", "show", os.fsdecode(b"na\xefve")], 2, "na\\udcefve is no UTF-8: name it otherwise"),
+        (["voices", "show", os.fsdecode(b"na\xefve")], 2, "na\\udcefve is not UTF-8: rename it"),
         (["frobnicate"], 2, "No such command 'frobnicate'."),
         (["optimize", "--model", "x", "--int2"], 2, "No such option"),
     ],

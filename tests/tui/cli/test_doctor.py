@@ -40,7 +40,7 @@ def told(workspace: Workspace, *arguments: object) -> dict[tuple[str, str], Any]
     answer = json.loads(done.stdout)
     findings = answer["findings"]
     assert set(answer) == {"findings", "problems", "notes"}
-    assert all(list(finding) == ["area", "check", "state", "says", "mend"] for finding in findings)
+    assert all(list(finding) == ["area", "check", "state", "message", "fix"] for finding in findings)
     counted = [sum(finding["state"] == state for finding in findings) for state in ("problem", "note")]
     assert counted == [answer["problems"], answer["notes"]]
     assert done.exit_code == (1 if answer["problems"] else 0)
@@ -64,7 +64,7 @@ def test_a_machine_in_order_ends_with_0_and_one_line_a_check(workspace: Workspac
 def test_looking_makes_no_workspace(quick: None, tmp_path: Path) -> None:
     found = told(Workspace(tmp_path / "none"))
     assert {area for area, _ in found} == {"machine", "workspace"}
-    assert found["workspace", "folder"]["says"].startswith("no workspace yet")
+    assert found["workspace", "folder"]["message"].startswith("no workspace yet")
     assert not (tmp_path / "none").exists()
 
 
@@ -117,7 +117,7 @@ def test_a_worker_that_left_nonsense_hides_nothing(quick: None, workspace: Works
     open_store(workspace).close()
     workspace.worker_lock.write_text('{"pid": "x", "started": 1, "since": "", "version": "", "slots": 1}')
     found = told(workspace)
-    assert found["worker", "worker"]["says"] == "none runs, and no job waits"
+    assert found["worker", "worker"]["message"] == "none runs, and no job waits"
     assert found["voices", "voices"]["state"] == "note"
 
 
@@ -126,7 +126,7 @@ def test_a_configuration_is_held_against_the_workspace(quick: None, workspace: W
     config.write_text("models:\n  tts:\n    piper:\n      voice_path: tiny.onnx\n      quantized_path: gone.onnx\n")
     found = told(workspace, config)
     assert found["configuration", "voice_path"]["state"] == "ok"
-    assert found["configuration", "quantized_path"]["mend"] == f"ttsdash --home {workspace.root} apply {config}"
+    assert found["configuration", "quantized_path"]["fix"] == f"ttsdash --home {workspace.root} apply {config}"
 
 
 def test_a_bad_configuration_is_one_line_and_exit_code_2(workspace: Workspace, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from jobs.service.install import service_for
 from jobs.service.service import service_name
 from tests.jobs.test_service import called, calls, failing, machine, stand_in
 from tests.running import environment, ttsdash
+from tests.schemas import check
 from tests.tui.cli.test_cli import refused
 from tui.cli.app import run as run_program
 
@@ -106,6 +107,7 @@ def test_as_json_there_is_nothing_but_json(call: Call, calls: Path, unit: Path) 
     answer = json.loads(done.stdout)
     assert answer == {"name": unit.stem, "file": str(unit), "commands": called(calls), "done": True}
     assert len(answer["commands"]) == 3
+    check(answer, "service")
     assert json.loads(looked.stdout) == answer | {"done": False}
     removed = json.loads(call("uninstall", "--json").stdout)
     assert removed == answer | {"commands": called(calls)}

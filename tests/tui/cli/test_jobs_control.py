@@ -148,7 +148,7 @@ def test_a_job_is_queued_on_the_terms_that_are_given(command: tuple[str, ...], c
     answer = answered(call(*command, queue.voice.key, *terms, "--json"))
     assert isinstance(answer, dict)
     (job,) = answer["jobs"]
-    assert (job["priority"], job["after"], answer["already"]) == (-7, [first, second], {})
+    assert (job["priority"], job["after"], answer["existing"]) == (-7, [first, second], {})
     assert (
         timedelta(milliseconds=-1)
         <= parse_timestamp(job["not_before"]) - before - timedelta(hours=2)
@@ -172,7 +172,7 @@ def test_what_is_there_or_on_its_way_is_not_made_again_unless_that_is_asked_for(
     ]
     answer = answered(call(*optimize, "--json"))
     assert isinstance(answer, dict)
-    assert ([job["id"] for job in answer["jobs"]], answer["already"]) == ([1], {"dynamic-int8": 1})
+    assert ([job["id"] for job in answer["jobs"]], answer["existing"]) == ([1], {"dynamic-int8": 1})
     queue.start()
     assert "dynamic-int8: already running, job 1 (--force makes it again)" in said(call(*optimize, "--benchmark"))
     assert queue.job(2).after == (1,)
@@ -317,9 +317,9 @@ def test_a_queued_job_is_shown_with_its_place_its_needs_and_why_it_waits(call: C
     assert any(re.fullmatch(r"limits      6 h, \d+ MB", line) for line in printed)
     answer = answered(call("jobs", "show", shown, "--json"))
     assert isinstance(answer, dict)
-    assert {name: answer[name] for name in ("place", "waits", "expected_s", "past_runs")} == {
-        "place": 2,
-        "waits": f"behind job {first}",
+    assert {name: answer[name] for name in ("position", "waiting_reason", "expected_s", "past_runs")} == {
+        "position": 2,
+        "waiting_reason": f"behind job {first}",
         "expected_s": 60,
         "past_runs": 1,
     }
@@ -488,7 +488,7 @@ def test_cancelling_prints_a_job_several_jobs_or_what_became_of_all(call: Call, 
     jobs = answered(call("jobs", "cancel", 2, 3, "--json"))
     assert isinstance(jobs, list)
     assert [job["id"] for job in jobs] == [2, 3]
-    assert answered(call("jobs", "cancel", "--all", "--json")) == {"cancelled": 2, "asked": []}
+    assert answered(call("jobs", "cancel", "--all", "--json")) == {"cancelled": 2, "interrupted": []}
 
 
 def test_jobs_are_tried_again_one_by_one_or_all_that_failed(call: Call, queue: Queue) -> None:
@@ -537,7 +537,7 @@ def test_a_job_is_moved_within_the_queue(call: Call, queue: Queue) -> None:
     assert queue.order() == [3, 4, 2, 1]
     moved = answered(call("jobs", "move", 2, "--first", "--json"))
     assert isinstance(moved, dict)
-    assert (moved["id"], moved["place"]) == (2, 1)
+    assert (moved["id"], moved["position"]) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -718,7 +718,7 @@ def test_the_status_of_the_worker_tells_what_it_has_and_when_it_ends(
     status = answered(call("worker", "status", "--json"))
     assert isinstance(status, dict)
     assert (status["cores"], status["memory_mb"], status["jobs"]) == (4, 8000, [1])
-    assert (status["waiting"], status["paused"], status["silent"]) == (1, False, False)
+    assert (status["waiting"], status["paused"], status["unresponsive"]) == (1, False, False)
 
 
 def test_a_worker_that_gives_no_sign_of_life_is_said_to_be_silent(call: Call, workspace: Workspace) -> None:

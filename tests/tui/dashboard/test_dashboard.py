@@ -43,7 +43,7 @@ from tests.tui.pilot import (
 from tests.vits import MULTI_SPEAKER, write_voice
 from tests.waiting import wait_until
 from tui.dashboard.app import Dashboard
-from tui.dashboard.common.status_bar import TopLine
+from tui.dashboard.common.status_bar import StatusBar
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.messages import Focus, Outcome, StoreChanged
 from tui.dashboard.queue.pane import QueuePane
@@ -54,12 +54,12 @@ from tui.dashboard.voices.pane import VoicesPane
 
 
 def notes(app: Dashboard) -> dict[str, str]:
-    """The jobs in the table, from top to bottom, with the notes on them."""
+    """Return the note of each job in the table, from top to bottom."""
     return {row[0]: row[-1] for row in cells(app.query_one(QueuePane))}
 
 
 def ended_since(workspace: Workspace) -> set[int]:
-    """The jobs of whose ends the next visitor would be told."""
+    """Return the jobs that the next visit would report as ended."""
     with closing(open_store(workspace)) as db:
         return {job.id for job in read_activity(db).ended}
 
@@ -103,7 +103,7 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
         assert "x" in cells(voices)[1][3]
 
 
-async def test_parameters_are_typed_and_what_cannot_be_is_said_before_anything_is_queued(
+async def test_invalid_parameters_are_reported_before_anything_is_queued(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     app = dashboard(workspace)
@@ -123,18 +123,18 @@ async def test_parameters_are_typed_and_what_cannot_be_is_said_before_anything_i
     assert made == [None, "static-int8+clip=max", "dynamic-int8", "optimized"]
 
 
-async def test_the_dialog_tells_what_past_results_here_say(full: Workspace) -> None:
+async def test_the_dialog_shows_a_forecast_from_past_results(full: Workspace) -> None:
     app = dashboard(full, environment=RECORDED_MACHINE)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         await pilot.press("o")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         app.screen.query_one("#guide").focus()
-        said = "forecast: 1.0x, about 18.7 MB, sound broken, from 1 past run here"
-        await until(pilot, lambda: said in text_of(app, "#known").split("\n"))
+        expected = "expected: 1.0x, about 18.7 MB, sound broken, from 1 past run here"
+        await until(pilot, lambda: expected in text_of(app, "#known").split("\n"))
 
 
-async def test_a_path_can_be_typed_and_a_wrong_one_stays_to_be_mended(workspace: Workspace, voice_path: Path) -> None:
+async def test_a_wrong_path_stays_in_the_dialog_to_be_corrected(workspace: Workspace, voice_path: Path) -> None:
     app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: is_ready(app))
@@ -149,7 +149,7 @@ async def test_a_path_can_be_typed_and_a_wrong_one_stays_to_be_mended(workspace:
         await until(pilot, lambda: [voice.key for voice in store(app).voices] == ["tiny"])
 
 
-async def test_a_file_that_is_no_voice_is_told_in_one_line(workspace: Workspace, voice_path: Path) -> None:
+async def test_a_file_that_is_not_a_voice_is_reported_in_one_line(workspace: Workspace, voice_path: Path) -> None:
     voice_path.write_bytes(b"no model")
     app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -158,11 +158,11 @@ async def test_a_file_that_is_no_voice_is_told_in_one_line(workspace: Workspace,
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await paste(pilot, str(voice_path))
         await pilot.press("enter")
-        await until(pilot, lambda: app.told)
-        assert app.told == [f"{voice_path} is not an ONNX model, or is cut short: get the file again"]
+        await until(pilot, lambda: app.notices)
+        assert app.notices == [f"{voice_path} is not an ONNX model, or is cut short: get the file again"]
 
 
-async def test_the_focus_goes_to_what_was_added_or_queued(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
+async def test_the_focus_moves_to_what_was_added_or_queued(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
     second = write_voice(tmp_path, MULTI_SPEAKER, "second")
     app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -189,7 +189,7 @@ async def test_a_running_job_shows_a_live_bar_and_is_cancelled_with_a_key(worksp
         await until(pilot, lambda: app.query("RunningJob .stage") and "pair" in text_of(app, "RunningJob .stage"))
         assert re.fullmatch(r"pair \d+, 1 thread", text_of(app, "RunningJob .stage"))
         await until(pilot, lambda: re.fullmatch(r"\d+ % CPU, \d+ MB", text_of(app, "RunningJob .usage")))
-        assert re.fullmatch(r"\d+ s so far", text_of(app, "RunningJob .left"))
+        assert re.fullmatch(r"running for \d+ s", text_of(app, "RunningJob .left"))
         await pilot.press("c")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         assert "Cancel job 1 (benchmark, running)?" in text_of(app, ".dialog Static")
@@ -205,7 +205,7 @@ async def test_a_running_job_shows_a_live_bar_and_is_cancelled_with_a_key(worksp
         assert len(app.screen_stack) == 1
 
 
-async def test_no_answers_no_and_nothing_is_cancelled(full: Workspace) -> None:
+async def test_nothing_is_cancelled_without_confirmation(full: Workspace) -> None:
     app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
@@ -221,13 +221,13 @@ async def test_the_worker_is_stopped_and_started_with_a_key(workspace: Workspace
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "idle" in text_of(app, "#worker"))
         await pilot.press("w", "y")
-        await until(pilot, lambda: "no worker runs: press w" in text_of(app, "#worker"))
+        await until(pilot, lambda: "worker stopped · w starts it" in text_of(app, "#worker"))
         assert not worker_status(workspace).running
         await pilot.press("w")
         await until(pilot, lambda: "idle" in text_of(app, "#worker"))
 
 
-async def test_the_row_in_focus_stays_when_jobs_come_in_above_it(full: Workspace) -> None:
+async def test_the_focused_row_stays_when_jobs_appear_above_it(full: Workspace) -> None:
     app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
@@ -247,21 +247,21 @@ async def test_the_row_in_focus_stays_when_jobs_come_in_above_it(full: Workspace
         assert table.focused_key == "5"
 
 
-async def test_the_queue_is_paused_and_resumed_with_a_key_and_says_so_in_every_tab(worked: Workspace) -> None:
+async def test_the_queue_is_paused_and_resumed_with_a_key_and_every_tab_shows_it(worked: Workspace) -> None:
     app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2", "p")
-        await until(pilot, lambda: text_of(app, "#worker") == "queue paused, worker works on job 5, 3 waiting")
+        await until(pilot, lambda: text_of(app, "#worker") == "queue paused · running job 5 · 3 queued")
         assert notes(app)["6"] == "the queue is paused"
         await pilot.press("1")
         assert "queue paused" in text_of(app, "#worker")
         await pilot.press("2", "p")
-        await until(pilot, lambda: text_of(app, "#worker") == "worker works on job 5, 3 waiting")
+        await until(pilot, lambda: text_of(app, "#worker") == "running job 5 · 3 queued")
         assert notes(app)["6"] == "another job runs alone"
 
 
-async def test_the_table_goes_by_what_runs_then_what_waits_in_its_order_then_what_ended_last(
+async def test_the_table_lists_running_jobs_then_queued_ones_in_order_then_the_latest_ended(
     worked: Workspace,
 ) -> None:
     app = dashboard(worked)
@@ -273,7 +273,7 @@ async def test_the_table_goes_by_what_runs_then_what_waits_in_its_order_then_wha
         await pilot.press("K")
         await until(pilot, lambda: list(notes(app))[1:4] == ["7", "6", "8"])
         assert table.focused_key == "7"
-        # Faster than each of them is done.
+        # Faster than the actions run.
         await pilot.press("J", "J")
         await until(pilot, lambda: list(notes(app))[1:4] == ["6", "8", "7"])
         await pilot.press("plus", "plus", "minus")
@@ -283,40 +283,40 @@ async def test_the_table_goes_by_what_runs_then_what_waits_in_its_order_then_wha
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "notice"),
     [
-        ("jK", "job 6 is the first that waits"),
-        ("jjjJ", "job 8 is the last that waits"),
+        ("jK", "job 6 is already the first in the queue"),
+        ("jjjJ", "job 8 is already the last in the queue"),
         ("K", "job 5 is running: only a queued job can be changed"),
         ("Gr", "job 1 is succeeded: only a failed or cancelled job can be retried"),
     ],
 )
-async def test_what_cannot_be_is_refused_in_one_line(worked: Workspace, keys: str, told: str) -> None:
+async def test_an_impossible_action_is_refused_in_one_line(worked: Workspace, keys: str, notice: str) -> None:
     app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2", *keys)
-        await until(pilot, lambda: app.told)
-        assert app.told == [told]
+        await until(pilot, lambda: app.notices)
+        assert app.notices == [notice]
 
 
-async def test_all_jobs_are_cancelled_and_all_failed_ones_tried_again_with_a_key(worked: Workspace) -> None:
+async def test_all_jobs_are_cancelled_and_all_failed_ones_retried_with_a_key(worked: Workspace) -> None:
     app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2", "C")
         await until(pilot, lambda: len(app.screen_stack) == 2)
-        assert text_of(app, ".dialog Static") == "Cancel all jobs? 1 running, 3 waiting."
+        assert text_of(app, ".dialog Static") == "Cancel all jobs (1 running, 3 queued)?"
         await pilot.press("y")
         await until(pilot, lambda: store(app).counts.get("cancelled") == 4)
-        assert text_of(app, "RunningJob .stage") == notes(app)["5"] == "asked to end"
+        assert text_of(app, "RunningJob .stage") == notes(app)["5"] == "cancelling"
         await pilot.press("R")
-        # With it what was cancelled because of it.
+        # Also the job that was cancelled because it depends on the failed one.
         await until(pilot, lambda: list(notes(app))[1:3] == ["3", "4"])
         assert {job.state for job in store(app).jobs[1:3]} == {"queued"}
 
 
-async def test_of_a_long_queue_the_next_jobs_are_shown_and_all_are_counted(worked: Workspace) -> None:
+async def test_a_long_queue_shows_the_next_jobs_and_counts_all(worked: Workspace) -> None:
     with closing(open_store(worked)) as db, transaction(db):
         for _ in range(600):
             add_job(db, NewJob("quantize", JOE, "static-int8", {"recipe": "static"}))
@@ -324,14 +324,14 @@ async def test_of_a_long_queue_the_next_jobs_are_shown_and_all_are_counted(worke
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
         await pilot.press("2")
-        assert text_of(app, "#worker") == "worker works on job 5, 603 waiting"
+        assert text_of(app, "#worker") == "running job 5 · 603 queued"
         table = app.query_one("#jobs-table", KeyedTable)
-        assert table.border_subtitle == "303 more wait behind those shown"
+        assert table.border_subtitle == "303 more queued"
         assert [job.state for job in store(app).jobs].count("queued") == 300
         assert list(notes(app))[-1] == "1"
 
 
-async def test_what_a_running_job_reports_is_drawn_without_the_table(
+async def test_progress_is_drawn_without_redrawing_the_table(
     worked: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn, render_line = [], KeyedTable.render_line
@@ -351,28 +351,28 @@ async def test_what_a_running_job_reports_is_drawn_without_the_table(
 
 
 @pytest.mark.parametrize(
-    ("at", "past_runs", "told"),
+    ("at", "past_runs", "shown"),
     [
         ("2024-01-02T09:02:25.000Z", True, "about 40 s left, from 1 past run"),
         ("2024-01-02T09:04:00.000Z", True, "longer than the 1 min 5 s of past runs"),
-        ("2024-01-02T09:02:25.000Z", False, "25 s so far"),
-        ("2024-01-01T09:00:00.000Z", False, "0 s so far"),
+        ("2024-01-02T09:02:25.000Z", False, "running for 25 s"),
+        ("2024-01-01T09:00:00.000Z", False, "running for 0 s"),
     ],
     ids=["past runs", "longer", "the first run", "the clock was set back"],
 )
-async def test_how_long_a_job_takes_is_told_from_past_runs_only(
-    worked: Workspace, at: str, past_runs: bool, told: str
+async def test_the_remaining_time_comes_from_past_runs_only(
+    worked: Workspace, at: str, past_runs: bool, shown: str
 ) -> None:
     machine = RECORDED_MACHINE if past_runs else OTHER_MACHINE
     app = dashboard(worked, environment=replace(machine, clock=lambda: at))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("2")
         await until(pilot, lambda: app.query("RunningJob .left"))
-        await until(pilot, lambda: text_of(app, "RunningJob .left") == told)
+        await until(pilot, lambda: text_of(app, "RunningJob .left") == shown)
         assert text_of(app, "RunningJob .usage") == "147 % CPU, 620 MB"
 
 
-async def test_the_details_tell_reasons_whole_earlier_attempts_needs_limits_and_costs(worked: Workspace) -> None:
+async def test_the_details_show_whole_reasons_attempts_requirements_limits_and_usage(worked: Workspace) -> None:
     app = dashboard(worked)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: store(app).jobs)
@@ -386,9 +386,9 @@ async def test_the_details_tell_reasons_whole_earlier_attempts_needs_limits_and_
         ("1", "took 1 min 5 s, 1 min 41 s of CPU, at most 820 MB"),
         ("3", "cannot read /voices/en_US-amy-medium.onnx (No such file or directory): put it back"),
         ("5", "job 5: benchmark, en_US-joe-medium: running, attempt 2"),
-        ("5", "attempt 1: its worker died"),
-        ("5", "runs alone, is ended if it takes more than 6 h or 3200 MB"),
-        ("6", "needs 2 cores and 1034 MB, is ended if it takes more than 6 h or 3200 MB"),
+        ("5", "attempt 1 interrupted: its worker died"),
+        ("5", "needs the machine to itself · limits 6 h, 3200 MB"),
+        ("6", "needs 2 cores, 1034 MB · limits 6 h, 3200 MB"),
         ("7", "after 6"),
         ("8", "queued 2024-01-02 09:01:30, not before 2099-01-02 02:00:00"),
     ):
@@ -396,15 +396,17 @@ async def test_the_details_tell_reasons_whole_earlier_attempts_needs_limits_and_
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
-    [({"ending": True}, "worker ends after job 5, 3 waiting"), ({}, "worker works on job 5, 3 waiting")],
-    ids=["ending", "at work"],
+    ("state", "shown"),
+    [({"ending": True}, "worker stops after job 5 · 3 queued"), ({}, "running job 5 · 3 queued")],
+    ids=["ending", "running"],
 )
-async def test_the_worker_s_state_is_told_in_words(full: Workspace, state: dict[str, bool], told: str) -> None:
+async def test_the_status_bar_shows_the_state_of_the_worker(
+    full: Workspace, state: dict[str, bool], shown: str
+) -> None:
     announce(full, os.getpid(), **state)
     app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: text_of(app, "#worker") == told)
+        await until(pilot, lambda: text_of(app, "#worker") == shown)
 
 
 @pytest.fixture
@@ -417,26 +419,26 @@ def hanging(workspace: Workspace) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-async def test_a_worker_that_gives_no_sign_of_life_is_replaced_with_a_key(
+async def test_an_unresponsive_worker_is_replaced_with_a_key(
     workspace: Workspace, hanging: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.lock._WATCHED_S", 0.2)
     app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: text_of(app, "#worker") == "worker gives no sign of life: press w")
+        await until(pilot, lambda: text_of(app, "#worker") == "worker not responding · w restarts it")
         await pilot.press("w")
         await until(pilot, lambda: text_of(app, "#worker") == "worker idle")
         assert hanging.wait() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("key", ["escape", "enter", "q"])
-async def test_who_comes_back_is_greeted_once_with_what_happened(left: Workspace, key: str) -> None:
+async def test_a_returning_user_is_shown_once_what_happened(left: Workspace, key: str) -> None:
     app = dashboard(left)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.screen.query(".told Static"))
-        told = "\n".join(str(widget.render()) for widget in app.screen.query(Static))
-        assert re.search("Failed\n.*job 3.*\n.*cannot read /voices", told)
-        assert "1 failed, 2 succeeded, 1 cancelled, 1 hook failed\nnow 1 running, 3 waiting" in told
+        await until(pilot, lambda: app.screen.query(".report Static"))
+        shown = "\n".join(str(widget.render()) for widget in app.screen.query(Static))
+        assert re.search("Failed\n.*job 3.*\n.*cannot read /voices", shown)
+        assert "1 failed, 2 succeeded, 1 cancelled, 1 hook failed\nNow: 1 running, 3 queued" in shown
         scrolled = app.screen.query_one(VerticalScroll)
         await pilot.press("j", "j")
         assert scrolled.scroll_y == 2
@@ -445,29 +447,29 @@ async def test_who_comes_back_is_greeted_once_with_what_happened(left: Workspace
     assert not ended_since(left)
 
 
-async def test_what_ends_while_the_dashboard_is_open_has_been_seen(full: Workspace) -> None:
+async def test_jobs_that_end_while_the_dashboard_is_open_count_as_seen(full: Workspace) -> None:
     assert ended_since(full) == {1, 2, 3, 4}
     app = dashboard(full)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: not ended_since(full))
         await until(pilot, lambda: app.greeted)
-        # For who is here for the first time nothing happened meanwhile.
+        # A first visit has no activity to show.
         assert len(app.screen_stack) == 1
         with closing(open_store(full)) as db:
             cancel(db, 6)
         assert ended_since(full) == {6, 7}
-    # A thread notes it while the dashboard closes.
+    # A thread records it while the dashboard closes.
     wait_until(lambda: not ended_since(full))
 
 
-def test_while_nothing_happens_the_store_is_not_read(worked: Workspace) -> None:
-    asked: list[str] = []
+def test_an_unchanged_store_is_not_read(worked: Workspace) -> None:
+    queries: list[str] = []
     with closing(open_store(worked)) as db, closing(open_store(worked)) as other:
         reader = SnapshotReader(worked, db)
         before = reader.read()
-        db.set_trace_callback(asked.append)
+        db.set_trace_callback(queries.append)
         assert reader.read() is None
-        assert asked == ["PRAGMA data_version"]
+        assert queries == ["PRAGMA data_version"]
 
         other.execute("UPDATE jobs SET progress = 0.5 WHERE id = 5")
         after = reader.read()
@@ -475,7 +477,7 @@ def test_while_nothing_happens_the_store_is_not_read(worked: Workspace) -> None:
         assert [job.progress for job in after.running] == [0.5]
         assert after.jobs is before.jobs
         assert after.newest is before.newest
-        assert not [query for query in asked if "machine_id = " in query]
+        assert not [query for query in queries if "machine_id = " in query]
 
 
 @pytest.mark.parametrize(
@@ -487,32 +489,30 @@ def test_while_nothing_happens_the_store_is_not_read(worked: Workspace) -> None:
         lambda db: cancel(db, 5),
         forget_ended,
     ],
-    ids=["paused", "moved", "cancelled", "asked to end", "forgotten"],
+    ids=["paused", "moved", "cancelled", "cancelling", "forgotten"],
 )
-def test_what_anybody_does_with_the_queue_is_seen(
-    worked: Workspace, change: Callable[[sqlite3.Connection], object]
-) -> None:
+def test_every_change_of_the_queue_is_seen(worked: Workspace, change: Callable[[sqlite3.Connection], object]) -> None:
     with closing(open_store(worked)) as db, closing(open_store(worked)) as other:
         reader = SnapshotReader(worked, db)
         before = reader.read()
         change(other)
-        after, anew = reader.read(), SnapshotReader(worked, db).read()
-        assert after and anew and before
-        assert (after.jobs, after.queue, after.counts) == (anew.jobs, anew.queue, anew.counts)
+        after, fresh = reader.read(), SnapshotReader(worked, db).read()
+        assert after and fresh and before
+        assert (after.jobs, after.queue, after.counts) == (fresh.jobs, fresh.queue, fresh.counts)
         assert (after.jobs, after.queue) != (before.jobs, before.queue)
 
 
-async def test_help_lists_the_keys_of_where_one_is(full: Workspace) -> None:
+async def test_help_lists_the_keys_of_the_current_tab(full: Workspace) -> None:
     app = dashboard(full)
     async with app.run_test(size=(80, 40)) as pilot:
-        for tab, there, elsewhere in (("1", "Optimize", "Cancel"), ("2", "Cancel", "Optimize")):
+        for tab, present, absent in (("1", "Optimize", "Cancel"), ("2", "Cancel", "Optimize")):
             await pilot.press(tab)
             await pilot.pause()
             await pilot.press("question_mark")
             await until(pilot, lambda: len(app.screen_stack) == 2)
             shown = "\n".join(str(widget.render()) for widget in app.screen.query(Static))
-            assert there in shown
-            assert elsewhere not in shown
+            assert present in shown
+            assert absent not in shown
             assert "real-time factor" in shown
             await pilot.press("escape")
 
@@ -532,20 +532,20 @@ async def test_two_dashboards_on_one_workspace_are_both_live(workspace: Workspac
         db.close()
 
 
-async def test_news_that_come_while_the_dashboard_closes_are_let_go(
+async def test_messages_that_arrive_while_the_dashboard_closes_are_ignored(
     workspace: Workspace, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def late_news(line: TopLine) -> None:
-        line.app.post_message(StoreChanged(app.snapshot))
-        line.app.post_message(Outcome("done", Focus("voices", "tiny/original")))
+    def post_late(bar: StatusBar) -> None:
+        bar.app.post_message(StoreChanged(app.snapshot))
+        bar.app.post_message(Outcome("done", Focus("voices", "tiny/original")))
 
-    monkeypatch.setattr(TopLine, "on_unmount", late_news, raising=False)
+    monkeypatch.setattr(StatusBar, "on_unmount", post_late, raising=False)
     app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: is_ready(app))
 
 
-async def test_a_voice_added_elsewhere_appears_by_itself(workspace: Workspace, voice_path: Path) -> None:
+async def test_a_voice_added_elsewhere_appears(workspace: Workspace, voice_path: Path) -> None:
     app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: text_of(app, "#worker"))

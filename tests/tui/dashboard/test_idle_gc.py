@@ -1,4 +1,4 @@
-"""Garbage is collected when nobody waits for an answer."""
+"""Garbage is collected while the user is idle."""
 
 import gc
 import sys
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tui.dashboard.idle_gc import QuietCollector
+from tui.dashboard.idle_gc import IdleCollector
 
 
 @pytest.fixture
 def full_collections() -> Iterator[list[int]]:
-    """An entry for each; Python's own thresholds are put back in the end."""
+    """Record each full collection; restore Python's thresholds at the end."""
     seen: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:
@@ -27,18 +27,18 @@ def full_collections() -> Iterator[list[int]]:
     gc.set_threshold(*thresholds)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="collects bit by bit, and needs no such care")
-def test_a_full_collection_waits_until_no_key_is_pressed(full_collections: list[int]) -> None:
-    collector = QuietCollector(quiet_s=0.2)
-    collector.begin()
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="collects incrementally")
+def test_a_full_collection_waits_until_the_user_is_idle(full_collections: list[int]) -> None:
+    collector = IdleCollector(idle_s=0.2)
+    collector.start()
     for _ in range(20):
         gc.collect(1)
-    collector.touch()
-    collector.look()
+    collector.note_input()
+    collector.collect_if_idle()
     assert full_collections == []
     time.sleep(0.2)
-    collector.look()
+    collector.collect_if_idle()
     assert len(full_collections) == 1
-    # Once is enough.
-    collector.look()
+    # No second one is due.
+    collector.collect_if_idle()
     assert len(full_collections) == 1

@@ -104,7 +104,7 @@ def drawn(screen: Screen[Any]) -> str:
 def told(pilot: Pilot[None]) -> list[str]:
     app = pilot.app
     assert isinstance(app, DrivenDashboard)
-    return app.told
+    return app.notices
 
 
 async def test_the_whole_history_is_turned_over_page_by_page(long: Workspace) -> None:
@@ -230,7 +230,7 @@ async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(h
         figures = {str(table.get_row_at(row)[0]).strip(): table.get_row_at(row) for row in range(table.row_count)}
         assert [str(cell).strip() for cell in figures["variant"][1:]] == ["dynamic-int8", "int4"]
         assert str(figures["file, MB"][2]).split() == ["13.9", "0.59x"]
-        words = text_of(app, "Words PlainText")
+        words = text_of(app, "ScrolledText PlainText")
         assert "int4 (14-int4-) beside dynamic-int8 (14-dynam), of one run, pair by pair: " in words
 
         await pilot.press("q")
@@ -238,8 +238,8 @@ async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(h
         await pilot.press("escape", "slash")
         await filtered(pilot, "int4 threads:1")
         await pilot.press("enter", "g", "space", "j", "j", "space", "c")
-        await until(pilot, lambda: "not measured alike" in text_of(app, "Words PlainText"))
-        assert "nothing is said of what is faster" in text_of(app, "Words PlainText")
+        await until(pilot, lambda: "not measured alike" in text_of(app, "ScrolledText PlainText"))
+        assert "nothing is said of what is faster" in text_of(app, "ScrolledText PlainText")
 
 
 @pytest.fixture
@@ -290,7 +290,7 @@ async def test_the_course_of_a_variant_is_drawn_and_told_in_words(
         chart = drawn(screen)
         assert (chart.count("o"), chart.count("~"), chart.count("!")) == (6, 1, 1)
         assert "│" in chart
-        words = text_of(app, "Words PlainText")
+        words = text_of(app, "ScrolledText PlainText")
         assert "8 results, 1 worse than it was" in words
         assert "1.20x 1.10–1.30 !  worse: speed-up 1.20x, was 1.90x" in words
         assert "onnxruntime 1.30 -> 1.31" in words
@@ -462,7 +462,7 @@ async def test_the_history_is_exported_under_a_name_that_says_how(history: Works
         voice = pane.page.results[0].voice
         await until(pilot, lambda: f"results of {voice}, whole" in text_of(app, "#says"))
         await pilot.press("enter")
-        await until(pilot, lambda: "out.jsonl is written" in told(pilot))
+        await until(pilot, lambda: "Wrote out.jsonl." in told(pilot))
         lines = Path("out.jsonl").read_text().splitlines()
         assert {json.loads(line)["voice_key"] for line in lines[1:-1]} == {voice}
 
@@ -491,7 +491,7 @@ async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Wor
         await pilot.press("enter", "s", "s", "S", "n")
         await until(pilot, lambda: pane.page.asked.page == 2)
         await pilot.press("j", "j")
-        state, seen = json.loads(json.dumps(pane.remember())), ids(pane)
+        state, seen = json.loads(json.dumps(pane.save_state())), ids(pane)
     assert state == {
         "filter": "speedup>0.5",
         "sort": "variant",
@@ -507,7 +507,7 @@ async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Wor
         assert pane.table.focused_key == seen[2]
         assert pane.query_one(Input).value == "speedup>0.5"
         assert pane.query_one(FilterLine).display
-        assert pane.remember() == state
+        assert pane.save_state() == state
 
 
 @pytest.mark.parametrize(
@@ -523,7 +523,7 @@ async def test_what_is_broken_in_what_was_remembered_is_let_go(history: Workspac
     app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
-        pane.recall(state)
+        pane.restore_state(state)
         await pilot.pause()
         asked = pane.page.asked
         assert (asked.filter, asked.sort, asked.reverse, asked.page) == ("", "when", False, 1)
@@ -534,7 +534,7 @@ async def test_a_page_that_is_no_more_there_gives_way_to_the_last_one(long: Work
     app = dashboard(long)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
-        pane.recall({"page": 50})
+        pane.restore_state({"page": 50})
         await until(pilot, lambda: pane.page.asked.page == 3)
         assert ids(pane)
 

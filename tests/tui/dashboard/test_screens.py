@@ -1,4 +1,4 @@
-"""What each screen looks like, as pictures that are compared."""
+"""Snapshots of every screen."""
 
 from contextlib import closing
 

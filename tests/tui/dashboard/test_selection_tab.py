@@ -34,8 +34,8 @@ from tui.dashboard.environment import Environment
 from tui.dashboard.selection.chain import LinkBox
 from tui.dashboard.selection.pane import SelectionPane
 
-ENVIRONMENT = Environment(probes=lambda: SERVER)
-AT_HOME = replace(RECORDED_MACHINE, probes=lambda: SERVER)
+ENVIRONMENT = Environment(hardware=lambda: SERVER)
+AT_HOME = replace(RECORDED_MACHINE, hardware=lambda: SERVER)
 ASSISTANT = "models:\n  tts:\n    piper:\n      voice_path: {path}  # the voice\n"
 
 
@@ -163,7 +163,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
         assert config.read_text() == before
         await pilot.press("u")
-        await until(pilot, lambda: any("there is nothing to undo" in message for message in app.told))
+        await until(pilot, lambda: any("there is nothing to undo" in message for message in app.notices))
 
 
 async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
@@ -214,8 +214,8 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
         pane = await opened(pilot)
         for key in "au":
             await pilot.press(key)
-            await until(pilot, lambda: "no assistant's configuration is known: press f and name its file" in app.told)
-            app.told.clear()
+            await until(pilot, lambda: "no assistant config set: f chooses its YAML file" in app.notices)
+            app.notices.clear()
 
         set_assistant(workspace, config)
         await pilot.press("a")
@@ -223,7 +223,7 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
         config.write_text("# by hand\n")
         await pilot.press("y")
         mend = f"{config} was changed meanwhile, and is left as it is now: try again"
-        await until(pilot, lambda: mend in app.told)
+        await until(pilot, lambda: mend in app.notices)
         assert config.read_text() == "# by hand\n"
 
         config.unlink()

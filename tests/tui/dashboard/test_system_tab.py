@@ -21,7 +21,7 @@ from tests.tui.pilot import FOUND, dashboard, text_of, until
 from tests.waiting import wait_until
 from tui.dashboard.environment import Environment
 from tui.dashboard.snapshot import SnapshotReader
-from tui.dashboard.system.doctor import examine_apart
+from tui.dashboard.system.doctor import run_doctor
 from tui.dashboard.system.facts import disk_facts, worker_facts
 from tui.dashboard.system.pane import SystemPane
 
@@ -31,13 +31,13 @@ class Machine:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.environment = Environment(probes=self.probes, examine=self.examine)
+        self.environment = Environment(hardware=self.hardware, run_doctor=self.run_doctor)
 
-    def probes(self) -> HardwareInfo:
+    def hardware(self) -> HardwareInfo:
         self.asked.append("machine")
         return SERVER
 
-    async def examine(self, _: Workspace) -> Findings:
+    async def run_doctor(self, _: Workspace) -> Findings:
         self.asked.append("doctor")
         if len(self.asked) > 3:
             raise TtsdashError("no space left")
@@ -102,14 +102,14 @@ async def test_a_wide_terminal_has_two_columns(workspace: Workspace) -> None:
 
 async def test_the_doctor_looks_in_a_process_of_its_own(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
     set_assistant(workspace, tmp_path / "gone.yaml")
-    found = await examine_apart(workspace)
+    found = await run_doctor(workspace)
     assert list(found) == ["machine", "workspace", "worker", "voice tiny", "configuration"]
     (problem,) = found["configuration"]
     assert (problem.state, problem.mend) == ("problem", "press 4, then f, and name the assistant's YAML file")
     assert problem.says == f"{tmp_path}/gone.yaml does not exist: check the path"
 
     (tmp_path / "gone.yaml").write_text(f"models: {{tts: {{piper: {{voice_path: {voice.path}}}}}}}\n")
-    found = await examine_apart(workspace)
+    found = await run_doctor(workspace)
     assert found["configuration"][0] == Finding("voice_path", "ok", "original of tiny, unchanged")
 
 
@@ -121,7 +121,7 @@ async def test_whoever_leaves_ends_the_doctor_with_all_that_it_has_started(
     slow.write_text("#!/bin/sh\nsleep 600 &\nwait\n")
     slow.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(slow))
-    app = dashboard(workspace, environment=Environment(probes=lambda: SERVER))
+    app = dashboard(workspace, environment=Environment(hardware=lambda: SERVER))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.snapshot and app.query(SystemPane))
         await pilot.press("5")
@@ -157,7 +157,7 @@ def test_the_worker_s_slots_its_jobs_and_its_end_are_told(
         "works on": "job 5 (benchmark)",
         "ends": ends,
     }
-    assert "gives no sign of life: press w" in worker_facts(replace(snapshot, silent=True))["state"]
+    assert "gives no sign of life: press w" in worker_facts(replace(snapshot, worker_unresponsive=True))["state"]
 
 
 def test_what_the_workspace_takes_of_the_disk_is_told_in_mb(workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""The tab of voices and the dialogs over it, driven by keys."""
+"""The Voices tab and its dialogs, driven by keys."""
 
 import os
 import sqlite3
@@ -37,7 +37,7 @@ from tests.tui.pilot import (
     until,
 )
 from tui.dashboard.app import Dashboard
-from tui.dashboard.common.checkbox import Choice
+from tui.dashboard.common.checkbox import PlainCheckbox
 from tui.dashboard.voices.add_voice import AddVoiceScreen
 from tui.dashboard.voices.optimize import OptimizeScreen
 from tui.dashboard.voices.pane import VoicesPane
@@ -57,18 +57,18 @@ def dialog(app: Dashboard) -> OptimizeScreen:
 
 
 async def open_dialog(pilot, key: str = "o") -> OptimizeScreen:  # type: ignore[no-untyped-def]
-    """The dialog over the voice in focus, with all that it shows."""
+    """Open the dialog for the focused voice and wait until it is complete."""
     await pilot.press(key)
     await until(pilot, lambda: isinstance(pilot.app.screen, OptimizeScreen) and not is_reading(pilot.app))
     return dialog(pilot.app)
 
 
 def chosen(screen: OptimizeScreen) -> list[str]:
-    return [str(choice.id) for choice in screen.query(Choice) if choice.value]
+    return [str(choice.id) for choice in screen.query(PlainCheckbox) if choice.value]
 
 
 def measure_everything(workspace: Workspace, machine: Machine = MACHINE) -> None:
-    """Of another voice, with every recipe: what forecasts are made of; and the time that it took."""
+    """Store results for every recipe, which forecasts are based on."""
     with closing(open_store(workspace)) as db, transaction(db):
         results = [a_result("original", "original", size_bytes=1000, threads=2)]
         for name, recipe in RECIPES.items():
@@ -80,7 +80,7 @@ def measure_everything(workspace: Workspace, machine: Machine = MACHINE) -> None
 # The table and its details
 
 
-async def test_a_long_name_pushes_no_column_out_of_a_small_terminal(full: Workspace) -> None:
+async def test_a_long_name_leaves_room_for_the_other_columns(full: Workspace) -> None:
     with closing(open_store(full)) as db, transaction(db):
         made = get_voice(db, "en_US-joe-medium").variant("coreml")
         put_variant(db, JOE, replace(made, name="coreml+precision=fp32+target=macos15+weights=int8", sha256="e" * 64))
@@ -123,7 +123,7 @@ async def test_a_wide_terminal_shows_the_interval_as_a_bar_and_the_details_besid
         (None, None, ""),
     ],
 )
-def test_a_speed_up_stands_on_a_scale_that_is_the_same_for_all(
+def test_all_speed_ups_share_one_scale(
     full: Workspace, speedup: float | None, interval: tuple[float, float] | None, bar: str
 ) -> None:
     with closing(open_store(full)) as db:
@@ -133,10 +133,8 @@ def test_a_speed_up_stands_on_a_scale_that_is_the_same_for_all(
     assert RATIO_SCALE.index("1x") == 10
 
 
-async def test_a_variant_whose_file_is_gone_is_shown_as_missing_until_it_is_back(
-    full: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(VoicesPane, "LOOK_S", 0.05)
+async def test_a_missing_file_is_shown_until_it_is_back(full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VoicesPane, "FILE_CHECK_INTERVAL_S", 0.05)
     made = Path("models/dynamic-int8-guide.onnx")
     app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -145,36 +143,36 @@ async def test_a_variant_whose_file_is_gone_is_shown_as_missing_until_it_is_back
         await pilot.press(*"jjj")
         made.unlink()
         await until(pilot, lambda: cells(voices)[3][3] == "file missing")
-        assert f"Its file is missing: press o to make it again ({made})." in detail(app)
+        assert f"The file is missing: o makes it again ({made})." in detail(app)
         assert "on this machine: " not in detail(app)
         made.touch()
         await until(pilot, lambda: "1.02x" in cells(voices)[3][3])
         Path("voices/en_US-joe-medium.onnx").unlink()
         await pilot.press("k", "k")
-        await until(pilot, lambda: detail(app).startswith("Its file is missing: put voices/en_US-joe-medium.onnx back"))
+        await until(pilot, lambda: detail(app).startswith("The file is missing: put voices/en_US-joe-medium.onnx back"))
 
 
-async def test_the_details_tell_verdict_figures_pareto_place_and_lineage(full: Workspace) -> None:
+async def test_the_details_show_verdict_results_pareto_place_and_lineage(full: Workspace) -> None:
     app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
         await pilot.press(*"jj")
-        assert "Pareto: no place, since its speed or its sound was not measured here" in detail(app)
+        assert "Pareto: unknown (speed or sound not measured here)" in detail(app)
         await pilot.press("j")
-        told = detail(app)
+        shown = detail(app)
         for line in (
             "passed over on this machine: made as the usual guide does it, to compare with",
-            "RTF 0.044, latency 157 ms (the original 160) at 2 threads, measured 2024-01-02 09:03:00",
-            "Pareto: on the front: no other is as good in size, speed and sound at once",
+            "RTF 0.044, latency 157 ms (original 160) at 2 threads, measured 2024-01-02 09:03:00",
+            "Pareto: on the front",
             f"made 2024-01-02 09:01:00 from en_US-joe-medium (SHA-256 {JOE[:16]}…)",
             "recipe guide: weight type QUInt8; per channel False",
             "with onnxruntime 1.32.0, onnx 1.23.2",
         ):
-            assert line in told.split("\n")
-        assert "the file is 70 % smaller than the original's, peak memory 82 % of it" in told
+            assert line in shown.split("\n")
+        assert "the file is 70 % smaller than the original's, peak memory 82 % of it" in shown
 
 
-async def test_what_is_better_in_every_way_dominates(full: Workspace) -> None:
+async def test_a_variant_that_is_better_in_every_way_dominates(full: Workspace) -> None:
     with closing(open_store(full)) as db, transaction(db):
         made = get_voice(db, "en_US-joe-medium").variant("dynamic-int8-guide")
         put_variant(db, JOE, replace(made, name="int4", recipe="int4", sha256="e" * 64))
@@ -186,18 +184,18 @@ async def test_what_is_better_in_every_way_dominates(full: Workspace) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 5)
         await pilot.press(*"jjj")
-        assert "Pareto: dominated by int4: no worse in size, speed and sound, better in one" in detail(app)
+        assert "Pareto: dominated by int4 (as good in size, speed and sound, better in one)" in detail(app)
 
 
-async def test_of_a_voice_what_was_never_made_is_told_with_its_forecast(full: Workspace) -> None:
+async def test_the_details_of_a_voice_list_available_variants_with_forecasts(full: Workspace) -> None:
     measure_everything(full)
     app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "forecast" in detail(app))
-        assert detail(app).startswith("No worker runs for job 6, 7: press w to start one.")
-        assert "made: nothing yet\nnever made:" in detail(app)
-        assert "  int4: forecast 1.8x, about 15.8 MB, sound slight, from 1 past run here" in detail(app)
-        # All of it can be read by keys alone.
+        await until(pilot, lambda: "expected" in detail(app))
+        assert detail(app).startswith("Jobs 6, 7 waiting for a worker · w starts one")
+        assert "No variants yet.\nAvailable:" in detail(app)
+        assert "  int4: expected 1.8x, about 15.8 MB, sound slight, from 1 past run here" in detail(app)
+        # Keys scroll it.
         scrolled = app.query_one("#voices-pane .detail", VerticalScroll)
         await pilot.press("full_stop", "full_stop")
         assert scrolled.scroll_y == min(6, scrolled.max_scroll_y) > 0
@@ -205,7 +203,7 @@ async def test_of_a_voice_what_was_never_made_is_told_with_its_forecast(full: Wo
         assert scrolled.scroll_y == 0
 
 
-async def test_figures_of_another_machine_are_not_shown_as_this_one_s(full: Workspace) -> None:
+async def test_results_of_another_machine_are_not_shown(full: Workspace) -> None:
     app = dashboard(full, environment=OTHER_MACHINE)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
@@ -213,10 +211,10 @@ async def test_figures_of_another_machine_are_not_shown_as_this_one_s(full: Work
         assert [row[3] for row in cells(voices)] == [*["not measured"] * 2, "not yet run on a Mac", "not measured"]
 
 
-# What to make
+# The dialog that makes variants
 
 
-async def test_the_dialog_shows_every_recipe_in_a_small_terminal_without_scrolling(full: Workspace) -> None:
+async def test_the_dialog_fits_a_small_terminal(full: Workspace) -> None:
     measure_everything(full)
     app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -234,30 +232,30 @@ async def test_the_dialog_shows_every_recipe_in_a_small_terminal_without_scrolli
         await pilot.press("down", "down")
         known = text_of(app, "#known").split("\n")
         assert known[0] == "static-int8: int8 where it pays, with calibrated ranges"
-        assert known[2] == "forecast: 1.8x, about 15.8 MB, sound slight, from 1 past run here"
+        assert known[2] == "expected: 1.8x, about 15.8 MB, sound slight, from 1 past run here"
         assert known[5].startswith("  clip=mse (mse or max): ranges with the least squared error")
         await pilot.press(*["down"] * 5)
         assert app.focused is screen.query_one("#params")
 
 
-async def test_times_are_those_of_past_runs_on_this_machine(full: Workspace) -> None:
+async def test_durations_come_from_past_runs_on_this_machine(full: Workspace) -> None:
     with closing(open_store(full)) as db:
         db.execute('UPDATE jobs SET seconds = 20, params = \'{"variants": ["a"]}\' WHERE id = 2')
     app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot)
-        assert text_of(app, "#known").split("\n")[3] == "time: not known, no past run here"
-        for choice in screen.query(Choice):
+        assert text_of(app, "#known").split("\n")[3] == "time: unknown (no past runs here)"
+        for choice in screen.query(PlainCheckbox):
             choice.value = choice.id in (GUIDE, "benchmark")
         screen.query_one(f"#{GUIDE}").focus()
-        # The job that would make it, and 20 s that were spent on two.
-        said = "2 jobs: dynamic-int8-guide, a benchmark; about 1 min 25 s by past runs here"
-        await until(pilot, lambda: text_of(app, "#problem") == said)
+        # 1 min 5 s for the variant, and 20 s for a benchmark of two.
+        expected = "2 jobs: dynamic-int8-guide, a benchmark · duration: about 1 min 25 s"
+        await until(pilot, lambda: text_of(app, "#problem") == expected)
         assert text_of(app, "#known").split("\n")[3] == "time: about 1 min 5 s, from 1 past run here"
 
 
-async def test_what_is_there_is_not_ticked_and_is_made_again_only_when_it_is(worked: Workspace) -> None:
+async def test_existing_variants_are_off_and_made_again_only_when_selected(worked: Workspace) -> None:
     with closing(open_store(worked)) as db:
         db.execute("UPDATE jobs SET state = 'succeeded' WHERE state IN ('queued', 'running')")
         with transaction(db):
@@ -272,49 +270,49 @@ async def test_what_is_there_is_not_ticked_and_is_made_again_only_when_it_is(wor
         assert text_of(app, "#note-optimized") == "made Jan 2024, not measured"
         assert text_of(app, f"#note-{GUIDE}") == "made Jan 2024, 1.02x 0.95–1.06, broken"
         await pilot.press("space", "down", "space", "down", "space")
-        await until(pilot, lambda: text_of(app, "#problem").startswith("2 jobs: optimized (again), a benchmark;"))
+        await until(pilot, lambda: text_of(app, "#problem").startswith("2 jobs: optimized (again), a benchmark ·"))
         await pilot.press("enter")
         await until(pilot, lambda: store(app).counts.get("queued") == 2)
         assert [job.variant for job in store(app).jobs if job.state == "queued"] == ["optimized", None]
 
 
-async def test_who_makes_it_already_is_told(full: Workspace) -> None:
+async def test_a_queued_variant_names_its_job(full: Workspace) -> None:
     app = dashboard(full, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         await pilot.press("j")
         screen = await open_dialog(pilot)
-        assert text_of(app, "#note-static") == "job 8 makes it"
+        assert text_of(app, "#note-static") == "queued as job 8"
         assert "static" not in chosen(screen)
 
 
-async def test_parameters_are_judged_as_they_are_typed(workspace: Workspace, voice: Voice) -> None:
+async def test_parameters_are_checked_as_they_are_typed(workspace: Workspace, voice: Voice) -> None:
     app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot)
         field, problem = screen.query_one("#params", Input), screen.query_one("#problem")
         field.focus()
-        for typed, said in (
+        for typed, problem_text in (
             ("clip", "parameter 'clip': write it as name=value"),
             ("clip=x", "static-int8: clip=x cannot be: give mse or max"),
             ("frob=1", "no parameter 'frob' in optimized, dynamic-int8, static-int8: there is clip, rounded, rows, "),
             ("rows=1 rows=2", "parameter 'rows' is given twice, as 1 and 2: say which"),
         ):
             field.value = typed
-            await until(pilot, lambda said=said: text_of(app, "#problem").startswith(said))
+            await until(pilot, lambda expected=problem_text: text_of(app, "#problem").startswith(expected))
             assert problem.has_class("wrong")
         await pilot.press("enter")
         assert dialog(app) is screen
         field.value = "clip=max"
         await until(pilot, lambda: "static-int8+clip=max" in text_of(app, "#problem"))
         assert not problem.has_class("wrong")
-        # It belongs to what is chosen.
-        screen.query_one("#static", Choice).value = False
+        # Parameters belong to the selected variants.
+        screen.query_one("#static", PlainCheckbox).value = False
         await until(pilot, lambda: "no parameter 'clip'" in text_of(app, "#problem"))
 
 
-async def test_a_file_to_calibrate_with_is_read_before_it_is_taken(
+async def test_a_calibration_text_is_read_before_the_job_is_queued(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
 ) -> None:
     sentences = tmp_path / "mine.txt"
@@ -325,9 +323,9 @@ async def test_a_file_to_calibrate_with_is_read_before_it_is_taken(
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot)
         field = screen.query_one("#calibration", Input)
-        screen.query_one("#static", Choice).value = False
+        screen.query_one("#static", PlainCheckbox).value = False
         await until(pilot, lambda: field.disabled)
-        screen.query_one("#static", Choice).value = True
+        screen.query_one("#static", PlainCheckbox).value = True
         await until(pilot, lambda: not field.disabled)
         field.focus()
         await paste(pilot, str(tmp_path / "none.txt"))
@@ -335,7 +333,7 @@ async def test_a_file_to_calibrate_with_is_read_before_it_is_taken(
         await pilot.press("enter")
         assert dialog(app) is screen
         field.value = str(sentences)
-        # Before it has been read: it is queued when it has.
+        # The file has not been read yet: the job is queued afterwards.
         await pilot.press("enter")
         await until(pilot, lambda: len(list_jobs(db)) == 4)
     static = list_jobs(db)[1]
@@ -343,45 +341,45 @@ async def test_a_file_to_calibrate_with_is_read_before_it_is_taken(
     assert static.params["calibration"] == str(sentences)
 
 
-async def test_converting_offers_what_is_made_for_core_ml_only(workspace: Workspace, voice: Voice) -> None:
+async def test_converting_offers_only_core_ml(workspace: Workspace, voice: Voice) -> None:
     announce(workspace, os.getpid())
     app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
         screen = await open_dialog(pilot, "v")
-        assert [str(choice.id) for choice in screen.query(Choice)] == chosen(screen) == ["coreml", "benchmark"]
+        assert [str(choice.id) for choice in screen.query(PlainCheckbox)] == chosen(screen) == ["coreml", "benchmark"]
         assert not screen.query_one("#calibration").display
         await pilot.press("enter")
         await until(pilot, lambda: len(store(app).jobs) == 2)
     assert [(job.kind, job.variant) for job in store(app).jobs] == [("convert", "coreml"), ("benchmark", None)]
 
 
-async def test_from_the_first_voice_on_the_screen_says_what_to_press_and_all_asks_first(
+async def test_the_details_name_the_next_step_and_making_all_asks_first(
     workspace: Workspace, voice: Voice, db: sqlite3.Connection
 ) -> None:
     announce(workspace, os.getpid())
     app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "Next: press o to choose what to make of it, or A to make all" in detail(app))
+        await until(
+            pilot, lambda: "Next: press o to choose variants, or A to make and benchmark all of them." in detail(app)
+        )
         for answer in ("n", "y"):
             await pilot.press("A")
             await until(pilot, lambda: len(app.screen_stack) == 2)
             assert text_of(app, ".dialog Static").split("\n") == [
                 "Queue 6 jobs for tiny?",
-                "optimized, dynamic-int8, static-int8, int4, coreml, then a benchmark of optimized, dynamic-int8, "
-                "static-int8, int4, coreml.",
-                "Work: time not known, no past run here.",
+                "Make: optimized, dynamic-int8, static-int8, int4, coreml.",
+                "Benchmark: optimized, dynamic-int8, static-int8, int4, coreml.",
+                "Duration: unknown (no past runs here).",
             ]
             await pilot.press(answer)
             await until(pilot, lambda: len(app.screen_stack) == 1)
             assert answer == "y" or not list_jobs(db)
         await until(pilot, lambda: len(store(app).jobs) == 6)
-        await until(
-            pilot, lambda: "In the queue for it: job 1, 2, 3, 4, 5 and 1 more. Press 2 to watch." in detail(app)
-        )
+        await until(pilot, lambda: "Jobs 1, 2, 3, 4, 5 and 1 more in the queue · 2 shows it" in detail(app))
 
 
-async def test_a_benchmark_is_of_the_variant_in_focus_or_of_all_of_the_voice(worked: Workspace) -> None:
+async def test_a_benchmark_covers_the_focused_variant_or_all_of_a_voice(worked: Workspace) -> None:
     app = dashboard(worked, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
@@ -394,7 +392,7 @@ async def test_a_benchmark_is_of_the_variant_in_focus_or_of_all_of_the_voice(wor
     assert wanted == [["dynamic-int8-guide"], ["coreml", "dynamic-int8-guide"]]
 
 
-# Voices from elsewhere
+# Piper's voices
 
 
 @pytest.fixture
@@ -413,7 +411,7 @@ async def adding(pilot, app: Dashboard) -> AddVoiceScreen:  # type: ignore[no-un
     return app.screen
 
 
-async def test_a_voice_is_fetched_by_its_name_with_a_bar_and_added(
+async def test_a_piper_voice_is_downloaded_with_a_progress_bar_and_added(
     workspace: Workspace, collection: Collection
 ) -> None:
     app = dashboard(workspace, environment=RECORDED)
@@ -422,7 +420,7 @@ async def test_a_voice_is_fetched_by_its_name_with_a_bar_and_added(
         assert not collection.asked
         await pilot.press("ctrl+l")
         options = screen.query_one(OptionList)
-        await until(pilot, lambda: text_of(app, "#found") == "2 of Piper's 2 voices:")
+        await until(pilot, lambda: text_of(app, "#found") == "2 of 2 Piper voices:")
         assert [str(option.prompt) for option in options.options] == [OTHER_NAME, NAME]
         await pilot.press(*"tiny")
         await until(pilot, lambda: options.option_count == 1)
@@ -436,24 +434,24 @@ async def test_a_voice_is_fetched_by_its_name_with_a_bar_and_added(
     assert store(app).voices[0].path == str(workspace.voices / f"{NAME}.onnx")
 
 
-async def test_a_download_is_cancelled_and_nothing_of_it_stays(workspace: Workspace, collection: Collection) -> None:
+async def test_a_cancelled_download_leaves_nothing_behind(workspace: Workspace, collection: Collection) -> None:
     collection.go_on.clear()
     app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await adding(pilot, app)
         await paste(pilot, NAME)
-        assert text_of(app, "#found") == f"enter fetches {NAME} into {workspace.voices}"
+        assert text_of(app, "#found") == f"Enter downloads {NAME} to {workspace.voices}"
         await pilot.press("enter")
         await until(pilot, lambda: " of 0.6 MB" in text_of(app, "#received"))
         await pilot.press("escape")
-        assert text_of(app, "#problem") == "cancelled: nothing of it was kept"
+        assert text_of(app, "#problem") == "Download cancelled, nothing was kept."
         await until(pilot, lambda: not list(workspace.voices.iterdir()))
         assert app.screen is screen
         await pilot.press("escape")
         assert len(app.screen_stack) == 1
 
 
-async def test_a_dashboard_that_is_left_ends_its_download(workspace: Workspace, collection: Collection) -> None:
+async def test_quitting_the_dashboard_ends_a_download(workspace: Workspace, collection: Collection) -> None:
     collection.go_on.clear()
     app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -465,34 +463,34 @@ async def test_a_dashboard_that_is_left_ends_its_download(workspace: Workspace, 
 
 
 @pytest.mark.parametrize(
-    ("name", "harm", "told"),
+    ("name", "break_it", "problem"),
     [
         ("en_US-nobody-low", lambda _: None, "Piper's collection has no en_US-nobody-low: `ttsdash voices download`"),
         (NAME, lambda patch: point_at("http://127.0.0.1:9", patch), "127.0.0.1 cannot be reached (Connection refused)"),
     ],
     ids=["unknown", "offline"],
 )
-async def test_a_name_that_nobody_has_and_a_network_that_is_not_there_are_told_in_one_line(
+async def test_an_unknown_name_and_a_missing_network_are_reported_in_one_line(
     workspace: Workspace,
     collection: Collection,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
-    harm: Callable[[pytest.MonkeyPatch], None],
-    told: str,
+    break_it: Callable[[pytest.MonkeyPatch], None],
+    problem: str,
 ) -> None:
-    harm(monkeypatch)
+    break_it(monkeypatch)
     app = dashboard(workspace, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await adding(pilot, app)
         await paste(pilot, name)
         await pilot.press("enter")
-        await until(pilot, lambda: text_of(app, "#problem").startswith(told))
-        # What was typed is there to be mended.
+        await until(pilot, lambda: text_of(app, "#problem").startswith(problem))
+        # The typed name stays, to be corrected.
         assert screen.query_one(Input).value == name
         assert app.focused is screen.query_one(Input)
 
 
-# Pictures
+# Snapshots
 
 
 def test_the_tab_on_a_large_screen(snap_compare: Compare, full: Workspace) -> None:

@@ -1,13 +1,14 @@
-"""A checkbox that can be read without colours: Textual's own shows an X also when it is off."""
+"""A checkbox that is readable without colours."""
 
 from textual.widgets import Checkbox
 
 
-class Choice(Checkbox):
-    """On it holds an X, off it is empty."""
+class PlainCheckbox(Checkbox):
+    """An X means on, blank means off; Textual's own shows an X in both states."""
 
     BUTTON_INNER = " "
 
     def watch_value(self) -> None:
+        """Show the new value."""
         self.BUTTON_INNER = "X" if self.value else " "
         super().watch_value()

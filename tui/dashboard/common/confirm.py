@@ -1,4 +1,4 @@
-"""Asks before something that cannot be undone, and names it."""
+"""A dialog that asks for confirmation."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Yes or no."""
+    """A question. Returns True for yes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "dismiss(True)", "Yes"),
@@ -24,16 +24,17 @@ class ConfirmScreen(ModalScreen[bool]):
         self._question = question
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets."""
         with Vertical(classes="dialog"):
             yield Static(self._question, markup=False)
             yield Static("y yes   n no", classes="hint", markup=False)
 
 
 def confirm(node: DOMNode, question: str, then: Callable[[], object]) -> None:
-    """Ask the user over what is on the screen, and call `then` on a yes."""
+    """Ask a question in a dialog, and call `then` if the answer is yes."""
 
-    def answer(yes: bool | None) -> None:
-        if yes:
+    def answer(confirmed: bool | None) -> None:
+        if confirmed:
             then()
 
     node.app.push_screen(ConfirmScreen(question), answer)

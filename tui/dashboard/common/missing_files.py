@@ -1,4 +1,4 @@
-"""The files of variants that are not where the store says."""
+"""Variants whose files are missing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from core.records.voices import Voice
 
 
-def gone_files(voices: Iterable[Voice]) -> frozenset[str]:
+def find_missing_files(voices: Iterable[Voice]) -> frozenset[str]:
     """Return the paths of variants, originals included, whose files are missing."""
     return frozenset(variant.path for voice in voices for variant in voice.variants if not Path(variant.path).exists())

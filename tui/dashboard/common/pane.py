@@ -1,4 +1,4 @@
-"""What all tabs have in common: a table, something about the row in focus, and a word for when there is nothing."""
+"""The base classes of the panes: a table, the details of its focused row, and a hint while the table is empty."""
 
 from __future__ import annotations
 
@@ -26,56 +26,58 @@ class Pane(Widget):
     """The content of a tab, which shows the store."""
 
     context: Context
-    """Set by the subclasses, whose other base class has a constructor of its own."""
+    """Set by subclasses, because their other base class has its own constructor."""
 
     @property
     def workspace(self) -> Workspace:
+        """Return the workspace that the dashboard shows."""
         return self.context.workspace
 
     @property
     def actions(self) -> Actions:
+        """Return the actions on the workspace."""
         return self.context.actions
 
     @property
-    def is_uncovered(self) -> bool:
-        """Return whether nothing lies over the tabs: a user who has gone on to something else is not interrupted."""
+    def is_frontmost(self) -> bool:
+        """Return whether no dialog covers the tabs: a user who has gone on to something else is not interrupted."""
         return self.app.is_running and len(self.app.screen_stack) == 1
 
     def on_mount(self) -> None:
+        """Report that the pane is ready."""
         self.post_message(PaneMounted(str(self.id)))
 
     def show(self, snapshot: Snapshot) -> None:
+        """Show a snapshot of the store."""
         raise NotImplementedError
 
     def take_focus(self) -> None:
-        """Its tab is the one in sight now."""
+        """Take the focus, since the tab is active now."""
         self.focus()
 
     def focus_row(self, key: str) -> None:
-        """Focus a row of its table as soon as there is one with that key."""
+        """Focus a row as soon as the pane has one with that key."""
 
-    def remember(self) -> dict[str, Any]:
-        """What it shows, as plain values, for the next time."""
+    def save_state(self) -> dict[str, Any]:
+        """Return what the pane shows, as JSON values."""
         return {}
 
-    def recall(self, state: Mapping[str, Any]) -> None:
-        """Show what it remembered, as far as that is there still."""
+    def restore_state(self, state: Mapping[str, Any]) -> None:
+        """Restore a saved state, as far as it still applies."""
 
 
 class TablePane(Vertical, Pane):
-    """A table over a detail view. Subclasses say which columns, which rows and which details."""
+    """A table above the details of its focused row. Subclasses provide columns, rows and details."""
 
     HEADERS: tuple[str, ...] = ()
     EMPTY = ""
     TABLE_ID = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "comma", "scroll_detail(-3)", "Scroll the details up", key_display=",", show=False, id="pane.detail_up"
-        ),
+        Binding("comma", "scroll_detail(-3)", "Scroll details up", key_display=",", show=False, id="pane.detail_up"),
         Binding(
             "full_stop",
             "scroll_detail(3)",
-            "Scroll the details down",
+            "Scroll details down",
             key_display=".",
             show=False,
             id="pane.detail_down",
@@ -88,61 +90,71 @@ class TablePane(Vertical, Pane):
         super().__init__(id=id)
         self.context = context
         self.snapshot: Snapshot | None = None
-        self._recalled: str | None = None
+        self._restored_row: str | None = None
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets."""
         yield from self.above_table()
         yield PlainText(self.EMPTY, classes="empty")
         yield KeyedTable(self.HEADERS, id=self.TABLE_ID, marks=self.MARKS)
         yield from self.below_table()
-        # The frame of the table takes the keys; a mouse may scroll the details.
+        # The table keeps the focus; the mouse can scroll the details.
         with VerticalScroll(classes="detail", can_focus=False):
             yield PlainText()
 
     def above_table(self) -> ComposeResult:
-        """Widgets above the table."""
+        """Yield widgets above the table."""
         yield from ()
 
     def below_table(self) -> ComposeResult:
-        """Widgets between the table and the details."""
+        """Yield widgets between the table and the details."""
         yield from ()
 
     def action_scroll_detail(self, lines: int) -> None:
+        """Scroll the details by some lines."""
         self.query_one(".detail", VerticalScroll).scroll_relative(y=lines, animate=False)
 
     @property
     def table(self) -> KeyedTable:
+        """Return the table."""
         return self.query_one(KeyedTable)
 
     def take_focus(self) -> None:
+        """Focus the table."""
         self.table.focus()
 
     def focus_row(self, key: str) -> None:
+        """Focus a row as soon as the table has one with that key."""
         self.table.focus_row(key)
 
     def show(self, snapshot: Snapshot) -> None:
+        """Show the rows of a snapshot and the details of the focused one."""
         self.snapshot = snapshot
         rows = self.rows(snapshot)
         self.set_class(not rows, "is-empty")
         self.table.show_header = bool(rows)
         self.table.show(rows, self.headers())
-        if rows and self._recalled:
-            if any(key == self._recalled for key, _ in rows):
-                self.table.focus_row(self._recalled)
-            self._recalled = None
+        if rows and self._restored_row:
+            if any(key == self._restored_row for key, _ in rows):
+                self.table.focus_row(self._restored_row)
+            self._restored_row = None
         self.show_detail()
 
-    def remember(self) -> dict[str, Any]:
+    def save_state(self) -> dict[str, Any]:
+        """Return the focused row."""
         return {"row": self.table.focused_key}
 
-    def recall(self, state: Mapping[str, Any]) -> None:
+    def restore_state(self, state: Mapping[str, Any]) -> None:
+        """Restore the focused row, if it still exists."""
         row = state.get("row")
-        self._recalled = row if isinstance(row, str) else None
+        self._restored_row = row if isinstance(row, str) else None
 
     def on_data_table_row_highlighted(self) -> None:
+        """Show the details of the newly focused row."""
         self.show_detail()
 
     def show_detail(self) -> None:
+        """Show the details of the focused row."""
         key = self.table.focused_key
         text = self.detail(self.snapshot, key) if self.snapshot and key else ""
         self.query_one(".detail PlainText", PlainText).show(
@@ -150,13 +162,13 @@ class TablePane(Vertical, Pane):
         )
 
     def headers(self) -> tuple[str, ...]:
-        """The columns as there is room for them."""
+        """Return the columns that fit."""
         return self.HEADERS
 
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
-        """The rows, each with its key."""
+        """Return the rows, each as its key and its cells."""
         raise NotImplementedError
 
     def detail(self, snapshot: Snapshot, key: str) -> str:
-        """What there is to say about the row with that key."""
+        """Return the details of a row."""
         raise NotImplementedError

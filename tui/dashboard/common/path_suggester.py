@@ -1,4 +1,4 @@
-"""Completes paths while they are typed."""
+"""Completion of paths."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ from textual.suggester import Suggester
 
 
 def typed_path(text: str) -> Path:
-    """With `~` written out, where there is such a user."""
+    """Return a path with `~` expanded, unless it names an unknown user."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -15,17 +15,18 @@ def typed_path(text: str) -> Path:
 
 
 class PathSuggester(Suggester):
-    """With the first folder, or file with that ending, that starts like what is typed."""
+    """Suggests the first folder, or file with the given extension, that starts with the typed text."""
 
-    def __init__(self, ending: str = "") -> None:
+    def __init__(self, extension: str = "") -> None:
         super().__init__(case_sensitive=True)
-        self._ending = ending
+        self._extension = extension
 
     async def get_suggestion(self, value: str) -> str | None:
-        return await asyncio.to_thread(_complete, value, self._ending)
+        """Return the completed path, or None."""
+        return await asyncio.to_thread(_complete, value, self._extension)
 
 
-def _complete(value: str, ending: str) -> str | None:
+def _complete(value: str, extension: str) -> str | None:
     typed = typed_path(value)
     folder, start = (typed, "") if value.endswith("/") else (typed.parent, typed.name)
     try:
@@ -33,6 +34,6 @@ def _complete(value: str, ending: str) -> str | None:
     except OSError:
         return None
     for name in names:
-        if name.startswith(start) and name != start and name.endswith(("/", ending)) and not name.startswith("."):
+        if name.startswith(start) and name != start and name.endswith(("/", extension)) and not name.startswith("."):
             return value + name[len(start) :]
     return None

@@ -1,4 +1,4 @@
-"""Text that may be longer than its room."""
+"""Text that scrolls if it does not fit."""
 
 from typing import ClassVar
 
@@ -9,8 +9,8 @@ from textual.containers import VerticalScroll
 from tui.dashboard.common.plain_text import PlainText
 
 
-class Scrolled(VerticalScroll):
-    """What is scrolled by the keys that tables have."""
+class KeyScroll(VerticalScroll):
+    """A container that scrolls with the same keys as tables."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", "Down", show=False),
@@ -20,11 +20,13 @@ class Scrolled(VerticalScroll):
     ]
 
 
-class Words(Scrolled):
-    """Lines to scroll through."""
+class ScrolledText(KeyScroll):
+    """Lines of plain text."""
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets."""
         yield PlainText()
 
     def show_lines(self, lines: list[str]) -> None:
+        """Show lines, with control characters escaped."""
         self.query_one(PlainText).show_lines(lines)

@@ -1,4 +1,4 @@
-"""The line that is always in sight: the program, its workspace, and what the worker does."""
+"""The status bar: the workspace and the state of the worker."""
 
 from __future__ import annotations
 
@@ -16,41 +16,46 @@ if TYPE_CHECKING:
     from tui.dashboard.snapshot import Snapshot
 
 
-class TopLine(Horizontal):
-    """Name and workspace to the left, the worker's state to the right."""
+class StatusBar(Horizontal):
+    """The top line: the workspace on the left, the worker on the right."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
         self._root = root
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets."""
         yield PlainText(f"ttsdash  {_short(self._root)}", id="workspace")
         yield PlainText(id="worker")
 
     def show(self, snapshot: Snapshot) -> None:
+        """Show the worker and the queue of a snapshot."""
         worker = self.query_one("#worker", PlainText)
-        worker.set_class(snapshot.worker is None or snapshot.silent or snapshot.queue.paused, "warning")
-        worker.show(", ".join(_words(snapshot)))
+        worker.set_class(snapshot.worker is None or snapshot.worker_unresponsive or snapshot.queue.paused, "warning")
+        worker.show(" · ".join(_status(snapshot)))
 
 
-def _words(snapshot: Snapshot) -> Iterator[str]:
+def _status(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.queue.paused:
         yield "queue paused"
-    yield _worker(snapshot)
+    yield _worker_status(snapshot)
     if snapshot.counts.get(JobState.QUEUED):
-        yield f"{snapshot.counts[JobState.QUEUED]} waiting"
-
-
-def _worker(snapshot: Snapshot) -> str:
+        yield f"{snapshot.counts[JobState.QUEUED]} queued"
     if snapshot.worker is None:
-        return "no worker runs: press w"
-    if snapshot.silent:
-        return "worker gives no sign of life: press w"
-    does = "ends" if snapshot.worker.ending else "idle"
-    running = ", ".join(str(job.id) for job in snapshot.running)
-    if running:
-        does = f"ends after job {running}" if snapshot.worker.ending else f"works on job {running}"
-    return f"worker {does}"
+        yield "w starts it"
+    elif snapshot.worker_unresponsive:
+        yield "w restarts it"
+
+
+def _worker_status(snapshot: Snapshot) -> str:
+    if snapshot.worker is None:
+        return "worker stopped"
+    if snapshot.worker_unresponsive:
+        return "worker not responding"
+    running = f"job {', '.join(str(job.id) for job in snapshot.running)}" if snapshot.running else ""
+    if snapshot.worker.ending:
+        return f"worker stops after {running}" if running else "worker stopping"
+    return f"running {running}" if running else "worker idle"
 
 
 def _short(path: Path) -> str:

@@ -1,21 +1,23 @@
-"""What there is to say about a job beside what the table shows."""
+"""The details of a job."""
 
 from collections.abc import Iterator, Sequence
 
 from core.clock import format_duration
+from core.records.job_states import JobEventKind
 from core.records.jobs import Job, JobEvent
 from tui.text.format import bill, counted, job_title, moment, parameters
 
 
-def describe_job(job: Job, note: str, setbacks: Sequence[JobEvent]) -> str:
-    """`note` is why it waits, or how it went wrong; `setbacks` is what became of its earlier attempts."""
+def describe_job(job: Job, note: str, failed_attempts: Sequence[JobEvent]) -> str:
+    """Return the details of a job. `note` is why it waits or what its error is."""
+    usage = bill(job) if job.ended else None
     lines = [
         ", ".join(_state(job)),
         note,
-        *(f"attempt {setback.attempt}: {setback.detail}" for setback in setbacks),
+        *map(_attempt, failed_attempts),
         ", ".join(_times(job)),
-        f"took {bill(job)}" if job.ended and bill(job) else "",
-        ", ".join(_terms(job)),
+        f"took {usage}" if usage else "",
+        " · ".join(_requirements(job)),
         parameters(job.params),
     ]
     return "\n".join(filter(None, lines))
@@ -29,6 +31,11 @@ def _state(job: Job) -> Iterator[str]:
         yield f"priority {job.priority}"
 
 
+def _attempt(event: JobEvent) -> str:
+    how = "interrupted" if event.event == JobEventKind.REQUEUED else "failed"
+    return f"attempt {event.attempt} {how}: {event.detail}"
+
+
 def _times(job: Job) -> Iterator[str]:
     yield f"queued {moment(job.created_at)}"
     if job.not_before and not job.ended:
@@ -37,17 +44,17 @@ def _times(job: Job) -> Iterator[str]:
         yield f"ended {moment(job.finished_at)}"
 
 
-def _terms(job: Job) -> Iterator[str]:
-    """What it needs to run, and what ends it."""
+def _requirements(job: Job) -> Iterator[str]:
+    """Yield what the job needs to start, and the limits that end it."""
     if job.resources.exclusive:
-        yield "runs alone"
+        yield "needs the machine to itself"
     else:
-        memory = f" and {job.resources.memory_mb} MB" if job.resources.memory_mb else ""
+        memory = f", {job.resources.memory_mb} MB" if job.resources.memory_mb else ""
         yield f"needs {counted(job.resources.cores, 'core')}{memory}"
-    seconds, megabytes = job.limits.seconds, job.limits.memory_mb
-    most = [
-        format_duration(seconds) if seconds is not None else None,
-        f"{megabytes} MB" if megabytes is not None else None,
-    ]
-    if any(most):
-        yield f"is ended if it takes more than {' or '.join(filter(None, most))}"
+    limits = []
+    if job.limits.seconds is not None:
+        limits.append(format_duration(job.limits.seconds))
+    if job.limits.memory_mb is not None:
+        limits.append(f"{job.limits.memory_mb} MB")
+    if limits:
+        yield f"limits {', '.join(limits)}"

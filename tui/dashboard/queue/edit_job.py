@@ -1,4 +1,4 @@
-"""Asks what a job that waits is to be instead."""
+"""The dialog that edits a queued job."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,24 +20,24 @@ from jobs.edit import JobEdit
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import job_title
 
-_MOST_PRIORITY = 1000
+_MAX_PRIORITY = 1000
 
 
 @dataclass(frozen=True)
 class Field:
-    """One line of the dialog."""
+    """An input of the dialog."""
 
     name: str
     label: str
     value: str
-    """As it is now."""
+    """The current value."""
     hint: str
     change: Callable[[JobEdit, str], JobEdit]
-    """Takes what was typed into a wording. Raises BadInput and ValueError."""
+    """Adds what was typed to the changes. Raises InvalidInput and ValueError."""
 
 
 class EditJobScreen(ModalScreen[JobEdit | None]):
-    """Ends with what is to be another than before, or with None."""
+    """A dialog that returns the changes, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
@@ -48,9 +48,10 @@ class EditJobScreen(ModalScreen[JobEdit | None]):
 
     def __init__(self, job: Job) -> None:
         super().__init__()
-        self._job, self._fields = job, fields_of(job)
+        self._job, self._fields = job, editable_fields(job)
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets."""
         with Vertical(classes="dialog"):
             yield PlainText(f"Edit {job_title(self._job)}", classes="title")
             for field in self._fields:
@@ -58,25 +59,26 @@ class EditJobScreen(ModalScreen[JobEdit | None]):
                     yield PlainText(field.label, classes="label")
                     yield Input(field.value, placeholder=field.hint, id=field.name, compact=True)
             yield PlainText(id="problem")
-            yield PlainText("enter save   ↑ ↓ next field   esc back", classes="hint")
+            yield PlainText("Enter save   ↑ ↓ next field   Esc back", classes="hint")
 
     def action_save(self) -> None:
+        """Return the changes, or show what is invalid."""
         try:
             typed = {field.name: self.query_one(f"#{field.name}", Input).value for field in self._fields}
-            wording = read_changes(self._fields, typed)
+            changes = read_edit(self._fields, typed)
         except (InvalidInput, ValueError) as error:
             self.query_one("#problem", PlainText).show(str(error))
         else:
-            self.dismiss(wording)
+            self.dismiss(changes)
 
 
-def fields_of(job: Job) -> list[Field]:
-    """What can be changed of it."""
-    later = f"{parse_timestamp(job.not_before).astimezone():%Y-%m-%d %H:%M}" if job.not_before else ""
+def editable_fields(job: Job) -> list[Field]:
+    """Return the fields of a job that can be edited."""
+    start = f"{parse_timestamp(job.not_before).astimezone():%Y-%m-%d %H:%M}" if job.not_before else ""
     fields = [
         Field("priority", "priority", str(job.priority), "higher first", _with_priority),
-        Field("not_before", "not before", later, "02:00, or in 2h; empty: at once", _with_start),
-        Field("after", "after jobs", " ".join(map(str, job.after)), "ids; empty: after none", _with_after),
+        Field("not_before", "not before", start, "02:00 or in 2h; empty: now", _with_start),
+        Field("after", "after jobs", " ".join(map(str, job.after)), "job ids; empty: none", _with_after),
     ]
     if job.kind == JobKind.BENCHMARK:
         variants, threads = (" ".join(map(str, job.params[name])) for name in ("variants", "threads"))
@@ -88,55 +90,55 @@ def fields_of(job: Job) -> list[Field]:
     return fields
 
 
-def read_changes(fields: list[Field], typed: dict[str, str]) -> JobEdit | None:
-    """What is another than before, None when nothing is. Raises BadInput and ValueError for what cannot be."""
+def read_edit(fields: list[Field], typed: dict[str, str]) -> JobEdit | None:
+    """Return the changes, or None if there are none. Raises InvalidInput and ValueError for an invalid value."""
     changed = [field for field in fields if typed[field.name].strip() != field.value]
-    wording = JobEdit()
+    changes = JobEdit()
     for field in changed:
-        wording = field.change(wording, typed[field.name])
-    return wording if changed else None
+        changes = field.change(changes, typed[field.name])
+    return changes if changed else None
 
 
-def _with_priority(wording: JobEdit, typed: str) -> JobEdit:
+def _with_priority(changes: JobEdit, typed: str) -> JobEdit:
     try:
         number = int(typed.strip() or 0)
     except ValueError:
-        raise ValueError(f"{typed.strip()!r} is no number: give a priority") from None
-    if abs(number) > _MOST_PRIORITY:
-        raise ValueError(f"{number} cannot be a priority: give -{_MOST_PRIORITY} to {_MOST_PRIORITY}")
-    return replace(wording, priority=number)
+        raise ValueError(f"{typed.strip()!r} is not a priority: type a number") from None
+    if abs(number) > _MAX_PRIORITY:
+        raise ValueError(f"priority {number} is out of range (-{_MAX_PRIORITY} to {_MAX_PRIORITY})")
+    return replace(changes, priority=number)
 
 
-def _with_start(wording: JobEdit, typed: str) -> JobEdit:
-    """Take a time, or how long to wait; nothing means at once."""
+def _with_start(changes: JobEdit, typed: str) -> JobEdit:
+    """Add a start time, given as a time or as a delay; nothing means now."""
     text = typed.strip()
     if not text:
-        return replace(wording, clear_not_before=True)
+        return replace(changes, clear_not_before=True)
     if text.startswith("in "):
         return replace(
-            wording, not_before=format_timestamp(datetime.now(UTC) + timedelta(seconds=parse_duration(text[3:])))
+            changes, not_before=format_timestamp(datetime.now(UTC) + timedelta(seconds=parse_duration(text[3:])))
         )
-    return replace(wording, not_before=format_timestamp(parse_time(text)))
+    return replace(changes, not_before=format_timestamp(parse_time(text)))
 
 
-def _with_after(wording: JobEdit, typed: str) -> JobEdit:
-    return replace(wording, after=_numbers(typed, "a job's id"))
+def _with_after(changes: JobEdit, typed: str) -> JobEdit:
+    return replace(changes, after=_numbers(typed, "a job id"))
 
 
-def _with_variants(wording: JobEdit, typed: str) -> JobEdit:
-    return replace(wording, variants=tuple(typed.split()))
+def _with_variants(changes: JobEdit, typed: str) -> JobEdit:
+    return replace(changes, variants=tuple(typed.split()))
 
 
-def _with_threads(wording: JobEdit, typed: str) -> JobEdit:
-    return replace(wording, threads=_numbers(typed, "a number of threads"))
+def _with_threads(changes: JobEdit, typed: str) -> JobEdit:
+    return replace(changes, threads=_numbers(typed, "a number of threads"))
 
 
-def _with_params(wording: JobEdit, typed: str) -> JobEdit:
-    return replace(wording, params=read_params(typed.split()))
+def _with_params(changes: JobEdit, typed: str) -> JobEdit:
+    return replace(changes, params=read_params(typed.split()))
 
 
-def _numbers(typed: str, what: str) -> tuple[int, ...]:
+def _numbers(typed: str, kind: str) -> tuple[int, ...]:
     try:
         return tuple(map(int, typed.replace(",", " ").split()))
     except ValueError:
-        raise ValueError(f"{typed.strip()!r} is no number: give {what}") from None
+        raise ValueError(f"{typed.strip()!r} is not {kind}") from None

@@ -1,4 +1,4 @@
-"""The log of a job, followed while it runs."""
+"""The log of a job."""
 
 import threading
 from pathlib import Path
@@ -13,13 +13,13 @@ from core.records.jobs import Job
 from core.text import escape_control
 from tui.text.format import job_title
 
-_LOOK_S = 0.25
-# More than anyone reads here; the whole file lies in logs/.
+_POLL_INTERVAL_S = 0.25
+# The screen shows this much of the end; the whole file is in logs/.
 _TAIL_BYTES = 200_000
 
 
 class LogScreen(Screen[None]):
-    """Scrolls with the file's end until one scrolls up."""
+    """A log that follows its file until the user scrolls up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Back"),
@@ -32,44 +32,50 @@ class LogScreen(Screen[None]):
     def __init__(self, job: Job, path: Path) -> None:
         super().__init__()
         self._job, self._path = job, path
-        self._left = threading.Event()
+        self._screen_closed = threading.Event()
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets."""
         yield Static(f"Log of {job_title(self._job)}", classes="title", markup=False)
         yield Log(auto_scroll=True)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
+        """Start to follow the log."""
         self.query_one(Log).focus()
         self.run_worker(self._follow, thread=True)
 
     def on_unmount(self) -> None:
-        self._left.set()
+        """Stop following the log."""
+        self._screen_closed.set()
 
     def action_scroll_log(self, lines: int) -> None:
+        """Scroll by some lines."""
         self.query_one(Log).scroll_relative(y=lines, animate=False)
 
     def action_scroll_log_home(self) -> None:
+        """Scroll to the start."""
         self.query_one(Log).scroll_home(animate=False)
 
     def action_scroll_log_end(self) -> None:
+        """Scroll to the end."""
         self.query_one(Log).scroll_end(animate=False)
 
     def _follow(self) -> None:
-        """Bring what the file gains to the screen, line by line, until the screen is closed."""
+        """Show the lines that are added to the file until the screen is closed."""
         log = self.query_one(Log)
         while not self._path.exists():
-            if self._left.wait(_LOOK_S):
+            if self._screen_closed.wait(_POLL_INTERVAL_S):
                 return
         position = max(0, self._path.stat().st_size - _TAIL_BYTES)
-        while not self._left.is_set():
+        while not self._screen_closed.is_set():
             with self._path.open("rb") as file:
                 file.seek(position)
                 new = file.read()
-            # A line that is still being written waits for its end.
-            whole = new[: new.rfind(b"\n") + 1]
-            if whole:
-                position += len(whole)
-                lines = [escape_control(line) for line in whole.decode(errors="replace").splitlines()]
+            # An unfinished last line is left for the next read.
+            complete = new[: new.rfind(b"\n") + 1]
+            if complete:
+                position += len(complete)
+                lines = [escape_control(line) for line in complete.decode(errors="replace").splitlines()]
                 self.app.call_from_thread(log.write_lines, lines)
-            self._left.wait(_LOOK_S)
+            self._screen_closed.wait(_POLL_INTERVAL_S)

@@ -9,7 +9,7 @@ from core.history.compare import Comparison, compare, measured_of
 from core.records.results import Result
 from core.store.database import open_store
 from core.workspace import Workspace
-from tui.dashboard.common.scrolled_text import Words
+from tui.dashboard.common.scrolled_text import ScrolledText
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.results.reading import ReadingScreen
 from tui.text.results import comparison_headers, comparison_rows, comparison_words
@@ -24,7 +24,7 @@ class CompareScreen(ReadingScreen[list[Comparison]]):
 
     def body(self) -> ComposeResult:
         yield KeyedTable(comparison_headers(self._results), id="comparison")
-        yield Words()
+        yield ScrolledText()
 
     def read(self) -> list[Comparison]:
         with closing(open_store(self.workspace)) as db:
@@ -36,4 +36,4 @@ class CompareScreen(ReadingScreen[list[Comparison]]):
         table = self.query_one(KeyedTable)
         table.show([(row[0], row) for row in comparison_rows(self._results, found)])
         table.focus()
-        self.query_one(Words).show_lines(comparison_words(self._results[0], found))
+        self.query_one(ScrolledText).show_lines(comparison_words(self._results[0], found))

@@ -23,7 +23,7 @@ from core.history.filter import Term
 from core.history.listing import list_page
 from core.store.database import open_store
 from core.workspace import Workspace
-from tui.dashboard.common.checkbox import Choice
+from tui.dashboard.common.checkbox import PlainCheckbox
 from tui.dashboard.common.confirm import confirm
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import counted
@@ -75,7 +75,7 @@ class ExportScreen(ModalScreen[Wish | None]):
             yield PlainText("Export the history", classes="title")
             yield Input(str(Path.cwd() / "results.csv"), compact=True, select_on_focus=False)
             if self._voice:
-                yield Choice(f"only the results of {self._voice}", id="only", compact=True)
+                yield PlainCheckbox(f"only the results of {self._voice}", id="only", compact=True)
             yield PlainText(id="says")
             yield PlainText(id="problem")
             yield PlainText(
@@ -86,7 +86,7 @@ class ExportScreen(ModalScreen[Wish | None]):
 
     @property
     def _wish(self) -> Wish:
-        only = self._voice is not None and self.query_one("#only", Choice).value
+        only = self._voice is not None and self.query_one("#only", PlainCheckbox).value
         typed = self.query_one(Input).value.strip()
         return Wish(Path(typed).expanduser(), self._voice if only else None)
 

@@ -114,12 +114,12 @@ class ResultsPane(TablePane):
 
     # What the dashboard remembers over a reconnect
 
-    def remember(self) -> dict[str, Any]:
+    def save_state(self) -> dict[str, Any]:
         """What is looked at, for `recall`."""
         focused = self.table.focused_key if self._ready else None
         return asdict(self._asked) | {"focus": focused or self._focus}
 
-    def recall(self, state: Mapping[str, Any]) -> None:
+    def restore_state(self, state: Mapping[str, Any]) -> None:
         """Look at what was looked at. What is broken in `state`, or no more there, is let go."""
         self._focus = state["focus"] if isinstance(state.get("focus"), str) else None
         self._ask(_read_asked(state))

@@ -12,7 +12,7 @@ from core.records.results import Result
 from core.records.voices import ORIGINAL
 from core.store.database import open_store
 from core.workspace import Workspace
-from tui.dashboard.common.scrolled_text import Words
+from tui.dashboard.common.scrolled_text import ScrolledText
 from tui.dashboard.results.reading import ReadingScreen
 from tui.text.format import counted, moment, speedup
 from tui.text.results import course, since_before, trend_figure
@@ -32,7 +32,7 @@ class TrendScreen(ReadingScreen[list[Series]]):
         self._result = result
 
     def body(self) -> ComposeResult:
-        yield Words()
+        yield ScrolledText()
 
     def read(self) -> list[Series]:
         import tui.dashboard.results.chart  # noqa: F401  (which takes a while)
@@ -46,12 +46,12 @@ class TrendScreen(ReadingScreen[list[Series]]):
         version = self._result.benchmark_version
         mine = next((one for one in found if one.version == version), None)
         others = sum(len(one.points) for one in found if one is not mine)
-        self.query_one(Words).focus()
+        self.query_one(ScrolledText).focus()
         timed = [point.result for point in mine.points if trend_figure(point.result) is not None] if mine else []
         self.tell(_told(self._result, timed))
         if mine is None:
             return
-        self.query_one(Words).show_lines(_words(mine, others))
+        self.query_one(ScrolledText).show_lines(_words(mine, others))
         if len(timed) > 1:
             from tui.dashboard.results.chart import Chart
 

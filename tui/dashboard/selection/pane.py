@@ -109,10 +109,10 @@ class SelectionPane(TablePane):
 
     def _read(self, voices: list[Voice]) -> None:
         from core.assistant.today import read_today
-        from tui.dashboard.common.missing_files import gone_files
+        from tui.dashboard.common.missing_files import find_missing_files
 
         today = read_today(self.workspace, voices)
-        gone = gone_files(voices)
+        gone = find_missing_files(voices)
         if not get_current_worker().is_cancelled:
             self.post_message(self.TodayRead(today, gone))
 
@@ -166,7 +166,7 @@ class SelectionPane(TablePane):
 
     @on(Proposed)
     def _offer(self, message: Proposed) -> None:
-        if self.is_uncovered:
+        if self.is_frontmost:
             self.offer(message.proposal)
 
     @on(Outcome)
@@ -226,14 +226,14 @@ class SelectionPane(TablePane):
 
     def action_select(self) -> None:
         if self.voice:
-            self._evaluate(partial(self.actions.select_anew, self.voice.key))
+            self._evaluate(partial(self.actions.reevaluate, self.voice.key))
 
     def action_assistant(self) -> None:
         from tui.dashboard.selection.assistant import AssistantScreen
 
         def name(config: Path | None) -> None:
             if config:
-                perform(self, self.actions.name_assistant, config)
+                perform(self, self.actions.set_assistant, config)
 
         known = self.today.config if self.today else None
         self.app.push_screen(AssistantScreen(str(known or "")), name)

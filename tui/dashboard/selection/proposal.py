@@ -15,7 +15,7 @@ from core.assistant.keys import VOICE_PATH
 from core.assistant.proposal import Proposal
 from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
-from tui.dashboard.common.scrolled_text import Scrolled
+from tui.dashboard.common.scrolled_text import KeyScroll
 
 _STYLES = {"+": "$text-success", "-": "$text-error", "@": "$text-accent"}
 
@@ -38,7 +38,7 @@ class ProposalScreen(ModalScreen[bool]):
             yield PlainText(escape_control(_question(proposal)), classes="title")
             if not proposal.backup:
                 yield PlainText(escape_control(_models(proposal)))
-            with Scrolled(classes="told"):
+            with KeyScroll(classes="told"):
                 yield Static(Content("\n").join(_difference(proposal)))
             yield PlainText("y yes   n no   j k scroll", classes="hint")
 

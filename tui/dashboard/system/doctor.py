@@ -11,13 +11,13 @@ from core.doctor.finding import Finding, State
 from core.errors import InvalidInput
 from core.settings import read_settings
 from core.workspace import Workspace
-from tui.dashboard.subcommand import Apart
+from tui.dashboard.subcommand import Subcommand
 
 if TYPE_CHECKING:
     from jobs.doctor import Findings
 
 
-async def examine_apart(workspace: Workspace) -> Findings:
+async def run_doctor(workspace: Workspace) -> Findings:
     """What the doctor finds, also of the assistant's configuration if one is known. Raises TtsdashError."""
     config = await asyncio.to_thread(_configuration, workspace)
     if config is None:
@@ -37,12 +37,12 @@ def _configuration(workspace: Workspace) -> Path | None:
 
 
 async def _examine(workspace: Workspace, *config: str) -> Findings:
-    doctor = Apart(workspace, "doctor", *config)
+    doctor = Subcommand(workspace, "doctor", *config)
     try:
         answer = await asyncio.to_thread(doctor.run)
     finally:
         # Where nobody waits any longer it goes. It changes nothing that could be left half done.
-        doctor.end()
+        doctor.terminate()
     found: Findings = {}
     for entry in answer["findings"]:
         entry["state"] = State(entry["state"])

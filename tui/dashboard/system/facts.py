@@ -27,7 +27,7 @@ def worker_facts(snapshot: Snapshot) -> Facts:
     worker = snapshot.worker
     if worker is None:
         return {"state": "none runs: press w to start one"}
-    state = "gives no sign of life: press w" if snapshot.silent else "runs"
+    state = "gives no sign of life: press w" if snapshot.worker_unresponsive else "runs"
     jobs = ", ".join(f"job {job.id} ({job.kind})" for job in snapshot.running)
     if worker.ending:
         ends = "as soon as what runs has ended"

@@ -104,7 +104,7 @@ class SystemPane(VerticalScroll, Pane):
         self.post_message(
             self.FactsRead({"machine": environment.machine_facts(), "versions": environment.version_facts()})
         )
-        self.post_message(self.FactsRead({"abilities": facts.ability_facts(environment.probes)}))
+        self.post_message(self.FactsRead({"abilities": facts.ability_facts(environment.hardware)}))
 
     def _measure_disk(self) -> None:
         self.post_message(self.FactsRead({"disk": self.context.environment.disk_facts(self.workspace)}))
@@ -119,7 +119,7 @@ class SystemPane(VerticalScroll, Pane):
     async def _examine(self) -> None:
         environment = self.context.environment
         try:
-            found = await environment.examine(self.workspace)
+            found = await environment.run_doctor(self.workspace)
             self.post_message(self.Examined(environment.clock(), found))
         except (TtsdashError, OSError) as error:
             self.post_message(self.Examined(environment.clock(), {}, format_error(error)))

@@ -1,4 +1,4 @@
-"""Asks for a voice: the path of one that lies here, or the name of one in Piper's collection, which it fetches."""
+"""The dialog that adds a voice: a file on this machine, or an official Piper voice, which it downloads."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from core.voices.file import is_piper_name
 from core.workspace import Workspace
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
-from tui.dashboard.subcommand import Apart
+from tui.dashboard.subcommand import Subcommand
 from tui.dashboard.voices.voice_finder import find_voices
 from tui.text.format import megabytes
 
-_HINT = "enter add   ↑ ↓ choose   → complete   ^l Piper's voices   esc back"
-_LOADING_HINT = "esc cancel the download"
+_HINT = "Enter add   ↑ ↓ choose   → complete   ^l Piper's voices   Esc back"
+_DOWNLOAD_HINT = "Esc cancel the download"
 
 
 @dataclass
 class VoicesFound(Message):
-    """These lie about on this machine."""
+    """The search for voices on this machine has ended."""
 
     paths: list[Path]
 
 
 @dataclass
-class PathLooked(Message):
-    """Whether something lies there."""
+class PathChecked(Message):
+    """A path has been looked up."""
 
     path: str
     exists: bool
@@ -47,228 +47,236 @@ class PathLooked(Message):
 
 @dataclass
 class NamesRead(Message):
-    """These are in Piper's collection."""
+    """The names of the official Piper voices have been read."""
 
     names: list[str]
 
 
 @dataclass
 class Received(Message):
-    """So much of a voice is here."""
+    """Another part of a voice has been downloaded, in bytes."""
 
-    apart: Apart
+    command: Subcommand
     received: int
     total: int | None
 
 
 @dataclass
-class Ended(Message):
-    """What was asked of the collection has ended: with a voice, with a problem, or with neither when it was cancelled."""
+class CommandEnded(Message):
+    """A download has ended: with a voice, with an error, or with neither if it was cancelled."""
 
-    apart: Apart
+    command: Subcommand
     voice: dict[str, Any] | None = None
-    problem: str = ""
+    error: str = ""
 
 
 class AddVoiceScreen(ModalScreen[str | None]):
-    """Ends with a path, or with None; a voice that it has fetched is added already.
+    """A dialog that returns the path of a voice to add, or None; a downloaded voice is already added.
 
-    What is typed counts before what is marked in the list; among the collection's names it chooses those to mark.
+    The typed text takes precedence over the highlighted option, except for the names of Piper's voices, which it filters.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="add_voice.back"),
         Binding("ctrl+l", "list_collection", "List Piper's voices", id="add_voice.list"),
-        Binding("down", "mark(1)", "Down", show=False, priority=True, id="add_voice.down"),
-        Binding("up", "mark(-1)", "Up", show=False, priority=True, id="add_voice.up"),
+        Binding("down", "highlight(1)", "Down", show=False, priority=True, id="add_voice.down"),
+        Binding("up", "highlight(-1)", "Up", show=False, priority=True, id="add_voice.up"),
     ]
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self._workspace = workspace
         self._found: list[str] = []
-        """Paths, as they are offered."""
+        """The paths of voices on this machine."""
         self._names: list[str] = []
-        """The collection's, once somebody has asked for them."""
+        """The official Piper voices, once they have been requested."""
         self._offered: list[str] = []
-        self._apart: Apart | None = None
-        """What is being asked of the collection."""
+        self._command: Subcommand | None = None
+        """The download, or the request for names, that runs now."""
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets."""
         with Vertical(classes="dialog"):
             yield PlainText("Add a voice", classes="title")
             yield Input(
-                placeholder="path of its .onnx, or a Piper voice's name: en_US-lessac-medium",
+                placeholder="path of an .onnx file, or a Piper voice name: en_US-lessac-medium",
                 suggester=PathSuggester(".onnx"),
                 compact=True,
             )
-            yield PlainText("Looking for voices on this machine …", id="found")
+            yield PlainText("Searching this machine for voices …", id="found")
             yield OptionList(id="voices-found", compact=True)
-            with Horizontal(id="loading"):
+            with Horizontal(id="download"):
                 yield ProgressBar(total=1.0, show_eta=False)
                 yield PlainText(id="received")
             yield PlainText(id="problem")
             yield PlainText(_HINT, classes="hint")
 
     def on_mount(self) -> None:
-        self.query_one("#loading").display = False
+        """Focus the input and search for voices."""
+        self.query_one("#download").display = False
         self.query_one(OptionList).can_focus = False
         self.query_one(Input).focus()
         self.run_worker(lambda: self.post_message(VoicesFound(find_voices())), thread=True, group="look")
 
     def on_unmount(self) -> None:
-        if self._apart:
-            # In a thread: it waits while the process is being started.
-            threading.Thread(target=self._apart.end).start()
+        """Terminate a running download."""
+        if self._command:
+            # In a thread, because it blocks while the process starts.
+            threading.Thread(target=self._command.terminate).start()
 
-    # What is offered
+    # Options
 
     @on(VoicesFound)
     def _offer_found(self, message: VoicesFound) -> None:
         self._found = [str(path) for path in message.paths]
-        self._offer()
+        self._update_options()
 
     @on(NamesRead)
     def _offer_names(self, message: NamesRead) -> None:
         self._names = message.names
-        self._stop_loading()
-        self._offer()
+        self._end_command()
+        self._update_options()
 
     @on(Input.Changed)
-    def _offer(self) -> None:
-        """The paths that were found, or of the collection's names those that hold what is typed."""
+    def _update_options(self) -> None:
+        """Offer the voices that were found, or the Piper voices whose name contains the typed text."""
         typed = self._typed
-        self._say("")
+        self._show_error("")
         if self._names:
             offered = [name for name in self._names if typed.casefold() in name.casefold()]
-            told = f"{len(offered)} of Piper's {len(self._names)} voices:"
+            title = f"{len(offered)} of {len(self._names)} Piper voices:"
         else:
-            offered, told = self._found, "Found on this machine:" if self._found else "None found on this machine."
+            offered = self._found
+            title = "Found on this machine:" if offered else "No voices found on this machine."
         if is_piper_name(typed):
-            told = f"enter fetches {typed} into {self._workspace.voices}"
-        self.query_one("#found", PlainText).show(escape_control(told))
+            title = f"Enter downloads {typed} to {self._workspace.voices}"
+        self.query_one("#found", PlainText).show(escape_control(title))
         if offered != self._offered:
             self._offered = offered
             options = self.query_one(OptionList)
             options.clear_options()
-            options.add_options(Option(_plain(entry)) for entry in offered)
+            options.add_options(Option(_escape_markup(entry)) for entry in offered)
             options.highlighted = 0 if offered else None
 
     @property
     def _typed(self) -> str:
         return self.query_one(Input).value.strip()
 
-    def action_mark(self, step: int) -> None:
+    def action_highlight(self, step: int) -> None:
+        """Highlight another option."""
         options = self.query_one(OptionList)
         if self._offered:
             options.highlighted = ((options.highlighted or 0) + step) % len(self._offered)
 
-    # What is chosen
+    # The choice
 
     @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        self._take(self._offered[event.option_index])
+    def _option_selected(self, event: OptionList.OptionSelected) -> None:
+        self._choose(self._offered[event.option_index])
 
     @on(Input.Submitted)
-    def _entered(self) -> None:
-        marked = self.query_one(OptionList).highlighted
+    def _submitted(self) -> None:
+        highlighted = self.query_one(OptionList).highlighted
         if self._typed and not (self._names and self._offered):
-            self._take(self._typed)
-        elif marked is not None:
-            self._take(self._offered[marked])
+            self._choose(self._typed)
+        elif highlighted is not None:
+            self._choose(self._offered[highlighted])
 
-    def _take(self, chosen: str) -> None:
-        if self._apart:
+    def _choose(self, choice: str) -> None:
+        if self._command:
             return
-        if is_piper_name(chosen):
-            self._load(chosen)
+        if is_piper_name(choice):
+            self._download(choice)
         else:
-            self.run_worker(lambda: self._look_for(chosen), thread=True, group="look")
+            self.run_worker(lambda: self._check_path(choice), thread=True, group="look")
 
-    def _look_for(self, path: str) -> None:
-        self.post_message(PathLooked(path, typed_path(path).exists()))
+    def _check_path(self, path: str) -> None:
+        self.post_message(PathChecked(path, typed_path(path).exists()))
 
-    @on(PathLooked)
-    def _take_path(self, message: PathLooked) -> None:
+    @on(PathChecked)
+    def _path_checked(self, message: PathChecked) -> None:
         if message.exists:
             self.dismiss(message.path)
         elif message.path == self._typed:
-            self._say(f"{message.path} does not exist: check the path")
+            self._show_error(f"{message.path} does not exist: check the path")
 
-    def _say(self, problem: str) -> None:
-        self.query_one("#problem", PlainText).show(escape_control(problem))
+    def _show_error(self, error: str) -> None:
+        self.query_one("#problem", PlainText).show(escape_control(error))
 
-    # What is fetched
+    # Downloads
 
     def action_list_collection(self) -> None:
-        if not self._apart:
-            self._start(Apart(self._workspace, "voices", "download"), "Asking for the names of Piper's voices …")
+        """List the official Piper voices."""
+        if not self._command:
+            self._start(Subcommand(self._workspace, "voices", "download"), "Listing Piper's voices …")
 
-    def _load(self, name: str) -> None:
-        self._start(Apart(self._workspace, "voices", "download", name), f"Fetching {name} …")
+    def _download(self, name: str) -> None:
+        self._start(Subcommand(self._workspace, "voices", "download", name), f"Downloading {name} …")
 
-    def _start(self, apart: Apart, told: str) -> None:
-        self._apart = apart
-        self._say("")
-        self.query_one("#found", PlainText).show(told)
+    def _start(self, command: Subcommand, title: str) -> None:
+        self._command = command
+        self._show_error("")
+        self.query_one("#found", PlainText).show(title)
         self.query_one("#received", PlainText).show("")
-        # Without a total it would pulse, which costs a slow line what it is meant to save.
+        # Without a total the bar would pulse, which is costly over a slow connection.
         self.query_one(ProgressBar).update(total=1, progress=0)
-        self._show_loading(True)
-        self.run_worker(lambda: self._run(apart), thread=True, group="collection")
+        self._show_download(True)
+        self.run_worker(lambda: self._run(command), thread=True, group="collection")
 
-    def _run(self, apart: Apart) -> None:
+    def _run(self, command: Subcommand) -> None:
         try:
-            answer = apart.run(lambda told: self.post_message(Received(apart, told["received"], told["total"])))
+            answer = command.run(
+                lambda report: self.post_message(Received(command, report["received"], report["total"]))
+            )
         except TtsdashError as error:
-            self.post_message(Ended(apart, problem=str(error)))
+            self.post_message(CommandEnded(command, error=str(error)))
         else:
-            self.post_message(NamesRead(answer) if isinstance(answer, list) else Ended(apart, answer))
+            self.post_message(NamesRead(answer) if isinstance(answer, list) else CommandEnded(command, answer))
 
     @on(Received)
     def _show_received(self, message: Received) -> None:
-        if message.apart is self._apart:
+        if message.command is self._command:
             of = f" of {megabytes(message.total)}" if message.total else ""
             self.query_one("#received", PlainText).show(f"{megabytes(message.received)}{of} MB")
             if message.total:
                 self.query_one(ProgressBar).update(total=message.total, progress=message.received)
 
-    @on(Ended)
-    def _show_end(self, message: Ended) -> None:
+    @on(CommandEnded)
+    def _command_ended(self, message: CommandEnded) -> None:
         if message.voice:
-            from tui.dashboard.actions import added
+            from tui.dashboard.actions import voice_added
 
-            self.app.post_message(added(message.voice))
+            self.app.post_message(voice_added(message.voice))
             self.dismiss(None)
-        elif message.apart is self._apart:
-            self._stop_loading()
-            self._offer()
-            self._say(message.problem)
+        elif message.command is self._command:
+            self._end_command()
+            self._update_options()
+            self._show_error(message.error)
 
-    def _stop_loading(self) -> None:
-        self._apart = None
-        self._show_loading(False)
+    def _end_command(self) -> None:
+        self._command = None
+        self._show_download(False)
 
-    def _show_loading(self, loading: bool) -> None:
-        self.query_one("#loading").display = loading
-        self.query_one(OptionList).display = not loading
-        self.query_one(Input).disabled = loading
-        self.query_one(".hint", PlainText).show(_LOADING_HINT if loading else _HINT)
-        if not loading:
+    def _show_download(self, running: bool) -> None:
+        self.query_one("#download").display = running
+        self.query_one(OptionList).display = not running
+        self.query_one(Input).disabled = running
+        self.query_one(".hint", PlainText).show(_DOWNLOAD_HINT if running else _HINT)
+        if not running:
             self.query_one(Input).focus()
 
     def action_back(self) -> None:
-        """Out of a download back into the dialog, out of the dialog."""
-        if self._apart is None:
+        """Cancel the download, or close the dialog."""
+        if self._command is None:
             self.dismiss(None)
             return
-        apart = self._apart
-        self._stop_loading()
-        self._offer()
-        self._say("cancelled: nothing of it was kept")
-        self.run_worker(apart.end, thread=True, group="collection")
+        command = self._command
+        self._end_command()
+        self._update_options()
+        self._show_error("Download cancelled, nothing was kept.")
+        self.run_worker(command.terminate, thread=True, group="collection")
 
 
-def _plain(text: str) -> str:
-    """As an option's text, whose brackets are no markup."""
+def _escape_markup(text: str) -> str:
+    """Return the text of an option, with brackets that are not markup."""
     return escape_control(text).replace("[", r"\[")

@@ -1,4 +1,4 @@
-"""What there is to say about a voice, and about one of its variants."""
+"""The details of a voice and of a variant."""
 
 from __future__ import annotations
 
@@ -15,39 +15,48 @@ if TYPE_CHECKING:
     from core.records.results import Result
     from core.records.voices import Variant, Voice
     from tui.dashboard.snapshot import Snapshot
-    from tui.dashboard.voices.forecasts import Prospect, Prospects
+    from tui.dashboard.voices.forecasts import RecipeForecast, VoiceForecasts
 
 Lines = Iterator[str]
 
 
-def describe_voice(snapshot: Snapshot, voice: Voice, gone: frozenset[str], prospects: Prospects | None) -> Lines:
-    """What to do next, what is selected and why, what was made and what never was, then the voice itself."""
-    yield from _next_step(snapshot, voice, gone)
-    yield from _selected(snapshot, voice)
+def describe_voice(
+    snapshot: Snapshot, voice: Voice, missing: frozenset[str], forecasts: VoiceForecasts | None
+) -> Lines:
+    """Yield the next step, the selection with its reasons, the variants, then the voice itself.
+
+    `missing` are paths without a file; `forecasts` is None until they have been read.
+    """
+    yield from _next_step(snapshot, voice, missing)
+    yield from _selection(snapshot, voice)
     made = [variant.name for variant in voice.variants if variant.recipe]
-    yield f"made: {', '.join(made) or 'nothing yet'}"
-    yield from _never_made(voice, prospects)
+    yield f"Variants: {', '.join(made)}" if made else "No variants yet."
+    yield from _available(voice, forecasts)
     yield ""
     yield f"{voice.language}, {counted(voice.speakers, 'speaker')}, {voice.sample_rate} Hz, added {moment(voice.added_at)}"
     yield voice.path
     graph = GraphSummary.from_json(voice.anatomy)
-    sizes = ", ".join(f"{part.name} {megabytes(part.weight_bytes)} MB" for part in graph.components)
-    yield f"parts: {sizes}" if sizes else f"graph not recognised: {graph.unrecognized or 'nobody looked'}"
+    if graph.components:
+        sizes = (f"{part.name} {megabytes(part.weight_bytes)} MB" for part in graph.components)
+        yield f"components: {', '.join(sizes)}"
+    else:
+        yield f"graph not recognized: {graph.unrecognized or 'not analyzed'}"
 
 
-def _next_step(snapshot: Snapshot, voice: Voice, gone: frozenset[str]) -> Lines:
-    """From a new voice to a finished benchmark there is always one."""
-    busy = [job.id for job in snapshot.jobs if job.voice_id == voice.id and job.state in OPEN]
-    if voice.path in gone:
-        yield f"Its file is missing: put {voice.path} back, or press a and add it from its new place."
-    elif busy and snapshot.worker is None:
-        yield f"No worker runs for job {id_list(busy)}: press w to start one."
-    elif busy:
-        yield f"In the queue for it: job {id_list(busy)}. Press 2 to watch."
+def _next_step(snapshot: Snapshot, voice: Voice, missing: frozenset[str]) -> Lines:
+    """Yield what to do next, until every variant has been benchmarked."""
+    open_ids = [job.id for job in snapshot.jobs if job.voice_id == voice.id and job.state in OPEN]
+    jobs = f"{'Job' if len(open_ids) == 1 else 'Jobs'} {id_list(open_ids)}"
+    if voice.path in missing:
+        yield f"The file is missing: put {voice.path} back, or add it from its new location (a)."
+    elif open_ids and snapshot.worker is None:
+        yield f"{jobs} waiting for a worker · w starts one"
+    elif open_ids:
+        yield f"{jobs} in the queue · 2 shows it"
     elif len(voice.variants) == 1:
-        yield "Next: press o to choose what to make of it, or A to make all and measure it."
+        yield "Next: press o to choose variants, or A to make and benchmark all of them."
     elif any(_unmeasured(snapshot, variant) for variant in voice.variants):
-        yield "Next: press b to measure its variants beside it."
+        yield "Next: press b to benchmark its variants."
     else:
         return
     yield ""
@@ -57,79 +66,78 @@ def _unmeasured(snapshot: Snapshot, variant: Variant) -> bool:
     return snapshot.latest_result(variant.voice, variant.name, variant.sha256) is None
 
 
-def _selected(snapshot: Snapshot, voice: Voice) -> Lines:
-    """What is selected on this machine, and why nothing else is."""
+def _selection(snapshot: Snapshot, voice: Voice) -> Lines:
     selection = snapshot.selections.get(voice.key)
     if selection is None:
         return
     pinned = f", {selection.pinned} pinned" if selection.pinned else ""
     yield f"selected on this machine: {selection.selected} ({selection.reason}; policy {selection.policy}{pinned})"
     yield from (f"! {warning.text}" for warning in selection.warnings)
-    for judged in selection.candidates:
-        if judged.variant != selection.selected:
-            yield f"  {judged.variant} {judged.verdict}: {judged.reason}"
+    for decision in selection.candidates:
+        if decision.variant != selection.selected:
+            yield f"  {decision.variant} {decision.verdict}: {decision.reason}"
     yield ""
 
 
-def _never_made(voice: Voice, prospects: Prospects | None) -> Lines:
-    """The recipes but the guide's, which is there to compare with."""
+def _available(voice: Voice, forecasts: VoiceForecasts | None) -> Lines:
+    """Yield the recipes that have not been made, without the baseline recipe, which is only for comparison."""
     made = {variant.name for variant in voice.variants}
-    never = [recipe for recipe in RECIPES.values() if recipe.variant not in made and recipe.name != GUIDE]
-    if never:
-        yield "never made:"
-    for recipe in never:
-        about = expected(voice, prospects.recipes[recipe.name]) if prospects else "looking at past runs …"
-        yield f"  {recipe.variant}: {about}"
+    recipes = [recipe for recipe in RECIPES.values() if recipe.variant not in made and recipe.name != GUIDE]
+    if recipes:
+        yield "Available:"
+    for recipe in recipes:
+        forecast = _forecast(voice, forecasts.recipes[recipe.name]) if forecasts else "reading past runs …"
+        yield f"  {recipe.variant}: {forecast}"
 
 
-def expected(voice: Voice, prospect: Prospect) -> str:
-    """What past runs here say of a variant that is not there."""
-    if prospect.missing:
-        return f"cannot be made here: {prospect.missing}"
-    said = f"forecast {prospect.forecast.of(voice.size_bytes)}" if prospect.forecast else "no past result here"
-    return said + (f"; time {prospect.takes}" if prospect.takes else "")
+def _forecast(voice: Voice, recipe: RecipeForecast) -> str:
+    """Return what past runs on this machine promise."""
+    if recipe.missing:
+        return f"cannot be made here: {recipe.missing}"
+    result = f"expected {recipe.forecast.of(voice.size_bytes)}" if recipe.forecast else "no estimate yet"
+    return f"{result}; time {recipe.duration}" if recipe.duration else result
 
 
 def describe_variant(
-    snapshot: Snapshot, voice: Voice, variant: Variant, gone: frozenset[str], prospects: Prospects | None
+    snapshot: Snapshot, voice: Voice, variant: Variant, missing: frozenset[str], forecasts: VoiceForecasts | None
 ) -> Lines:
-    """What became of it, what its figures mean, its place among the others, then how it was made."""
-    if variant.path in gone:
-        yield f"Its file is missing: press o to make it again ({variant.path})."
+    """Yield the verdict on a variant, its results, its place on the Pareto front, and how it was made."""
+    if variant.path in missing:
+        yield f"The file is missing: o makes it again ({variant.path})."
     else:
-        yield from _judged(snapshot, voice, variant)
+        yield from _verdict(snapshot, voice, variant)
     result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
     if result:
-        yield from _measured(snapshot, variant, result)
+        yield from _results(snapshot, variant, result)
         yield _pareto(snapshot, voice, variant)
     else:
-        yield "Not measured yet: press b."
-        yield from _forecast(voice, variant, prospects)
+        yield "Not benchmarked yet: press b."
+        yield from _expected_result(voice, variant, forecasts)
     yield ""
     yield from _lineage(voice, variant)
 
 
-def _judged(snapshot: Snapshot, voice: Voice, variant: Variant) -> Lines:
+def _verdict(snapshot: Snapshot, voice: Voice, variant: Variant) -> Lines:
     selection = snapshot.selections.get(voice.key)
-    for judged in selection.candidates if selection else ():
-        if judged.variant == variant.name:
-            yield f"{judged.verdict} on this machine: {judged.reason}"
+    for decision in selection.candidates if selection else ():
+        if decision.variant == variant.name:
+            yield f"{decision.verdict} on this machine: {decision.reason}"
 
 
-def _measured(snapshot: Snapshot, variant: Variant, result: Result) -> Lines:
+def _results(snapshot: Snapshot, variant: Variant, result: Result) -> Lines:
     from core.report.summary import summarize
 
-    # The original's of the same method and versions tell how much smaller it is, though not of the same run.
-    beside = [
+    # An original of another run still shows how much smaller the variant is, if method and versions are the same.
+    comparable = [
         other
         for other in snapshot.newest
         if other.voice_id == result.voice_id
         and (other.benchmark_version, other.environment) == (result.benchmark_version, result.environment)
         and (other.variant == ORIGINAL or other.variant_sha256 == variant.sha256)
     ]
-    yield from summarize([other for other in beside if other.variant in (ORIGINAL, variant.name)]).lines()
+    yield from summarize([other for other in comparable if other.variant in (ORIGINAL, variant.name)]).lines()
     if result.rtf is not None:
-        latency = f"latency {figure(result.latency_ms, 0)} ms (the original {figure(result.original_latency_ms, 0)})"
+        latency = f"latency {figure(result.latency_ms, 0)} ms (original {figure(result.original_latency_ms, 0)})"
         threads = counted(result.threads, "thread")
         yield f"RTF {figure(result.rtf, 3)}, {latency} at {threads}, measured {moment(result.created_at)}"
 
@@ -138,21 +146,22 @@ def _pareto(snapshot: Snapshot, voice: Voice, variant: Variant) -> str:
     from core.history.pareto import pareto
 
     newest = [snapshot.latest_result(voice.key, other.name, other.sha256) for other in voice.variants]
-    judged = next(one for one in pareto([result for result in newest if result]) if one.result.variant == variant.name)
-    if not (judged.result.speedup_ci and judged.result.grade):
-        return "Pareto: no place, since its speed or its sound was not measured here"
-    if judged.dominated_by:
-        return (
-            f"Pareto: dominated by {', '.join(judged.dominated_by)}: no worse in size, speed and sound, better in one"
-        )
-    return "Pareto: on the front: no other is as good in size, speed and sound at once"
+    points = pareto([result for result in newest if result])
+    point = next(point for point in points if point.result.variant == variant.name)
+    if not (point.result.speedup_ci and point.result.grade):
+        return "Pareto: unknown (speed or sound not measured here)"
+    if point.dominated_by:
+        return f"Pareto: dominated by {', '.join(point.dominated_by)} (as good in size, speed and sound, better in one)"
+    return "Pareto: on the front"
 
 
-def _forecast(voice: Voice, variant: Variant, prospects: Prospects | None) -> Lines:
+def _expected_result(voice: Voice, variant: Variant, forecasts: VoiceForecasts | None) -> Lines:
     recipe = RECIPES.get(variant.recipe or "")
-    prospect = prospects.recipes.get(recipe.name) if prospects and recipe and recipe.variant == variant.name else None
-    if prospect and prospect.forecast:
-        yield f"forecast {prospect.forecast.of(voice.size_bytes)}"
+    # Forecasts are for default parameters.
+    if forecasts and recipe and recipe.variant == variant.name:
+        forecast = forecasts.recipes[recipe.name].forecast
+        if forecast:
+            yield f"expected {forecast.of(voice.size_bytes)}"
 
 
 def _lineage(voice: Voice, variant: Variant) -> Lines:

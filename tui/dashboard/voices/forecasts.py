@@ -1,4 +1,4 @@
-"""What is known of what could be made of a voice, and of what was made. The readers run off the interface's thread."""
+"""Forecasts for the recipes of a voice, from past runs on this machine."""
 
 from __future__ import annotations
 
@@ -21,34 +21,35 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Prospect:
-    """Of a recipe with its default parameters."""
+class RecipeForecast:
+    """The forecast for a recipe with default parameters."""
 
     forecast: Forecast | None
-    takes: Estimate | None
+    duration: Estimate | None
     missing: str | None
-    """Why it cannot be made here."""
+    """Why this machine cannot run the recipe."""
 
 
 @dataclass(frozen=True)
-class Prospects:
-    """Of a voice."""
+class VoiceForecasts:
+    """The forecasts for all recipes, by name, and for benchmarks of a voice."""
 
-    recipes: Mapping[str, Prospect]
-    measuring: Estimate | None
-    """How long a benchmark of the original alone takes; one of two takes twice that."""
+    recipes: Mapping[str, RecipeForecast]
+    benchmark: Estimate | None
+    """For the original alone; each variant takes as long again."""
 
 
-def read_prospects(workspace: Workspace, voice: Voice, machine_id: str) -> Prospects:
+def read_forecasts(workspace: Workspace, voice: Voice, machine_id: str) -> VoiceForecasts:
+    """Read the forecasts for a voice. Run this in a thread."""
     from core.history.forecasts import read_forecast
     from core.store.database import open_store
     from core.store.durations import estimate
     from jobs.submit import benchmark_job
 
     with closing(open_store(workspace)) as db:
-        return Prospects(
+        return VoiceForecasts(
             {
-                name: Prospect(
+                name: RecipeForecast(
                     read_forecast(db, machine_id, name, recipe.variant),
                     estimate(db, NewJob(recipe.job, voice.id, recipe.variant, {}), machine_id),
                     recipe.missing,
@@ -59,16 +60,16 @@ def read_prospects(workspace: Workspace, voice: Voice, machine_id: str) -> Prosp
         )
 
 
-def what_is_there(snapshot: Snapshot, voice: Voice, gone: frozenset[str]) -> dict[str, str]:
-    """By variant that is in place, or that a job is to make, what to say of it."""
+def describe_existing(snapshot: Snapshot, voice: Voice, missing: frozenset[str]) -> dict[str, str]:
+    """Return, by name, a note on each variant that exists or that a job is making. `missing` are paths without a file."""
     making = {
-        str(job.variant): f"job {job.id} makes it"
+        str(job.variant): f"{job.state} as job {job.id}"
         for job in snapshot.jobs
         if job.voice_id == voice.id and job.variant and job.state in OPEN
     }
     made = {}
     for variant in voice.variants:
-        if variant.recipe and variant.path not in gone:
+        if variant.recipe and variant.path not in missing:
             result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
             figures = f"{speedup(result)}, {result.grade or 'not graded'}" if result else "not measured"
             made[variant.name] = f"made {when(variant.created_at)}, {figures}"

@@ -1,4 +1,4 @@
-"""Asks what to make of a voice."""
+"""The dialog that chooses which variants to make."""
 
 from __future__ import annotations
 
@@ -22,46 +22,43 @@ from core.text import escape_control
 from core.variants.recipes import RECIPES, Recipe, read_params
 from core.voices.sentences import label_of
 from jobs.submit import OptimizeRequest, variant_jobs
-from tui.dashboard.common.checkbox import Choice
+from tui.dashboard.common.checkbox import PlainCheckbox
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
-from tui.dashboard.voices.forecasts import Prospects, read_prospects, what_is_there
-from tui.text.format import counted, known_time, moment, speedup
+from tui.dashboard.voices.forecasts import VoiceForecasts, describe_existing, read_forecasts
+from tui.text.format import counted, moment, speedup, total_duration
 
 if TYPE_CHECKING:
     from core.store.durations import Estimate
     from core.workspace import Workspace
     from tui.dashboard.snapshot import Snapshot
 
-_NOTHING = "Nothing is chosen: switch something on with space."
+_NOTHING = "Nothing selected. Space toggles a variant."
 
 
 @dataclass
-class ProspectsCame(Message):
-    """What past runs here say."""
+class ForecastsRead(Message):
+    """The forecasts for the voice have been read."""
 
-    prospects: Prospects
+    forecasts: VoiceForecasts
 
 
 @dataclass
 class CalibrationRead(Message):
-    """What the file holds that was named to calibrate with: its label, or why it cannot be used."""
+    """The calibration text has been read: its label, or why it cannot be used."""
 
     typed: str = ""
     label: str | None = None
-    problem: str | None = None
+    error: str | None = None
 
 
 class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
-    """Ends with what is to be queued, or with None. With `kind` only what such a job makes is offered.
-
-    `gone` are the paths of variants whose files are missing.
-    """
+    """A dialog that returns what to queue, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back", id="optimize.back"),
         Binding("enter", "queue", "Queue", priority=True, id="optimize.queue"),
-        # Before the list of choices takes them to scroll; it follows the focus.
+        # With priority, since the list would take these keys to scroll; it follows the focus.
         Binding("down", "app.focus_next", "Down", show=False, priority=True, id="optimize.down"),
         Binding("up", "app.focus_previous", "Up", show=False, priority=True, id="optimize.up"),
         Binding("j", "app.focus_next", "Down", show=False, id="optimize.next"),
@@ -73,44 +70,48 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         workspace: Workspace,
         snapshot: Snapshot,
         voice: Voice,
-        gone: frozenset[str] = frozenset(),
+        missing: frozenset[str] = frozenset(),
         kind: str | None = None,
     ) -> None:
+        """Open on a voice. `missing` are paths without a file; `kind` limits the recipes to those of one kind of job."""
         super().__init__()
         self._workspace, self._snapshot, self._voice = workspace, snapshot, voice
         self._recipes = {name: recipe for name, recipe in RECIPES.items() if kind in (None, recipe.job)}
-        self._there = what_is_there(snapshot, voice, gone)
-        self._in_place = {variant.name for variant in voice.variants if variant.path not in gone}
-        self._wanted = [
+        self._existing_notes = describe_existing(snapshot, voice, missing)
+        self._existing = {variant.name for variant in voice.variants if variant.path not in missing}
+        self._preselected = [
             name
             for name, recipe in self._recipes.items()
-            if (recipe.recommended or kind) and recipe.variant not in self._there
+            if (recipe.recommended or kind) and recipe.variant not in self._existing_notes
         ]
         self._title = f"Convert {voice.key} for Core ML" if kind == JobKind.CONVERT else f"Optimize {voice.key}"
-        self.prospects: Prospects | None = None
+        self.forecasts: VoiceForecasts | None = None
         """None until they have been read."""
-        self._wrong = False
-        """Whether what is chosen and typed cannot be."""
+        self._invalid = False
+        """Whether the current input cannot be queued."""
         self._calibration = CalibrationRead()
-        """The file that was read last."""
-        self._entered = ""
-        """With what is typed for it, somebody wants all queued as soon as the calibration has been read."""
+        """The last one that was read."""
+        self._queue_after = ""
+        """The calibration path that has to be read before the job is queued."""
 
-    # How it looks
+    # Layout
 
     def compose(self) -> ComposeResult:
+        """Yield the widgets."""
         with VerticalScroll(classes="dialog making", can_focus=False) as dialog:
             dialog.border_title = escape_control(self._title).replace("[", r"\[")
             for name, recipe in self._recipes.items():
                 with Horizontal(classes="choice"):
-                    yield Choice(recipe.variant, value=name in self._wanted, id=name, compact=True)
-                    yield PlainText(self._there.get(recipe.variant, ""), id=f"note-{name}", classes="note")
-            yield Choice("then measure it beside the original", value=bool(self._wanted), id="benchmark", compact=True)
+                    yield PlainCheckbox(recipe.variant, value=name in self._preselected, id=name, compact=True)
+                    yield PlainText(self._existing_notes.get(recipe.variant, ""), id=f"note-{name}", classes="note")
+            yield PlainCheckbox(
+                "then benchmark against the original", value=bool(self._preselected), id="benchmark", compact=True
+            )
             yield PlainText(id="known")
             with Vertical(classes="fields"):
-                yield Input(placeholder="parameters, if any: name=value name=value", id="params", compact=True)
+                yield Input(placeholder="Parameters (optional): name=value …", id="params", compact=True)
                 yield Input(
-                    placeholder="calibration, if not by its own sentences: a file with a sentence a line",
+                    placeholder="Calibration text (optional): file, one sentence per line",
                     suggester=PathSuggester(),
                     id="calibration",
                     compact=True,
@@ -119,44 +120,45 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
             with Horizontal(classes="buttons"):
                 yield Button("Queue", variant="primary", id="queue", compact=True)
                 yield Button("Back", id="back", compact=True)
-                yield PlainText("enter queue   space switch   esc back", classes="keys")
+                yield PlainText("Enter queue   Space toggle   Esc back", classes="keys")
 
     def on_mount(self) -> None:
+        """Show the initial state and read the forecasts."""
         self.query_one("#calibration").display = any(recipe.calibrated for recipe in self._recipes.values())
-        self._judge()
-        self.run_worker(self._look, thread=True, group="look")
+        self._update_status()
+        self.run_worker(self._read_forecasts, thread=True, group="look")
 
-    def _look(self) -> None:
-        self.post_message(ProspectsCame(read_prospects(self._workspace, self._voice, self._snapshot.machine)))
+    def _read_forecasts(self) -> None:
+        self.post_message(ForecastsRead(read_forecasts(self._workspace, self._voice, self._snapshot.machine)))
 
-    @on(ProspectsCame)
-    def _show_prospects(self, message: ProspectsCame) -> None:
-        self.prospects = message.prospects
+    @on(ForecastsRead)
+    def _forecasts_read(self, message: ForecastsRead) -> None:
+        self.forecasts = message.forecasts
         for name, recipe in self._recipes.items():
-            prospect = message.prospects.recipes[name]
+            recipe_forecast = message.forecasts.recipes[name]
             note = self.query_one(f"#note-{name}", PlainText)
-            if prospect.missing:
-                choice = self.query_one(f"#{name}", Choice)
+            if recipe_forecast.missing:
+                choice = self.query_one(f"#{name}", PlainCheckbox)
                 choice.value, choice.disabled = False, True
-                note.show(prospect.missing)
-            elif recipe.variant not in self._there:
-                note.set_class(prospect.forecast is not None, "forecast")
-                note.show(str(prospect.forecast or "not made yet; no past result here"))
-        self._show_known(self.focused.id if self.focused else None)
-        self._judge()
+                note.show(recipe_forecast.missing)
+            elif recipe.variant not in self._existing_notes:
+                note.set_class(recipe_forecast.forecast is not None, "forecast")
+                note.show(str(recipe_forecast.forecast or "not made, no estimate"))
+        self._show_info(self.focused.id if self.focused else None)
+        self._update_status()
 
     @on(DescendantFocus)
-    def _focused(self, event: DescendantFocus) -> None:
-        self._show_known(event.widget.id)
+    def _focus_changed(self, event: DescendantFocus) -> None:
+        self._show_info(event.widget.id)
 
-    def _show_known(self, focused: str | None) -> None:
-        """Of the recipe in focus all that is known; while parameters are typed, those of all that are chosen."""
+    def _show_info(self, focused: str | None) -> None:
+        """Show what is known about the focused recipe or input."""
         if focused in self._recipes:
             lines = list(self._about(self._recipes[focused]))
         elif focused == "benchmark":
-            lines = [self._about_benchmark()]
+            lines = ["Every variant is benchmarked against the original, in pairs; no other job runs meanwhile."]
         elif focused == "calibration":
-            lines = ["calibration: UTF-8 text with a sentence a line, in the place of the recipe's own sentences"]
+            lines = ["Calibration text: UTF-8, one sentence per line; it replaces the built-in sentences."]
         elif focused == "params":
             lines = list(_parameters([self._recipes[name] for name in self._chosen]))
         else:
@@ -165,133 +167,138 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
 
     def _about(self, recipe: Recipe) -> Iterator[str]:
         yield f"{recipe.variant}: {recipe.says}"
-        yield self._existing(recipe)
-        prospect = self.prospects.recipes[recipe.name] if self.prospects else None
-        if prospect is None:
-            yield "looking at past runs …"
+        yield self._describe_made(recipe)
+        if self.forecasts is None:
+            yield "reading past runs …"
             yield ""
         else:
-            size = self._voice.size_bytes
-            yield f"forecast: {prospect.forecast.of(size) if prospect.forecast else 'none, no past result here'}"
-            yield f"time: {prospect.takes or 'not known, no past run here'}"
+            expected = self.forecasts.recipes[recipe.name]
+            result = (
+                expected.forecast.of(self._voice.size_bytes) if expected.forecast else "unknown (no past runs here)"
+            )
+            yield f"expected: {result}"
+            yield f"time: {expected.duration or 'unknown (no past runs here)'}"
         yield from _parameters([recipe])
 
-    def _existing(self, recipe: Recipe) -> str:
-        """What is there already, with the figures in full."""
+    def _describe_made(self, recipe: Recipe) -> str:
+        """Return the state of the variant, with its results in full."""
         made = next((one for one in self._voice.variants if one.name == recipe.variant), None)
-        if made is None or recipe.variant not in self._there:
-            says = self._there.get(recipe.variant)
-            return says or ("its file is missing: made again it is back" if made else "not made of this voice yet")
+        if made is None or recipe.variant not in self._existing_notes:
+            if note := self._existing_notes.get(recipe.variant):
+                return note
+            return "file missing: making it again restores it" if made else "not made yet"
         result = self._snapshot.latest_result(self._voice.key, made.name, made.sha256)
         if result is None:
             return f"made {moment(made.created_at)}, not measured"
         measured = speedup(result) if result.speedup is None else f"measured {speedup(result)}"
         return f"made {moment(made.created_at)}, {measured}, sound {result.grade or 'not graded'}"
 
-    def _about_benchmark(self) -> str:
-        return "Each is measured beside the original, in turn, alone on the machine; nothing else runs meanwhile."
-
-    # What is wished
+    # The request
 
     @property
     def _chosen(self) -> list[str]:
-        return [name for name in self._recipes if self.query_one(f"#{name}", Choice).value]
+        return [name for name in self._recipes if self.query_one(f"#{name}", PlainCheckbox).value]
 
     @property
     def _calibration_typed(self) -> str:
-        """Nothing while no recipe is chosen that takes one."""
+        """Return the typed path; an empty string while no selected recipe uses calibration."""
         field = self.query_one("#calibration", Input)
         return "" if field.disabled else field.value.strip()
 
-    def _wish(self) -> OptimizeRequest:
-        """As it stands, without the calibration. Raises BadInput."""
+    def _request(self) -> OptimizeRequest:
+        """Return the current request, without the calibration. Raises InvalidInput."""
         params = read_params(self.query_one("#params", Input).value.split())
-        return OptimizeRequest(self._chosen, params, benchmark=self.query_one("#benchmark", Choice).value)
+        return OptimizeRequest(self._chosen, params, benchmark=self.query_one("#benchmark", PlainCheckbox).value)
 
-    def _makes(self, wish: OptimizeRequest) -> list[str]:
-        """The variants, by name. Raises BadInput."""
+    def _variant_names(self, request: OptimizeRequest) -> list[str]:
+        """Return the names of the variants that a request makes. Raises InvalidInput."""
         label = self._calibration.label if self._calibration_typed else None
         return [
             f"{job.variant}+calibration={label}" if label and self._recipes[name].calibrated else str(job.variant)
-            for name, job in zip(wish.recipes, variant_jobs(self._voice, wish), strict=True)
+            for name, job in zip(request.recipes, variant_jobs(self._voice, request), strict=True)
         ]
 
-    @on(Choice.Changed)
+    @on(PlainCheckbox.Changed)
     @on(Input.Changed, "#params")
-    def _judge(self) -> None:
-        """Say what would be queued, or why that cannot be."""
+    def _update_status(self) -> None:
+        """Show what would be queued, or why that is not possible."""
         self.query_one("#calibration", Input).disabled = not any(
             self._recipes[name].calibrated for name in self._chosen
         )
         try:
-            wish = self._wish()
-            names = self._makes(wish)
+            request = self._request()
+            names = self._variant_names(request)
         except InvalidInput as error:
-            self._tell(str(error), wrong=True)
+            self._show_status(str(error), invalid=True)
             return
         typed = self._calibration_typed
-        if typed and self._calibration.typed == typed and self._calibration.problem:
-            self._tell(self._calibration.problem, wrong=True)
-        elif names or wish.benchmark:
-            jobs = [f"{name} (again)" if name in self._in_place else name for name in names]
-            jobs += ["a benchmark"] if wish.benchmark else []
-            self._tell(f"{counted(len(jobs), 'job')}: {', '.join(jobs)}; {known_time(self._times(wish))}")
+        if typed and self._calibration.typed == typed and self._calibration.error:
+            self._show_status(self._calibration.error, invalid=True)
+        elif names or request.benchmark:
+            jobs = [f"{name} (again)" if name in self._existing else name for name in names]
+            if request.benchmark:
+                jobs.append("a benchmark")
+            duration = total_duration(self._durations(request))
+            self._show_status(f"{counted(len(jobs), 'job')}: {', '.join(jobs)} · duration: {duration}")
         else:
-            self._tell(_NOTHING)
+            self._show_status(_NOTHING)
 
-    def _times(self, wish: OptimizeRequest) -> list[Estimate | None]:
-        if self.prospects is None:
+    def _durations(self, request: OptimizeRequest) -> list[Estimate | None]:
+        if self.forecasts is None:
             return []
-        times = [self.prospects.recipes[name].takes for name in wish.recipes]
-        if wish.benchmark:
-            measured = len(wish.recipes) or len(self._voice.variants) - 1
-            times.append(self.prospects.measuring and self.prospects.measuring.scaled(1 + measured))
-        return times
+        durations = [self.forecasts.recipes[name].duration for name in request.recipes]
+        if request.benchmark:
+            variants = len(request.recipes) or len(self._voice.variants) - 1
+            durations.append(self.forecasts.benchmark and self.forecasts.benchmark.scaled(1 + variants))
+        return durations
 
-    def _tell(self, line: str, wrong: bool = False) -> None:
-        self._wrong = wrong
-        told = self.query_one("#problem", PlainText)
-        told.set_class(wrong, "wrong")
-        told.show(escape_control(line))
+    def _show_status(self, line: str, invalid: bool = False) -> None:
+        self._invalid = invalid
+        status = self.query_one("#problem", PlainText)
+        status.set_class(invalid, "wrong")
+        status.show(escape_control(line))
 
     @on(Input.Changed, "#calibration")
-    def _look_at_calibration(self) -> None:
+    def _calibration_changed(self) -> None:
         typed = self._calibration_typed
         if typed:
             self.run_worker(lambda: self._read_calibration(typed), thread=True, group="calibration", exclusive=True)
-        self._judge()
+        self._update_status()
 
     def _read_calibration(self, typed: str) -> None:
         try:
             self.post_message(CalibrationRead(typed, label_of(typed_path(typed))))
         except InvalidInput as error:
-            self.post_message(CalibrationRead(typed, problem=str(error)))
+            self.post_message(CalibrationRead(typed, error=str(error)))
 
     @on(CalibrationRead)
-    def _judge_calibration(self, message: CalibrationRead) -> None:
+    def _calibration_read(self, message: CalibrationRead) -> None:
         if message.typed == self.query_one("#calibration", Input).value.strip():
             self._calibration = message
-            self._judge()
-            if self._entered == message.typed:
+            self._update_status()
+            if self._queue_after == message.typed:
                 self._queue()
 
     @on(Button.Pressed, "#queue")
     def action_queue(self) -> None:
+        """Queue the request, as soon as the calibration text has been read."""
         if self.focused is self.query_one("#back"):
             self.dismiss(None)
         elif self._calibration_typed not in ("", self._calibration.typed):
-            self._entered = self._calibration_typed
+            self._queue_after = self._calibration_typed
         else:
             self._queue()
 
     def _queue(self) -> None:
-        wish = None if self._wrong else self._wish()
-        if wish and (wish.recipes or wish.benchmark):
+        if self._invalid:
+            return
+        request = self._request()
+        if request.recipes or request.benchmark:
             typed = self._calibration_typed
             calibration = str(typed_path(typed).absolute()) if typed else None
-            # What is there is made again by who switches it on.
-            again = any(name in self._in_place for name in self._makes(wish))
-            self.dismiss(replace(wish, calibration=calibration, force=again))
+            # Existing variants are off by default: selecting one means to make it again.
+            force = any(name in self._existing for name in self._variant_names(request))
+            self.dismiss(replace(request, calibration=calibration, force=force))
 
     @on(Button.Pressed, "#back")
     def _back(self) -> None:
@@ -301,6 +308,6 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
 def _parameters(recipes: Sequence[Recipe]) -> Iterator[str]:
     known = {name: param for recipe in recipes for name, param in recipe.params.items()}
     if not known:
-        yield "it has no parameters" if recipes else "switch something on to see its parameters"
+        yield "no parameters" if recipes else "Select a variant to see its parameters."
     for name, param in known.items():
         yield f"  {name}={param.default} ({param.allowed}): {param.says}"

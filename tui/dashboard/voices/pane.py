@@ -1,4 +1,4 @@
-"""The tab of voices and their variants."""
+"""The Voices tab."""
 
 from __future__ import annotations
 
@@ -23,45 +23,46 @@ if TYPE_CHECKING:
     from jobs.submit import OptimizeRequest
     from tui.dashboard.context import Context
     from tui.dashboard.snapshot import Snapshot
-    from tui.dashboard.voices.forecasts import Prospects
+    from tui.dashboard.voices.forecasts import VoiceForecasts
 
 _SEPARATOR = "/"
 _NAME, _SPEED = "voice", ">speed-up, 95 %"
-# Widths from which on there is room for more columns, and for the details beside the table.
+# The widths from which there is room for more columns, and for the details beside the table.
 _WITH_RTF, _WITH_BAR, _SIDE_BY_SIDE = 90, 110, 160
-_DETAILS = 72
-# Beside the columns: the frame of the table, its scroll bar, and a space in front of the name.
+_DETAILS_WIDTH = 72
+# The width that no column gets: the frame, the scroll bar, and the space before the name.
 _FRAME = 5
-_SHORTEST_NAME = 12
-# So long a row has the focus before it is asked for what is not in the snapshot.
-_REST_S = 0.1
+_MIN_NAME = 12
+# How long a row has the focus before its forecasts are read.
+_FOCUS_DELAY_S = 0.1
 
 
 @dataclass
-class FilesLooked(Message):
-    """These variants of those voices lie nowhere any more."""
+class FilesChecked(Message):
+    """The files of these voices have been checked."""
 
     voices: list[Voice]
-    gone: frozenset[str]
+    missing: frozenset[str]
+    """Paths without a file."""
 
 
 @dataclass
-class ProspectsRead(Message):
-    """What past runs say of a voice's variants; as of those results."""
+class ForecastsRead(Message):
+    """The forecasts for a voice have been read; `results` are those that they are based on."""
 
     voice_id: str
     results: list[Result]
-    prospects: Prospects
+    forecasts: VoiceForecasts
 
 
 class VoicesPane(TablePane):
-    """A row a voice with its original's figures, and below it a row for each variant."""
+    """A row for each voice, with the results of its original, and below it one for each variant."""
 
     HEADERS = (_NAME, ">MB", ">thr.", _SPEED, ">peak MB", "sound")
     TABLE_ID = "voices-table"
     EMPTY = (
-        "No voices yet.\n\nPress a to add one: one that lies on this machine, or one of Piper's, by its name.\n\n"
-        "A voice is a Piper model NAME.onnx with its NAME.onnx.json beside it; it stays where it is."
+        "No voices yet.\n\nPress a to add one: a file on this machine, or an official Piper voice by name.\n\n"
+        "A voice is NAME.onnx plus NAME.onnx.json. ttsdash never moves or changes them."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add_voice", "Add voice", id="voices.add_voice"),
@@ -71,158 +72,163 @@ class VoicesPane(TablePane):
         Binding("A", "all", "Make all", id="voices.all"),
     ]
 
-    LOOK_S = 5.0
-    """How often it looks for files that are missing."""
+    FILE_CHECK_INTERVAL_S = 5.0
 
     def __init__(self, context: Context, id: str) -> None:
         super().__init__(context, id)
-        self._gone: frozenset[str] = frozenset()
-        self.prospects: dict[str, Prospects] = {}
-        """By voice, as far as they have been read."""
-        self._asked: set[str] = set()
-        """The voices whose prospects are here, or are being read."""
-        self._rest: Timer | None = None
+        self._missing: frozenset[str] = frozenset()
+        self.forecasts: dict[str, VoiceForecasts] = {}
+        """By voice id, those that have been read."""
+        self._requested: set[str] = set()
+        """The ids of voices whose forecasts have been read or are being read."""
+        self._focus_timer: Timer | None = None
 
     def on_mount(self) -> None:
-        self.set_interval(self.LOOK_S, self._look)
+        """Start to check for missing files."""
+        self.set_interval(self.FILE_CHECK_INTERVAL_S, self._check_files)
 
     @property
     def voice(self) -> Voice | None:
-        """The voice in focus."""
+        """Return the focused voice."""
         key = self.table.focused_key
         voices = self.snapshot.voices if self.snapshot else []
         return next((voice for voice in voices if key and voice.key == key.split(_SEPARATOR)[0]), None)
 
     @property
     def variant(self) -> Variant | None:
-        """The variant in focus, or the original."""
+        """Return the focused variant, which may be the original."""
         key, voice = self.table.focused_key, self.voice
         variants = voice.variants if key and voice else ()
         return next((variant for variant in variants if key == f"{variant.voice}{_SEPARATOR}{variant.name}"), None)
 
-    # What the store and the disk tell
+    # Reading
 
     def show(self, snapshot: Snapshot) -> None:
+        """Show the voices of a snapshot."""
         before, self.snapshot = self.snapshot, snapshot
-        if before and _same(before, snapshot):
+        if before and _looks_the_same(before, snapshot):
             return
         if before is None or before.newest is not snapshot.newest or before.counts != snapshot.counts:
-            self._asked.clear()
+            self._requested.clear()
         super().show(snapshot)
         if before is None or before.voices is not snapshot.voices:
-            self._look()
+            self._check_files()
 
     def on_resize(self) -> None:
-        """There is room for other columns."""
+        """Show the columns that fit the new width."""
         self.set_class(self.size.width >= _SIDE_BY_SIDE, "-side-by-side")
         if self.snapshot:
             super().show(self.snapshot)
 
-    def _look(self) -> None:
+    def _check_files(self) -> None:
         if self.snapshot and self.snapshot.voices:
             voices = self.snapshot.voices
-            self.run_worker(lambda: self._look_for_files(voices), thread=True, group="look")
+            self.run_worker(lambda: self._find_missing(voices), thread=True, group="look")
 
-    def _look_for_files(self, voices: list[Voice]) -> None:
-        from tui.dashboard.common.missing_files import gone_files
+    def _find_missing(self, voices: list[Voice]) -> None:
+        from tui.dashboard.common.missing_files import find_missing_files
 
-        self.post_message(FilesLooked(voices, gone_files(voices)))
+        self.post_message(FilesChecked(voices, find_missing_files(voices)))
 
-    @on(FilesLooked)
-    def _mark_gone(self, message: FilesLooked) -> None:
-        if self.snapshot and message.voices is self.snapshot.voices and message.gone != self._gone:
-            self._gone = message.gone
+    @on(FilesChecked)
+    def _files_checked(self, message: FilesChecked) -> None:
+        if self.snapshot and message.voices is self.snapshot.voices and message.missing != self._missing:
+            self._missing = message.missing
             super().show(self.snapshot)
 
     def show_detail(self) -> None:
+        """Show the details, and read forecasts that are still missing."""
         super().show_detail()
-        if self._rest:
-            self._rest.stop()
-        if self.voice and self.voice.id not in self._asked:
-            self._rest = self.set_timer(_REST_S, self._ask)
+        if self._focus_timer:
+            self._focus_timer.stop()
+        if self.voice and self.voice.id not in self._requested:
+            self._focus_timer = self.set_timer(_FOCUS_DELAY_S, self._request_forecasts)
 
-    def _ask(self) -> None:
+    def _request_forecasts(self) -> None:
         voice, snapshot = self.voice, self.snapshot
         if voice and snapshot:
-            self._asked.add(voice.id)
-            self.run_worker(lambda: self._read_prospects(voice, snapshot), thread=True, group="look")
+            self._requested.add(voice.id)
+            self.run_worker(lambda: self._read_forecasts(voice, snapshot), thread=True, group="look")
 
-    def _read_prospects(self, voice: Voice, snapshot: Snapshot) -> None:
-        from tui.dashboard.voices.forecasts import read_prospects
+    def _read_forecasts(self, voice: Voice, snapshot: Snapshot) -> None:
+        from tui.dashboard.voices.forecasts import read_forecasts
 
-        prospects = read_prospects(self.workspace, voice, snapshot.machine)
-        self.post_message(ProspectsRead(voice.id, snapshot.newest, prospects))
+        forecasts = read_forecasts(self.workspace, voice, snapshot.machine)
+        self.post_message(ForecastsRead(voice.id, snapshot.newest, forecasts))
 
-    @on(ProspectsRead)
-    def _keep_prospects(self, message: ProspectsRead) -> None:
+    @on(ForecastsRead)
+    def _forecasts_read(self, message: ForecastsRead) -> None:
         if self.snapshot and message.results is self.snapshot.newest:
-            self.prospects[message.voice_id] = message.prospects
+            self.forecasts[message.voice_id] = message.forecasts
             self.show_detail()
 
-    # What is shown
+    # Showing
 
     def headers(self) -> tuple[str, ...]:
-        """Those that there is room for."""
+        """Return the columns that fit."""
         width = self.size.width
         bar = (RATIO_SCALE,) if width >= _WITH_BAR else ()
         rtf = (">RTF",) if width >= _WITH_RTF else ()
         return (*self.HEADERS[:4], *bar, *rtf, *self.HEADERS[4:])
 
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
+        """Return a row for each voice and each variant."""
         entries = [
             (f"{voice.key}{_SEPARATOR}{variant.name}", self._row(snapshot, voice, variant))
             for voice in snapshot.voices
             for variant in voice.variants
         ]
         headers = self.headers()
-        room = self._room_for_names(headers, [row for _, row in entries])
+        name_width = self._name_width(headers, [row for _, row in entries])
         for _, row in entries:
             mark = " *" if row[_NAME].endswith(" *") else ""
-            row[_NAME] = shortened(row[_NAME].removesuffix(mark), room - len(mark)) + mark
+            row[_NAME] = shortened(row[_NAME].removesuffix(mark), name_width - len(mark)) + mark
         return [(key, tuple(row[header] for header in headers)) for key, row in entries]
 
-    def _room_for_names(self, headers: tuple[str, ...], rows: list[dict[str, str]]) -> int:
-        """What the other columns leave: a long name pushes none of them out."""
-        width = self.size.width - (_DETAILS if self.has_class("-side-by-side") else 0)
+    def _name_width(self, headers: tuple[str, ...], rows: list[dict[str, str]]) -> int:
+        """Return the width that the other columns leave, so that no long name pushes them out."""
+        width = self.size.width - (_DETAILS_WIDTH if self.has_class("-side-by-side") else 0)
         others = sum(
             max(len(header.lstrip(">")), *(len(row[header]) for row in rows)) + 1 for header in headers[1:] if rows
         )
-        return max(_SHORTEST_NAME, max(80, width) - _FRAME - others)
+        return max(_MIN_NAME, max(80, width) - _FRAME - others)
 
     def _row(self, snapshot: Snapshot, voice: Voice, variant: Variant) -> dict[str, str]:
         selection = snapshot.selections.get(voice.key)
         mark = " *" if selection and selection.selected == variant.name else ""
         name = (voice.key if variant.recipe is None else f"  {variant.name}") + mark
-        if variant.path in self._gone:
+        if variant.path in self._missing:
             return _cells(name, "–", "file missing", None)
         result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
         unmeasured = "not yet run on a Mac" if variant.caveat else "not measured"
         return _cells(name, megabytes(variant.size_bytes), speedup(result) if result else unmeasured, result)
 
     def detail(self, snapshot: Snapshot, key: str) -> str:
+        """Return the details of a voice or variant."""
         from tui.dashboard.voices.details import describe_variant, describe_voice
 
         voice, variant = self.voice, self.variant
         if voice is None or variant is None:
             return ""
-        prospects = self.prospects.get(voice.id)
+        forecasts = self.forecasts.get(voice.id)
         if variant.recipe is None:
-            return "\n".join(describe_voice(snapshot, voice, self._gone, prospects))
-        return "\n".join(describe_variant(snapshot, voice, variant, self._gone, prospects))
+            return "\n".join(describe_voice(snapshot, voice, self._missing, forecasts))
+        return "\n".join(describe_variant(snapshot, voice, variant, self._missing, forecasts))
 
-    # What keys ask for
+    # Keys
 
     @on(KeyedTable.RowSelected)
-    def _selected(self) -> None:
+    def _row_selected(self) -> None:
         self.action_optimize()
 
-    def _wanted(self) -> Voice | None:
-        """The voice in focus; that there is none is said."""
+    def _require_voice(self) -> Voice | None:
+        """Return the focused voice, or notify the user that there are none."""
         if self.snapshot and not self.snapshot.voices:
             self.notify("No voices yet: press a to add one.", severity="warning")
         return self.voice
 
     def action_add_voice(self) -> None:
+        """Open the dialog that adds a voice."""
         from tui.dashboard.voices.add_voice import AddVoiceScreen
 
         def add(path: str | None) -> None:
@@ -232,38 +238,41 @@ class VoicesPane(TablePane):
         self.app.push_screen(AddVoiceScreen(self.workspace), add)
 
     def action_optimize(self, kind: str | None = None) -> None:
-        """Ask what to make of the voice in focus; with `kind`, only of what such a job makes."""
+        """Open the dialog for the focused voice; `kind` limits it to recipes of that kind of job."""
         from tui.dashboard.voices.optimize import OptimizeScreen
 
-        voice = self._wanted()
+        voice = self._require_voice()
         if voice is None or self.snapshot is None:
             return
 
-        def queue(wish: OptimizeRequest | None) -> None:
-            if wish:
-                perform(self, self.actions.optimize, voice, wish)
+        def queue(request: OptimizeRequest | None) -> None:
+            if request:
+                perform(self, self.actions.optimize, voice, request)
 
-        self.app.push_screen(OptimizeScreen(self.workspace, self.snapshot, voice, self._gone, kind), queue)
+        self.app.push_screen(OptimizeScreen(self.workspace, self.snapshot, voice, self._missing, kind), queue)
 
     def action_benchmark(self) -> None:
-        """Of a voice all its variants, of a variant that one."""
-        voice, variant = self._wanted(), self.variant
+        """Benchmark the focused variant, or all variants on the row of a voice."""
+        voice, variant = self._require_voice(), self.variant
         if voice and variant:
             names = [variant.name] if variant.recipe else [other.name for other in voice.variants]
             perform(self, self.actions.benchmark, voice, tuple(names))
 
     def action_all(self) -> None:
-        if voice := self._wanted():
+        """Plan all missing variants and a benchmark."""
+        if voice := self._require_voice():
             perform(self, self.actions.plan_all, voice)
 
     @on(Planned)
-    def _ask_for_all(self, message: Planned) -> None:
-        if self.is_uncovered:
-            confirm(self, message.question, lambda: perform(self, self.actions.optimize, message.voice, message.wish))
+    def _confirm_plan(self, message: Planned) -> None:
+        if self.is_frontmost:
+            confirm(
+                self, message.question, lambda: perform(self, self.actions.optimize, message.voice, message.request)
+            )
 
 
-def _same(before: Snapshot, after: Snapshot) -> bool:
-    """Whether a pane of voices shows both alike: what a running job reports, a few times a second, is not in it."""
+def _looks_the_same(before: Snapshot, after: Snapshot) -> bool:
+    """Return whether the pane shows both the same: it does not show progress, which changes several times a second."""
     return (
         before.voices is after.voices
         and before.newest is after.newest
