@@ -178,7 +178,7 @@ def test_starting_a_worker_that_logging_out_ends_prints_a_warning(
     (line,) = done.stderr.splitlines()
     program = f"ttsdash --home '{tmp_path}/evil\\x1b[2J' worker"
     assert line == (
-        "ttsdash: logging out ends the worker: KillUserProcesses=yes in logind.conf, and it belongs to the session: "
+        "ttsdash: logging out ends the worker: it belongs to the session, and logind.conf has KillUserProcesses=yes: "
         f"{program} stop && {program} install"
     )
 
