@@ -73,7 +73,7 @@ def making_job(
     label = None
     if calibration and made_by.calibrated:
         asked["calibration"], label = calibration, label_of(Path(calibration))
-    return NewJob(made_by.job, voice.id, made_by.variant_of(resolved, label), asked, need=making_need(voice))
+    return NewJob(made_by.job, voice.id, made_by.variant_name(resolved, label), asked, need=making_need(voice))
 
 
 def benchmark_job(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.doctor.finding import Finding
     from core.export.ingest import Ingested
     from core.history.compare import Comparison
-    from core.history.pareto import Judged
+    from core.history.pareto import ParetoPoint
     from core.history.trend import Series
     from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
     from core.store.activity import Activity
@@ -490,7 +490,7 @@ class ParetoResultJson(ResultJson):
     dominated_by: Annotated[list[str], "variants that are no worse in any metric and better in one"]
 
 
-def pareto_result_json(one: "Judged") -> ParetoResultJson:
+def pareto_result_json(one: "ParetoPoint") -> ParetoResultJson:
     """Return a result with the variants that dominate it."""
     return {**result_json(one.result), "dominated_by": list(one.dominated_by)}
 

@@ -8,8 +8,7 @@ from core.hardware.capabilities import core_ml_missing
 from core.hardware.detection import HardwareInfo
 from core.records.selection_warnings import SelectionWarning, WarningKind
 from core.records.selections import Decision, Policy, Selection, Verdict
-from core.records.verdict import Verdict as SpeedVerdict
-from core.records.verdict import verdict
+from core.records.verdict import SpeedVerdict, speed_verdict
 from core.selection.figures import Figures
 from core.selection.pairs import PairedSpeed, Unpaired
 
@@ -120,7 +119,7 @@ def _rejection(candidate: Candidate, hardware: HardwareInfo, policy: Policy) -> 
 def _rejection_by_figures(figures: Figures | None) -> str | None:
     if figures is None:
         return "not measured on this machine at all cores"
-    if verdict(figures.interval) == "slower":
+    if speed_verdict(figures.interval) == "slower":
         return f"slower than the original: {figures.speedup:.2f}x"
     return None if figures.sounds_good else f"sound: {figures.grade or 'not graded'}"
 
@@ -158,7 +157,7 @@ def _describe(candidate: Candidate) -> str:
     if figures is None:
         return "not measured on this machine at all cores"
     facts = [f"{figures.speedup:.2f}x as fast as the original"]
-    if verdict(figures.interval) == "no difference":
+    if speed_verdict(figures.interval) == "no difference":
         facts.append("no difference")
     if figures.noisy:
         facts.append("noisy run")
@@ -177,7 +176,7 @@ def _warnings(
     figures = _figures_of(picked)
     if picked.caveat:
         yield SelectionWarning(WarningKind.UNVERIFIED, name, f"{name}: {picked.caveat}")
-    if verdict(figures.interval) == "slower":
+    if speed_verdict(figures.interval) == "slower":
         text = f"{name} is SLOWER than the original on this machine: {figures.speedup:.2f}x"
         yield SelectionWarning(WarningKind.SLOWER, name, text)
     if figures.grade is None:
@@ -213,14 +212,14 @@ def _relative_speed(picked: Candidate, other: Candidate, compare: Compare) -> tu
     ours, theirs = _figures_of(picked), _figures_of(other)
     figures = f"{theirs.speedup:.2f}x, {picked.name} {ours.speedup:.2f}x"
     if picked.is_original:
-        return verdict(theirs.interval), figures
+        return speed_verdict(theirs.interval), figures
     if other.is_original:
-        return _OPPOSITE[verdict(ours.interval)], figures
+        return _OPPOSITE[speed_verdict(ours.interval)], figures
     found = compare(picked, other)
     if isinstance(found, PairedSpeed):
         low, high = found.interval
         figures = f"{found.ratio:.2f}x as fast in the same pairs (95 % interval {low:.2f}–{high:.2f})"
-        return verdict(found.interval), figures
+        return speed_verdict(found.interval), figures
     figures = f"{figures} ({found})"
     if theirs.is_faster_than(ours):
         return "faster", figures

@@ -85,9 +85,8 @@ def get_voice(db: sqlite3.Connection, key: str) -> Voice:
         row = db.execute("SELECT * FROM voices WHERE path = ? ORDER BY added_at DESC", (path,)).fetchone()
     if row is None:
         known = ", ".join(entry["key"] for entry in db.execute("SELECT key FROM voices ORDER BY key LIMIT 10"))
-        raise NotFound(
-            f"no voice {key!r}; " + (f"there is: {known}" if known else "add one with: ttsdash voices add PATH")
-        )
+        hint = f"known: {known}" if known else "add one with: ttsdash voices add PATH"
+        raise NotFound(f"voice not found: {key!r} ({hint})")
     variants = db.execute(
         _VARIANTS + " AND variants.voice_id = ? ORDER BY variants.name <> 'original', variants.created_at", (row["id"],)
     )

@@ -178,7 +178,8 @@ def _describe(model: Any) -> dict[str, Any]:
         opset=max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
         nodes=len(model.graph.node),
         components=tuple(
-            ComponentSummary(part.name, part.nodes, part.weight_bytes) for part in (topology.parts if topology else ())
+            ComponentSummary(part.name, part.nodes, part.weight_bytes)
+            for part in (topology.components if topology else ())
         ),
         upsampling_stages=topology.upsampling_stages if topology else None,
         unrecognized=voice.unsupported,

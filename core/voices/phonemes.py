@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.errors import InvalidInput
-
-_SEED = 20_240_229
+from core.seed import SEED
 
 
 def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
@@ -37,7 +36,7 @@ def random_phonemes(config: dict[str, Any], lengths: Iterable[int]) -> list[list
 
     known = dict(config["phoneme_id_map"])
     begin, end, pad = (known.pop(name, []) for name in "^$_")
-    random, choices = np.random.default_rng(_SEED), list(known.values()) or [pad]
+    random, choices = np.random.default_rng(SEED), list(known.values()) or [pad]
     utterances = []
     for length in lengths:
         drawn = random.integers(len(choices), size=length)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.benchmark.candidate import Candidate, Plan, default_threads
+from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant, default_threads
 from core.benchmark.run import run as run_benchmark
 from core.benchmark.texts import texts_for, texts_from
 from core.engines.names import BY_PROVIDER, EngineName
 from core.errors import InvalidInput
-from core.history.regression import judge
+from core.history.regression import mark_regressions
 from core.quality.recordings import recording_pair, write_recording
 from core.records.voices import NOT_RUN, ORIGINAL, Variant, Voice
 from core.settings import read_settings
@@ -35,7 +35,7 @@ def run(context: JobContext) -> None:
         raise InvalidInput(f"{useless[0].name} cannot be measured: {useless[0].untimed}; add or make it again")
     for candidate in useless:
         _log.warning("%s cannot be measured: %s", candidate.name, candidate.untimed)
-    plan = Plan(
+    plan = BenchmarkPlan(
         voice_id=voice.id,
         voice_key=voice.key,
         config=voice.config,
@@ -46,7 +46,7 @@ def run(context: JobContext) -> None:
         budget_s=params.get("budget_s") or settings.benchmark_budget_s,
     )
     spoken: dict[str, list[npt.NDArray[np.float32]]] = {}
-    record = judge(context.db, run_benchmark(plan, context.report, keep=spoken.__setitem__))
+    record = mark_regressions(context.db, run_benchmark(plan, context.report, on_recording=spoken.__setitem__))
     _log.info("load: %s", record.load)
     for result in record.results:
         _log.info("%s", {name: value for name, value in result.figures.items() if name != "unmeasured"})
@@ -60,12 +60,12 @@ def run(context: JobContext) -> None:
         put_benchmark(db, record, context.job.id)
 
 
-def _candidate(variant: Variant, voice: Voice) -> Candidate:
+def _candidate(variant: Variant, voice: Voice) -> BenchmarkVariant:
     """Without an engine for a variant that is gone or is not what was made: its figures would be another's."""
     path = Path(variant.path)
     problem = integrity_error(path, variant.sha256, voice.config if variant.recipe else None)
     engine, untimed = (None, problem) if problem else _engine_of(path)
-    return Candidate(
+    return BenchmarkVariant(
         name=variant.name,
         path=path,
         sha256=variant.sha256,
@@ -87,7 +87,7 @@ def _engine_of(path: Path) -> tuple[EngineName | None, str | None]:
     return (None, f"{NOT_RUN}; {missing}") if missing else ("coreml-evaluated", f"it needs macOS; {NOT_RUN}")
 
 
-def _through_provider(original: Candidate) -> list[Candidate]:
+def _through_provider(original: BenchmarkVariant) -> list[BenchmarkVariant]:
     """The original as ONNX Runtime runs it through Core ML, where it can."""
     import onnxruntime
 

@@ -219,10 +219,10 @@ def _selections(db: sqlite3.Connection) -> None:
         policy="priority",
         pinned=None,
         selected="original",
-        reason="nothing before it can be used",
+        reason="no variant that ranks higher can be used",
         candidates=(
             Decision("coreml", Verdict.REJECTED, no_mac),
-            Decision("original", Verdict.SELECTED, "nothing before it can be used"),
+            Decision("original", Verdict.SELECTED, "no variant that ranks higher can be used"),
             Decision("dynamic-int8-guide", Verdict.REJECTED, "made by the guide's recipe, for comparison only"),
         ),
     )

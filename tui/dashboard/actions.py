@@ -50,7 +50,7 @@ def perform(
             result = Outcome(format_error(error), failed=True)
         node.post_message(result)
 
-    node.run_worker(run, thread=True, group="act")
+    node.run_worker(run, thread=True, group="action")
 
 
 class Actions:

@@ -122,7 +122,7 @@ def test_the_quantized_path_is_the_first_quantized_variant_that_was_not_rejected
             "/v/coreml+weights=int8/body.mlpackage",
             ["coreml+weights=int8: a reason", "contains only the flow and the decoder"],
         ),
-        (["-coreml", "+original"], {"coreml": "it no longer exists"}, None, ["is left unchanged: it is gone"]),
+        (["-coreml", "+original"], {"coreml": "it is missing"}, None, ["is left unchanged: it is missing"]),
         (["+original"], {}, None, ["there is no Core ML variant: ttsdash optimize --model amy --coreml"]),
     ],
 )
@@ -186,7 +186,7 @@ def test_the_original_run_by_another_provider_is_set_by_its_file() -> None:
 def test_without_a_request_the_voice_path_stays_with_a_note(current: str | None, goes_on_with: str | None) -> None:
     made = plan("+static-int8", "original", current={**SOUND, VOICE: current})
     assert VOICE not in set_by(made)
-    said = [line for line in made.notes if line.startswith("today's assistant")]
+    said = [line for line in made.notes if line.startswith("the assistant")]
     assert said == (
         [f"the assistant loads only {VOICE}, which stays {goes_on_with}: --use-selected sets it to /v/static-int8.onnx"]
         if goes_on_with

@@ -152,8 +152,8 @@ def test_the_message_and_the_fix_of_each_finding(
     message: str,
     fix: str,
 ) -> None:
-    probes = replace(MACHINES[machine], **changes)  # type: ignore[arg-type]
-    found = only(list(judge_machine(probes, python)), check)
+    hardware = replace(MACHINES[machine], **changes)  # type: ignore[arg-type]
+    found = only(list(judge_machine(hardware, python)), check)
     assert found.state == state
     assert message in found.message
     assert fix in (found.fix or "")
@@ -174,8 +174,8 @@ def test_the_message_and_the_fix_of_each_finding(
 def test_only_some_versions_of_onnx_runtime_leak_memory_and_only_on_apple_silicon(
     machine: str, version: str | None
 ) -> None:
-    probes = replace(MACHINES[machine], onnxruntime=version)
-    assert "ONNX Runtime" not in states(list(judge_machine(probes, (3, 12))))
+    hardware = replace(MACHINES[machine], onnxruntime=version)
+    assert "ONNX Runtime" not in states(list(judge_machine(hardware, (3, 12))))
 
 
 def test_onnx_runtime_runs_a_model_and_piper_makes_phonemes_on_this_machine(voice: Voice) -> None:

@@ -36,12 +36,16 @@ def test_the_capabilities_of_each_machine(machine: str, available: str) -> None:
         "Core ML provider": "provider",
         "Metal": "metal",
     }
-    found = [short.get(ability.name, ability.name) for ability in capabilities(MACHINES[machine]) if ability.available]
+    found = [
+        short.get(capability.name, capability.name)
+        for capability in capabilities(MACHINES[machine])
+        if capability.available
+    ]
     assert " ".join(found) == available
 
 
 @pytest.mark.parametrize(
-    ("machine", "ability", "expected"),
+    ("machine", "capability", "expected"),
     [
         ("M1 on macOS 13", "Core ML", "macOS 13.6.1: packages need 14, or target=macos13"),
         ("M4 on macOS 15", "Neural Engine", "Apple M4"),
@@ -60,8 +64,8 @@ def test_the_capabilities_of_each_machine(machine: str, available: str) -> None:
         ),
     ],
 )
-def test_the_details_of_a_capability(machine: str, ability: str, expected: str) -> None:
-    (found,) = (entry for entry in capabilities(MACHINES[machine]) if entry.name == ability)
+def test_the_details_of_a_capability(machine: str, capability: str, expected: str) -> None:
+    (found,) = (entry for entry in capabilities(MACHINES[machine]) if entry.name == capability)
     assert found.detail.startswith(expected)
     assert found.benefit
 

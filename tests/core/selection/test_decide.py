@@ -33,8 +33,8 @@ def chosen(machine: str, *candidates: Candidate, policy: Policy = "priority", pi
 
 
 def why(selection: Selection, variant: str) -> str:
-    (judged,) = (judged for judged in selection.candidates if judged.variant == variant)
-    return f"{judged.verdict}: {judged.reason}"
+    (decision,) = (decision for decision in selection.candidates if decision.variant == variant)
+    return f"{decision.verdict}: {decision.reason}"
 
 
 def warnings(selection: Selection) -> dict[str, str]:
@@ -120,8 +120,8 @@ def test_the_fastest_variant_with_an_acceptable_sound(candidates: tuple[Candidat
 def test_each_rejection_has_a_reason(candidate: Candidate, policy: Policy, reason: str) -> None:
     selection = chosen("server", ORIGINAL, candidate, policy=policy)
     assert selection.selected == "original"
-    (judged,) = (judged for judged in selection.candidates if judged.variant == candidate.name)
-    assert judged.names_caveat == (NOT_RUN in reason)
+    (decision,) = (decision for decision in selection.candidates if decision.variant == candidate.name)
+    assert decision.names_caveat == (NOT_RUN in reason)
     assert why(selection, candidate.name) == f"rejected: {reason}"
 
 
@@ -286,5 +286,5 @@ def test_the_policy_decides_if_the_pinned_variant_cannot_be_used(
 def test_each_candidate_has_one_verdict_in_the_policys_order() -> None:
     selection = chosen("server", *ALL)
     order = ["coreml", "static-int8", "dynamic-int8", "int4", "optimized", "original", "dynamic-int8-guide"]
-    assert [judged.variant for judged in selection.candidates] == order
-    assert [judged.verdict for judged in selection.candidates].count("selected") == 1
+    assert [decision.variant for decision in selection.candidates] == order
+    assert [decision.verdict for decision in selection.candidates].count("selected") == 1

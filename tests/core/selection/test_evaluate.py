@@ -17,7 +17,7 @@ from core.hardware.machine import this_machine
 from core.records.benchmarks import Sample
 from core.records.selection_warnings import WarningKind
 from core.records.selections import Preference
-from core.records.verdict import verdict
+from core.records.verdict import speed_verdict
 from core.records.voices import Variant, Voice
 from core.selection.evaluate import evaluate, record_selection, select_and_record
 from core.store.database import open_store, transaction
@@ -66,7 +66,7 @@ def select(db: sqlite3.Connection, voice: Voice, cause: str = "job 1") -> dict[s
     """Return the decisions by variant, and under "" the selected variant."""
     selection = select_and_record(db, voice.key, cause)
     return {"": selection.selected} | {
-        judged.variant: f"{judged.verdict}: {judged.reason}" for judged in selection.candidates
+        decision.variant: f"{decision.verdict}: {decision.reason}" for decision in selection.candidates
     }
 
 
@@ -156,7 +156,7 @@ def measure(
         samples = samples_of([seconds] * pairs)
         ratio, low, high = speedup(original, samples)
         figures = {"threads": this_machine().facts["cores"], "variant_sha256": shas[name], "grade": grade}
-        figures |= {"speedup": ratio, "speedup_low": low, "speedup_high": high, "verdict": verdict((low, high))}
+        figures |= {"speedup": ratio, "speedup_low": low, "speedup_high": high, "verdict": speed_verdict((low, high))}
         results.append(replace(a_result(f"{benchmark}-{name}", name, **figures), samples=samples))
     record_selection = a_record(
         benchmark, voice_id=voice.id, machine=this_machine(), created_at=created_at, results=tuple(results)
@@ -196,7 +196,7 @@ def test_two_variants_of_one_run_are_compared_by_their_pairs(
     measure(db, voice, "both", BOTH)
     mine, theirs = (newest_result(db, voice.id, name, this_machine()) for name in BOTH)
     assert mine and theirs and mine.speedup_ci and theirs.speedup_ci
-    assert mine.speedup_ci[0] < theirs.speedup_ci[1], "their intervals beside the original overlap"
+    assert mine.speedup_ci[0] < theirs.speedup_ci[1], "their intervals relative to the original overlap"
     # In every pair the variant that sounds better takes 1.4 times as long.
     assert better(db, voice) == []
 

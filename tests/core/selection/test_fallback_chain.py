@@ -9,10 +9,10 @@ RECIPES = {"coreml": "coreml", "static-int8": "static", "dynamic-int8-guide": "g
 
 def steps(**verdicts: Verdict) -> dict[str, list[str]]:
     """Return the candidates by step, with the first one after a colon."""
-    judged = tuple(Decision(name.replace("_", "-"), verdict, "a reason") for name, verdict in verdicts.items())
-    selected = next(entry.variant for entry in judged if entry.verdict == "selected")
+    decisions = tuple(Decision(name.replace("_", "-"), verdict, "a reason") for name, verdict in verdicts.items())
+    selected = next(decision.variant for decision in decisions if decision.verdict == "selected")
     made = fallback_chain(
-        Selection("amy", "priority", None, selected, "a reason", judged), {**RECIPES, "original": None}
+        Selection("amy", "priority", None, selected, "a reason", decisions), {**RECIPES, "original": None}
     )
     return {
         f"{link.name}: {link.first.variant}" if link.first else link.name: [entry.variant for entry in link.candidates]
@@ -42,8 +42,11 @@ def test_the_first_candidate_of_a_step_is_the_selected_one_else_the_next_eligibl
 
 
 def test_the_original_run_by_another_provider_belongs_to_the_original() -> None:
-    judged = (Decision("original", Verdict.ELIGIBLE, "a reason"), Decision(BY_PROVIDER, Verdict.SELECTED, "a reason"))
-    selection = Selection("amy", "measured", None, BY_PROVIDER, "a reason", judged)
+    decisions = (
+        Decision("original", Verdict.ELIGIBLE, "a reason"),
+        Decision(BY_PROVIDER, Verdict.SELECTED, "a reason"),
+    )
+    selection = Selection("amy", "measured", None, BY_PROVIDER, "a reason", decisions)
     original = fallback_chain(selection, {"original": None})[-1]
-    assert original.first == judged[1]
-    assert original.candidates == judged
+    assert original.first == decisions[1]
+    assert original.candidates == decisions

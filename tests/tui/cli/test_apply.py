@@ -66,16 +66,16 @@ def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Variant:
 def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Run a command in this process, with the original selected and without loading it."""
 
-    def select(*_: object) -> Selection:
-        judged = (Decision("original", Verdict.SELECTED, "by hand"),)
-        return Selection("tiny", "priority", None, "original", "by hand", judged)
+    def decide(*_: object) -> Selection:
+        decisions = (Decision("original", Verdict.SELECTED, "by hand"),)
+        return Selection("tiny", "priority", None, "original", "by hand", decisions)
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         code = run_program([*map(str, arguments)])
         return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
 
     monkeypatch.setenv("TTSDASH_HOME", str(workspace.root))
-    monkeypatch.setattr(evaluate, "select", select)
+    monkeypatch.setattr(evaluate, "decide", decide)
     return run
 
 
@@ -114,9 +114,9 @@ def test_the_selection_is_written_and_undone(
     again = ttsdash(workspace, "apply", config, "--use-selected")
     assert (again.returncode, again.stdout.splitlines()[-1]) == (0, f"{config}: nothing to change")
     undone = ttsdash(workspace, "apply", config, "--undo", "--yes")
-    assert undone.stdout.splitlines()[-1] == f"{config} is as it was; {backup}, which held that, is removed"
+    assert undone.stdout.splitlines()[-1] == f"{config} was restored from {backup}, which was removed"
     assert (config.read_text(), backup.exists()) == (before, False)
-    assert refused(ttsdash(workspace, "apply", config, "--undo"), 1).startswith(f"{config} has no backup")
+    assert refused(ttsdash(workspace, "apply", config, "--undo"), 1).startswith(f"no backup of {config} differs")
 
 
 def tables(workspace: Workspace) -> list[str]:
@@ -149,7 +149,7 @@ def test_on_a_terminal_it_asks_shows_colours_and_escapes_control_characters(
     assert "\x1b[2J" not in shown
     assert f"Write this to {tmp_path}/evil\\x1b[2Jname.yaml? [y/N] " in shown
     if answer == "y":
-        assert "is written; " in shown
+        assert "was written; " in shown
         assert config.read_text() == before + shown_lines(shown)
     else:
         assert shown.endswith("nothing was written\r\n")
@@ -197,8 +197,8 @@ def on_a_terminal(workspace: Workspace, typed: str, *arguments: object) -> str:
             2,
             "cannot ask for confirmation without a terminal: add --yes to write, or --dry-run to show the changes",
         ),
-        ("a: 1", ["--voice", "nobody"], 1, "no voice 'nobody'; there is: tiny"),
-        ("a: 1", ["--undo"], 1, "{config} differs from it: there is nothing to undo"),
+        ("a: 1", ["--voice", "nobody"], 1, "voice not found: 'nobody' (known: tiny)"),
+        ("a: 1", ["--undo"], 1, "no backup of {config} differs from it: there is nothing to undo"),
         ("a: 1", ["--undo", "--use-selected"], 2, "--undo restores a backup: it cannot be combined with"),
     ],
 )

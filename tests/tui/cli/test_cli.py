@@ -108,7 +108,7 @@ def test_the_table_of_results_fits_80_columns_and_describes_it_in_words(
     assert all(len(line.rstrip()) <= 80 for line in tables.splitlines())
     assert "95 % interval" in words
     assert "It sounds broken" in words
-    assert words.startswith("coreml: the file is 50 % smaller than the original's. Speed and memory are not measured: ")
+    assert words.startswith("coreml: The file is 50 % smaller than the original. Speed and memory were not measured: ")
 
 
 def test_without_wait_the_jobs_are_queued_and_their_ids_printed(workspace: Workspace, voice_path: Path) -> None:
@@ -165,20 +165,20 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         ([], 2, "the dashboard needs a terminal; these commands do not: apply, benchmark, doctor"),
         (["voices", "add", "/nowhere/x.onnx"], 2, "/nowhere/x.onnx does not exist: check the path"),
         (["voices", "add", "/tmp"], 2, "/tmp is a folder: name the .onnx file in it"),
-        (["voices", "show", "nobody"], 1, "no voice 'nobody'; add one with: ttsdash voices add PATH"),
+        (["voices", "show", "nobody"], 1, "voice not found: 'nobody' (add one with: ttsdash voices add PATH)"),
         (["optimize", "--dynamic"], 2, "Missing option '--model'"),
-        (["optimize", "--model", "nobody", "--dynamic"], 1, "no voice 'nobody'"),
+        (["optimize", "--model", "nobody", "--dynamic"], 1, "voice not found: 'nobody'"),
         (["optimize", "--model", "/nowhere/x.onnx", "--dynamic"], 2, "/nowhere/x.onnx does not exist"),
-        (["benchmark", "nobody"], 1, "no voice 'nobody'"),
+        (["benchmark", "nobody"], 1, "voice not found: 'nobody'"),
         (["jobs", "show", "7"], 1, "no job 7 here: see `ttsdash jobs list`"),
         (["jobs", "show", "seven"], 2, "Invalid value for 'ID'"),
         (["jobs", "wait", "7"], 1, "no job 7 here"),
-        (["results", "show", "abc"], 1, "no result here has an id that starts with 'abc'"),
+        (["results", "show", "abc"], 1, "result not found: 'abc'"),
         (["jobs", "show", "99999999999999999999"], 1, "no job 99999999999999999999 here"),
         (["voices", "list", "--home", ""], 2, "Invalid value for '--home': it is empty"),
         (["optimize", "--model", "nobody", "--static", "--calibration", ""], 2, "--calibration is empty: name a file"),
         (["--home", "--help"], 2, "Invalid value for '--home': --help is taken for its folder"),
-        (["results", "list", "--voice", "nobody"], 1, "no voice 'nobody'"),
+        (["results", "list", "--voice", "nobody"], 1, "voice not found: 'nobody'"),
         (["worker", "run", "--slots", "0"], 2, "Invalid value for '--slots'"),
         (["voices", "show", os.fsdecode(b"na\xefve")], 2, "na\\udcefve is not UTF-8: rename it"),
         (["frobnicate"], 2, "No such command 'frobnicate'."),

@@ -14,7 +14,7 @@ def test_a_policy_and_a_pin_stay_until_they_are_removed(workspace: Workspace, vo
     assert set(first) == KEYS
     assert (first["policy"], first["pinned"], first["selected"]) == ("priority", None, "original")
     assert first["candidates"] == [
-        {"variant": "original", "verdict": "selected", "reason": "nothing before it can be used"}
+        {"variant": "original", "verdict": "selected", "reason": "no variant that ranks higher can be used"}
     ]
 
     ttsdash_json(workspace, "select", voice.key, "--policy", "measured", "--pin", "original")
@@ -24,26 +24,26 @@ def test_a_policy_and_a_pin_stay_until_they_are_removed(workspace: Workspace, vo
     back = ttsdash_json(workspace, "select", voice.key, "--unpin", "--policy", "priority")
     assert {name: back[name] for name in KEYS - {"history"}} == {name: first[name] for name in KEYS - {"history"}}
     assert [change["cause"] for change in back["history"]] == [
-        "policy priority instead of measured, original unpinned",
-        "policy measured instead of priority, original pinned",
+        "policy changed from measured to priority, original unpinned",
+        "policy changed from priority to measured, original pinned",
         "requested",
     ]
 
 
 def test_it_prints_what_is_selected_why_and_since_when(workspace: Workspace, voice: Voice) -> None:
     lines = ttsdash(workspace, "select", voice.key).stdout.splitlines()
-    assert lines[0] == "tiny: original (nothing before it can be used)"
-    assert lines[1].split() == ["policy", "priority", "verdict", "why"]
-    assert lines[-1].endswith("  original  nothing before it can be used; after: requested")
+    assert lines[0] == "tiny: original (no variant that ranks higher can be used)"
+    assert lines[1].split() == ["policy", "priority", "verdict", "reason"]
+    assert lines[-1].endswith("  original  no variant that ranks higher can be used; cause: requested")
 
 
 def test_an_invalid_preference_is_refused_and_changes_nothing(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     for arguments, code, expected in [
-        (["nobody"], 1, "no voice 'nobody'"),
+        (["nobody"], 1, "voice not found: 'nobody'"),
         ([voice.key, "--pin", "int9"], 1, "tiny has no variant 'int9'; it has: original"),
-        ([voice.key, "--pin", "original", "--unpin"], 2, "--pin and --unpin at once: say one of them"),
+        ([voice.key, "--pin", "original", "--unpin"], 2, "--pin and --unpin exclude each other: use one of them"),
         ([voice.key, "--policy", "best"], 2, "Invalid value for '--policy'"),
     ]:
         done = ttsdash(workspace, "select", *arguments)

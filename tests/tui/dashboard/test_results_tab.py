@@ -71,7 +71,7 @@ async def opened(pilot: Pilot[None]) -> ResultsPane:
 
 
 async def filtered(pilot: Pilot[None], text: str) -> None:
-    """Pasted into the line that is open, and answered."""
+    """Paste a filter into the open line, and wait for the page."""
     pane = pilot.app.query_one(ResultsPane)
     await paste(pilot, text)
     await until(pilot, lambda: pane.page.query.filter == pane.query_one(Input).value)
@@ -82,7 +82,7 @@ async def on_screen(pilot: Pilot[None], kind: type[ReadingScreen], key: str) -> 
     await pilot.press(key)
     screen = pilot.app.screen
     assert isinstance(screen, kind)
-    await until(pilot, lambda: "reading" not in text_of(pilot.app, ".heading"))
+    await until(pilot, lambda: "reading" not in text_of(pilot.app, ".text"))
     await pilot.pause()
     return screen
 
@@ -101,13 +101,13 @@ def drawn(screen: Screen[Any]) -> str:
     return "\n".join(canvas.render_line(y).text for y in range(canvas.size.height))
 
 
-def notices(pilot: Pilot[None]) -> list[str]:
+def told(pilot: Pilot[None]) -> list[str]:
     app = pilot.app
     assert isinstance(app, DrivenDashboard)
     return app.notices
 
 
-async def test_the_whole_history_is_shown_page_by_page(long: Workspace) -> None:
+async def test_the_whole_history_is_turned_over_page_by_page(long: Workspace) -> None:
     app = dashboard(long)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
@@ -118,7 +118,7 @@ async def test_the_whole_history_is_shown_page_by_page(long: Workspace) -> None:
         assert str(pane.table.border_subtitle) == shown
         assert cells(pane)[0][1] == "eve"
         await pilot.press("N")
-        assert notices(pilot) == ["This is the first page."]
+        assert told(pilot) == ["This is the first page."]
         await pilot.press("G", "n")
         await until(pilot, lambda: pane.page.query.page == 2)
         assert pane.table.focused_key == ids(pane)[0]
@@ -126,7 +126,7 @@ async def test_the_whole_history_is_shown_page_by_page(long: Workspace) -> None:
         await pilot.press("n")
         await until(pilot, lambda: f"to {total} of {total}" in str(pane.table.border_subtitle))
         await pilot.press("n")
-        assert notices(pilot)[-1] == "This is the last page."
+        assert told(pilot)[-1] == "This is the last page."
 
 
 async def test_what_is_stored_meanwhile_comes_in_above_and_the_focus_stays(history: Workspace) -> None:
@@ -184,7 +184,7 @@ async def test_the_list_is_sorted_by_each_column_with_a_key_or_the_mouse(long: W
             await until(pilot, lambda: (pane.page.query.sort, pane.page.query.reverse) == ("threads", reverse))  # noqa: B023
 
 
-async def test_the_filter_applies_while_typing_and_a_mistake_keeps_the_results(history: Workspace) -> None:
+async def test_the_list_is_narrowed_down_while_one_types_and_a_slip_takes_nothing_away(history: Workspace) -> None:
     app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
@@ -198,7 +198,7 @@ async def test_the_filter_applies_while_typing_and_a_mistake_keeps_the_results(h
         found = ids(pane)
         assert {(one.voice, one.variant) for one in pane.page.results} == {("joe at home", "int4")}
         await pilot.press("space", *"bogus:1")
-        await until(pilot, lambda: "there is no field 'bogus'" in text_of(app, "FilterLine .problem"))
+        await until(pilot, lambda: "unknown field 'bogus'" in text_of(app, "FilterLine .problem"))
         assert ids(pane) == found
         await pilot.press(*["backspace"] * 8)
         await until(pilot, lambda: not text_of(app, "FilterLine .problem"))
@@ -215,12 +215,12 @@ async def test_the_filter_applies_while_typing_and_a_mistake_keeps_the_results(h
         assert not line.display
 
 
-async def test_marked_results_are_compared_and_incomparable_ones_are_named(history: Workspace) -> None:
+async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(history: Workspace) -> None:
     app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         await pilot.press("c")
-        assert notices(pilot) == ["Mark two or more results with space, then press c."]
+        assert told(pilot) == ["Mark at least two results with Space, then press c."]
         await pilot.press("slash")
         await filtered(pilot, "benchmark:b-14 threads:1")
         await pilot.press("enter", "g", "j", "space", "space", "c")
@@ -231,15 +231,15 @@ async def test_marked_results_are_compared_and_incomparable_ones_are_named(histo
         assert [str(cell).strip() for cell in figures["variant"][1:]] == ["dynamic-int8", "int4"]
         assert str(figures["file, MB"][2]).split() == ["13.9", "0.59x"]
         words = text_of(app, "ScrolledText PlainText")
-        assert "int4 (14-int4-) beside dynamic-int8 (14-dynam), of one run, pair by pair: " in words
+        assert "int4 (14-int4-) vs dynamic-int8 (14-dynam), same run, compared in pairs: " in words
 
         await pilot.press("q")
         pane.table.action_unmark()
         await pilot.press("escape", "slash")
         await filtered(pilot, "int4 threads:1")
         await pilot.press("enter", "g", "space", "j", "j", "space", "c")
-        await until(pilot, lambda: "not measured alike" in text_of(app, "ScrolledText PlainText"))
-        assert "nothing is said of what is faster" in text_of(app, "ScrolledText PlainText")
+        await until(pilot, lambda: "not comparable" in text_of(app, "ScrolledText PlainText"))
+        assert "no verdict, " in text_of(app, "ScrolledText PlainText")
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def trending(history: Workspace) -> Workspace:
     return history
 
 
-async def test_the_trend_of_a_variant_is_drawn_and_described(
+async def test_the_course_of_a_variant_is_drawn_and_told_in_words(
     trending: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
@@ -291,7 +291,7 @@ async def test_the_trend_of_a_variant_is_drawn_and_described(
         assert (chart.count("o"), chart.count("~"), chart.count("!")) == (6, 1, 1)
         assert "│" in chart
         words = text_of(app, "ScrolledText PlainText")
-        assert "8 results, 1 with a regression" in words
+        assert "8 results, 1 regression" in words
         assert "1.20x 1.10–1.30 !  worse: speed-up 1.20x, was 1.90x" in words
         assert "onnxruntime 1.30 -> 1.31" in words
         # However small the terminal gets, there is a screen.
@@ -304,10 +304,10 @@ async def test_the_trend_of_a_variant_is_drawn_and_described(
         await filtered(pilot, "voice:tia original")
         await pilot.press("enter", "g")
         await on_screen(pilot, TrendScreen, "t")
-        assert text_of(app, ".heading").startswith("latency, ms")
+        assert text_of(app, ".text").startswith("latency, ms")
 
 
-async def test_a_trend_of_one_point_or_none_is_described(workspace: Workspace) -> None:
+async def test_a_trend_of_one_point_or_none_is_told_in_words(workspace: Workspace) -> None:
     untimed = dict.fromkeys(("speedup", "speedup_low", "speedup_high", "verdict", "latency_ms"))
     with closing(open_store(workspace)) as db, transaction(db):
         put_benchmark(
@@ -326,17 +326,17 @@ async def test_a_trend_of_one_point_or_none_is_described(workspace: Workspace) -
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         assert ids(pane) == ["one-o", "one-c", "one-v"]
-        for row, expected in ((0, "Only one result"), (1, "Not timed yet"), (2, "Only one result")):
+        for row, expected in ((0, "Only one result"), (1, "No result has a speed yet"), (2, "Only one result")):
             pane.table.move_cursor(row=row)
             await pilot.pause()
             await on_screen(pilot, TrendScreen, "t")
-            assert expected in text_of(app, ".heading")
+            assert expected in text_of(app, ".text")
             await pilot.press("escape")
         await on_screen(pilot, ParetoScreen, "P")
-        assert "Only one variant has a speed-up" in text_of(app, ".heading")
+        assert "Only one variant has a speed" in text_of(app, ".text")
 
 
-async def test_the_pareto_chart_numbers_the_variants_and_marks_dominated_ones(history: Workspace) -> None:
+async def test_the_pareto_chart_numbers_the_variants_and_names_the_dominated_ones(history: Workspace) -> None:
     with closing(open_store(history)) as db, transaction(db):
         rows = (
             a_result("p-o", "original", size_bytes=60_000_000, speedup=1.0, speedup_low=1.0, speedup_high=1.0),
@@ -393,20 +393,20 @@ async def test_the_sound_is_looked_at_as_waveform_and_as_spectrogram(history: Wo
         pane = await opened(pilot)
         assert ids(pane)[:4] == ["last-o", "last-v", "first-o", "first-v"]
         await on_screen(pilot, SoundScreen, "v")
-        assert "select a variant to compare" in text_of(app, ".heading")
+        assert "the baseline of the comparison" in text_of(app, ".text")
         await pilot.press("q", "j")
         await on_screen(pilot, SoundScreen, "v")
-        assert text_of(app, ".heading").startswith("No recording of int4")
+        assert text_of(app, ".text").startswith("No recording of int4 on this machine")
         await pilot.press("q")
         write_wav(original, tone(400, 2.0))
         variant.write_bytes(b"RIFF")
         await on_screen(pilot, SoundScreen, "v")
-        assert "int4.wav is no recording" in text_of(app, ".heading")
+        assert "cannot read the recording" in text_of(app, ".text")
         await pilot.press("q")
 
         write_wav(variant, tone(400, 1.0))
         await on_screen(pilot, SoundScreen, "v")
-        words = text_of(app, ".heading")
+        words = text_of(app, ".text")
         assert "It sounds slightly different from the original (PESQ 4.2 of 4.6" in words
         assert str(variant) in words
         assert "not of this result" not in words
@@ -423,8 +423,8 @@ async def test_the_sound_is_looked_at_as_waveform_and_as_spectrogram(history: Wo
         await until(pilot, lambda: max(map(len, str(view.content).split("\n"))) > 100)
         await pilot.press("q", "j", "j")
         await on_screen(pilot, SoundScreen, "v")
-        assert "from its latest benchmark on this machine, of 2026-05-02 00:00:00, not from this result" in text_of(
-            app, ".heading"
+        assert "from its last benchmark on this machine, of 2026-05-02 00:00:00, not from this result" in text_of(
+            app, ".text"
         )
 
 
@@ -441,7 +441,7 @@ def test_a_high_tone_is_drawn_above_a_low_one_and_silence_as_nothing() -> None:
     assert len(draw([short, low], True, 30, 3)) == 3
 
 
-async def test_the_history_is_exported_in_the_format_of_the_extension(history: Workspace) -> None:
+async def test_the_history_is_exported_in_the_format_of_its_extension(history: Workspace) -> None:
     app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
@@ -449,22 +449,22 @@ async def test_the_history_is_exported_in_the_format_of_the_extension(history: W
         assert isinstance(app.screen, ExportScreen)
         with closing(open_store(history)) as db:
             total = list_page(db, limit=1).total
-        await until(pilot, lambda: f"the whole history, {total} results, as a table" in text_of(app, "#description"))
+        await until(pilot, lambda: f"the whole history, {total} results, as a table" in text_of(app, "#summary"))
         typed = app.screen.query_one(Input)
         typed.value = "out.exe"
-        await until(pilot, lambda: "use the extension .csv" in text_of(app, "#problem"))
+        await until(pilot, lambda: "end the name with .csv" in text_of(app, "#problem"))
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, ExportScreen)
         typed.value = "nowhere/out.md"
-        await until(pilot, lambda: "there is no folder nowhere" in text_of(app, "#problem"))
+        await until(pilot, lambda: "folder not found: nowhere" in text_of(app, "#problem"))
 
         typed.value = "out.jsonl"
         await pilot.press("down", "space")
         voice = pane.page.results[0].voice
-        await until(pilot, lambda: f"results of {voice}, complete" in text_of(app, "#description"))
+        await until(pilot, lambda: f"results of {voice}, complete" in text_of(app, "#summary"))
         await pilot.press("enter")
-        await until(pilot, lambda: "Wrote out.jsonl." in notices(pilot))
+        await until(pilot, lambda: "Wrote out.jsonl." in told(pilot))
         lines = Path("out.jsonl").read_text().splitlines()
         assert {json.loads(line)["voice_key"] for line in lines[1:-1]} == {voice}
 
@@ -472,7 +472,7 @@ async def test_the_history_is_exported_in_the_format_of_the_extension(history: W
         Path("out.jsonl").write_text(before)
         await pilot.press("x")
         app.screen.query_one(Input).value = "out.jsonl"
-        await until(pilot, lambda: "The file exists and will be replaced" in text_of(app, "#description"))
+        await until(pilot, lambda: "This replaces an existing file" in text_of(app, "#summary"))
         await pilot.press("enter")
         await until(pilot, lambda: len(app.screen_stack) == 3)
         assert "Replace out.jsonl with the whole history" in str(app.screen.query("Static").first().content)
@@ -484,7 +484,7 @@ async def test_the_history_is_exported_in_the_format_of_the_extension(history: W
         await until(pilot, lambda: Path("out.jsonl").read_text() != before)
 
 
-async def test_the_query_and_the_focus_are_restored_after_a_reconnect(long: Workspace) -> None:
+async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Workspace) -> None:
     app = dashboard(long)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
@@ -517,22 +517,22 @@ async def test_the_query_and_the_focus_are_restored_after_a_reconnect(long: Work
     [
         {},
         {"filter": "bogus:1", "sort": "colour", "reverse": "yes", "page": -3, "focus": 7},
-        {"filter": 5, "sort": None, "reverse": None, "page": True, "focus": "gone"},
+        {"filter": 5, "sort": None, "reverse": None, "page": True, "focus": "missing"},
         {"filter": [], "sort": [], "page": 10**30, "more": 1},
     ],
 )
-async def test_invalid_values_in_the_saved_state_are_ignored(history: Workspace, state: dict[str, Any]) -> None:
+async def test_what_is_broken_in_what_was_remembered_is_let_go(history: Workspace, state: dict[str, Any]) -> None:
     app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         pane.restore_state(state)
         await pilot.pause()
-        query = pane.page.query
-        assert (query.filter, query.sort, query.reverse, query.page) == ("", "when", False, 1)
+        asked = pane.page.query
+        assert (asked.filter, asked.sort, asked.reverse, asked.page) == ("", "when", False, 1)
         assert ids(pane)
 
 
-async def test_a_page_beyond_the_end_becomes_the_last_page(long: Workspace) -> None:
+async def test_a_page_that_is_no_more_there_gives_way_to_the_last_one(long: Workspace) -> None:
     app = dashboard(long)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
@@ -548,9 +548,9 @@ async def test_while_nothing_was_measured_no_key_does_harm(empty: Workspace) -> 
         await pilot.press("3", "t", "P", "v", "s", "S", "n", "space", "c", "escape")
         await pilot.pause()
         assert len(app.screen_stack) == 1
-        assert "select a voice, then press b" in text_of(app, "#results-pane .empty")
+        assert "choose a voice and press b" in text_of(app, "#results-pane .empty")
         await pilot.press("x")
-        await until(pilot, lambda: "the whole history, 0 results" in text_of(app, "#description"))
+        await until(pilot, lambda: "the whole history, 0 results" in text_of(app, "#summary"))
 
 
 # Pictures
@@ -591,7 +591,7 @@ def test_what_a_filter_with_a_slip_looks_like(snap_compare: Compare, trending: W
         "space",
         *"grade>good",
         text="tia",
-        ready=lambda pilot: "is none of" in text_of(pilot.app, "FilterLine .problem"),
+        ready=lambda pilot: "is not one of" in text_of(pilot.app, "FilterLine .problem"),
     )
     assert snap_compare(dashboard(trending), terminal_size=(80, 24), run_before=told_off)
 

@@ -101,17 +101,17 @@ def boxes(app: Dashboard) -> dict[str, list[str]]:
     return {str(box.border_title): str(box.render()).split("\n")[:2] for box in shown}
 
 
-async def test_the_selection_is_applied_and_undone_with_keys(
+async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
     workspace: Workspace, db: sqlite3.Connection, config: Path, variant: Path, voice: Voice
 ) -> None:
     before = config.read_text()
     app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(100, 40)) as pilot:
         pane = await opened(pilot)
-        assert row(pane) == ["–", "press s", "–", "not known", "–"]
+        assert row(pane) == ["–", "press s", "–", "unknown", "–"]
         detail = text_of(app, "#selection-pane .detail Static")
         assert "press s" in detail
-        assert "no assistant configuration set: f chooses its YAML file" in detail
+        assert "No assistant config set: f chooses its YAML file" in detail
         await pilot.press("s")
         await until(pilot, lambda: boxes(app).get("quantized") == ["static-int8", "SELECTED"])
         assert boxes(app) == {
@@ -122,7 +122,7 @@ async def test_the_selection_is_applied_and_undone_with_keys(
 
         variant.rename(variant.with_suffix(".away"))
         await pilot.press("1", "4")
-        lost = "! static-int8: its file is missing: s re-evaluates"
+        lost = "! static-int8: its file is missing: press s to select anew"
         await until(pilot, lambda: lost in text_of(app, "#selection-pane .detail Static"))
         variant.with_suffix(".away").rename(variant)
         await pilot.press("1", "4")
@@ -136,12 +136,14 @@ async def test_the_selection_is_applied_and_undone_with_keys(
         assert text_of(app, "#problem") == f"{config}x does not exist: check the path"
         await pilot.press("backspace", "enter")
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
-        assert "NOT the selected variant: a changes it to static-int8" in text_of(app, "#selection-pane .detail Static")
+        assert "NOT what is selected: press a, and it loads static-int8" in text_of(
+            app, "#selection-pane .detail Static"
+        )
 
         before_proposal = list(db.iterdump())
         for answer in "ny":
             await pilot.press("a")
-            await until(pilot, lambda: app.screen.query(".diff Static"))
+            await until(pilot, lambda: app.screen.query(".text Static"))
             shown = "\n".join(str(widget.render()) for widget in app.screen.query("Static"))
             assert f"Write this to {config}?" in shown
             assert f"{Path(voice.path).name} → static-int8.onnx" in shown
@@ -155,7 +157,7 @@ async def test_the_selection_is_applied_and_undone_with_keys(
         assert f"voice_path: {variant}  # the voice" in config.read_text()
 
         await pilot.press("u")
-        await until(pilot, lambda: app.screen.query(".diff Static"))
+        await until(pilot, lambda: app.screen.query(".text Static"))
         assert f"Restore {config} from backup assistant.yaml.ttsdash-backup?" in text_of(app, ".dialog .title")
         await pilot.press("y")
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
@@ -164,7 +166,7 @@ async def test_the_selection_is_applied_and_undone_with_keys(
         await until(pilot, lambda: any("there is nothing to undo" in message for message in app.notices))
 
 
-async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_removed(
+async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, variant: Path
 ) -> None:
     app = dashboard(workspace, environment=ENVIRONMENT)
@@ -180,12 +182,12 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_removed(
             return shown
 
         shown = await pick("p", "j")
-        assert shown.startswith("* no pin\n    follow the policy\n  original\n  static-int8")
+        assert shown.startswith("* no pin\n    let the policy choose\n  original\n  static-int8")
         await until(pilot, lambda: row(pane)[:3] == ["priority", "original", "original"])
         assert "original: pinned" in text_of(app, "#selection-pane .detail Static")
 
         shown = await pick("o", "j")
-        assert "* priority\n    Core ML, then quantized, then optimized" in shown
+        assert "* priority\n    Core ML, then quantized" in shown
         assert "measured\n    the fastest on this machine" in shown
         await until(pilot, lambda: row(pane)[0] == "measured")
         shown = await pick("p", "k")
@@ -202,7 +204,9 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_removed(
         assert get_preference(db, voice.id) == Preference("measured", None)
 
 
-async def test_a_failure_shows_one_line_and_keeps_the_file(workspace: Workspace, config: Path, variant: Path) -> None:
+async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
+    workspace: Workspace, config: Path, variant: Path
+) -> None:
     app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
@@ -213,20 +217,20 @@ async def test_a_failure_shows_one_line_and_keeps_the_file(workspace: Workspace,
 
         set_assistant(workspace, config)
         await pilot.press("a")
-        await until(pilot, lambda: app.screen.query(".diff Static"))
+        await until(pilot, lambda: app.screen.query(".text Static"))
         config.write_text("# by hand\n")
         await pilot.press("y")
-        fix = f"{config} has changed since it was read and was not written: try again"
-        await until(pilot, lambda: fix in app.notices)
+        mend = f"{config} has changed since it was read and was not written: try again"
+        await until(pilot, lambda: mend in app.notices)
         assert config.read_text() == "# by hand\n"
 
         config.unlink()
         await pilot.press("1", "4")
         await until(pilot, lambda: "does not exist: check the path" in text_of(app, "#selection-pane .detail Static"))
-        assert row(pane)[-2:] == ["not known", "–"]
+        assert row(pane)[-2:] == ["unknown", "–"]
 
 
-async def test_the_configuration_is_read_again_when_the_tab_is_opened(
+async def test_the_configuration_is_read_anew_when_the_tab_is_opened(
     workspace: Workspace, config: Path, variant: Path
 ) -> None:
     set_assistant(workspace, config)
@@ -244,9 +248,7 @@ async def test_the_configuration_is_read_again_when_the_tab_is_opened(
             await until(pilot, lambda loads=loads: row(pane)[-2] == loads)
 
 
-async def test_a_proposal_is_not_shown_once_its_voice_is_out_of_sight(
-    workspace: Workspace, config: Path, voice: Voice
-) -> None:
+async def test_nobody_is_asked_of_what_is_no_longer_in_sight(workspace: Workspace, config: Path, voice: Voice) -> None:
     late = Proposal(ConfigFile(config, config, b"a: 1\n"), b"a: 2\n", Plan((), ()), voice.key)
     app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -301,7 +303,7 @@ def test_what_would_be_written(snap_compare: Compare, at_home: Workspace) -> Non
         pane = await opened(pilot)
         await pilot.press("j")
         pane.offer(proposal)
-        await until(pilot, lambda: pilot.app.screen.query(".diff Static"))
+        await until(pilot, lambda: pilot.app.screen.query(".text Static"))
         await pilot.pause()
 
     assert snap_compare(dashboard(at_home, environment=AT_HOME), terminal_size=(80, 24), run_before=ask)

@@ -44,7 +44,7 @@ class Machine:
         return FOUND
 
 
-async def test_nothing_is_read_before_the_tab_opens_and_d_runs_the_doctor_again(
+async def test_nothing_is_asked_before_the_tab_is_opened_and_the_doctor_looks_again_on_a_key(
     workspace: Workspace,
 ) -> None:
     machine = Machine()
@@ -59,7 +59,7 @@ async def test_nothing_is_read_before_the_tab_opens_and_d_runs_the_doctor_again(
         await until(pilot, lambda: sorted(asked) == ["doctor", "machine"])
         await until(pilot, lambda: "1 problem, 0 notes" in text_of(app, "#system-doctor"))
         lines = [line.strip() for line in text_of(app, "#system-doctor").split("\n")]
-        # Problems come first.
+        # What there is to do stands first.
         assert lines[2:6] == [
             "worker",
             "PROBLEM  worker  none runs, and 3 jobs wait",
@@ -67,9 +67,9 @@ async def test_nothing_is_read_before_the_tab_opens_and_d_runs_the_doctor_again(
             "",
         ]
         assert lines[6:] == ["machine", "ok       processor  Example CPU 9000: fast int8 (VNNI)"]
-        await until(pilot, lambda: "unavailable: needs macOS" in text_of(app, "#system-abilities"))
+        await until(pilot, lambda: "unavailable: needs macOS" in text_of(app, "#system-engines"))
         await until(pilot, lambda: "GB of" in text_of(app, "#system-disk"))
-        assert "stopped: press w" in text_of(app, "#system-worker")
+        assert "stopped · w starts it" in text_of(app, "#system-worker")
 
         await pilot.press("1", "5")
         await pilot.pause()
@@ -101,17 +101,14 @@ async def test_a_wide_terminal_has_two_columns(workspace: Workspace) -> None:
 
 
 async def test_the_doctor_looks_in_a_process_of_its_own(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
-    set_assistant(workspace, tmp_path / "gone.yaml")
+    set_assistant(workspace, tmp_path / "missing.yaml")
     found = await run_doctor(workspace)
     assert list(found) == ["machine", "workspace", "worker", "voice tiny", "configuration"]
     (problem,) = found["configuration"]
-    assert (problem.state, problem.fix) == (
-        "problem",
-        "press 4, then f, and enter the path of the assistant's YAML file",
-    )
-    assert problem.message == f"{tmp_path}/gone.yaml does not exist: check the path"
+    assert (problem.state, problem.fix) == ("problem", "press 4, then f, and name the assistant's YAML file")
+    assert problem.message == f"{tmp_path}/missing.yaml does not exist: check the path"
 
-    (tmp_path / "gone.yaml").write_text(f"models: {{tts: {{piper: {{voice_path: {voice.path}}}}}}}\n")
+    (tmp_path / "missing.yaml").write_text(f"models: {{tts: {{piper: {{voice_path: {voice.path}}}}}}}\n")
     found = await run_doctor(workspace)
     assert found["configuration"][0] == Finding("voice_path", "ok", "original of tiny, unchanged")
 
@@ -138,38 +135,38 @@ def is_at_work(process: psutil.Process) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("state", "stops"),
+    ("state", "ends"),
     [
-        ({}, "after 30 min idle, or on w"),
-        ({"idle_s": None}, "on w"),
+        ({}, "after 30 min idle, or when you stop it (w)"),
+        ({"idle_s": None}, "when you stop it (w)"),
         ({"ending": True}, "when the running jobs have ended"),
     ],
     ids=["started by itself", "started by hand", "ending"],
 )
-def test_the_slots_jobs_and_end_of_the_worker_are_shown(
-    worked: Workspace, state: dict[str, object], stops: str
+def test_the_worker_s_slots_its_jobs_and_its_end_are_told(
+    worked: Workspace, state: dict[str, object], ends: str
 ) -> None:
     with closing(open_store(worked)) as db:
         snapshot = SnapshotReader(worked, db).read()
     assert snapshot
     assert snapshot.worker
-    shown = worker_facts(replace(snapshot, worker=replace(snapshot.worker, **({"idle_s": 1800.0} | state))))
-    assert shown == {
+    told = worker_facts(replace(snapshot, worker=replace(snapshot.worker, **({"idle_s": 1800.0} | state))))
+    assert told == {
         "state": f"running, pid {snapshot.worker.pid}, since 2024-01-02 09:00:00, version 1.0",
-        "slots": "2 jobs at a time on 4 cores (benchmarks run alone)",
-        "jobs": "job 5 (benchmark)",
-        "stops": stops,
+        "slots": "2 jobs at a time on 4 cores; benchmarks always run alone",
+        "running": "job 5 (benchmark)",
+        "stops": ends,
     }
-    assert "not responding: press w to restart it" in worker_facts(replace(snapshot, worker_unresponsive=True))["state"]
+    assert "not responding · w restarts it" in worker_facts(replace(snapshot, worker_unresponsive=True))["state"]
 
 
 def test_what_the_workspace_takes_of_the_disk_is_told_in_mb(workspace: Workspace) -> None:
     for folder, size in ((workspace.optimized_models / "a" / "b", 2_000_000), (workspace.logs, 300_000)):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "file").write_bytes(b"\0" * size)
-    shown = disk_facts(workspace)
-    assert shown["folder"] == str(workspace.root)
-    assert {name: shown[name].strip() for name in ("optimized_models", "recordings", "data.db", "logs")} == {
+    told = disk_facts(workspace)
+    assert told["folder"] == str(workspace.root)
+    assert {name: told[name].strip() for name in ("optimized_models", "recordings", "data.db", "logs")} == {
         "optimized_models": "2.0 MB",
         "recordings": "0.0 MB",
         "data.db": "0.0 MB",

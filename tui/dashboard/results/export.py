@@ -1,4 +1,4 @@
-"""A dialog that asks for the file of an export, and for the voice."""
+"""The dialog that exports the history."""
 
 from __future__ import annotations
 
@@ -32,57 +32,58 @@ _DESCRIPTIONS = {
     "csv": "as a table for spreadsheets",
     "md": "as a Markdown table",
     "html": "as a report with charts",
-    "json": "complete, for import on another machine",
-    "jsonl": "complete, for import on another machine",
+    "json": "complete, for import elsewhere",
+    "jsonl": "complete, for import elsewhere",
 }
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to export, and where to."""
+    """A file to write, and the voice whose results it gets; None for all."""
 
     path: Path
     voice: str | None
 
 
 class ExportScreen(ModalScreen[ExportRequest | None]):
-    """Returns what to export, or None. `voice` is the voice of the result in focus."""
+    """Returns what to write, or None. `voice` is the voice of the focused result."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
         Binding("down", "app.focus_next", show=False, priority=True),
         Binding("up", "app.focus_previous", show=False, priority=True),
-        Binding("enter", "write", "Write", priority=True),
+        Binding("enter", "write", "Export", priority=True),
     ]
 
     @dataclass
     class Checked(Message):
-        """A request was checked: what it exports, whether it replaces a file, or why it is impossible."""
+        """A request was checked: how many results it writes, whether it replaces a file, or what is wrong."""
 
         request: ExportRequest
-        description: str
+        summary: str
         problem: str
         replaces: bool
         confirmed: bool
-        """Whether the user pressed Enter."""
+        """Whether the user has asked to write it."""
 
     def __init__(self, workspace: Workspace, voice: str | None) -> None:
         super().__init__()
         self.workspace, self._voice = workspace, voice
 
     def compose(self) -> ComposeResult:
+        """Compose the dialog."""
         with Vertical(classes="dialog"):
             yield PlainText("Export the history", classes="title")
             yield Input(str(Path.cwd() / "results.csv"), compact=True, select_on_focus=False)
             if self._voice:
                 yield PlainCheckbox(f"only the results of {self._voice}", id="only", compact=True)
-            yield PlainText(id="description")
+            yield PlainText(id="summary")
             yield PlainText(id="problem")
             yield PlainText(
-                f"The format follows the extension: .{', .'.join(FORMATS)}. Filter and marks are ignored.",
+                f"Format follows the extension: .{', .'.join(FORMATS)}. Filter and marks are ignored.",
                 classes="hint",
             )
-            yield PlainText("enter write   ↑ ↓ move   space toggle   esc back", classes="hint")
+            yield PlainText("Enter export   ↑ ↓ choose   Space toggle   Esc back", classes="hint")
 
     @property
     def _request(self) -> ExportRequest:
@@ -92,51 +93,44 @@ class ExportScreen(ModalScreen[ExportRequest | None]):
 
     @on(Input.Changed)
     @on(Checkbox.Changed)
-    def _check(self) -> None:
-        self._start_check(confirmed=False)
+    def _check_typed(self) -> None:
+        self._check(confirmed=False)
 
     def action_write(self) -> None:
-        self._start_check(confirmed=True)
+        """Export, if the request is valid."""
+        self._check(confirmed=True)
 
-    def _start_check(self, confirmed: bool) -> None:
+    def _check(self, confirmed: bool) -> None:
         self.run_worker(partial(self._check_in_thread, self._request, confirmed), thread=True)
 
     def _check_in_thread(self, request: ExportRequest, confirmed: bool) -> None:
-        """Check a request. In a thread: this reads files and the store."""
+        """Check a request: this reads files and the store."""
         form = request.path.suffix.removeprefix(".")
         if form not in FORMATS:
             self.post_message(
-                self.Checked(
-                    request,
-                    "",
-                    f"unknown format: use the extension .{', .'.join(FORMATS)}",
-                    replaces=False,
-                    confirmed=False,
-                )
+                self.Checked(request, "", f"end the name with .{', .'.join(FORMATS)}", replaces=False, confirmed=False)
             )
             return
         try:
             check_target(request.path)
-            description = f"{_count(self.workspace, request.voice)}, {_DESCRIPTIONS[form]}"
+            summary = f"{_count(self.workspace, request.voice)}, {_DESCRIPTIONS[form]}"
             replaces = request.path.exists()
         except (TtsdashError, sqlite3.Error, OSError) as error:
             self.post_message(self.Checked(request, "", format_error(error), replaces=False, confirmed=False))
         else:
-            self.post_message(self.Checked(request, description, "", replaces, confirmed))
+            self.post_message(self.Checked(request, summary, "", replaces, confirmed))
 
     @on(Checked)
     def _show_check(self, message: Checked) -> None:
         if message.request != self._request:
             return
-        self.query_one("#description", PlainText).show_lines(
-            [message.description, "The file exists and will be replaced." if message.replaces else ""]
+        self.query_one("#summary", PlainText).show_lines(
+            [message.summary, "This replaces an existing file." if message.replaces else ""]
         )
         self.query_one("#problem", PlainText).show_lines([message.problem])
         if message.confirmed and message.replaces:
             confirm(
-                self,
-                f"Replace {message.request.path} with {message.description}?",
-                partial(self.dismiss, message.request),
+                self, f"Replace {message.request.path} with {message.summary}?", partial(self.dismiss, message.request)
             )
         elif message.confirmed:
             self.dismiss(message.request)

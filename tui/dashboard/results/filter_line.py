@@ -1,4 +1,4 @@
-"""A filter that is applied while it is typed."""
+"""A filter that is applied while the user types."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,12 +13,12 @@ from textual.widgets import Input
 
 from tui.dashboard.common.plain_text import PlainText
 
-# The pause in typing after which the filter is applied.
+# The store is queried after a pause of this length.
 _PAUSE_S = 0.15
 
 
 class FilterLine(Vertical):
-    """An input with a line for errors. Hidden while it is empty and not in use."""
+    """An input with a line for its error. Hidden while it is empty and not focused."""
 
     @dataclass
     class Typed(Message):
@@ -27,7 +27,7 @@ class FilterLine(Vertical):
         text: str
 
     class Left(Message):
-        """The user returns to the table."""
+        """The user goes back to the table."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear", "Clear the filter", id="filter.clear"),
@@ -40,12 +40,14 @@ class FilterLine(Vertical):
         self._pause: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        """Compose the input and the line for its error."""
         with Horizontal():
             yield PlainText("/", classes="slash")
             yield Input(placeholder=self._example, compact=True, select_on_focus=False)
         yield PlainText(classes="problem")
 
     def on_mount(self) -> None:
+        """Start hidden."""
         self.show_problem("")
         self._show_or_hide()
 
@@ -54,7 +56,7 @@ class FilterLine(Vertical):
         return self.query_one(Input)
 
     def open(self) -> None:
-        """Show the filter and focus it."""
+        """Show the input and focus it."""
         self.display = True
         self._input.focus()
 
@@ -70,12 +72,12 @@ class FilterLine(Vertical):
         problem.display = bool(text)
 
     @on(Input.Changed)
-    def _wait_for_more(self) -> None:
+    def _restart_pause(self) -> None:
         if self._pause:
             self._pause.stop()
-        self._pause = self.set_timer(_PAUSE_S, self._apply)
+        self._pause = self.set_timer(_PAUSE_S, self._post_filter)
 
-    def _apply(self) -> None:
+    def _post_filter(self) -> None:
         if self._pause:
             self._pause.stop()
             self._pause = None
@@ -85,11 +87,13 @@ class FilterLine(Vertical):
 
     @on(Input.Submitted)
     def action_leave(self) -> None:
-        self._apply()
+        """Apply the filter and go back to the table."""
+        self._post_filter()
         self._show_or_hide()
         self.post_message(self.Left())
 
     def action_clear(self) -> None:
+        """Remove the filter."""
         self._input.value = ""
         self.show_problem("")
         self.action_leave()

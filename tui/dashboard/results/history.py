@@ -1,4 +1,4 @@
-"""Pages of the history for the dashboard. Read them in a thread."""
+"""Pages of the history for the Results tab. Read them in a thread."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from core.store.results import list_results
 from core.workspace import Workspace
 
 ROWS = 50
-"""Rows per page: more take too long to read and to lay out."""
+"""Rows of a page: more take too long to read and to lay out."""
 
 
 @dataclass(frozen=True)
-class HistoryQuery:
+class ResultQuery:
     """Which results to show."""
 
     filter: str = ""
@@ -25,18 +25,18 @@ class HistoryQuery:
     """One of `core.history.listing.SORTS`."""
     reverse: bool = False
     page: int = 1
-    """The first is 1."""
+    """Starts at 1."""
 
 
 @dataclass(frozen=True)
 class HistoryPage:
     """A page of results."""
 
-    query: HistoryQuery = field(default_factory=HistoryQuery)
-    """The query; its page is the last one if it was beyond that."""
+    query: ResultQuery = field(default_factory=ResultQuery)
+    """The query, with the last page if it asked for one beyond."""
     results: list[Result] = field(default_factory=list)
     total: int = 0
-    """How many results match."""
+    """How many results match in all."""
 
     @property
     def last(self) -> int:
@@ -44,8 +44,8 @@ class HistoryPage:
         return max(1, -(-self.total // ROWS))
 
 
-def read_history(workspace: Workspace, query: HistoryQuery) -> HistoryPage:
-    """Return the page of a query. Raises InvalidInput for an invalid filter."""
+def read_history(workspace: Workspace, query: ResultQuery) -> HistoryPage:
+    """Read a page. Raises InvalidInput for an invalid filter."""
     terms = read_filter(query.filter)
     with closing(open_store(workspace)) as db:
         page = list_page(db, terms, query.sort, query.reverse, ROWS, query.page)
@@ -56,6 +56,6 @@ def read_history(workspace: Workspace, query: HistoryQuery) -> HistoryPage:
 
 
 def read_run(workspace: Workspace, benchmark_id: str) -> list[Result]:
-    """Return all results of a benchmark."""
+    """Read all results of a benchmark."""
     with closing(open_store(workspace)) as db:
         return list_results(db, benchmark_id=benchmark_id)

@@ -1,4 +1,4 @@
-"""The Results tab: the history by pages, filtered and sorted, and actions on results."""
+"""The Results tab: the benchmark history in pages, filtered and sorted, and actions on results."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.messages import Outcome
 from tui.dashboard.results.filter_line import FilterLine
-from tui.dashboard.results.history import ROWS, HistoryPage, HistoryQuery, read_history, read_run
-from tui.text.format import counted, figure, metric_cell, metric_head, shortened, speedup, when, why_empty
+from tui.dashboard.results.history import ROWS, HistoryPage, ResultQuery, read_history, read_run
+from tui.text.format import counted, figure, metric_cell, metric_head, shortened, speedup, unmeasured_reasons, when
 
 if TYPE_CHECKING:
     from core.records.results import Result
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from tui.dashboard.snapshot import Snapshot
 
 _EXAMPLE = "voice:joe grade>=slight speedup>1.5 machine:this since:2w"
-_NO_MATCHES = "No matches.\n\n/ changes the filter, esc clears it."
+_NO_MATCHES = "No matches.\n\n/ edits the filter, Esc clears it."
 _MAX_PAGE = 10**6
 
 
 class ResultsPane(TablePane):
-    """One row per result, newest first by default; below, the details of the result in focus."""
+    """One row per result, newest first by default."""
 
-    # The most important come first: at 80 columns the others are only in the details below.
+    # The most important columns come first: at 80 columns the rest is in the details below.
     HEADERS = (
         "when",
         "voice",
@@ -58,7 +58,7 @@ class ResultsPane(TablePane):
     )
     """The sort order of each column."""
     TABLE_ID = "results-table"
-    EMPTY = "Nothing measured yet.\n\nPress 1, select a voice, then press b."
+    EMPTY = "No results yet.\n\nPress 1, choose a voice and press b to benchmark it."
     MARKS = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", id="results.filter"),
@@ -76,19 +76,19 @@ class ResultsPane(TablePane):
 
     @dataclass
     class Found(Message):
-        """A page was read."""
+        """A page has been read."""
 
         page: HistoryPage
 
     @dataclass
     class RunRead(Message):
-        """All results of the run of the result in focus were read."""
+        """All results of the focused result's run have been read."""
 
         run: list[Result]
 
     @dataclass
     class Failed(Message):
-        """A page cannot be read, because the filter is invalid or for another reason."""
+        """A page could not be read: its filter is invalid, or the store failed."""
 
         error: str
         of_filter: bool
@@ -97,13 +97,13 @@ class ResultsPane(TablePane):
         super().__init__(context, id)
         self.page = HistoryPage()
         """The page that is shown."""
-        self._query = HistoryQuery()
+        self._query = ResultQuery()
         self._reading = self._due = False
         self._focus: str | None = None
         self._ready = False
         self._run: list[Result] = []
-        """The run of the result in the details."""
-        self._requested_run = ""
+        """The run of the details."""
+        self._run_requested = ""
 
     def above_table(self) -> ComposeResult:
         yield FilterLine(_EXAMPLE)
@@ -112,40 +112,39 @@ class ResultsPane(TablePane):
         self._filter_line.put(self._query.filter)
         self._ready = True
 
-    # State that is kept when the dashboard is closed
+    # State kept over a reconnect
 
     def save_state(self) -> dict[str, Any]:
-        """Return the query and the result in focus."""
+        """Return the query and the focused row, for `restore_state`."""
         focused = self.table.focused_key if self._ready else None
         return asdict(self._query) | {"focus": focused or self._focus}
 
     def restore_state(self, state: Mapping[str, Any]) -> None:
-        """Restore the query and the focus. Invalid values in `state` are ignored."""
+        """Restore a query and a focused row. Invalid entries of `state` are ignored."""
         self._focus = state["focus"] if isinstance(state.get("focus"), str) else None
-        self._request(_parse_state(state))
+        self._request(_read_query(state))
         if self._ready:
             self._filter_line.put(self._query.filter)
 
     # Pages
 
     def show(self, snapshot: Snapshot) -> None:
-        """Read the page again if the results have changed."""
+        """Read the page again if there are new results."""
         known, self.snapshot = self.snapshot, snapshot
         if known is None or snapshot.newest is not known.newest:
             self._request(self._query)
 
-    def _request(self, query: HistoryQuery) -> None:
-        """Read a page; while one is read already, only the last that was asked for meanwhile comes after it."""
+    def _request(self, query: ResultQuery) -> None:
+        """Read a page. While one is being read, only the latest request is kept."""
         self._query, self._due = query, True
         if self.snapshot and not self._reading:
             self._read()
 
     def _read(self) -> None:
         self._reading, self._due = True, False
-        query = self._query
-        self.run_worker(lambda: self._look_up(query), thread=True, group="history")
+        self.run_worker(partial(self._read_page, self._query), thread=True, group="history")
 
-    def _look_up(self, query: HistoryQuery) -> None:
+    def _read_page(self, query: ResultQuery) -> None:
         try:
             found = read_history(self.workspace, query)
         except (TtsdashError, sqlite3.Error, OSError) as error:
@@ -153,8 +152,8 @@ class ResultsPane(TablePane):
         else:
             self.post_message(self.Found(found))
 
-    def _is_outdated(self) -> bool:
-        """Return whether a newer query is waiting, and if so start to read it."""
+    def _is_stale(self) -> bool:
+        """Return whether a newer request waits, and start reading it."""
         self._reading = False
         if self._due:
             self._read()
@@ -163,8 +162,8 @@ class ResultsPane(TablePane):
 
     @on(Failed)
     def _show_problem(self, message: Failed) -> None:
-        """Show the problem, and keep the page that is shown."""
-        if self._is_outdated():
+        """Show what is wrong; the last page stays."""
+        if self._is_stale():
             return
         if message.of_filter:
             self._filter_line.show_problem(message.error)
@@ -173,10 +172,10 @@ class ResultsPane(TablePane):
 
     @on(Found)
     def _show_page(self, message: Found) -> None:
-        if self._is_outdated():
+        if self._is_stale():
             return
         before, self.page = self.page.query, message.page
-        self._run, self._requested_run = [], ""
+        self._run, self._run_requested = [], ""
         self._query = query = message.page.query
         self._filter_line.show_problem("")
         rows = [(result.id, _cells(result)) for result in self.page.results]
@@ -185,7 +184,7 @@ class ResultsPane(TablePane):
         table = self.table
         table.show_header = bool(rows)
         table.show(rows, self._headers())
-        table.border_subtitle = _place(self.page)
+        table.border_subtitle = _describe_page(self.page)
         if self._focus:
             table.focus_row(self._focus)
             self._focus = None
@@ -196,14 +195,14 @@ class ResultsPane(TablePane):
         self.show_detail()
 
     def _headers(self) -> tuple[str, ...]:
-        """Return the headers, with an arrow on the column of the sort order."""
+        """Return the headers, with an arrow on the sorted column."""
         arrow = "↓" if is_descending(self._query.sort, self._query.reverse) else "↑"
-        sorted_by = self.ORDERS.index(self._query.sort)
         headers = list(self.HEADERS)
-        headers[sorted_by] += arrow
+        headers[self.ORDERS.index(self._query.sort)] += arrow
         return tuple(headers)
 
     def action_page(self, step: int) -> None:
+        """Show the next or the previous page."""
         page = self._query.page + step
         if 1 <= page <= self.page.last:
             self._request(replace(self._query, page=page))
@@ -217,6 +216,7 @@ class ResultsPane(TablePane):
         self._sort(self.ORDERS[(self.ORDERS.index(self._query.sort) + 1) % len(self.ORDERS)])
 
     def action_reverse(self) -> None:
+        """Reverse the sort order."""
         self._sort(self._query.sort, not self._query.reverse)
 
     @on(DataTable.HeaderSelected)
@@ -234,9 +234,11 @@ class ResultsPane(TablePane):
         return self.query_one(FilterLine)
 
     def action_filter(self) -> None:
+        """Edit the filter."""
         self._filter_line.open()
 
     def action_clear_filter(self) -> None:
+        """Remove the filter."""
         self._filter_line.action_clear()
 
     @on(FilterLine.Typed)
@@ -244,26 +246,26 @@ class ResultsPane(TablePane):
         self._request(replace(self._query, filter=message.text, page=1))
 
     @on(FilterLine.Left)
-    def _go_on_in_table(self) -> None:
+    def _return_to_table(self) -> None:
         self.take_focus()
 
-    # The result in focus, and marked results
+    # The focused result, and the marked ones
 
     @property
     def result(self) -> Result | None:
-        """Return the result in focus."""
+        """Return the focused result."""
         return self._result(self.table.focused_key)
 
     def _result(self, key: str | None) -> Result | None:
         return next((result for result in self.page.results if result.id == key), None)
 
     def show_detail(self) -> None:
-        """Show the details once the run has been read, which the summary needs. Until then the old ones stay."""
+        """Show the details once the result's run has been read; the previous details stay until then."""
         wanted = self.result.benchmark_id if self.result else ""
         if not wanted or any(result.benchmark_id == wanted for result in self._run):
             super().show_detail()
-        elif wanted != self._requested_run:
-            self._requested_run = wanted
+        elif wanted != self._run_requested:
+            self._run_requested = wanted
             self.run_worker(partial(self._read_run, wanted), thread=True, group="run")
 
     def _read_run(self, benchmark_id: str) -> None:
@@ -276,51 +278,56 @@ class ResultsPane(TablePane):
 
     @on(RunRead)
     def _show_run(self, message: RunRead) -> None:
-        if any(result.benchmark_id == self._requested_run for result in message.run):
+        if any(result.benchmark_id == self._run_requested for result in message.run):
             self._run = message.run
             self.show_detail()
 
     def detail(self, snapshot: Snapshot, key: str) -> str:
+        """Return a summary and the figures of a result."""
         result = self._result(key)
         if result is None:
             return ""
-        means = summarize(self._run)
+        summary = summarize(self._run)
         if result.variant == ORIGINAL:
-            return "\n".join([_title(result), *_facts(result), "", *means.lines()])
-        return "\n".join([_title(result), *means.lines(result.variant), *_facts(result)])
+            return "\n".join([_title(result), *_facts(result), "", *summary.lines()])
+        return "\n".join([_title(result), *summary.lines(result.variant), *_facts(result)])
 
     def action_compare(self) -> None:
-        """Compare the marked results, or a single one with the result in focus. The oldest is the baseline."""
+        """Compare the marked results, or a single marked one with the focused one. The oldest is the baseline."""
         keys = self.table.marked
         if len(keys) == 1:
             keys = [*dict.fromkeys([*keys, self.table.focused_key or ""])]
         chosen = sorted(filter(None, map(self._result, keys)), key=lambda result: result.created_at)
         if len(chosen) < 2:
-            self.notify("Mark two or more results with space, then press c.", severity="warning")
+            self.notify("Mark at least two results with Space, then press c.", severity="warning")
             return
         from tui.dashboard.results.compare import CompareScreen
 
         self.app.push_screen(CompareScreen(self.workspace, chosen))
 
     def action_trend(self) -> None:
+        """Show the trend of the focused result's variant."""
         if self.result:
             from tui.dashboard.results.trend import TrendScreen
 
             self.app.push_screen(TrendScreen(self.workspace, self.result))
 
     def action_pareto(self) -> None:
+        """Show the Pareto front of the focused result's voice."""
         if self.result:
             from tui.dashboard.results.pareto import ParetoScreen
 
             self.app.push_screen(ParetoScreen(self.workspace, self.result))
 
     def action_sound(self) -> None:
+        """Show the recordings of the focused result's variant."""
         if self.result:
             from tui.dashboard.results.sound import SoundScreen
 
             self.app.push_screen(SoundScreen(self.workspace, self.result))
 
     def action_export(self) -> None:
+        """Export the history."""
         from tui.dashboard.results.export import ExportRequest, ExportScreen
 
         def write(request: ExportRequest | None) -> None:
@@ -331,10 +338,10 @@ class ResultsPane(TablePane):
         self.app.push_screen(ExportScreen(self.workspace, self.result.voice if self.result else None), write)
 
 
-def _parse_state(state: Mapping[str, Any]) -> HistoryQuery:
-    """Return the query in a saved state, with defaults for invalid values."""
+def _read_query(state: Mapping[str, Any]) -> ResultQuery:
+    """Read a query from a saved state, without its invalid entries."""
     text, sort, page = state.get("filter"), state.get("sort"), state.get("page")
-    query = HistoryQuery(reverse=state.get("reverse") is True)
+    query = ResultQuery(reverse=state.get("reverse") is True)
     with suppress(InvalidInput):
         query = replace(query, filter=text if isinstance(text, str) and read_filter(text) else "")
     if sort in ResultsPane.ORDERS:
@@ -344,8 +351,8 @@ def _parse_state(state: Mapping[str, Any]) -> HistoryQuery:
     return query
 
 
-def _place(page: HistoryPage) -> str:
-    """Return the range of the page, the number of matches and the order."""
+def _describe_page(page: HistoryPage) -> str:
+    """Return which results are shown, of how many, and in which order."""
     if not page.results:
         return ""
     first = (page.query.page - 1) * ROWS + 1
@@ -354,7 +361,7 @@ def _place(page: HistoryPage) -> str:
     return (shown if several else counted(page.total, "result")) + f", {_order(page.query)}{several}"
 
 
-def _order(query: HistoryQuery) -> str:
+def _order(query: ResultQuery) -> str:
     if query.sort == WHEN:
         return "oldest first" if query.reverse else "newest first"
     header = ResultsPane.HEADERS[ResultsPane.ORDERS.index(query.sort)].lstrip(">").removesuffix(", 95 %")
@@ -381,7 +388,7 @@ def _title(result: Result) -> str:
 
 def _facts(result: Result) -> list[str]:
     versions = ", ".join(f"{name} {value}" for name, value in result.environment.items())
-    empty = why_empty(result)
+    empty = unmeasured_reasons(result)
     return [
         *_worse(result),
         *_timing(result),
@@ -392,10 +399,10 @@ def _facts(result: Result) -> list[str]:
 
 
 def _worse(result: Result) -> list[str]:
-    """Return how the result is worse than earlier ones, and what changed since."""
+    """Return what has become worse on that machine, and what changed since."""
     if not result.regression:
         return []
-    changed = "; ".join(result.regression["changed"]) or "no installed version"
+    changed = "; ".join(result.regression["changed"]) or "no installed software"
     return [f"! worse: {'; '.join(result.regression['worse'])}", f"  changed since: {changed}"]
 
 
@@ -409,8 +416,8 @@ def _timing(result: Result) -> list[str]:
 
 
 def _load(result: Result) -> list[str]:
-    """Return the time to first audio and the throughput."""
+    """Return the time to first audio, and the throughput of parallel requests."""
     first = [f"first audio {result.ttfa_ms:.0f} ms"] if result.ttfa_ms is not None else []
-    at_once = f" ({result.requests} parallel requests)" if result.requests else ""
-    through = [f"throughput {result.throughput:.1f}x real time{at_once}"] if result.throughput is not None else []
-    return ["; ".join([*first, *through])] if first or through else []
+    parallel = f" ({result.requests} parallel requests)" if result.requests else ""
+    throughput = [f"throughput {result.throughput:.1f}x real time{parallel}"] if result.throughput is not None else []
+    return ["; ".join([*first, *throughput])] if first or throughput else []

@@ -1,4 +1,4 @@
-"""What a variant said beside what its original said, to look at."""
+"""The screen that shows the recordings of a variant and its original."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Sound:
     original: Recording
     variant: Recording
     last: Result | None
-    """The variant's latest result on this machine, whose benchmark made the recordings."""
+    """The variant's last result on this machine, whose benchmark recorded them."""
 
 
 class SoundScreen(ReadingScreen[Sound | str]):
-    """Original above variant, as waveforms or spectrograms, with the quality in words."""
+    """Original and variant one above the other, as waveforms or spectrograms, with the quality in words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "switch", "Waveform / spectrogram", id="sound.switch")]
 
@@ -47,32 +47,35 @@ class SoundScreen(ReadingScreen[Sound | str]):
         self._result = result
 
     def body(self) -> ComposeResult:
+        """Compose the pictures."""
         yield SoundView()
 
     def action_switch(self) -> None:
+        """Switch between waveform and spectrogram."""
         self.query_one(SoundView).switch()
 
     def read(self) -> Sound | str:
-        """Return the recordings, or why there are none."""
+        """Read the recordings, or return why there are none."""
         from core.quality.recordings import read_recording, recording_pair
         from tui.dashboard.results.sound_picture import Recording
 
         result = self._result
         if result.variant == ORIGINAL:
-            return "This is the original: select a variant to compare with it."
+            return "This is the original, the baseline of the comparison: choose a variant."
         variant, original = recording_pair(self.workspace, result.voice, result.variant)
         if not (variant.exists() and original.exists()):
-            return f"No recording of {result.variant}: a benchmark on this machine makes one (1, then b)."
+            return f"No recording of {result.variant} on this machine: a benchmark makes one (1, then b)."
         with closing(open_store(self.workspace)) as db:
-            latest = list_page(db, _on_this_machine(result), limit=1).results
+            newest = list_page(db, _on_this_machine(result), limit=1).results
         first, second = (Recording(*read_recording(path)) for path in (original, variant))
-        return Sound(original, variant, first, second, latest[0] if latest else None)
+        return Sound(original, variant, first, second, newest[0] if newest else None)
 
     async def show(self, found: Sound | str) -> None:
+        """Show the recordings, or why there are none."""
         if isinstance(found, str):
-            self.show_heading(found)
+            self.show_text(found)
             return
-        self.show_heading("\n".join(_words(self._result, found)))
+        self.show_text("\n".join(_words(self._result, found)))
         self.query_one(SoundView).put({"original": found.original, self._result.variant: found.variant})
 
 
@@ -82,13 +85,13 @@ def _on_this_machine(result: Result) -> tuple[Term, ...]:
 
 
 def _words(result: Result, sound: Sound) -> list[str]:
-    """Return the quality in words, and the files to listen to."""
+    """Describe the quality, and name the files to listen to."""
     last = f", of {moment(sound.last.created_at)}" if sound.last else ""
     of_another = sound.last is None or sound.last.benchmark_id != result.benchmark_id
     return [
         describe_quality(result),
         *(
-            [f"The recordings are from its latest benchmark on this machine{last}, not from this result."]
+            [f"The recordings are from its last benchmark on this machine{last}, not from this result."]
             if of_another
             else []
         ),

@@ -1,4 +1,4 @@
-"""A widget that shows recordings above each other."""
+"""A widget that draws a pair of recordings one above the other."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from tui.dashboard.results.sound_picture import Recording
 
 _MIN_ROWS = 3
-# Lines that are not picture: a title for each, and the axis.
+# A title over each picture, and the axis.
 _LINES = 3
 
 
 class SoundView(PlainText):
-    """Pictures of recordings, drawn in a thread for the size of the widget."""
+    """Draws in a thread, to fit its size."""
 
     @dataclass(frozen=True)
     class Drawing:
@@ -28,12 +28,12 @@ class SoundView(PlainText):
 
         width: int
         rows: int
-        """Rows per picture."""
+        """Rows of each picture."""
         as_spectrogram: bool
 
     @dataclass
     class Drawn(Message):
-        """The pictures and the axis were drawn."""
+        """The pictures and the axis have been drawn."""
 
         drawing: SoundView.Drawing
         pictures: list[list[str]]
@@ -45,7 +45,7 @@ class SoundView(PlainText):
         self._drawing: SoundView.Drawing | None = None
 
     def put(self, recordings: dict[str, Recording]) -> None:
-        """Show recordings by their titles."""
+        """Show recordings, each under its title."""
         self._recordings = recordings
         self._draw()
 
@@ -55,6 +55,7 @@ class SoundView(PlainText):
         self._draw()
 
     def on_resize(self) -> None:
+        """Draw for the new size."""
         self._draw()
 
     def _draw(self) -> None:

@@ -1,4 +1,4 @@
-"""The trend of a variant on one machine, as a chart and in words."""
+"""The screen of a variant's trend on one machine, as a chart and in words."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -15,14 +15,14 @@ from core.workspace import Workspace
 from tui.dashboard.common.scrolled_text import ScrolledText
 from tui.dashboard.results.reading import ReadingScreen
 from tui.text.format import counted, moment, speedup
-from tui.text.results import course, since_before, trend_figure
+from tui.text.results import since_before, trend_figure, trend_line
 
 if TYPE_CHECKING:
     from tui.dashboard.results.chart import Chart
 
 
 class TrendScreen(ReadingScreen[list[Series]]):
-    """All results of the result's variant with its thread count on its machine."""
+    """All results of the result's variant at its thread count on its machine."""
 
     def __init__(self, workspace: Workspace, result: Result) -> None:
         at = counted(result.threads, "thread")
@@ -32,10 +32,12 @@ class TrendScreen(ReadingScreen[list[Series]]):
         self._result = result
 
     def body(self) -> ComposeResult:
+        """Compose the text."""
         yield ScrolledText()
 
     def read(self) -> list[Series]:
-        import tui.dashboard.results.chart  # noqa: F401  (slow: imported in this thread)
+        """Read the results, in series that compare."""
+        import tui.dashboard.results.chart  # noqa: F401  (slow: in this thread)
 
         result = self._result
         with closing(open_store(self.workspace)) as db:
@@ -43,12 +45,13 @@ class TrendScreen(ReadingScreen[list[Series]]):
             return series(list_trend(db, result.voice_id, result.variant, machine, result.threads))
 
     async def show(self, found: list[Series]) -> None:
+        """Show the series of the result's benchmark version, and a chart if it has two points."""
         version = self._result.benchmark_version
         mine = next((one for one in found if one.version == version), None)
         others = sum(len(one.points) for one in found if one is not mine)
         self.query_one(ScrolledText).focus()
         timed = [point.result for point in mine.points if trend_figure(point.result) is not None] if mine else []
-        self.show_heading(_heading(self._result, timed))
+        self.show_text(_legend(self._result, timed))
         if mine is None:
             return
         self.query_one(ScrolledText).show_lines(_words(mine, others))
@@ -56,17 +59,17 @@ class TrendScreen(ReadingScreen[list[Series]]):
             from tui.dashboard.results.chart import Chart
 
             chart = Chart()
-            await self.mount(chart, after=".heading")
+            await self.mount(chart, after=".text")
             _draw(chart, timed)
 
 
-def _heading(result: Result, timed: list[Result]) -> str:
-    what = "latency, ms" if result.variant == ORIGINAL else "speed-up with its 95 % interval"
+def _legend(result: Result, timed: list[Result]) -> str:
+    what = "latency, ms" if result.variant == ORIGINAL else "speed-up (95 % CI)"
     if len(timed) > 1:
-        return f"{what}   o normal   ~ noisy   ! regression"
+        return f"{what}   o undisturbed   ~ noisy   ! regression"
     if timed:
         return "Only one result. Benchmark again to see a trend."
-    return "Not timed yet."
+    return "No result has a speed yet."
 
 
 def _draw(chart: "Chart", timed: list[Result]) -> None:
@@ -89,17 +92,24 @@ def _draw(chart: "Chart", timed: list[Result]) -> None:
 
 
 def _sign(result: Result) -> str:
-    return "!" if result.regression else "~" if result.noisy else "o"
+    if result.regression:
+        return "!"
+    return "~" if result.noisy else "o"
 
 
 def _words(mine: Series, others: int) -> list[str]:
-    """Return the trend, then what changed, newest first."""
+    """Return the course of the metric, then what changed, newest first."""
     points = mine.points
     worse = sum(bool(point.result.regression) for point in points)
     lines = [
-        f"{course(mine)}, {counted(len(points), 'result')}" + (f", {worse} with a regression" if worse else ""),
+        f"{trend_line(mine)}, {counted(len(points), 'result')}"
+        + (f", {counted(worse, 'regression')}" if worse else ""),
         *([f"the newest {LATEST} only"] if len(points) + others == LATEST else []),
-        *([f"{counted(others, 'result')} of other benchmark versions left out: not comparable"] if others else []),
+        *(
+            [f"left out: {counted(others, 'result')} of another benchmark version, which do not compare"]
+            if others
+            else []
+        ),
     ]
     changes = [
         f"{moment(point.result.created_at)}  {point.result.id[:8]}  {speedup(point.result)}  {since_before(point)}"

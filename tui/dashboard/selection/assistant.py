@@ -1,4 +1,4 @@
-"""A dialog for the path of an assistant's configuration."""
+"""The dialog for the path of an assistant's configuration."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from tui.dashboard.common.plain_text import PlainText
 
 
 class AssistantScreen(ModalScreen[Path | None]):
-    """Returns the path of a YAML file, or None. A path that cannot be used stays for correction."""
+    """Returns the path of a YAML file, or None. A wrong path stays in the dialog with its error."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
 
@@ -38,10 +38,10 @@ class AssistantScreen(ModalScreen[Path | None]):
             yield PlainText("The configuration of your assistant", classes="title")
             yield Input(self._known, placeholder="path of its YAML file", compact=True)
             yield PlainText(
-                "Nothing is written until you confirm Apply (a). The path is saved in ttsdash.yaml of this workspace."
+                "Nothing is written until you confirm Apply. The path is stored in ttsdash.yaml of this workspace."
             )
             yield PlainText(id="problem")
-            yield PlainText("enter select   esc back", classes="hint")
+            yield PlainText("Enter select   Esc back", classes="hint")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -57,7 +57,7 @@ class AssistantScreen(ModalScreen[Path | None]):
             self.post_message(self.Checked(config.file.path))
 
     @on(Checked)
-    def _show_result(self, message: Checked) -> None:
+    def _finish(self, message: Checked) -> None:
         if message.problem:
             self.query_one("#problem", PlainText).show(message.problem)
         else:

@@ -1,4 +1,4 @@
-"""The fallback chain from Core ML to the original, as boxes with arrows between them."""
+"""The fallback chain as boxes with arrows: Core ML, quantized, optimized, original, each with its outcome."""
 
 import textwrap
 from collections.abc import Sequence
@@ -21,15 +21,17 @@ _VERDICTS = {Verdict.SELECTED: "SELECTED", Verdict.ELIGIBLE: "fallback", Verdict
 
 
 class Chain(Horizontal):
-    """The steps of the chain: the first candidate of each, and the number of others."""
+    """A row of boxes. Each shows the first candidate of its step, and how many others it has."""
 
     def compose(self) -> ComposeResult:
+        """Compose the boxes and the arrows between them."""
         for number in range(_MAX_STEPS):
             if number:
                 yield PlainText("─>", classes="arrow")
             yield StepBox()
 
     def show(self, steps: Sequence[Step]) -> None:
+        """Show the steps; boxes that are not needed are hidden."""
         boxes = list(self.query(StepBox))
         for number, box in enumerate(boxes):
             box.step = steps[number] if number < len(steps) else None
@@ -39,17 +41,19 @@ class Chain(Horizontal):
 
 
 class StepBox(Widget):
-    """A step of the chain. The selected one has a double frame."""
+    """One step. The selected one has a double frame."""
 
     step: reactive[Step | None] = reactive(None)
 
     def watch_step(self, step: Step | None) -> None:
+        """Show another step."""
         first, others = (step.first, len(step.candidates) - 1) if step else (None, 0)
         self.border_title = step.name if step else ""
         self.border_subtitle = f"and {others} more" if others > 0 else ""
         self.set_class(first is not None and first.verdict is Verdict.SELECTED, "selected")
 
     def render(self) -> Content:
+        """Return the variant, its decision and the reason."""
         first, width = self.step.first if self.step else None, max(8, self.content_size.width)
         if first is None:
             return Content("not made")
@@ -61,6 +65,6 @@ class StepBox(Widget):
 
 
 def _figures(decision: Decision) -> str:
-    """Return the reason; of a usable candidate only its figures, if there are some."""
+    """Return the reason of a decision, without the words before its figures if it has some."""
     _, _, figures = decision.reason.partition(": ")
     return escape_control(decision.reason if decision.verdict is Verdict.REJECTED else figures or decision.reason)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.assistant.keys import VOICE_PATH
 from core.records.selections import Decision, Selection, Verdict
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step
@@ -18,22 +19,24 @@ if TYPE_CHECKING:
 def describe_selection(
     voice: Voice, selection: Selection | None, steps: Sequence[Step], today: ActiveConfig | None, width: int
 ) -> str:
-    """`today` is None while it is being read."""
+    """Return the details of a voice's selection; `today` is None while the configuration is being read."""
     lines = [*_chosen(selection), *(_assistant(today, voice, selection) if today else [])]
-    described = [hanging(label, text, width) for label, text in lines]
+    shown = [hanging(label, text, width) for label, text in lines]
     if steps:
-        described += ["", *_reasons(steps, width)]
-    return "\n".join(described)
+        shown += ["", *_reasons(steps, width)]
+    return "\n".join(shown)
 
 
-def verdict_words(decision: Decision) -> str:
-    """Return the verdict with its reason; the reason of an eligible variant names its rank."""
-    return decision.reason if decision.verdict is Verdict.ELIGIBLE else f"{decision.verdict}: {decision.reason}"
+def decision_words(decision: Decision) -> str:
+    """Return a decision with its reason; the reason of an eligible variant already names its rank."""
+    if decision.verdict is Verdict.ELIGIBLE:
+        return decision.reason
+    return f"{decision.verdict}: {decision.reason}"
 
 
 def _chosen(selection: Selection | None) -> Iterator[tuple[str, str]]:
     if selection is None:
-        yield "selected   ", "nothing selected on this machine yet: press s"
+        yield "selected   ", "nothing yet on this machine: press s"
         return
     pinned = f", {selection.pinned} pinned" if selection.pinned else ""
     yield "selected   ", f"{selection.selected}: {selection.reason} (policy {selection.policy}{pinned})"
@@ -46,9 +49,9 @@ def _assistant(today: ActiveConfig, voice: Voice, selection: Selection | None) -
     if today.problem:
         yield label, today.problem
     elif today.config is None:
-        yield label, "no assistant configuration set: f chooses its YAML file"
+        yield label, "No assistant config set: f chooses its YAML file"
     elif loaded is None:
-        yield label, f"{_short(today.config)} has no models.tts.piper.voice_path: a adds it"
+        yield label, f"{_short(today.config)} has no {VOICE_PATH}: a adds it"
     else:
         key = loaded.key.rpartition(".")[2]
         yield (
@@ -60,31 +63,31 @@ def _assistant(today: ActiveConfig, voice: Voice, selection: Selection | None) -
 
 
 def _verdict(today: ActiveConfig, voice: Voice, selection: Selection | None) -> str:
-    """Whether what is loaded is what was selected, and what to do about it."""
+    """Return whether the assistant loads what is selected, and what to press if not."""
     from core.assistant.changes import loadable_variant
 
     loaded, name = today.loaded, today.variant_of(voice)
     wanted = loadable_variant(voice, selection) if selection else None
-    press = f": a changes it to {wanted}" if wanted else ""
+    press = f"; a makes it load {wanted}" if wanted else ""
     if name is None and loaded and loaded.variant:
-        return f"another voice: {loaded.variant.name} of {loaded.voice}{press}"
+        return f"this is {loaded.variant.name} of another voice, {loaded.voice}{press}"
     if name is None:
-        return f"not a file of this workspace{press}"
+        return f"this file is not in this workspace{press}"
     if selection is None or name != wanted:
-        return f"{name}" + (f", NOT the selected variant{press}" if wanted else "")
+        return f"this is {name}" + (f", NOT the selected variant{press}" if wanted else "")
     if name != selection.selected:
-        return f"{name}, the next in order: the assistant cannot load {selection.selected}"
-    return f"{name}, as selected"
+        return f"this is {name}, the next in order: the assistant cannot load {selection.selected}"
+    return f"this is {name}, as selected"
 
 
 def _reasons(steps: Sequence[Step], width: int) -> Iterator[str]:
-    """Every candidate with its verdict, below the link that it belongs to."""
+    """Yield every candidate with its decision, by step."""
     for step in steps:
         label = f"{step.name:<9}  "
         if not step.candidates:
             yield label + "not made: press 1, then o"
         for decision in step.candidates:
-            yield hanging(label, f"{decision.variant}, {verdict_words(decision)}", width)
+            yield hanging(label, f"{decision.variant}, {decision_words(decision)}", width)
             label = " " * len(label)
 
 

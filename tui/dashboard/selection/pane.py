@@ -23,7 +23,7 @@ from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.messages import Outcome, Proposed
 from tui.dashboard.selection.chain import Chain
-from tui.dashboard.selection.details import describe_selection, verdict_words
+from tui.dashboard.selection.details import decision_words, describe_selection
 from tui.text.format import shortened
 
 if TYPE_CHECKING:
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from tui.dashboard.snapshot import Snapshot
 
 _UNPIN = ""
-# The padding and the scroll bar beside the text.
+# Beside the text: its padding, and the scroll bar.
 _FRAME = 3
 
 
 class SelectionPane(TablePane):
-    """One row per voice; below, the fallback chain of the voice in focus, with every reason."""
+    """One row per voice; for the focused one its fallback chain and every reason."""
 
     HEADERS = ("voice", "policy", "selected", "pinned", "in config", "in sync")
     TABLE_ID = "selection-table"
-    EMPTY = "No voices yet.\n\nPress 1, then a to add one. Here you will see which of its variants this machine uses, and why."
+    EMPTY = "No voices yet.\n\nPress 1, then a, to add one. Here you will see which variant this machine uses, and why."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "apply", "Apply", id="selection.apply"),
         Binding("u", "undo", "Undo", id="selection.undo"),
@@ -54,39 +54,40 @@ class SelectionPane(TablePane):
 
     @dataclass
     class TodayRead(Message):
-        """The assistant's configuration was read, and which of the variants' files are where they should be."""
+        """The assistant's configuration has been read, and the variants' files have been looked for."""
 
         today: ActiveConfig
-        gone: frozenset[str]
+        missing: frozenset[str]
 
     def __init__(self, context: Context, id: str) -> None:
         super().__init__(context, id)
         self.today: ActiveConfig | None = None
         """None until it has been read."""
-        self._gone = frozenset[str]()
-        """Paths of variants whose files are missing."""
+        self._missing = frozenset[str]()
+        """Paths of variants that no longer exist."""
 
     def below_table(self) -> ComposeResult:
         yield Chain()
 
     @property
     def voice(self) -> Voice | None:
-        """Return the voice in focus."""
+        """The focused voice."""
         key = self.table.focused_key
         return next((voice for voice in self.snapshot.voices if voice.key == key), None) if self.snapshot else None
 
     @property
     def selection(self) -> Selection | None:
-        """Return the selection of the voice in focus."""
+        """The selection of the focused voice."""
         return self.snapshot.selections.get(self.voice.key) if self.snapshot and self.voice else None
 
     @property
     def _in_sight(self) -> bool:
         return all(node.display for node in self.ancestors_with_self)
 
-    # Display
+    # What is shown
 
     def show(self, snapshot: Snapshot) -> None:
+        """Show a snapshot, if what this tab shows of it has changed."""
         before, self.snapshot = self.snapshot, snapshot
         if before and _same(before, snapshot):
             return
@@ -95,6 +96,7 @@ class SelectionPane(TablePane):
             self.refresh_config()
 
     def take_focus(self) -> None:
+        """Take the focus, and read the assistant's configuration again."""
         super().take_focus()
         self.refresh_config()
 
@@ -109,20 +111,22 @@ class SelectionPane(TablePane):
         from tui.dashboard.common.missing_files import find_missing_files
 
         today = read_active_config(self.workspace, voices)
-        gone = find_missing_files(voices)
+        missing = find_missing_files(voices)
         if not get_current_worker().is_cancelled:
-            self.post_message(self.TodayRead(today, gone))
+            self.post_message(self.TodayRead(today, missing))
 
     @on(TodayRead)
-    def _show_active_config(self, message: TodayRead) -> None:
-        self.today, self._gone = message.today, message.gone
+    def _show_today(self, message: TodayRead) -> None:
+        self.today, self._missing = message.today, message.missing
         if self.snapshot:
             super().show(self.snapshot)
 
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
+        """Return a row for each voice."""
         return [(voice.key, _row(voice, snapshot.selections.get(voice.key), self.today)) for voice in snapshot.voices]
 
     def show_detail(self) -> None:
+        """Show the chain and the reasons of the focused voice."""
         super().show_detail()
         chain = self.query_one(Chain)
         chain.display = self.selection is not None
@@ -139,26 +143,31 @@ class SelectionPane(TablePane):
         return fallback_chain(self.selection, {variant.name: variant.recipe for variant in self.voice.variants})
 
     def detail(self, snapshot: Snapshot, key: str) -> str:
+        """Return the reasons of the focused voice's selection."""
         if self.voice is None:
             return ""
         described = describe_selection(self.voice, self.selection, self._steps, self.today, self.size.width - _FRAME)
-        return "\n".join([*self._missing_files(), described])
+        return "\n".join([*self._missing_variants(), described])
 
-    def _missing_files(self) -> Iterator[str]:
-        """Warn about files that are missing since they were selected."""
-        gone = {variant.name for variant in self.voice.variants if variant.path in self._gone} if self.voice else set()
-        for decision in self.selection.candidates if self.selection else ():
-            if decision.variant in gone and decision.verdict is not Verdict.REJECTED:
-                yield f"! {decision.variant}: its file is missing: s re-evaluates"
+    def _missing_variants(self) -> Iterator[str]:
+        """Yield a line for each usable variant whose file has gone since the selection."""
+        if self.voice is None or self.selection is None:
+            return
+        missing = {variant.name for variant in self.voice.variants if variant.path in self._missing}
+        for decision in self.selection.candidates:
+            if decision.variant in missing and decision.verdict is not Verdict.REJECTED:
+                yield f"! {decision.variant}: its file is missing; s re-evaluates"
 
-    # Key actions
+    # Actions
 
     @on(KeyedTable.RowSelected)
     def action_apply(self) -> None:
+        """Propose to write the selection into the assistant's configuration."""
         if self.voice:
             self._evaluate(partial(self.actions.propose_selection, self.voice.key))
 
     def action_undo(self) -> None:
+        """Propose to restore the newest backup."""
         perform(self, self.actions.propose_undo)
 
     @on(Proposed)
@@ -167,12 +176,12 @@ class SelectionPane(TablePane):
             self.offer(message.proposal)
 
     @on(Outcome)
-    def _refresh(self) -> None:
-        """Read the configuration again: the action may have changed it, or the path of it."""
+    def _reload(self) -> None:
+        """Read the configuration again: an action may have changed it, or chosen another file."""
         self.refresh_config()
 
     def offer(self, proposal: Proposal) -> None:
-        """Show a proposal and write it when it is confirmed. Ignore one for a voice that is no longer in focus."""
+        """Show what would be written, and write it if confirmed. Do nothing if its voice is no longer in sight."""
         from tui.dashboard.selection.proposal import ProposalScreen
 
         if not self._in_sight or (proposal.voice and (self.voice is None or self.voice.key != proposal.voice)):
@@ -181,30 +190,33 @@ class SelectionPane(TablePane):
             self.notify(escape_control(f"{proposal.file.path}: nothing to change"), markup=False)
             return
 
-        def write(agreed: bool | None) -> None:
-            if agreed:
+        def write(confirmed: bool | None) -> None:
+            if confirmed:
                 perform(self, self.actions.write_proposal, proposal)
 
         self.app.push_screen(ProposalScreen(proposal), write)
 
     def action_pin(self) -> None:
+        """Choose a variant to pin."""
         from tui.dashboard.selection.pick import Pick, PickScreen
 
         voice, selection = self.voice, self.selection
         if voice is None:
             return
-        reasons = {decision.variant: verdict_words(decision) for decision in selection.candidates} if selection else {}
-        picks = [Pick(_UNPIN, "no pin", "follow the policy")]
-        picks += [Pick(variant.name, variant.name, reasons.get(variant.name, "")) for variant in voice.variants]
+        candidates = selection.candidates if selection else ()
+        decisions = {decision.variant: decision_words(decision) for decision in candidates}
+        picks = [Pick(_UNPIN, "no pin", "let the policy choose")]
+        picks += [Pick(variant.name, variant.name, decisions.get(variant.name, "")) for variant in voice.variants]
 
         def pin(picked: str | None) -> None:
             if picked is not None:
                 self._evaluate(partial(self.actions.pin_variant, voice.key, picked or None))
 
         pinned = (selection.pinned if selection else None) or _UNPIN
-        self.app.push_screen(PickScreen(f"Pin a variant of {voice.key}, overriding the policy", picks, pinned), pin)
+        self.app.push_screen(PickScreen(f"Pin a variant of {voice.key}", picks, pinned), pin)
 
     def action_policy(self) -> None:
+        """Choose the policy."""
         from tui.dashboard.selection.pick import Pick, PickScreen
 
         voice, selection = self.voice, self.selection
@@ -219,13 +231,15 @@ class SelectionPane(TablePane):
 
         picks = [Pick(policy, policy, description) for policy, description in POLICIES.items()]
         current = selection.policy if selection else "priority"
-        self.app.push_screen(PickScreen(f"Policy of {voice.key}", picks, current), choose)
+        self.app.push_screen(PickScreen(f"Policy for {voice.key}", picks, current), choose)
 
     def action_select(self) -> None:
+        """Evaluate the selection again."""
         if self.voice:
             self._evaluate(partial(self.actions.reevaluate, self.voice.key))
 
     def action_assistant(self) -> None:
+        """Choose the assistant's configuration."""
         from tui.dashboard.selection.assistant import AssistantScreen
 
         def name(config: Path | None) -> None:
@@ -236,13 +250,13 @@ class SelectionPane(TablePane):
         self.app.push_screen(AssistantScreen(str(known or "")), name)
 
     def _evaluate(self, action: Callable[[], Message]) -> None:
-        """Run an action that evaluates a selection. It takes seconds: it verifies checksums and loads a model."""
+        """Run an action that evaluates a selection, which takes seconds: it checks checksums and loads a model."""
         self.notify("Checking files, results and hardware …", timeout=3)
         perform(self, action)
 
 
 def _same(before: Snapshot, after: Snapshot) -> bool:
-    """Return whether the pane looks the same for both snapshots; other parts change several times a second."""
+    """Return whether the tab shows both alike; the rest may change several times a second."""
     return before.voices is after.voices and before.newest is after.newest and before.selections is after.selections
 
 
@@ -261,9 +275,9 @@ def _row(voice: Voice, selection: Selection | None, today: ActiveConfig | None) 
 
 
 def _today(voice: Voice, selection: Selection | None, today: ActiveConfig | None) -> tuple[str, str]:
-    """Return the variant of the voice in the configuration, and whether it is the selected one."""
+    """Return what the assistant loads, and whether that is the selected variant."""
     if today is None or today.config is None or today.problem:
-        return "…" if today is None else "not known", "–"
+        return "…" if today is None else "unknown", "–"
     name = today.variant_of(voice)
     if name is None:
         if today.loaded is None:

@@ -1,4 +1,4 @@
-"""A dialog that offers a list of choices."""
+"""A dialog with a list to choose from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import hanging
 
-# The width of the dialog's content.
+# The width of the dialog's text.
 _WIDTH = 66
 
 
 @dataclass(frozen=True)
 class Pick:
-    """A choice, with its description."""
+    """A choice with its description."""
 
     id: str
     name: str
@@ -31,7 +31,7 @@ class Pick:
 
 
 class PickScreen(ModalScreen[str | None]):
-    """Returns the id of the choice, or None. The current one is marked with an asterisk."""
+    """Returns the id of the choice, or None. The current choice is marked with an asterisk."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "Back"),
@@ -47,7 +47,7 @@ class PickScreen(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield PlainText(escape_control(self._heading), classes="title")
             yield OptionList(*(Option(self._prompt(pick)) for pick in self._picks), compact=True, classes="picks")
-            yield PlainText("enter select   ↑ ↓ move   esc back", classes="hint")
+            yield PlainText("Enter select   ↑ ↓ choose   Esc back", classes="hint")
 
     def on_mount(self) -> None:
         ids = [pick.id for pick in self._picks]

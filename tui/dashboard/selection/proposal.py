@@ -1,4 +1,4 @@
-"""A dialog that shows the changes to an assistant's configuration and asks for confirmation."""
+"""The dialog that shows a change to the assistant's configuration and asks for confirmation."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ _STYLES = {"+": "$text-success", "-": "$text-error", "@": "$text-accent"}
 
 
 class ProposalScreen(ModalScreen[bool]):
-    """Returns whether to write the changes. Notes are below the diff."""
+    """Returns whether the change was confirmed. Shows the diff, and the notes below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "dismiss(True)", "Yes"),
@@ -38,7 +38,7 @@ class ProposalScreen(ModalScreen[bool]):
             yield PlainText(escape_control(_question(proposal)), classes="title")
             if not proposal.backup:
                 yield PlainText(escape_control(_models(proposal)))
-            with KeyScroll(classes="diff"):
+            with KeyScroll(classes="text"):
                 yield Static(Content("\n").join(_diff_lines(proposal)))
             yield PlainText("y yes   n no   j k scroll", classes="hint")
 
@@ -50,11 +50,11 @@ def _question(proposal: Proposal) -> str:
 
 
 def _models(proposal: Proposal) -> str:
-    """Return the model before and after by its file name; the diff has the whole paths."""
+    """Return which file the assistant loads now and then; the diff has the full paths."""
     for change in proposal.plan.changes:
         if change.key == VOICE_PATH:
             return f"{_name(change.old)} → {_name(change.new)}"
-    return "the model stays the same"
+    return "The voice that it loads does not change."
 
 
 def _name(path: object) -> str:
@@ -62,7 +62,7 @@ def _name(path: object) -> str:
 
 
 def _diff_lines(proposal: Proposal) -> Iterator[Content]:
-    # The first two lines of a diff name the file, which the title has.
+    # The first two lines of a diff name the file, which the title does.
     for line in proposal.diff[2:]:
         yield Content.styled(escape_control(line), _STYLES.get(line[:1], ""))
     for note in proposal.plan.notes:

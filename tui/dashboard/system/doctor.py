@@ -1,4 +1,4 @@
-"""The doctor, run as a subprocess: what it tries may crash or take much memory."""
+"""Runs the doctor in a subprocess: its checks may crash or take much memory."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ async def run_doctor(workspace: Workspace) -> Findings:
     """Return the doctor's findings, with those of the assistant's configuration if one is set. Raises TtsdashError."""
     config = await asyncio.to_thread(_configuration, workspace)
     if config is None:
-        return await _diagnose(workspace)
+        return await _run(workspace)
     try:
-        return await _diagnose(workspace, str(config))
+        return await _run(workspace, str(config))
     except InvalidInput as error:
-        fix = "press 4, then f, and enter the path of the assistant's YAML file"
+        fix = "press 4, then f, and choose the assistant's YAML file"
         problem = Finding("file", State.PROBLEM, str(error), fix)
-        return await _diagnose(workspace) | {"configuration": [problem]}
+        return await _run(workspace) | {"configuration": [problem]}
 
 
 def _configuration(workspace: Workspace) -> Path | None:
@@ -36,12 +36,12 @@ def _configuration(workspace: Workspace) -> Path | None:
     return None
 
 
-async def _diagnose(workspace: Workspace, *config: str) -> Findings:
+async def _run(workspace: Workspace, *config: str) -> Findings:
     doctor = Subcommand(workspace, "doctor", *config)
     try:
         answer = await asyncio.to_thread(doctor.run)
     finally:
-        # Ends it if this task was cancelled. The doctor changes nothing.
+        # Ends it when the dashboard no longer waits. It changes nothing that could be left half done.
         doctor.terminate()
     found: Findings = {}
     for entry in answer["findings"]:

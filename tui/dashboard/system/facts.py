@@ -1,4 +1,4 @@
-"""What the system tab shows of the machine. It reads files and may start a process: call it in a thread."""
+"""What the System tab shows beside the store. Reading it touches files and may start a process: do it in a thread."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ Facts = dict[str, str]
 
 
 def worker_facts(snapshot: Snapshot) -> Facts:
-    """Return the worker's state, its slots and its jobs."""
+    """Describe the worker."""
     worker = snapshot.worker
     if worker is None:
-        return {"state": "stopped: press w to start it"}
-    state = "not responding: press w to restart it" if snapshot.worker_unresponsive else "running"
+        return {"state": "stopped · w starts it"}
+    state = "not responding · w restarts it" if snapshot.worker_unresponsive else "running"
     jobs = ", ".join(f"job {job.id} ({job.kind})" for job in snapshot.running)
     if worker.ending:
         stops = "when the running jobs have ended"
     elif worker.idle_s is None:
-        stops = "on w"
+        stops = "when you stop it (w)"
     else:
-        stops = f"after {format_duration(worker.idle_s)} idle, or on w"
+        stops = f"after {format_duration(worker.idle_s)} idle, or when you stop it (w)"
     return {
         "state": f"{state}, pid {worker.pid}, since {moment(worker.since)}, version {worker.version}",
-        "slots": f"{counted(worker.slots, 'job')} at a time on {counted(worker.cores, 'core')} (benchmarks run alone)",
-        "jobs": jobs or "idle",
+        "slots": f"{counted(worker.slots, 'job')} at a time on {counted(worker.cores, 'core')}; benchmarks always run alone",
+        "running": jobs or "idle",
         "stops": stops,
     }
 
 
 def disk_facts(workspace: Workspace) -> Facts:
-    """Return the free disk space and the sizes of the workspace's parts."""
+    """Describe the free space and what the workspace uses."""
     try:
         disk = shutil.disk_usage(workspace.root)
     except OSError as error:
         return {"folder": format_error(error)}
     remote = network_file_system(workspace.root)
     data = [workspace.data_db.with_name(workspace.data_db.name + end) for end in ("", "-wal", "-shm")]
-    sizes = {
+    used = {
         workspace.optimized_models.name: _size(workspace.optimized_models),
         workspace.recordings.name: _size(workspace.recordings),
         workspace.data_db.name: sum(map(_size, data)),
@@ -62,12 +62,12 @@ def disk_facts(workspace: Workspace) -> Facts:
         "folder": str(workspace.root),
         **({"WARNING": f"on a network file system ({remote}), where SQLite can lose data"} if remote else {}),
         "free": f"{disk.free / 1e9:.1f} GB of {disk.total / 1e9:.1f} GB",
-        **{name: f"{megabytes(size):>8} MB" for name, size in sizes.items()},
+        **{name: f"{megabytes(size):>8} MB" for name, size in used.items()},
     }
 
 
 def machine_facts() -> Facts:
-    """Return the machine's hardware and fingerprint."""
+    """Describe the hardware."""
     from core.hardware.machine import this_machine
 
     machine = this_machine()
@@ -81,25 +81,25 @@ def machine_facts() -> Facts:
 
 
 def version_facts() -> Facts:
-    """Return the installed versions."""
+    """List the versions of what is installed."""
     from core.hardware.machine import this_environment
 
     return {**this_environment().versions, "interpreter": sys.executable}
 
 
-def capability_facts(detect: Callable[[], HardwareInfo]) -> Facts:
-    """Return the capabilities of this machine, with the reason for each that is missing."""
+def capability_facts(probes: Callable[[], HardwareInfo]) -> Facts:
+    """Describe what this machine can do for a voice, and why not."""
     from core.hardware.capabilities import capabilities
 
     try:
-        found = capabilities(detect())
+        found = capabilities(probes())
     except TtsdashError as error:
         return {"state": str(error)}
     return {a.name: a.detail if a.available else f"unavailable: {a.detail}. It would bring {a.benefit}" for a in found}
 
 
 def _size(path: Path) -> int:
-    """Return the bytes of a file or of a folder, not counting files that are removed meanwhile."""
+    """Return the bytes of a file or a folder; files that vanish meanwhile count as 0."""
     return sum(_bytes(file) for file in _files(path))
 
 

@@ -1,4 +1,4 @@
-"""The System tab: worker, disk, doctor, hardware, engines and versions."""
+"""The System tab: worker, disk, hardware, versions, and the doctor's findings."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _TITLES = {
     "disk": "Disk",
     "doctor": "Doctor",
     "machine": "Hardware",
-    "abilities": "Engines",
+    "engines": "Engines",
     "versions": "Versions",
 }
-# The first column changes, the second does not.
-_COLUMNS = (("worker", "disk", "doctor"), ("machine", "abilities", "versions"))
+# The first column has what changes.
+_COLUMNS = (("worker", "disk", "doctor"), ("machine", "engines", "versions"))
 _TWO_COLUMNS = 130
 _LABEL = 18
 _FRAME = 4
 
 
 class SystemPane(VerticalScroll, Pane):
-    """The sections of the System tab. Nothing is read before the tab is opened."""
+    """Sections of facts in one or two columns. The machine is asked when the tab is first opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "examine", "Check again", id="system.examine"),
@@ -53,13 +53,13 @@ class SystemPane(VerticalScroll, Pane):
 
     @dataclass
     class FactsRead(Message):
-        """Facts were read, by section."""
+        """Facts have been read, by section."""
 
         facts: dict[str, Facts]
 
     @dataclass
     class Examined(Message):
-        """The doctor has finished, or failed with `problem`."""
+        """The doctor has finished, or failed for the reason in `problem`."""
 
         at: str
         found: Findings
@@ -73,38 +73,42 @@ class SystemPane(VerticalScroll, Pane):
         self._opened = False
 
     def compose(self) -> ComposeResult:
+        """Compose the columns of sections."""
         for names in _COLUMNS:
             with Vertical(classes="column"):
                 for name in names:
-                    section = PlainText("reading …", id=f"system-{name}", classes="section")
+                    section = PlainText("checking …", id=f"system-{name}", classes="section")
                     section.border_title = f" {_TITLES[name]} "
                     yield section
 
     def take_focus(self) -> None:
+        """Take the focus; ask the machine the first time, measure the disk each time."""
         super().take_focus()
         if not self._opened:
             self._opened = True
-            self.run_worker(self._read_machine, thread=True, group="system")
+            self.run_worker(self._ask_machine, thread=True, group="system")
             self.action_examine()
         else:
             self.run_worker(self._measure_disk, thread=True, group="system")
 
     def show(self, snapshot: Snapshot) -> None:
+        """Show the state of the worker."""
         self._facts["worker"] = facts.worker_facts(snapshot)
         self._draw("worker")
 
     def on_resize(self) -> None:
+        """Choose one or two columns."""
         self.set_class(self.size.width >= _TWO_COLUMNS, "wide")
         self._draw(*_TITLES)
 
-    # Reading, in threads
+    # Reading, off the interface's thread
 
-    def _read_machine(self) -> None:
+    def _ask_machine(self) -> None:
         environment = self.context.environment
         self.post_message(
             self.FactsRead({"machine": environment.machine_facts(), "versions": environment.version_facts()})
         )
-        self.post_message(self.FactsRead({"abilities": facts.capability_facts(environment.hardware)}))
+        self.post_message(self.FactsRead({"engines": facts.capability_facts(environment.hardware)}))
 
     def _measure_disk(self) -> None:
         self.post_message(self.FactsRead({"disk": self.context.environment.disk_facts(self.workspace)}))
@@ -137,7 +141,7 @@ class SystemPane(VerticalScroll, Pane):
     # Drawing
 
     def _draw(self, *names: str) -> None:
-        """Draw those of the sections whose facts are known."""
+        """Draw these sections, as far as they are known."""
         width = self.size.width // (2 if self.has_class("wide") else 1) - _FRAME
         for name in names:
             section = self.query_one(f"#system-{name}", PlainText)
@@ -153,12 +157,12 @@ def _doctor(examined: SystemPane.Examined | None, width: int) -> str:
         return "checking …"
     if examined.problem:
         return hanging("", f"{examined.problem}; d checks again", width)
-    heading = f"{summary(examined.found)}, checked at {when(examined.at)}; d checks again"
+    headline = f"{summary(examined.found)}, as of {when(examined.at)}; d checks again"
     parts = (
         finding_lines(_in_states(examined.found, states), width)
         for states in ((State.PROBLEM, State.NOTE), (State.OK,))
     )
-    return "\n".join([heading, "", *(line for part in parts for line in part)]).rstrip()
+    return "\n".join([headline, "", *(line for part in parts for line in part)]).rstrip()
 
 
 def _in_states(found: Findings, states: tuple[State, ...]) -> Findings:
