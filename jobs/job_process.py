@@ -7,7 +7,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from core.clock import format_duration, now
 from core.errors import format_error
 from core.files import PRIVATE_FILE, mkdir_private
 from core.hardware.memory import out_of_memory_kills
+from core.processes import module_command
 from core.records.job_states import JobState
 from core.records.jobs import Job
 from core.store.jobs import get_job
@@ -70,7 +70,7 @@ class JobProcess:
     def _start(self) -> subprocess.Popen[bytes]:
         scratch = self._workspace.scratch(self._job.id)
         mkdir_private(scratch)
-        command = [sys.executable, "-P", "-m", "jobs.job_main", str(self._workspace.root), str(self._job.id)]
+        command = module_command("jobs.job_main", str(self._workspace.root), str(self._job.id))
         log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
         with os.fdopen(log, "wb") as file:
             file.write(f"--- {now()} attempt {self._job.attempt}\n".encode())

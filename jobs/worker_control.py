@@ -3,11 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 
 from core.errors import TtsdashError
+from core.processes import module_command
 from core.records.job_states import JobState
 from core.settings import read_settings
 from core.store.database import open_store
@@ -83,7 +83,7 @@ def start_worker(
     open_store(workspace).close()
     options = [*(["--slots", str(slots)] if slots else []), *(["--idle", str(idle_s)] if idle_s else [])]
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "jobs.worker", str(workspace.root), *options],
+        module_command("jobs.worker", str(workspace.root), *options),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from core.engines.names import EngineName
 from core.errors import TtsdashError
+from core.processes import module_command
 
 
 class ProbeFailed(TtsdashError):
@@ -61,7 +61,7 @@ class Probe:
         self._voice = {"length_scale": config.get("inference", {}).get("length_scale", 1.0), "speaker": speaker}
         self.started = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "core.benchmark.probe_process", str(os.getpid())],
+            module_command("core.benchmark.probe_process", str(os.getpid())),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from core.errors import InvalidInput, TtsdashError
+from core.processes import module_command
 from core.workspace import Workspace
 from jobs.lock import running_worker
 from jobs.service.launchd import launchd_service
@@ -21,7 +22,7 @@ def service_for(
 ) -> Service:
     """Return the service that runs the workspace's worker on this machine. Raises InvalidInput."""
     options = ["--slots", str(slots)] if slots else []
-    command = (sys.executable, "-P", "-m", "jobs.worker", str(workspace.root), *options)
+    command = tuple(module_command("jobs.worker", str(workspace.root), *options))
     for word in command:
         if any(unicodedata.category(char) in ("Cc", "Cs") for char in word):
             raise InvalidInput(
