@@ -1,10 +1,10 @@
-"""The dashboard over a long history and a full queue: its first paint beside that of a minimal Textual app, how soon it
-answers keys, and what it costs while nothing happens, and while a job runs.
+"""Benchmark of the dashboard with a long history and a full queue: its first paint compared with a minimal Textual app, how
+fast it responds to keys, and what it costs while idle and while a job runs.
 
     python -m benchmarks.dashboard [--results 100000] [--jobs 10000] [--pairs 10] [--keys 10] [--seconds 20]
 
-Each start is a process of its own in a pseudo-terminal of 80x24; the two are started in turn. The workspace is made up, and
-removed again; the job that runs is a real benchmark of a tiny voice.
+Each start is a separate process in a pseudo-terminal of 80x24; the two are started alternately. The workspace is synthetic and
+temporary; the job that runs is a real benchmark of a tiny voice.
 """
 
 import argparse
@@ -45,11 +45,11 @@ Minimal().run()
 """
 DASHBOARD = [sys.executable, "-P", "-m", "tui.cli"]
 _SETTLE_S = 3.0
-# Nothing more comes as an answer after a pause like this.
+# A response is complete after a pause this long.
 _QUIET_S = 0.15
 _ESCAPE = "\x1b"
 _WORKLOAD = "benchmark_budget: 1h\nbenchmark_width: 0.01%\n"
-# Through all tabs, and up and down in the tables of jobs and of results.
+# All tabs, and up and down in the tables of jobs and results.
 _KEYS = (
     "2",
     "j",
@@ -78,7 +78,7 @@ _KEYS = (
 
 
 class Started:
-    """A program in a pseudo-terminal."""
+    """A program that runs in a pseudo-terminal."""
 
     def __init__(self, command: list[str], home: str) -> None:
         self.terminal, inside = pty.openpty()
@@ -91,14 +91,14 @@ class Started:
         os.close(inside)
 
     def seconds_until(self, text: bytes) -> float:
-        """How long after the start this stood on the screen."""
+        """Return the seconds from the start until this text was on the screen."""
         seen = b""
         while text not in seen:
             seen += os.read(self.terminal, 65536)
         return time.perf_counter() - self.began
 
     def bytes_in(self, seconds: float) -> int:
-        """What it writes in the next seconds."""
+        """Return the number of bytes that it writes in the next seconds."""
         count, deadline = 0, time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             if select.select([self.terminal], [], [], left)[0]:
@@ -106,7 +106,7 @@ class Started:
         return count
 
     def answer(self, key: str) -> list[float]:
-        """How long after a key each piece of what it changes stood on the screen, in seconds."""
+        """Press a key; return the seconds until each part of the response was on the screen."""
         began, times = time.perf_counter(), list[float]()
         os.write(self.terminal, key.encode())
         while select.select([self.terminal], [], [], _QUIET_S if times else 2 * _QUIET_S)[0]:
@@ -115,7 +115,7 @@ class Started:
         return times
 
     def cost(self, seconds: float) -> tuple[float, float]:
-        """What it takes of a core, and the bytes that it writes, each second."""
+        """Return the share of a core that it uses, and the bytes per second that it writes."""
         process = psutil.Process(self.process.pid)
         before = process.cpu_times()
         written = self.bytes_in(seconds)
@@ -143,32 +143,32 @@ def measure_first_paint(home: str, pairs: int) -> None:
     ][1:]
     ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
     ratio = statistics.median(one / other for one, other in times)
-    row("first paint, beside a minimal app", "1.5x", f"{ours:.3f} s, {theirs:.3f} s: {ratio:.2f}x")
+    row("first paint, relative to a minimal app", "1.5x", f"{ours:.3f} s, {theirs:.3f} s: {ratio:.2f}x")
 
 
 def measure_keys(dashboard: Started, rounds: int) -> None:
-    # Some change nothing: up, in the first row.
+    # Some keys change nothing, such as up in the first row.
     answers = [(key, times) for _ in range(rounds) for key in _KEYS if (times := dashboard.answer(key))]
     keys = [times for key, times in answers if key != _ESCAPE]
     row_of_keys("a key begins to answer", "100 ms", [times[0] for times in keys])
-    # Textual waits a tenth of a second whether it begins another key's sequence.
+    # Textual waits 0.1 s in case it starts the sequence of another key.
     row_of_keys("escape alone", "", [times[0] for key, times in answers if key == _ESCAPE])
     row_of_keys("a key has answered, with what it had to read", "", [times[-1] for times in keys])
 
 
-def row_of_keys(what: str, wanted: str, seconds: list[float]) -> None:
+def row_of_keys(what: str, target: str, seconds: list[float]) -> None:
     taken = [1000 * one for one in seconds]
     middle, p95 = statistics.median(taken), statistics.quantiles(taken, n=20)[-1]
-    row(what, wanted, f"{middle:.0f} ms, p95 {p95:.0f} ms")
+    row(what, target, f"{middle:.0f} ms, p95 {p95:.0f} ms")
 
 
-def measure_cost(dashboard: Started, what: str, wanted: str, seconds: float) -> None:
+def measure_cost(dashboard: Started, what: str, target: str, seconds: float) -> None:
     busy, written = dashboard.cost(seconds)
-    row(f"{what}: of a core, bytes/s", wanted, f"{busy:.1%}, {written:.0f}")
+    row(f"{what}: share of a core, bytes/s", target, f"{busy:.1%}, {written:.0f}")
 
 
 def fill(db: sqlite3.Connection, workspace: Workspace, voice: Voice, results: int, jobs: int) -> None:
-    """A long history, and a queue that waits behind one job that runs and runs."""
+    """Add a long history, and a queue behind one job that keeps running."""
     build(db, History(), results)
     workspace.settings_file.write_text(_WORKLOAD)
     submit(workspace, db, *[variant_job(voice, "guide")] * jobs)

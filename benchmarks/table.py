@@ -1,10 +1,10 @@
-"""What the benchmarks print: a table in Markdown, a line as soon as it is known."""
+"""The output of benchmarks: a Markdown table, printed line by line."""
 
 
 def head() -> None:
-    row("what", "wanted", "measured")
+    row("what", "target", "measured")
     row("---", "---", "---")
 
 
-def row(what: str, wanted: str, measured: str) -> None:
-    print(f"| {what} | {wanted} | {measured} |", flush=True)
+def row(what: str, target: str, measured: str) -> None:
+    print(f"| {what} | {target} | {measured} |", flush=True)

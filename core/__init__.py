@@ -1,8 +1,8 @@
-"""The domain of ttsdash: voices, variants, measurements and their store. Knows no screen and no queue."""
+"""The domain of ttsdash: voices, variants, measurements and their store, without screens or the queue."""
 
 
 def program_version() -> str:
-    """The installed version of ttsdash, or "unknown" when it runs from a bare source tree."""
+    """Return the installed version of ttsdash, or "unknown" when it runs from a bare source tree."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,31 +1,35 @@
-"""Points in time as they stand in the store and in `--json`: ISO 8601, UTC, milliseconds. And as people write them."""
+"""Timestamps of the store and of `--json` (ISO 8601, UTC, milliseconds), and times and durations as users write them."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
-_LONGEST_S = 366 * 86400
+_MAX_S = 366 * 86400
 
 
 def now() -> str:
+    """Return the current time as a timestamp."""
     return format_timestamp(datetime.now(UTC))
 
 
 def format_timestamp(moment: datetime) -> str:
+    """Return `2026-05-01T02:00:00.000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_timestamp(text: str) -> datetime:
+    """Read a timestamp of the store."""
     return datetime.fromisoformat(text)
 
 
 def seconds_between(start: str, end: str) -> float:
+    """Return the seconds from one timestamp to another."""
     return (parse_timestamp(end) - parse_timestamp(start)).total_seconds()
 
 
 def format_duration(seconds: float) -> str:
-    """`45 s`, `3 min 20 s`, `2 h 5 min`, `6 h`."""
+    """Return `45 s`, `3 min 20 s`, `2 h 5 min` or `6 h`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -35,40 +39,43 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds from `90s`, `30 min`, `1h30m` or `2d`. Raises ValueError, which says what can be."""
+    """Return the seconds of `90s`, `30 min`, `1h30m` or `2d`. Raises ValueError, which names the accepted forms."""
     parts = _PART.findall(text.strip().lower())
     if not parts or _PART.sub("", text.strip().lower()) or any(unit not in _SECONDS for _, unit in parts):
-        raise ValueError(f"{text!r} is no length of time: write 30min, 2h or 1h30m")
+        raise ValueError(f"{text!r} is not a duration: write 30min, 2h or 1h30m")
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    if not 0 < seconds <= _LONGEST_S:
-        raise ValueError(f"{text!r} cannot be: give more than nothing and at most a year")
+    if not 0 < seconds <= _MAX_S:
+        raise ValueError(f"{text!r} is out of range: give more than 0 and at most a year")
     return seconds
 
 
 def parse_time(text: str, at: datetime | None = None) -> datetime:
-    """The next `02:00` on the reader's clock, or `2026-05-01 02:00`. Raises ValueError, which says what can be."""
-    here = (at or datetime.now(UTC)).astimezone()
+    """Return the next `02:00` in local time, or `2026-05-01 02:00`. Raises ValueError, which names the accepted forms."""
+    current = (at or datetime.now(UTC)).astimezone()
     try:
         clock = datetime.strptime(text.strip(), "%H:%M").time()
     except ValueError:
-        return _read_date(text, here)
-    today = datetime.combine(here.date(), clock)
-    moment = _on_the_clock(today)
-    return moment if moment > here else _on_the_clock(today + timedelta(days=1))
+        return _parse_date(text, current)
+    today = datetime.combine(current.date(), clock)
+    moment = _to_local(today)
+    return moment if moment > current else _to_local(today + timedelta(days=1))
 
 
-def _read_date(text: str, here: datetime) -> datetime:
+def _parse_date(text: str, current: datetime) -> datetime:
     try:
-        moment = _on_the_clock(datetime.fromisoformat(text.strip()))
+        moment = _to_local(datetime.fromisoformat(text.strip()))
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is no time: write 02:00 or 2026-05-01 02:00") from None
-    if moment <= here:
-        raise ValueError(f"{text!r} is past")
-    if (moment - here).total_seconds() > _LONGEST_S:
+        raise ValueError(f"{text!r} is not a time: write 02:00 or 2026-05-01 02:00") from None
+    if moment <= current:
+        raise ValueError(f"{text!r} is in the past")
+    if (moment - current).total_seconds() > _MAX_S:
         raise ValueError(f"{text!r} is more than a year away")
     return moment
 
 
-def _on_the_clock(moment: datetime) -> datetime:
-    """In local time. What the clock leaves out when it is put on comes an hour later; `astimezone` has it an hour before."""
+def _to_local(moment: datetime) -> datetime:
+    """Return a naive local time with its offset.
+
+    A time that is skipped when the clock goes forward becomes an hour later; `astimezone` alone makes it an hour earlier.
+    """
     return datetime.fromtimestamp(moment.timestamp(), UTC).astimezone()

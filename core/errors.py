@@ -1,4 +1,4 @@
-"""Errors that are meant for the user: one line that names the thing and says what to do."""
+"""Errors for the user: one line that names the thing and the fix."""
 
 import errno
 import re
@@ -6,56 +6,56 @@ import sqlite3
 
 from core.text import escape_control
 
-_MENDS = {
+_FIXES = {
     errno.ENOSPC: ": free some disk space, then try again",
     errno.EROFS: ": choose a folder that can be written to",
-    errno.EACCES: ": see to its permissions",
+    errno.EACCES: ": check its permissions",
 }
 
 
-_ORT_SAYS = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed: ?)?")
+_ORT_PREFIX = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed: ?)?")
 
 
 class TtsdashError(Exception):
-    """Something did not work; the message is the whole line a user sees."""
+    """A failure whose message is the one line that a user sees."""
 
     exit_code = 1
 
     def __init__(self, message: str) -> None:
-        # Names of files are quoted in messages: they stay one line, and steer no terminal.
+        # Messages quote file names, which must not add lines or control a terminal.
         super().__init__(escape_control(message))
 
 
 class InvalidInput(TtsdashError):
-    """What the user gave cannot be used (a file, a name, an option)."""
+    """Input of the user that cannot be used: a file, a name, an option."""
 
     exit_code = 2
 
 
 class NotFound(TtsdashError):
-    """An id or a name that nothing in this workspace carries."""
+    """An id or a name that is unknown in this workspace."""
 
 
 def reason_of(error: BaseException) -> str:
-    """What an error says, in one line, without what is for a library's authors only."""
+    """Return an error's message as one line, without the parts that only help a library's authors."""
     text = escape_control(" ".join(str(error).split()))
     if isinstance(error, TtsdashError):
         return text
-    if _ORT_SAYS.match(text):
-        return f"ONNX Runtime: {_ORT_SAYS.sub('', text)}"
+    if _ORT_PREFIX.match(text):
+        return f"ONNX Runtime: {_ORT_PREFIX.sub('', text)}"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def format_error(error: BaseException, limit: int = 300) -> str:
-    """An error as one line of at most `limit` characters: what it says, and the mend where one is known."""
+    """Return an error as one line of at most `limit` characters, with a fix where one is known."""
     text = escape_control(" ".join(str(error).split()))
     if isinstance(error, OSError) and error.strerror:
         where = f" ({escape_control(str(error.filename))})" if error.filename else ""
-        text = f"{error.strerror}{where}{_MENDS.get(error.errno or 0, '')}"
+        text = f"{error.strerror}{where}{_FIXES.get(error.errno or 0, '')}"
     elif isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-        text = f"the data base cannot be used ({text}): `ttsdash doctor` tells more"
+        text = f"the database cannot be used ({text}): run `ttsdash doctor`"
     elif isinstance(error, sqlite3.Error):
-        text = f"the data base cannot be used ({text}): see to free disk space and permissions, then try again"
+        text = f"the database cannot be used ({text}): check disk space and permissions, then try again"
     else:
         text = reason_of(error)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,4 +1,4 @@
-"""Files that must survive a power cut and must not be read by others."""
+"""Files that survive a power cut and that only their owner can read."""
 
 import contextlib
 import hashlib
@@ -14,34 +14,35 @@ _REPLACED, _ABSENT = ".replaced", ".absent"
 
 
 def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def mkdir_private(path: Path) -> None:
-    """Make the folder, and those above it, readable by the owner only; the mode of one that is there stays."""
+    """Create a folder and its missing parents, readable by the owner only. An existing folder keeps its mode."""
     if not path.is_dir():
         mkdir_private(path.parent)
         path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
 def create_private(path: Path) -> None:
-    """Make an empty file that only the owner can read; one that is there stays as it is, and is not even opened.
+    """Create an empty file that only the owner can read. An existing file is not touched, nor even opened.
 
-    That matters for data bases: closing any descriptor of a file drops the locks that SQLite holds on it through others.
+    That matters for databases: closing any descriptor of a file drops the locks that SQLite holds on it through others.
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))
 
 
 def flush_file(path: Path) -> None:
-    """Have the file's content on the disk before this returns."""
+    """Flush a file's content to the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def flush_folder(path: Path) -> None:
-    """Have the folder's entries (a rename in it, say) on the disk before this returns."""
+    """Flush a folder's entries, such as a rename in it, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -50,7 +51,7 @@ def flush_folder(path: Path) -> None:
 
 
 def flush_tree(path: Path) -> None:
-    """Flush a file, or a folder with all that is in it, to the disk."""
+    """Flush a file, or a folder with everything in it, to the disk."""
     if not path.is_dir():
         flush_file(path)
         return
@@ -62,10 +63,10 @@ def flush_tree(path: Path) -> None:
 
 @contextlib.contextmanager
 def draft_of(path: Path, draft: Path | None = None) -> Iterator[Path]:
-    """Yield where to make a file or a folder; when the block ends it takes the name `path`, complete and on the disk.
+    """Yield a path for a file or a folder that is renamed to `path` when the block ends, complete and flushed.
 
-    When the block raises, nothing has changed. A file replaces what had the name, a folder needs the name free. `draft`
-    is a name that no other process uses, so that what a killed process has left there is replaced.
+    If the block raises, nothing has changed. A file replaces an existing one; a folder needs the name to be free. `draft`
+    must be a name that no other process uses: what a killed process left there is replaced.
     """
     draft = draft or path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -81,7 +82,7 @@ def draft_of(path: Path, draft: Path | None = None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_write(path: Path, draft: Path | None = None) -> Iterator[BinaryIO]:
-    """Yield a stream whose content takes the place of the file when the block ends; when it raises, nothing has changed.
+    """Yield a stream whose content replaces the file when the block ends. If the block raises, nothing has changed.
 
     The file is readable by its owner only, unless the block sets another mode. A symbolic link is replaced, not followed.
     """
@@ -92,7 +93,7 @@ def atomic_write(path: Path, draft: Path | None = None) -> Iterator[BinaryIO]:
 
 
 def replace_text(path: Path, pieces: Iterable[str]) -> None:
-    """Write text by `atomic_write`; a symbolic link to the file stays, and so does the mode of a file that exists."""
+    """Write text atomically. A symbolic link to the file and the mode of an existing file are kept."""
     target = Path(os.path.realpath(path))
     with atomic_write(target) as stream:
         if target.exists():
@@ -102,13 +103,13 @@ def replace_text(path: Path, pieces: Iterable[str]) -> None:
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Copy so that `target` is, at any moment, absent, what it was, or the whole copy."""
+    """Copy a file so that `target` is, at any moment, absent, unchanged, or the complete copy."""
     with draft_of(target) as draft:
         shutil.copyfile(source, draft)
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, a folder with what is in it, or a link; what it leads to stays."""
+    """Remove a file, a folder with its content, or a link, but not the link's target."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -116,50 +117,50 @@ def _remove(path: Path) -> None:
 
 
 class Replacement:
-    """Drafts, files or folders, that take their names together, and can give them back until that is settled.
+    """Drafts, files or folders, that are renamed together to their final names, and can be rolled back until committed.
 
-    What had a name before lies hidden beside the draft as `DRAFT.replaced`, an empty `DRAFT.absent` says that nothing had
-    it: so a process that finds them can undo what another one, killed at any moment, began; or settle it.
+    The previous owner of a name is kept beside the draft as `DRAFT.replaced`; an empty `DRAFT.absent` records that there
+    was none. Another process can thus roll back, or settle, what a process that was killed at any moment had begun.
     """
 
     def __init__(self, names: dict[Path, Path]) -> None:
-        """`names` are the drafts' later ones, in the order in which they are taken; all lie in one folder."""
+        """Take the final name of each draft, in the order of the renames. All are in one folder."""
         self._names = names
         self._folder = next(iter(names)).parent
 
     def publish(self) -> None:
-        """Have the drafts take their names, on the disk, too, with what undoes it."""
+        """Rename the drafts to their final names and flush that, keeping what a rollback needs."""
         for draft, final in self._names.items():
-            _keep(draft, final)
+            _back_up(draft, final)
             draft.rename(final)
         flush_folder(self._folder)
 
     def discard(self) -> None:
-        """Give the names back to what had them, and remove the drafts; also where that has been begun, or done, before."""
+        """Restore what had the names before, and remove the drafts. Repeating it is harmless."""
         for draft, final in self._names.items():
-            _give_back(draft, final)
+            _restore(draft, final)
         self.settle()
 
     def settle(self) -> None:
-        """Remove what was kept to undo it, and a draft that took no name."""
+        """Remove what was kept for a rollback, and drafts that were not renamed."""
         for draft in self._names:
-            for left in (draft, *_kept(draft)):
-                _remove(left)
+            for path in (draft, *_backups(draft)):
+                _remove(path)
         flush_folder(self._folder)
 
 
 def drafts_among(paths: Iterable[Path]) -> list[Path]:
-    """The drafts that the paths are, or that what lies there was kept for."""
+    """Return the drafts among the paths, and those that backups among them belong to."""
     return sorted({path.with_name(path.name.removesuffix(_REPLACED).removesuffix(_ABSENT)) for path in paths})
 
 
-def _kept(draft: Path) -> tuple[Path, Path]:
-    """Where lies what had the draft's later name, or what says that nothing had it."""
+def _backups(draft: Path) -> tuple[Path, Path]:
+    """Return where the previous owner of the draft's final name is kept, and where it is recorded that there was none."""
     return draft.with_name(draft.name + _REPLACED), draft.with_name(draft.name + _ABSENT)
 
 
-def _keep(draft: Path, final: Path) -> None:
-    replaced, absent = _kept(draft)
+def _back_up(draft: Path, final: Path) -> None:
+    replaced, absent = _backups(draft)
     try:
         if draft.is_dir():
             final.rename(replaced)
@@ -170,20 +171,20 @@ def _keep(draft: Path, final: Path) -> None:
 
 
 def _link_or_rename(path: Path, other: Path) -> None:
-    """By a second link the first name never stands empty; not all has or may have one."""
+    """Keep the file under both names, so that its name is never missing; rename it where links are not supported."""
     try:
         os.link(path, other, follow_symlinks=False)
     except OSError:
         path.rename(other)
 
 
-def _give_back(draft: Path, final: Path) -> None:
-    replaced, absent = _kept(draft)
+def _restore(draft: Path, final: Path) -> None:
+    replaced, absent = _backups(draft)
     if os.path.lexists(replaced):
-        # A folder takes no other's place.
+        # A folder cannot replace another.
         if replaced.is_dir() or final.is_dir():
             _remove(final)
-        # Of two links to one file this removes none: the name had not been taken yet.
+        # Does nothing if both are links to one file: then the name was not replaced yet.
         replaced.replace(final)
     elif absent.exists():
         _remove(final)

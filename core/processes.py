@@ -35,9 +35,9 @@ def run_module(module: str, *arguments: str, stdin: str = "") -> str:
     except OSError as error:
         raise TtsdashError(format_error(error)) from error
     if done.returncode < 0:
-        raise TtsdashError(f"it takes its process with it ({_signal_name(-done.returncode)})")
+        raise TtsdashError(f"its process was killed ({_signal_name(-done.returncode)})")
     if done.returncode:
-        raise TtsdashError(_last_line(done.stderr) or f"its process ended with {done.returncode}")
+        raise TtsdashError(_last_line(done.stderr) or f"its process exited with {done.returncode}")
     return _last_line(done.stdout)
 
 
@@ -54,7 +54,7 @@ def _last_line(text: str) -> str:
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when `parent`, which started it, is gone; on macOS ask once a second."""
+    """Kill this process when `parent`, which started it, ends: by the kernel on Linux, by a check every second on macOS."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     else:

@@ -1,3 +1,3 @@
-"""The seed of everything that is drawn at random: the same input gives the same result."""
+"""The seed of all random numbers, so that the same input produces the same result."""
 
 SEED = 20_240_229

@@ -1,4 +1,4 @@
-"""The workspace's settings, in `ttsdash.yaml` if one likes; without the file everything is as it comes."""
+"""The settings of a workspace, in the optional file `ttsdash.yaml`."""
 
 import math
 import shlex
@@ -17,28 +17,28 @@ from core.workspace import Workspace
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set."""
+    """All settings with their defaults."""
 
     hook: tuple[str, ...] = ()
-    """A command to run at the end of each job, with the job as JSON on its standard input."""
+    """A command to run after each job, with the job as JSON on its standard input."""
     idle_s: float = 30 * 60
-    """After this long without a job a worker that was started by itself ends."""
+    """How long an automatically started worker waits for a job before it ends."""
     time_limit_s: int = 6 * 3600
-    """A job that takes longer is ended."""
+    """The longest run time of a job."""
     memory_limit_mb: int | None = None
-    """One whose processes take more is ended; without it 80 % of the machine's memory."""
+    """The most memory that the processes of a job may use; by default 80 % of the machine's memory."""
     benchmark_width: float = 0.05
-    """A benchmark goes on until the interval of each speed-up is at most this share of it wide, ..."""
+    """A benchmark ends when the confidence interval of each speed-up is at most this wide, relative to the speed-up, ..."""
     benchmark_budget_s: float = 180.0
-    """... or so much time is spent."""
+    """... or after this time."""
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Of the dashboard: the keys of an action that are others than by default, several with commas between."""
+    """The dashboard's keys by action where they differ from the defaults, separated by commas."""
     assistant: Path | None = None
-    """The assistant's configuration that the selection is written into."""
+    """The assistant's configuration that selections are applied to."""
 
 
 def read_settings(workspace: Workspace) -> Settings:
-    """Raises BadInput for a file that cannot be read, a setting that there is not, or a value that cannot be."""
+    """Read the settings. Raises InvalidInput for an unreadable file, an unknown setting or an invalid value."""
     path = workspace.settings_file
     try:
         text = path.read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def read_settings(workspace: Workspace) -> Settings:
     given: dict[str, Any] = {}
     for name, value in entries.items():
         if name not in _SETTINGS:
-            raise InvalidInput(f"{path}: there is no setting {name!r}; there is {', '.join(_SETTINGS)}")
+            raise InvalidInput(f"{path}: unknown setting {name!r} (known: {', '.join(_SETTINGS)})")
         field, read = _SETTINGS[name]
         try:
             given[field] = read(value)
@@ -60,13 +60,13 @@ def read_settings(workspace: Workspace) -> Settings:
 
 
 def set_assistant(workspace: Workspace, config: Path) -> None:
-    """Write down which file is the assistant's configuration; all else in the settings stays. Raises BadInput."""
+    """Store the path of the assistant's configuration in the settings and keep everything else. Raises InvalidInput."""
     from core.yaml_edit.document import Document
 
     path = workspace.settings_file
     try:
         before = path.read_bytes().decode() if path.exists() else ""
-        replace_text(path, Document(before, str(path)).edited({"assistant": str(config)}))
+        replace_text(path, Document(before, str(path)).with_values({"assistant": str(config)}))
     except (OSError, UnicodeError) as error:
         raise InvalidInput(f"cannot write {path} ({format_error(error)})") from error
 
@@ -85,7 +85,7 @@ def _parse(text: str, path: str) -> dict[str, Any]:
     if entries is None:
         return {}
     if not isinstance(entries, dict):
-        raise InvalidInput(f"{path}: write settings as `name: value`, one a line")
+        raise InvalidInput(f"{path}: write settings as `name: value`, one per line")
     return entries
 
 
@@ -93,13 +93,13 @@ def _command(value: Any) -> tuple[str, ...]:
     try:
         words = shlex.split(value) if isinstance(value, str) else value
     except ValueError as error:
-        raise ValueError(f"give a command, as one line or as a list of words ({error})") from None
+        raise ValueError(f"write a command as one line or as a list of words ({error})") from None
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
-        raise ValueError("give a command, as one line or as a list of words")
+        raise ValueError("write a command as one line or as a list of words")
     return tuple(words)
 
 
-def _span(value: Any) -> float:
+def _duration(value: Any) -> float:
     return parse_duration(str(value))
 
 
@@ -108,27 +108,27 @@ def _share(value: Any) -> float:
 
 
 def _keys(value: Any) -> dict[str, str]:
-    """As they stand there: the dashboard, which knows its actions, takes those that can be."""
+    """Return the keys unchecked: only the dashboard knows its actions."""
     if not isinstance(value, dict):
-        raise ValueError("give actions with their keys, such as `queue.cancel: x`")
+        raise ValueError("write actions with their keys, such as `queue.cancel: x`")
     return {str(action): str(keys) for action, keys in value.items()}
 
 
 def _path(value: Any) -> Path:
-    with suppress(RuntimeError, TypeError):  # a user that there is not; no text
+    with suppress(RuntimeError, TypeError):  # the home of an unknown user; not a string
         path = Path(value).expanduser()
         if path.is_absolute() and "\0" not in value:
             return path
-    raise ValueError(f"{str(value)!r} is no whole path: write /home/me/assistant.yaml or ~/assistant.yaml")
+    raise ValueError(f"{str(value)!r} is not an absolute path: write /home/me/assistant.yaml or ~/assistant.yaml")
 
 
 _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "hook": ("hook", _command),
-    "idle": ("idle_s", _span),
-    "time_limit": ("time_limit_s", lambda value: math.ceil(_span(value))),
+    "idle": ("idle_s", _duration),
+    "time_limit": ("time_limit_s", lambda value: math.ceil(_duration(value))),
     "memory_limit": ("memory_limit_mb", lambda value: math.ceil(parse_megabytes(str(value)))),
     "benchmark_width": ("benchmark_width", _share),
-    "benchmark_budget": ("benchmark_budget_s", _span),
+    "benchmark_budget": ("benchmark_budget_s", _duration),
     "keys": ("keys", _keys),
     "assistant": ("assistant", _path),
 }

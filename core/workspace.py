@@ -1,4 +1,4 @@
-"""The workspace: the folder in which one user's data base, queue, variants and logs lie together."""
+"""The workspace: the folder that holds one user's database, queue, variants and logs."""
 
 import os
 import sqlite3
@@ -9,63 +9,72 @@ from pathlib import Path
 from core.errors import InvalidInput
 from core.files import mkdir_private
 
-# "ttsd" in SQLite's header field `application_id`: how a data.db of ours is told from any other.
+# "ttsd" in SQLite's header field `application_id`: it marks a data.db as ours.
 APPLICATION_ID = 0x74747364
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smbfs", "smb3", "afs", "9p", "fuse.sshfs", "afpfs", "webdav"}
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where everything lies. Making the object touches nothing; `prepare` makes the folders."""
+    """The paths of a workspace. Creating the object touches no file; `prepare` creates the folders."""
 
     root: Path
 
     @property
     def data_db(self) -> Path:
+        """Return the database: voices, jobs and results."""
         return self.root / "data.db"
 
     @property
     def queue_db(self) -> Path:
+        """Return the database of Huey, which can be deleted at any time."""
         return self.root / "queue.db"
 
     @property
     def optimized_models(self) -> Path:
+        """Return the folder of the variants."""
         return self.root / "optimized_models"
 
     @property
     def voices(self) -> Path:
-        """Where voices are downloaded to; those that one adds lie where one keeps them."""
+        """Return the folder of downloaded voices. Other voices stay where their owner keeps them."""
         return self.root / "voices"
 
     @property
     def recordings(self) -> Path:
+        """Return the folder of the recordings of the last benchmarks."""
         return self.root / "recordings"
 
     @property
     def logs(self) -> Path:
+        """Return the folder of the logs."""
         return self.root / "logs"
 
     @property
     def settings_file(self) -> Path:
+        """Return the settings, a YAML file that may be missing."""
         return self.root / "ttsdash.yaml"
 
     @property
     def worker_lock(self) -> Path:
+        """Return the lock file of the one worker."""
         return self.root / "worker.lock"
 
     @property
     def worker_log(self) -> Path:
+        """Return the log of the worker."""
         return self.logs / "worker.log"
 
     def scratch(self, job_id: int) -> Path:
-        """Where a job's temporary files go, so that they can be removed when it was killed."""
+        """Return the folder of a job's temporary files, which is removed when the job was killed."""
         return self.root / "scratch" / str(job_id)
 
     def job_log(self, job_id: int) -> Path:
+        """Return the log of a job."""
         return self.logs / f"{job_id}.log"
 
     def prepare(self) -> None:
-        """Make the folders that are missing. Raises BadInput where that is not allowed."""
+        """Create the folders that are missing. Raises InvalidInput where that is impossible."""
         for folder in (self.root, self.optimized_models, self.logs):
             if folder.exists() and not folder.is_dir():
                 raise InvalidInput(
@@ -74,18 +83,18 @@ class Workspace:
             try:
                 mkdir_private(folder)
             except OSError as error:
-                raise InvalidInput(f"cannot make the folder {folder} ({error.strerror}): use --home DIR") from error
+                raise InvalidInput(f"cannot create the folder {folder} ({error.strerror}): use --home DIR") from error
         if not os.access(self.root, os.W_OK | os.X_OK):
-            raise InvalidInput(f"the workspace {self.root} is read-only for you: make it writable or use --home DIR")
+            raise InvalidInput(f"the workspace {self.root} is read-only: make it writable or use --home DIR")
 
 
 def find_workspace(home: str | os.PathLike[str] | None = None, start: Path | None = None) -> Workspace:
-    """The workspace to use: `home`, else $TTSDASH_HOME, else the nearest one upward, else the per-user folder."""
+    """Return `home`, else $TTSDASH_HOME, else the nearest parent that is a workspace, else the per-user data directory."""
     chosen = home or os.environ.get("TTSDASH_HOME")
     if chosen:
         return Workspace(Path(chosen).expanduser().resolve())
-    here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
         if _is_own_database(folder / "data.db"):
             return Workspace(folder)
     import platformdirs
@@ -94,7 +103,7 @@ def find_workspace(home: str | os.PathLike[str] | None = None, start: Path | Non
 
 
 def _is_own_database(path: Path) -> bool:
-    """Asks SQLite, and opens the file with nothing else: see `core.files.create_private`."""
+    """Return whether a file is a data.db of this user. Only SQLite opens it: see `core.files.create_private`."""
     try:
         if not path.is_file() or path.stat().st_uid != os.getuid():
             return False
@@ -105,7 +114,7 @@ def _is_own_database(path: Path) -> bool:
 
 
 def network_file_system(path: Path) -> str | None:
-    """The type of the network file system that `path` lies on, None on a local one."""
+    """Return the type of the network file system that `path` is on, None for a local one."""
     import psutil
 
     nearest = max(

@@ -73,9 +73,9 @@ def _update_selection(context: JobContext) -> None:
     """Update the selection of the voice. The job has already succeeded, so errors are only logged."""
     try:
         # This imports NumPy, so it is imported only now and does not delay the job.
-        from core.selection.evaluate import select_now
+        from core.selection.evaluate import select_and_record
 
-        select_now(context.db, context.voice.key, f"job {context.job.id}")
+        select_and_record(context.db, context.voice.key, f"job {context.job.id}")
     except Exception:  # noqa: BLE001 - logged, and tried again at the next occasion
         _log.exception("cannot update the selection")
 

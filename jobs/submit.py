@@ -73,7 +73,7 @@ def variant_job(
     label = None
     if calibration and made_by.calibrated:
         job_params["calibration"], label = calibration, label_of(Path(calibration))
-    variant = made_by.variant_of(values, label)
+    variant = made_by.variant_name(values, label)
     return NewJob(made_by.job, voice.id, variant, job_params, resources=variant_resources(voice))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from core.clock import format_timestamp
 from core.hardware.machine import Environment, Machine, this_machine
 from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample
-from core.records.verdict import verdict
+from core.records.verdict import speed_verdict
 from core.records.voices import ORIGINAL
 from core.store.database import transaction
 from core.store.results import put_benchmark
@@ -74,7 +74,7 @@ def result(result_id: str, variant: str, voice: str, **more: Any) -> ResultRecor
         "speedup": speedup,
         "speedup_low": speedup * 0.98,
         "speedup_high": speedup * 1.02,
-        "verdict": verdict((speedup * 0.98, speedup * 1.02)),
+        "verdict": speed_verdict((speedup * 0.98, speedup * 1.02)),
         "rtf": dice.uniform(0.02, 0.1),
         "energy_j": dice.choice((None, dice.uniform(2, 9))),
         "throughput": dice.choice((None, 8.0, 20.0)),

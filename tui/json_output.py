@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.doctor.finding import Finding
     from core.export.ingest import Ingested
     from core.history.compare import Comparison
-    from core.history.pareto import Judged
+    from core.history.pareto import ParetoPoint
     from core.history.trend import Series
     from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
     from core.store.activity import Activity
@@ -56,6 +56,7 @@ class VariantJson(TypedDict):
 
 
 def variant_json(variant: Variant) -> VariantJson:
+    """Return a variant."""
     return {
         "voice": variant.voice,
         "name": variant.name,
@@ -105,6 +106,7 @@ class VoiceJson(TypedDict):
 
 
 def voice_json(voice: Voice) -> VoiceJson:
+    """Return a voice with its variants."""
     return {
         "voice": voice.key,
         "path": voice.path,
@@ -139,6 +141,7 @@ class DownloadProgressJson(TypedDict):
 
 
 def download_progress_json(received: int, total: int | None) -> DownloadProgressJson:
+    """Return the progress of a download."""
     return {"received": received, "total": total}
 
 
@@ -164,6 +167,7 @@ class JobDetailsJson(JobJson):
 def job_details_json(
     job: Job, events: Sequence[JobEvent], waiting_reason: str | None, position: int | None, expected: "Estimate | None"
 ) -> JobDetailsJson:
+    """Return a job with its place in the queue and its events."""
     return {
         **job_json(job),
         "waiting_reason": waiting_reason,
@@ -183,6 +187,7 @@ class MovedJobJson(JobJson):
 
 
 def moved_job_json(job: Job, position: int) -> MovedJobJson:
+    """Return a job with its new position."""
     return {**job_json(job), "position": position}
 
 
@@ -194,6 +199,7 @@ class CancelledJobsJson(TypedDict):
 
 
 def cancelled_jobs_json(cancelled: int, interrupted: Sequence[Job]) -> CancelledJobsJson:
+    """Return what `jobs cancel --all` did."""
     return {"cancelled": cancelled, "interrupted": [job_json(job) for job in interrupted]}
 
 
@@ -229,6 +235,7 @@ class ActivityJson(TypedDict):
 
 
 def activity_json(activity: "Activity", paused: bool) -> ActivityJson:
+    """Return what happened since the last visit."""
     return {
         "since": activity.since,
         "ended": [job_json(job) for job in activity.ended],
@@ -272,6 +279,7 @@ class ResultJson(MetricsJson):
 
 
 def result_json(result: Result) -> ResultJson:
+    """Return a result. Its metrics are the fields of `Metrics`."""
     metrics = {field.name: getattr(result, field.name) for field in fields(Metrics)}
     printed = {
         "id": result.id,
@@ -356,6 +364,7 @@ def result_details_json(
     starts: "Sequence[Startup]",
     parallel_runs: "Sequence[ParallelRun]",
 ) -> ResultDetailsJson:
+    """Return a result with its texts and raw samples."""
     return {
         **result_json(result),
         "texts": [
@@ -413,6 +422,7 @@ class TrendJson(TypedDict):
 
 
 def trend_json(variant: str, series: "Series") -> TrendJson:
+    """Return a trend."""
     return {
         "variant": variant,
         "benchmark_version": series.version,
@@ -448,6 +458,7 @@ class ComparedResultsJson(TypedDict):
 
 
 def compared_results_json(results: Sequence[Result], comparisons: "Sequence[Comparison]") -> ComparedResultsJson:
+    """Return results and their comparisons."""
     return {
         "results": [result_json(result) for result in results],
         "comparisons": [_comparison_json(one) for one in comparisons],
@@ -479,7 +490,8 @@ class ParetoResultJson(ResultJson):
     dominated_by: Annotated[list[str], "variants that are no worse in any metric and better in one"]
 
 
-def pareto_result_json(one: "Judged") -> ParetoResultJson:
+def pareto_result_json(one: "ParetoPoint") -> ParetoResultJson:
+    """Return a result with the variants that dominate it."""
     return {**result_json(one.result), "dominated_by": list(one.dominated_by)}
 
 
@@ -492,6 +504,7 @@ class CheckJson(TypedDict):
 
 
 def check_json(results: Sequence[Result]) -> CheckJson:
+    """Return the outcome of a check of these results."""
     return {
         "regressions": [result_json(result) for result in results if result.regression],
         "results": len(results),
@@ -524,6 +537,7 @@ class ImportedJson(TypedDict):
 
 
 def imported_json(imported: "Ingested") -> ImportedJson:
+    """Return what an import added."""
     return {"added": imported.added, "skipped": imported.skipped, "results": imported.results}
 
 
@@ -548,6 +562,7 @@ class SelectionJson(TypedDict):
 
 
 def selection_json(selection: Selection) -> SelectionJson:
+    """Return a selection."""
     return {
         "voice": selection.voice,
         "policy": selection.policy,
@@ -580,6 +595,7 @@ class SelectionHistoryJson(SelectionJson):
 
 
 def selection_history_json(selection: Selection, history: Sequence[StoredSelection]) -> SelectionHistoryJson:
+    """Return a selection with those before it."""
     return {**selection_json(selection), "history": [_selection_change_json(stored) for stored in history]}
 
 
@@ -608,6 +624,7 @@ class SubmissionJson(TypedDict):
 
 
 def submission_json(submission: "Submission", jobs: Sequence[Job]) -> SubmissionJson:
+    """Return the jobs of a submission."""
     return {"jobs": [job_json(job) for job in jobs], "existing": dict(submission.already)}
 
 
@@ -632,6 +649,7 @@ class ProposalJson(TypedDict):
 
 
 def proposal_json(proposal: "Proposal", backup: Path | None) -> ProposalJson:
+    """Return changes to an assistant's configuration, with the backup if they were written."""
     return {
         "config": str(proposal.file.path),
         "voice": proposal.voice,
@@ -662,9 +680,10 @@ class FindingsJson(TypedDict):
 
 
 def findings_json(found: "Mapping[str, Sequence[Finding]]", problems: int, notes: int) -> FindingsJson:
+    """Return findings by area, with their counts."""
     return {
         "findings": [
-            {"area": area, "check": one.check, "state": str(one.state), "message": one.says, "fix": one.mend}
+            {"area": area, "check": one.check, "state": str(one.state), "message": one.message, "fix": one.fix}
             for area, findings in found.items()
             for one in findings
         ],
@@ -683,6 +702,7 @@ class ServiceJson(TypedDict):
 
 
 def service_json(service: "Service", plan: "Plan", done: bool) -> ServiceJson:
+    """Return the steps of an installation or removal."""
     return {"name": service.name, "file": str(service.file), "commands": plan.commands, "done": done}
 
 
@@ -706,6 +726,7 @@ class WorkerJson(TypedDict):
 
 
 def worker_json(status: "WorkerStatus", paused: bool, waiting: int) -> WorkerJson:
+    """Return the worker's status. `paused` and `waiting` are of the queue."""
     return {
         "running": status.running,
         "pid": status.pid,

@@ -1,1 +1,1 @@
-"""An assistant's YAML configuration: what to set in it, and how to write it so that all else stays."""
+"""The YAML configuration of a voice assistant: what to set for a selection, and how to write it safely."""

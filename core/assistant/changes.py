@@ -1,4 +1,4 @@
-"""What an assistant's configuration should say of a voice on this machine, and what its user has to know about that."""
+"""Plan the changes to an assistant's configuration for a selection, with notes for the user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from core.assistant.keys import (
 )
 from core.coreml.layout import FRONT, PACKAGE
 from core.engines.names import BY_PROVIDER
-from core.records.selections import Decision, Selection
+from core.records.selections import Decision, Selection, Verdict
 from core.records.voices import ORIGINAL, Voice
 from core.variants.checksums import integrity_error
 from core.yaml_edit.scalar import Value
 
 _COREML = "coreml"
-_QUANTIZING = ("static", "dynamic", "int4")
+_QUANTIZED = ("static", "dynamic", "int4")
 _CACHED_PHRASES = 100
 _TRUE = ("true", "yes", "on", "1")
 
 
 @dataclass(frozen=True)
 class Change:
-    """A key with what it says and what it is to say."""
+    """A key with its current and its new value."""
 
     key: str
     old: Value | None
@@ -36,15 +36,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to change, and lines for the user."""
+    """The changes to make, and notes for the user."""
 
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """A value for a key, None to leave it alone; and what has to be said of it."""
+class _Target:
+    """The value that a key should have, None to leave it unchanged, and notes about it."""
 
     key: str
     value: Value | None
@@ -59,121 +59,120 @@ def make_plan(
     paths: Mapping[str, Path | None],
     use_selected: bool,
 ) -> Plan:
-    """Hold what is wanted against the values of a configuration and the paths that they name, by dotted keys.
+    """Return the changes that a configuration needs for a selection.
 
-    `problems` says by variant why files cannot be used.
+    `problems` are by variant why its files cannot be used; `values` and `paths` are the configuration's, by dotted key.
+    Without `use_selected` the path of the voice stays.
     """
-    selected = _selected(voice, selection)
-    wishes = [
-        _quantized(voice, selection),
-        _coreml(voice, selection, problems),
-        selected if use_selected else _only_told(selected, values.get(VOICE_PATH), paths.get(VOICE_PATH)),
-        _Wish(CACHE_SIZE, _CACHED_PHRASES),
-        *(_Wish(key, True) for key in SWITCHES),
+    selected = _voice_target(voice, selection)
+    targets = [
+        _quantized_target(voice, selection),
+        _coreml_target(voice, selection, problems),
+        selected if use_selected else _suggestion(selected, values.get(VOICE_PATH), paths.get(VOICE_PATH)),
+        _Target(CACHE_SIZE, _CACHED_PHRASES),
+        *(_Target(key, True) for key in SWITCHES),
     ]
-    wanted = {wish.key: wish.value for wish in wishes}
+    wanted = {target.key: target.value for target in targets}
     changes = [
         Change(key, values.get(key), new)
         for key in ALL
-        if (new := wanted[key]) is not None and not _says(key, values.get(key), paths.get(key), new)
+        if (new := wanted[key]) is not None and not _is_set(key, values.get(key), paths.get(key), new)
     ]
-    notes = [note for wish in wishes for note in wish.notes] + [warning.text for warning in selection.warnings]
+    notes = [note for target in targets for note in target.notes] + [warning.text for warning in selection.warnings]
     return Plan(tuple(changes), tuple(notes))
 
 
-def loadable(voice: Voice, selection: Selection) -> str | None:
-    """The variant to load, if today's assistant can: one .onnx file. It is the selected one, else the next in order."""
+def loadable_variant(voice: Voice, selection: Selection) -> str | None:
+    """Return the selected variant, else the next in order, that the assistant can load: a single .onnx file."""
     if selection.selected == BY_PROVIDER:
         return ORIGINAL
     files = [variant.name for variant in voice.variants if variant.recipe != _COREML]
     if selection.selected in files:
         return selection.selected
-    usable = (candidate.variant for candidate in selection.candidates if candidate.verdict != "passed over")
+    usable = (decision.variant for decision in selection.candidates if decision.verdict is not Verdict.REJECTED)
     return next((name for name in usable if name in files), None)
 
 
-def problems_of(voice: Voice) -> dict[str, str]:
-    """Why variants for Core ML cannot be used, by name: their files are held against what was made."""
+def coreml_errors(voice: Voice) -> dict[str, str]:
+    """Verify the files of the Core ML variants; return by variant why they cannot be used."""
     made = [variant for variant in voice.variants if variant.recipe == _COREML]
-    problems = {variant.name: integrity_error(Path(variant.path), variant.sha256) for variant in made}
-    return {name: problem for name, problem in problems.items() if problem}
+    errors = {variant.name: integrity_error(Path(variant.path), variant.sha256) for variant in made}
+    return {name: error for name, error in errors.items() if error}
 
 
-def _quantized(voice: Voice, selection: Selection) -> _Wish:
-    judged = _of_recipes(voice, selection, _QUANTIZING)
-    for candidate in judged:
-        if candidate.verdict != "passed over":
-            return _Wish(QUANTIZED_PATH, voice.variant(candidate.variant).path)
-    why = "; ".join(f"{candidate.variant} was passed over: {candidate.reason}" for candidate in judged)
-    return _left(
-        QUANTIZED_PATH,
-        why or f"no quantized variant was made: ttsdash optimize --model {voice.key} --static --dynamic",
+def _quantized_target(voice: Voice, selection: Selection) -> _Target:
+    decisions = _decisions_on(voice, selection, _QUANTIZED)
+    for decision in decisions:
+        if decision.verdict is not Verdict.REJECTED:
+            return _Target(QUANTIZED_PATH, voice.variant(decision.variant).path)
+    rejections = "; ".join(f"{decision.variant} was rejected: {decision.reason}" for decision in decisions)
+    missing = f"there is no quantized variant: ttsdash optimize --model {voice.key} --static --dynamic"
+    return _unchanged(QUANTIZED_PATH, rejections or missing)
+
+
+def _coreml_target(voice: Voice, selection: Selection, problems: Mapping[str, str]) -> _Target:
+    decisions = _decisions_on(voice, selection, (_COREML,))
+    decision = next((decision for decision in decisions if decision.variant not in problems), None)
+    if decision is None:
+        damage = "; ".join(problems[decision.variant] for decision in decisions)
+        missing = f"there is no Core ML variant: ttsdash optimize --model {voice.key} --coreml"
+        return _unchanged(COREML_PATH, damage or missing)
+    variant = voice.variant(decision.variant)
+    caveats = [decision.reason] if decision.verdict is Verdict.REJECTED else []
+    if variant.caveat and not decision.names_caveat:
+        caveats.append(variant.caveat)
+    engine = (
+        f"{COREML_PATH}: {PACKAGE} contains only the flow and the decoder; the assistant needs ttsdash's engine to run "
+        f"it ({FRONT} next to it computes its input)"
     )
+    notes = (*(f"{COREML_PATH}, {variant.name}: {caveat}" for caveat in caveats), engine)
+    return _Target(COREML_PATH, str(Path(variant.path) / PACKAGE), notes)
 
 
-def _coreml(voice: Voice, selection: Selection, problems: Mapping[str, str]) -> _Wish:
-    judged = _of_recipes(voice, selection, (_COREML,))
-    candidate = next((entry for entry in judged if entry.variant not in problems), None)
-    if candidate is None:
-        why = "; ".join(problems[entry.variant] for entry in judged)
-        return _left(
-            COREML_PATH, why or f"no variant for Core ML was made: ttsdash optimize --model {voice.key} --coreml"
+def _voice_target(voice: Voice, selection: Selection) -> _Target:
+    selected, loadable = selection.selected, loadable_variant(voice, selection)
+    if loadable is None:
+        return _unchanged(VOICE_PATH, f"{selected} is selected, and no variant that is a single .onnx file can be used")
+    notes: tuple[str, ...] = ()
+    if selected == BY_PROVIDER:
+        notes = (
+            f"{VOICE_PATH}: {selected} is selected: the file of the original, "
+            "which is that fast only with ONNX Runtime's Core ML provider",
         )
-    variant = voice.variant(candidate.variant)
-    said = [candidate.reason] if candidate.verdict == "passed over" else []
-    if variant.caveat and not candidate.names_caveat:
-        said.append(variant.caveat)
-    return _Wish(
-        COREML_PATH,
-        str(Path(variant.path) / PACKAGE),
-        (
-            *(f"{COREML_PATH}, {variant.name}: {line}" for line in said),
-            f"{COREML_PATH}: {PACKAGE} is flow and decoder only; an assistant needs ttsdash's engine to load it "
-            f"({FRONT} beside it makes its input)",
-        ),
-    )
-
-
-def _selected(voice: Voice, selection: Selection) -> _Wish:
-    name, loads = selection.selected, loadable(voice, selection)
-    if loads is None:
-        return _left(VOICE_PATH, f"{name} is selected, and none that is one .onnx file can be used")
-    note = None
-    if name == BY_PROVIDER:
-        note = (
-            f"{name} is selected: the original's file, which is that fast only through ONNX Runtime's Core ML provider"
+    elif loadable != selected:
+        notes = (
+            f"{VOICE_PATH}: {selected} is selected, but the assistant can load only a single .onnx file: "
+            f"{loadable} is the next in order",
         )
-    elif loads != name:
-        note = f"{name} is selected, but is no .onnx file, and today's assistant loads nothing else: {loads} comes next"
-    return _Wish(VOICE_PATH, voice.variant(loads).path, (f"{VOICE_PATH}: {note}",) if note else ())
+    return _Target(VOICE_PATH, voice.variant(loadable).path, notes)
 
 
-def _only_told(wish: _Wish, current: Value | None, path: Path | None) -> _Wish:
-    """Leave the voice that the assistant loads, and say which it would be."""
-    if wish.value is None or _says(wish.key, current, path, wish.value):
-        return _Wish(wish.key, None)
+def _suggestion(target: _Target, current: Value | None, path: Path | None) -> _Target:
+    """Leave the voice path unchanged, with a note on what it would be set to."""
+    if target.value is None or _is_set(target.key, current, path, target.value):
+        return _Target(target.key, None)
     note = (
-        f"today's assistant loads only {wish.key}, and goes on with {current or 'its fallback_path'}: "
-        f"--use-selected sets it to {wish.value}"
+        f"the assistant loads only {target.key}, which stays {current or 'unset (it loads fallback_path)'}: "
+        f"--use-selected sets it to {target.value}"
     )
-    return _Wish(wish.key, None, (note,))
+    return _Target(target.key, None, (note,))
 
 
-def _left(key: str, why: str) -> _Wish:
-    return _Wish(key, None, (f"{key} is left as it is: {why}",))
+def _unchanged(key: str, reason: str) -> _Target:
+    return _Target(key, None, (f"{key} is left unchanged: {reason}",))
 
 
-def _of_recipes(voice: Voice, selection: Selection, recipes: tuple[str, ...]) -> list[Decision]:
-    """The candidates that were made so, in the policy's order."""
+def _decisions_on(voice: Voice, selection: Selection, recipes: tuple[str, ...]) -> list[Decision]:
+    """Return the decisions on the variants made by these recipes, in the policy's order."""
     names = {variant.name for variant in voice.variants if variant.recipe in recipes}
-    return [candidate for candidate in selection.candidates if candidate.variant in names]
+    return [decision for decision in selection.candidates if decision.variant in names]
 
 
-def _says(key: str, old: Value | None, path: Path | None, new: Value) -> bool:
-    """Whether a value is right as it is."""
+def _is_set(key: str, current: Value | None, path: Path | None, wanted: Value) -> bool:
+    """Return whether the current value already does what is wanted."""
     if key == CACHE_SIZE:
-        text = str(old).strip()
+        text = str(current).strip()
         return text.isdecimal() and text.strip("0") != ""
     if key in SWITCHES:
-        return str(old).strip().lower() in _TRUE
-    return path is not None and path.resolve() == Path(str(new)).resolve()
+        return str(current).strip().lower() in _TRUE
+    return path is not None and path.resolve() == Path(str(wanted)).resolve()

@@ -1,4 +1,4 @@
-"""An assistant's configuration, read and parsed once, with the files that it names."""
+"""An assistant's configuration, read and parsed once, with the paths in it resolved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,30 +15,30 @@ PATH_KEYS = (VOICE_PATH, QUANTIZED_PATH, COREML_PATH, FALLBACK_PATH)
 
 @dataclass(frozen=True)
 class AssistantConfig:
-    """A configuration as it was when it was read."""
+    """A configuration file at the time when it was read."""
 
     file: ConfigFile
     document: Document
     values: Mapping[str, Value | None]
-    """The value of each key that matters, None where it is not set."""
+    """The value of each key that ttsdash reads, None where it is not set."""
     paths: Mapping[str, Path | None]
-    """The file that each path key names, without those that are not set; None for a value that can name no file."""
+    """The file that each path key names, if the key is set; None for a value that is not a valid path."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read and parse a file. Raises BadInput for what is no YAML file."""
+        """Read and parse a file. Raises InvalidInput if it is not a readable YAML file."""
         return cls.parse(read_file(path))
 
     @classmethod
     def parse(cls, file: ConfigFile) -> Self:
-        """Parse a file that was read. Raises BadInput for what is not YAML."""
+        """Parse a file that has been read. Raises InvalidInput if it is not YAML."""
         document = Document(file.text, str(file.path))
         values = {key: document.value(key) for key in (*ALL, FALLBACK_PATH)}
         return cls(file, document, values, resolve_paths(values, file.path.parent))
 
     @property
     def loaded(self) -> tuple[str, Path] | None:
-        """Return the key and the path of the model that today's assistant loads: `voice_path`, without it `fallback_path`."""
+        """Return the key and the path of the model that the assistant loads: `voice_path`, or else `fallback_path`."""
         for key in (VOICE_PATH, FALLBACK_PATH):
             path = self.paths.get(key)
             if path:
@@ -47,14 +47,14 @@ class AssistantConfig:
 
 
 def resolve_paths(values: Mapping[str, Value | None], folder: Path) -> dict[str, Path | None]:
-    """Return the files that the path keys of a configuration in `folder` name, without those that are not set."""
-    return {key: located(values[key], folder) for key in PATH_KEYS if values.get(key) is not None}
+    """Return the files that the path keys of a configuration in `folder` name, for the keys that are set."""
+    return {key: resolve_path(values[key], folder) for key in PATH_KEYS if values.get(key) is not None}
 
 
-def located(value: object, folder: Path) -> Path | None:
-    """Return the file that a value in a configuration in `folder` names; None if it can name none.
+def resolve_path(value: object, folder: Path) -> Path | None:
+    """Return the file that a value of a configuration in `folder` names, None if it is not a valid path.
 
-    A relative path is tried from that folder, then from the one above it.
+    A relative path is looked up in that folder, then in its parent.
     """
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         return None
@@ -62,7 +62,7 @@ def located(value: object, folder: Path) -> Path | None:
         path = Path(value).expanduser()
         tried = [base / path for base in (folder, folder.parent)]
         found = next((entry for entry in tried if entry.exists()), tried[0])
-        # Links to folders are followed; one that is a voice's file has the configuration beside it.
+        # Links to folders are resolved. A link to the voice itself is not: its configuration lies next to the link.
         return found.parent.resolve() / found.name
     except (OSError, RuntimeError, ValueError):
         return None

@@ -1,4 +1,4 @@
-"""An assistant's file on disk: read, written so that it is at any moment the old one or the new one, and put back."""
+"""An assistant's configuration file on disk: read it, replace it atomically with a backup, and restore a backup."""
 
 import fcntl
 import os
@@ -18,17 +18,17 @@ _BACKUP = ".ttsdash-backup"
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """A file as it was when it was read."""
+    """A file at the time when it was read."""
 
     path: Path
-    """As its user names it."""
+    """As the user named it."""
     target: Path
-    """Where it lies: symbolic links are followed, and stay."""
+    """The file itself: symbolic links are followed and kept."""
     content: bytes
 
     @property
     def text(self) -> str:
-        """Raises BadInput."""
+        """Return the content as text. Raises InvalidInput if it is not UTF-8."""
         try:
             return self.content.decode()
         except UnicodeDecodeError as error:
@@ -37,16 +37,16 @@ class ConfigFile:
 
 @dataclass(frozen=True)
 class Backup:
-    """What a file held before it was written."""
+    """The content of a file before it was written."""
 
     path: Path
     content: bytes
     newer: tuple[Path, ...]
-    """The backups that were made since."""
+    """The backups that were made after this one."""
 
 
 def read_file(path: Path) -> ConfigFile:
-    """Raises BadInput for what can be no configuration."""
+    """Read a configuration file. Raises InvalidInput for a path that cannot be one, or that cannot be read."""
     try:
         path = path.expanduser().absolute()
         str(path).encode()
@@ -61,8 +61,8 @@ def read_file(path: Path) -> ConfigFile:
         return ConfigFile(path, target, target.read_bytes())
     except UnicodeEncodeError as error:
         raise InvalidInput(f"{path} has a name that is not UTF-8: rename it") from error
-    except (RuntimeError, ValueError) as error:  # the folder of a user that there is not; a NUL
-        raise InvalidInput(f"{path} can be no path: check it") from error
+    except (RuntimeError, ValueError) as error:  # the home of an unknown user; a NUL character
+        raise InvalidInput(f"{path} is not a valid path: check it") from error
     except FileNotFoundError as error:
         raise InvalidInput(f"{path} does not exist: check the path") from error
     except OSError as error:
@@ -70,11 +70,11 @@ def read_file(path: Path) -> ConfigFile:
 
 
 def write_file(file: ConfigFile, content: bytes) -> Path:
-    """Put the content in the file's place, with its owner and mode. Returns the backup of what was there.
+    """Replace the file's content, keeping its owner and mode, and return the path of the backup.
 
-    Raises TtsdashError, and leaves all as it was, if the file is not what was read, or cannot be replaced.
+    Raises TtsdashError, and changes nothing, if the file has changed since it was read or cannot be replaced.
     """
-    with _held(file):
+    with _locked(file):
         newest = next(iter(_backups(file.target)), None)
         if newest and newest.content == file.content:
             _write(file, file.target, content)
@@ -90,19 +90,19 @@ def write_file(file: ConfigFile, content: bytes) -> Path:
 
 
 def newest_backup(file: ConfigFile) -> Backup:
-    """The newest one that differs from what the file holds. Raises NotFound.
+    """Return the newest backup that differs from the file. Raises NotFound.
 
-    One that does not is what a call has left that was killed before it could write the file.
+    One that does not differ was left by a process that was killed before it wrote the file.
     """
     for backup in _backups(file.target):
         if backup.content != file.content:
             return backup
-    raise NotFound(f"{file.path} has no backup that differs from it: there is nothing to undo")
+    raise NotFound(f"no backup of {file.path} differs from it: there is nothing to undo")
 
 
 def restore(file: ConfigFile, backup: Backup) -> None:
-    """Put a backup's content in the file's place, and remove the backup. Raises TtsdashError as `write_file` does."""
-    with _held(file):
+    """Replace the file's content with a backup's, and remove the backup. Raises TtsdashError as `write_file` does."""
+    with _locked(file):
         _write(file, file.target, backup.content)
         for path in (*backup.newer, backup.path):
             path.unlink(missing_ok=True)
@@ -110,16 +110,16 @@ def restore(file: ConfigFile, backup: Backup) -> None:
 
 
 @contextmanager
-def _held(file: ConfigFile) -> Iterator[None]:
-    """Keep other calls from writing the file meanwhile."""
-    with file.target.open("rb") as held:
+def _locked(file: ConfigFile) -> Iterator[None]:
+    """Keep other ttsdash processes from writing the file, and check that it can be written."""
+    with file.target.open("rb") as stream:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise TtsdashError(f"{file.path} is being written by another program: try again") from error
+            raise TtsdashError(f"{file.path} is locked by another process: try again") from error
         _check_unchanged(file)
         if not os.access(file.target, os.W_OK):
-            raise InvalidInput(f"{file.path} is read-only for you: see to its permissions")
+            raise InvalidInput(f"{file.path} is read-only for you: change its permissions")
         yield
 
 
@@ -130,35 +130,35 @@ def _check_unchanged(file: ConfigFile) -> None:
     except OSError:
         same = False
     if not same:
-        raise TtsdashError(f"{file.path} was changed meanwhile, and is left as it is now: try again")
+        raise TtsdashError(f"{file.path} has changed since it was read and was not written: try again")
 
 
 def _write(file: ConfigFile, path: Path, content: bytes) -> None:
-    """Write the file, or a backup beside it, with the file's owner and mode; call it while the file is locked."""
+    """Write the file, or a backup next to it, with the file's owner and mode. Call it while the file is locked."""
     with atomic_write(path, path.with_name(f".{path.name}.ttsdash")) as stream:
-        _take_owner_and_mode(stream.fileno(), file)
+        _copy_owner_and_mode(stream.fileno(), file)
         stream.write(content)
-        # Before the check, so that it comes as late as can be.
+        # Flushed first, so that the check comes as late as possible.
         stream.flush()
         os.fsync(stream.fileno())
         _check_unchanged(file)
 
 
-def _take_owner_and_mode(descriptor: int, file: ConfigFile) -> None:
+def _copy_owner_and_mode(descriptor: int, file: ConfigFile) -> None:
     mine, like = os.fstat(descriptor), file.target.stat()
     if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
         try:
             os.fchown(descriptor, like.st_uid, like.st_gid)
         except OSError as error:
             raise InvalidInput(
-                f"{file.path} belongs to user {like.st_uid}, group {like.st_gid}, which cannot be kept: "
-                "call this as its owner"
+                f"{file.path} belongs to user {like.st_uid}, group {like.st_gid}, which cannot be preserved: "
+                "run this command as its owner"
             ) from error
     os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
 
 
 def _backups(target: Path) -> Iterator[Backup]:
-    """The backups of a file, the newest first."""
+    """Yield the backups of a file, newest first."""
     newer: list[Path] = []
     for _, path in sorted(_numbered(target).items(), reverse=True):
         if path.is_file():
@@ -172,7 +172,7 @@ def _next_backup(target: Path) -> Path:
 
 
 def _numbered(target: Path) -> dict[int, Path]:
-    """What has the name of a backup, by its number."""
+    """Return the paths that are named like a backup, by number."""
     name = re.compile(re.escape(target.name + _BACKUP) + r"(?:-([2-9]|[1-9][0-9]+))?")
     found = ((name.fullmatch(path.name), path) for path in target.parent.iterdir())
     return {int(match[1] or 1): path for match, path in found if match}

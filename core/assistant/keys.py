@@ -1,4 +1,4 @@
-"""The keys that matter in an assistant's configuration."""
+"""The keys of an assistant's configuration that ttsdash reads or sets."""
 
 PIPER = "models.tts.piper"
 VOICE_PATH = f"{PIPER}.voice_path"

@@ -1,15 +1,15 @@
-"""What is to be written into an assistant's configuration, or put back, before anybody has agreed to it."""
+"""Proposals: what would be written to an assistant's configuration, or restored, shown before the user agrees."""
 
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.assistant.changes import Plan, make_plan, problems_of
+from core.assistant.changes import Plan, coreml_errors, make_plan
 from core.assistant.config import AssistantConfig
 from core.assistant.file import Backup, ConfigFile, newest_backup, restore, write_file
 from core.assistant.keys import VOICE_PATH
-from core.assistant.voice import loaded_by
+from core.assistant.loaded_model import loaded_model
 from core.errors import InvalidInput
 from core.hardware.detection import HardwareInfo
 from core.records.voices import Voice
@@ -23,49 +23,51 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The file as it was read, and what it is to hold."""
+    """The file as it was read, and its new content."""
 
     file: ConfigFile
     content: bytes
     plan: Plan
     voice: str | None = None
-    """The voice whose selection is written; None where a backup is put back."""
+    """The voice whose selection is written; None where a backup is restored."""
     backup: Backup | None = None
-    """What is put back."""
+    """The backup that is restored, if this is an undo."""
     evaluation: "Evaluation | None" = None
-    """The selection behind it, which is recorded when the file is written."""
+    """The selection that is written; it is recorded together with the file."""
 
     @property
     def changes_something(self) -> bool:
+        """Return whether the new content differs from the file."""
         return self.content != self.file.content
 
     @property
     def diff(self) -> list[str]:
+        """Return the change as a unified diff, in lines without line breaks."""
         old, new = (content.decode(errors="replace") for content in (self.file.content, self.content))
         return unified_diff(old, new, str(self.file.path))
 
     def write(self, db: sqlite3.Connection | None = None) -> Path:
-        """Write the file, record the selection behind it in `db`, and return the backup.
+        """Write the file, record the selection in `db`, and return the path of the backup.
 
-        Raises TtsdashError, and leaves all as it is, if the file is not what was read.
+        Raises TtsdashError, and changes nothing, if the file has changed since it was read.
         """
         if self.backup:
             restore(self.file, self.backup)
             return self.backup.path
         if db is None or self.evaluation is None:
             return write_file(self.file, self.content)
-        from core.selection.evaluate import record
+        from core.selection.evaluate import record_selection
 
         with transaction(db):
-            # Where something has changed since, whoever changed it selects again.
-            record(db, self.evaluation, f"apply {self.file.path.name}")
+            # If the voice or its results have changed since, whatever changed them selects again: nothing is recorded.
+            record_selection(db, self.evaluation, f"apply {self.file.path.name}")
             return write_file(self.file, self.content)
 
     def outcome(self, backup: Path) -> str:
-        """What was done."""
+        """Return a message on what was written and where the backup is."""
         if self.backup is None:
-            return f"{self.file.path} is written; {backup} holds what it was"
-        return f"{self.file.path} is as it was; {backup}, which held that, is removed"
+            return f"{self.file.path} was written; the previous content is in {backup}"
+        return f"{self.file.path} was restored from {backup}, which was removed"
 
 
 def propose_selection(
@@ -73,43 +75,44 @@ def propose_selection(
     config: AssistantConfig,
     wanted: str | None,
     use_selected: bool,
-    probes: HardwareInfo | None = None,
+    hardware: HardwareInfo | None = None,
 ) -> Proposal:
-    """Select for the voice that is `wanted`, else for the one that the file names, and hold the file against that.
+    """Return what applying the selection of a voice would change. Nothing is written or recorded.
 
-    Nothing is written.
-
-    Raises BadInput for a file that cannot be used, NotFound, NotPlaced.
+    Without `wanted` it is the voice that the file names. Raises InvalidInput for a file that cannot be used, NotFound,
+    NoSafeEdit.
     """
     from core.selection.evaluate import evaluate
 
     voice, notes = _find_voice(db, config, wanted)
-    evaluation = evaluate(db, voice.key, probes)
-    plan = make_plan(voice, evaluation.selection, problems_of(voice), config.values, config.paths, use_selected)
-    content = config.document.edited({change.key: change.new for change in plan.changes}).encode()
+    evaluation = evaluate(db, voice.key, hardware)
+    plan = make_plan(voice, evaluation.selection, coreml_errors(voice), config.values, config.paths, use_selected)
+    content = config.document.with_values({change.key: change.new for change in plan.changes}).encode()
     return Proposal(config.file, content, Plan(plan.changes, (*notes, *plan.notes)), voice.key, evaluation=evaluation)
 
 
 def propose_undo(file: ConfigFile) -> Proposal:
-    """Put back what the newest backup holds. Raises NotFound."""
+    """Return what restoring the newest backup would change. Raises NotFound."""
     backup = newest_backup(file)
     return Proposal(file, backup.content, Plan((), ()), backup=backup)
 
 
 def _find_voice(db: sqlite3.Connection, config: AssistantConfig, wanted: str | None) -> tuple[Voice, tuple[str, ...]]:
-    """The voice that is named, else the one that the configuration names, else the only one; and what to say of that."""
+    """Return the wanted voice, else the one that the configuration names, else the only one; with notes on the choice."""
     voices, path = list_voices(db), config.file.path
-    loaded = loaded_by(config, voices)
+    loaded = loaded_model(config, voices)
     if wanted is not None:
         voice = get_voice(db, wanted)
         another = loaded.voice if loaded and loaded.voice != voice.key else None
-        return voice, (f"{path} names another voice today: {another}",) if another else ()
+        return voice, (f"{path} currently names another voice: {another}",) if another else ()
     if loaded and loaded.voice:
         return get_voice(db, loaded.voice), ()
-    says = f"{loaded.key} is {loaded.path}" if loaded else f"{VOICE_PATH} is not set"
+    reason = f"{loaded.key} is {loaded.path}" if loaded else f"{VOICE_PATH} is not set"
     if not voices:
-        raise InvalidInput(f"no voice here: add the assistant's with `ttsdash voices import --config {path}`")
+        raise InvalidInput(
+            f"no voice in this workspace: import the assistant's with: ttsdash voices import --config {path}"
+        )
     if len(voices) > 1 or loaded:
         known = ", ".join(voice.key for voice in voices)
-        raise InvalidInput(f"{path} tells no voice of this workspace ({says}): say which with --voice: {known}")
-    return voices[0], (f"taken for {voices[0].key}, the only voice here: {says}",)
+        raise InvalidInput(f"no voice of this workspace in {path} ({reason}): name one with --voice: {known}")
+    return voices[0], (f"using {voices[0].key}, the only voice of this workspace: {reason}",)

@@ -1,1 +1,1 @@
-"""One measured comparison of variants against their original: texts, processes, pairs, statistics, verdict, words."""
+"""Benchmarks: variants timed against their original in one run, in pairs, one process per model."""

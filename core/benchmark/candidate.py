@@ -1,4 +1,4 @@
-"""What a benchmark measures."""
+"""The plan of a benchmark: the variants, texts and thread counts to measure."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,8 @@ from core.hardware.detection import usable_cores
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A variant as a benchmark needs it; the first one given is the original."""
+class BenchmarkVariant:
+    """A variant to measure. The first one of a plan is the original."""
 
     name: str
     path: Path
@@ -19,42 +19,44 @@ class Candidate:
     size_bytes: int
     recipe: str | None
     engine: EngineName | None = "onnxruntime"
-    """What runs it; None where nothing here can."""
+    """The engine that runs it; None if nothing on this machine can."""
     untimed: str | None = None
-    """Why its speed and memory cannot be measured here; its sound can, if it has an engine."""
+    """Why its speed and memory cannot be measured on this machine. Its sound can, if it has an engine."""
     program_db: float | None = None
-    """How far its program was from the original's when it was converted."""
+    """Signal-to-noise ratio of its Core ML program, measured at conversion."""
 
     @property
     def takes_parallel_requests(self) -> bool:
-        """Core ML's Python interface takes one request at a time."""
+        """Return whether it can serve several requests at once; Core ML's Python interface cannot."""
         return self.engine == "onnxruntime"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is measured: candidates at each thread count, on each text."""
+class BenchmarkPlan:
+    """What to measure: every variant at every thread count on every text."""
 
     voice_id: str
     voice_key: str
     config: dict[str, Any]
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[BenchmarkVariant, ...]
     texts: TextSet
     threads: tuple[int, ...]
     width: float
-    """How narrow the interval of each speed-up is wanted, as a share of the speed-up."""
+    """The target width of the interval of each speed-up, as a share of the speed-up."""
     budget_s: float
-    """How long the measuring may take to get there; ten pairs are taken whatever it takes."""
+    """How long measuring may take to reach `width`. At least ten pairs are measured anyway."""
 
     @property
-    def timed(self) -> tuple[Candidate, ...]:
+    def timed(self) -> tuple[BenchmarkVariant, ...]:
+        """Return the variants whose speed can be measured on this machine."""
         return tuple(candidate for candidate in self.candidates if not candidate.untimed)
 
     @property
     def sample_rate(self) -> int:
+        """Return the sample rate of the voice in Hz."""
         return int(self.config["audio"]["sample_rate"])
 
 
 def default_threads() -> tuple[int, ...]:
-    """One thread, and all cores."""
+    """Return the thread counts to measure by default: one, and all cores."""
     return tuple(sorted({1, usable_cores()}))

@@ -1,4 +1,4 @@
-"""From raw samples to figures: what one model took at one thread count, beside the original in the same pairs."""
+"""Metrics computed from raw samples: those of a model at one thread count, against the original in the same pairs."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ import numpy.typing as npt
 from core.benchmark.statistics import bootstrap_median, median, p90
 from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
 from core.records.metrics import Metrics
-from core.records.verdict import verdict
+from core.records.verdict import speed_verdict
 
 Values = npt.NDArray[np.float64]
 
 MIN_PAIRS = 10
-"""That a figure stands on."""
-# Others that take more than this share of the cores shift a pair by about as much as the interval that is asked for.
+"""The fewest undisturbed pairs that a result needs."""
+# Other processes that use more than this share of the cores shift a pair by about the default width of an interval.
 _DISTURBED_SHARE = 0.10
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Of one process, in MB: before it loaded a model, at most, and at rest after it had spoken."""
+    """Memory of one process in MB: before it loaded a model, at its peak, and idle after synthesis."""
 
-    bare_mb: float
+    baseline_mb: float
     peak_mb: float
-    settled_mb: float
+    idle_mb: float
 
 
 @dataclass(frozen=True)
-class Measured:
-    """All that was measured of one model."""
+class Measurements:
+    """Everything measured of one model at one thread count."""
 
     samples: tuple[Sample, ...]
     starts: tuple[Startup, ...]
@@ -40,113 +40,117 @@ class Measured:
 
 
 def undisturbed_pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[int]:
-    """Those pairs that both have in which others took little of the machine while either of the two worked."""
+    """Return the common pairs during which other processes used at most a tenth of all cores."""
     seconds, others = defaultdict[int, float](float), defaultdict[int, float](float)
     for sample in (*original, *samples):
         seconds[sample.pair] += sample.seconds
         others[sample.pair] += sample.seconds * (sample.others_share or 0.0)
-    return [pair for pair in _pairs(original, samples) if others[pair] <= _DISTURBED_SHARE * seconds[pair]]
+    return [pair for pair in _common_pairs(original, samples) if others[pair] <= _DISTURBED_SHARE * seconds[pair]]
 
 
 def counted_pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[int]:
-    """The pairs that the figures come from: the quiet ones if they are enough, else all that both have."""
-    quiet = undisturbed_pairs(original, samples)
-    return quiet if len(quiet) >= MIN_PAIRS else _pairs(original, samples)
+    """Return the pairs that metrics are computed from: the undisturbed ones if they are enough, otherwise all."""
+    undisturbed = undisturbed_pairs(original, samples)
+    return undisturbed if len(undisturbed) >= MIN_PAIRS else _common_pairs(original, samples)
 
 
 def speedup(original: Sequence[Sample], samples: Sequence[Sample]) -> tuple[float, float, float]:
-    """The original's time by the variant's, over the pairs that count: (median, low, high)."""
+    """Return the speed-up with its 95 % interval, (median, low, high), over the pairs that count."""
     return bootstrap_median(ratios(original, samples))
 
 
 def ratios(original: Sequence[Sample], samples: Sequence[Sample]) -> Values:
-    """The original's time by the variant's, for each pair that counts, all texts of it together."""
+    """Return the original's time / the variant's time for each pair that counts, each over all texts."""
     return _ratios(counted_pairs(original, samples), original, samples)
 
 
 def with_timing(
-    metrics: Metrics, original: Measured, measured: Measured, latency_text: str, phonemes_ms: float
+    metrics: Metrics, original: Measurements, measured: Measurements, latency_text: str, phonemes_ms: float
 ) -> Metrics:
-    """Return the metrics with those of speed and memory filled in."""
+    """Return the metrics with speed and memory filled in."""
     pairs = counted_pairs(original.samples, measured.samples)
-    samples, besides = _of(pairs, measured.samples), _of(pairs, original.samples)
-    said, beside = ([sample for sample in some if sample.text == latency_text] for some in (samples, besides))
+    samples = _of_pairs(pairs, measured.samples)
+    of_text = _of_text(latency_text, samples)
     middle, low, high = speedup(original.samples, measured.samples)
     audio = sum(sample.audio_seconds for sample in samples)
-    first_audio = _middle([sample.first_audio_seconds for sample in said])
+    first_audio = _known_median([sample.first_audio_seconds for sample in of_text])
     return replace(
         metrics,
         pairs=len(pairs),
         speedup=middle,
         speedup_ci=(low, high),
-        verdict=verdict((low, high)),
-        rtf=_share(sum(sample.seconds for sample in samples), audio),
-        latency_ms=_median_ms(said),
-        latency_p90_ms=p90(_seconds(said)) * 1000,
-        original_latency_ms=_median_ms(beside),
+        verdict=speed_verdict((low, high)),
+        rtf=_per_audio_second(sum(sample.seconds for sample in samples), audio),
+        latency_ms=_median_ms(of_text),
+        latency_p90_ms=p90(_seconds(of_text)) * 1000,
+        original_latency_ms=_median_ms(_of_text(latency_text, _of_pairs(pairs, original.samples))),
         ttfa_ms=None if first_audio is None else phonemes_ms + first_audio * 1000,
-        cold_start_s=_middle([start.first_audio_s for start in measured.starts if start.cold]),
-        load_s=_middle([start.load_s for start in measured.starts if not start.cold]),
-        throughput=_middle([run.audio_seconds / run.seconds for run in measured.parallel_runs]),
+        cold_start_s=_known_median([start.first_audio_s for start in measured.starts if start.cold]),
+        load_s=_known_median([start.load_s for start in measured.starts if not start.cold]),
+        throughput=_known_median([run.audio_seconds / run.seconds for run in measured.parallel_runs]),
         requests=measured.parallel_runs[0].requests if measured.parallel_runs else None,
-        cpu_s_per_audio_s=_share(sum(sample.cpu_seconds or 0 for sample in samples), audio),
-        energy_j=_middle([sample.joules for sample in said]),
+        cpu_s_per_audio_s=_per_audio_second(sum(sample.cpu_seconds or 0 for sample in samples), audio),
+        energy_j=_known_median([sample.joules for sample in of_text]),
         peak_rss_mb=max(memory.peak_mb for memory in measured.memory),
-        settled_rss_mb=_middle([memory.settled_mb for memory in measured.memory]),
-        bare_rss_mb=_middle([memory.bare_mb for memory in measured.memory]),
+        settled_rss_mb=_known_median([memory.idle_mb for memory in measured.memory]),
+        bare_rss_mb=_known_median([memory.baseline_mb for memory in measured.memory]),
     )
 
 
-def latency_ms(measured: Measured, latency_text: str) -> float:
-    """Return the median time for that text, in ms, over the pairs that count beside itself."""
+def latency_ms(measured: Measurements, latency_text: str) -> float:
+    """Return the median time for that text in ms, over the pairs that count for this model alone."""
     pairs = counted_pairs(measured.samples, measured.samples)
-    return _median_ms([sample for sample in _of(pairs, measured.samples) if sample.text == latency_text])
+    return _median_ms(_of_text(latency_text, _of_pairs(pairs, measured.samples)))
 
 
-def by_text(original: Measured, measured: Measured) -> tuple[TextFigures, ...]:
-    """The same for each text alone; of one for which nothing was said there is nothing to tell."""
+def figures_by_text(original: Measurements, measured: Measurements) -> tuple[TextFigures, ...]:
+    """Return the metrics of each text that the model produced audio for."""
     found = []
     pairs = counted_pairs(original.samples, measured.samples)
-    samples, besides = _of(pairs, measured.samples), _of(pairs, original.samples)
+    samples, original_samples = _of_pairs(pairs, measured.samples), _of_pairs(pairs, original.samples)
     for text in dict.fromkeys(sample.text for sample in samples):
-        said, beside = ([sample for sample in some if sample.text == text] for some in (samples, besides))
-        audio = sum(sample.audio_seconds for sample in said)
+        of_text, of_original = _of_text(text, samples), _of_text(text, original_samples)
+        audio = sum(sample.audio_seconds for sample in of_text)
         if not audio:
             continue
         found.append(
             TextFigures(
                 text=text,
-                audio_seconds=audio / len(said),
-                latency_ms=_median_ms(said),
-                latency_p90_ms=p90(_seconds(said)) * 1000,
-                rtf=sum(sample.seconds for sample in said) / audio,
-                speedup=median(_ratios(pairs, beside, said)),
+                audio_seconds=audio / len(of_text),
+                latency_ms=_median_ms(of_text),
+                latency_p90_ms=p90(_seconds(of_text)) * 1000,
+                rtf=sum(sample.seconds for sample in of_text) / audio,
+                speedup=median(_ratios(pairs, of_original, of_text)),
             )
         )
     return tuple(found)
 
 
-def _share(seconds: float, audio_seconds: float) -> float | None:
-    """None for a model that said nothing at all."""
+def _per_audio_second(seconds: float, audio_seconds: float) -> float | None:
+    """Return seconds per second of audio, None for a model that produced no audio."""
     return seconds / audio_seconds if audio_seconds else None
 
 
-def _pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[int]:
-    there = {sample.pair for sample in original}
-    return list(dict.fromkeys(sample.pair for sample in samples if sample.pair in there))
+def _common_pairs(original: Sequence[Sample], samples: Sequence[Sample]) -> list[int]:
+    of_original = {sample.pair for sample in original}
+    return list(dict.fromkeys(sample.pair for sample in samples if sample.pair in of_original))
 
 
 def _ratios(pairs: Sequence[int], original: Sequence[Sample], samples: Sequence[Sample]) -> Values:
-    seconds, beside = _by_pair(samples), _by_pair(original)
-    return np.array([beside[pair] / seconds[pair] for pair in pairs])
+    seconds, original_seconds = _seconds_by_pair(samples), _seconds_by_pair(original)
+    return np.array([original_seconds[pair] / seconds[pair] for pair in pairs])
 
 
-def _of(pairs: Sequence[int], samples: Sequence[Sample]) -> list[Sample]:
+def _of_pairs(pairs: Sequence[int], samples: Sequence[Sample]) -> list[Sample]:
     wanted = set(pairs)
     return [sample for sample in samples if sample.pair in wanted]
 
 
-def _by_pair(samples: Sequence[Sample]) -> dict[int, float]:
+def _of_text(text: str, samples: Sequence[Sample]) -> list[Sample]:
+    return [sample for sample in samples if sample.text == text]
+
+
+def _seconds_by_pair(samples: Sequence[Sample]) -> dict[int, float]:
     totals: dict[int, float] = {}
     for sample in samples:
         totals[sample.pair] = totals.get(sample.pair, 0.0) + sample.seconds
@@ -161,7 +165,7 @@ def _median_ms(samples: Sequence[Sample]) -> float:
     return median(_seconds(samples)) * 1000
 
 
-def _middle(values: Sequence[float | None]) -> float | None:
-    """The median of what there is; None of nothing."""
-    there = [value for value in values if value is not None]
-    return median(np.array(there)) if there else None
+def _known_median(values: Sequence[float | None]) -> float | None:
+    """Return the median of the values that are not None, or None if there are none."""
+    known = [value for value in values if value is not None]
+    return median(np.array(known)) if known else None

@@ -1,4 +1,4 @@
-"""The benchmark's end of a probe: one model in a process of its own."""
+"""The client of a probe process, which loads one model and runs it."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from core.errors import TtsdashError
 
 
 class ProbeFailed(TtsdashError):
-    """A model could not be loaded or run; the message says which one and why, `reason` why alone."""
+    """A model could not be loaded or run. The message names the model; `reason` does not."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -26,19 +26,19 @@ class ProbeFailed(TtsdashError):
 
 @dataclass(frozen=True)
 class Synthesis:
-    """One synthesis."""
+    """The timing of one synthesis."""
 
     seconds: float
     first_audio_s: float
     samples: int
     cpu_s: float
-    """Until all threads were at rest again."""
+    """CPU time until all threads were idle again."""
     joules: float | None
 
 
 @dataclass(frozen=True)
-class Usage:
-    """What a process has taken so far. Memory in MB."""
+class ProcessUsage:
+    """What a process has used so far. Memory in MB."""
 
     peak_rss_mb: float
     rss_mb: float
@@ -46,7 +46,7 @@ class Usage:
 
 
 class Probe:
-    """A model, loaded. Use it as a context manager: its process ends with it."""
+    """A loaded model in a process , which ends with this context manager."""
 
     def __init__(
         self,
@@ -79,18 +79,19 @@ class Probe:
         return Synthesis(**self._ask({"kind": "run", "ids": ids, **self._voice}))
 
     def run_parallel(self, ids: list[int], requests: int) -> tuple[float, int]:
-        """Synthesize the same so many times at once: (seconds, samples of all)."""
+        """Synthesize `requests` times in parallel. Return the seconds and the number of samples, both in total."""
         answer = self._ask({"kind": "parallel", "ids": ids, "requests": requests, **self._voice})
         return answer["seconds"], answer["samples"]
 
     def record(self, ids: list[int], to: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Synthesize once and bring the audio over, float32 [samples]."""
+        """Synthesize once and return the audio, float32 [samples]; `to` is a scratch file."""
         self._ask({"kind": "save", "ids": ids, "to": str(to), **self._voice})
         audio: np.ndarray[Any, np.dtype[np.float32]] = np.load(to)
         return audio
 
-    def usage(self) -> Usage:
-        return Usage(**self._ask({"kind": "usage"}))
+    def usage(self) -> ProcessUsage:
+        """Return what the process has used so far."""
+        return ProcessUsage(**self._ask({"kind": "usage"}))
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -100,14 +101,15 @@ class Probe:
             line = ""
         if not line:
             code = self._process.wait()
-            ended = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-            raise ProbeFailed(self.name, f"the process that ran it {ended}; out of memory?")
+            ended = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
+            raise ProbeFailed(self.name, f"its process {ended}: out of memory?")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise ProbeFailed(self.name, answer["error"])
         return answer
 
     def close(self) -> None:
+        """End the process."""
         self._process.kill()
         self._process.communicate()
 

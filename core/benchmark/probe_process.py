@@ -1,15 +1,15 @@
-"""The process in which one model is loaded and measured: `python -P -m core.benchmark.probe_process PARENT`.
+"""The process that loads and times one model: `python -P -m core.benchmark.probe_process PARENT`.
 
-It answers one JSON object a line on its standard output for each one that it reads on its standard input:
+It reads one JSON object per line from standard input and answers each with one on standard output:
 
     {"kind": "load", "model": PATH, "engine", "threads"}             -> {"load_s", "bare_rss_mb"}
     {"kind": "run", "ids", "length_scale", "speaker"}                -> {"seconds", "first_audio_s", "samples", "cpu_s", "joules"}
     {"kind": "save", "ids", "length_scale", "speaker", "to": PATH}   -> {"samples"}, the audio in `to` as .npy
-    {"kind": "parallel", "ids", "requests", ...}                     -> {"seconds", "samples"}, of that many requests at once
+    {"kind": "parallel", "ids", "requests", ...}                     -> {"seconds", "samples"}, for `requests` in parallel
     {"kind": "usage"}                                                -> {"peak_rss_mb", "rss_mb", "cpu_s"}
 
-Whatever ran is at rest again when it is answered. An error is answered as {"error": LINE}. The end of the input ends the
-process.
+When a request is answered, its threads are idle again. An error is answered as {"error": LINE}. The process ends at the
+end of its input.
 """
 
 import json
@@ -20,16 +20,17 @@ from typing import Any
 
 from core.processes import die_with_parent
 
-# A kernel may count the time of a thread that runs only every 10 ms.
-_LOOK_S = 0.025
-_AT_REST = 0.1
-_LONGEST_REST_S = 1.0
+# A kernel may update the CPU time of a running thread only every 10 ms.
+_POLL_INTERVAL_S = 0.025
+_IDLE_SHARE = 0.1
+_MAX_WAIT_S = 1.0
 
 
 def main() -> None:
+    """Serve requests until the input ends."""
     die_with_parent(int(sys.argv[1]))
     answers = sys.stdout
-    # What a library prints must not end up among the answers.
+    # Output that a library prints must not mix with the answers.
     sys.stdout = sys.stderr
     probe = _Probe()
     for line in sys.stdin:
@@ -58,8 +59,8 @@ class _Probe:
             samples += len(piece)
         seconds = time.perf_counter() - started
         joules = None if isinstance(self.meter, str) or energy is None else self.meter.joules_since(energy)
-        self._rest()
-        # What its threads burn while they spin is its own doing.
+        self._wait_until_idle()
+        # Includes the time that its threads spend spinning.
         cpu = time.process_time() - used
         return {"seconds": seconds, "first_audio_s": first, "samples": samples, "cpu_s": cpu, "joules": joules}
 
@@ -79,7 +80,7 @@ class _Probe:
             made = [pool.submit(self.voice.synthesize, *arguments) for _ in range(request["requests"])]
             samples = sum(len(one.result()) for one in made)
             seconds = time.perf_counter() - started
-        self._rest()
+        self._wait_until_idle()
         return {"seconds": seconds, "samples": samples}
 
     def usage(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -90,14 +91,14 @@ class _Probe:
         now = psutil.Process().memory_info().rss / 1e6
         return {"peak_rss_mb": own_peak_rss_mb(), "rss_mb": now, "cpu_s": time.process_time()}
 
-    def _rest(self) -> None:
-        """Wait until this process uses no processor: its threads spin on for 40 ms, and the next model must not run beside them."""
+    def _wait_until_idle(self) -> None:
+        """Wait until the threads of this process stop spinning, 40 ms after a run, so that they do not slow the next model."""
         if not self.has_threads:
             return
-        until, used = time.monotonic() + _LONGEST_REST_S, -1.0
-        while (now := time.process_time()) - used > _AT_REST * _LOOK_S and time.monotonic() < until:
+        until, used = time.monotonic() + _MAX_WAIT_S, -1.0
+        while (now := time.process_time()) - used > _IDLE_SHARE * _POLL_INTERVAL_S and time.monotonic() < until:
             used = now
-            time.sleep(_LOOK_S)
+            time.sleep(_POLL_INTERVAL_S)
 
 
 def _answer(probe: _Probe, request: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def _answer(probe: _Probe, request: dict[str, Any]) -> dict[str, Any]:
     }
     try:
         return handlers[request["kind"]](request)
-    except Exception as error:  # noqa: BLE001 - whatever a model does ends as one line in the benchmark's own log
+    except Exception as error:  # noqa: BLE001 - any failure of a model becomes one line in the log of the benchmark
         return {"error": format_error(error)}
 
 

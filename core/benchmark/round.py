@@ -1,9 +1,9 @@
-"""One thread count of a benchmark: blocks of pairs, each with fresh processes, until the speed-ups are known well enough.
+"""One thread count of a benchmark: blocks of pairs, each with fresh processes, until the speed-ups are precise enough.
 
-Within a pair every text is said by every model in turn, forwards in one pair and backwards in the next: what disturbs the
-machine meanwhile disturbs them alike. Each block starts its processes anew, since one process may be a few percent faster
-than its twin for as long as it lives, by where its memory happens to lie. Pairs that others disturbed are made up for by
-more.
+Within a pair every model speaks every text, in the order of the plan in one pair and in reverse order in the next, so that
+disturbances affect all models alike. Each block starts fresh processes, because a process may be a few percent faster than
+its twin for its whole life, depending on where its memory happens to be. Disturbed pairs are made up for by additional
+ones.
 """
 
 import tempfile
@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.benchmark.candidate import Candidate, Plan
-from core.benchmark.figures import MIN_PAIRS, Measured, Memory, speedup, undisturbed_pairs
-from core.benchmark.load import Bystander
+from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant
+from core.benchmark.figures import MIN_PAIRS, Measurements, Memory, speedup, undisturbed_pairs
+from core.benchmark.load import ExternalLoad
 from core.benchmark.page_cache import evict
 from core.benchmark.probe import Probe
 from core.benchmark.statistics import ci_width
@@ -24,101 +24,107 @@ from core.quality.compare import Recordings
 from core.records.benchmarks import ParallelRun, Sample, Startup
 
 BLOCK = 5
-"""Pairs with the same processes."""
-FEWEST_BLOCKS = MIN_PAIRS // BLOCK
+"""Pairs that share their processes."""
+MIN_BLOCKS = MIN_PAIRS // BLOCK
 _PARALLEL_RUNS = 2
-# Of a round's progress: what its first blocks are, which there always are.
+# The share of the progress of a round that its first `MIN_BLOCKS` blocks account for.
 _FIRST_SHARE = 0.6
 
 Ids = dict[str, list[int]]
-"""Phoneme ids by the text's name."""
-Report = Callable[[str, float], None]
-"""Called with the stage and the share of the whole run that is done, 0..1."""
+"""Name of a text -> its phoneme ids."""
+ReportProgress = Callable[[str, float], None]
+"""Called with the stage and the completed share of the whole run, 0..1."""
 
 
 @dataclass
 class _Raw:
-    """What has been measured of one candidate so far."""
+    """What has been measured of one variant so far."""
 
     samples: list[Sample] = field(default_factory=list)
     starts: list[Startup] = field(default_factory=list)
     parallel_runs: list[ParallelRun] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
 
-    def measured(self) -> Measured:
-        return Measured(tuple(self.samples), tuple(self.starts), tuple(self.parallel_runs), tuple(self.memory))
+    def measured(self) -> Measurements:
+        return Measurements(tuple(self.samples), tuple(self.starts), tuple(self.parallel_runs), tuple(self.memory))
 
 
 class Round:
-    """All candidates of a plan that can be timed, at one thread count, for at most `budget_s` after the first two blocks."""
+    """The benchmark of all variants of a plan that can be timed, at one thread count.
 
-    def __init__(self, plan: Plan, threads: int, ids: Ids, budget_s: float) -> None:
+    It always measures `MIN_BLOCKS` blocks, and more while they fit into `budget_s`.
+    """
+
+    def __init__(self, plan: BenchmarkPlan, threads: int, ids: Ids, budget_s: float) -> None:
         self.plan, self.threads, self.ids, self.budget_s = plan, threads, ids, budget_s
         self.stock = threads == usable_cores()
         self.label = "1 thread" if threads == 1 else f"{threads} threads"
         self.cpu_s = 0.0
         self.recordings: dict[str, Recordings] = {}
         self.not_cold: dict[str, str] = {}
-        self._raw = {candidate.name: _Raw() for candidate in plan.timed}
+        self._raw = {variant.name: _Raw() for variant in plan.timed}
 
-    def measure(self, report: Report, look: Callable[[], None], record: bool) -> None:
-        """`look` is called while the models work; with `record` what they say is kept."""
+    def measure(self, report: ReportProgress, sample_clock: Callable[[], None], record: bool) -> None:
+        """Measure. Call `sample_clock` while the models work; with `record`, keep recordings of all texts."""
         self._began, self._report = time.monotonic(), report
         number, active = 0, list(self.plan.timed)
         while active:
             began = time.monotonic()
-            self._measure_block(number, active, look, record and number == 0)
+            self._measure_block(number, active, sample_clock, record and number == 0)
             number += 1
-            if number < FEWEST_BLOCKS:
+            if number < MIN_BLOCKS:
                 continue
-            active = self._not_yet_known(active)
+            active = self._imprecise(active)
             if time.monotonic() + (time.monotonic() - began) > self._began + self.budget_s:
                 break
 
-    def measured(self, candidate: Candidate) -> Measured:
-        return self._raw[candidate.name].measured()
+    def measured(self, variant: BenchmarkVariant) -> Measurements:
+        """Return everything measured of a variant so far."""
+        return self._raw[variant.name].measured()
 
-    def _not_yet_known(self, active: Sequence[Candidate]) -> list[Candidate]:
-        """Those of which too few pairs were quiet or the interval is wider than wanted, behind the original; nothing when all are known."""
+    def _imprecise(self, active: Sequence[BenchmarkVariant]) -> list[BenchmarkVariant]:
+        """Return the original and the variants with too few undisturbed pairs or too wide an interval, [] if there are none."""
         original, *variants = active
-        beside = self._raw[original.name].samples
-        wide = [variant for variant in variants if not self._is_known(beside, self._raw[variant.name].samples)]
-        return [original, *wide] if wide else []
+        samples = self._raw[original.name].samples
+        imprecise = [variant for variant in variants if not self._is_precise(samples, self._raw[variant.name].samples)]
+        return [original, *imprecise] if imprecise else []
 
-    def _is_known(self, original: Sequence[Sample], samples: Sequence[Sample]) -> bool:
+    def _is_precise(self, original: Sequence[Sample], samples: Sequence[Sample]) -> bool:
         middle, low, high = speedup(original, samples)
         return len(undisturbed_pairs(original, samples)) >= MIN_PAIRS and ci_width(low, high, middle) <= self.plan.width
 
-    def _tell(self, stage: str, blocks: float) -> None:
-        """`blocks` are done. How many there will be nobody knows: from the second on the budget tells how far it is."""
-        first = min(1.0, blocks / FEWEST_BLOCKS) * _FIRST_SHARE
-        spent = min(1.0, (time.monotonic() - self._began) / self.budget_s) if blocks >= FEWEST_BLOCKS else 0.0
+    def _report_stage(self, stage: str, blocks: float) -> None:
+        """Report progress after so many blocks: by their number up to `MIN_BLOCKS`, then by the share of the budget spent."""
+        first = min(1.0, blocks / MIN_BLOCKS) * _FIRST_SHARE
+        spent = min(1.0, (time.monotonic() - self._began) / self.budget_s) if blocks >= MIN_BLOCKS else 0.0
         self._report(f"{stage}, {self.label}", first + (1 - _FIRST_SHARE) * spent)
 
-    def _measure_block(self, number: int, active: Sequence[Candidate], look: Callable[[], None], record: bool) -> None:
+    def _measure_block(
+        self, number: int, active: Sequence[BenchmarkVariant], sample_clock: Callable[[], None], record: bool
+    ) -> None:
         with ExitStack() as stack:
-            self._tell("loading", number)
-            probes = [self._start(stack, candidate, cold=number % 2 == 0) for candidate in active]
+            self._report_stage("loading", number)
+            probes = [self._start(stack, variant, cold=number % 2 == 0) for variant in active]
             for text in self.ids.values():
                 for probe in probes:
                     probe.run(text)
             for pair in range(number * BLOCK, (number + 1) * BLOCK):
-                self._tell(f"pair {pair + 1}", pair / BLOCK)
+                self._report_stage(f"pair {pair + 1}", pair / BLOCK)
                 self._run_pair(pair, probes)
-                look()
-            self._note_memory(probes)
+                sample_clock()
+            self._record_memory(probes)
             if record:
-                self._tell("recording", number + 1)
+                self._report_stage("recording", number + 1)
                 self.recordings |= {probe.name: record_all(probe, self.ids) for probe in probes}
             self._run_parallel(active, probes)
             self.cpu_s += sum(probe.usage().cpu_s for probe in probes)
 
-    def _start(self, stack: ExitStack, candidate: Candidate, cold: bool) -> Probe:
-        starts = self._raw[candidate.name].starts
-        not_cold = evict(candidate.path) if cold else None
+    def _start(self, stack: ExitStack, variant: BenchmarkVariant, cold: bool) -> Probe:
+        starts = self._raw[variant.name].starts
+        not_cold = evict(variant.path) if cold else None
         if not_cold:
-            self.not_cold[candidate.name] = not_cold
-        probe = stack.enter_context(open_probe(candidate, self.plan, None if self.stock else self.threads))
+            self.not_cold[variant.name] = not_cold
+        probe = stack.enter_context(open_probe(variant, self.plan, None if self.stock else self.threads))
         loaded = time.monotonic() - probe.started
         shortest = min(self.ids.values(), key=len)
         first = loaded + probe.run(shortest).first_audio_s
@@ -126,49 +132,50 @@ class Round:
         return probe
 
     def _run_pair(self, pair: int, probes: Sequence[Probe]) -> None:
-        turn = probes if pair % 2 == 0 else probes[::-1]
+        in_order = probes if pair % 2 == 0 else probes[::-1]
         for text, ids in self.ids.items():
-            for probe in turn:
-                bystander, own_cpu = Bystander.start(), time.process_time()
-                said = probe.run(ids)
-                others = bystander.others_share(said.cpu_s + time.process_time() - own_cpu)
+            for probe in in_order:
+                external, own_cpu = ExternalLoad.start(), time.process_time()
+                synthesis = probe.run(ids)
+                others = external.share(synthesis.cpu_s + time.process_time() - own_cpu)
                 self._raw[probe.name].samples.append(
                     Sample(
                         pair=pair,
                         text=text,
-                        seconds=said.seconds,
-                        audio_seconds=said.samples / self.plan.sample_rate,
-                        first_audio_seconds=said.first_audio_s,
-                        cpu_seconds=said.cpu_s,
-                        joules=said.joules,
+                        seconds=synthesis.seconds,
+                        audio_seconds=synthesis.samples / self.plan.sample_rate,
+                        first_audio_seconds=synthesis.first_audio_s,
+                        cpu_seconds=synthesis.cpu_s,
+                        joules=synthesis.joules,
                         others_share=others,
                     )
                 )
 
-    def _note_memory(self, probes: Sequence[Probe]) -> None:
+    def _record_memory(self, probes: Sequence[Probe]) -> None:
         for probe in probes:
             usage = probe.usage()
             self._raw[probe.name].memory.append(Memory(probe.bare_rss_mb, usage.peak_rss_mb, usage.rss_mb))
 
-    def _run_parallel(self, active: Sequence[Candidate], probes: Sequence[Probe]) -> None:
-        """Last of all: what several requests hold at once is not what one does."""
+    def _run_parallel(self, active: Sequence[BenchmarkVariant], probes: Sequence[Probe]) -> None:
+        """Measure throughput, after memory: parallel requests need more of it than one."""
         requests = max(2, usable_cores())
         ids = self.ids[self.plan.texts.latency_text]
         for _ in range(_PARALLEL_RUNS):
-            for candidate, probe in zip(active, probes, strict=True):
-                if not candidate.takes_parallel_requests:
+            for variant, probe in zip(active, probes, strict=True):
+                if not variant.takes_parallel_requests:
                     continue
                 runs = self._raw[probe.name].parallel_runs
                 seconds, samples = probe.run_parallel(ids, requests)
                 runs.append(ParallelRun(len(runs), requests, seconds, samples / self.plan.sample_rate))
 
 
-def open_probe(candidate: Candidate, plan: Plan, threads: int | None) -> Probe:
-    return Probe(candidate.name, candidate.engine or "onnxruntime", candidate.path, threads, plan.config)
+def open_probe(variant: BenchmarkVariant, plan: BenchmarkPlan, threads: int | None) -> Probe:
+    """Load a variant in a process; `threads` is None for ONNX Runtime's default session options."""
+    return Probe(variant.name, variant.engine or "onnxruntime", variant.path, threads, plan.config)
 
 
 def record_all(probe: Probe, ids: Ids) -> Recordings:
-    """What a model says of each text, float32 [samples]."""
+    """Return the audio of each text, float32 [samples]."""
     with tempfile.TemporaryDirectory(prefix="ttsdash-") as folder:
         file = Path(folder) / "audio.npy"
         return [probe.record(text, file) for text in ids.values()]

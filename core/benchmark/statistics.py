@@ -1,23 +1,23 @@
-"""The statistics of paired measurements, by SciPy. Imported where something is measured or compared: SciPy takes its time."""
+"""Statistics of paired measurements. Import it only where it is needed: SciPy is slow to load."""
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from core.records.verdict import SMALLEST_EFFECT, Change
+from core.records.verdict import SMALLEST_EFFECT, MedianChange
 
 Values = npt.NDArray[np.float64]
 
 _RESAMPLES = 10_000
 _CONFIDENCE = 0.95
-# Of a change that is none, once in a hundred comparisons.
+# One comparison in a hundred reports a change where there is none.
 _SIGNIFICANCE = 0.01
-# Fixed, so that the same samples give the same interval at every reading.
+# Fixed, so that the same samples always yield the same interval.
 _SEED = 20_240_229
 
 
 def bootstrap_median(ratios: Values) -> tuple[float, float, float]:
-    """The median of paired ratios [pairs] and its 95 % percentile bootstrap interval: (median, low, high).
+    """Return the median of paired ratios [pairs] with its 95 % percentile bootstrap interval: (median, low, high).
 
     (B. Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979.)
     """
@@ -32,25 +32,27 @@ def bootstrap_median(ratios: Values) -> tuple[float, float, float]:
         method="percentile",
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
-    # Between equal values it is rounded otherwise than the median is.
+    # Between equal values the interval is rounded differently from the median.
     return middle, min(middle, float(found.low)), max(middle, float(found.high))
 
 
 def ci_width(low: float, high: float, middle: float) -> float:
-    """Of an interval, as a share of the median in it."""
+    """Return the width of an interval as a share of its median."""
     return (high - low) / middle
 
 
 def median(values: Values) -> float:
+    """Return the median as a float."""
     return float(np.median(values))
 
 
 def p90(values: Values) -> float:
+    """Return the 90th percentile as a float."""
     return float(np.quantile(values, 0.9))
 
 
-def change(before: Values, after: Values) -> Change:
-    """Whether values, one a pair, are others than before: by the Mann-Whitney U test and a smallest effect.
+def median_change(before: Values, after: Values) -> MedianChange:
+    """Test whether values, one per pair, have changed: by the Mann-Whitney U test and a minimum effect.
 
     (H. B. Mann and D. R. Whitney, "On a Test of Whether one of Two Random Variables is Stochastically Larger than the
     Other", 1947.)
@@ -58,5 +60,5 @@ def change(before: Values, after: Values) -> Change:
     ratio = median(after) / median(before)
     p = float(stats.mannwhitneyu(before, after, alternative="two-sided").pvalue)
     if p >= _SIGNIFICANCE or abs(ratio - 1) < SMALLEST_EFFECT:
-        return Change("no difference", ratio, p)
-    return Change("higher" if ratio > 1 else "lower", ratio, p)
+        return MedianChange("no difference", ratio, p)
+    return MedianChange("higher" if ratio > 1 else "lower", ratio, p)

@@ -1,4 +1,4 @@
-"""The texts of a benchmark: a fixed set for each language, or a file of the user's."""
+"""The texts of a benchmark: a fixed set per language, or a file of the user."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _SETS = Path(__file__).parent / "text_sets"
 
 @dataclass(frozen=True)
 class TextSet:
-    """Named texts. `latency_text` names the one whose synthesis time is quoted as the latency."""
+    """Named texts. The synthesis time of `latency_text` is reported as the latency."""
 
     name: str
     language: str
@@ -21,7 +21,7 @@ class TextSet:
 
 
 def texts_for(language: str) -> TextSet:
-    """The set for a voice's language (`en_US`, `en-us`); the English one, and it says so, where there is none."""
+    """Return the set for the language of a voice (`en_US`, `en-us`), or the English one if there is none."""
     family = language.replace("-", "_").split("_")[0].lower()
     sets = {path.stem: path for path in _SETS.glob("*.json")}
     if family not in sets:
@@ -31,9 +31,9 @@ def texts_for(language: str) -> TextSet:
 
 
 def texts_from(path: Path) -> TextSet:
-    """A set out of a file of the user's, a sentence a line; the one of median length gives the latency.
+    """Return a set made of a file with one sentence per line; `latency_text` is the one of median length.
 
-    Raises BadInput.
+    Raises InvalidInput.
     """
     lines = read_sentences(path)
     texts = {f"line {number}": line for number, line in enumerate(lines, 1)}

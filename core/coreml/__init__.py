@@ -1,1 +1,1 @@
-"""Voices as Core ML: the front stays ONNX, flow and decoder become an ML Program."""
+"""Voices for Core ML: the encoder half stays ONNX, the decoder half becomes an ML Program."""

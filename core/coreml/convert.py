@@ -1,33 +1,34 @@
-"""The recipe `coreml`: flow and decoder as an ML Program, and the front for ONNX Runtime, stored in fp16 as the program.
+"""The recipe `coreml`: the decoder half as an ML Program, and the encoder half for ONNX Runtime.
 
-It is made wherever coremltools is installed; only a Mac can run it.
+It runs wherever coremltools is installed; only a Mac can run the variant.
 """
 
 from typing import Any
 
 from core.coreml.layout import FRONT, PACKAGE, UNROUNDED
-from core.coreml.package import Options, make_package
+from core.coreml.package import PackageOptions, save_package
 from core.errors import InvalidInput
 from core.graph.errors import UnsupportedGraph
 from core.graph.model import save_model
-from core.quantize.steps import cleaned, store_rest_of
+from core.quantize.steps import compress_remaining, simplify
 from core.variants.recipes import Task
-from core.vits.split import cut
+from core.vits.split import split_model
 
 
 def make(task: Task) -> dict[str, Any]:
-    """Write both halves into the folder `task.target`. Raises BadInput for a voice that is quantized or not recognised."""
-    voice = cleaned(task)
+    """Write both halves into the folder `task.target`. Raises InvalidInput for a voice that is quantized or not recognized."""
+    voice = simplify(task)
     try:
-        halves = cut(voice.model)
-        task.progress("writing the front", 0.3)
+        halves = split_model(voice.model)
+        task.progress("writing the encoder half", 0.3)
         if task.params["precision"] == "fp16":
-            store_rest_of(halves.front, task, set())
-        save_model(halves.front, task.target / FRONT)
+            compress_remaining(halves.encoder, task, set())
+        save_model(halves.encoder, task.target / FRONT)
         task.progress("lowering flow and decoder", 0.4)
-        options = Options(**{name: str(value) for name, value in task.params.items()})
-        make_package(halves, options, task.target / PACKAGE, task.target / UNROUNDED)
+        options = PackageOptions(**{name: str(value) for name, value in task.params.items()})
+        save_package(halves, options, task.target / PACKAGE, task.target / UNROUNDED)
     except UnsupportedGraph as reason:
         raise InvalidInput(f"{task.source} cannot be converted: {reason}") from reason
-    task.tell(f"the front has {len(halves.front.graph.node)} operators, flow and decoder {len(halves.body.graph.node)}")
+    encoder, decoder = len(halves.encoder.graph.node), len(halves.decoder.graph.node)
+    task.log(f"the encoder half has {encoder} operators, flow and decoder have {decoder}")
     return {}

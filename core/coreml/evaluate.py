@@ -1,6 +1,6 @@
-"""Evaluates a saved `.mlpackage` with numpy, operator by operator: what Core ML will compute, where there is no Core ML.
+"""Evaluating a saved `.mlpackage` with NumPy, operator by operator, on machines without Core ML.
 
-The program is read back from the file, so that a damaged weight shows. Sums are in fp32: on a Mac those of fp16 err more.
+The program is read from disk, so that damaged weights are noticed. Sums are fp32; on a Mac fp16 sums are less accurate.
 """
 
 from collections.abc import Callable
@@ -21,27 +21,27 @@ class Evaluator:
     """A loaded package."""
 
     def __init__(self, package: Path) -> None:
-        """Raises TtsdashError for a package that cannot be read back."""
+        """Load a package. Raises TtsdashError if it cannot be read."""
         weights = package / "Data" / "com.apple.CoreML" / "weights"
         try:
             spec = ct.utils.load_spec(str(package))
             program = load(spec, specification_version=spec.specificationVersion, file_weights_dir=str(weights))
         except Exception as error:
-            raise TtsdashError(f"{package} cannot be read back: {format_error(error)}") from error
+            raise TtsdashError(f"{package} cannot be read: {format_error(error)}") from error
         (self._function,) = program.functions.values()
 
     def predict(self, feeds: dict[str, Values]) -> dict[str, Values]:
-        """As `MLModel.predict`. Raises NotImplementedError for an operator that is not known here."""
+        """Evaluate the program like `MLModel.predict`. Raises NotImplementedError for an unsupported operator."""
         values = dict(feeds)
         for operation in self._function.operations:
             if operation.op_type == "const":
                 continue
             if operation.op_type not in _OPERATORS:
-                raise NotImplementedError(f"the evaluator knows no {operation.op_type}")
-            given = _OPERATORS[operation.op_type](
+                raise NotImplementedError(f"the evaluator does not support {operation.op_type}")
+            result = _OPERATORS[operation.op_type](
                 **{name: _value(entry, values) for name, entry in operation.inputs.items()}
             )
-            outputs = given if isinstance(given, tuple) else (given,)
+            outputs = result if isinstance(result, tuple) else (result,)
             for variable, output in zip(operation.outputs, outputs, strict=True):
                 values[variable.name] = output
         return {variable.name: values[variable.name] for variable in self._function.outputs}
@@ -58,7 +58,7 @@ def _value(entry: Any, values: dict[str, Values]) -> Any:
 def _conv(
     x: Values, weight: Values, pad: Values, strides: Values, dilations: Values, bias: Values | None = None, **other: Any
 ) -> Values:
-    """[1, in, 1, samples] with [out, in, 1, taps], as a sum of products, one a tap."""
+    """Convolve [1, in, 1, samples] with [out, in, 1, taps] as a sum of products, one for each tap."""
     _refuse_unless_plain(strides, **other)
     taps, dilation = weight.shape[3], int(dilations[1])
     padded = np.pad(x[0, :, 0].astype(np.float32), ((0, 0), (int(pad[2]), int(pad[3]))))
@@ -72,7 +72,7 @@ def _conv(
 def _conv_transpose(
     x: Values, weight: Values, pad: Values, strides: Values, dilations: Values, bias: Values | None = None, **other: Any
 ) -> Values:
-    """[1, in, 1, samples] with [in, out, 1, taps]: each tap's products are laid `strides` apart and added."""
+    """Convolve [1, in, 1, samples] with transposed [in, out, 1, taps]: add each tap's products, spaced by `strides`."""
     _refuse_unless_plain(dilations, **other)
     rate, taps, samples = int(strides[1]), weight.shape[3], x.shape[3]
     y = np.zeros((weight.shape[1], (samples - 1) * rate + taps), np.float32)
@@ -84,7 +84,7 @@ def _conv_transpose(
 
 def _refuse_unless_plain(steps: Values, groups: int = 1, pad_type: str = "custom") -> None:
     if groups != 1 or list(steps) != [1, 1] or pad_type != "custom":
-        raise NotImplementedError("the evaluator knows plain convolutions only")
+        raise NotImplementedError("the evaluator only supports convolutions without groups and strides")
 
 
 def _with_bias(y: Values, bias: Values | None) -> Values:
@@ -104,7 +104,7 @@ def _dequantize(quantized_data: Values, scale: Values, zero_point: Values, axis:
 
 
 def _dequantize_blocks(data: Values, scale: Values, offset: Values | None = None) -> Values:
-    """The scale's shape divides that of the data: each of its values is a block's."""
+    """Dequantize blocks: the scale's shape divides that of the data, and each scale belongs to one block."""
 
     def spread(part: Values) -> Values:
         for axis, size in enumerate(data.shape):
@@ -120,7 +120,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
     "leaky_relu": lambda x, alpha: np.where(x >= 0, x, (x * x.dtype.type(alpha))),
-    "tanh": lambda x: np.tanh(x),  # noqa: PLW0108 - it takes its operand by name
+    "tanh": lambda x: np.tanh(x),  # noqa: PLW0108 - called with its operand as keyword argument
     "sigmoid": lambda x: (1 / (1 + np.exp(-x.astype(np.float32)))).astype(x.dtype),
     "exp": lambda x: np.exp(x),  # noqa: PLW0108
     "add": lambda x, y: x + y,

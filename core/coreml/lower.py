@@ -1,8 +1,8 @@
-"""Lowers the body of a voice to an ML Program, operator by operator, with coremltools' MIL builder.
+"""Lowering the decoder half of a voice to an ML Program, operator by operator, with coremltools' MIL builder.
 
-Tensors are [1, channels, 1, frames] there, since the Neural Engine wants four dimensions with time the last: axis 2 of the
-ONNX graph is axis 3 of the program. What the export computes from shapes alone (zeros like a tensor, and what follows from
-them) is worked out here and leaves no operator behind.
+Tensors of the program are [1, channels, 1, frames], since the Neural Engine needs four dimensions with time last: axis 2 of
+the ONNX graph is axis 3 of the program. What the export computes from shapes alone (zeros like a tensor, and what follows
+from them) is computed here and leaves no operator behind.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,51 +16,52 @@ from onnx import helper, numpy_helper
 from core.graph.errors import UnsupportedGraph
 
 Value = Any
-"""A variable of the program; a float, for a tensor filled with it; an array, for a constant; None, for a shape."""
+"""A variable of the program, a float for a tensor filled with it, an array for a constant, or None for a shape."""
 
 _RANK = 3
 
 
-def lower(body: onnx.ModelProto, inputs: dict[str, Value], mask: str) -> Value:
-    """Call it while a program is built: `inputs` are its variables by the names of the body's inputs, `mask` among them.
+def lower(decoder: onnx.ModelProto, inputs: dict[str, Value], mask: str) -> Value:
+    """Lower the graph into the program that is being built, and return the audio, [1, 1, 1, samples].
 
-    Outside the mask every convolution of the decoder reads zeros, as it does behind the end of a sentence that is not filled
-    up: so a filled one says the same. Returns the audio, [1, 1, 1, samples]. Raises NotRecognised.
+    `inputs` are the program's variables by the names of the graph's inputs; `mask` is one of them. Outside the mask every
+    convolution reads zeros, as after the end of a sentence without padding, so that padding does not change the audio.
+    Raises UnsupportedGraph.
     """
-    return _Lowering(body, inputs, mask).run()
+    return _Lowering(decoder, inputs, mask).run()
 
 
 class _Lowering:
-    def __init__(self, body: onnx.ModelProto, inputs: dict[str, Value], mask: str) -> None:
-        self._body = body
+    def __init__(self, decoder: onnx.ModelProto, inputs: dict[str, Value], mask: str) -> None:
+        self._decoder = decoder
         self._values: dict[str, Value] = {
-            tensor.name: numpy_helper.to_array(tensor) for tensor in body.graph.initializer
+            tensor.name: numpy_helper.to_array(tensor) for tensor in decoder.graph.initializer
         }
         self._values |= inputs
-        # How many samples a frame has there.
+        # Samples per frame of each tensor.
         self._rates = dict.fromkeys(inputs, 1)
         self._masks = {1: inputs[mask]}
         self._masked: dict[str, Value] = {}
 
     def run(self) -> Value:
-        for node in self._body.graph.node:
+        for node in self._decoder.graph.node:
             if node.op_type not in _OPERATORS:
-                raise UnsupportedGraph(f"flow and decoder have an operator that is not lowered yet: {node.op_type}")
+                raise UnsupportedGraph(f"flow and decoder use an operator that cannot be lowered: {node.op_type}")
             attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
-            given = [self._values[name] if name else None for name in node.input]
+            operands = [self._values[name] if name else None for name in node.input]
             rate = max(self._rates.get(name, 1) for name in node.input)
-            # In the flow and in front of the decoder the voice masks by itself.
+            # In the flow and in front of the decoder the voice applies the mask itself.
             if node.op_type == "ConvTranspose" or (node.op_type == "Conv" and rate > 1):
-                given[0] = self._inside(node.input[0], rate)
-            made = _OPERATORS[node.op_type](*given, **attributes)
+                operands[0] = self._inside(node.input[0], rate)
+            result = _OPERATORS[node.op_type](*operands, **attributes)
             rate *= attributes["strides"][0] if node.op_type == "ConvTranspose" else 1
-            outputs = made if isinstance(made, tuple) else (made,)
+            outputs = result if isinstance(result, tuple) else (result,)
             self._values.update(zip(node.output, outputs, strict=True))
             self._rates.update(dict.fromkeys(node.output, rate))
-        return self._values[self._body.graph.output[0].name]
+        return self._values[self._decoder.graph.output[0].name]
 
     def _inside(self, name: str, rate: int) -> Value:
-        """The tensor, zero outside the mask."""
+        """Return the tensor multiplied by the mask."""
         if rate not in self._masks:
             self._masks[rate] = mb.upsample_nearest_neighbor(x=self._masks[1], scale_factor_width=rate)
         if name not in self._masked:
@@ -98,7 +99,7 @@ def _convolving(build: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def _binary(build: Callable[..., Value], compute: Callable[..., Value], neutral: float) -> Callable[..., Value]:
-    """`neutral` on the right changes nothing."""
+    """Return the lowering of a binary operator; as right operand `neutral` has no effect."""
 
     def apply(x: Value, y: Value) -> Value:
         x, y = _scalar(x), _scalar(y)
@@ -114,7 +115,7 @@ def _binary(build: Callable[..., Value], compute: Callable[..., Value], neutral:
 
 
 def _scalar(value: Value) -> Value:
-    """A constant of one value as a float; another constant by its channels."""
+    """Return a constant with one value as a float, and any other constant with the program's dimensions."""
     if isinstance(value, np.ndarray):
         return float(value.reshape(-1)[0]) if value.size == 1 else np.expand_dims(value, -2).astype(np.float32)
     return value
@@ -133,7 +134,7 @@ def _slice(x: Value, starts: Value, ends: Value, axes: Value, steps: Value = Non
     if step == -1 and start in (-1, size - 1) and end < -size:
         return mb.reverse(x=x, axes=[axis])
     if step != 1 or not isinstance(size, int):
-        raise UnsupportedGraph("a slice that is neither a part of the channels nor all of them turned round")
+        raise UnsupportedGraph("a slice that neither selects channels nor reverses them")
     begin, stop = (min(max(edge + size if edge < 0 else edge, 0), size) for edge in (start, end))
     return mb.slice_by_index(
         x=x,
@@ -149,7 +150,7 @@ def _split(x: Value, sizes: Value, *, axis: int) -> tuple[Value, ...]:
 
 
 def _axis(axis: int) -> int:
-    """Where an axis of the export is in the program."""
+    """Return the program's axis for an axis of the ONNX graph."""
     axis = axis + _RANK if axis < 0 else axis
     return axis if axis < _RANK - 1 else axis + 1
 
@@ -171,6 +172,6 @@ _OPERATORS: dict[str, Callable[..., Value]] = {
     "Concat": lambda *parts, axis: mb.concat(values=list(parts), axis=_axis(axis)),
     "Shape": lambda x, **_: None,
     "ConstantOfShape": lambda _, value=None: float(numpy_helper.to_array(value)[0]) if value is not None else 0.0,
-    # The audio's extra dimension: the program gives it four anyway.
+    # The audio's extra dimension; in the program it has four anyway.
     "Unsqueeze": lambda x, *_, **__: x,
 }

@@ -1,1 +1,1 @@
-"""The usual guide's troubleshooting as checks that answer: each says how it is, why, and what mends it. They change nothing."""
+"""Checks of the machine, the workspace, the voices and the assistant: each reports a state, why, and a fix. They change nothing."""

@@ -1,4 +1,4 @@
-"""Whether the data base is whole, and one that this version reads."""
+"""Check that the database is intact and in a format that this version reads."""
 
 import shlex
 import sqlite3
@@ -11,65 +11,68 @@ from core.errors import format_error
 from core.store.migrations import VERSION
 from core.workspace import APPLICATION_ID
 
-# SQLite takes a file that is shorter for an empty one.
-_SHORTEST = 512
-_BUSY_S = 5
+_CHECK = "database"
+# SQLite reads a shorter file as an empty database.
+_MIN_BYTES = 512
+_BUSY_TIMEOUT_S = 5
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What SQLite says of a file."""
+class DatabaseFacts:
+    """What SQLite reports about a file."""
 
     application: int
     version: int
     empty: bool
     check: str
-    """`ok`, or the first damage."""
+    """`ok`, or the first damage that was found."""
 
 
-def open_to_read(path: Path) -> tuple[Finding, sqlite3.Connection | None]:
-    """How the data base is; where it is well, with a connection to it that cannot write."""
+def open_read_only(path: Path) -> tuple[Finding, sqlite3.Connection | None]:
+    """Check the database; if it is intact, return a read-only connection with the finding."""
     try:
         if not path.is_file():
-            return _problem(f"{path} is no file", "use --home DIR with another folder"), None
-        if 0 < path.stat().st_size < _SHORTEST:
-            return _damaged(path, "it is cut short"), None
+            return _problem(f"{path} is not a file", "use --home DIR with another folder"), None
+        if 0 < path.stat().st_size < _MIN_BYTES:
+            return _damaged(path, "it is truncated"), None
         db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro",
-            timeout=_BUSY_S,
+            timeout=_BUSY_TIMEOUT_S,
             isolation_level=None,
             check_same_thread=False,
             uri=True,
         )
         db.row_factory = sqlite3.Row
-        finding = judge_data_base(_ask(db), path)
+        finding = judge_database(_read_facts(db), path)
     except (sqlite3.OperationalError, OSError) as error:
         return _problem(format_error(error), on_path("ls -l", path)), None
     except sqlite3.DatabaseError as error:
         return _damaged(path, str(error)), None
-    if finding.state != State.OK:
-        db.close()
-    return finding, db if finding.state == State.OK else None
+    if finding.state is State.OK:
+        return finding, db
+    db.close()
+    return finding, None
 
 
-def judge_data_base(answers: Answers, path: Path) -> Finding:
-    if answers.empty:
-        return Finding("data base", State.NOTE, "it is empty: the next command sets it up", "ttsdash voices list")
-    if answers.application != APPLICATION_ID:
-        return _problem(f"{path} is one of another program", "use --home DIR with another folder")
-    if answers.check != "ok":
-        return _damaged(path, answers.check)
-    if answers.version > VERSION:
-        says = f"{path} was written by a newer ttsdash (format {answers.version}, known here: {VERSION})"
-        return _problem(says, "update ttsdash")
-    if answers.version < VERSION:
-        says = f"of format {answers.version}: the next command brings it to {VERSION}"
-        return Finding("data base", State.NOTE, says, "ttsdash voices list")
-    return Finding("data base", State.OK, f"whole, format {VERSION}")
+def judge_database(facts: DatabaseFacts, path: Path) -> Finding:
+    """Return the finding for what SQLite reports about the database at a path."""
+    if facts.empty:
+        return Finding(_CHECK, State.NOTE, "it is empty: the next command initializes it", "ttsdash voices list")
+    if facts.application != APPLICATION_ID:
+        return _problem(f"{path} belongs to another program", "use --home DIR with another folder")
+    if facts.check != "ok":
+        return _damaged(path, facts.check)
+    if facts.version > VERSION:
+        message = f"{path} was written by a newer ttsdash (format {facts.version}; this version reads up to {VERSION})"
+        return _problem(message, "update ttsdash")
+    if facts.version < VERSION:
+        message = f"format {facts.version}: the next command migrates it to {VERSION}"
+        return Finding(_CHECK, State.NOTE, message, "ttsdash voices list")
+    return Finding(_CHECK, State.OK, f"intact, format {VERSION}")
 
 
-def _ask(db: sqlite3.Connection) -> Answers:
-    return Answers(
+def _read_facts(db: sqlite3.Connection) -> DatabaseFacts:
+    return DatabaseFacts(
         application=db.execute("PRAGMA application_id").fetchone()[0],
         version=db.execute("PRAGMA user_version").fetchone()[0],
         empty=db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None,
@@ -77,11 +80,11 @@ def _ask(db: sqlite3.Connection) -> Answers:
     )
 
 
-def _problem(says: str, mend: str) -> Finding:
-    return Finding("data base", State.PROBLEM, says, mend)
+def _problem(message: str, fix: str) -> Finding:
+    return Finding(_CHECK, State.PROBLEM, message, fix)
 
 
-def _damaged(path: Path, how: str) -> Finding:
+def _damaged(path: Path, damage: str) -> Finding:
     away = shlex.quote(str(path.with_name("damaged")))
-    says = f"{path} is damaged ({' '.join(how.split())}): move it away, then add the voices again"
-    return _problem(says, f"ttsdash worker stop --now; mkdir -p {away} && mv {shlex.quote(str(path))}* {away}")
+    message = f"{path} is damaged ({' '.join(damage.split())}): move it away, then add the voices again"
+    return _problem(message, f"ttsdash worker stop --now; mkdir -p {away} && mv {shlex.quote(str(path))}* {away}")

@@ -1,4 +1,4 @@
-"""Whether the files of a voice or a variant are those that were made."""
+"""Check that the files of a voice or a variant are intact."""
 
 from pathlib import Path
 from typing import Any
@@ -7,15 +7,19 @@ from core.variants.checksums import integrity_error
 from core.voices.file import config_path_of
 
 
-def wrong_with_model(path: Path, sha256: str, config: dict[str, Any] | None = None) -> str | None:
-    """What is wrong with the model there, or with the configuration beside it; None if they are well.
+def model_error(path: Path, sha256: str, config: dict[str, Any] | None = None) -> str | None:
+    """Return what is wrong with a model or the configuration next to it, None if both are intact.
 
-    With `config` the latter must say just that.
+    With `config` the configuration must have exactly this content.
     """
-    return unconfigured(path) if path.is_file() and unconfigured(path) else integrity_error(path, sha256, config)
+    if path.is_file():
+        missing = missing_config_error(path)
+        if missing:
+            return missing
+    return integrity_error(path, sha256, config)
 
 
-def unconfigured(path: Path) -> str | None:
-    """What is wrong with a model that has no configuration beside it; a folder's is among its own files."""
+def missing_config_error(path: Path) -> str | None:
+    """Return an error if a model has no configuration next to it. A variant's folder contains its configuration."""
     config = config_path_of(path)
-    return None if path.is_dir() or config.is_file() else f"{config} is missing, without which Piper loads no voice"
+    return None if path.is_dir() or config.is_file() else f"{config} is missing: Piper cannot load the voice without it"

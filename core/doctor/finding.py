@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The findings of the doctor's checks."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,31 +8,31 @@ from core.errors import format_error
 
 
 class State(StrEnum):
-    """How what was checked is."""
+    """The result of a check."""
 
     OK = "ok"
     NOTE = "note"
-    """Something is not here, though nothing is broken."""
+    """Something is missing or could be better, but nothing is broken."""
     PROBLEM = "problem"
-    """Something should work, but does not."""
+    """Something that should work does not."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`says` is why it is in that state; `mend` a command where there is one, else what to do."""
+    """What a check found, and how to fix it: a command if there is one."""
 
     check: str
     state: State
-    says: str
-    mend: str | None = None
+    message: str
+    fix: str | None = None
 
 
 def run_check(check: str, examine: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """All that an examination finds. One that fails is a problem itself, and hides neither what it found nor the others."""
+    """Return the findings of a check. If it fails, that is one more finding: neither earlier ones nor other checks are lost."""
     found: list[Finding] = []
     try:
         found.extend(examine())
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong in one check, the others still answer
-        mend = "look again; if it stays, report this line together with `ttsdash --version`"
-        found.append(Finding(check, State.PROBLEM, f"this could not be looked at: {format_error(error)}", mend))
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in one check, the others still run
+        fix = "run the doctor again; if this persists, report this line together with the output of ttsdash --version"
+        found.append(Finding(check, State.PROBLEM, f"this check failed: {format_error(error)}", fix))
     return found

@@ -1,4 +1,4 @@
-"""The commands that several findings are mended with."""
+"""The commands that fix findings."""
 
 import shlex
 import sys
@@ -9,25 +9,26 @@ from core.variants.recipes import RECIPES
 
 
 def pip_install(*arguments: str) -> str:
-    """Installs into the Python that ttsdash runs on."""
+    """Return the command that installs packages for the Python that runs ttsdash."""
     return shlex.join([sys.executable, "-m", "pip", "install", *arguments])
 
 
 def on_path(command: str, path: Path) -> str:
+    """Return a command with a quoted path as its argument."""
     return f"{command} {shlex.quote(str(path))}"
 
 
-def make_again(variant: Variant) -> str:
-    """Makes a variant as it was made. One that came with the voice can only be put back."""
+def remake_command(variant: Variant) -> str:
+    """Return the command that makes a variant again with the same parameters. An original can only be restored."""
     if variant.recipe is None:
-        return f"put the file back that was added, or {on_path('ttsdash voices add', Path(variant.path))}"
+        return f"restore the file that was added, or run: {on_path('ttsdash voices add', Path(variant.path))}"
     recipe = RECIPES.get(variant.recipe)
     if recipe is None:
-        return f"update ttsdash: this version knows no recipe {variant.recipe!r}"
+        return f"update ttsdash: this version has no recipe {variant.recipe!r}"
     params = [
         f"--param {name}={variant.params[name]}"
         for name, param in recipe.params.items()
         if variant.params.get(name, param.default) != param.default
     ]
-    own = ["--calibration FILE"] if "calibration=" in variant.name else []
-    return " ".join([f"ttsdash optimize --model {shlex.quote(variant.voice)} --{recipe.name}", *params, *own])
+    calibration = ["--calibration FILE"] if "calibration=" in variant.name else []
+    return " ".join([f"ttsdash optimize --model {shlex.quote(variant.voice)} --{recipe.name}", *params, *calibration])

@@ -1,23 +1,29 @@
-"""Tries what may take its process with it, in a process of its own: `python -m core.doctor.isolated_checks NAME`.
+"""Checks that run in a subprocess because they can crash it: `python -m core.doctor.isolated_checks NAME`.
 
-What a trial returns is printed; what it raises ends the process with 1 and one line on standard error.
+The subprocess prints the result of the check; an error ends it with exit code 1 and one line on standard error.
 """
 
 import json
 import sys
 
 from core.errors import format_error
+from core.processes import run_module
+
+
+def run_isolated(check: str, stdin: str = "") -> str:
+    """Run a check of this module in a subprocess and return its result. Raises TtsdashError with why it failed."""
+    return run_module("core.doctor.isolated_checks", check, stdin=stdin)
 
 
 def runtime() -> str:
-    """ONNX Runtime's version, once it has multiplied two matrices of whole numbers, as it does for quantized voices."""
+    """Run ONNX Runtime on an int8 matrix product, as in quantized voices, and return its version."""
     import numpy as np
     import onnxruntime
     from onnx import TensorProto, helper
 
     graph = helper.make_graph(
         [helper.make_node("MatMulInteger", ["a", "b"], ["product"])],
-        "trial",
+        "check",
         [helper.make_tensor_value_info(name, TensorProto.INT8, [2, 2]) for name in "ab"],
         [helper.make_tensor_value_info("product", TensorProto.INT32, [2, 2])],
     )
@@ -26,12 +32,12 @@ def runtime() -> str:
     matrix = np.array([[1, 2], [3, 4]], np.int8)
     (product,) = session.run(None, {"a": matrix, "b": matrix})
     if product.tolist() != [[7, 10], [15, 22]]:
-        raise ArithmeticError(f"onnxruntime {onnxruntime.__version__} multiplies wrongly: {product.tolist()}")
+        raise ArithmeticError(f"onnxruntime {onnxruntime.__version__} computes a wrong product: {product.tolist()}")
     return str(onnxruntime.__version__)
 
 
 def machine() -> str:
-    """The machine's answers, asked without ONNX Runtime: a broken one would leave them unheard."""
+    """Detect the hardware and return it as JSON, without ONNX Runtime: a broken one must not prevent it."""
     sys.modules["onnxruntime"] = None  # type: ignore[assignment]
     from core.hardware.detection import detect
 
@@ -39,17 +45,17 @@ def machine() -> str:
 
 
 def phonemes() -> str:
-    """How many phoneme ids Piper makes of a sentence, by the voice's configuration on standard input."""
+    """Return how many phoneme ids Piper makes from a sentence, for the voice configuration on standard input."""
     from core.variants.variant_files import CHECK_TEXT
     from core.voices.phonemes import phoneme_ids
 
     return str(len(phoneme_ids(json.load(sys.stdin), CHECK_TEXT)))
 
 
-_TRIALS = {trial.__name__: trial for trial in (runtime, machine, phonemes)}
+_CHECKS = {"runtime": runtime, "machine": machine, "phonemes": phonemes}
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(f"{_TRIALS[sys.argv[1]]()}\n")
-    except Exception as error:  # noqa: BLE001 - whatever is broken here is what this process is for
+        sys.stdout.write(f"{_CHECKS[sys.argv[1]]()}\n")
+    except Exception as error:  # noqa: BLE001 - any error is the result of the check
         sys.exit(format_error(error))

@@ -1,8 +1,7 @@
-"""Whether a worker that was started here outlives the logging out of who started it, as systemd-logind has it.
+"""Check whether the worker survives when its user logs out, according to systemd-logind.
 
-logind ends what was started in a session if it is told to (KillUserProcesses), whether its user lingers or not. What was
-started below the user's own manager, as some desktops do with their terminals, ends with that manager unless the user
-lingers. All else stays.
+With KillUserProcesses logind ends all processes of a session, even if its user lingers. A process below the user manager
+(where some desktops start their terminals) ends with that manager unless the user lingers. All others survive.
 """
 
 import os
@@ -16,7 +15,7 @@ from core.doctor.finding import Finding, State
 
 Place = Literal["session", "manager", "elsewhere"]
 
-# Where logind looks for its file, and for pieces of it in `logind.conf.d`: the first has precedence.
+# The folders of logind.conf and of its drop-ins in `logind.conf.d`, in order of precedence.
 _FOLDERS = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
 _TRUE = ("1", "yes", "y", "true", "t", "on")
 _LINGER = "loginctl enable-linger"
@@ -24,16 +23,16 @@ _INSTALL = "ttsdash worker stop && ttsdash worker install"
 
 
 def check_logout(worker: int | None, root: Path = Path("/")) -> Iterator[Finding]:
-    """`worker` is the number of its process; without one it counts where it would be started from: here."""
+    """Check the worker by its process id; without one, check a worker that this process would start."""
     if not (root / "run/systemd/system").is_dir():
         return
     user = user_name()
-    killed = kills(login_settings(root), user)
-    yield judge_logout(place_of(worker or os.getpid(), root), killed, lingers(user, root))
+    kills = kills_user_processes(login_settings(root), user)
+    yield judge_logout(place_of_process(worker or os.getpid(), root), kills, lingers(user, root))
 
 
 def user_name() -> str:
-    """Of whom this process belongs to; the number where the system has no name for it."""
+    """Return the name of the user of this process, or the uid if the system has no name for it."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -41,23 +40,23 @@ def user_name() -> str:
 
 
 def lingers(user: str, root: Path) -> bool:
-    """Whether the user's manager runs from the machine's start on, logged in or not."""
+    """Return whether the user manager runs from boot on, even if the user is not logged in."""
     return (root / "var/lib/systemd/linger" / user).exists()
 
 
-def judge_logout(place: Place, killed: bool, lingering: bool) -> Finding:
-    """`killed`: logind ends what was started in a session of this user."""
-    if place == "session" and killed:
-        says = "logging out ends the worker: KillUserProcesses=yes in logind.conf, and it belongs to the session"
-        return Finding("logging out", State.PROBLEM, says, _INSTALL)
+def judge_logout(place: Place, kills_session: bool, lingering: bool) -> Finding:
+    """Return whether a worker survives; `kills_session` is whether logind ends the processes of the user's sessions."""
+    if place == "session" and kills_session:
+        message = "logging out ends the worker: it belongs to the session, and logind.conf has KillUserProcesses=yes"
+        return Finding("logging out", State.PROBLEM, message, _INSTALL)
     if place == "manager" and not lingering:
-        says = "logging out ends the worker: it belongs to your user manager, and you do not linger"
-        return Finding("logging out", State.PROBLEM, says, _LINGER)
-    return Finding("logging out", State.OK, "the worker goes on")
+        message = "logging out ends the worker: it belongs to your user manager, and lingering is off for you"
+        return Finding("logging out", State.PROBLEM, message, _LINGER)
+    return Finding("logging out", State.OK, "the worker keeps running")
 
 
-def place_of(pid: int, root: Path) -> Place:
-    """By the process's control groups. What cannot be told is taken for the usual: a session."""
+def place_of_process(pid: int, root: Path) -> Place:
+    """Return what a process belongs to, by its control groups; a session if that is unknown, as it is the usual case."""
     try:
         groups = (root / "proc" / str(pid) / "cgroup").read_text()
     except OSError:
@@ -67,8 +66,8 @@ def place_of(pid: int, root: Path) -> Place:
     return "elsewhere" if "/system.slice/" in groups else "session"
 
 
-def kills(settings: dict[str, str], user: str) -> bool:
-    """Whether logind ends a user's processes; distributions are built so that it does not unless told to."""
+def kills_user_processes(settings: dict[str, str], user: str) -> bool:
+    """Return whether logind ends a user's processes at logout. Distributions turn this off by default."""
     if settings.get("KillUserProcesses", "no").lower() not in _TRUE:
         return False
     if user in settings.get("KillExcludeUsers", "root").split():
@@ -78,18 +77,18 @@ def kills(settings: dict[str, str], user: str) -> bool:
 
 
 def login_settings(root: Path) -> dict[str, str]:
-    """What logind.conf and the pieces of it say; of several the last one counts, sorted by name wherever they lie."""
+    """Return the settings of logind.conf and its drop-ins; the last drop-in by file name wins, whatever its folder."""
     folders = [root / folder for folder in _FOLDERS]
     main = next((folder / "logind.conf" for folder in folders if (folder / "logind.conf").is_file()), None)
-    pieces = {piece.name: piece for folder in reversed(folders) for piece in folder.glob("logind.conf.d/*.conf")}
+    drop_ins = {path.name: path for folder in reversed(folders) for path in folder.glob("logind.conf.d/*.conf")}
     settings: dict[str, str] = {}
-    for file in [*([main] if main else []), *(pieces[name] for name in sorted(pieces))]:
+    for file in [*([main] if main else []), *(drop_ins[name] for name in sorted(drop_ins))]:
         settings |= _read(file)
     return settings
 
 
 def _read(file: Path) -> dict[str, str]:
-    """The keys of its section Login. systemd passes over what it does not understand, and over what it may not read."""
+    """Return the keys of the section Login. Like systemd, ignore invalid lines and unreadable files."""
     settings, section = {}, ""
     try:
         text = file.read_text(encoding="utf-8", errors="replace")

@@ -1,13 +1,13 @@
-"""Whether a voice's files are well, what was measured of them here, and what speaks against the variant that is selected."""
+"""Check the files of a voice, its results on this machine, and its selection."""
 
 import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from core.doctor.files import wrong_with_model
+from core.doctor.files import model_error
 from core.doctor.finding import Finding, State
-from core.doctor.fixes import make_again
+from core.doctor.fixes import remake_command
 from core.engines.names import BY_PROVIDER
 from core.history.newest import list_newest
 from core.records.results import Result
@@ -18,70 +18,70 @@ from core.store.selections import latest_selection
 
 
 def judge_library(voices: Sequence[Voice]) -> Iterator[Finding]:
+    """Yield a note if there are no voices."""
     if not voices:
         yield Finding("voices", State.NOTE, "no voices yet", "ttsdash voices add PATH.onnx")
 
 
 def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[Finding]:
-    troubles = {variant.name: _trouble(voice, variant) for variant in voice.variants}
-    yield from judge_files(voice, troubles)
-    yield judge_figures(voice, measured_here(db, voice.id, machine))
+    """Yield the findings for a voice on a machine."""
+    errors = {variant.name: _file_error(voice, variant) for variant in voice.variants}
+    yield from judge_files(voice, errors)
+    yield judge_figures(voice, local_results(db, voice.id, machine))
     stored = latest_selection(db, voice.id, machine)
-    if stored and troubles.get(stored.selection.selected):
-        says = f"{stored.selection.selected} was selected before its files were harmed"
-        yield Finding("selection", State.PROBLEM, says, f"ttsdash select {shlex.quote(voice.key)}")
+    if stored and errors.get(stored.selection.selected):
+        message = f"the files of {stored.selection.selected} were damaged after it was selected"
+        yield Finding("selection", State.PROBLEM, message, f"ttsdash select {shlex.quote(voice.key)}")
     else:
         yield from judge_selection(voice, stored)
 
 
-def measured_here(db: sqlite3.Connection, voice_id: str, machine: str) -> list[Result]:
-    """The figures that selections go by, the newest of each variant first: of this machine, at all cores."""
+def local_results(db: sqlite3.Connection, voice_id: str, machine: str) -> list[Result]:
+    """Return the results that selections are based on, newest first: the last of each variant on a machine at all cores."""
     newest = [result for result in list_newest(db, machine, voice_id) if result.stock]
     return sorted(newest, key=lambda result: result.created_at, reverse=True)
 
 
-def _trouble(voice: Voice, variant: Variant) -> str | None:
-    return wrong_with_model(Path(variant.path), variant.sha256, voice.config if variant.recipe else None)
+def _file_error(voice: Voice, variant: Variant) -> str | None:
+    return model_error(Path(variant.path), variant.sha256, voice.config if variant.recipe else None)
 
 
-def judge_files(voice: Voice, troubles: Mapping[str, str | None]) -> Iterator[Finding]:
-    """`troubles` are by variant."""
-    well = []
+def judge_files(voice: Voice, errors: Mapping[str, str | None]) -> Iterator[Finding]:
+    """Yield the findings for the files of a voice; `errors` are by variant, None if its files are intact."""
+    intact = []
     for variant in voice.variants:
-        trouble = troubles[variant.name]
-        if trouble:
-            yield Finding("files", State.PROBLEM, f"{variant.name}: {trouble}", make_again(variant))
+        error = errors[variant.name]
+        if error:
+            yield Finding("files", State.PROBLEM, f"{variant.name}: {error}", remake_command(variant))
         else:
-            well.append(variant.name)
-    if well:
-        yield Finding("files", State.OK, f"there and unchanged: {', '.join(well)}")
+            intact.append(variant.name)
+    if intact:
+        yield Finding("files", State.OK, f"present and unchanged: {', '.join(intact)}")
 
 
 def judge_figures(voice: Voice, results: Sequence[Result]) -> Finding:
-    """`results` are those of this machine, the newest first."""
+    """Return whether every variant has been measured; `results` are those of this machine, newest first."""
     made = [variant for variant in voice.variants if variant.name != ORIGINAL]
     benchmark = f"ttsdash benchmark {shlex.quote(voice.key)}"
     if not made:
-        mend = f"ttsdash optimize --model {shlex.quote(voice.key)} --dynamic --benchmark"
-        return Finding(
-            "figures", State.NOTE, "there is the original only: nothing smaller or faster has been made", mend
-        )
+        fix = f"ttsdash optimize --model {shlex.quote(voice.key)} --dynamic --benchmark"
+        return Finding("figures", State.NOTE, "there is no variant but the original", fix)
     known = {(result.variant, result.variant_sha256) for result in results}
     missing = [variant.name for variant in made if (variant.name, variant.sha256) not in known]
     if missing:
-        return Finding(
-            "figures", State.NOTE, f"not measured on this machine at all cores: {', '.join(missing)}", benchmark
-        )
+        message = f"not measured on this machine at all cores: {', '.join(missing)}"
+        return Finding("figures", State.NOTE, message, benchmark)
     if any(result.noisy for result in results if result.benchmark_id == results[0].benchmark_id):
-        says = "the machine was busy during the latest benchmark: take its speeds with care"
-        return Finding("figures", State.NOTE, says, benchmark)
+        message = "the latest benchmark was a noisy run: its speeds are less certain"
+        return Finding("figures", State.NOTE, message, benchmark)
     timed = {result.variant for result in results if result.speedup is not None}
     untimed = ", ".join(variant.name for variant in made if variant.name not in timed)
-    says = "every variant has been measured on this machine"
-    return Finding("figures", State.OK, says + (f", but for the speed of {untimed}" if untimed else ""))
+    message = "every variant has been measured on this machine"
+    return Finding("figures", State.OK, message + (f", except for the speed of {untimed}" if untimed else ""))
 
 
 def judge_selection(voice: Voice, stored: StoredSelection | None) -> Iterator[Finding]:
+    """Yield the findings for the current selection of a voice."""
     again = f"ttsdash select {shlex.quote(voice.key)}"
     if len(voice.variants) == 1:
         return
@@ -92,33 +92,32 @@ def judge_selection(voice: Voice, stored: StoredSelection | None) -> Iterator[Fi
     if stored.selected_sha256 not in {variant.sha256 for variant in voice.variants}:
         yield Finding("selection", State.NOTE, f"{selection.selected} has changed since it was selected", again)
         return
-    # That figures are missing is found of all variants at once.
+    # Missing results are reported for all variants at once.
     found = [
-        _weigh(warning, selection, again)
+        _judge_warning(warning, selection, again)
         for warning in selection.warnings
         if warning.kind is not WarningKind.UNMEASURED
     ]
     if not found:
         yield Finding("selection", State.OK, f"{selection.selected}: {selection.reason}")
-    # With what mends a problem, what could be better is another matter.
+    # A note may no longer apply once the problems are fixed.
     yield from [finding for finding in found if finding.state is State.PROBLEM] or found
 
 
-def _weigh(warning: SelectionWarning, selection: Selection, again: str) -> Finding:
-    """How bad it is what speaks against a selection, and what to do about it."""
-    state, mend = State.NOTE, again
+def _judge_warning(warning: SelectionWarning, selection: Selection, again: str) -> Finding:
+    state, fix = State.NOTE, again
     unpin = f"{again} --unpin" if selection.pinned else again
     by_figures = unpin if selection.policy == "measured" else f"{unpin} --policy measured"
     match warning.kind:
         case WarningKind.UNUSABLE_PIN | WarningKind.UNUSABLE_ORIGINAL:
-            state, mend = State.PROBLEM, unpin
+            state, fix = State.PROBLEM, unpin
         case WarningKind.SLOWER | WarningKind.DEGRADED:
-            state, mend = State.PROBLEM, by_figures
+            state, fix = State.PROBLEM, by_figures
         case WarningKind.FASTER_EXISTS | WarningKind.BETTER_EXISTS:
-            # What is no file of its own cannot be pinned.
-            mend = by_figures if warning.variant == BY_PROVIDER else f"{again} --pin {shlex.quote(warning.variant)}"
+            # The original run by another provider is not a variant and cannot be pinned.
+            fix = by_figures if warning.variant == BY_PROVIDER else f"{again} --pin {shlex.quote(warning.variant)}"
         case WarningKind.UNVERIFIED | WarningKind.UNGRADED | WarningKind.UNMEASURED:
-            mend = f"ttsdash benchmark {shlex.quote(selection.voice)}"
+            fix = f"ttsdash benchmark {shlex.quote(selection.voice)}"
         case WarningKind.LEGACY:
             pass
-    return Finding("selection", state, warning.text, mend)
+    return Finding("selection", state, warning.text, fix)

@@ -1,1 +1,1 @@
-"""What runs a voice: loads it, and makes audio of phoneme ids."""
+"""Engines: loading a voice, and synthesizing audio from phoneme ids."""

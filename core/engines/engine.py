@@ -1,4 +1,4 @@
-"""The engines: what loads a voice, and makes audio of phoneme ids. Whoever runs a voice does it through one of them."""
+"""The interface of all engines, and how to get one by name."""
 
 import importlib
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ Audio = npt.NDArray[np.float32]
 
 _OPENERS: dict[EngineName, tuple[str, str]] = {
     "onnxruntime": ("core.engines.ort", "OrtVoice"),
-    "onnxruntime-coreml": ("core.engines.ort", "open_provider"),
+    "onnxruntime-coreml": ("core.engines.ort", "open_with_coreml_provider"),
     "coreml": ("core.coreml.coreml_engine", "open_coreml"),
     "coreml-evaluated": ("core.coreml.coreml_engine", "open_evaluated"),
 }
@@ -24,19 +24,20 @@ class Engine(Protocol):
     """A loaded voice."""
 
     def synthesize(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Audio:
-        """Audio of one sentence, float32 [samples], with both noises at 0, so that it is the same at each call."""
+        """Return the audio of one sentence, float32 [samples]. Without noise it is the same in every call."""
         ...
 
     def stream(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Iterator[Audio]:
-        """The same in pieces, each as soon as it is there."""
+        """Yield the audio in chunks, each as soon as it is computed."""
         ...
 
 
 def opener(name: EngineName) -> Callable[[Path, int | None], Engine]:
-    """What loads a voice with that engine: it takes the variant's path and the number of threads, None for the engine's own.
+    """Import an engine, and return the function that loads a voice with it.
 
-    It raises BadInput or TtsdashError for what cannot be loaded. Getting it imports what the engine needs.
+    That function takes the variant's path and the number of threads, None for the engine's default. It raises InvalidInput
+    or TtsdashError for a variant that cannot be loaded.
     """
     module, function = _OPENERS[name]
-    found: Callable[[Path, int | None], Engine] = getattr(importlib.import_module(module), function)
-    return found
+    load: Callable[[Path, int | None], Engine] = getattr(importlib.import_module(module), function)
+    return load

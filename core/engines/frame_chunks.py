@@ -1,12 +1,12 @@
-"""Cuts a row of frames into overlapping windows, so that what is computed of each, put together, is what the whole gives."""
+"""Cutting a sequence of frames into overlapping chunks whose audio can be joined to that of the whole."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Window:
-    """Frames `begin` to `end` are computed, `kept_from` to `kept_to` of them are right and kept; all count from the start."""
+class Chunk:
+    """Frames `begin` to `end` are computed; of those, `kept_from` to `kept_to` are correct and kept."""
 
     begin: int
     end: int
@@ -14,20 +14,21 @@ class Window:
     kept_to: int
 
 
-def windows(frames: int, length: int, reach: int) -> Iterator[Window]:
-    """Windows of `length` frames, of which each sample depends on `reach` to either side; all are clamped inside the row.
+def chunks(frames: int, length: int, receptive_field: int) -> Iterator[Chunk]:
+    """Yield chunks of `length` frames, clamped inside the sequence.
 
-    A row that is no longer than a window is one window. Raises ValueError where windows would only overlap.
+    Each sample depends on `receptive_field` frames on either side. A sequence that is no longer than a chunk is one chunk.
+    Raises ValueError if the chunks would consist of overlap only.
     """
     if frames <= length:
-        yield Window(0, frames, 0, frames)
+        yield Chunk(0, frames, 0, frames)
         return
-    if length <= 2 * reach:
-        raise ValueError(f"windows of {length} frames hold nothing but their overlap of {reach} to either side")
+    if length <= 2 * receptive_field:
+        raise ValueError(f"chunks of {length} frames consist of overlap only: {receptive_field} on either side")
     done = 0
     while done < frames:
-        begin = min(max(done - reach, 0), frames - length)
+        begin = min(max(done - receptive_field, 0), frames - length)
         end = begin + length
-        kept_to = frames if end == frames else end - reach
-        yield Window(begin, end, done, kept_to)
+        kept_to = frames if end == frames else end - receptive_field
+        yield Chunk(begin, end, done, kept_to)
         done = kept_to

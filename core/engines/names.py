@@ -1,10 +1,10 @@
-"""The engines by name. Light to import."""
+"""The names of engines. Light to import."""
 
 from typing import Literal
 
 EngineName = Literal["onnxruntime", "onnxruntime-coreml", "coreml", "coreml-evaluated"]
-"""One file with ONNX Runtime; the same through Core ML's provider; a folder with Core ML;
-the same evaluated with numpy, which is no way to speak but tells what it would say."""
+"""One file with ONNX Runtime on the CPU; the same through its Core ML provider; a folder with Core ML; the same folder
+evaluated with NumPy, which shows what Core ML computes, but not how fast."""
 
 BY_PROVIDER = "original@coreml"
-"""What the original is called when ONNX Runtime runs it through Core ML: no other file, but another way to run it."""
+"""The name of the original when ONNX Runtime runs it through its Core ML provider: the same file in another engine."""

@@ -1,4 +1,4 @@
-"""Runs a voice that is one `.onnx` file with ONNX Runtime: on the CPU, or through its Core ML provider."""
+"""Voices that are one `.onnx` file, in ONNX Runtime: on the CPU, or through its Core ML provider."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,33 +11,36 @@ from core.errors import InvalidInput
 from core.graph.ort_session import CPU
 from core.vits.piper_session import PiperSession
 
-# What Core ML does not know is left to the CPU.
+# Operators that Core ML does not support run on the CPU.
 CORE_ML: Sequence[Any] = (("CoreMLExecutionProvider", {"ModelFormat": "MLProgram"}), *CPU)
 
 
 class OrtVoice:
-    """A loaded voice. With `threads` None the session options are ONNX Runtime's own, as piper-tts opens a model.
+    """A loaded voice.
 
-    `as_exported` runs the graph as it stands, without ONNX Runtime's optimizations.
+    With the defaults the session options are ONNX Runtime's own, as piper-tts opens a model. `optimized` False runs the graph
+    as it was exported, without ONNX Runtime's optimizations.
     """
 
     def __init__(
-        self, path: Path, threads: int | None = None, as_exported: bool = False, providers: Sequence[Any] = CPU
+        self, path: Path, threads: int | None = None, optimized: bool = True, providers: Sequence[Any] = CPU
     ) -> None:
-        self._session = PiperSession(path, threads, optimized=not as_exported, providers=providers)
+        self._session = PiperSession(path, threads, optimized=optimized, providers=providers)
 
     def synthesize(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Audio:
-        """Audio of one sentence, float32 [samples], with both noises at 0, so that it is the same at each call."""
+        """Return the audio of one sentence, float32 [samples]. Without noise it is the same in every call."""
         return self._session.run(phoneme_ids, length_scale=length_scale, speaker=speaker)[0].reshape(-1)
 
     def stream(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Iterator[Audio]:
-        """The same as one piece: the file runs as a whole."""
+        """Yield the audio as one chunk: the graph runs as a whole."""
         yield self.synthesize(phoneme_ids, length_scale, speaker)
 
 
-def open_provider(path: Path, threads: int | None = None) -> OrtVoice:
-    """A voice as ONNX Runtime runs it through Core ML, without conversion. Raises BadInput where it cannot: off macOS."""
+def open_with_coreml_provider(path: Path, threads: int | None = None) -> OrtVoice:
+    """Load a voice for ONNX Runtime's Core ML provider, without conversion. Raises InvalidInput on other systems than macOS."""
     if CORE_ML[0][0] not in onnxruntime.get_available_providers():
-        # It would run it on the CPU, and say nothing.
-        raise InvalidInput(f"ONNX Runtime {onnxruntime.__version__} has no {CORE_ML[0][0]} here: it needs macOS")
+        # ONNX Runtime would silently run it on the CPU.
+        raise InvalidInput(
+            f"ONNX Runtime {onnxruntime.__version__} has no {CORE_ML[0][0]} on this machine: it needs macOS"
+        )
     return OrtVoice(path, threads, providers=CORE_ML)

@@ -1,4 +1,4 @@
-"""Runs a voice that is cut in two: the front once a sentence, the body window by window."""
+"""Voices split in two: the encoder half runs once for a sentence, the decoder half chunk by chunk."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,98 +8,104 @@ import numpy as np
 import numpy.typing as npt
 
 from core.engines.engine import Audio
-from core.engines.frame_chunks import windows
+from core.engines.frame_chunks import chunks
 from core.errors import InvalidInput
 from core.graph.ort_session import name_of, open_session
 from core.vits.piper_session import PiperSession
-from core.vits.split_point import MARK, Seam
+from core.vits.split_point import METADATA_KEY, SplitPoint
 
 Values = npt.NDArray[np.float32]
 
-
-WINDOW = 64
-"""Frames of each window that are kept; its overlap comes on top."""
+CHUNK_FRAMES = 64
+"""Frames of each chunk that are kept; the overlap comes on top."""
 
 
 class Frames(NamedTuple):
-    """What the front gives of a sentence."""
+    """The output of the encoder half for a sentence."""
 
     latent: Values
     """[1, channels, frames]"""
     mask: Values
     """[1, 1, frames]"""
     speaker: Values | None
-    """[1, channels, 1], of a voice with several speakers"""
+    """[1, channels, 1]; only in voices with several speakers."""
 
-    def part(self, begin: int, end: int) -> "Frames":
+    def between(self, begin: int, end: int) -> "Frames":
+        """Return the frames from `begin` to `end`."""
         return Frames(self.latent[:, :, begin:end], self.mask[:, :, begin:end], self.speaker)
 
 
-Body = Callable[[Frames], Audio]
-"""Flow and decoder: the audio of some frames, float32 [samples]."""
+DecoderHalf = Callable[[Frames], Audio]
+"""Flow and decoder: computes the audio of some frames, float32 [samples]."""
 
 
-class Front:
+class EncoderHalf:
     """Text encoder, durations and noise, in ONNX Runtime."""
 
     def __init__(self, model: Path | bytes, threads: int | None = None) -> None:
-        """Raises BadInput for a model that ONNX Runtime cannot load, or that does not tell where it was cut."""
+        """Load the model.
+
+        Raises InvalidInput for a model that ONNX Runtime cannot load, or without a split point in its metadata.
+        """
         self._session = PiperSession(model, threads)
         try:
-            self.seam = Seam.from_text(self._session.metadata.get(MARK, ""))
+            self.split_point = SplitPoint.from_text(self._session.metadata.get(METADATA_KEY, ""))
         except ValueError as error:
             raise InvalidInput(
-                f"{name_of(model)} does not tell where its voice was cut: make the variant again"
+                f"{name_of(model)} has no split point in its metadata: build the variant again"
             ) from error
 
     def __call__(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Frames:
-        """The frames of one sentence, with both noises at 0."""
-        given = self._session.run(phoneme_ids, length_scale=length_scale, speaker=speaker)
-        return Frames(given[0], given[1], given[2] if len(given) > 2 else None)
+        """Return the frames of one sentence, without noise."""
+        outputs = self._session.run(phoneme_ids, length_scale=length_scale, speaker=speaker)
+        return Frames(outputs[0], outputs[1], outputs[2] if len(outputs) > 2 else None)
 
 
-class OrtBody:
+class OrtDecoderHalf:
     """Flow and decoder in ONNX Runtime."""
 
     def __init__(self, model: Path | bytes, threads: int | None = None) -> None:
         self._session = open_session(model, threads)
 
     def __call__(self, frames: Frames) -> Audio:
-        given = (values for values in frames if values is not None)
-        feeds = {entry.name: values for entry, values in zip(self._session.get_inputs(), given, strict=True)}
+        """Return the audio of some frames, float32 [samples]."""
+        inputs = (values for values in frames if values is not None)
+        feeds = {entry.name: values for entry, values in zip(self._session.get_inputs(), inputs, strict=True)}
         audio: Audio = self._session.run(None, feeds)[0]
         return audio.reshape(-1)
 
 
 class SplitVoice:
-    """A front and a body, which computes `window` frames at once."""
+    """An encoder half, and a decoder half that computes `length` frames at a time."""
 
-    def __init__(self, front: Front, body: Body, window: int) -> None:
-        self._front, self._body, self._window = front, body, window
+    def __init__(self, encoder: EncoderHalf, decoder: DecoderHalf, length: int) -> None:
+        self._encoder, self._decoder, self._length = encoder, decoder, length
 
     def synthesize(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Audio:
-        """Audio of one sentence, float32 [samples], with both noises at 0."""
+        """Return the audio of one sentence, float32 [samples], without noise."""
         return np.concatenate(list(self.stream(phoneme_ids, length_scale, speaker)))
 
     def stream(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Iterator[Audio]:
-        """The same in pieces, each as soon as its window is computed."""
-        seam = self._front.seam
-        frames = self._front(phoneme_ids, length_scale, speaker)
-        for window in windows(frames.latent.shape[2], self._window, seam.reach):
-            audio = self._body(frames.part(window.begin, window.end))
-            yield audio[(window.kept_from - window.begin) * seam.hop : (window.kept_to - window.begin) * seam.hop]
+        """Yield the audio in chunks, each as soon as it is computed."""
+        split_point = self._encoder.split_point
+        hop = split_point.hop_length
+        frames = self._encoder(phoneme_ids, length_scale, speaker)
+        for chunk in chunks(frames.latent.shape[2], self._length, split_point.receptive_field):
+            audio = self._decoder(frames.between(chunk.begin, chunk.end))
+            yield audio[(chunk.kept_from - chunk.begin) * hop : (chunk.kept_to - chunk.begin) * hop]
 
 
 def open_split(path: Path, threads: int | None = None) -> SplitVoice:
-    """A voice that is one `.onnx` file, cut in memory. Raises BadInput where that cannot be."""
+    """Load a voice that is one `.onnx` file, and split it in memory. Raises InvalidInput if it cannot be split."""
     import onnx
 
     from core.graph.errors import UnsupportedGraph
-    from core.vits.split import cut
+    from core.vits.split import split_model
 
     try:
-        halves = cut(onnx.load(path))
+        halves = split_model(onnx.load(path))
     except UnsupportedGraph as reason:
-        raise InvalidInput(f"{path} cannot speak in pieces: {reason}") from reason
-    front, body = (half.SerializeToString() for half in (halves.front, halves.body))
-    return SplitVoice(Front(front, threads), OrtBody(body, threads), WINDOW + 2 * halves.seam.reach)
+        raise InvalidInput(f"{path} cannot be split for streaming: {reason}") from reason
+    encoder, decoder = (half.SerializeToString() for half in (halves.encoder, halves.decoder))
+    length = CHUNK_FRAMES + 2 * halves.split_point.receptive_field
+    return SplitVoice(EncoderHalf(encoder, threads), OrtDecoderHalf(decoder, threads), length)

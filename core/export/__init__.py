@@ -1,1 +1,1 @@
-"""The history, taken along: written in several formats, and read again from another machine's export."""
+"""Export of the history in several formats, and import of another machine's export."""

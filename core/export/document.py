@@ -1,6 +1,6 @@
-"""The form of an export as JSON: a header, each benchmark as it is stored, and what tells whether all of it arrived.
+"""The JSON format of exports: a header, the benchmarks, and a checksum over them.
 
-Keys are the names of the dataclasses' fields. Any change of them, or of what they mean, raises `FORMAT`.
+Keys are the fields of the dataclasses. Every change to their names or meaning increases `FORMAT`.
 """
 
 import hashlib
@@ -17,10 +17,11 @@ from core.clock import format_timestamp, parse_timestamp
 from core.errors import TtsdashError
 from core.export.check import (
     Check,
-    Unfit,
+    InvalidValue,
     check_for,
+    dataclass_of,
+    integer,
     list_of,
-    made,
     mapping_of,
     matching,
     members,
@@ -30,55 +31,56 @@ from core.export.check import (
     positive,
     quoted,
     text,
-    whole,
 )
 from core.hardware.machine import Environment, Machine, fingerprint
 from core.quality.grade import GRADES
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample
 from core.records.metrics import EXPORT_FORMAT, LATER_METRICS, Metrics
-from core.records.verdict import Verdict
+from core.records.verdict import SpeedVerdict
 from core.records.voices import ORIGINAL
 
 PROGRAM = "ttsdash"
 FORMAT = EXPORT_FORMAT
 _KNOWN = range(1, FORMAT + 1)
-_MOST_THREADS = 100_000
+_MAX_THREADS = 100_000
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
-_CLOCKS_DIFFER = timedelta(days=1)
+_CLOCK_TOLERANCE = timedelta(days=1)
 
 
 @dataclass
 class Tally:
-    """Counts benchmarks, and sums up their text."""
+    """The number of benchmarks and the checksum of their lines."""
 
     count: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
 
     def add(self, document: str) -> None:
+        """Count a benchmark, given its line."""
         self.count += 1
         self.digest.update(f"{document}\n".encode())
 
     def shape(self) -> dict[str, Any]:
-        """What stands at the end of an export."""
+        """Return the object at the end of an export."""
         return {"count": self.count, "sha256": self.digest.hexdigest()}
 
 
 def header() -> dict[str, Any]:
+    """Return the object at the start of an export."""
     return {"program": PROGRAM, "version": core.program_version(), "format": FORMAT}
 
 
 def check_header(given: dict[str, Any]) -> None:
-    """Raises Unfit."""
+    """Check the header of an export. Raises InvalidValue."""
     if given.get("program") != PROGRAM or type(given.get("format")) is not int:
-        raise Unfit("it is no export of ttsdash")
+        raise InvalidValue("it is not an export of ttsdash")
     if given["format"] > FORMAT:
-        written = f"it was written by a newer ttsdash (format {given['format']}, known here: {FORMAT})"
-        raise Unfit(written, mend="update ttsdash")
+        written = f"it was written by a newer ttsdash (format {given['format']}, supported: {FORMAT})"
+        raise InvalidValue(written, fix="update ttsdash")
     members(given, {"program": text, "version": text, "format": one_of(_KNOWN)})
 
 
 def dump(value: Any) -> str:
-    """One line of ASCII, which no encoding on the way can harm; of a number all digits that count."""
+    """Return one line of ASCII, which no encoding can corrupt, with all significant digits of numbers."""
     return json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False)
 
 
@@ -89,16 +91,19 @@ def _plain(value: Any) -> dict[str, Any]:
 
 
 def dump_benchmark(record: BenchmarkRecord) -> str:
+    """Return the line of a benchmark."""
     try:
         return dump(record)
     except ValueError as error:
-        raise TtsdashError(f"benchmark {record.id} cannot be exported: a figure in it is no number") from error
+        raise TtsdashError(
+            f"benchmark {record.id} cannot be exported: one of its values is not a finite number"
+        ) from error
 
 
 def load_benchmark(document: Any) -> BenchmarkRecord:
-    """Raises Unfit for what no benchmark can be."""
+    """Check and convert the object of a benchmark. Raises InvalidValue."""
     record: BenchmarkRecord = _BENCHMARK(document)
-    _refuse_twins("results", (result.id for result in record.results))
+    _refuse_duplicates("results", (result.id for result in record.results))
     for original in record.results:
         if original.variant == ORIGINAL and original.samples:
             _refuse_unpaired(original, record)
@@ -106,13 +111,13 @@ def load_benchmark(document: Any) -> BenchmarkRecord:
 
 
 def _refuse_unpaired(original: ResultRecord, record: BenchmarkRecord) -> None:
-    """The original stands beside each sample: speed-ups are computed anew from them."""
-    there = {(sample.pair, sample.text) for sample in original.samples}
+    """Refuse samples without one of the original in the same pair: speed-ups are recomputed from both."""
+    of_original = {(sample.pair, sample.text) for sample in original.samples}
     for result in record.results:
         if result.threads == original.threads:
-            alone = next((one for one in result.samples if (one.pair, one.text) not in there), None)
-            if alone is not None:
-                raise Unfit(f"no sample of the original stands beside pair {alone.pair} of {result.id}")
+            unpaired = next((one for one in result.samples if (one.pair, one.text) not in of_original), None)
+            if unpaired is not None:
+                raise InvalidValue(f"the original has no sample for pair {unpaired.pair} of {result.id}")
 
 
 def _unique_id(value: Any) -> str:
@@ -121,7 +126,7 @@ def _unique_id(value: Any) -> str:
             return str(value)
     except ValueError:
         pass
-    raise Unfit(f"{quoted(value)} is no UUID")
+    raise InvalidValue(f"{quoted(value)} is not a UUID")
 
 
 def _moment(value: Any) -> str:
@@ -131,10 +136,12 @@ def _moment(value: Any) -> str:
     except (ValueError, OverflowError):
         fits = False
     if not fits:
-        raise Unfit(f"{quoted(value)} is no time such as 2026-05-01T02:00:00.000Z")
-    # It would stand above all that is measured from now on; and what lies at the calendar's ends is no time elsewhere.
-    if not _FIRST <= moment <= datetime.now(UTC) + _CLOCKS_DIFFER:
-        raise Unfit(f"{quoted(value)} lies ahead, or before there was any of this: see to the clock of that machine")
+        raise InvalidValue(f"{quoted(value)} is not a time such as 2026-05-01T02:00:00.000Z")
+    # A time in the future would be listed above all later results, and extreme years are invalid elsewhere.
+    if not _FIRST <= moment <= datetime.now(UTC) + _CLOCK_TOLERANCE:
+        raise InvalidValue(
+            f"{quoted(value)} is in the future or before 2000: check the clock of the machine that measured it"
+        )
     return str(value)
 
 
@@ -142,14 +149,14 @@ def _machine(value: Any) -> Machine:
     machine: Machine = _MACHINE(value)
     members({name: machine.facts.get(name) for name in _SHOWN}, _SHOWN)
     if machine.id != fingerprint(machine.facts):
-        raise Unfit("its id is not the fingerprint of its facts")
+        raise InvalidValue("its id is not the fingerprint of its facts")
     return machine
 
 
 def _environment(value: Any) -> Environment:
     environment: Environment = _ENVIRONMENT(value)
     if environment.id != fingerprint(environment.versions):
-        raise Unfit("its id is not the fingerprint of its versions")
+        raise InvalidValue("its id is not the fingerprint of its versions")
     return environment
 
 
@@ -159,41 +166,41 @@ def _regression(value: Any) -> dict[str, Any]:
 
 
 def _figures(value: Any) -> dict[str, Any]:
-    # Older exports lack what was measured only later.
+    # Older exports lack metrics that were added later.
     figures = members(dict.fromkeys(LATER_METRICS) | value if isinstance(value, dict) else value, _FIGURES)
     empty = [figures[name] is None for name in ("speedup", "speedup_low", "speedup_high", "verdict")]
     if any(empty) != all(empty) or (not any(empty) and figures["speedup_low"] > figures["speedup_high"]):
-        raise Unfit("the speed-up, its interval and its verdict do not fit together")
+        raise InvalidValue("the speed-up, its interval and its verdict are inconsistent")
     return figures
 
 
 def _result(value: Any) -> ResultRecord:
     checked = members(value, {"figures": _figures, **_PARTS})
     result = ResultRecord.from_figures(checked.pop("figures"), **checked)
-    _refuse_twins("samples", ((sample.pair, sample.text) for sample in result.samples))
-    _refuse_twins("starts", (start.number for start in result.starts))
-    _refuse_twins("parallel_runs", (run.number for run in result.parallel_runs))
-    _refuse_twins("texts", (entry.text for entry in result.texts))
+    _refuse_duplicates("samples", ((sample.pair, sample.text) for sample in result.samples))
+    _refuse_duplicates("starts", (start.number for start in result.starts))
+    _refuse_duplicates("parallel_runs", (run.number for run in result.parallel_runs))
+    _refuse_duplicates("texts", (entry.text for entry in result.texts))
     return result
 
 
 def _sample(value: Any) -> Sample:
-    # Format 1 does not tell what others took of the machine.
+    # Format 1 does not have this field.
     sample: Sample = _SAMPLE({"others_share": None} | value if isinstance(value, dict) else value)
     return sample
 
 
-def _refuse_twins(place: str, keys: Iterable[object]) -> None:
-    twins = [key for key, times in Counter(keys).items() if times > 1]
-    if twins:
-        raise Unfit(f"{twins[0]} stands there twice", (place,))
+def _refuse_duplicates(place: str, keys: Iterable[object]) -> None:
+    duplicates = [key for key, times in Counter(keys).items() if times > 1]
+    if duplicates:
+        raise InvalidValue(f"{duplicates[0]} is listed twice", (place,))
 
 
 _NAME = matching(r"(?s).{1,300}", "name")
 _SHA256 = matching(r"[0-9a-f]{64}", "SHA-256")
-_MACHINE, _ENVIRONMENT = made(Machine), made(Environment)
-# Facts that are shown beside each result.
-_SHOWN: dict[str, Check] = {"cpu": _NAME, "cores": whole(1, _MOST_THREADS)}
+_MACHINE, _ENVIRONMENT = dataclass_of(Machine), dataclass_of(Environment)
+# Facts that are shown with every result.
+_SHOWN: dict[str, Check] = {"cpu": _NAME, "cores": integer(1, _MAX_THREADS)}
 _OF_RECORD = get_type_hints(ResultRecord)
 _SPECIAL = ("speedup_ci", "verdict", "defects", "grade")
 _FIGURES: dict[str, Check] = {
@@ -202,27 +209,27 @@ _FIGURES: dict[str, Check] = {
     "id": _unique_id,
     "variant": _NAME,
     "variant_sha256": _SHA256,
-    "verdict": optional(one_of(get_args(Verdict))),
-    "defects": mapping_of(whole(0, 10**6)),
+    "verdict": optional(one_of(get_args(SpeedVerdict))),
+    "defects": mapping_of(integer(0, 10**6)),
     "grade": optional(one_of(GRADES)),
     "regression": optional(_regression),
-    "threads": whole(1, _MOST_THREADS),
-    "requests": optional(whole(1, _MOST_THREADS)),
-    # Others are divided by these.
-    "size_bytes": whole(1, 10**12),
+    "threads": integer(1, _MAX_THREADS),
+    "requests": optional(integer(1, _MAX_THREADS)),
+    # Divisors.
+    "size_bytes": integer(1, 10**12),
     "original_latency_ms": positive,
     **dict.fromkeys(("speedup", "speedup_low", "speedup_high", "rtf", "latency_ms"), optional(positive)),
-    # These may lie below 0.
+    # These may be negative.
     **dict.fromkeys(("program_db", "duration_drift_pct", "pesq", "estoi"), optional(number)),
 }
-_SAMPLE = made(Sample, seconds=positive)
+_SAMPLE = dataclass_of(Sample, seconds=positive)
 _PARTS: dict[str, Check] = {
     "samples": list_of(_sample),
     "starts": check_for(_OF_RECORD["starts"]),
-    "parallel_runs": list_of(made(ParallelRun, seconds=positive)),
+    "parallel_runs": list_of(dataclass_of(ParallelRun, seconds=positive)),
     "texts": check_for(_OF_RECORD["texts"]),
 }
-_BENCHMARK = made(
+_BENCHMARK = dataclass_of(
     BenchmarkRecord,
     id=_unique_id,
     voice_id=_SHA256,

@@ -1,4 +1,4 @@
-"""The history as JSON: JSON Lines, or the same as one object. Both hold one benchmark at a time."""
+"""The history as JSON Lines or as one JSON object. Only one benchmark at a time is kept in memory."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from core.store.results import read_benchmark
 
 
 def json_lines(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
-    """The header, a line a benchmark, and their sum."""
+    """Yield the header, a line per benchmark, and their checksum."""
     tally = Tally()
     yield dump(header()) + "\n"
     for record in _benchmarks(db, voice_id):
@@ -20,7 +20,7 @@ def json_lines(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
 
 
 def json_object(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
-    """The same, the benchmarks as an array between the other members."""
+    """Yield the same as one object, with the benchmarks as an array."""
     tally = Tally()
     yield dump(header())[:-1] + ',"benchmarks":['
     for record in _benchmarks(db, voice_id):
@@ -31,7 +31,7 @@ def json_object(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
 
 
 def _benchmarks(db: sqlite3.Connection, voice_id: str | None) -> Iterator[BenchmarkRecord]:
-    """The oldest first: what an export holds already stands at the same place in the next one."""
+    """Yield benchmarks oldest first, so that a later export starts with the same ones."""
     where, values = (" WHERE voice_id = ?", (voice_id,)) if voice_id else ("", ())
     ids = db.execute(f"SELECT id FROM benchmarks{where} ORDER BY created_at, id", values).fetchall()
     for row in ids:

@@ -1,4 +1,4 @@
-"""The history as one HTML page that needs nothing else: no network, no script. It reads well on a phone and on paper."""
+"""The history as one self-contained HTML page, without network or scripts, for screens, phones and paper."""
 
 import json
 import sqlite3
@@ -23,27 +23,29 @@ from core.records.results import Result
 from core.store.results import list_results, newest_result
 from core.text import escape_control
 
-# Of a voice: a browser takes its time with longer tables, and a chart has no room for more points.
+# Per voice: browsers are slow to show longer tables, and charts have no room for more points.
 _ROWS, _POINTS = 500, 200
 
 
 @dataclass(frozen=True)
 class Origins:
-    """Where the results come from, each by a short name: M1 is the machine that was measured first, E1 the environment."""
+    """Short names of the machines and environments of all results: M1 and E1 are those measured first."""
 
     machines: dict[str, Machine]
     environments: dict[str, dict[str, str]]
 
     def machine(self, result: Result) -> str:
+        """Return the short name of the machine of a result."""
         return next(label for label, machine in self.machines.items() if machine.id == result.machine)
 
     def environment(self, result: Result) -> str:
+        """Return the short name of the environment of a result."""
         return next(label for label, versions in self.environments.items() if versions == result.environment)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Results that compare: of one machine, environment, version of the benchmark and number of threads."""
+    """Comparable results: of one machine, environment, benchmark version and thread count."""
 
     results: list[Result]
     bars: Bars | None
@@ -52,18 +54,20 @@ class Group:
 
 @dataclass(frozen=True)
 class VoiceReport:
+    """The section of a voice."""
+
     name: str
     variants: list[str]
     groups: list[Group]
-    """The newest result of each variant on each machine, at all its cores."""
+    """The newest result of each variant on each machine at all its cores."""
     trends: list[tuple[Machine, Trend]]
     rows: list[Result]
-    """All results, or the newest of very many."""
+    """All results, or the newest `_ROWS`."""
     total: int
 
 
 def html_report(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
-    """Of one voice or of all, voice by voice."""
+    """Yield the page for one voice or for all."""
     names = {one: name for one, name in voice_names(db).items() if voice_id in (None, one)}
     origins = _origins(db, voice_id)
     voices = (
@@ -118,7 +122,7 @@ def _jinja() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("core.export", ""),
         autoescape=True,
-        finalize=_shown,
+        finalize=_escape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -129,8 +133,8 @@ def _jinja() -> jinja2.Environment:
     return environment
 
 
-def _shown(value: Any) -> Any:
-    """What the template writes: names from elsewhere without what would steer their reader's screen."""
+def _escape(value: Any) -> Any:
+    """Escape control characters in the text that the template inserts, which may come from other machines."""
     return value if isinstance(value, Markup) or not isinstance(value, str) else escape_control(value)
 
 

@@ -1,4 +1,4 @@
-"""Joins the history in an export to the one here: all of it that is not here yet, or nothing."""
+"""The import of an export: everything in it that is new is stored, or nothing."""
 
 import json
 import sqlite3
@@ -23,7 +23,7 @@ _TABLES = (
 
 @dataclass
 class Ingested:
-    """How many benchmarks were added and how many were here already; how many results the added ones have."""
+    """The number of benchmarks added and skipped as known, and of the results of those added."""
 
     added: int = 0
     skipped: int = 0
@@ -31,14 +31,15 @@ class Ingested:
 
 
 def ingest(db: sqlite3.Connection, file: BinaryIO, name: str) -> Ingested:
-    """Check all of `file`, which messages call `name`; then store what is new in one transaction.
+    """Check all of `file`, which messages call `name`, then store what is new in one transaction.
 
-    Raises BadInput, and has changed nothing then, for what is no whole export or contradicts the history here.
+    Raises InvalidInput, without having changed anything, for a file that is not a complete export or contradicts the
+    history in the store.
     """
     done = Ingested()
     with _stage(db) as stage:
         for record in read_export(file, name):
-            if _is_here(db, record, name):
+            if _is_known(db, record, name):
                 done.skipped += 1
             else:
                 put_benchmark(stage, record, job_id=None)
@@ -51,10 +52,10 @@ def ingest(db: sqlite3.Connection, file: BinaryIO, name: str) -> Ingested:
 
 @contextmanager
 def _stage(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Tables like the store's in a file of their own, attached to it as `stage`.
+    """Create the tables of the store in a temporary database, attached to the store as `stage`.
 
-    A worker waits half a minute to write, no longer: copied from there a hundred thousand results keep it waiting for a
-    fifth of the time that they take one by one.
+    Copying a hundred thousand results from it locks the store for a fifth of the time that inserting them one by one
+    takes. A worker waits half a minute to write, no longer.
     """
     with tempfile.TemporaryDirectory(prefix="ttsdash-") as folder:
         path = Path(folder) / "stage.db"
@@ -65,7 +66,7 @@ def _stage(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             made = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
             stage.execute(made["sql"])
         db.execute("ATTACH ? AS stage", (str(path),))
-    # The file is open twice and has no name any more: nothing of it stays, however this process ends.
+    # The file is open twice and already unlinked: nothing is left of it, however this process ends.
     with closing(stage):
         stage.execute("BEGIN")
         try:
@@ -77,42 +78,44 @@ def _stage(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 def _move(db: sqlite3.Connection) -> None:
     with transaction(db):
         if db.execute("SELECT 1 FROM stage.benchmarks JOIN main.benchmarks USING (id)").fetchone():
-            raise TtsdashError("another import has stored some of this meanwhile: try again")
+            raise TtsdashError("another import has stored some of these benchmarks in the meantime: try again")
         for table in _TABLES:
             known = " OR IGNORE" if table in ("machines", "environments") else ""
             db.execute(f"INSERT{known} INTO main.{table} SELECT * FROM stage.{table}")
 
 
-def _is_here(db: sqlite3.Connection, record: BenchmarkRecord, name: str) -> bool:
-    """Raises BadInput for what contradicts what is here."""
+def _is_known(db: sqlite3.Connection, record: BenchmarkRecord, name: str) -> bool:
+    """Return whether the benchmark is already stored. Raises InvalidInput if it contradicts the store."""
     try:
-        here = read_benchmark(db, record.id)
+        stored = read_benchmark(db, record.id)
     except NotFound:
         _refuse_contradictions(db, record, name)
         return False
-    if not _same(here, record):
+    if not _same(stored, record):
         raise _contradiction(name, f"benchmark {record.id}")
     return True
 
 
-def _same(here: BenchmarkRecord, there: BenchmarkRecord) -> bool:
-    """In whatever order. What was pruned from one of them cannot contradict the other."""
-    ours, theirs = ({result.id: result for result in record.results} for record in (here, there))
+def _same(stored: BenchmarkRecord, imported: BenchmarkRecord) -> bool:
+    """Compare two benchmarks regardless of the order of results. Pruned samples are not a contradiction."""
+    ours, theirs = ({result.id: result for result in record.results} for record in (stored, imported))
     return (
-        replace(here, results=()) == replace(there, results=())
+        replace(stored, results=()) == replace(imported, results=())
         and ours.keys() == theirs.keys()
         and all(_same_result(result, theirs[result_id]) for result_id, result in ours.items())
     )
 
 
-def _same_result(here: ResultRecord, there: ResultRecord) -> bool:
+def _same_result(stored: ResultRecord, imported: ResultRecord) -> bool:
     parts = (
-        (here.samples, there.samples),
-        (here.starts, there.starts),
-        (here.parallel_runs, there.parallel_runs),
-        (here.texts, there.texts),
+        (stored.samples, imported.samples),
+        (stored.starts, imported.starts),
+        (stored.parallel_runs, imported.parallel_runs),
+        (stored.texts, imported.texts),
     )
-    return here.figures == there.figures and all(set(ours) == set(theirs) for ours, theirs in parts if ours and theirs)
+    return stored.figures == imported.figures and all(
+        set(ours) == set(theirs) for ours, theirs in parts if ours and theirs
+    )
 
 
 def _refuse_contradictions(db: sqlite3.Connection, record: BenchmarkRecord, name: str) -> None:
@@ -129,5 +132,5 @@ def _refuse_contradictions(db: sqlite3.Connection, record: BenchmarkRecord, name
 
 def _contradiction(name: str, what: str) -> InvalidInput:
     return InvalidInput(
-        f"cannot import {name}: {what} is here with other content: one of the two was altered, see which"
+        f"cannot import {name}: {what} is in the history with different content: one of the two was altered"
     )

@@ -1,37 +1,37 @@
-"""Benchmarks out of an export as JSON or JSON Lines, checked on the way; no more than one of them is held."""
+"""The reader of exports as JSON or JSON Lines. It checks everything and keeps one benchmark at a time in memory."""
 
 import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from core.errors import InvalidInput
-from core.export.check import Unfit, within
+from core.export.check import InvalidValue, within
 from core.export.document import Tally, check_header, dump, load_benchmark
 from core.export.stream import DAMAGED, JsonStream
 from core.records.benchmarks import BenchmarkRecord
 
-_MAKE_ONE = "make one with `ttsdash results export --format jsonl`"
+_HOW_TO_EXPORT = "export with `ttsdash results export --format jsonl`"
 
 
 def read_export(file: BinaryIO, name: str) -> Iterator[BenchmarkRecord]:
-    """The benchmarks of a file, which messages call `name`.
+    """Yield the benchmarks of a file, which messages call `name`.
 
-    Raises BadInput for what ttsdash does not write, and at the end if the file is not whole or not as it was written.
+    Raises InvalidInput for anything that ttsdash does not write, and at the end if the file is incomplete or was altered.
     """
     characters = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
         yield from _benchmarks(JsonStream(characters))
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"cannot import {name}: it is not UTF-8: {_MAKE_ONE}") from error
-    except Unfit as error:
-        raise InvalidInput(f"cannot import {name}: {error}: {error.mend}") from error
+        raise InvalidInput(f"cannot import {name}: it is not UTF-8: {_HOW_TO_EXPORT}") from error
+    except InvalidValue as error:
+        raise InvalidInput(f"cannot import {name}: {error}: {error.fix}") from error
     finally:
         characters.detach()
 
 
 def _benchmarks(stream: JsonStream) -> Iterator[BenchmarkRecord]:
     if stream.next() != "{":
-        raise Unfit("it is neither JSON nor JSON Lines", mend=_MAKE_ONE)
+        raise InvalidValue("it is neither JSON nor JSON Lines", fix=_HOW_TO_EXPORT)
     stream.take("{")
     header, has_array = _members(stream)
     check_header(header)
@@ -42,18 +42,18 @@ def _benchmarks(stream: JsonStream) -> Iterator[BenchmarkRecord]:
         record: BenchmarkRecord = within(f"benchmark {tally.count + 1}", load_benchmark, document)
         for one in (record.id, *(result.id for result in record.results)):
             if one in ids:
-                raise Unfit(f"it has {one} twice")
+                raise InvalidValue(f"it contains {one} twice")
             ids.add(one)
         tally.add(dump(document))
         yield record
     else:
-        raise Unfit(DAMAGED)
+        raise InvalidValue(DAMAGED)
     if document != tally.shape() or stream.next():
-        raise Unfit("it is not as it was written: its checksum is another")
+        raise InvalidValue("it was altered: its checksum does not match")
 
 
 def _members(stream: JsonStream) -> tuple[dict[str, Any], bool]:
-    """The members of an object that has begun: all, or those before its array of benchmarks, and whether that comes."""
+    """Read the members of an object up to its end or its array of benchmarks; return them and whether the array follows."""
     found: dict[str, Any] = {}
     while True:
         name = stream.value()
@@ -61,14 +61,14 @@ def _members(stream: JsonStream) -> tuple[dict[str, Any], bool]:
         if name == "benchmarks":
             return found, True
         if not isinstance(name, str) or name in found:
-            raise Unfit(DAMAGED)
+            raise InvalidValue(DAMAGED)
         found[name] = stream.value()
         if stream.take(",}") == "}":
             return found, False
 
 
 def _array(stream: JsonStream) -> Iterator[Any]:
-    """Its elements, then, as an object of its own, what stands behind it."""
+    """Yield the elements of the array, then the members after it as one object."""
     stream.take("[")
     if stream.next() == "]":
         stream.take("]")

@@ -1,4 +1,4 @@
-"""Results as flat rows: CSV for spreadsheets, a Markdown table for people. Text from elsewhere does no harm in either."""
+"""Results as flat rows: CSV for spreadsheets, a Markdown table for people. Text is escaped in both."""
 
 import csv
 import html
@@ -15,17 +15,17 @@ from core.records.results import Result
 from core.store.results import RESULTS, as_result
 from core.text import escape_control
 
-# What a spreadsheet takes for a formula, at the start of a cell or of what it may split off one. Wide forms count, too.
+# What a spreadsheet may take for a formula, at the start of a cell or of a part it may split off, full-width forms included.
 _FORMULA = re.compile(r"""(^|[;,|"'])(\s*)(?=[=+\-@＝＋－＠])""")
-# Inside a word an underscore emphasizes nothing.
+# An underscore inside a word is not markup.
 _MARKUP = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
 _FACTS = ("cpu", "cores")
-# A reader has no use for these.
+# Of no use to a reader.
 _CHECKSUMS = ("benchmark_id", "voice_id", "variant_sha256")
 
 
 def csv_rows(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
-    """Figures with all their digits."""
+    """Yield CSV with all digits of numbers."""
     names = _names(db)
     yield _csv_line(map(_csv_text, names))
     for result in _newest_first(db, voice_id):
@@ -34,7 +34,7 @@ def csv_rows(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
 
 
 def markdown_rows(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
-    """Figures with the digits that matter."""
+    """Yield a Markdown table with six significant digits."""
     names = [name for name in _names(db) if name not in _CHECKSUMS]
     yield _markdown_line(map(_markdown_text, names))
     yield _markdown_line("---" for _ in names)
@@ -44,7 +44,7 @@ def markdown_rows(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]
 
 
 def _newest_first(db: sqlite3.Connection, voice_id: str | None) -> Iterator[Result]:
-    """All results, of one voice or of all; never more than one is held."""
+    """Yield the results of one voice or of all; only one is kept in memory."""
     where, values = (" WHERE results.voice_id = ?", (voice_id,)) if voice_id else ("", ())
     yield from map(
         as_result, db.execute(f"{RESULTS}{where} ORDER BY results.created_at DESC, results.rowid DESC", values)
@@ -52,14 +52,14 @@ def _newest_first(db: sqlite3.Connection, voice_id: str | None) -> Iterator[Resu
 
 
 def _names(db: sqlite3.Connection) -> list[str]:
-    """The columns: when, then as in `--json`, where what is nested is spread out."""
+    """Return the columns: the time, then the keys of `--json`, with nested objects spread out."""
     versions = {name for row in db.execute("SELECT versions FROM environments") for name in json.loads(row["versions"])}
-    spread = {
+    expanded = {
         "speedup_ci": ["speedup_low", "speedup_high"],
         "machine_facts": [f"machine_{name}" for name in _FACTS],
         "environment": [f"env_{name}" for name in sorted(versions)],
     }
-    names = [name for field in fields(Result) for name in spread.get(field.name, [field.name])]
+    names = [name for field in fields(Result) for name in expanded.get(field.name, [field.name])]
     return sorted(names, key=lambda name: name != "created_at")
 
 
@@ -78,7 +78,7 @@ def _cells(result: Result) -> dict[str, Any]:
 
 
 def regression_line(result: Result) -> str | None:
-    """What is worse than it was, and what changed meanwhile."""
+    """Return what got worse and what changed since, in one line; None without a regression."""
     if not result.regression:
         return None
     changed = f" ({', '.join(result.regression['changed'])})" if result.regression["changed"] else ""
@@ -99,7 +99,7 @@ def _csv_cell(value: Any) -> Any:
 
 @lru_cache(1000)
 def _csv_text(text: str) -> str:
-    """An apostrophe before what a spreadsheet would compute."""
+    """Insert an apostrophe before anything that a spreadsheet would evaluate."""
     return _FORMULA.sub(r"\1\2'", escape_control(text))
 
 

@@ -1,4 +1,4 @@
-"""An export in any of its formats, into a file or wherever text goes."""
+"""Exports in any format, as text or to a file."""
 
 import os
 import re
@@ -28,7 +28,7 @@ FORMATS: dict[str, Format] = {
     "md": markdown_rows,
     "html": _report,
 }
-"""By the suffix of their files."""
+"""Suffix of a file -> its format."""
 _JSON = rb'\s*\{\s*"program"\s*:\s*"ttsdash"'
 _BEGINS = {
     ".csv": rb"created_at,id,benchmark_id,",
@@ -37,12 +37,12 @@ _BEGINS = {
     ".md": rb"\| created_at \| id \|",
     ".html": rb'(?s).*<meta name="generator" content="ttsdash',
 }
-"""How an export begins, by the suffix of its file."""
-_BEGINNING = 2000
+"""Suffix of a file -> how an export of that format starts."""
+_CHECKED_BYTES = 2000
 
 
 def export(db: sqlite3.Connection, name: str, voice_id: str | None = None) -> Generator[str, None, None]:
-    """The history of one voice or of all, piece by piece, as it is at this moment, whatever is stored meanwhile."""
+    """Yield the history of one voice or of all as a snapshot, unaffected by what is stored meanwhile."""
     db.execute("BEGIN")
     try:
         yield from FORMATS[name](db, voice_id)
@@ -51,40 +51,40 @@ def export(db: sqlite3.Connection, name: str, voice_id: str | None = None) -> Ge
 
 
 def write_file(path: Path, pieces: Iterable[str]) -> None:
-    """Write so that the file is at any moment absent, what it was, or whole.
+    """Write a file atomically.
 
-    Raises BadInput for what is there and cannot be an earlier export, TtsdashError where nothing can be written.
+    Raises InvalidInput if the file exists and is not an export, TtsdashError if it cannot be written.
     """
     target = check_target(path)
     try:
         replace_text(target, pieces)
     except OSError as error:
-        raise TtsdashError(f"cannot write {path} ({error.strerror}): name another place") from error
+        raise TtsdashError(f"cannot write {path} ({error.strerror}): choose another place") from error
 
 
 def _is_export(file: Path) -> bool:
-    """By its name and how it begins."""
+    """Return whether a file has the suffix and the start of an export."""
     begins = _BEGINS.get(file.suffix)
-    with suppress(OSError), file.open("rb") as there:
-        return begins is not None and re.match(begins, there.read(_BEGINNING)) is not None
+    with suppress(OSError), file.open("rb") as stream:
+        return begins is not None and re.match(begins, stream.read(_CHECKED_BYTES)) is not None
     return False
 
 
 def check_target(path: Path) -> Path:
-    """The file behind a path, if an export may be written there. Raises BadInput, which says what to do."""
+    """Return the real path of a file that an export may be written to. Raises InvalidInput if it may not."""
     target = Path(os.path.realpath(path.expanduser()))
     if target.is_dir():
         raise InvalidInput(f"{path} is a folder: name a file in it")
     if not target.parent.is_dir():
-        raise InvalidInput(f"there is no folder {path.parent}: make it first")
+        raise InvalidInput(f"folder not found: {path.parent} (create it first)")
     if not target.exists():
         return target
     if not target.is_file():
         raise InvalidInput(
-            f"{path} is no regular file: name another place, or send the output of `ttsdash results export` there"
+            f"{path} is not a regular file: choose another place, or redirect the output of `ttsdash results export`"
         )
     if target.stat().st_size and not _is_export(target):
-        raise InvalidInput(f"{path} is there and no export of ttsdash: name another file")
+        raise InvalidInput(f"{path} exists and is not an export of ttsdash: choose another file")
     if not os.access(target, os.W_OK):
-        raise InvalidInput(f"{path} is read-only for you: see to its permissions")
+        raise InvalidInput(f"{path} is read-only: change its permissions or choose another file")
     return target

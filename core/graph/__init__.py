@@ -1,1 +1,1 @@
-"""VITS graphs: reading them, indexing them, finding their parts."""
+"""Plain ONNX: reading, indexing, building and editing graphs. Knows nothing about voices."""

@@ -1,4 +1,4 @@
-"""Adds nodes to a graph, naming what it makes."""
+"""Building nodes and constants with unique names."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 class GraphBuilder:
-    """Collects nodes, constants and the shapes of what they make, all named with one prefix."""
+    """Collects nodes, constants and tensor shapes. All names start with one prefix."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -25,21 +25,26 @@ class GraphBuilder:
         return name
 
     def ops(self, op_type: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
-        """The same for a node with several outputs."""
+        """Add a node with several outputs, and return their names."""
         names = [self._name() for _ in range(outputs)]
         self.nodes.append(helper.make_node(op_type, inputs, names, name=names[0], **attributes))
         return names
 
     def constant(self, value: Any) -> str:
+        """Add a constant, and return its name."""
         name = self._name()
         self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
         return name
 
     def integers(self, *values: int) -> str:
+        """Add a constant int64 vector, and return its name."""
         return self.constant(np.array(values, dtype=np.int64))
 
     def shaped(self, tensor: str, shape: Sequence[int | str]) -> str:
-        """Say a tensor's shape. Dimensions of one name are known to be equal, which ONNX Runtime cannot find out itself."""
+        """Declare a tensor's shape, and return its name.
+
+        Dimensions with the same name are equal, which ONNX Runtime cannot infer itself.
+        """
         self.shapes.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, shape))
         return tensor
 

@@ -1,4 +1,4 @@
-"""Folds what is constant in a graph, by ONNX Runtime's own basic optimizations, which know only standard operators."""
+"""Constant folding with ONNX Runtime's basic optimizations, which only use standard operators."""
 
 import shutil
 import tempfile
@@ -11,9 +11,9 @@ from core.errors import TtsdashError
 
 
 def fold_constants(source: Path) -> onnx.ModelProto:
-    """The model of `source` with constants folded and doubles merged. Noise stays noise.
+    """Return the model in `source` with constants folded and duplicate nodes merged. Random nodes stay random.
 
-    Raises TtsdashError where the temporary folder has no room for a copy of it.
+    Raises TtsdashError if the temporary folder has no room for a copy of the model.
     """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
@@ -23,10 +23,10 @@ def fold_constants(source: Path) -> onnx.ModelProto:
         try:
             onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            # ONNX Runtime does not say why it could not write.
+            # ONNX Runtime does not report why it could not write.
             if shutil.disk_usage(folder).free < source.stat().st_size:
                 megabytes = source.stat().st_size / 1e6
-                raise TtsdashError(f"{folder} is too full to work in: it needs {megabytes:.0f} MB there") from error
+                raise TtsdashError(f"{folder} is full: free {megabytes:.0f} MB there") from error
             raise
         model = onnx.load(folded)
     _restore_header(model, onnx.load(source, load_external_data=False))
@@ -34,13 +34,13 @@ def fold_constants(source: Path) -> onnx.ModelProto:
 
 
 def _restore_header(model: onnx.ModelProto, original: onnx.ModelProto) -> None:
-    """What ONNX Runtime writes of itself: every domain that it knows, and its own name."""
+    """Undo what ONNX Runtime writes about itself: every domain that it knows, and its own name."""
     used = {node.domain for node in model.graph.node} | {""}
     kept = [entry for entry in model.opset_import if entry.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(kept)
     del model.metadata_props[:]
     model.metadata_props.extend(original.metadata_props)
-    # Shapes that ONNX Runtime wrote down, and will find out again.
+    # Shapes that ONNX Runtime inferred; it infers them again when it loads the model.
     del model.graph.value_info[:]
     model.producer_name, model.producer_version = original.producer_name, original.producer_version

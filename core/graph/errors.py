@@ -1,5 +1,5 @@
-"""Errors of the graph code."""
+"""Errors raised while analysing or rewriting a graph."""
 
 
 class UnsupportedGraph(Exception):
-    """The graph is not built as expected; the message says what is missing or different."""
+    """The graph does not have the expected structure; the message names what is missing or different."""

@@ -1,4 +1,4 @@
-"""An index over an ONNX graph: who makes a tensor, who reads it, what lies up and down the stream of a node."""
+"""An index over an ONNX graph: producers and consumers of tensors, ancestors and descendants of nodes."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -8,41 +8,44 @@ import onnx
 
 
 class GraphIndex:
-    """Nodes are named by their position in `graph.node`, which is a topological order."""
+    """Producers and consumers of a graph. Nodes are identified by their position in `graph.node`, a topological order."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.nodes = list(graph.node)
         self.initializers = {tensor.name: tensor for tensor in graph.initializer}
         self.producer: dict[str, int] = {}
-        self.readers: dict[str, list[int]] = defaultdict(list)
+        self.consumers: dict[str, list[int]] = defaultdict(list)
         for position, node in enumerate(self.nodes):
             for tensor in node.output:
                 self.producer[tensor] = position
             for tensor in inputs_of(node):
-                self.readers[tensor].append(position)
+                self.consumers[tensor].append(position)
 
     def of_type(self, op_type: str) -> list[int]:
+        """Return the positions of all nodes with this operator."""
         return [position for position, node in enumerate(self.nodes) if node.op_type == op_type]
 
     def parents(self, position: int, up_to: Collection[str] = ()) -> Iterator[int]:
+        """Yield the producers of a node's inputs, except of the tensors `up_to`."""
         for tensor in inputs_of(self.nodes[position]):
             if tensor in self.producer and tensor not in up_to:
                 yield self.producer[tensor]
 
     def children(self, position: int) -> Iterator[int]:
+        """Yield the consumers of a node's outputs."""
         for tensor in self.nodes[position].output:
-            yield from self.readers[tensor]
+            yield from self.consumers[tensor]
 
     def ancestors(self, start: Iterable[int], up_to: Collection[str] = ()) -> set[int]:
-        """`start` and all that feeds it, not going beyond the tensors `up_to`."""
+        """Return `start` and everything upstream of it, not going beyond the tensors `up_to`."""
         return _closure(start, lambda position: self.parents(position, up_to))
 
     def descendants(self, start: Iterable[int]) -> set[int]:
-        """`start` and all that it feeds."""
+        """Return `start` and everything downstream of it."""
         return _closure(start, self.children)
 
     def weight_bytes(self, positions: Iterable[int]) -> int:
-        """The bytes of the initializers that these nodes read, each counted once."""
+        """Return the bytes of the initializers that these nodes read, each counted once."""
         names = {tensor for position in positions for tensor in inputs_of(self.nodes[position])}
         return sum(self.initializers[name].ByteSize() for name in names if name in self.initializers)
 
@@ -59,7 +62,7 @@ def _closure(start: Iterable[int], step: Callable[[int], Iterable[int]]) -> set[
 
 
 def inputs_of(node: onnx.NodeProto) -> list[str]:
-    """The tensors that a node reads, those that its subgraphs capture from outside included."""
+    """Return the tensors that a node reads, including those that its subgraphs capture."""
     names = [name for name in node.input if name]
     for attribute in node.attribute:
         if attribute.type == onnx.AttributeProto.GRAPH:
@@ -73,7 +76,8 @@ def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
 
 
 def drop_unused_initializers(graph: onnx.GraphProto) -> None:
-    used = set(GraphIndex(graph).readers) | {entry.name for entry in graph.output}
+    """Remove the initializers that no node reads."""
+    used = set(GraphIndex(graph).consumers) | {entry.name for entry in graph.output}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)

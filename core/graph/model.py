@@ -1,4 +1,4 @@
-"""Reads an ONNX file as untrusted input: whatever is wrong with it becomes one line that says what to do. Writes one, too."""
+"""Reading ONNX files as untrusted input, and writing them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,26 +16,27 @@ _KNOWN_DOMAINS = (*_STANDARD_DOMAINS, "ai.onnx.ml", "com.microsoft")
 
 
 def read_model(path: Path) -> onnx.ModelProto:
-    """The model in `path`, whose operators this installation knows and whose weights lie in the file itself.
+    """Read a model and check it.
 
-    Raises BadInput otherwise.
+    Raises InvalidInput for a file that is not a model, is damaged, needs operators that this installation does not know,
+    or keeps weights in other files.
     """
     _check_file(path)
     try:
         model = onnx.load(path, load_external_data=False)
     except DecodeError as error:
-        raise InvalidInput(f"{path} is not an ONNX model, or is cut short: get the file again") from error
+        raise InvalidInput(f"{path} is not an ONNX model, or is truncated: get the file again") from error
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
     if not model.graph.node or not model.opset_import:
-        raise InvalidInput(f"{path} holds no ONNX graph, or is cut short: get the file again")
+        raise InvalidInput(f"{path} holds no ONNX graph, or is truncated: get the file again")
     _check_external_data(path, model)
     _check_operators(path, model)
     return model
 
 
 def save_model(model: onnx.ModelProto, path: Path) -> None:
-    """Write the model, which declares every domain that its operators come from."""
+    """Write a model, and declare every operator domain that it uses."""
     declared = {entry.domain for entry in model.opset_import}
     for domain in sorted({node.domain for node in _nodes(model.graph)} - declared):
         model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
@@ -43,7 +44,7 @@ def save_model(model: onnx.ModelProto, path: Path) -> None:
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Every node, those of subgraphs included."""
+    """Yield every node, including those of subgraphs."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -86,7 +87,7 @@ def _check_external_data(path: Path, model: onnx.ModelProto) -> None:
 
 
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor that the graph holds: initializers, and those in its nodes' attributes and subgraphs."""
+    """Yield every stored tensor: initializers, and tensors in attributes and subgraphs."""
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:
@@ -100,14 +101,14 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 def _is_inside(folder: Path, location: str) -> bool:
     try:
         return (folder / location).resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError):  # no path at all: a NUL in it, say
+    except (OSError, ValueError):  # not a valid path, for example with a NUL in it
         return False
 
 
 def _check_operators(path: Path, model: onnx.ModelProto) -> None:
     if model.ir_version > onnx.IR_VERSION:
         raise InvalidInput(
-            f"{path} has ONNX format {model.ir_version}, known here up to {onnx.IR_VERSION}: update onnx"
+            f"{path} has ONNX format {model.ir_version}, but this installation supports up to {onnx.IR_VERSION}: update onnx"
         )
     newest = onnx.defs.onnx_opset_version()
     for opset in model.opset_import:
@@ -117,19 +118,19 @@ def _check_operators(path: Path, model: onnx.ModelProto) -> None:
             )
         if opset.domain in _STANDARD_DOMAINS and not 1 <= opset.version <= newest:
             raise InvalidInput(
-                f"{path} needs ONNX opset {opset.version}, known here up to {newest}: update onnx and onnxruntime"
+                f"{path} needs ONNX opset {opset.version}, but this installation supports up to {newest}: update onnx and onnxruntime"
             )
     if not any(opset.domain in _STANDARD_DOMAINS for opset in model.opset_import):
-        raise InvalidInput(f"{path} does not say its ONNX opset: not a Piper voice, or a damaged one")
+        raise InvalidInput(f"{path} does not declare its ONNX opset: not a Piper voice, or damaged")
     for node in model.graph.node:
         if not _is_known(node):
             raise InvalidInput(
-                f"{path} uses the unknown operator {truncate(node.op_type)!r}: not a Piper voice, or a damaged one"
+                f"{path} uses the unknown operator {truncate(node.op_type)!r}: not a Piper voice, or damaged"
             )
 
 
 def _is_known(node: onnx.NodeProto) -> bool:
     try:
         return node.domain not in _STANDARD_DOMAINS or bool(onnx.defs.has(node.op_type))
-    except TypeError:  # bytes that are no text
+    except TypeError:  # bytes that are not text
         return False

@@ -1,4 +1,7 @@
-"""ONNX Runtime sessions. Does not import onnx: a process that only runs a model must not pay for it in memory."""
+"""ONNX Runtime sessions.
+
+This module does not import onnx: the memory of a process that only runs a model is measured.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +12,7 @@ import onnxruntime
 from core.errors import InvalidInput, reason_of
 from core.text import truncate
 
-# Its warnings, in colours, are for those who build graphs; what fails is raised.
+# Warnings are for people who build graphs; errors are raised.
 onnxruntime.set_default_logger_severity(3)
 
 CPU: Sequence[Any] = ("CPUExecutionProvider",)
@@ -21,7 +24,7 @@ def open_session(
     """Open a session on a file or a serialized model.
 
     With the defaults the session options are ONNX Runtime's own, as piper-tts opens a model; `optimized` False runs the
-    graph as it stands. Raises BadInput for a model that ONNX Runtime cannot load.
+    graph as it stands. Raises InvalidInput for a model that ONNX Runtime cannot load.
     """
     options = onnxruntime.SessionOptions()
     if threads is not None:
@@ -37,5 +40,5 @@ def open_session(
 
 
 def name_of(model: Path | bytes) -> str:
-    """Return how a message calls a model."""
+    """Return how messages refer to a model."""
     return "a model in memory" if isinstance(model, bytes) else str(model)

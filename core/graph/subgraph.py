@@ -1,4 +1,4 @@
-"""A piece of a graph that is written anew as a whole: it may be taken out, run alone, and compared."""
+"""Subgraphs: replacing them, and extracting them to be run and compared by themselves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,72 +13,77 @@ from core.graph.builder import GraphBuilder
 from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex, drop_unused_initializers
 
-_OLDEST_OPSET = 13
+_MIN_OPSET = 13
 
 
 @dataclass(frozen=True)
-class Piece:
-    """What lies between the tensors that it reads and the one that it gives."""
+class Subgraph:
+    """The nodes between some input tensors and one output tensor."""
 
     examples: Sequence[dict[str, npt.NDArray[Any]]]
-    """Values of what it reads, to run it on."""
-    gives: str
+    """Values of the inputs by name, to run the subgraph on."""
+    output: str
 
     @property
-    def reads(self) -> list[str]:
+    def inputs(self) -> list[str]:
+        """Return the names of the input tensors."""
         return list(self.examples[0])
 
     def positions(self, index: GraphIndex) -> set[int]:
-        """Return the positions of its nodes. Raises NotRecognised."""
-        return positions_between(index, self.reads, self.gives)
+        """Return the positions of its nodes. Raises UnsupportedGraph."""
+        return positions_between(index, self.inputs, self.output)
 
 
-def check_opset(model: onnx.ModelProto) -> None:
-    """Raises NotRecognised for a model older than the operators that pieces are written in."""
+def require_opset(model: onnx.ModelProto) -> None:
+    """Raise UnsupportedGraph if the model is older than the operators that subgraphs are rewritten in."""
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    if opset < _OLDEST_OPSET:
-        raise UnsupportedGraph(f"opset {opset}: the rewriting needs {_OLDEST_OPSET}")
+    if opset < _MIN_OPSET:
+        raise UnsupportedGraph(f"opset {opset}: rewriting needs {_MIN_OPSET}")
 
 
-class Writable(Protocol):
-    """Something found in a graph that a piece of it stands for."""
+class Rewritable(Protocol):
+    """A structure found in a graph, which one subgraph computes."""
 
     @property
-    def piece(self) -> Piece: ...
+    def subgraph(self) -> Subgraph:
+        """Return the subgraph."""
 
 
-Found = TypeVar("Found", bound=Writable)
+Found = TypeVar("Found", bound=Rewritable)
 
 
-def rewrite_pieces(
+def rewrite_subgraphs(
     model: onnx.ModelProto, prefix: str, found: Sequence[Found], write: Callable[[GraphBuilder, Found], None]
-) -> tuple[onnx.ModelProto, list[Piece]]:
-    """The model with what was found written anew, and the pieces that changed. Raises NotRecognised."""
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    pieces = [entry.piece for entry in found]
-    for number, (entry, piece) in enumerate(zip(found, pieces, strict=True)):
+) -> tuple[onnx.ModelProto, list[Subgraph]]:
+    """Return a copy of the model with each found structure rewritten, and the subgraphs that changed.
+
+    Raises UnsupportedGraph.
+    """
+    rewritten = onnx.ModelProto()
+    rewritten.CopyFrom(model)
+    subgraphs = [entry.subgraph for entry in found]
+    for number, (entry, subgraph) in enumerate(zip(found, subgraphs, strict=True)):
         builder = GraphBuilder(f"{prefix}_{number}")
         write(builder, entry)
-        splice(made.graph, piece.reads, piece.gives, builder)
-    return made, pieces
+        splice(rewritten.graph, subgraph.inputs, subgraph.output, builder)
+    return rewritten, subgraphs
 
 
-def positions_between(index: GraphIndex, reads: Sequence[str], gives: str) -> set[int]:
-    """Return the positions of the nodes that compute `gives` from `reads`. Raises NotRecognised."""
-    if gives not in index.producer:
-        raise UnsupportedGraph(f"nothing gives {gives}")
-    readers = [position for name in reads for position in index.readers[name]]
-    return index.descendants(readers) & index.ancestors([index.producer[gives]], up_to=reads)
+def positions_between(index: GraphIndex, inputs: Sequence[str], output: str) -> set[int]:
+    """Return the positions of the nodes that compute `output` from `inputs`. Raises UnsupportedGraph."""
+    if output not in index.producer:
+        raise UnsupportedGraph(f"no node produces {output}")
+    consumers = [position for name in inputs for position in index.consumers[name]]
+    return index.descendants(consumers) & index.ancestors([index.producer[output]], up_to=inputs)
 
 
-def splice(graph: onnx.GraphProto, reads: Sequence[str], gives: str, builder: GraphBuilder) -> None:
-    """Replace the nodes that compute `gives` from `reads` by those of the builder. Raises NotRecognised."""
+def splice(graph: onnx.GraphProto, inputs: Sequence[str], output: str, builder: GraphBuilder) -> None:
+    """Replace the nodes that compute `output` from `inputs` by those of the builder. Raises UnsupportedGraph."""
     index = GraphIndex(graph)
-    inside = positions_between(index, reads, gives)
-    read_outside = {name for name, readers in index.readers.items() if not inside.issuperset(readers)}
-    if any(set(index.nodes[position].output) & read_outside - {gives} for position in inside):
-        raise UnsupportedGraph(f"what leads to {gives} is read elsewhere, too")
+    inside = positions_between(index, inputs, output)
+    read_outside = {name for name, consumers in index.consumers.items() if not inside.issuperset(consumers)}
+    if any(set(index.nodes[position].output) & read_outside - {output} for position in inside):
+        raise UnsupportedGraph(f"other nodes also read what leads to {output}")
     end = max(inside)
     nodes: list[onnx.NodeProto] = []
     for position, node in enumerate(index.nodes):
@@ -93,14 +98,14 @@ def splice(graph: onnx.GraphProto, reads: Sequence[str], gives: str, builder: Gr
     drop_unused_initializers(graph)
 
 
-def alone(model: onnx.ModelProto, piece: Piece) -> onnx.ModelProto:
-    """A model of nothing but the piece."""
+def extract(model: onnx.ModelProto, subgraph: Subgraph) -> onnx.ModelProto:
+    """Return a model that consists of the subgraph only."""
     index = GraphIndex(model.graph)
     graph = helper.make_graph(
-        [index.nodes[position] for position in sorted(piece.positions(index))],
-        "piece",
-        [_value_info(name, values) for name, values in piece.examples[0].items()],
-        [helper.make_tensor_value_info(piece.gives, onnx.TensorProto.FLOAT, None)],
+        [index.nodes[position] for position in sorted(subgraph.positions(index))],
+        "subgraph",
+        [_value_info(name, values) for name, values in subgraph.examples[0].items()],
+        [helper.make_tensor_value_info(subgraph.output, onnx.TensorProto.FLOAT, None)],
         list(model.graph.initializer),
     )
     drop_unused_initializers(graph)

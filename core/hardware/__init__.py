@@ -1,1 +1,1 @@
-"""What this machine is, and what a process takes of it."""
+"""The hardware of this machine, and what a process uses of it."""

@@ -1,4 +1,4 @@
-"""Asks a machine what it is. The answers are plain values, so that those of other machines can be recorded and tested."""
+"""Detect the hardware. The result is plain data, so that other machines can be recorded for tests."""
 
 import ctypes
 import json
@@ -19,47 +19,47 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class HardwareInfo:
-    """What one machine answered, to one process on it."""
+    """A machine as one process on it sees it."""
 
     system: str
     """`Linux` or `Darwin`."""
     architecture: str
-    """Of the process: under Rosetta x86_64."""
+    """The architecture of the process: x86_64 under Rosetta."""
     cpu: str
     flags: frozenset[str]
-    """As the kernel names them; on a Mac those that are 1 under `hw.optional`."""
+    """The CPU features as the kernel names them; on a Mac the entries of `hw.optional` that are 1."""
     cores: int
     affinity: int
-    """The cores that this process may be scheduled on."""
+    """The number of cores that this process may be scheduled on."""
     quota: float | None
-    """The cores' worth of time that its control group allows; None where nothing limits it."""
+    """How many CPUs' worth of time the control group allows, None without a limit."""
     memory_bytes: int
     memory_limit_bytes: int | None
     rosetta: bool
     macos: str | None
     metal: bool
     providers: tuple[str, ...]
-    """ONNX Runtime's execution providers; none where it cannot be imported."""
+    """The execution providers of ONNX Runtime; empty if it cannot be imported."""
     coremltools: str | None
-    """Its version."""
+    """The installed version."""
     onnxruntime: str | None
-    """Its version."""
+    """The installed version."""
 
     def to_json(self) -> str:
-        """Return the answers as one line of JSON, for `from_json` in another process."""
+        """Return one line of JSON for `from_json` in another process."""
         return json.dumps(asdict(self), default=sorted)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the answers that `to_json` wrote."""
-        answers = json.loads(text)
-        answers["flags"] = frozenset(answers["flags"])
-        answers["providers"] = tuple(answers["providers"])
-        return cls(**answers)
+        """Return what `to_json` wrote."""
+        values = json.loads(text)
+        values["flags"] = frozenset(values["flags"])
+        values["providers"] = tuple(values["providers"])
+        return cls(**values)
 
 
 def detect() -> HardwareInfo:
-    """The answers of this machine."""
+    """Detect the hardware of this machine. Imports ONNX Runtime."""
     mac = sys.platform == "darwin"
     return HardwareInfo(
         system=platform.system(),
@@ -81,36 +81,38 @@ def detect() -> HardwareInfo:
 
 
 def detect_in_subprocess() -> HardwareInfo:
-    """The same from a process of its own, for one that must stay small: ONNX Runtime has to be imported.
+    """Detect the hardware without importing ONNX Runtime into this process, which would make it large.
 
-    Raises TtsdashError where that fails: a broken ONNX Runtime may take its process with it.
+    Raises TtsdashError if that fails: a broken ONNX Runtime can crash the process that imports it.
     """
     try:
         return HardwareInfo.from_json(run_module("core.hardware.detection"))
     except TtsdashError as error:
-        raise TtsdashError(f"this machine could not be asked: {error}") from error
+        raise TtsdashError(f"cannot detect the hardware of this machine: {error}") from error
 
 
 def usable_cores() -> int:
-    """The cores that this process may run on."""
+    """Return the number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def usable_memory_mb() -> int:
-    """The memory that this process and its children may hold together, in MB."""
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return round(min(there, memory_limit() or there) / 1e6)
+    """Return the memory that this process and its children may use together, in MB."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return round(min(total, memory_limit() or total) / 1e6)
 
 
 def cpu_model() -> str:
+    """Return the model name of the processor."""
     if sys.platform == "darwin":
         return _sysctl("machdep.cpu.brand_string")
     return _cpuinfo("model name") or _cpuinfo("Model") or platform.processor() or platform.machine()
 
 
 def cpu_flags() -> list[str]:
+    """Return the features of the processor, sorted (see `HardwareInfo.flags`)."""
     if sys.platform == "darwin":
         lines = (line.partition(": ") for line in _run("sysctl", "hw.optional").splitlines())
         return sorted(name.removeprefix("hw.optional.").lower() for name, _, value in lines if value == "1")
@@ -118,7 +120,7 @@ def cpu_flags() -> list[str]:
 
 
 def cpu_quota(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> float | None:
-    """The cores' worth of time that Linux's control groups (version 2) leave this process."""
+    """Return how many CPUs' worth of time Linux's control groups (version 2) allow this process, None without a limit."""
     shares = []
     for folder in _groups(root, own):
         quota, _, period = _read(folder / "cpu.max").partition(" ")
@@ -128,13 +130,13 @@ def cpu_quota(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> f
 
 
 def memory_limit(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int | None:
-    """The bytes that they let it hold."""
+    """Return how many bytes the control groups allow this process to use, None without a limit."""
     limits = [_read(folder / "memory.max") for folder in _groups(root, own)]
     return min((int(limit) for limit in limits if limit.isdecimal()), default=None)
 
 
 def _groups(root: Path, own: Path) -> Iterator[Path]:
-    """The process's own group and all above it: each may limit it."""
+    """Yield the control group of the process and its parents: each can set limits."""
     line = next((line for line in _read(own).splitlines() if line.startswith("0::")), None)
     if line is None:
         return
@@ -146,7 +148,7 @@ def _groups(root: Path, own: Path) -> Iterator[Path]:
 
 
 def _read(path: Path) -> str:
-    """Empty where there is nothing to read."""
+    """Return the content of a file, empty if it cannot be read."""
     try:
         return path.read_text().strip()
     except OSError:
@@ -154,7 +156,7 @@ def _read(path: Path) -> str:
 
 
 def _cpuinfo(key: str) -> str:
-    """The first value of a key in Linux's /proc/cpuinfo, empty where there is none."""
+    """Return the first value of a key in /proc/cpuinfo, empty if there is none."""
     pairs = (line.partition(":") for line in _read(Path("/proc/cpuinfo")).splitlines())
     return next((value.strip() for name, _, value in pairs if name.strip() == key), "")
 

@@ -1,4 +1,4 @@
-"""The machine that figures hold for, by a fingerprint of its hardware; and the versions they were measured under."""
+"""The machine and the environment of a measurement, each identified by a fingerprint."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ _MEASURED_WITH = ("onnxruntime", "onnx", "numpy", "piper-tts")
 
 @dataclass(frozen=True)
 class Machine:
-    """Hardware alone: an upgrade of software leaves the fingerprint as it is."""
+    """The hardware alone: a software upgrade does not change the fingerprint."""
 
     id: str
     facts: dict[str, Any]
@@ -23,19 +23,20 @@ class Machine:
 
 @dataclass(frozen=True)
 class Environment:
-    """Versions alone: kept with each result, apart from the machine."""
+    """The software versions alone, stored with each result."""
 
     id: str
     versions: dict[str, str]
 
 
 def this_machine() -> Machine:
+    """Return the facts and the fingerprint of this machine."""
     facts = {
         "cpu": cpu_model(),
         "architecture": platform.machine(),
         "flags": cpu_flags(),
         "cores": usable_cores(),
-        # Firmware takes a little of it, not always the same: whole GiB are stable.
+        # Firmware reserves a varying amount: rounded to GiB it is stable.
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "accelerators": [],
     }
@@ -43,6 +44,7 @@ def this_machine() -> Machine:
 
 
 def this_environment() -> Environment:
+    """Return the versions of the system, Python and the packages that affect results, with their fingerprint."""
     versions = {
         "os": platform.system(),
         "kernel": platform.release(),
@@ -54,7 +56,7 @@ def this_environment() -> Environment:
 
 
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """The installed version of each package; a missing one is left out."""
+    """Return the installed version of each package, without those that are not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
@@ -67,5 +69,5 @@ def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 
 def fingerprint(facts: dict[str, Any]) -> str:
-    """The id of a machine or an environment by its facts."""
+    """Return the id of a machine or an environment: a hash of its facts."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]

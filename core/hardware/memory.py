@@ -1,4 +1,4 @@
-"""The most memory that a process ever held, and whether the machine ran out of it."""
+"""The peak memory of a process, and whether the machine ran out of memory."""
 
 import resource
 import sys
@@ -6,15 +6,15 @@ from pathlib import Path
 
 
 def own_peak_rss_mb() -> float:
-    """This process's own peak resident memory in MB (10^6 bytes)."""
-    # macOS counts bytes, and an exec starts the count anew.
+    """Return the peak resident memory of this process in MB (10^6 bytes)."""
+    # On macOS ru_maxrss is in bytes, and an exec resets it.
     return peak_rss_mb("self") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def peak_rss_mb(pid: int | str) -> float | None:
-    """The peak resident memory of a process in MB, None where it is not told.
+    """Return the peak resident memory of a process in MB, None where the system does not report it.
 
-    On Linux VmHWM: `ru_maxrss` starts there with the size of the process that this one was forked from.
+    Linux: VmHWM, as `ru_maxrss` starts with the size of the process that this one was forked from.
     """
     if sys.platform != "linux":
         return None
@@ -25,7 +25,7 @@ def peak_rss_mb(pid: int | str) -> float | None:
 
 
 def out_of_memory_kills() -> int:
-    """How often the kernel has ended a process because memory ran out; always 0 where it does not count."""
+    """Return how many processes the kernel has killed because memory ran out; 0 where it keeps no count."""
     try:
         counters = Path("/proc/vmstat").read_text()
     except OSError:

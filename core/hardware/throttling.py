@@ -1,4 +1,4 @@
-"""Whether the processor slowed itself down for heat."""
+"""Detect whether the processor was throttled because of heat."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ _COUNTERS = ("core_throttle_count", "package_throttle_count")
 
 
 def throttle_count(root: Path = _CPUS) -> int | None:
-    """How often any core or package has throttled since the start of the machine; None where Linux does not count."""
+    """Return how often any core or package was throttled since boot, None where Linux keeps no count."""
     counts = []
     for name in _COUNTERS:
         for counter in root.glob(f"cpu*/thermal_throttle/{name}"):

@@ -1,1 +1,1 @@
-"""The benchmark history: filter, compare, trends, regressions."""
+"""The history of benchmark results: filters, lists, comparisons, trends, regressions, pruning."""

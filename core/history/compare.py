@@ -1,7 +1,7 @@
-"""Results side by side: the ratio of each figure, and whether one is faster, where there is a rule for it.
+"""Results side by side: the ratio of each metric, and which one is faster if the results are comparable.
 
-Of one run they are compared pair by pair. Of two runs on one machine under the same versions each is compared with its own
-original, and then the speed-ups with each other. Whatever else differs is named, and nothing is said of what is faster.
+Results of one run are compared pair by pair. Results of two runs on one machine with the same versions are compared by their
+speed-ups, each over its own original. Otherwise the differences are named, and there is no verdict.
 """
 
 import sqlite3
@@ -16,20 +16,25 @@ from core.history.trend import versions_changed
 from core.records.benchmarks import Sample
 from core.records.metrics import METRICS, Metric, metrics
 from core.records.results import Result
-from core.records.verdict import Verdict, verdict
+from core.records.verdict import SpeedVerdict, speed_verdict
 from core.records.voices import ORIGINAL
 from core.store.results import get_result, list_parts, newest_result
 
-Kind = Literal["paired", "unpaired", "apart"]
+Kind = Literal["paired", "unpaired", "different"]
 
-# Meaningful if both were measured on one machine under the same versions; the speed-up alone otherwise.
+_SPEED_VERDICTS: dict[str, SpeedVerdict] = {
+    "higher": "faster",
+    "lower": "slower",
+    "no difference": "no difference",
+}
+# Meaningful if both were measured on one machine with the same versions; otherwise only the speed-up is.
 _RATIOS = tuple(metric for metric in METRICS if metric.has_ratio)
-_ALWAYS = metrics("speedup")
+_ALWAYS_COMPARED = metrics("speedup")
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A result with its raw samples, and those of the original beside it."""
+class SampledResult:
+    """A result with its raw samples and those of the original in the same run."""
 
     result: Result
     samples: tuple[Sample, ...]
@@ -38,114 +43,122 @@ class Measured:
 
 @dataclass(frozen=True)
 class Speed:
-    """How many times as fast as the first: pair by pair with a 95 % interval, or of two runs with the p of the test."""
+    """Speed relative to the first result: paired with a 95 % interval, or of two runs with the p-value of the test."""
 
     ratio: float
     interval: tuple[float, float] | None
     p: float | None
-    verdict: Verdict
+    verdict: SpeedVerdict
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A result beside the first one."""
+    """A result compared with the first one."""
 
     result: Result
     kind: Kind
     differs: tuple[str, ...]
-    """What makes them stand apart: `machine Apple M2 -> Cortex-A76`."""
+    """What makes them incomparable: `machine Apple M2 -> Cortex-A76`."""
     ratios: dict[str, float]
-    """By figure, this one's by the first one's; only of the speed-up if they stand apart."""
+    """Metric -> this result's value / the first one's; only the speed-up if they are incomparable."""
     speed: Speed | None
     unknown: str | None
-    """Why nothing is said of what is faster."""
+    """Why there is no verdict on the speed."""
 
 
 def find_result(db: sqlite3.Connection, name: str) -> Result:
-    """The result whose id starts so; or `VOICE/VARIANT`, its newest here at all cores. Raises NotFound."""
+    """Return the result whose id starts with `name`, or the newest one of `VOICE/VARIANT` on this machine at all cores.
+
+    Raises NotFound.
+    """
     voice, slash, variant = name.rpartition("/")
     if not slash:
         return get_result(db, name)
     found = newest_result(db, find_voice(db, voice), variant, this_machine())
     if found is None:
-        raise NotFound(f"{voice} has no result of {variant!r} on this machine at all cores: `ttsdash results list`")
+        raise NotFound(
+            f"no result of {voice}/{variant} on this machine at all cores (list results with: ttsdash results list)"
+        )
     return found
 
 
-def measured_of(db: sqlite3.Connection, result: Result) -> Measured:
+def read_samples(db: sqlite3.Connection, result: Result) -> SampledResult:
+    """Read the raw samples of a result and of its original."""
     row = db.execute(
         "SELECT id FROM results WHERE benchmark_id = ? AND threads = ? AND variant = ?",
         (result.benchmark_id, result.threads, ORIGINAL),
     ).fetchone()
     original = list_parts(db, Sample, row["id"]) if row else ()
-    return Measured(result, list_parts(db, Sample, result.id), original)
+    return SampledResult(result, list_parts(db, Sample, result.id), original)
 
 
-def compare(first: Measured, others: Sequence[Measured]) -> list[Comparison]:
-    """Each of the others beside the first."""
+def compare_results(first: SampledResult, others: Sequence[SampledResult]) -> list[Comparison]:
+    """Compare each of the others with the first."""
     return [_compare(first, other) for other in others]
 
 
-def _compare(first: Measured, other: Measured) -> Comparison:
+def _compare(first: SampledResult, other: SampledResult) -> Comparison:
     differs = _differs(first.result, other.result)
     same_run = first.result.benchmark_id == other.result.benchmark_id
-    kind: Kind = "apart" if differs else "paired" if same_run else "unpaired"
+    kind: Kind = "different" if differs else "paired" if same_run else "unpaired"
     unknown = _unknown(kind, first, other)
-    ratios = _ratios(first.result, other.result, _ALWAYS if kind == "apart" else _RATIOS)
-    speed = None if unknown else (_paired if kind == "paired" else _unpaired)(first, other)
+    ratios = _ratios(first.result, other.result, _ALWAYS_COMPARED if kind == "different" else _RATIOS)
+    speed = None
+    if unknown is None:
+        speed = _paired(first, other) if kind == "paired" else _unpaired(first, other)
     return Comparison(other.result, kind, differs, ratios, speed, unknown)
 
 
 def _differs(one: Result, other: Result) -> tuple[str, ...]:
     pairs = {
-        "voice": _apart((one.voice, one.voice_id), (other.voice, other.voice_id)),
+        "voice": _distinguished((one.voice, one.voice_id), (other.voice, other.voice_id)),
         "threads": (one.threads, other.threads),
-        "machine": _apart(*((str(result.machine_facts["cpu"]), result.machine) for result in (one, other))),
+        "machine": _distinguished(*((str(result.machine_facts["cpu"]), result.machine) for result in (one, other))),
         "benchmark version": (one.benchmark_version, other.benchmark_version),
     }
     return (
-        *(f"{name} {mine} -> {its}" for name, (mine, its) in pairs.items() if mine != its),
+        *(f"{name} {first} -> {second}" for name, (first, second) in pairs.items() if first != second),
         *versions_changed(one.environment, other.environment),
     )
 
 
-def _apart(*named: tuple[str, str]) -> tuple[str, ...]:
-    """Names, with the ids behind them where the names are the same."""
+def _distinguished(*named: tuple[str, str]) -> tuple[str, ...]:
+    """Return the names, followed by ids if the names are the same."""
     same = len({name for name, _ in named}) == 1
     return tuple(f"{name} ({identity[:12]})" if same else name for name, identity in named)
 
 
-def _unknown(kind: Kind, first: Measured, other: Measured) -> str | None:
+def _unknown(kind: Kind, first: SampledResult, other: SampledResult) -> str | None:
     results = (first.result, other.result)
     if any(result.speedup is None for result in results):
-        return "not both were timed"
-    if kind == "apart":
-        return "figures of such results do not compare"
+        return "not both of them were timed"
+    if kind == "different":
+        return "such results are not comparable"
     if kind == "unpaired" and all(result.variant == ORIGINAL for result in results):
-        return "both are the original, which speed-ups are measured by"
+        return "both are originals, whose speed-up is 1 by definition"
     if not all(one.samples and one.original for one in (first, other)):
-        return "raw samples were pruned"
+        return "their raw samples were pruned"
     return None
 
 
 def _ratios(one: Result, other: Result, compared: Sequence[Metric]) -> dict[str, float]:
-    pairs = {metric.field: (metric.of(one), metric.of(other)) for metric in compared}
-    return {name: its / mine for name, (mine, its) in pairs.items() if mine and its is not None}
+    pairs = {metric.field: (metric.value(one), metric.value(other)) for metric in compared}
+    return {name: second / first for name, (first, second) in pairs.items() if first and second is not None}
 
 
-def _paired(first: Measured, other: Measured) -> Speed:
+def _paired(first: SampledResult, other: SampledResult) -> Speed:
     from core.benchmark.figures import speedup
 
-    # One that was known well enough has fewer pairs than another.
+    # A variant whose interval was narrow enough earlier has fewer pairs.
     both = {sample.pair for sample in first.samples} & {sample.pair for sample in other.samples}
-    ratio, low, high = speedup(*([one for one in entry.samples if one.pair in both] for entry in (first, other)))
-    return Speed(ratio, (low, high), None, verdict((low, high)))
+    samples, other_samples = ([one for one in entry.samples if one.pair in both] for entry in (first, other))
+    ratio, low, high = speedup(samples, other_samples)
+    return Speed(ratio, (low, high), None, speed_verdict((low, high)))
 
 
-def _unpaired(first: Measured, other: Measured) -> Speed:
+def _unpaired(first: SampledResult, other: SampledResult) -> Speed:
     from core.benchmark.figures import ratios
-    from core.benchmark.statistics import change
+    from core.benchmark.statistics import median_change
 
-    found = change(*(ratios(one.original, one.samples) for one in (first, other)))
-    says: dict[str, Verdict] = {"higher": "faster", "lower": "slower"}
-    return Speed(found.ratio, None, found.p, says.get(found.verdict, "no difference"))
+    found = median_change(*(ratios(one.original, one.samples) for one in (first, other)))
+    return Speed(found.ratio, None, found.p, _SPEED_VERDICTS[found.verdict])

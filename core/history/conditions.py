@@ -1,7 +1,7 @@
-"""A filter's terms as conditions on the table of results, and the index that answers them without the table.
+"""SQL conditions for the terms of a filter, and the index that answers them without reading the table.
 
-One condition is looked up in an index of its own. Several are held against `results_figures`, which has all that one can
-filter by: walking it takes half the time that the table takes, and as long whatever fits.
+A single condition uses the index of its column. Several use `results_figures`, a covering index of everything that can be
+filtered by: scanning it takes half as long as scanning the table, whatever matches.
 """
 
 import sqlite3
@@ -13,17 +13,18 @@ from core.history.filter import FIELDS, Term
 from core.history.names import distinct, machines_like, voice_names
 
 ALL_FIGURES, BY_TIME, BY_VOICE = "results_figures", "results_by_time", "results_by_variant"
-# The index that begins with a column; for other columns it is one of their own.
+# The index whose first column this is; other columns have one named after them.
 _BEGINS_WITH = {"voice_id": BY_VOICE, "created_at": BY_TIME}
 
 
 def index_of(column: str) -> str:
+    """Return the index whose first column this is."""
     return _BEGINS_WITH.get(column, f"results_sorted_by_{column}")
 
 
 @dataclass(frozen=True)
 class Condition:
-    """SQL with its parameters, and the index that it is held against when it stands alone."""
+    """SQL with its parameters, and the index to use if it is the only condition."""
 
     sql: str
     parameters: tuple[Any, ...] = ()
@@ -32,7 +33,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Where:
-    """All conditions, and the index that they are held against: none where nothing is filtered."""
+    """All conditions, and the index to use; None without conditions."""
 
     sql: str = "TRUE"
     parameters: tuple[Any, ...] = ()
@@ -40,23 +41,24 @@ class Where:
 
     @property
     def rows(self) -> str:
-        """What to select from."""
+        """Return the FROM and WHERE clauses that select all matches."""
         return f"results {f'INDEXED BY {self.index}' if self.index else ''} WHERE {self.sql}"
 
     def in_time_order(self, but: str) -> "Where":
-        """The same held against all figures, unless it is held against what stands in the order `but` or by time already."""
+        """Return the same on the covering index, which is in time order, unless it uses the index `but` or that of time."""
         return self if self.index in (None, BY_TIME, but) else replace(self, index=ALL_FIGURES)
 
     def within(self, index: str) -> str:
-        """The same where it is the order of another index that matters."""
+        """Return the FROM and WHERE clauses that select all matches in the order of another index."""
         if self.index is None or self.index == index:
             return f"results INDEXED BY {index} WHERE {self.sql}"
         if (self.index, index) == (ALL_FIGURES, BY_TIME):
-            return self.rows  # which stand in time order, too
+            return self.rows  # It is in time order, too.
         return f"results INDEXED BY {index} WHERE rowid IN (SELECT rowid FROM {self.rows})"
 
 
 def where(db: sqlite3.Connection, terms: Sequence[Term]) -> Where:
+    """Return the conditions for all terms of a filter."""
     if not terms:
         return Where()
     conditions = [_condition(db, term) for term in terms]
@@ -71,7 +73,7 @@ def _condition(db: sqlite3.Connection, term: Term) -> Condition:
     found = _word(db, term) if term.field is None else _CONDITIONS.get(term.field, _comparison)(db, term)
     if not term.excluded:
         return found
-    # What has no such figure is not left out with those whose figure fits. Nothing can be looked up by what it is not.
+    # IS NOT TRUE keeps results whose value is NULL. A negated condition cannot be looked up in an index.
     return Condition(f"({found.sql}) IS NOT TRUE", found.parameters, BY_TIME if found.index == BY_TIME else ALL_FIGURES)
 
 
@@ -94,11 +96,11 @@ def _until(_: sqlite3.Connection, term: Term) -> Condition:
 
 def _text(db: sqlite3.Connection, term: Term) -> Condition:
     column = FIELDS[str(term.field)].column
-    return _among(column, [name for name in distinct(db, column) if _fits(name, term)])
+    return _among(column, [name for name in distinct(db, column) if _matches(name, term)])
 
 
 def _voice(db: sqlite3.Connection, term: Term) -> Condition:
-    return _among("voice_id", [voice_id for voice_id, name in voice_names(db).items() if _fits(name, term)])
+    return _among("voice_id", [voice_id for voice_id, name in voice_names(db).items() if _matches(name, term)])
 
 
 def _machine(db: sqlite3.Connection, term: Term) -> Condition:
@@ -106,8 +108,8 @@ def _machine(db: sqlite3.Connection, term: Term) -> Condition:
 
 
 def _word(db: sqlite3.Connection, term: Term) -> Condition:
-    """A part of the voice's name or of the variant's."""
-    variants = [name for name in distinct(db, "variant") if _fits(name, term)]
+    """Match part of the name of the voice or of the variant."""
+    variants = [name for name in distinct(db, "variant") if _matches(name, term)]
     voice, variant = _voice(db, term), _among("variant", variants)
     if not variants or not voice.parameters:
         return variant if variants else voice
@@ -115,7 +117,7 @@ def _word(db: sqlite3.Connection, term: Term) -> Condition:
 
 
 def _benchmark(_: sqlite3.Connection, term: Term) -> Condition:
-    """By the start of its id."""
+    """Match the start of the id of the benchmark."""
     sql = """rowid IN (SELECT rowid FROM results INDEXED BY results_by_benchmark
                        WHERE benchmark_id >= ? AND benchmark_id < ?)"""
     return Condition(sql, (term.value, f"{term.value}\U0010ffff"), BY_TIME)
@@ -128,13 +130,13 @@ def _regression(_: sqlite3.Connection, term: Term) -> Condition:
 
 
 def _among(column: str, values: Sequence[str]) -> Condition:
-    """Looked up for one value. Rows of several would come in no order that is of use."""
+    """Match any of the values; only a single one is looked up in the index of the column, which is then in time order."""
     marks, index = ", ".join("?" * len(values)), index_of(column) if len(values) < 2 else ALL_FIGURES
     return Condition(f"{column} IN ({marks})", tuple(values), index)
 
 
-def _fits(name: str, term: Term) -> bool:
-    """All of it for `=`, a part for `:`, in letters of any case."""
+def _matches(name: str, term: Term) -> bool:
+    """Match exactly for `=`, part of the name in any case for `:`."""
     return name == term.value if term.operator == "=" else term.value.casefold() in name.casefold()
 
 

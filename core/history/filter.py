@@ -1,4 +1,4 @@
-"""The filter language: `voice:joe grade>=slight speedup>1.5 machine:this since:2w -noisy:yes`, read into terms."""
+"""The parser of filters such as `voice:joe grade>=slight speedup>1.5 machine:this since:2w -noisy:yes`."""
 
 import re
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 from core.clock import format_timestamp
 from core.errors import InvalidInput
-from core.history.past import read_past
+from core.history.since import parse_since
 from core.quality.grade import GRADES
 from core.records.metrics import METRICS, Metric
-from core.records.verdict import Verdict
+from core.records.verdict import SpeedVerdict
 from core.text import truncate
 
 _IS = (":", "=")
@@ -24,7 +24,7 @@ _TERM = re.compile(
     re.VERBOSE,
 )
 
-# The worst first, which is the order of their letters, too: SQL compares those.
+# Worst first. This happens to be their alphabetical order, which SQL compares by.
 _GRADES = GRADES[::-1]
 
 
@@ -34,7 +34,7 @@ def _text(value: str) -> str:
 
 def _number(value: str) -> float:
     if not _NUMBER.fullmatch(value):
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{value!r} is not a number")
     return float(value)
 
 
@@ -45,7 +45,7 @@ def _number_of(metric: Metric) -> Callable[[str], float]:
 def _one_of(*known: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value not in known:
-            raise ValueError(f"{value!r} is none of {', '.join(known)}")
+            raise ValueError(f"{value!r} is not one of {', '.join(known)}")
         return value
 
     return read
@@ -56,16 +56,19 @@ def _yes(value: str) -> bool:
 
 
 def _since(value: str) -> str:
-    return format_timestamp(read_past(value))
+    return format_timestamp(parse_since(value))
 
 
 def _until(value: str) -> str:
-    return format_timestamp(read_past(value, whole_day=True))
+    return format_timestamp(parse_since(value, whole_day=True))
 
 
 @dataclass(frozen=True)
 class Field:
-    """What a term may name: the store's column, how it is compared, and how its value is read, or ValueError raised."""
+    """A field of the filter language: the column in the store, its operators, and how its value is parsed.
+
+    `read` raises ValueError for an invalid value.
+    """
 
     column: str
     operators: tuple[str, ...]
@@ -80,7 +83,7 @@ FIELDS = {
     "recipe": Field("recipe", _IS, _text),
     "threads": Field("threads", (*_IS, *_ORDER), _number),
     "grade": Field("grade", (*_IS, *_ORDER), _one_of(*_GRADES)),
-    "verdict": Field("verdict", _IS, _one_of(*get_args(Verdict))),
+    "verdict": Field("verdict", _IS, _one_of(*get_args(SpeedVerdict))),
     **{metric.filter: Field(metric.field, _ORDER, _number_of(metric)) for metric in METRICS if metric.filter},
     "version": Field("version", _IS, _text),
     "benchmark": Field("benchmark_id", _IS, _text),
@@ -93,24 +96,24 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Term:
-    """One condition. Without a field the value is a part of a voice's or a variant's name."""
+    """One condition. Without a field, the value is part of the name of a voice or variant."""
 
     field: str | None
     operator: str
     value: Any
     excluded: bool = False
-    """What fits it is left out."""
+    """Whether matches are left out instead."""
 
 
 def read_filter(text: str) -> tuple[Term, ...]:
-    """The terms, all of which have to hold. Raises BadInput, which names the first that is wrong and says what there is."""
+    """Parse a filter; all of its terms have to match. Raises InvalidInput, which names the first invalid term."""
     terms, at = [], 0
     while rest := text[at:].lstrip():
         at = len(text) - len(rest)
         match = _TERM.match(text, at)
         if match is None or rest.startswith("--"):
             raise InvalidInput(
-                f'{truncate(rest)!r} is no term: write voice:joe, speedup>1.5, a name, "a name" or -term'
+                f'not a filter term: {truncate(rest)!r} (write voice:joe, speedup>1.5, a name, "a name" or -term)'
             )
         terms.append(_term(match))
         at = match.end()
@@ -121,15 +124,15 @@ def _term(match: re.Match[str]) -> Term:
     whole, name, excluded = truncate(match[0]), match["field"], bool(match["excluded"])
     value = (match["value"] or match["word"]).strip('"')
     if not value.isprintable():
-        raise InvalidInput(f"{whole!r}: its value holds what cannot be printed")
+        raise InvalidInput(f"{whole!r}: the value contains characters that cannot be printed")
     if name is None:
         return Term(None, ":", value, excluded)
     field = FIELDS.get(name)
     if field is None:
-        raise InvalidInput(f"{whole!r}: there is no field {truncate(name)!r}; there is {', '.join(FIELDS)}")
+        raise InvalidInput(f"{whole!r}: unknown field {truncate(name)!r} (known: {', '.join(FIELDS)})")
     if match["operator"] not in field.operators:
         known = ", ".join(f"{name}{operator}" for operator in field.operators)
-        raise InvalidInput(f"{whole!r}: {match['operator']} does not go with {name}: write {known}")
+        raise InvalidInput(f"{whole!r}: {name} does not support {match['operator']} (write {known})")
     try:
         return Term(name, match["operator"], field.read(value), excluded)
     except ValueError as error:

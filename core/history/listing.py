@@ -1,7 +1,7 @@
-"""Pages of the history: filtered, sorted, with the number of all that fit.
+"""Pages of the history: filtered, sorted, with the total number of matches.
 
-A page is found in two steps, both in indexes alone: the index that the order stands in is walked, and of its rows those
-count that the filter's index has found. Only the rows of the page are then read from the table.
+A page is found in two steps that read only indexes: the index of the sort order is scanned, and rows count if they are among
+those found in the index of the filter. Only the rows of the page are then read from the table.
 """
 
 import sqlite3
@@ -20,22 +20,22 @@ _VOICE = "voice"
 _UNSORTED = ("benchmark", "noisy", "regression", "since", "until")
 _COLUMNS = {WHEN: "created_at"} | {name: field.column for name, field in FIELDS.items() if name not in _UNSORTED}
 SORTS = tuple(_COLUMNS)
-"""What to sort by: names from A to Z, times with the newest first, figures with the best first."""
+"""What results can be sorted by: names from A to Z, times newest first, metrics best first."""
 _HIGHEST_FIRST = (WHEN, "grade", *(metric.filter for metric in METRICS if metric.better == "higher"))
-# So many rows are gathered sooner by holding each against the conditions than by looking them up in another order.
-_MANY = 5000
+# Above so many matches, testing every row in order is faster than looking the matches up in another order.
+_MANY_MATCHES = 5000
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some of the results that fit, and how many do."""
+    """A page of the matching results, and the number of all matches."""
 
     results: list[Result]
     total: int
 
 
 def is_descending(sort: str, reverse: bool) -> bool:
-    """Whether the highest value, or Z, stands first."""
+    """Return whether the highest value, or Z, comes first."""
     return (sort in _HIGHEST_FIRST) != reverse
 
 
@@ -47,23 +47,23 @@ def list_page(
     limit: int = 500,
     page: int = 1,
 ) -> Page:
-    """The results that fit all terms, those without the figure that they are sorted by last. Pages begin with 1.
+    """Return a page of the results that match all terms; results without the value to sort by come last.
 
-    `sort` is one of `SORTS`. Among equal ones those that came last stand first.
+    `sort` is one of `SORTS`; equal values are ordered newest first. The first page is 1.
     """
     found, skipped = where(db, terms), (page - 1) * limit
     if sort == _VOICE:
         places, total = _by_voice(db, found, reverse, limit, skipped)
     else:
         total = int(db.execute(f"SELECT count(*) FROM {found.rows}", found.parameters).fetchone()[0])
-        if total > _MANY:
+        if total > _MANY_MATCHES:
             found = found.in_time_order(but=index_of(_COLUMNS[sort]))
         places = _places(db, found, sort, reverse, limit, skipped) if skipped < total else []
     return Page(results_at(db, places), total)
 
 
 def _places(db: sqlite3.Connection, found: Where, sort: str, reverse: bool, limit: int, skipped: int) -> list[int]:
-    """The rows of a page."""
+    """Return the row ids of a page."""
     column, down = _COLUMNS[sort], is_descending(sort, reverse)
     order = f"{column} {'DESC' if down else 'ASC'} NULLS LAST, rowid {'ASC' if reverse else 'DESC'}"
     rows = db.execute(
@@ -74,7 +74,10 @@ def _places(db: sqlite3.Connection, found: Where, sort: str, reverse: bool, limi
 
 
 def _by_voice(db: sqlite3.Connection, found: Where, reverse: bool, limit: int, skipped: int) -> tuple[list[int], int]:
-    """The same by the voice's name, which no index has: voice by voice, each by variant, machine, threads and time."""
+    """Return the row ids of a page by the name of the voice, which no index has, and the total number of matches.
+
+    Within a voice, rows are ordered by variant, machine, threads and time.
+    """
     rows = replace(found, index=ALL_FIGURES if found.index else BY_VOICE).rows
     counts = dict(db.execute(f"SELECT voice_id, count(*) FROM {rows} GROUP BY voice_id", found.parameters).fetchall())
     names = voice_names(db)

@@ -1,4 +1,4 @@
-"""What the history's voices, variants and machines are called: also those that are not in the library any more, or never were."""
+"""Names of voices, variants and machines in the history, including voices that are not in the library."""
 
 import json
 import sqlite3
@@ -8,11 +8,11 @@ from core.hardware.machine import Machine, this_machine
 from core.store.voices import get_voice
 
 _THIS = "this"
-_MOST = 10
+_MAX_NAMES = 10
 
 
 def distinct(db: sqlite3.Connection, column: str) -> list[str]:
-    """The values of a column that an index begins with: a look-up each, however many results there are."""
+    """Return the distinct values of a column that is the first of an index, with one index lookup per value."""
     rows = db.execute(
         f"""WITH RECURSIVE found(value) AS (
                 SELECT min({column}) FROM results
@@ -24,7 +24,7 @@ def distinct(db: sqlite3.Connection, column: str) -> list[str]:
 
 
 def voice_names(db: sqlite3.Connection) -> dict[str, str]:
-    """By id. A voice that is not in the library goes by what it was called in its newest benchmark."""
+    """Return voice id -> name. A voice that is not in the library has its name from its newest benchmark."""
     return {voice_id: _voice_name(db, voice_id) for voice_id in distinct(db, "voice_id")}
 
 
@@ -39,7 +39,7 @@ def _voice_name(db: sqlite3.Connection, voice_id: str) -> str:
 
 
 def find_voice(db: sqlite3.Connection, name: str) -> str:
-    """The id of the voice of that name or path in the library, else of that name in the history. Raises NotFound."""
+    """Return the id of the voice with this name or path in the library, or with this name in the history. Raises NotFound."""
     try:
         return get_voice(db, name).id
     except NotFound:
@@ -48,14 +48,13 @@ def find_voice(db: sqlite3.Connection, name: str) -> str:
         if known == name:
             return voice_id
     library = (row["key"] for row in db.execute("SELECT key FROM voices"))
-    there_is = sorted({*names.values(), *library})
-    raise NotFound(
-        f"no voice {name!r} here; " + (_there_is(there_is) if there_is else "add one: ttsdash voices add PATH")
-    )
+    known_names = sorted({*names.values(), *library})
+    fix = _known(known_names) if known_names else "add one with: ttsdash voices add PATH"
+    raise NotFound(f"voice not found: {name!r} ({fix})")
 
 
 def variants_of(db: sqlite3.Connection, voice_id: str) -> list[str]:
-    """The variants of a voice that have results, the original first."""
+    """Return the variants of a voice that have results, the original first."""
     rows = db.execute(
         """WITH RECURSIVE found(name) AS (
                SELECT min(variant) FROM results WHERE voice_id = :voice
@@ -69,7 +68,7 @@ def variants_of(db: sqlite3.Connection, voice_id: str) -> list[str]:
 
 
 def machines_like(db: sqlite3.Connection, text: str) -> list[Machine]:
-    """This one for `this`; else those whose id begins with the text, or whose CPU's name has it as a part."""
+    """Return this machine for `this`, otherwise those whose id starts with the text or whose CPU name contains it."""
     if text == _THIS:
         return [this_machine()]
     rows = db.execute("SELECT id, facts FROM machines ORDER BY id").fetchall()
@@ -79,15 +78,15 @@ def machines_like(db: sqlite3.Connection, text: str) -> list[Machine]:
 
 
 def find_machine(db: sqlite3.Connection, text: str) -> Machine:
-    """The one machine that is like that. Raises NotFound, or BadInput when there are several."""
+    """Return the only machine that matches. Raises NotFound, or InvalidInput if several do."""
     found = machines_like(db, text)
     if len(found) == 1:
         return found[0]
     known = [f"{machine.id} ({machine.facts['cpu']})" for machine in found or machines_like(db, "")]
     if found:
-        raise InvalidInput(f"several machines are like {text!r}: {', '.join(known[:_MOST])}; give more of an id")
-    raise NotFound(f"no machine in the history is like {text!r}; {_there_is([_THIS, *known])}")
+        raise InvalidInput(f"several machines match {text!r}: {', '.join(known[:_MAX_NAMES])} (give more of the id)")
+    raise NotFound(f"machine not found in the history: {text!r} ({_known([_THIS, *known])})")
 
 
-def _there_is(names: list[str]) -> str:
-    return f"there is: {', '.join(names[:_MOST])}"
+def _known(names: list[str]) -> str:
+    return f"known: {', '.join(names[:_MAX_NAMES])}"

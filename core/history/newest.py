@@ -7,10 +7,10 @@ from core.store.results import RESULTS, as_result
 
 
 def list_newest(db: sqlite3.Connection, machine_id: str, voice_id: str | None = None) -> list[Result]:
-    """Of one machine; of one voice or of all, by voice, variant and threads."""
+    """Return them for one machine, of one voice or of all, ordered by voice, variant, threads."""
     where, values = ("WHERE voice_id = ?", (voice_id,)) if voice_id else ("", ())
-    # SQLite takes the other columns of a group from the row that has the maximum. With the plus the machine is looked at
-    # last: taken into the groups it would cost their order, which is the index's.
+    # SQLite takes the other columns of a group from the row with the maximum. The plus keeps the machine out of the
+    # grouping, which would otherwise lose the order of the index.
     newest = f"""SELECT place FROM (
                      SELECT rowid AS place, machine_id, max(created_at) FROM results INDEXED BY results_by_variant {where}
                      GROUP BY voice_id, variant, machine_id, threads) WHERE +machine_id = ?"""

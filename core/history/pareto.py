@@ -1,4 +1,4 @@
-"""Which variants are worth having: smaller, faster or better sounding than every other in at least one way."""
+"""The Pareto front of a voice: variants that no other beats in size, speed and sound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,35 +6,35 @@ from dataclasses import dataclass
 from core.quality.grade import GRADES
 from core.records.results import Result
 
-# What nobody notices is no difference: 1 % of a file, a tenth of a PESQ point. Speeds differ when their intervals lie apart.
+# Differences that nobody notices do not count: 1 % of a file, 0.1 PESQ. Speeds differ if their intervals do not overlap.
 _SAME_SIZE = 0.01
 _SAME_PESQ = 0.1
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A variant's newest result, and the variants that are no worse in anything and better in something."""
+class ParetoPoint:
+    """The newest result of a variant, and the variants that are at least as good in everything and better in something."""
 
     result: Result
     dominated_by: tuple[str, ...]
 
 
-def pareto(results: Sequence[Result]) -> list[Judged]:
-    """Of one result a variant, all of one voice. What was not timed or not graded is neither dominated nor dominates."""
+def compute_pareto(results: Sequence[Result]) -> list[ParetoPoint]:
+    """Return a point for each result, given one per variant of a voice. Untimed and ungraded ones neither dominate nor are dominated."""
     known = [result for result in results if result.speedup_ci and result.grade]
     return [
-        Judged(result, tuple(other.variant for other in known if result in known and _dominates(other, result)))
+        ParetoPoint(result, tuple(other.variant for other in known if result in known and _dominates(other, result)))
         for result in results
     ]
 
 
 def _dominates(one: Result, other: Result) -> bool:
-    ways = [_size(one, other), _speed(one, other), _sound(one, other)]
-    return min(ways) >= 0 and max(ways) > 0
+    signs = [_size(one, other), _speed(one, other), _sound(one, other)]
+    return min(signs) >= 0 and max(signs) > 0
 
 
 def _size(one: Result, other: Result) -> int:
-    """1 where `one` is better, -1 where it is worse."""
+    """Return 1 if `one` is better, -1 if it is worse, 0 if neither; `_speed` and `_sound` do the same."""
     if abs(one.size_bytes - other.size_bytes) <= _SAME_SIZE * max(one.size_bytes, other.size_bytes):
         return 0
     return 1 if one.size_bytes < other.size_bytes else -1
@@ -46,9 +46,11 @@ def _speed(one: Result, other: Result) -> int:
 
 
 def _sound(one: Result, other: Result) -> int:
-    """By the grade, and within a grade by PESQ where both have it."""
-    place, other_place = GRADES.index(str(one.grade)), GRADES.index(str(other.grade))
-    if place != other_place:
-        return 1 if place < other_place else -1
-    apart = (one.pesq or 0) - (other.pesq or 0) if one.pesq is not None and other.pesq is not None else 0
-    return int(apart > _SAME_PESQ) - int(apart < -_SAME_PESQ)
+    """Compare by grade, within a grade by PESQ if both have it."""
+    rank, other_rank = GRADES.index(str(one.grade)), GRADES.index(str(other.grade))
+    if rank != other_rank:
+        return 1 if rank < other_rank else -1
+    if one.pesq is None or other.pesq is None:
+        return 0
+    difference = one.pesq - other.pesq
+    return int(difference > _SAME_PESQ) - int(difference < -_SAME_PESQ)

@@ -1,4 +1,4 @@
-"""Drops the raw samples of old results and gives their room back. Every figure stays, also those of each text."""
+"""Pruning: delete the raw samples of old results and free their space. All metrics remain, also those of each text."""
 
 import sqlite3
 import time
@@ -12,21 +12,21 @@ from core.store.database import transaction
 from core.store.results import list_parts
 
 _RAW = ("samples", "starts", "parallel_runs")
-# Results in a transaction: whoever else writes, a worker say, waits for no more than that.
+# Results per transaction: other writers, such as a worker, wait for one transaction at most.
 _BATCH = 500
-_PATIENCE_S = 10
+_MAX_WAIT_S = 10
 
 
 @dataclass(frozen=True)
 class Prunable:
-    """How many old results have raw samples, and how many these are."""
+    """The number of old results with raw samples, and of these samples."""
 
     results: int
     samples: int
 
 
 def prunable(db: sqlite3.Connection, before: str) -> Prunable:
-    """Of the results from before that time."""
+    """Count what `prune` would delete."""
     row = db.execute(
         """SELECT count(*) AS results, coalesce(sum(samples), 0) AS samples
            FROM (SELECT (SELECT count(*) FROM samples WHERE result_id = results.id) AS samples
@@ -38,9 +38,9 @@ def prunable(db: sqlite3.Connection, before: str) -> Prunable:
 
 
 def prune(db: sqlite3.Connection, before: str) -> int:
-    """Drop the raw samples of the results from before that time. Returns how many bytes the data base is smaller then.
+    """Delete the raw samples of results from before that time. Return by how many bytes the database shrank.
 
-    Raises TtsdashError while a benchmark runs, which this would disturb.
+    Raises TtsdashError while a benchmark is running, because pruning would disturb it.
     """
     running = db.execute(
         "SELECT id FROM jobs WHERE state = ? AND kind = ?", (JobState.RUNNING, JobKind.BENCHMARK)
@@ -48,10 +48,10 @@ def prune(db: sqlite3.Connection, before: str) -> int:
     if running:
         job = running["id"]
         raise TtsdashError(
-            f"job {job} is measuring, which pruning would disturb: try again after `ttsdash jobs wait {job}`"
+            f"benchmark job {job} is running, and pruning would disturb it (wait for it with: ttsdash jobs wait {job})"
         )
     _keep_texts(db, before)
-    # By id: so they lie in the tables of samples, too, and each page of those is written once.
+    # In the order of ids, as in the tables of samples, so that each of their pages is written once.
     rows = db.execute("SELECT id FROM results INDEXED BY results_by_time WHERE created_at < ? ORDER BY id", (before,))
     ids = [(row["id"],) for row in rows]
     for start in range(0, len(ids), _BATCH):
@@ -62,7 +62,7 @@ def prune(db: sqlite3.Connection, before: str) -> int:
 
 
 def _keep_texts(db: sqlite3.Connection, before: str) -> None:
-    """The figures of each text, which older versions did not store: later there is nothing to tell them from."""
+    """Store the metrics of each text, which older versions did not store, before their samples are deleted."""
     rows = db.execute(
         """SELECT results.id, original.id AS original_id FROM results INDEXED BY results_by_time
            CROSS JOIN results AS original INDEXED BY results_by_benchmark
@@ -80,18 +80,18 @@ def _keep_texts(db: sqlite3.Connection, before: str) -> None:
 
 
 def _keep_texts_of(db: sqlite3.Connection, result_id: str, original_id: str) -> None:
-    from core.benchmark.figures import Measured, by_text
+    from core.benchmark.figures import Measurements, figures_by_text
 
-    measured, original = (Measured(list_parts(db, Sample, one), (), (), ()) for one in (result_id, original_id))
+    measured, original = (Measurements(list_parts(db, Sample, one), (), (), ()) for one in (result_id, original_id))
     db.executemany(
         """INSERT INTO result_texts (result_id, text, audio_seconds, latency_ms, latency_p90_ms, rtf, speedup)
            VALUES (?, ?, ?, ?, ?, ?, ?)""",
-        [(result_id, *astuple(figures)) for figures in by_text(original, measured)],
+        [(result_id, *astuple(figures)) for figures in figures_by_text(original, measured)],
     )
 
 
 def _shrink(db: sqlite3.Connection) -> int:
-    """Write the data base anew without its free pages. Others read on meanwhile, and write when it is done."""
+    """Rewrite the database without free pages; return the bytes saved. Readers are not blocked, writers wait."""
     before = _size(db)
     if not db.execute("PRAGMA freelist_count").fetchone()[0]:
         return 0
@@ -99,15 +99,13 @@ def _shrink(db: sqlite3.Connection) -> int:
         db.execute("VACUUM")
         _shorten(db)
     except sqlite3.OperationalError as error:
-        raise TtsdashError(
-            f"the samples are dropped, but their room is not given back: {format_error(error)}"
-        ) from error
+        raise TtsdashError(f"the samples are deleted, but their space is not freed: {format_error(error)}") from error
     return before - _size(db)
 
 
 def _shorten(db: sqlite3.Connection) -> None:
-    """Take the write-ahead log, in which all is written anew, over into the file. If others keep it busy, they do that later."""
-    deadline = time.monotonic() + _PATIENCE_S
+    """Move the write-ahead log into the database file. If other connections prevent it, they do it later."""
+    deadline = time.monotonic() + _MAX_WAIT_S
     while db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] and time.monotonic() < deadline:
         time.sleep(0.1)
 

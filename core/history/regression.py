@@ -1,11 +1,12 @@
-"""Whether a result is worse than that machine's earlier ones of the same variant, by more than noise.
+"""Regressions: results that are worse than earlier ones of the same variant on the same machine, by more than noise.
 
-The rule for speed, all of it at once: the speed-up's whole interval lies below 0.97 of what it was, its pairs differ from
-the earlier pairs by the Mann-Whitney test, and it is lower than in each of the earlier runs, which tell how much runs differ
-by themselves. Speed-ups are compared, not times: the original in the same run is the control. Its own time counts only where
-the installed versions are others than before, since nothing else tells a slower runtime from a slower machine.
+A speed-up is a regression if all of the following hold: its whole interval lies below 0.97 of the earlier median, its pairs
+differ from the earlier pairs by the Mann-Whitney test, and it is lower than in each of the earlier runs, which show how much
+runs vary. Speed-ups are compared rather than times, because the original in the same run is the control. The time of the
+original counts only if installed versions have changed: otherwise a slower runtime cannot be distinguished from a slower
+machine.
 
-Noisy results are neither judged nor judged by.
+Noisy results are neither judged nor used as a reference.
 """
 
 import json
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from core.benchmark.figures import Values, ratios
-from core.benchmark.statistics import change, median
+from core.benchmark.statistics import median, median_change
 from core.history.trend import versions_changed
 from core.quality.grade import GRADES
 from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample
@@ -25,17 +26,17 @@ from core.records.verdict import LOW
 from core.records.voices import ORIGINAL
 from core.store.results import list_parts
 
-_LOOKED_BACK = 5
-# Memory and files differ by a few percent for reasons that are nobody's fault; less than this is no news either.
-_MOST_GROWTH, _LEAST_MB = 1.05, 5.0
+_MAX_EARLIER = 5
+# Memory and file sizes vary by a few percent; smaller changes than these are not reported.
+_MAX_GROWTH, _MIN_GROWTH_MB = 1.05, 5.0
 _PESQ_LOSS = 0.2
-# The original's own time wanders more than a ratio does.
+# The time of the original varies more than a ratio does.
 _ORIGINAL_SLOWER = 1.10
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """A quiet result of the same variant at as many threads, on the same machine, by the same version of the benchmark."""
+    """An earlier result to compare with: not noisy, of the same variant, threads, machine and benchmark version."""
 
     id: str
     variant_sha256: str
@@ -47,11 +48,11 @@ class Earlier:
     grade: str | None
     environment: dict[str, str]
     ratios: Values
-    """Of its pairs; none where the raw samples were pruned."""
+    """The speed-up of each pair; empty if the raw samples were pruned."""
 
 
-def judge(db: sqlite3.Connection, record: BenchmarkRecord) -> BenchmarkRecord:
-    """The benchmark with its regressions marked. It is not in the store yet."""
+def mark_regressions(db: sqlite3.Connection, record: BenchmarkRecord) -> BenchmarkRecord:
+    """Return a benchmark that is not stored yet with its regressions marked."""
     return replace(record, results=tuple(_judged(db, record, result) for result in record.results))
 
 
@@ -61,16 +62,16 @@ def _judged(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecor
         return result
     original = next(one for one in record.results if one.variant == ORIGINAL and one.threads == result.threads)
     pairs = ratios(original.samples, result.samples) if result.samples else np.array([])
-    found = regression(result, pairs, record.environment.versions, earlier)
+    found = find_regression(result, pairs, record.environment.versions, earlier)
     return replace(result, regression=found)
 
 
-def regression(
+def find_regression(
     result: ResultRecord, pairs: Values, environment: dict[str, str], earlier: Sequence[Earlier]
 ) -> dict[str, Any] | None:
-    """What is worse than it was, the newest of `earlier` first: `{"worse": [line, ...], "changed": [line, ...], "against": [id, ...]}`.
+    """Return what got worse, or None: `{"worse": [line, ...], "changed": [line, ...], "against": [id, ...]}`.
 
-    None where nothing is. `pairs` are the speed-ups of the single pairs.
+    `pairs` are the speed-ups of the single pairs. `earlier` is ordered newest first.
     """
     changed = _changed(result, environment, earlier[0])
     worse = [
@@ -93,10 +94,10 @@ def _slower(result: ResultRecord, pairs: Values, earlier: Sequence[Earlier]) -> 
     if now.speedup_ci[1] >= LOW * before or now.speedup >= min(known):
         return []
     past = [one.ratios for one in earlier if len(one.ratios)]
-    if past and change(np.concatenate(past), pairs).verdict != "lower":
+    if past and median_change(np.concatenate(past), pairs).verdict != "lower":
         return []
     control = now.original_latency_ms / median(np.array([one.original_latency_ms for one in earlier]))
-    return [f"speed-up {now.speedup:.2f}x, was {before:.2f}x; the original took {control:.2f}x as long as then"]
+    return [f"speed-up {now.speedup:.2f}x, was {before:.2f}x; the original took {control:.2f}x as long as before"]
 
 
 def _original_slower(result: ResultRecord, environment: dict[str, str], earlier: Sequence[Earlier]) -> list[str]:
@@ -107,7 +108,7 @@ def _original_slower(result: ResultRecord, environment: dict[str, str], earlier:
     if not times or now <= _ORIGINAL_SLOWER * max(times):
         return []
     before = median(np.array(times))
-    return [f"the original itself takes {now:.0f} ms, was {before:.0f} ms, and all variants with it"]
+    return [f"the original takes {now:.0f} ms, was {before:.0f} ms, which affects all variants"]
 
 
 def _grown(result: ResultRecord, earlier: Sequence[Earlier]) -> list[str]:
@@ -117,12 +118,12 @@ def _grown(result: ResultRecord, earlier: Sequence[Earlier]) -> list[str]:
             result.metrics.peak_rss_mb,
             [one.peak_rss_mb for one in earlier if one.peak_rss_mb is not None],
         ),
-        ("the file", result.metrics.size_bytes / 1e6, [one.size_bytes / 1e6 for one in earlier]),
+        ("file size", result.metrics.size_bytes / 1e6, [one.size_bytes / 1e6 for one in earlier]),
     )
     return [
         f"{name} {now:.0f} MB, was {median(np.array(before)):.0f} MB"
         for name, now, before in sizes
-        if now is not None and before and now > max(max(before) * _MOST_GROWTH, max(before) + _LEAST_MB)
+        if now is not None and before and now > max(max(before) * _MAX_GROWTH, max(before) + _MIN_GROWTH_MB)
     ]
 
 
@@ -138,13 +139,13 @@ def _sounds_worse(result: ResultRecord, earlier: Sequence[Earlier]) -> list[str]
 
 
 def _changed(result: ResultRecord, environment: dict[str, str], before: Earlier) -> list[str]:
-    """What is another than at the newest of the earlier results."""
-    made_anew = ["the variant was made anew"] if result.variant_sha256 != before.variant_sha256 else []
-    return [*versions_changed(before.environment, environment), *made_anew]
+    """Return what changed since the newest of the earlier results."""
+    rebuilt = ["the variant was rebuilt"] if result.variant_sha256 != before.variant_sha256 else []
+    return [*versions_changed(before.environment, environment), *rebuilt]
 
 
 def list_earlier(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecord) -> list[Earlier]:
-    """The newest quiet ones that compare with it, the newest first."""
+    """Return the newest results that a result can be compared with, newest first."""
     rows = db.execute(
         """SELECT results.*, environments.versions,
                (SELECT other.id FROM results AS other WHERE other.benchmark_id = results.benchmark_id
@@ -162,7 +163,7 @@ def list_earlier(db: sqlite3.Connection, record: BenchmarkRecord, result: Result
             record.machine.id,
             record.version,
             result.engine,
-            _LOOKED_BACK,
+            _MAX_EARLIER,
         ),
     ).fetchall()
     return [_earlier(db, row) for row in rows]
@@ -170,10 +171,10 @@ def list_earlier(db: sqlite3.Connection, record: BenchmarkRecord, result: Result
 
 def _earlier(db: sqlite3.Connection, row: sqlite3.Row) -> Earlier:
     samples = list_parts(db, Sample, row["id"])
-    beside = list_parts(db, Sample, row["original_id"]) if row["original_id"] else ()
-    same = ("id", "variant_sha256", "speedup", "original_latency_ms", "peak_rss_mb", "size_bytes", "pesq", "grade")
+    original = list_parts(db, Sample, row["original_id"]) if row["original_id"] else ()
+    copied = ("id", "variant_sha256", "speedup", "original_latency_ms", "peak_rss_mb", "size_bytes", "pesq", "grade")
     return Earlier(
-        **{name: row[name] for name in same},
+        **{name: row[name] for name in copied},
         environment=json.loads(row["versions"]),
-        ratios=ratios(beside, samples) if samples and beside else np.array([]),
+        ratios=ratios(original, samples) if samples and original else np.array([]),
     )

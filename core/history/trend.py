@@ -1,4 +1,4 @@
-"""One variant's results in time order, and what changed between one and the next."""
+"""The results of one variant over time, and what changed between them."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,12 +9,12 @@ from core.records.results import Result
 from core.store.results import results_at
 
 LATEST = 500
-"""Results of a variant at most."""
+"""The number of newest results that a trend has at most."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A result, and what is another than at the one before it."""
+    """A result and what changed since the previous one."""
 
     result: Result
     changed: tuple[str, ...]
@@ -22,7 +22,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """The results of one version of the benchmark, the oldest first. Those of another version do not compare with them."""
+    """The results of one benchmark version, oldest first. Results of different versions are not comparable."""
 
     version: str
     points: tuple[Point, ...]
@@ -31,7 +31,7 @@ class Series:
 def list_trend(
     db: sqlite3.Connection, voice_id: str, variant: str, machine: Machine, threads: int | None = None
 ) -> list[Result]:
-    """A variant's newest results on a machine, the oldest of them first: at all its cores if no number is given."""
+    """Return the newest results of a variant on a machine, oldest first; at all cores if `threads` is None."""
     rows = db.execute(
         """SELECT rowid FROM results INDEXED BY results_by_variant
            WHERE voice_id = ? AND variant = ? AND machine_id = ? AND threads = ?
@@ -42,7 +42,7 @@ def list_trend(
 
 
 def series(results: Sequence[Result]) -> list[Series]:
-    """Results in time order, by version; the version that was measured last stands last."""
+    """Group results, given in time order, by benchmark version; the version measured last comes last."""
     by_version: dict[str, list[Result]] = {}
     for result in results:
         by_version.setdefault(result.benchmark_version, []).append(result)
@@ -56,12 +56,12 @@ def _points(results: Sequence[Result]) -> Iterator[Point]:
 
 
 def _changed(before: Result, after: Result) -> tuple[str, ...]:
-    made_anew = ("the variant was made anew",) if before.variant_sha256 != after.variant_sha256 else ()
-    return (*versions_changed(before.environment, after.environment), *made_anew)
+    rebuilt = ("the variant was rebuilt",) if before.variant_sha256 != after.variant_sha256 else ()
+    return (*versions_changed(before.environment, after.environment), *rebuilt)
 
 
 def versions_changed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
-    """In words: `onnxruntime 1.30 -> 1.31`."""
+    """Return a line per package with another version: `onnxruntime 1.30 -> 1.31`."""
     names = [*new, *(name for name in old if name not in new)]
     return tuple(
         f"{name} {old.get(name, 'none')} -> {new.get(name, 'none')}" for name in names if old.get(name) != new.get(name)

@@ -1,1 +1,1 @@
-"""What became of the sound: the figures, and the one grade that comes out of them."""
+"""How a variant sounds compared with its original: metrics, and one grade derived from them."""

@@ -1,4 +1,4 @@
-"""Holds a variant's recordings against the original's, both made with the noise at 0."""
+"""The comparison of a variant's recordings with the original's, both made with all noise set to 0."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ Recordings = list[npt.NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Quality:
-    """The mean over the texts of a set; what could not be measured is None, with its reason in `unmeasured`."""
+    """How a variant sounds, as means over a set of texts. What could not be measured is None; `unmeasured` has the reason."""
 
     duration_drift_pct: float
     mel_db: float | None
@@ -26,17 +26,17 @@ class Quality:
     grade: Grade
 
 
-def compare(original: Recordings, variant: Recordings, sample_rate: int) -> Quality:
-    """Recordings of the same texts in the same order, float32 [samples] each."""
+def compare_sound(original: Recordings, variant: Recordings, sample_rate: int) -> Quality:
+    """Compare recordings of the same texts in the same order, float32 [samples] each."""
     drift = float(np.mean([abs(len(b) - len(a)) / len(a) * 100 for a, b in zip(original, variant, strict=True)]))
     new_defects = find_defects(variant)
     if new_defects.not_finite:
-        why = "the variant gives values that are no numbers"
+        why = "the audio contains values that are not finite"
         mel, scores = None, Scores(None, None, dict.fromkeys(("mel_db", "pesq", "estoi"), why))
     else:
         mel = float(np.mean([mel_distance_db(a, b, sample_rate) for a, b in zip(original, variant, strict=True)]))
         scores = perceptual_scores(original, variant, sample_rate)
-    # A defect that the original has as well is not the variant's.
+    # A defect that the original has, too, is not held against the variant.
     defects = new_defects if new_defects != find_defects(original) else Defects(0, 0, 0)
     return Quality(
         duration_drift_pct=drift,

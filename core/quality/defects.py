@@ -1,14 +1,14 @@
-"""What a listener would notice at once: clipping, silence, values that are no numbers."""
+"""Defects that a listener would notice at once: clipping, silence, values that are not finite."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-# Piper's decoder ends in a tanh: samples stay inside ±1, and near it only when something went wrong.
+# Piper's decoder ends in a tanh: samples stay within ±1, and come close to it only if something went wrong.
 _FULL_SCALE = 0.999
 _CLIPPED_SHARE = 0.001
-# −60 dB of full scale: nobody hears speech there.
+# −60 dB of full scale: no speech is audible below it.
 _SILENT_RMS = 0.001
 
 
@@ -25,6 +25,7 @@ class Defects:
 
 
 def find_defects(recordings: list[npt.NDArray[np.float32]]) -> Defects:
+    """Count the recordings, float32 [samples] each, that have each defect."""
     finite = [audio for audio in recordings if audio.size and np.isfinite(audio).all()]
     return Defects(
         clipped=sum(float((np.abs(audio) >= _FULL_SCALE).mean()) > _CLIPPED_SHARE for audio in finite),

@@ -1,4 +1,4 @@
-"""The log-mel distance of two recordings in dB."""
+"""The log-mel distance between two recordings in dB."""
 
 from functools import cache
 
@@ -10,15 +10,15 @@ Frames = npt.NDArray[np.float64]
 _WINDOW = 1024
 _HOP = 256
 _BANDS = 80
-# What lies 80 dB below the loudest band of the original is not heard beside it, and is cut off on both sides.
+# Anything 80 dB below the loudest band of the original is inaudible next to it, and is clipped in both recordings.
 _RANGE_DB = 80.0
 
 
 def mel_distance_db(original: npt.NDArray[np.float32], variant: npt.NDArray[np.float32], sample_rate: int) -> float:
-    """Root mean square over bands, mean over frames, of the difference of both log-mel spectrograms, in dB.
+    """Return the difference of the log-mel spectrograms in dB: root mean square over bands, mean over frames.
 
-    Recordings of different length are aligned first by dynamic time warping (H. Sakoe, S. Chiba, 1978), since a variant
-    that changes durations says the same a little earlier or later; what that costs stands in the duration drift.
+    Recordings of different lengths are aligned first by dynamic time warping (H. Sakoe, S. Chiba, 1978): a variant that
+    changes durations speaks slightly earlier or later, which the duration drift accounts for.
     """
     first, second = _log_mel(original, sample_rate), _log_mel(variant, sample_rate)
     floor = first.max() - _RANGE_DB
@@ -29,7 +29,7 @@ def mel_distance_db(original: npt.NDArray[np.float32], variant: npt.NDArray[np.f
 
 
 def _log_mel(audio: npt.NDArray[np.float32], sample_rate: int) -> Frames:
-    """Power in dB, [frames, bands]."""
+    """Return the power in dB, [frames, bands]."""
     padded = np.pad(audio.astype(np.float64), _WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     power = np.abs(np.fft.rfft(frames * np.hanning(_WINDOW), axis=1)) ** 2
@@ -39,7 +39,7 @@ def _log_mel(audio: npt.NDArray[np.float32], sample_rate: int) -> Frames:
 
 @cache
 def _mel_filters(sample_rate: int) -> Frames:
-    """Triangular filters, [bins, bands], evenly spaced on the mel scale of O'Shaughnessy: 2595 log10(1 + f / 700)."""
+    """Return triangular filters, [bins, bands], evenly spaced on the mel scale of O'Shaughnessy: 2595 log10(1 + f / 700)."""
     top = 2595 * np.log10(1 + sample_rate / 2 / 700)
     edges = 700 * (10 ** (np.linspace(0, top, _BANDS + 2) / 2595) - 1)
     bins = np.fft.rfftfreq(_WINDOW, 1 / sample_rate)[:, None]
@@ -50,7 +50,7 @@ def _mel_filters(sample_rate: int) -> Frames:
 
 
 def _warped_distance(first: Frames, second: Frames) -> float:
-    """Mean frame distance along the cheapest monotone path through all pairs of frames, one anti-diagonal at a time."""
+    """Return the mean frame distance along the cheapest monotonic path, computed one anti-diagonal at a time."""
     squares = (first**2).mean(axis=1)[:, None] + (second**2).mean(axis=1) - 2 * first @ second.T / first.shape[1]
     distance = np.sqrt(np.maximum(squares, 0))
     rows, columns = distance.shape

@@ -1,9 +1,9 @@
-"""Perceptual scores of a variant beside its original, where they can be computed.
+"""Perceptual scores of a variant against its original, where they can be computed.
 
 - PESQ, wide-band (ITU-T P.862.2): 4.64 for identical recordings, about 1 for noise. It aligns the recordings itself.
-  Its package needs a C compiler, so that it is an extra; without it the score is empty.
+  Its package needs a C compiler, so it is an optional extra; without it there is no score.
 - ESTOI (J. Jensen, C. H. Taal, "An Algorithm for Predicting the Intelligibility of Speech Masked by Modulated Noise
-  Maskers", 2016): 1 for identical recordings. It aligns nothing, so that it stands only where durations agree.
+  Maskers", 2016): 1 for identical recordings. It does not align them, so it needs equal durations.
 """
 
 import warnings
@@ -21,7 +21,7 @@ _PESQ_RATE = 16_000
 
 @dataclass(frozen=True)
 class Scores:
-    """Means over the texts that could be scored; None where none could, with the reason in `unmeasured`."""
+    """Means over the texts that could be scored; None if none could, with the reason in `unmeasured`."""
 
     pesq: float | None
     estoi: float | None
@@ -29,18 +29,19 @@ class Scores:
 
 
 def perceptual_scores(original: list[Recording], variant: list[Recording], sample_rate: int) -> Scores:
+    """Score recordings of the same texts in the same order, float32 [samples] each."""
     unmeasured: dict[str, str] = {}
     figures: dict[str, float | None] = {}
     for name, score in (("pesq", _pesq), ("estoi", _estoi)):
         try:
             figures[name] = _mean(score, original, variant, sample_rate)
-        except _CannotTell as reason:
+        except _CannotScore as reason:
             figures[name], unmeasured[name] = None, str(reason)
     return Scores(figures["pesq"], figures["estoi"], unmeasured)
 
 
-class _CannotTell(Exception):
-    """A score cannot be computed here; the message says why."""
+class _CannotScore(Exception):
+    """A score cannot be computed; the message is the reason."""
 
 
 def _mean(
@@ -52,7 +53,7 @@ def _mean(
     values = [score(first, second, sample_rate) for first, second in zip(original, variant, strict=True)]
     known = [value for value in values if value is not None]
     if not known:
-        raise _CannotTell("no text of this set is long enough for it")
+        raise _CannotScore("no text of this set is long enough to be scored")
     return float(np.mean(known))
 
 
@@ -60,7 +61,7 @@ def _pesq(original: Recording, variant: Recording, sample_rate: int) -> float | 
     try:
         import pesq
     except ImportError as error:
-        raise _CannotTell("the package pesq is not installed (ttsdash[quality])") from error
+        raise _CannotScore("the package pesq is not installed (ttsdash[quality])") from error
     try:
         return float(pesq.pesq(_PESQ_RATE, *(_resampled(one, sample_rate) for one in (original, variant)), "wb"))
     except (pesq.NoUtterancesError, pesq.BufferTooShortError):
@@ -69,11 +70,11 @@ def _pesq(original: Recording, variant: Recording, sample_rate: int) -> float | 
 
 def _estoi(original: Recording, variant: Recording, sample_rate: int) -> float | None:
     if len(original) != len(variant):
-        raise _CannotTell("durations differ, and ESTOI aligns nothing")
+        raise _CannotScore("the durations differ, and ESTOI does not align recordings")
     from pystoi import stoi
 
     with warnings.catch_warnings():
-        # What it says of too short a recording; the score that it gives then means nothing.
+        # It warns about recordings that are too short; their score is meaningless.
         warnings.simplefilter("error", RuntimeWarning)
         try:
             return float(stoi(original, variant, sample_rate, extended=True))

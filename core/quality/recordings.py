@@ -1,4 +1,4 @@
-"""Recordings for a person to listen to: what a variant said in its last benchmark, and what its original did."""
+"""Recordings to listen to: those of a variant's last benchmark, and of the original in the same run."""
 
 import wave
 from pathlib import Path
@@ -16,16 +16,16 @@ _FULL_SCALE = 32767
 
 
 def recording_pair(workspace: Workspace, voice_key: str, variant: str) -> tuple[Path, Path]:
-    """Where the pair of a variant lies: (the variant's, the original's)."""
+    """Return the paths of the recordings of a variant and of its original."""
     folder = workspace.recordings / safe_name(voice_key, "voice")
     name = safe_name(variant, "variant")
     return folder / f"{name}.wav", folder / f"{name}.original.wav"
 
 
 def write_recording(path: Path, texts: list[npt.NDArray[np.float32]], sample_rate: int, scratch: Path) -> None:
-    """Write the texts one after the other as 16-bit PCM, in place of what stood there.
+    """Write the audio of several texts, float32 [samples] each, as one 16-bit PCM file; replace an existing one.
 
-    `scratch` is a folder on the same file system, for the file while it is not whole.
+    `scratch` is a folder on the same file system for the file while it is being written.
     """
     mkdir_private(path.parent)
     pause = np.zeros(int(_PAUSE_S * sample_rate), np.float32)
@@ -41,14 +41,14 @@ def write_recording(path: Path, texts: list[npt.NDArray[np.float32]], sample_rat
 
 
 def read_recording(path: Path) -> tuple[npt.NDArray[np.float32], int]:
-    """What was written, and its sample rate. Raises TtsdashError for a file that is no such recording."""
+    """Return the audio, float32 [samples], and its sample rate. Raises TtsdashError for a file of another format."""
     try:
         with wave.open(str(path), "rb") as file:
             rate, frames = file.getframerate(), file.readframes(file.getnframes())
             if (file.getnchannels(), file.getsampwidth()) != (1, 2):
                 raise wave.Error("not 16-bit mono")
             if not frames:
-                raise wave.Error("nothing in it")
+                raise wave.Error("it is empty")
     except (wave.Error, EOFError) as error:
-        raise TtsdashError(f"{path} is no recording ({error}): measure the voice again") from error
+        raise TtsdashError(f"cannot read the recording {path} ({error}): benchmark the voice again") from error
     return np.frombuffer(frames, "<i2").astype(np.float32) / np.float32(_FULL_SCALE), rate

@@ -1,4 +1,4 @@
-"""Runs a voice, and keeps what its tensors were: on calibration sentences, or on phonemes drawn at random."""
+"""Running a voice to observe the values of its tensors."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -21,64 +21,68 @@ from core.voices.sentences import label_of, read_sentences
 Values = npt.NDArray[np.float32]
 
 _SETS = Path(__file__).parent / "calibration_sets"
-# Of each tensor and sentence so many values are kept, and always the smallest and the largest.
-_KEPT = 20_000
+# Values kept of each tensor and sentence, besides the smallest and the largest.
+_MAX_VALUES = 20_000
 
 
 @dataclass(frozen=True)
-class Sentences:
-    """What to calibrate with. `name` says which set, for the lineage."""
+class CalibrationSet:
+    """Sentences to calibrate on. The name goes into the lineage."""
 
     name: str
     sentences: list[str]
 
 
-def sentences_for(language: str, file: Path | None) -> Sentences:
-    """The file's, or those of the program for a language (`en_US`); the English ones where it has none."""
+def calibration_sentences(language: str, file: Path | None) -> CalibrationSet:
+    """Return the sentences of a file, or else the program's own for a language (`en_US`), English if it has none."""
     if file is not None:
-        return Sentences(label_of(file), read_sentences(file))
+        return CalibrationSet(label_of(file), read_sentences(file))
     family = language.replace("-", "_").split("_")[0].lower()
     path = _SETS / f"{family}.json"
     if not path.is_file():
         family, path = "en", _SETS / "en.json"
     content = json.loads(path.read_text(encoding="utf-8"))
-    return Sentences(f"{family} v{content['version']}", content["sentences"])
+    return CalibrationSet(f"{family} v{content['version']}", content["sentences"])
 
 
-def phonemes_of(config: dict[str, Any], sentences: Sequence[str]) -> list[list[int]]:
+def phoneme_ids_of(config: dict[str, Any], sentences: Sequence[str]) -> list[list[int]]:
+    """Return the phoneme ids of each sentence."""
     return [phoneme_ids(config, sentence) for sentence in sentences]
 
 
-def observe(
+def collect_values(
     model: onnx.ModelProto,
     tensors: Sequence[str],
     config: dict[str, Any],
     utterances: Sequence[list[int]],
-    tell: Callable[[int], None],
+    on_utterance: Callable[[int], None],
 ) -> dict[str, Values]:
-    """Values of each tensor while the voice says these, a sample of them; `tell` takes the utterance's number."""
+    """Return a sample of each tensor's values while the voice speaks the utterances.
+
+    `on_utterance` takes the number of each finished utterance.
+    """
     random = np.random.default_rng(SEED)
     seen: dict[str, list[Values]] = {name: [] for name in tensors}
-    for number, shown in enumerate(run(model, tensors, config, utterances)):
-        tell(number + 1)
-        for name, values in shown.items():
+    for number, observed in enumerate(tensor_values(model, tensors, config, utterances)):
+        on_utterance(number + 1)
+        for name, values in observed.items():
             flat = values.reshape(-1)
-            kept = flat if flat.size <= _KEPT else random.choice(flat, _KEPT, replace=False)
+            kept = flat if flat.size <= _MAX_VALUES else random.choice(flat, _MAX_VALUES, replace=False)
             seen[name] += [kept, np.array([flat.min(), flat.max()], np.float32)]
     return {name: np.concatenate(values) for name, values in seen.items()}
 
 
-def run(
+def tensor_values(
     model: onnx.ModelProto, tensors: Sequence[str], config: dict[str, Any], utterances: Sequence[list[int]]
 ) -> Iterator[dict[str, Values]]:
-    """All values of each tensor, utterance by utterance, with the noise that the voice speaks with.
+    """Yield all values of each tensor, utterance by utterance, with the voice's usual noise.
 
-    The same call gives the same values.
+    The same call yields the same values.
     """
     if not tensors:
         return
     onnxruntime.set_seed(SEED)
-    session = PiperSession(_only_what_leads_to(tensors, model).SerializeToString())
+    session = PiperSession(_upstream_model(tensors, model).SerializeToString())
     inference = config.get("inference", {})
     speakers = max(1, int(config.get("num_speakers", 1)))
     for number, ids in enumerate(utterances):
@@ -93,15 +97,15 @@ def run(
         yield dict(zip(tensors, values, strict=True))
 
 
-def _only_what_leads_to(tensors: Sequence[str], model: onnx.ModelProto) -> onnx.ModelProto:
-    """ONNX Runtime would compute the rest, too."""
+def _upstream_model(tensors: Sequence[str], model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model that only computes these tensors: ONNX Runtime would compute the rest, too."""
     index = GraphIndex(model.graph)
     needed = index.ancestors({index.producer[name] for name in tensors})
-    shown = onnx.ModelProto()
-    shown.CopyFrom(model)
-    del shown.graph.output[:]
-    shown.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors)
-    del shown.graph.node[:]
-    shown.graph.node.extend(index.nodes[position] for position in sorted(needed))
-    drop_unused_initializers(shown.graph)
-    return shown
+    upstream = onnx.ModelProto()
+    upstream.CopyFrom(model)
+    del upstream.graph.output[:]
+    upstream.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors)
+    del upstream.graph.node[:]
+    upstream.graph.node.extend(index.nodes[position] for position in sorted(needed))
+    drop_unused_initializers(upstream.graph)
+    return upstream

@@ -1,7 +1,7 @@
-"""The recipe `guide`: dynamic INT8 over the whole graph, as the usual guide's script makes it.
+"""The recipe `guide`: dynamic INT8 over the whole graph, as the script of MacBot's guide does it.
 
-It is kept to be measured, not because it is good: every convolution becomes a ConvInteger, which ONNX Runtime does not
-run faster than fp32, and one scale a tensor costs the sound.
+It is the baseline of benchmarks, not a good variant: every convolution becomes a ConvInteger, which ONNX Runtime does not
+run faster than fp32, and one scale for each tensor degrades the sound.
 """
 
 import logging
@@ -9,23 +9,23 @@ from typing import Any
 
 from core.errors import TtsdashError, format_error
 from core.graph.model import read_model
-from core.quantize.source import refuse_quantized
+from core.quantize.source import require_unquantized
 from core.variants.recipes import Task
 
 _SETTINGS: dict[str, Any] = {"weight_type": "QUInt8", "per_channel": False, "reduce_range": False}
 
 
 def make(task: Task) -> dict[str, Any]:
-    """Returns the settings, which are the guide's and cannot be changed."""
+    """Write the variant, and return the guide's settings, which cannot be changed."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     task.progress("quantizing", 0.0)
-    refuse_quantized(task.source)
-    # It warns that the model was not pre-processed, as the guide's script does not either, on the root logger.
+    require_unquantized(task.source)
+    # It warns on the root logger that the model was not pre-processed, which the guide's script does not do either.
     logging.getLogger().setLevel(logging.ERROR)
     try:
         quantize_dynamic(
-            # Of a path it would make another file beside the voice, for a while.
+            # Given a path, it would write a temporary file next to the voice.
             read_model(task.source),
             task.target,
             weight_type=QuantType[_SETTINGS["weight_type"]],
@@ -33,8 +33,8 @@ def make(task: Task) -> dict[str, Any]:
             reduce_range=_SETTINGS["reduce_range"],
         )
     except Exception as error:
-        raise TtsdashError(f"the guide's script cannot quantize this voice: {format_error(error)}") from error
+        raise TtsdashError(f"the guide's method cannot quantize this voice: {format_error(error)}") from error
     finally:
         logging.getLogger().setLevel(logging.INFO)
-    task.tell("every weight and activation of the whole graph in 8 bits")
+    task.log("all weights and activations of the graph in 8 bits")
     return _SETTINGS

@@ -1,10 +1,10 @@
 """The recipe `int4`: the smallest file that still speaks, experimental.
 
-- Flow: the convolutions inside its couplings in 4 bits, a scale for each block of weights, rounded by GPTQ on what random
-  phonemes bring forth; computed in fp32.
+- Flow: the convolutions inside its couplings in 4 bits with a scale for each block of weights, rounded by GPTQ on the
+  activations of random phonemes; computed in fp32.
 - Decoder: as in the recipe `dynamic`.
-- Durations: fp16.
-- Text encoder, and the rest: 8 bits, a scale for each block; in 4 it would no longer know how long a sound lasts.
+- Durations: stored in fp16.
+- Text encoder and the rest: stored in 8 bits with a scale for each block; 4 bits would break the durations of sounds.
 """
 
 from typing import Any
@@ -15,78 +15,76 @@ import onnx
 
 from core.graph.builder import GraphBuilder
 from core.graph.index import inputs_of
-from core.quantize.calibration import run
+from core.quantize.calibration import tensor_values
 from core.quantize.gptq import Matrix, gptq
-from core.quantize.kernels.dynamic_int8 import Dynamic
-from core.quantize.kernels.int4_blocks import LARGEST, convolve
-from core.quantize.kernels.weight_storage import drop_node_names, store_as_bytes, store_as_half
+from core.quantize.kernels.dynamic_int8 import DynamicInt8
+from core.quantize.kernels.int4_blocks import MAX_WEIGHT, convolve
+from core.quantize.kernels.weight_storage import drop_node_names, store_as_fp16, store_as_int8
 from core.quantize.pipeline import Method, Targets, quantize
 from core.rewrite.channels_last import as_matrix
-from core.rewrite.inplace_convolutions import Write
+from core.rewrite.inplace_convolutions import WriteConvolution
 from core.variants.recipes import Task
 from core.vits.convolution import Convolution
 from core.vits.voice_graph import VoiceGraph
 from core.voices.phonemes import random_phonemes
 
-# Phonemes of each utterance.
+# Phonemes per utterance.
 _LENGTHS = range(20, 120, 8)
 
 
 def make(task: Task) -> dict[str, Any]:
-    """Write the variant. Raises BadInput for a source that is quantized already, or of which nothing can be."""
+    """Write the variant. Raises InvalidInput for a source that is already quantized or cannot be quantized."""
     quantize(task, _method)
     return {}
 
 
 def _method(task: Task, targets: Targets) -> Method:
     in_fp16 = _duration_weights(targets.voice)
-    moments = _moments(targets.voice.model, task, targets.flow)
+    hessians = _hessians(targets.voice.model, task, targets.flow)
 
     def store(model: onnx.ModelProto) -> None:
-        task.tell(f"{store_as_half(model.graph, in_fp16)} weights of the durations stored in fp16")
-        task.tell(f"{store_as_bytes(model.graph)} other weights stored in 8 bits")
+        task.log(f"{store_as_fp16(model.graph, in_fp16)} weights of the durations stored in fp16")
+        task.log(f"{store_as_int8(model.graph)} other weights stored in 8 bits")
         drop_node_names(model.graph)
 
-    return Method(write_flow=_writer(task, moments), decoder=Dynamic, store=store, shares=(0.6, 0.9, 0.95))
+    return Method(write_flow=_writer(task, hessians), decoder_kernel=DynamicInt8, store=store, shares=(0.6, 0.9, 0.95))
 
 
 def _duration_weights(voice: VoiceGraph) -> set[str]:
-    """What the duration predictor reads; where it is not recognised, all that is read."""
+    """Return the weights of the duration predictor, or all if it is not recognized."""
     if voice.topology is None:
-        return set(voice.index.readers)
+        return set(voice.index.consumers)
     nodes = [voice.index.nodes[position] for position in voice.topology.duration.positions]
     return {name for node in nodes for name in inputs_of(node)}
 
 
-def _moments(model: onnx.ModelProto, task: Task, flow: list[tuple[Convolution, int]]) -> dict[str, Matrix]:
-    """The sum of the outer products of what each convolution sees, its taps side by side."""
-    moments = {conv.gives: np.zeros(()) for conv, _ in flow}
-    reads = list(dict.fromkeys(conv.reads for conv, _ in flow))
-    for number, seen in enumerate(run(model, reads, task.config, random_phonemes(task.config, _LENGTHS))):
-        task.progress(
-            f"listening to random phonemes, {number + 1} of {len(_LENGTHS)}", 0.1 + 0.5 * number / len(_LENGTHS)
-        )
+def _hessians(model: onnx.ModelProto, task: Task, flow: list[tuple[Convolution, int]]) -> dict[str, Matrix]:
+    """Return the sum of the outer products of each convolution's unfolded inputs, by the name of its output."""
+    hessians = {conv.output: np.zeros(()) for conv, _ in flow}
+    inputs = list(dict.fromkeys(conv.input for conv, _ in flow))
+    for number, seen in enumerate(tensor_values(model, inputs, task.config, random_phonemes(task.config, _LENGTHS))):
+        task.progress(f"running random phonemes, {number + 1} of {len(_LENGTHS)}", 0.1 + 0.5 * number / len(_LENGTHS))
         for conv, padding in flow:
-            unfolded = _unfolded(seen[conv.reads][0].T, conv, padding).astype(np.float64)
-            moments[conv.gives] = moments[conv.gives] + unfolded.T @ unfolded
-    return moments
+            unfolded = _unfolded(seen[conv.input][0].T, conv, padding).astype(np.float64)
+            hessians[conv.output] = hessians[conv.output] + unfolded.T @ unfolded
+    return hessians
 
 
 def _unfolded(x: npt.NDArray[np.float32], conv: Convolution, padding: int) -> Any:
-    """[samples, in] as [samples', taps * in]."""
-    taps, reach = conv.weight.shape[2], conv.dilation * (conv.weight.shape[2] - 1)
+    """Unfold [samples, in] to [samples', taps * in]."""
+    taps, span = conv.taps, conv.dilation * (conv.taps - 1)
     padded = np.pad(x, ((padding, padding), (0, 0)))
-    samples = len(padded) - reach
+    samples = len(padded) - span
     return np.concatenate([padded[tap * conv.dilation :][:samples] for tap in range(taps)], axis=1)
 
 
-def _writer(task: Task, moments: dict[str, Matrix]) -> Write:
-    block, written = int(task.params["block"]), iter(range(len(moments)))
+def _writer(task: Task, hessians: dict[str, Matrix]) -> WriteConvolution:
+    block, written = int(task.params["block"]), iter(range(len(hessians)))
 
     def write(b: GraphBuilder, x: str, conv: Convolution, padding: int) -> str:
-        task.progress("rounding the flow to 4 bits", 0.6 + 0.3 * next(written) / len(moments))
+        task.progress("rounding the flow to 4 bits", 0.6 + 0.3 * next(written) / len(hessians))
         matrix = as_matrix(conv.weight).T
-        integers, scales = gptq(matrix, moments[conv.gives], LARGEST, block)
+        integers, scales = gptq(matrix, hessians[conv.output], MAX_WEIGHT, block)
         return convolve(b, x, conv, padding, integers, scales, block)
 
     return write

@@ -1,7 +1,7 @@
-"""The recipe `optimized`: fp32 as the original, another graph, the same numbers.
+"""The recipe `optimized`: fp32 like the original, with another graph that computes the same numbers.
 
-Constants are folded, attentions, splines and the decoder rewritten. Each is compared with its original, and what came out
-is run beside the whole original before anyone sees it. Of a voice that is not recognised only the constants are folded.
+Constants are folded; attentions, splines and the decoder are rewritten. Each rewritten subgraph is compared with its
+original, and the finished variant with the whole original. Only constants are folded in a voice that is not recognized.
 """
 
 from typing import Any
@@ -9,34 +9,36 @@ from typing import Any
 from core.engines.ort import OrtVoice
 from core.errors import TtsdashError
 from core.graph.model import save_model
-from core.quantize.steps import cleaned, rewrite_decoder_of
-from core.rewrite.equivalence import largest_difference
+from core.quantize.steps import chunk_decoder, simplify
+from core.rewrite.equivalence import max_difference
 from core.variants.recipes import Task
 
-# Of full scale: 16 bits end at 3e-5, and reordered sums of 32-bit floats differ by about 1e-6.
+# Of full scale: a step of 16-bit audio is 3e-5, and reordered fp32 sums differ by about 1e-6.
 _TOLERANCE = 1e-5
-# Some voices make more of a reordered sum: they differ as much from themselves when ONNX Runtime does not fuse operators.
-_TIMES_ITSELF = 2
-_LARGEST = 2e-4
+# Some voices amplify reordered sums: they differ as much from themselves when ONNX Runtime does not fuse operators.
+_MAX_RATIO_TO_ITSELF = 2
+_MAX_DIFFERENCE = 2e-4
 
 
 def make(task: Task) -> dict[str, Any]:
-    """Raises TtsdashError when the variant is not the same as its original."""
-    voice = cleaned(task)
+    """Write the variant. Raises TtsdashError if its audio is not that of the original."""
+    voice = simplify(task)
     task.progress("rewriting the decoder", 0.3)
-    save_model(rewrite_decoder_of(voice, task), task.target)
+    save_model(chunk_decoder(voice, task), task.target)
     task.progress("comparing with the original", 0.5)
     original = OrtVoice(task.source)
-    difference = largest_difference(original, OrtVoice(task.target), task.config)
-    itself = largest_difference(original, OrtVoice(task.source, as_exported=True), task.config)
-    task.tell(f"largest difference to the original's samples: {difference:.1e}; the original's to itself: {itself:.1e}")
-    if not is_the_same(difference, itself):
+    difference = max_difference(original, OrtVoice(task.target), task.config)
+    itself = max_difference(original, OrtVoice(task.source, optimized=False), task.config)
+    task.log(
+        f"largest difference from the original's samples: {difference:.1e}; of the original from itself: {itself:.1e}"
+    )
+    if not is_equivalent(difference, itself):
         raise TtsdashError(
-            f"the rewritten graph is not the same (differs by {difference:.1e}): this voice keeps its original"
+            f"the rewritten graph is not equivalent (its samples differ by {difference:.1e}): use another recipe for this voice"
         )
     return {}
 
 
-def is_the_same(difference: float, itself: float) -> bool:
-    """Whether a largest difference is no more than rounding, for a voice that differs from itself by so much."""
-    return difference <= min(max(_TOLERANCE, _TIMES_ITSELF * itself), _LARGEST)
+def is_equivalent(difference: float, itself: float) -> bool:
+    """Return whether a difference is due to rounding only, for a voice that differs from itself by `itself`."""
+    return difference <= min(max(_TOLERANCE, _MAX_RATIO_TO_ITSELF * itself), _MAX_DIFFERENCE)

@@ -1,11 +1,11 @@
-"""What a voice must be to be quantized."""
+"""Checking the source of a quantized variant."""
 
 from pathlib import Path
 
 from core.errors import InvalidInput
 from core.graph.model import read_model
 
-_OF_QUANTIZED = {
+_QUANTIZED_OPERATORS = {
     "QuantizeLinear",
     "DequantizeLinear",
     "DynamicQuantizeLinear",
@@ -18,7 +18,7 @@ _OF_QUANTIZED = {
 }
 
 
-def refuse_quantized(path: Path) -> None:
-    """Raises BadInput for a voice that is quantized already: rounding it again would only harm it."""
-    if any(node.op_type in _OF_QUANTIZED for node in read_model(path).graph.node):
-        raise InvalidInput(f"{path} is quantized already: start from the voice's original fp32 model")
+def require_unquantized(path: Path) -> None:
+    """Raise InvalidInput for a voice that is already quantized: rounding it again would only degrade it."""
+    if any(node.op_type in _QUANTIZED_OPERATORS for node in read_model(path).graph.node):
+        raise InvalidInput(f"{path} is already quantized: start from the voice's original fp32 model")

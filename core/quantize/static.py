@@ -1,64 +1,64 @@
-"""The recipe `static`: as `dynamic`, with ranges that are known beforehand, from calibration sentences.
+"""The recipe `static`: like `dynamic`, but with ranges calibrated on sentences.
 
-The first stages of the decoder even round their convolutions' outputs, which makes them faster. One such stage is not
-heard; each one after it is, more than it gains.
+The first stages of the decoder also requantize the outputs of their convolutions, which is faster. One such stage is not
+audible; each further one costs more quality than it gains speed.
 """
 
 from functools import partial
 from typing import Any
 
 from core.graph.builder import GraphBuilder
-from core.quantize.calibration import Sentences, observe, phonemes_of, sentences_for
-from core.quantize.kernels.static_int8 import Ranges, Static, StaticConvolutions
+from core.quantize.calibration import CalibrationSet, calibration_sentences, collect_values, phoneme_ids_of
+from core.quantize.kernels.static_int8 import Ranges, StaticConvolutions, StaticInt8
 from core.quantize.pipeline import Method, Targets, quantize
-from core.quantize.ranges import affine
-from core.quantize.steps import store_rest_of, text_in_bytes
+from core.quantize.ranges import fit_range
+from core.quantize.steps import compress_remaining, text_weights_for_int8
 from core.variants.recipes import Task
 from core.vits.convolution import Convolution
 from core.vits.hifigan import Stage
 
 
 def make(task: Task) -> dict[str, Any]:
-    """Write the variant, and return the name of the sentences it was calibrated on.
+    """Write the variant, and return the name of its calibration sentences.
 
-    Raises BadInput for a source that is quantized already, or of which nothing can be.
+    Raises InvalidInput for a source that is already quantized or cannot be quantized.
     """
-    sentences = sentences_for(task.language, task.calibration)
-    quantize(task, partial(_method, sentences))
-    return {"calibration": sentences.name}
+    calibration = calibration_sentences(task.language, task.calibration)
+    quantize(task, partial(_method, calibration))
+    return {"calibration": calibration.name}
 
 
-def _method(sentences: Sentences, task: Task, targets: Targets) -> Method:
-    in_bytes, stages = text_in_bytes(targets.voice, task), targets.stages
-    rounded = [conv.gives for conv in _convolutions(stages[: int(task.params["rounded"])])]
+def _method(calibration: CalibrationSet, task: Task, targets: Targets) -> Method:
+    in_int8, stages = text_weights_for_int8(targets.voice, task), targets.stages
+    requantized = [conv.output for conv in _convolutions(stages[: int(task.params["rounded"])])]
     convolutions = [conv for conv, _ in targets.flow] + _convolutions(stages)
-    tensors = [conv.reads for conv in convolutions] + [stage.upsampler.reads for stage in stages] + rounded
-    ranges = _calibrated(task, targets, sentences, list(dict.fromkeys(tensors)))
+    tensors = [conv.input for conv in convolutions] + [stage.upsampler.input for stage in stages] + requantized
+    ranges = _calibrate(task, targets, calibration, list(dict.fromkeys(tensors)))
 
     def write(b: GraphBuilder, x: str, conv: Convolution, padding: int) -> str:
         return StaticConvolutions(b, ranges).convolve(x, conv, padding)
 
     return Method(
         write_flow=write,
-        decoder=partial(Static, ranges, rounded),
-        store=lambda model: store_rest_of(model, task, in_bytes),
+        decoder_kernel=partial(StaticInt8, ranges, requantized),
+        store=lambda model: compress_remaining(model, task, in_int8),
         shares=(0.7, 0.8, 0.95),
     )
 
 
-def _calibrated(task: Task, targets: Targets, sentences: Sentences, tensors: list[str]) -> Ranges:
-    """The ranges of the tensors while the voice says the sentences."""
-    count = len(sentences.sentences)
-    task.tell(f"calibrated on {count} sentences ({sentences.name})")
-    values = observe(
+def _calibrate(task: Task, targets: Targets, calibration: CalibrationSet, tensors: list[str]) -> Ranges:
+    """Return the ranges of the tensors while the voice speaks the sentences."""
+    count = len(calibration.sentences)
+    task.log(f"calibrated on {count} sentences ({calibration.name})")
+    values = collect_values(
         targets.voice.model,
         tensors,
         task.config,
-        phonemes_of(task.config, sentences.sentences),
+        phoneme_ids_of(task.config, calibration.sentences),
         lambda number: task.progress(f"calibrating, sentence {number} of {count}", 0.1 + 0.4 * number / count),
     )
-    task.progress("finding the ranges", 0.5)
-    return {name: affine(seen, str(task.params["clip"])) for name, seen in values.items()}
+    task.progress("computing the ranges", 0.5)
+    return {name: fit_range(seen, str(task.params["clip"])) for name, seen in values.items()}
 
 
 def _convolutions(stages: list[Stage]) -> list[Convolution]:

@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind. Plain data: the dashboard reads it without NumPy or ONNX Runtime."""
+"""A benchmark as it is stored and exported: its results with their raw samples."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
@@ -9,47 +9,47 @@ from core.records.metrics import Metrics
 
 @dataclass(frozen=True)
 class Sample:
-    """One counted synthesis: the text's name, what it took and what it made."""
+    """One timed synthesis of a text."""
 
     pair: int
     text: str
     seconds: float
     audio_seconds: float
     first_audio_seconds: float | None = None
-    """Until the first piece of audio; as long as the whole where a model runs in one piece."""
+    """Time to the first chunk of audio; the whole synthesis for models that do not stream."""
     cpu_seconds: float | None = None
     joules: float | None = None
-    """Of the whole processor meanwhile."""
+    """Energy that the whole processor used meanwhile."""
     others_share: float | None = None
-    """What others took of all cores meanwhile."""
+    """Share of all cores that other processes used meanwhile, 0..1."""
 
 
 @dataclass(frozen=True)
 class Startup:
-    """One start of a process that loads the model and says the shortest text."""
+    """One start of a process that loads the model and speaks the shortest text."""
 
     number: int
     cold: bool
-    """The model's files were not in the system's cache."""
+    """Whether the model's files were read from disk, not from the page cache."""
     load_s: float
     first_audio_s: float
-    """From the start of the process."""
+    """Time from the start of the process."""
 
 
 @dataclass(frozen=True)
 class ParallelRun:
-    """Several requests at once to one loaded model."""
+    """Several simultaneous requests to one loaded model."""
 
     number: int
     requests: int
     seconds: float
     audio_seconds: float
-    """Of all requests together."""
+    """Total of all requests."""
 
 
 @dataclass(frozen=True)
 class TextFigures:
-    """What stays of one text when raw samples are pruned. Medians over the pairs."""
+    """Metrics of one text, medians over the pairs. They remain when raw samples are pruned."""
 
     text: str
     audio_seconds: float
@@ -68,16 +68,16 @@ class ResultRecord:
     variant_sha256: str
     recipe: str | None
     engine: str | None
-    """What ran it; None where nothing here could."""
+    """The engine that ran it; None if nothing on this machine could."""
     threads: int
     stock: bool
-    """Whether the session options were ONNX Runtime's own."""
+    """Whether ONNX Runtime's default session options were used."""
     metrics: Metrics
     noisy: bool
     unmeasured: dict[str, str]
     """Metric -> why it is None."""
     regression: dict[str, Any] | None = None
-    """What is worse than it was on that machine (`core.history.regression`)."""
+    """What got worse on that machine (`core.history.regression`)."""
     samples: tuple[Sample, ...] = ()
     starts: tuple[Startup, ...] = ()
     parallel_runs: tuple[ParallelRun, ...] = ()
@@ -85,7 +85,7 @@ class ResultRecord:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """Return all but the samples as one flat object, by the names of the store's columns: the form of exports."""
+        """Return all but the samples as one flat dictionary, keyed by the columns of the store. Exports have this form."""
         return {
             "id": self.id,
             "variant": self.variant,
@@ -102,14 +102,14 @@ class ResultRecord:
 
     @classmethod
     def from_figures(cls, figures: dict[str, Any], **parts: Any) -> Self:
-        """Make a record of `figures` as the property of that name returns them, and the samples in `parts`."""
+        """Return a record of `figures`, in the form of the property of that name, with the samples in `parts`."""
         rest = dict(figures)
         metrics = read_metrics(rest)
         return cls(metrics=metrics, **rest, **parts)
 
 
 def metric_columns(metrics: Metrics) -> dict[str, Any]:
-    """Return the metrics by the names of the store's columns, in which the interval is two."""
+    """Return the metrics keyed by the columns of the store, which has two for the interval."""
     low, high = metrics.speedup_ci or (None, None)
     columns: dict[str, Any] = {}
     for name, value in vars(metrics).items():
@@ -118,7 +118,7 @@ def metric_columns(metrics: Metrics) -> dict[str, Any]:
 
 
 def read_metrics(columns: dict[str, Any]) -> Metrics:
-    """Take the metrics out of `columns`, the inverse of `metric_columns`."""
+    """Remove the metrics from `columns` and return them: the inverse of `metric_columns`."""
     low, high = columns.pop("speedup_low"), columns.pop("speedup_high")
     values = {field.name: columns.pop(field.name) for field in fields(Metrics) if field.name in columns}
     return Metrics(speedup_ci=None if low is None else (low, high), **values)
@@ -126,7 +126,7 @@ def read_metrics(columns: dict[str, Any]) -> Metrics:
 
 @dataclass(frozen=True)
 class BenchmarkRecord:
-    """A whole run, ready to be stored."""
+    """A whole benchmark run, ready to be stored."""
 
     id: str
     voice_id: str

@@ -1,4 +1,4 @@
-"""What is kept of a voice's graph: in the database and in JSON a plain object, for the program this summary."""
+"""The summary of a voice's graph, which the database and JSON output keep as a plain object."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -22,10 +22,10 @@ class GraphSummary:
     components: tuple[ComponentSummary, ...] = ()
     upsampling_stages: int | None = None
     unrecognized: str | None = None
-    """Why the graph has no components: it is not built like VITS."""
+    """Why there are no components: the graph does not have the structure of VITS."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object that is stored and printed."""
+        """Return the object for the database and JSON output."""
         described: dict[str, Any] = {"opset": self.opset, "nodes": self.nodes}
         if self.unrecognized is not None:
             return described | {"unrecognised": self.unrecognized}
@@ -34,7 +34,7 @@ class GraphSummary:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """Read what `to_json` returned."""
+        """Parse the object that `to_json` returned."""
         return cls(
             opset=stored.get("opset"),
             nodes=stored.get("nodes"),

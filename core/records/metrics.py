@@ -1,4 +1,4 @@
-"""The metrics of a benchmark: the fields that are stored, and the one table that says how each is shown and compared.
+"""The metrics of a benchmark: the stored fields, and one table that defines how each is shown, filtered and compared.
 
 To add a metric: a field in `Metrics` (declared with `since`) and a row in `METRICS` here, the code that measures it, and
 a migration that adds its column (with an index `results_sorted_by_COLUMN` if it has a filter).
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from core.quality.grade import Grade
-from core.records.verdict import Verdict
+from core.records.verdict import SpeedVerdict
 
 _FIRST_FORMAT = 2
 
 
 def since(export_format: int) -> Any:
-    """Declare a metric that exports before this format lack; it is None there."""
+    """Declare a metric that is missing from exports older than this format; it is read as None there."""
     return field(default=None, metadata={"since": export_format})
 
 
@@ -22,13 +22,13 @@ def since(export_format: int) -> Any:
 class Metrics:
     """What was measured of one variant at one thread count. Times in ms or s, MB = 10^6 bytes; None if not measured.
 
-    Fields are named and ordered as the store's columns; the interval is stored as two, `speedup_low` and `speedup_high`.
+    Fields have the names and the order of the columns in the store, where the interval is `speedup_low` and `speedup_high`.
     """
 
     pairs: int = 0
     speedup: float | None = None
     speedup_ci: tuple[float, float] | None = None
-    verdict: Verdict | None = None
+    verdict: SpeedVerdict | None = None
     rtf: float | None = None
     latency_ms: float | None = None
     latency_p90_ms: float | None = None
@@ -41,7 +41,7 @@ class Metrics:
     requests: int | None = None
     cpu_s_per_audio_s: float | None = None
     energy_j: float | None = None
-    """Of the whole processor, for the text that gives the latency."""
+    """Energy of the whole processor for the latency text."""
     peak_rss_mb: float | None = None
     settled_rss_mb: float | None = None
     bare_rss_mb: float | None = None
@@ -58,37 +58,37 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Metric:
-    """A numeric metric: how it is called, shown, filtered and compared."""
+    """A numeric metric: its name, unit and format, and how it is filtered and compared."""
 
     field: str
-    """The field of `Metrics`, which is also the store's column and the JSON key."""
+    """The field of `Metrics`, the column in the store and the JSON key."""
     label: str
     unit: str
     digits: int
-    """Decimals where there is room; `column_digits` in columns of many results."""
+    """Decimals in details and comparisons; `column_digits` in tables of results."""
     column_digits: int
     better: Literal["higher", "lower"]
     head: str
-    """The head of a column, without the unit; empty where the unit says enough."""
+    """The header of a column, without the unit; empty if the unit is enough."""
     filter: str | None = None
-    """The name in filters and in `--sort`; None for a metric without an index."""
+    """The name in filters and for `--sort`; None for a metric without an index."""
     has_ratio: bool = True
-    """Whether the ratio of two values has a meaning."""
+    """Whether the ratio of two values is meaningful."""
     scale: float = 1.0
-    """The stored value of one unit."""
+    """The stored value that is one unit: 1e6 for bytes shown as MB."""
 
-    def of(self, metrics: Metrics) -> float | None:
-        """Return the value in the metric's unit."""
-        value: float | None = getattr(metrics, self.field)
-        return None if value is None else value / self.scale
+    def value(self, metrics: Metrics) -> float | None:
+        """Return the value in the unit of the metric, or None if it was not measured."""
+        stored: float | None = getattr(metrics, self.field)
+        return None if stored is None else stored / self.scale
 
     @property
     def title(self) -> str:
-        """Return the label with the unit: `peak memory, MB`."""
+        """Return the label with its unit: `peak memory, MB`."""
         return f"{self.label}, {self.unit}" if self.unit else self.label
 
     def column(self, separator: str = " ") -> str:
-        """Return the head of a column with the unit: `peak MB`."""
+        """Return the header of a column with its unit: `peak MB`."""
         return separator.join(filter(None, [self.head, self.unit]))
 
 
@@ -100,37 +100,37 @@ METRICS: tuple[Metric, ...] = (
     Metric("ttfa_ms", "first audio", "ms", 1, 0, "lower", "first audio", "ttfa"),
     Metric("cold_start_s", "cold start", "s", 2, 2, "lower", "cold start"),
     Metric("load_s", "load time", "s", 2, 2, "lower", "load", "load"),
-    Metric("throughput", "throughput", "s of audio a second", 1, 1, "higher", "throughput", "throughput"),
-    Metric("cpu_s_per_audio_s", "CPU", "s for a second of audio", 3, 3, "lower", "CPU"),
+    Metric("throughput", "throughput", "s audio/s", 1, 1, "higher", "throughput", "throughput"),
+    Metric("cpu_s_per_audio_s", "CPU", "s per s audio", 3, 3, "lower", "CPU"),
     Metric("energy_j", "energy", "J", 2, 2, "lower", "energy", "energy"),
     Metric("peak_rss_mb", "peak memory", "MB", 0, 0, "lower", "peak", "peak"),
-    Metric("settled_rss_mb", "memory at rest", "MB", 0, 0, "lower", "settled", "settled"),
+    Metric("settled_rss_mb", "settled memory", "MB", 0, 0, "lower", "settled", "settled"),
     Metric("mel_db", "mel distance", "dB", 2, 1, "lower", "mel", "mel", has_ratio=False),
     Metric("pesq", "PESQ", "", 2, 2, "higher", "PESQ", "pesq", has_ratio=False),
     Metric("estoi", "ESTOI", "", 3, 3, "higher", "ESTOI", has_ratio=False),
     Metric("duration_drift_pct", "duration drift", "%", 2, 1, "lower", "drift", "drift", has_ratio=False),
     Metric("size_bytes", "file", "MB", 1, 1, "lower", "", "size", scale=1e6),
 )
-"""All metrics, in the order in which a result or a comparison shows them."""
+"""All metrics, in the order of details and comparisons."""
 
 
 def metrics(*names: str) -> tuple[Metric, ...]:
-    """Return metrics by their fields, in that order."""
+    """Return the metrics with these fields, in this order."""
     by_field = {metric.field: metric for metric in METRICS}
     return tuple(by_field[name] for name in names)
 
 
-# Which metrics have a column, beside what each view shows anyway: variant, threads, sound.
+# The metrics that have a column. Variant, threads and sound have one in every view.
 RUN_COLUMNS = metrics("size_bytes", "speedup", "rtf", "peak_rss_mb", "pesq", "duration_drift_pct")
-"""Of a benchmark's results in the terminal."""
+"""Columns of results in the terminal."""
 HISTORY_COLUMNS = metrics("rtf", "size_bytes", "peak_rss_mb", "mel_db", "duration_drift_pct")
-"""Of the dashboard's results, behind the speed-up and the sound."""
+"""Columns of the dashboard's results tab, after the speed-up and the sound."""
 REPORT_COLUMNS = metrics(
     *("size_bytes", "speedup", "rtf", "latency_ms", "latency_p90_ms", "ttfa_ms", "load_s", "peak_rss_mb"),
     *("settled_rss_mb", "energy_j", "mel_db", "duration_drift_pct", "pesq"),
 )
-"""Of the tables in an HTML export."""
+"""Columns of the tables in the HTML report."""
 
 LATER_METRICS = {one.name: int(one.metadata["since"]) for one in fields(Metrics) if "since" in one.metadata}
-"""Metrics that the first exports do not have, with the export format that has them first."""
+"""Metrics added after export format 2 -> the format that introduced them."""
 EXPORT_FORMAT = max([_FIRST_FORMAT, *LATER_METRICS.values()])

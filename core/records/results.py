@@ -1,4 +1,4 @@
-"""One measured result of a benchmark."""
+"""A stored result of a benchmark. Plain data: the dashboard reads it without NumPy or ONNX Runtime."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from core.records.metrics import Metrics
 
 @dataclass(frozen=True)
 class Origin:
-    """What a result was measured of, where and how."""
+    """The variant, machine and settings that a result belongs to."""
 
     id: str
     benchmark_id: str
@@ -21,9 +21,10 @@ class Origin:
     machine_facts: dict[str, Any]
     environment: dict[str, str]
     engine: str | None
-    """What ran it (`core.engines.engine`)."""
+    """The engine that ran it (`core.engines.names`); None if nothing on that machine could."""
     threads: int
     stock: bool
+    """Whether ONNX Runtime's default session options were used."""
     benchmark_version: str
 
 
@@ -36,7 +37,7 @@ class Result(Metrics, Origin):
 
     noisy: bool
     unmeasured: dict[str, str]
-    """Figure -> why it is empty."""
+    """Metric -> why it is None."""
     regression: dict[str, Any] | None
-    """What is worse than it was on that machine, as judged when it was measured (`core.history.regression`)."""
+    """What got worse on that machine, as judged when it was measured (`core.history.regression`)."""
     created_at: str

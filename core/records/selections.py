@@ -1,28 +1,34 @@
-"""What was selected for a voice, why, and what speaks against it."""
+"""Selections: which variant of a voice to use on a machine, with a decision on each candidate."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from core.records.selection_warnings import SelectionWarning
 
 Policy = Literal["priority", "measured"]
 
-
 POLICIES: dict[Policy, str] = {
-    "priority": "the usual guide's order: Core ML, then quantized, then optimized, then the original; "
-    "what is broken or not verified is passed over, what was not measured here is taken all the same",
-    "measured": "the fastest on this machine at all cores whose sound is slight or better; "
-    "nothing slower than the original, nothing that was not measured here",
+    "priority": "Core ML, then quantized, then optimized, then the original; "
+    "skips what is broken or not verified, accepts what has not been measured on this machine",
+    "measured": "the fastest on this machine at all cores with a sound grade of slight or better; "
+    "nothing slower than the original, nothing that has not been measured on this machine",
 }
-"""Each with what it takes."""
+"""What each policy selects."""
 
 
-Verdict = Literal["selected", "eligible", "passed over"]
+class Verdict(StrEnum):
+    """The outcome for one candidate. The values are stored and part of the JSON output."""
+
+    SELECTED = "selected"
+    ELIGIBLE = "eligible"
+    """It may be selected, but another candidate comes first."""
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A candidate with its verdict."""
+    """The verdict on a candidate, with its reason."""
 
     variant: str
     verdict: Verdict
@@ -33,7 +39,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Selection:
-    """What was selected, and what became of each candidate, in the policy's order."""
+    """The selected variant, with the decisions on all candidates in the policy's order."""
 
     voice: str
     policy: Policy
@@ -46,7 +52,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Preference:
-    """The policy for a voice, and the variant that is pinned, if one is."""
+    """The user's policy for a voice and the pinned variant, if any."""
 
     policy: Policy = "priority"
     pinned: str | None = None
@@ -54,11 +60,12 @@ class Preference:
 
 @dataclass(frozen=True)
 class StoredSelection:
-    """A selection as it stood from `created_at` on; `cause` says after what it was made."""
+    """A selection in the history of a voice on a machine."""
 
     id: int
     voice_id: str
     selected_sha256: str
     cause: str
+    """What prompted it: a job, a command, a change of policy or pin."""
     created_at: str
     selection: Selection

@@ -1,26 +1,26 @@
-"""When a speed-up is called one, and when a figure counts as changed."""
+"""The rules for calling a variant faster or slower, and for calling a metric changed."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["faster", "slower", "no difference"]
+SpeedVerdict = Literal["faster", "slower", "no difference"]
 
-# Within 3 % nobody notices, and machines that are not kept idle wander as far by themselves.
+# Nobody notices 3 %, and the speed of a machine that is not kept idle varies by as much.
 SMALLEST_EFFECT = 0.03
 LOW, HIGH = 0.97, 1.03
 
 
 @dataclass(frozen=True)
-class Change:
-    """Of a figure between two runs: `ratio` is the later median by the earlier one, `p` how likely chance alone did it."""
+class MedianChange:
+    """The change of a metric between two runs: later median / earlier median, and the p-value of the difference."""
 
     verdict: Literal["higher", "lower", "no difference"]
     ratio: float
     p: float
 
 
-def verdict(interval: tuple[float, float]) -> Verdict:
-    """ "faster" or "slower" only when the whole 95 % interval of the speed-up lies outside 0.97-1.03."""
+def speed_verdict(interval: tuple[float, float]) -> SpeedVerdict:
+    """Return "faster" or "slower" only if the whole 95 % interval of the speed-up lies outside 0.97-1.03."""
     low, high = interval
     if low > HIGH:
         return "faster"

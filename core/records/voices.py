@@ -6,7 +6,7 @@ from typing import Any
 from core.errors import NotFound
 
 NOT_RUN = "converted, not yet run on a Mac"
-"""What is said of a variant until Core ML has run it."""
+"""The caveat of a Core ML variant until Core ML has run it."""
 
 
 ORIGINAL = "original"
@@ -30,13 +30,13 @@ class Variant:
 
     @property
     def caveat(self) -> str | None:
-        """What every table has to say beside its name."""
+        """Return the note that every table shows beside the name, None if there is none."""
         return NOT_RUN if self.recipe == "coreml" and "run_on" not in self.params else None
 
 
 @dataclass(frozen=True)
 class Voice:
-    """A registered voice. Its files lie where the user keeps them."""
+    """A registered voice. Its files stay where the user keeps them."""
 
     id: str
     key: str
@@ -51,7 +51,7 @@ class Voice:
     variants: tuple[Variant, ...] = field(default=())
 
     def variant(self, name: str) -> Variant:
-        """The variant of that name as it is in place now. Raises NotFound."""
+        """Return the current variant of that name. Raises NotFound."""
         for variant in self.variants:
             if variant.name == name:
                 return variant

@@ -1,1 +1,1 @@
-"""Rewrites of a VITS graph that compute the same, faster."""
+"""Rewriting components of a voice in fewer or faster operators that compute the same."""

@@ -1,4 +1,4 @@
-"""What stages in integers have in common: they stay time-major, and their sums fp32."""
+"""What the int8 kernels of a stage have in common: channels-last layout, and fp32 sums."""
 
 from abc import ABC, abstractmethod
 
@@ -11,40 +11,43 @@ from core.vits.convolution import Weights
 from core.vits.hifigan import Stage, Upsampler
 
 
-class TimeMajor(ABC):
-    """One stage over [rows, samples, channels]."""
+class ChannelsLast(ABC):
+    """The kernel of one stage over [batch, samples, channels]."""
 
-    def __init__(self, builder: GraphBuilder, stage: Stage, rows: int) -> None:
-        self._b, self._stage, self._rows = builder, stage, rows
+    def __init__(self, builder: GraphBuilder, stage: Stage, batch: int) -> None:
+        self._b, self._stage, self._batch = builder, stage, batch
 
     def upsample(self, x: str) -> str:
-        """In integers if the upsampler's phases are a product, else in fp32."""
+        """Write the upsampler in int8 if its phases are a product, else in fp32."""
         b, upsampler = self._b, self._stage.upsampler
         x = b.op("LeakyRelu", x, alpha=self._stage.slope)
         if has_phases(upsampler):
-            return interleave(b, self._phases(x, upsampler), upsampler, self._rows)
-        y = upsample(b, x, upsampler, self._rows)
+            return interleave(b, self._phases(x, upsampler), upsampler, self._batch)
+        y = upsample(b, x, upsampler, self._batch)
         return y if upsampler.bias is None else b.op("Add", y, b.constant(upsampler.bias))
 
     @abstractmethod
     def _phases(self, x: str, upsampler: Upsampler) -> str:
-        """The phases of the upsampler beside each other, its bias added."""
+        """Write the phases of the upsampler side by side, with its bias."""
 
-    def enter(self, x: str) -> str:
+    def to_layout(self, x: str) -> str:
+        """Return the tensor as it is."""
         return x
 
     def add(self, x: str, y: str) -> str:
+        """Write an fp32 sum."""
         return self._b.op("Add", x, y)
 
-    def leave(self, x: str) -> str:
+    def from_layout(self, x: str) -> str:
+        """Return the tensor as it is."""
         return x
 
 
 def as_matrix(weight: Weights) -> Weights:
-    """[out, in, taps] as the matrix that the unfolded taps are multiplied with, [taps * in, out]."""
+    """Return weights, [out, in, taps], as the matrix that unfolded taps are multiplied by, [taps * in, out]."""
     return weight.transpose(2, 1, 0).reshape(-1, weight.shape[0])
 
 
 def tiled_bias(upsampler: Upsampler) -> Weights | None:
-    """The bias of the upsampler's phases beside each other."""
+    """Return the bias repeated for each phase of the upsampler."""
     return None if upsampler.bias is None else np.tile(upsampler.bias, upsampler.rate)

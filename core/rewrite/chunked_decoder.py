@@ -1,9 +1,9 @@
-"""Rewrites a decoder so that ONNX Runtime runs it faster and in less memory.
+"""Rewriting the decoder so that ONNX Runtime runs it faster and in less memory.
 
-All stages but the first run in a `Loop` over overlapping windows, several of them as the rows of one tensor: memory
-follows the window, not the sentence, and the rows are what several threads share. Windows are clamped inside the
-sentence, so that its true edges stay edges; what is computed from a window's false edge is cut off. How a stage is
-computed is the choice of an arithmetic (`core.rewrite.stage`); with `Blocked` the numbers stay what they were.
+All stages but the first run in a `Loop` over overlapping chunks, several of them as the batch of one tensor: memory follows
+the chunk, not the sentence, and several threads share the batch. Chunks are clamped inside the sentence, so that its true
+edges stay edges; what is computed near an inner edge is dropped. Each stage has a kernel of choice (`core.rewrite.stage`);
+with `NCHWc` the numbers do not change.
 """
 
 import math
@@ -16,102 +16,109 @@ from onnx import TensorProto, helper
 
 from core.graph.builder import GraphBuilder
 from core.graph.errors import UnsupportedGraph
-from core.graph.subgraph import check_opset, splice
-from core.rewrite.nchwc import Blocked
+from core.graph.subgraph import require_opset, splice
+from core.rewrite.nchwc import NCHWc
 from core.rewrite.single_batch import fix_batch
-from core.rewrite.stage import MakeArithmetic, write_blocks
+from core.rewrite.stage import MakeKernel, write_residual_blocks
 from core.vits.convolution import Convolution
 from core.vits.hifigan import Decoder, Stage
 from core.vits.receptive_field import ReceptiveField
 from core.vits.voice_graph import VoiceGraph
 
+# The stages in front of the loop.
 _HEAD_STAGES = 1
 
 
 @dataclass(frozen=True)
-class Windows:
-    """How the loop cuts: at most `longest` samples of the first stage a window, `rows` windows a turn."""
+class Chunking:
+    """How the loop cuts the sentence into chunks."""
 
-    longest: int = 256
-    rows: int = 2
-
-
-Choose = Callable[[int, Stage], MakeArithmetic]
-"""Takes a stage and its number, and says how to compute it."""
+    max_length: int = 256
+    """Samples of the first stage per chunk, at most."""
+    batch: int = 2
+    """Chunks per iteration."""
 
 
-def in_fp32(number: int, stage: Stage) -> MakeArithmetic:
-    return Blocked
+ChooseKernel = Callable[[int, Stage], MakeKernel]
+"""Takes the number of a stage and the stage, and returns its kernel."""
 
 
-def rewrite_decoder(voice: VoiceGraph, windows: Windows, choose: Choose = in_fp32) -> onnx.ModelProto:
-    """The model with its decoder rewritten, for one sentence at a time. Raises NotRecognised."""
-    check_opset(voice.model)
+def fp32_kernel(number: int, stage: Stage) -> MakeKernel:
+    """Return the fp32 kernel for every stage."""
+    return NCHWc
+
+
+def rewrite_decoder(voice: VoiceGraph, chunking: Chunking, choose: ChooseKernel = fp32_kernel) -> onnx.ModelProto:
+    """Return a copy of the model with its decoder rewritten, for one sentence at a time. Raises UnsupportedGraph."""
+    require_opset(voice.model)
     decoder = voice.decoder
     if decoder is None:
         raise UnsupportedGraph(voice.unsupported_decoder)
-    made = onnx.ModelProto()
-    made.CopyFrom(voice.model)
+    rewritten = onnx.ModelProto()
+    rewritten.CopyFrom(voice.model)
     builder = GraphBuilder("/windowed")
-    _Rewriter(builder, decoder, windows, choose).rewrite()
-    splice(made.graph, [decoder.start], decoder.end, builder)
-    fix_batch(made.graph)
-    return made
+    _Rewriter(builder, decoder, chunking, choose).rewrite()
+    splice(rewritten.graph, [decoder.input], decoder.output, builder)
+    fix_batch(rewritten.graph)
+    return rewritten
 
 
 def overlap(decoder: Decoder) -> int:
-    """How many samples of the first stage the rest of the decoder looks to either side."""
+    """Return the receptive field of the stages in the loop, in samples of the first stage on either side."""
     field = ReceptiveField()
     for stage in decoder.stages[_HEAD_STAGES:]:
-        field = stage.seen_by(field)
-    return field.convolved(decoder.last.taps, decoder.last.dilation).reach
+        field = stage.extend_field(field)
+    return field.convolved(decoder.last.taps, decoder.last.dilation).samples
 
 
 Numbered = tuple[int, Stage]
 
 
 class _Rewriter:
-    def __init__(self, builder: GraphBuilder, decoder: Decoder, windows: Windows, choose: Choose) -> None:
-        self._builder, self._decoder, self._windows, self._choose = builder, decoder, windows, choose
+    def __init__(self, builder: GraphBuilder, decoder: Decoder, chunking: Chunking, choose: ChooseKernel) -> None:
+        self._builder, self._decoder, self._chunking, self._choose = builder, decoder, chunking, choose
         stages, self._last = _with_divisors_folded(decoder)
         numbered = list(enumerate(stages))
         self._head, self._tail = numbered[:_HEAD_STAGES], numbered[_HEAD_STAGES:]
 
     def rewrite(self) -> None:
         b = self._builder
-        x = b.op("Transpose", self._decoder.start, perm=[0, 2, 1])
-        audio = self._loop(self._stages(b, x, self._head, rows=1)) if self._tail else self._audio(b, x, self._head, 1)
-        b.op("Reshape", audio, b.integers(1, 1, -1), output=self._decoder.end)
+        x = b.op("Transpose", self._decoder.input, perm=[0, 2, 1])
+        audio = self._loop(self._stages(b, x, self._head, batch=1)) if self._tail else self._audio(b, x, self._head, 1)
+        b.op("Reshape", audio, b.integers(1, 1, -1), output=self._decoder.output)
 
-    def _stages(self, b: GraphBuilder, x: str, stages: list[Numbered], rows: int) -> str:
-        """[rows, samples, channels] through these stages to the same of another rate."""
+    def _stages(self, b: GraphBuilder, x: str, stages: list[Numbered], batch: int) -> str:
+        """Write stages, from [batch, samples, channels] to the same at another rate."""
         for number, stage in stages:
-            arithmetic = self._choose(number, stage)(b, stage, rows)
-            x = arithmetic.leave(write_blocks(arithmetic, arithmetic.enter(arithmetic.upsample(x)), stage))
+            kernel = self._choose(number, stage)(b, stage, batch)
+            x = kernel.from_layout(write_residual_blocks(kernel, kernel.to_layout(kernel.upsample(x)), stage))
         return x
 
-    def _audio(self, b: GraphBuilder, x: str, stages: list[Numbered], rows: int) -> str:
-        """The same to the audio, [rows, samples]. The very last stage is fp32: what errs there is heard as noise."""
-        x = self._stages(b, x, stages[:-1], rows)
+    def _audio(self, b: GraphBuilder, x: str, stages: list[Numbered], batch: int) -> str:
+        """Write stages and the last convolution, from [batch, samples, channels] to the audio, [batch, samples].
+
+        The very last stage is fp32, because its errors are heard as noise.
+        """
+        x = self._stages(b, x, stages[:-1], batch)
         _, last = stages[-1]
-        end = Blocked(b, last, rows)
-        x = write_blocks(end, end.enter(end.upsample(x)), last)
-        return end.finish(x, self._decoder.last_slope, self._last)
+        kernel = NCHWc(b, last, batch)
+        x = write_residual_blocks(kernel, kernel.to_layout(kernel.upsample(x)), last)
+        return kernel.write_audio(x, self._decoder.last_slope, self._last)
 
     def _loop(self, x: str) -> str:
-        """The rest of the decoder, window by window. `x` is [1, samples, channels]; returns the flat audio."""
-        b, rows, reach = self._builder, self._windows.rows, overlap(self._decoder)
+        """Write the loop over chunks of `x`, [1, samples, channels], and return the audio, [samples]."""
+        b, batch, field = self._builder, self._chunking.batch, overlap(self._decoder)
         rate = math.prod(stage.upsampler.rate for _, stage in self._tail)
         samples = b.op("Slice", b.op("Shape", x), b.integers(1), b.integers(2))
-        turns = _ceil_div(b, samples, b.integers(self._windows.longest * rows))
-        # Balanced: all windows bring forth the same number of samples. The last ones are clamped, and share some.
-        windows = b.op("Mul", turns, b.integers(rows))
-        brings = _ceil_div(b, samples, windows)
-        reads = b.op("Min", samples, b.op("Add", brings, b.integers(2 * reach)))
-        body = self._turn(x, samples, brings, reads, reach, rate)
-        audio = b.op("Reshape", b.op("Loop", b.op("Squeeze", turns, b.integers(0)), "", body=body), b.integers(-1))
-        # Those before the clamped ones bring forth a whole number of windows; what is left is the end of the last one.
-        whole = b.op("Mul", b.op("Div", samples, brings), brings)
+        iterations = _ceil_div(b, samples, b.integers(self._chunking.max_length * batch))
+        # Balanced: all chunks produce the same number of samples. The last ones are clamped, and overlap more.
+        chunks = b.op("Mul", iterations, b.integers(batch))
+        produced = _ceil_div(b, samples, chunks)
+        read = b.op("Min", samples, b.op("Add", produced, b.integers(2 * field)))
+        body = self._iteration(x, samples, produced, read, field, rate)
+        audio = b.op("Reshape", b.op("Loop", b.op("Squeeze", iterations, b.integers(0)), "", body=body), b.integers(-1))
+        # The chunks before the clamped ones produce a whole number of chunks; the rest is the end of the last one.
+        whole = b.op("Mul", b.op("Div", samples, produced), produced)
         before_last = b.op("Mul", whole, b.integers(rate))
         rest = b.op("Mul", b.op("Sub", samples, whole), b.integers(rate))
         total = b.op("Shape", audio)
@@ -119,20 +126,20 @@ class _Rewriter:
         last = b.op("Slice", audio, b.op("Sub", total, rest), total)
         return b.op("Concat", first, last, axis=0)
 
-    def _turn(self, x: str, samples: str, brings: str, reads: str, reach: int, rate: int) -> onnx.GraphProto:
-        """The loop's body: cut the windows of one turn, run them as rows, cut off their false edges."""
-        b, rows = GraphBuilder(f"{self._builder.prefix}/turn"), self._windows.rows
+    def _iteration(self, x: str, samples: str, produced: str, read: str, field: int, rate: int) -> onnx.GraphProto:
+        """Return the loop's body: slice the chunks of one iteration, compute them as a batch, drop their inner edges."""
+        b, batch = GraphBuilder(f"{self._builder.prefix}/turn"), self._chunking.batch
         zero, axis = b.integers(0), b.integers(1)
-        latest_read, latest_brought = b.op("Sub", samples, reads), b.op("Sub", samples, brings)
-        cut, offsets = [], []
-        for row in range(rows):
-            number = b.op("Add", b.op("Mul", "turn", b.constant(np.int64(rows))), b.constant(np.int64(row)))
-            begin = b.op("Min", b.op("Mul", b.op("Unsqueeze", number, zero), brings), latest_brought)
-            read = b.op("Max", b.op("Min", b.op("Sub", begin, b.integers(reach)), latest_read), zero)
-            cut.append(b.op("Slice", x, read, b.op("Add", read, reads), axis))
-            offsets.append(b.op("Mul", b.op("Sub", begin, read), b.integers(rate)))
-        y = self._audio(b, b.op("Concat", *cut, axis=0), self._tail, rows)
-        length = b.op("Mul", brings, b.integers(rate))
+        last_read, last_produced = b.op("Sub", samples, read), b.op("Sub", samples, produced)
+        slices, offsets = [], []
+        for row in range(batch):
+            number = b.op("Add", b.op("Mul", "turn", b.constant(np.int64(batch))), b.constant(np.int64(row)))
+            begin = b.op("Min", b.op("Mul", b.op("Unsqueeze", number, zero), produced), last_produced)
+            read_begin = b.op("Max", b.op("Min", b.op("Sub", begin, b.integers(field)), last_read), zero)
+            slices.append(b.op("Slice", x, read_begin, b.op("Add", read_begin, read), axis))
+            offsets.append(b.op("Mul", b.op("Sub", begin, read_begin), b.integers(rate)))
+        y = self._audio(b, b.op("Concat", *slices, axis=0), self._tail, batch)
+        length = b.op("Mul", produced, b.integers(rate))
         kept = [
             b.op(
                 "Slice",
@@ -162,13 +169,13 @@ class _Rewriter:
 
 
 def _with_divisors_folded(decoder: Decoder) -> tuple[tuple[Stage, ...], Convolution]:
-    """The stages and the last convolution, each with its weights divided by the divisor of the stage before.
+    """Return the stages and the last convolution with weights divided by the divisor of the stage before.
 
-    What lies between is an activation that only scales with its input: leaky ReLU of x / 3 is a third of that of x.
+    Only an activation lies between, which scales with its input: leaky ReLU of x / 3 is a third of leaky ReLU of x.
     """
     stages, divisor = [], np.float32(1)
     for stage in decoder.stages:
-        upsampler = replace(stage.upsampler, weight=stage.upsampler.weight / divisor, grown=float(divisor))
+        upsampler = replace(stage.upsampler, weight=stage.upsampler.weight / divisor, input_scale=float(divisor))
         stages.append(replace(stage, upsampler=upsampler))
         divisor = np.float32(stage.divisor)
     return tuple(stages), replace(decoder.last, weight=decoder.last.weight / divisor)

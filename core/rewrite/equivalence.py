@@ -1,4 +1,4 @@
-"""Whether two models, or two forms of a part of them, are the same function: both are run on the same inputs."""
+"""Comparing two models, or two versions of a subgraph, by running both on the same inputs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,21 +9,21 @@ import onnx
 
 from core.engines.ort import OrtVoice
 from core.graph.ort_session import open_session
-from core.graph.subgraph import Piece, alone
+from core.graph.subgraph import Subgraph, extract
 from core.voices.phonemes import random_phonemes
 
 Values = npt.NDArray[Any]
 
-# Phonemes, from a single one to so many that the decoder goes round its loop several times.
+# Phonemes per utterance: from a single one to enough for several iterations of the decoder's loop.
 _LENGTHS = (1, 2, 5, 24, 90, 250)
 
 
-def largest_difference(
+def max_difference(
     first: OrtVoice, second: OrtVoice, config: dict[str, Any], lengths: Sequence[int] = _LENGTHS
 ) -> float:
-    """The largest difference of two samples, over utterances of all lengths and several speakers, without noise.
+    """Return the largest difference between samples, over utterances of all lengths and several speakers, without noise.
 
-    `config` is the voice's `.onnx.json`. Infinite where the lengths differ.
+    `config` is the voice's `.onnx.json`. The difference is infinite if the lengths of the audio differ.
     """
     largest = 0.0
     for number, ids in enumerate(random_phonemes(config, lengths)):
@@ -32,12 +32,12 @@ def largest_difference(
     return largest
 
 
-def piece_difference(first: onnx.ModelProto, second: onnx.ModelProto, piece: Piece) -> float:
-    """The largest difference of what two forms of a piece give for its examples."""
-    a, b = (open_session(alone(model, piece).SerializeToString()) for model in (first, second))
-    return max(_difference(a.run(None, example)[0], b.run(None, example)[0]) for example in piece.examples)
+def subgraph_difference(first: onnx.ModelProto, second: onnx.ModelProto, subgraph: Subgraph) -> float:
+    """Return the largest difference between the outputs of a subgraph in two models, over all its examples."""
+    a, b = (open_session(extract(model, subgraph).SerializeToString()) for model in (first, second))
+    return max(_difference(a.run(None, example)[0], b.run(None, example)[0]) for example in subgraph.examples)
 
 
 def _difference(a: Values, b: Values) -> float:
-    """Infinite where the shapes differ."""
+    """Return the largest difference, infinite if the shapes differ."""
     return float(np.abs(a - b).max(initial=0.0)) if a.shape == b.shape else float("inf")

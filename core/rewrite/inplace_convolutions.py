@@ -1,4 +1,4 @@
-"""Rewrites single convolutions over time where they stand in a graph, [1, channels, samples], one by one."""
+"""Rewriting single convolutions over time, [1, channels, samples], where they stand in a graph."""
 
 from collections.abc import Callable, Collection
 
@@ -8,13 +8,15 @@ from core.graph.builder import GraphBuilder
 from core.graph.index import GraphIndex, drop_unused_initializers
 from core.vits.convolution import Convolution, plain_convolution
 
-Write = Callable[[GraphBuilder, str, Convolution, int], str]
-"""Writes a convolution of a time-major tensor, [1, samples, in], padded by so many samples at either end, and returns the
-name of what it gives, [1, samples', out]."""
+WriteConvolution = Callable[[GraphBuilder, str, Convolution, int], str]
+"""Writes a convolution of a channels-last tensor, [1, samples, in], with this padding on either side, and returns the name
+of its output, [1, samples', out]."""
 
 
-def rewrite_convolutions(graph: onnx.GraphProto, positions: Collection[int], prefix: str, write: Write) -> int:
-    """Rewrite those of the nodes at `positions` that are plain convolutions; returns how many were."""
+def rewrite_convolutions(
+    graph: onnx.GraphProto, positions: Collection[int], prefix: str, write: WriteConvolution
+) -> int:
+    """Rewrite the plain convolutions among the nodes at `positions`, and return their number."""
     index = GraphIndex(graph)
     builder = GraphBuilder(prefix)
     rewritten = 0

@@ -1,10 +1,10 @@
-"""Fixes the batch size of a rewritten voice at one sentence."""
+"""The batch size of a rewritten voice."""
 
 import onnx
 
 
 def fix_batch(graph: onnx.GraphProto) -> None:
-    """What was rewritten takes one sentence: the graph says so, and ONNX Runtime refuses more with an error."""
+    """Declare a batch size of one, so that ONNX Runtime refuses larger batches, which rewritten graphs cannot compute."""
     for entry in graph.input:
         if entry.name in ("input", "input_lengths", "sid"):
             entry.type.tensor_type.shape.dim[0].dim_value = 1

@@ -1,4 +1,4 @@
-"""Selects a voice's variant on this machine from its files, figures and hardware, and records the outcome."""
+"""Select a voice's variant on this machine from its files, results and hardware, and record the selection."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from core.records.benchmarks import Sample
 from core.records.results import Result
 from core.records.selections import Preference, Selection
 from core.records.voices import ORIGINAL, Voice
-from core.selection.decide import Candidate, select
+from core.selection.decide import Candidate, decide
 from core.selection.figures import Figures
 from core.selection.pairs import PairedSpeed, Unpaired
 from core.store.database import transaction
@@ -25,69 +25,71 @@ from core.variants.checksums import integrity_error
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A selection with what it was made from, not yet recorded."""
+    """A selection that has not been recorded yet, with the state of the store that it was made from."""
 
     voice: Voice
-    wish: Preference
+    preference: Preference
     newest_result: str | None
-    """The id of the voice's newest result, which stands for all of them."""
+    """The id of the voice's newest result: it changes whenever the voice is measured."""
     selection: Selection
 
 
-def evaluate(db: sqlite3.Connection, voice_key: str, probes: HardwareInfo | None = None) -> Evaluation:
-    """Select, and write nothing. `probes` are this machine's answers, if it has been asked already. Raises NotFound."""
+def evaluate(db: sqlite3.Connection, voice_key: str, hardware: HardwareInfo | None = None) -> Evaluation:
+    """Return the selection for a voice on this machine without recording it. Raises NotFound.
+
+    `hardware` is what was detected of this machine, if that has been done already.
+    """
     voice = get_voice(db, voice_key)
-    wish, newest = get_preference(db, voice.id), _newest_result(db, voice)
-    results = _results(db, voice, this_machine())
+    preference, newest = get_preference(db, voice.id), _newest_result_id(db, voice)
+    results = _latest_results(db, voice, this_machine())
     paths = {variant.name: variant.path for variant in voice.variants}
-    selection = select(
+    selection = decide(
         voice.key,
         _candidates(voice, results),
-        probes or detect(),
-        wish.policy,
-        wish.pinned,
-        lambda candidate: _why_not_loaded(candidate, Path(paths.get(candidate.name, voice.path)), voice),
+        hardware or detect(),
+        preference.policy,
+        preference.pinned,
+        lambda candidate: _load_error(candidate, Path(paths.get(candidate.name, voice.path)), voice),
         lambda picked, other: _compare(db, results[picked.name], results[other.name]),
     )
-    return Evaluation(voice, wish, newest, selection)
+    return Evaluation(voice, preference, newest, selection)
 
 
-def record(db: sqlite3.Connection, evaluation: Evaluation, cause: str) -> bool:
-    """Add a selection to the history if it is another than before, in a transaction; `cause` says there after what.
+def record_selection(db: sqlite3.Connection, evaluation: Evaluation, cause: str) -> bool:
+    """Add a selection to the history if it differs from the last one. Call it in a transaction.
 
-    Returns False, and adds nothing, if what it was made from has changed since.
+    Returns False, and adds nothing, if the voice, its preference or its results have changed since the evaluation.
     """
     voice, selection = evaluation.voice, evaluation.selection
     now = get_voice(db, voice.key)
-    if (voice.variants, evaluation.wish, evaluation.newest_result) != (
-        now.variants,
-        get_preference(db, now.id),
-        _newest_result(db, now),
-    ):
+    state = (now.variants, get_preference(db, now.id), _newest_result_id(db, now))
+    if state != (voice.variants, evaluation.preference, evaluation.newest_result):
         return False
-    chosen = ORIGINAL if selection.selected == BY_PROVIDER else selection.selected
-    put_selection(db, voice.id, this_machine(), selection, voice.variant(chosen).sha256, cause)
+    selected = ORIGINAL if selection.selected == BY_PROVIDER else selection.selected
+    put_selection(db, voice.id, this_machine(), selection, voice.variant(selected).sha256, cause)
     return True
 
 
-def select_now(db: sqlite3.Connection, voice_key: str, cause: str, probes: HardwareInfo | None = None) -> Selection:
-    """Select, and record it. Whatever another process stores meanwhile is looked at, too. Raises NotFound."""
-    probes = probes or detect()
+def select_and_record(
+    db: sqlite3.Connection, voice_key: str, cause: str, hardware: HardwareInfo | None = None
+) -> Selection:
+    """Evaluate a voice, again if another process changes it meanwhile, and record the selection. Raises NotFound."""
+    hardware = hardware or detect()
     while True:
-        evaluation = evaluate(db, voice_key, probes)
+        evaluation = evaluate(db, voice_key, hardware)
         with transaction(db):
-            if record(db, evaluation, cause):
+            if record_selection(db, evaluation, cause):
                 return evaluation.selection
 
 
-def _newest_result(db: sqlite3.Connection, voice: Voice) -> str | None:
+def _newest_result_id(db: sqlite3.Connection, voice: Voice) -> str | None:
     return next((result.id for result in list_results(db, voice_id=voice.id, limit=1)), None)
 
 
-def _results(db: sqlite3.Connection, voice: Voice, machine: Machine) -> dict[str, Result]:
-    """The newest result with a speed of each variant's files on a machine, at all cores."""
-    files = {variant.name: variant.sha256 for variant in voice.variants} | {BY_PROVIDER: voice.id}
-    found = {name: newest_result(db, voice.id, name, machine, sha256) for name, sha256 in files.items()}
+def _latest_results(db: sqlite3.Connection, voice: Voice, machine: Machine) -> dict[str, Result]:
+    """Return the newest timed result of each variant's current files on a machine at all cores, by variant."""
+    checksums = {variant.name: variant.sha256 for variant in voice.variants} | {BY_PROVIDER: voice.id}
+    found = {name: newest_result(db, voice.id, name, machine, sha256) for name, sha256 in checksums.items()}
     return {name: result for name, result in found.items() if result and result.speedup is not None}
 
 
@@ -115,12 +117,13 @@ def _figures(result: Result | None) -> Figures | None:
 
 
 def _compare(db: sqlite3.Connection, picked: Result, other: Result) -> PairedSpeed | Unpaired:
-    """How fast another variant is beside the picked one, by the pairs of the run that measured both."""
+    """Return how fast one variant is relative to the selected one, from the pairs of the run that measured both."""
     if (picked.benchmark_id, picked.threads) != (other.benchmark_id, other.threads):
         return Unpaired.DIFFERENT_RUNS
     first, second = (list_parts(db, Sample, result.id) for result in (picked, other))
     if not first or not second:
         return Unpaired.PRUNED
+    # SciPy takes half a second to import, so it is loaded only where there are pairs.
     from core.benchmark.figures import MIN_PAIRS, counted_pairs, speedup
 
     if len(counted_pairs(first, second)) < MIN_PAIRS:
@@ -129,8 +132,8 @@ def _compare(db: sqlite3.Connection, picked: Result, other: Result) -> PairedSpe
     return PairedSpeed(ratio, (low, high))
 
 
-def _why_not_loaded(candidate: Candidate, path: Path, voice: Voice) -> str | None:
-    """Tried in a process of its own: what cannot be loaded may take its process with it."""
+def _load_error(candidate: Candidate, path: Path, voice: Voice) -> str | None:
+    """Return why a candidate does not load, tried in a subprocess: a broken model can crash the process that loads it."""
     engine: EngineName = "coreml" if path.is_dir() else "onnxruntime"
     if candidate.name == BY_PROVIDER:
         engine = "onnxruntime-coreml"

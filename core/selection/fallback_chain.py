@@ -1,38 +1,38 @@
-"""The chain that the usual guide draws: Core ML, then quantized, then the original. Each link with what became of it here."""
+"""The fallback chain: Core ML, then quantized, then the original, each step with the decisions on its variants."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.records.selections import Decision, Selection
+from core.records.selections import Decision, Selection, Verdict
 
-_LINKS = {
+_RECIPES = {
     "Core ML": ("coreml",),
     "quantized": ("static", "dynamic", "int4", "guide"),
     "optimized": ("optimized",),
     "original": (None,),
 }
-# The guide knows none: it stands there once it was made.
-_EXTRA = "optimized"
+# Not a step of the guide's chain: shown only once such a variant exists.
+_OPTIONAL = "optimized"
+_BEST_FIRST = (Verdict.SELECTED, Verdict.ELIGIBLE, Verdict.REJECTED)
 
 
 @dataclass(frozen=True)
 class Step:
-    """A link of the chain, with its candidates in the policy's order."""
+    """A step of the chain, with its candidates in the policy's order."""
 
     name: str
     candidates: tuple[Decision, ...] = ()
 
     @property
     def first(self) -> Decision | None:
-        """The one that is selected, else the first that may be taken, else the first of all."""
-        verdicts = ("selected", "eligible", "passed over")
-        return min(self.candidates, key=lambda judged: verdicts.index(judged.verdict), default=None)
+        """Return the selected candidate, else the first eligible one, else the first of all."""
+        return min(self.candidates, key=lambda decision: _BEST_FIRST.index(decision.verdict), default=None)
 
 
 def fallback_chain(selection: Selection, recipes: Mapping[str, str | None]) -> tuple[Step, ...]:
-    """`recipes` are by variant; what has none is another way to run the original."""
-    links = (
-        Step(name, tuple(judged for judged in selection.candidates if recipes.get(judged.variant) in made))
-        for name, made in _LINKS.items()
+    """Return the steps of a selection. `recipes` are by variant; a variant without one runs the original."""
+    steps = (
+        Step(name, tuple(decision for decision in selection.candidates if recipes.get(decision.variant) in made))
+        for name, made in _RECIPES.items()
     )
-    return tuple(link for link in links if link.candidates or link.name != _EXTRA)
+    return tuple(step for step in steps if step.candidates or step.name != _OPTIONAL)

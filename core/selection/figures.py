@@ -1,16 +1,16 @@
-"""What a benchmark found of a candidate, as far as a selection needs it."""
+"""The figures of a benchmark result that a selection depends on."""
 
 from dataclasses import dataclass
 
 from core.quality.grade import GRADES
 
-_GRADES = (*GRADES, None)
+_BEST_FIRST = (*GRADES, None)
 _GOOD = ("transparent", "slight")
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Beside the original: the speed-up with its 95 % interval, and the grade of the sound."""
+    """The speed-up over the original with its 95 % interval, and the sound grade."""
 
     speedup: float
     interval: tuple[float, float]
@@ -19,15 +19,17 @@ class Figures:
 
     @property
     def sounds_good(self) -> bool:
-        """Slight or better."""
+        """Return whether the grade is slight or better."""
         return self.grade in _GOOD
 
     def sounds_better_than(self, other: "Figures") -> bool:
-        return _GRADES.index(self.grade) < _GRADES.index(other.grade)
+        """Compare the grades; a result without one ranks last."""
+        return _BEST_FIRST.index(self.grade) < _BEST_FIRST.index(other.grade)
 
     def sounds_no_worse_than(self, other: "Figures") -> bool:
+        """Compare the grades; a result without one ranks last."""
         return not other.sounds_better_than(self)
 
     def is_faster_than(self, other: "Figures") -> bool:
-        """Only when the intervals lie apart."""
+        """Return whether the intervals do not overlap and this one is higher."""
         return self.interval[0] > other.interval[1]

@@ -1,20 +1,20 @@
-"""How fast two variants are beside each other, from the pairs of the benchmark that measured both."""
+"""The speed of two variants relative to each other, from the pairs of the benchmark that measured both."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Unpaired(StrEnum):
-    """Why two variants have no pairs in common."""
+    """The reasons why two variants have no pairs to compare. The values are shown to the user."""
 
     DIFFERENT_RUNS = "measured in different runs"
     PRUNED = "the raw samples of their run were pruned"
-    FEW_PAIRS = "their run has too few pairs of both"
+    FEW_PAIRS = "their run has too few common pairs"
 
 
 @dataclass(frozen=True)
 class PairedSpeed:
-    """How many times as fast one variant is as another: median over their pairs, and its 95 % interval."""
+    """How many times as fast one variant is as another: the median over their pairs, and its 95 % interval."""
 
     ratio: float
     interval: tuple[float, float]

@@ -1,6 +1,6 @@
-"""Benchmarks and their results in the store: written whole in one transaction, never changed.
+"""Benchmarks and their results in the store. They are stored in one transaction and never changed.
 
-Results are listed from the last row to the first: a benchmark's are stored so that they stand by thread count then, the
+Results are listed in reverse row order. Those of a benchmark are stored so that this yields ascending thread counts, the
 original first.
 """
 
@@ -21,10 +21,10 @@ Part = TypeVar("Part", Sample, Startup, ParallelRun, TextFigures)
 
 
 def put_benchmark(db: sqlite3.Connection, record: BenchmarkRecord, job_id: int | None) -> None:
-    """Store a whole benchmark with every sample; call it in a transaction."""
-    for table, made in (("machines", record.machine), ("environments", record.environment)):
-        about = made.facts if isinstance(made, Machine) else made.versions
-        db.execute(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", (made.id, json.dumps(about)))
+    """Store a benchmark with every sample. Call it in a transaction."""
+    for table, entry in (("machines", record.machine), ("environments", record.environment)):
+        details = entry.facts if isinstance(entry, Machine) else entry.versions
+        db.execute(f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING", (entry.id, json.dumps(details)))
     _insert(
         db,
         "benchmarks",
@@ -54,8 +54,8 @@ def _put_result(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultR
     row |= {name: json.dumps(row[name]) for name in _JSON if row[name] is not None}
     row |= {"benchmark_id": record.id, "voice_id": record.voice_id, "created_at": record.created_at}
     _insert(db, "results", row | {"machine_id": record.machine.id, "version": record.version})
-    for table, (attribute, made) in _PARTS.items():
-        names = [field.name for field in fields(made)]
+    for table, (attribute, kind) in _PARTS.items():
+        names = [field.name for field in fields(kind)]
         db.executemany(
             f"INSERT INTO {table} (result_id, {', '.join(names)}) VALUES (?{', ?' * len(names)})",
             [(result.id, *(getattr(part, name) for name in names)) for part in getattr(result, attribute)],
@@ -67,7 +67,7 @@ def _insert(db: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
 
 
 def read_benchmark(db: sqlite3.Connection, benchmark_id: str) -> BenchmarkRecord:
-    """What `put_benchmark` stored, whole; without the samples that were pruned since. Raises NotFound."""
+    """Return a benchmark as it was stored, without samples that were pruned since. Raises NotFound."""
     row = db.execute(
         """SELECT benchmarks.*, machines.facts, environments.versions FROM benchmarks
            JOIN machines ON machines.id = machine_id JOIN environments ON environments.id = environment_id
@@ -75,7 +75,7 @@ def read_benchmark(db: sqlite3.Connection, benchmark_id: str) -> BenchmarkRecord
         (benchmark_id,),
     ).fetchone()
     if row is None:
-        raise NotFound(f"there is no benchmark {benchmark_id!r}: see `ttsdash results list`")
+        raise NotFound(f"benchmark not found: {benchmark_id!r} (list results with: ttsdash results list)")
     results = db.execute("SELECT * FROM results WHERE benchmark_id = ? ORDER BY rowid DESC", (benchmark_id,)).fetchall()
     return BenchmarkRecord(
         id=row["id"],
@@ -95,26 +95,26 @@ def _read_result(db: sqlite3.Connection, row: sqlite3.Row) -> ResultRecord:
     figures = {name: value for name, value in dict(row).items() if name not in _OF_BENCHMARK}
     figures |= {name: None if figures[name] is None else json.loads(figures[name]) for name in _JSON}
     figures |= {name: bool(figures[name]) for name in ("stock", "noisy")}
-    parts = {attribute: list_parts(db, made, row["id"]) for attribute, made in _PARTS.values()}
+    parts = {attribute: list_parts(db, kind, row["id"]) for attribute, kind in _PARTS.values()}
     return ResultRecord.from_figures(figures, **parts)
 
 
-def list_parts(db: sqlite3.Connection, made: type[Part], result_id: str) -> tuple[Part, ...]:
-    """The raw samples of a result, its starts, its parallel runs or its figures by text: whichever is asked for."""
-    table = next(table for table, (_, kind) in _PARTS.items() if kind is made)
-    names = [field.name for field in fields(made)]
-    key = names[:2] if made is Sample else names[:1]
+def list_parts(db: sqlite3.Connection, kind: type[Part], result_id: str) -> tuple[Part, ...]:
+    """Return the samples, startups, parallel runs or metrics by text of a result, depending on `kind`."""
+    table = next(table for table, (_, known) in _PARTS.items() if known is kind)
+    names = [field.name for field in fields(kind)]
+    key = names[:2] if kind is Sample else names[:1]
     rows = db.execute(
         f"SELECT {', '.join(names)} FROM {table} WHERE result_id = ? ORDER BY {', '.join(key)}", (result_id,)
     )
-    return tuple(_part(made, row) for row in rows)
+    return tuple(_part(kind, row) for row in rows)
 
 
-def _part(made: type[Part], row: sqlite3.Row) -> Part:
+def _part(kind: type[Part], row: sqlite3.Row) -> Part:
     values: dict[str, Any] = dict(row)
-    if made is Startup:
+    if kind is Startup:
         values["cold"] = bool(values["cold"])
-    return made(**values)
+    return kind(**values)
 
 
 def list_results(
@@ -124,18 +124,18 @@ def list_results(
     benchmark_id: str | None = None,
     limit: int = 500,
 ) -> list[Result]:
-    """The newest results first; within a benchmark by thread count, the original first."""
-    given = {"voice_id": voice_id, "variant": variant, "benchmark_id": benchmark_id}
-    wanted = {name: value for name, value in given.items() if value is not None}
-    where = " WHERE " + " AND ".join(f"{column} = ?" for column in wanted) if wanted else ""
+    """Return results, newest first; within a benchmark by thread count, the original first."""
+    filters = {"voice_id": voice_id, "variant": variant, "benchmark_id": benchmark_id}
+    filters = {name: value for name, value in filters.items() if value is not None}
+    where = " WHERE " + " AND ".join(f"{column} = ?" for column in filters) if filters else ""
     rows = db.execute(
-        f"SELECT rowid FROM results{where} ORDER BY created_at DESC, rowid DESC LIMIT ?", (*wanted.values(), limit)
+        f"SELECT rowid FROM results{where} ORDER BY created_at DESC, rowid DESC LIMIT ?", (*filters.values(), limit)
     )
     return results_at(db, [row[0] for row in rows])
 
 
 def results_at(db: sqlite3.Connection, places: Sequence[int]) -> list[Result]:
-    """The results in those rows, in that order."""
+    """Return the results in these rows, in this order."""
     rows = db.execute(
         f"{RESULTS} JOIN json_each(?) AS place ON place.value = results.rowid ORDER BY place.key", (json.dumps(places),)
     )
@@ -145,9 +145,9 @@ def results_at(db: sqlite3.Connection, places: Sequence[int]) -> list[Result]:
 def newest_result(
     db: sqlite3.Connection, voice_id: str, variant: str, machine: Machine, sha256: str | None = None
 ) -> Result | None:
-    """What a variant was measured last on a machine, at all its cores: of just the files `sha256` if that is given.
+    """Return the newest result of a variant on a machine at all its cores; of exactly the files `sha256` if given.
 
-    A result with a speed goes before one without.
+    Results with a speed-up are preferred to those without.
     """
     row = db.execute(
         f"""{RESULTS} WHERE results.rowid = (
@@ -167,15 +167,15 @@ def newest_result(
 
 
 def get_result(db: sqlite3.Connection, result_id: str) -> Result:
-    """The result whose id starts with `result_id`. Raises NotFound, also when several do."""
+    """Return the result whose id starts with `result_id`. Raises NotFound if there are none or several."""
     rows = []
     if result_id and result_id.isascii():
         rows = db.execute(
             RESULTS + " WHERE results.id >= ? AND results.id < ? LIMIT 2", (result_id, f"{result_id}\x7f")
         ).fetchall()
     if len(rows) != 1:
-        reason = "several results have ids that start" if rows else "no result here has an id that starts"
-        raise NotFound(f"{reason} with {result_id!r}: see `ttsdash results list`")
+        reason = "several results match the id" if rows else "result not found"
+        raise NotFound(f"{reason}: {result_id!r} (list results with: ttsdash results list)")
     return as_result(rows[0])
 
 
@@ -187,7 +187,7 @@ RESULTS = """SELECT results.*, coalesce(voices.key, benchmarks.voice_key) AS voi
              LEFT JOIN voices ON voices.id = results.voice_id
              JOIN machines ON machines.id = results.machine_id
              JOIN environments ON environments.id = benchmarks.environment_id"""
-"""The head of each query for results; `as_result` takes its rows."""
+"""The start of every query for results; `as_result` converts its rows."""
 
 _OF_BENCHMARK = frozenset({"benchmark_id", "voice_id", "created_at", "machine_id", "version"})
 _JSON = ("defects", "unmeasured", "regression")
@@ -200,14 +200,14 @@ _PARTS: dict[str, tuple[str, type[Any]]] = {
 
 
 def as_result(row: sqlite3.Row) -> Result:
-    """A row of `RESULTS`."""
-    # Not `dict(row)`, which looks each of the many columns up by its name.
+    """Convert a row of `RESULTS`."""
+    # Faster than `dict(row)`, which looks up each column by name.
     values = dict(zip(row.keys(), row, strict=True))
     values.pop("machine_id")
     values.pop("version")
     low, high = values.pop("speedup_low"), values.pop("speedup_high")
     values["speedup_ci"] = None if low is None else (low, high)
-    values |= {name: _about(values[name]) for name in ("machine_facts", "environment")}
+    values |= {name: _parse_object(values[name]) for name in ("machine_facts", "environment")}
     values |= {name: None if values[name] is None else json.loads(values[name]) for name in _JSON}
     for name in ("stock", "noisy"):
         values[name] = bool(values[name])
@@ -215,7 +215,7 @@ def as_result(row: sqlite3.Row) -> Result:
 
 
 @lru_cache(maxsize=64)
-def _about(document: str) -> dict[str, Any]:
-    """A machine's facts or an environment's versions: the same few for all results."""
-    about: dict[str, Any] = json.loads(document)
-    return about
+def _parse_object(document: str) -> dict[str, Any]:
+    """Parse the facts of a machine or the versions of an environment, which are the same few for all results."""
+    details: dict[str, Any] = json.loads(document)
+    return details

@@ -1,4 +1,4 @@
-"""Selections in the store: what is wished for a voice, and the history of what was selected on each machine."""
+"""Store the selection preferences of voices, and the history of selections on each machine."""
 
 import json
 import sqlite3
@@ -8,25 +8,27 @@ from typing import Any
 from core.clock import now
 from core.hardware.machine import Machine
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Decision, Preference, Selection, StoredSelection
+from core.records.selections import Decision, Preference, Selection, StoredSelection, Verdict
 
 
 def get_preference(db: sqlite3.Connection, voice_id: str) -> Preference:
+    """Return the policy and the pin of a voice; the default if none was set."""
     row = db.execute("SELECT policy, pinned FROM selection_wishes WHERE voice_id = ?", (voice_id,)).fetchone()
     return Preference(row["policy"], row["pinned"]) if row else Preference()
 
 
-def put_preference(db: sqlite3.Connection, voice_id: str, wish: Preference) -> None:
+def put_preference(db: sqlite3.Connection, voice_id: str, preference: Preference) -> None:
+    """Store the policy and the pin of a voice."""
     db.execute(
         "INSERT INTO selection_wishes VALUES (?, ?, ?) ON CONFLICT (voice_id) DO UPDATE SET policy = ?, pinned = ?",
-        (voice_id, wish.policy, wish.pinned, wish.policy, wish.pinned),
+        (voice_id, preference.policy, preference.pinned, preference.policy, preference.pinned),
     )
 
 
 def put_selection(
     db: sqlite3.Connection, voice_id: str, machine: Machine, selection: Selection, sha256: str, cause: str
 ) -> bool:
-    """Store a selection if it is another than the last one; call it in a transaction. Returns whether it is."""
+    """Store a selection if it differs from the last one, and return whether it does. Call it in a transaction."""
     last = latest_selection(db, voice_id, machine.id)
     if last and (last.selection, last.selected_sha256) == (selection, sha256):
         return False
@@ -52,11 +54,12 @@ def put_selection(
 
 
 def latest_selection(db: sqlite3.Connection, voice_id: str, machine_id: str) -> StoredSelection | None:
+    """Return the current selection of a voice on a machine."""
     return next(iter(list_selections(db, voice_id, machine_id, limit=1)), None)
 
 
 def list_selections(db: sqlite3.Connection, voice_id: str, machine_id: str, limit: int = 500) -> list[StoredSelection]:
-    """The newest first."""
+    """Return the selection history of a voice on a machine, newest first."""
     rows = db.execute(
         _SELECTIONS + " WHERE voice_id = ? AND machine_id = ? ORDER BY selections.id DESC LIMIT ?",
         (voice_id, machine_id, limit),
@@ -65,7 +68,7 @@ def list_selections(db: sqlite3.Connection, voice_id: str, machine_id: str, limi
 
 
 def latest_selections(db: sqlite3.Connection, machine_id: str) -> dict[str, StoredSelection]:
-    """What is selected on a machine, by voice."""
+    """Return the current selections on a machine, by voice key."""
     rows = db.execute(
         _SELECTIONS
         + """ WHERE selections.id IN (
@@ -91,14 +94,21 @@ def _selection(row: sqlite3.Row) -> StoredSelection:
             pinned=row["pinned"],
             selected=row["selected"],
             reason=row["reason"],
-            candidates=tuple(Decision(**entry) for entry in json.loads(row["candidates"])),
+            candidates=tuple(_decision(entry) for entry in json.loads(row["candidates"])),
             warnings=tuple(_warning(entry, row["selected"]) for entry in json.loads(row["warnings"])),
         ),
     )
 
 
+def _decision(entry: dict[str, Any]) -> Decision:
+    """Read a stored decision; versions up to 0.1 had another word for `rejected`."""
+    known = {verdict.value for verdict in Verdict}
+    verdict = Verdict(entry["verdict"]) if entry["verdict"] in known else Verdict.REJECTED
+    return Decision(entry["variant"], verdict, entry["reason"], entry.get("names_caveat", False))
+
+
 def _warning(entry: str | dict[str, Any], selected: str) -> SelectionWarning:
-    """Return a stored warning; versions up to 0.1 stored its text only."""
+    """Read a stored warning; versions up to 0.1 stored only the text."""
     if isinstance(entry, str):
         return SelectionWarning(WarningKind.LEGACY, selected, entry)
     return SelectionWarning(WarningKind(entry["kind"]), entry["variant"], entry["text"])

@@ -12,18 +12,18 @@ from core.voices.file import VoiceFile, default_key
 
 
 def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
-    """Register a voice, or find it again by its content; one that was moved is known by its new path then.
+    """Register a voice, or return the one with the same content, whose path is updated if the file was moved.
 
-    Raises InvalidInput for a variant, and for a second file of the same model that comes with another configuration.
+    Raises InvalidInput for a variant, and for a second file of the same model with another configuration.
     """
     with transaction(db):
-        _refuse_made_here(db, str(file.path))
+        _refuse_variant(db, str(file.path))
         row = db.execute("SELECT key, path, config FROM voices WHERE id = ?", (file.sha256,)).fetchone()
         if row and row["path"] != str(file.path) and Path(row["path"]).is_file():
             if json.loads(row["config"]) != file.config:
                 raise InvalidInput(
-                    f"{file.path} is the same model as {row['key']} ({row['path']}), but comes with another .onnx.json: "
-                    "one voice has one configuration"
+                    f"{file.path} is the same model as {row['key']} ({row['path']}), but has another .onnx.json: "
+                    "use one configuration for both"
                 )
             return get_voice(db, row["key"])
         key = row["key"] if row else _free_key(db, file)
@@ -53,15 +53,13 @@ def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
     return get_voice(db, key)
 
 
-def _refuse_made_here(db: sqlite3.Connection, path: str) -> None:
+def _refuse_variant(db: sqlite3.Connection, path: str) -> None:
     made = db.execute(
         _VARIANTS + " AND recipe IS NOT NULL AND (variants.path = ? OR instr(?, variants.path || '/') = 1)",
         (path, path),
     ).fetchone()
     if made:
-        raise InvalidInput(
-            f"{path} was made here: it is {made['name']} of {made['voice']}, which is registered already"
-        )
+        raise InvalidInput(f"{path} is a variant: {made['name']} of {made['voice']}, which is registered already")
 
 
 def _free_key(db: sqlite3.Connection, file: VoiceFile) -> str:
@@ -71,6 +69,7 @@ def _free_key(db: sqlite3.Connection, file: VoiceFile) -> str:
 
 
 def list_voices(db: sqlite3.Connection) -> list[Voice]:
+    """Return all voices with their variants, ordered by name."""
     variants: dict[str, list[Variant]] = {}
     for row in db.execute(_VARIANTS + " ORDER BY variants.name <> 'original', variants.created_at"):
         variants.setdefault(row["voice_id"], []).append(_variant(row))
@@ -79,16 +78,15 @@ def list_voices(db: sqlite3.Connection) -> list[Voice]:
 
 
 def get_voice(db: sqlite3.Connection, key: str) -> Voice:
-    """The voice with that key, or with that path. Raises NotFound."""
+    """Return the voice with that name or path. Raises NotFound."""
     row = db.execute("SELECT * FROM voices WHERE key = ?", (key,)).fetchone()
     if row is None:
         path = str(Path(key).expanduser().absolute())
         row = db.execute("SELECT * FROM voices WHERE path = ? ORDER BY added_at DESC", (path,)).fetchone()
     if row is None:
         known = ", ".join(entry["key"] for entry in db.execute("SELECT key FROM voices ORDER BY key LIMIT 10"))
-        raise NotFound(
-            f"no voice {key!r} here; " + (f"there is: {known}" if known else "add one: ttsdash voices add PATH")
-        )
+        hint = f"known: {known}" if known else "add one with: ttsdash voices add PATH"
+        raise NotFound(f"voice not found: {key!r} ({hint})")
     variants = db.execute(
         _VARIANTS + " AND variants.voice_id = ? ORDER BY variants.name <> 'original', variants.created_at", (row["id"],)
     )
@@ -96,7 +94,7 @@ def get_voice(db: sqlite3.Connection, key: str) -> Voice:
 
 
 def put_variant(db: sqlite3.Connection, voice_id: str, variant: Variant) -> None:
-    """Record a variant that has just taken its name; call it in the transaction of the rename."""
+    """Record a variant that was just renamed to its final path. Call it in the transaction of that rename."""
     db.execute(
         "UPDATE variants SET replaced_at = ? WHERE voice_id = ? AND name = ? AND replaced_at IS NULL",
         (now(), voice_id, variant.name),

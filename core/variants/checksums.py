@@ -1,4 +1,4 @@
-"""What a variant is known by: the SHA-256 of its file, or that of the manifest of checksums in its folder."""
+"""The checksum of a variant: the SHA-256 of its file, or of the manifest of checksums in its folder."""
 
 import json
 from pathlib import Path
@@ -12,24 +12,24 @@ _MANIFEST = "manifest.json"
 
 
 class Damaged(TtsdashError):
-    """What lies there is no file, or a folder that does not hold what its manifest says."""
+    """The path is not a regular file, or a folder that does not match its manifest."""
 
 
 def checksum_of(path: Path) -> str:
-    """The identity of a variant as it lies there: of a folder every file is held against the manifest.
+    """Return the checksum of a variant on disk, after checking each file of a folder against the manifest.
 
-    Raises OSError for what cannot be read, Damaged.
+    Raises OSError if it cannot be read, and Damaged.
     """
     if not path.is_dir():
         if path.exists() and not path.is_file():
-            raise Damaged(f"{path} is no regular file")
+            raise Damaged(f"{path} is not a regular file")
         return sha256_of(path)
     manifest = path / _MANIFEST
     try:
         checksums: dict[str, str] = json.loads(manifest.read_bytes())["files"]
         entries = sorted(checksums.items())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Damaged(f"{manifest} is no manifest of checksums") from error
+        raise Damaged(f"{manifest} is not a manifest of checksums") from error
     for name, checksum in entries:
         if sha256_of(path / name) != checksum:
             raise Damaged(f"{path / name} is not the file that was made")
@@ -37,14 +37,14 @@ def checksum_of(path: Path) -> str:
 
 
 def integrity_error(path: Path, sha256: str, config: dict[str, Any] | None = None) -> str | None:
-    """Why what lies there cannot be used as what was made; None if it can.
+    """Return why a variant on disk cannot be used; None if it can.
 
-    With `config` the `.onnx.json` beside a single file must say just that; the manifest of a folder lists its own.
+    With `config` the `.onnx.json` next to a single file must have this content; the manifest of a folder lists its own.
     """
     try:
         same = checksum_of(path) == sha256
         if same and not path.is_dir():
-            return _wrong_with_config(config_path_of(path), config)
+            return _config_error(config_path_of(path), config)
     except FileNotFoundError as error:
         return f"missing: {error.filename or path}"
     except OSError as error:
@@ -54,23 +54,23 @@ def integrity_error(path: Path, sha256: str, config: dict[str, Any] | None = Non
     return None if same else f"checksum differs: {path} is not the file that was made"
 
 
-def _wrong_with_config(path: Path, config: dict[str, Any] | None) -> str | None:
+def _config_error(path: Path, config: dict[str, Any] | None) -> str | None:
     try:
         found = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        return f"checksum differs: {path} is no JSON"
+        return f"checksum differs: {path} is not JSON"
     return None if config in (None, found) else f"checksum differs: {path} is not what was made"
 
 
 def size_of(path: Path) -> int:
-    """The bytes of a file, or of all that a folder's manifest lists and the manifest itself."""
+    """Return the size of a file, or of a folder's manifest and all files that it lists, in bytes."""
     if not path.is_dir():
         return path.stat().st_size
     return sum(file.stat().st_size for file in (path / _MANIFEST, *_files(path)))
 
 
 def write_manifest(folder: Path) -> None:
-    """List the checksum of every file in the folder; hidden ones, and what lies in hidden folders, do not count."""
+    """Write the checksums of all files in a folder, except hidden files and those in hidden folders."""
     checksums = {file.relative_to(folder).as_posix(): sha256_of(file) for file in _files(folder)}
     manifest = folder / _MANIFEST
     manifest.write_text(json.dumps({"format": 1, "files": checksums}, indent=2), encoding="utf-8")

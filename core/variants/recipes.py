@@ -1,4 +1,4 @@
-"""The recipes by name, with their parameters. Light to import: what makes a variant is loaded by the job that runs it."""
+"""The recipes and their parameters. Light to import: a recipe's module is loaded by the job that runs it."""
 
 import importlib
 import importlib.util
@@ -19,24 +19,25 @@ Given = TypeVar("Given", int | str, str)
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter of a recipe: one of `choices`, or else a whole number from `low` to `high`."""
+    """A parameter of a recipe: one of `choices`, or else an integer from `low` to `high`."""
 
     default: Value
-    says: str
+    description: str
     choices: tuple[str, ...] = ()
     low: int = 0
     high: int = 0
 
     @property
     def allowed(self) -> str:
+        """Return the allowed values for a message."""
         return " or ".join(self.choices) if self.choices else f"{self.low} to {self.high}"
 
     def read(self, text: str) -> Value:
-        """Parse a value as it was typed. Raises ValueError."""
+        """Parse a typed value. Raises ValueError."""
         return self.check(int(text) if text.isdecimal() and not self.choices else text)
 
     def check(self, value: Value) -> Value:
-        """Return the value. Raises ValueError when it is not allowed."""
+        """Return the value if it is allowed. Raises ValueError otherwise."""
         allowed = value in self.choices if self.choices else isinstance(value, int) and self.low <= value <= self.high
         if not allowed:
             raise ValueError(value)
@@ -45,7 +46,7 @@ class Param:
 
 @dataclass(frozen=True)
 class Task:
-    """One variant to be made."""
+    """One variant to be built."""
 
     source: Path
     target: Path
@@ -54,11 +55,11 @@ class Task:
     language: str
     params: dict[str, Value]
     calibration: Path | None
-    """A file with a sentence a line, in the place of the recipe's own sentences."""
-    tell: Callable[[str], None]
+    """A file with one sentence per line, instead of the recipe's own sentences."""
+    log: Callable[[str], None]
     """Takes a line for the job's log."""
     progress: Callable[[str, float], None]
-    """Takes the stage, and the share of the work that is done."""
+    """Takes the name of a step, and the share of the work that is done."""
 
 
 @cache
@@ -68,52 +69,53 @@ def _is_installed(package: str) -> bool:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way to make a variant. Its module has `make(task)`, which returns what else the lineage keeps."""
+    """A way to build a variant. Its module has `make(task)`, which returns additional entries of the lineage."""
 
     name: str
     variant: str
-    """What the variant is called when the parameters are the default ones."""
-    says: str
+    """The name of the variant with default parameters."""
+    description: str
     module: str
     params: dict[str, Param] = field(default_factory=dict)
     tools: tuple[str, ...] = ("onnxruntime", "onnx")
-    """The packages on whose versions it depends what comes out."""
+    """The packages whose versions determine the result."""
     calibrated: bool = False
     recommended: bool = True
     job: JobKind = JobKind.QUANTIZE
-    """The kind of job that makes it."""
+    """The kind of job that builds it."""
     requires: str | None = None
-    """A package that not every machine can have."""
+    """A package that is not available on every machine."""
 
     def tool_versions(self) -> dict[str, str]:
-        """What a variant that is made now would be made with."""
+        """Return the installed versions of the tools that it uses."""
         return installed_versions(("ttsdash", *self.tools))
 
     @property
     def missing(self) -> str | None:
-        """Why it cannot be made here; None where it can."""
+        """Return why this machine cannot build it; None if it can."""
         return None if self.requires is None or _is_installed(self.requires) else MISSING[self.requires]
 
     def load(self) -> Any:
+        """Import its module."""
         return importlib.import_module(self.module)
 
     def resolve(self, given: Mapping[str, str]) -> dict[str, Value]:
-        """Parse parameters as they were typed, and add the defaults of the others. Raises BadInput."""
+        """Parse typed parameters, and add the defaults of the others. Raises InvalidInput."""
         return self.complete(self.read(given))
 
     def read(self, given: Mapping[str, str]) -> dict[str, Value]:
-        """Parse parameters as they were typed. Raises BadInput."""
-        self._refuse_unknown(given)
+        """Parse typed parameters. Raises InvalidInput."""
+        self._check_names(given)
         return {name: self._valid(self.params[name].read, name, text) for name, text in given.items()}
 
     def complete(self, given: Mapping[str, Value]) -> dict[str, Value]:
-        """Check values, and add the defaults of the other parameters. Raises BadInput."""
-        self._refuse_unknown(given)
+        """Check parameters, and add the defaults of the others. Raises InvalidInput."""
+        self._check_names(given)
         for name, value in given.items():
             self._valid(self.params[name].check, name, value)
         return {name: given.get(name, param.default) for name, param in self.params.items()}
 
-    def _refuse_unknown(self, given: Iterable[str]) -> None:
+    def _check_names(self, given: Iterable[str]) -> None:
         for name in given:
             if name not in self.params:
                 known = f"it has {', '.join(self.params)}" if self.params else "it has none"
@@ -123,36 +125,40 @@ class Recipe:
         try:
             return check(given)
         except ValueError:
-            raise InvalidInput(f"{self.variant}: {name}={given} cannot be: give {self.params[name].allowed}") from None
+            raise InvalidInput(
+                f"invalid parameter of {self.variant}: {name}={given} (allowed: {self.params[name].allowed})"
+            ) from None
 
-    def variant_of(self, params: Mapping[str, Value], calibration: str | None = None) -> str:
-        """The variant's name: what differs from the default stands behind a plus, so that nothing replaces it."""
-        suffix = {name: value for name, value in sorted(params.items()) if value != self.params[name].default}
-        more = [f"{name}={value}" for name, value in suffix.items()]
-        return "+".join([self.variant, *more, *([f"calibration={calibration}"] if calibration else [])])
+    def variant_name(self, params: Mapping[str, Value], calibration: str | None = None) -> str:
+        """Return the variant's name. Parameters that differ from the default are a suffix, so that variants do not collide."""
+        changed = {name: value for name, value in sorted(params.items()) if value != self.params[name].default}
+        parts = [self.variant, *(f"{name}={value}" for name, value in changed.items())]
+        if calibration:
+            parts.append(f"calibration={calibration}")
+        return "+".join(parts)
 
 
 GUIDE = "guide"
 
 
 def read_params(entries: Iterable[str]) -> dict[str, str]:
-    """`name=value` entries as they are typed. Raises BadInput."""
+    """Parse typed entries `name=value`. Raises InvalidInput."""
     params: dict[str, str] = {}
     for entry in entries:
         name, equals, value = entry.partition("=")
         if not equals or not name or not value:
             raise InvalidInput(f"parameter {entry!r}: write it as name=value")
         if params.setdefault(name, value) != value:
-            raise InvalidInput(f"parameter {name!r} is given twice, as {params[name]} and {value}: say which")
+            raise InvalidInput(f"parameter {name!r} is given twice, as {params[name]} and {value}: give it once")
     return params
 
 
-_WINDOWS = {
-    "window": Param(256, "longest window of the decoder, in samples of its first stage", low=16, high=4096),
-    "rows": Param(2, "windows that run side by side", low=1, high=64),
+_CHUNKS = {
+    "window": Param(256, "maximum chunk of the decoder, in samples of its first stage", low=16, high=4096),
+    "rows": Param(2, "chunks per iteration of the decoder's loop", low=1, high=64),
 }
-_STAGES = {"stages": Param(2, "stages of the decoder in int8, from the first; the last one never is", low=0, high=8)}
-_TEXT = {"text": Param("fp16", "how the text encoder is stored; int8 may move a sound's end", ("fp16", "int8"))}
+_STAGES = {"stages": Param(2, "first stages of the decoder in int8; the last stage stays fp32", low=0, high=8)}
+_TEXT = {"text": Param("fp16", "how the text encoder is stored; int8 may change durations", ("fp16", "int8"))}
 
 RECIPES = {
     recipe.name: recipe
@@ -160,16 +166,16 @@ RECIPES = {
         Recipe(
             "optimized",
             "optimized",
-            "fp32, another graph: same sound, less memory",
+            "fp32 with a rewritten graph: same sound, less memory",
             "core.quantize.optimized",
-            _WINDOWS,
+            _CHUNKS,
         ),
         Recipe(
             "dynamic",
             "dynamic-int8",
             "int8 where it pays, without calibration",
             "core.quantize.dynamic",
-            _STAGES | _TEXT | _WINDOWS,
+            _STAGES | _TEXT | _CHUNKS,
         ),
         Recipe(
             "static",
@@ -178,11 +184,11 @@ RECIPES = {
             "core.quantize.static",
             _STAGES
             | {
-                "clip": Param("mse", "ranges with the least squared error, or all that was seen", ("mse", "max")),
-                "rounded": Param(1, "stages of the decoder whose outputs are rounded, too", low=0, high=8),
+                "clip": Param("mse", "ranges with the least squared error, or the full range", ("mse", "max")),
+                "rounded": Param(1, "stages of the decoder with int8 outputs", low=0, high=8),
             }
             | _TEXT
-            | _WINDOWS,
+            | _CHUNKS,
             tools=("onnxruntime", "onnx", "piper-tts"),
             calibrated=True,
         ),
@@ -193,17 +199,19 @@ RECIPES = {
             "core.quantize.int4",
             {"block": Param("32", "weights of the flow that share a scale", ("16", "32", "64", "128"))}
             | _STAGES
-            | _WINDOWS,
+            | _CHUNKS,
             recommended=False,
         ),
         Recipe(
             "coreml",
             "coreml",
-            "an ML Program for Macs, made anywhere",
+            "an ML Program for Macs, built on any system",
             "core.coreml.convert",
             {
-                "precision": Param("fp16", "how it computes; the Neural Engine takes fp16 only", ("fp16", "fp32")),
-                "weights": Param("same", "how they are kept: as it computes, or in int8", ("same", "int8")),
+                "precision": Param(
+                    "fp16", "precision of the computation; the Neural Engine needs fp16", ("fp16", "fp32")
+                ),
+                "weights": Param("same", "how weights are stored: in the same precision, or in int8", ("same", "int8")),
                 "target": Param("macos14", "the oldest macOS that can load it", ("macos13", "macos14", "macos15")),
             },
             tools=("coremltools", "onnxruntime", "onnx"),
@@ -214,7 +222,7 @@ RECIPES = {
         Recipe(
             GUIDE,
             "dynamic-int8-guide",
-            "as the usual guide makes it",
+            "baseline: as the script of MacBot's guide does it",
             "core.quantize.guide",
             recommended=False,
         ),

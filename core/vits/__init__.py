@@ -1,1 +1,1 @@
-"""What a Piper voice (VITS) looks like as an ONNX graph."""
+"""The structure of a Piper voice: VITS as an ONNX graph."""

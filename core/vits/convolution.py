@@ -14,27 +14,31 @@ Weights = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution over time. `weight` is [out, in, taps]; `reads` and `gives` name its tensors in the voice's graph."""
+    """A convolution over time. `input` and `output` name its tensors in the voice's graph."""
 
     weight: Weights
+    """[out, in, taps]"""
     bias: Weights | None
     dilation: int
-    reads: str
-    gives: str
+    input: str
+    output: str
 
     @property
     def taps(self) -> int:
-        """Return the length of its kernel."""
+        """Return the length of the kernel."""
         return int(self.weight.shape[2])
 
     @property
-    def reach(self) -> int:
-        """How many samples it looks to either side."""
+    def same_padding(self) -> int:
+        """Return the padding on either side that keeps the length."""
         return self.dilation * (self.taps - 1) // 2
 
 
 def plain_convolution(index: GraphIndex, node: onnx.NodeProto) -> tuple[Convolution, int] | None:
-    """The node as a convolution over time that mixes all channels, and its padding; None if it is none."""
+    """Read a node as an fp32 convolution over time without groups or strides.
+
+    Returns the convolution and its padding on either side, or None if the node is anything else.
+    """
     if node.op_type != "Conv" or any(name not in index.initializers for name in node.input[1:]):
         return None
     attributes = attributes_of(node)

@@ -1,4 +1,4 @@
-"""Runs a Piper graph, or a part of one with the same inputs, in ONNX Runtime. Does not import onnx."""
+"""Running a Piper graph, or its encoder half, in ONNX Runtime. Like `core.graph.ort_session` it does not import onnx."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ class PiperSession:
         optimized: bool = True,
         providers: Sequence[Any] = CPU,
     ) -> None:
-        """Open the session with the options of `open_session`. Raises BadInput."""
+        """Open the session with the options of `open_session`. Raises InvalidInput."""
         self._session = open_session(model, threads, optimized, providers)
         self._inputs = {entry.name for entry in self._session.get_inputs()}
         self.outputs = [entry.name for entry in self._session.get_outputs()]
@@ -34,14 +34,14 @@ class PiperSession:
         noise_w: float = 0.0,
         speaker: int = 0,
     ) -> list[npt.NDArray[Any]]:
-        """Return the outputs for one sentence. Without noise they are the same at each call."""
+        """Return the outputs for one sentence. Without noise they are the same in every call."""
         feeds: dict[str, npt.NDArray[Any]] = {
             "input": np.array([phoneme_ids], dtype=np.int64),
             "input_lengths": np.array([len(phoneme_ids)], dtype=np.int64),
             "scales": np.array([noise_scale, length_scale, noise_w], dtype=np.float32),
             "sid": np.array([speaker], dtype=np.int64),
         }
-        made: list[npt.NDArray[Any]] = self._session.run(
+        outputs: list[npt.NDArray[Any]] = self._session.run(
             None, {name: values for name, values in feeds.items() if name in self._inputs}
         )
-        return made
+        return outputs

@@ -1,4 +1,4 @@
-"""How far the samples of a tensor look to either side, counted in the samples of where the counting began."""
+"""Receptive fields: how many samples on either side a sample depends on."""
 
 import math
 from dataclasses import dataclass
@@ -8,25 +8,26 @@ from typing import Self
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """The receptive field of a tensor, relative to the tensor at which it was created."""
+    """The receptive field of a tensor, in samples of the tensor where counting started."""
 
-    exact_reach: Fraction = Fraction(0)
+    exact: Fraction = Fraction(0)
+    """On either side. A sample after an upsampler is a fraction of one before it."""
     rate: int = 1
     """Samples for each sample at the start."""
 
     @property
-    def reach(self) -> int:
-        """Return how many samples at the start one sample depends on to either side."""
-        return math.ceil(self.exact_reach)
+    def samples(self) -> int:
+        """Return how many whole samples at the start one sample depends on, on either side."""
+        return math.ceil(self.exact)
 
     def convolved(self, taps: int, dilation: int) -> Self:
-        """Return the field behind a convolution whose padding keeps the length."""
-        return type(self)(self.exact_reach + Fraction(dilation * (taps - 1), 2 * self.rate), self.rate)
+        """Return the field after a convolution whose padding keeps the length."""
+        return type(self)(self.exact + Fraction(dilation * (taps - 1), 2 * self.rate), self.rate)
 
     def upsampled(self, taps: int, rate: int) -> Self:
-        """Return the field behind a transposed convolution with stride `rate`."""
-        return type(self)(self.exact_reach + Fraction(math.ceil(taps / rate), self.rate), self.rate * rate)
+        """Return the field after a transposed convolution with stride `rate`."""
+        return type(self)(self.exact + Fraction(math.ceil(taps / rate), self.rate), self.rate * rate)
 
     def merged(self, other: Self) -> Self:
-        """Return the field of what is computed from both, sample by sample."""
-        return type(self)(max(self.exact_reach, other.exact_reach), max(self.rate, other.rate))
+        """Return the field of what is computed from both tensors, sample by sample."""
+        return type(self)(max(self.exact, other.exact), max(self.rate, other.rate))

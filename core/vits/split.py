@@ -1,9 +1,9 @@
-"""Cuts a voice in two in front of its flow.
+"""Splits a voice into two models in front of its flow.
 
-The front (text encoder, durations, noise) has lengths that depend on what is said, which Core ML cannot compute: it stays
-in ONNX Runtime. The body (flow and decoder) works on frames, any number of them, and takes most of the time.
+The encoder half (text encoder, durations, noise) has lengths that depend on the sentence, which Core ML cannot compute: it
+stays in ONNX Runtime. The decoder half (flow and decoder) processes any number of frames, and takes most of the time.
 
-A graph whose flow or decoder is rewritten cannot be dissected any more: before that its cut is marked in its metadata.
+A graph whose flow or decoder was rewritten is not recognized any more: its split point is written into its metadata before.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex, attributes_of, drop_unused_initializers, inputs_of
 from core.vits.piper_session import PiperSession
 from core.vits.receptive_field import ReceptiveField
-from core.vits.split_point import MARK, Seam
+from core.vits.split_point import METADATA_KEY, SplitPoint
 from core.vits.voice_graph import VoiceGraph
 
-# Enough for any voice to say something: pause, begin and end.
+# A minimal sentence for any voice: pause, begin and end.
 _IDS = [1, 0, 1, 0, 2]
-# Of those without weights that look at no other frame than their own.
+# Operators without weights that compute each frame from the same frame of their inputs.
 _POINTWISE = {
     *("Add", "Sub", "Mul", "Div", "Neg", "Exp", "Tanh", "Sigmoid", "LeakyRelu", "Split", "Slice", "Concat"),
     *("Shape", "ConstantOfShape", "Constant", "Gather", "Unsqueeze", "Squeeze", "Cast", "Identity"),
@@ -29,91 +29,96 @@ _POINTWISE = {
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Both halves. The front's outputs are the body's inputs, by name and order."""
+class SplitModel:
+    """Both halves of a voice. The encoder's outputs are the decoder's inputs, by name and order."""
 
-    front: onnx.ModelProto
-    body: onnx.ModelProto
-    seam: Seam
+    encoder: onnx.ModelProto
+    decoder: onnx.ModelProto
+    split_point: SplitPoint
 
 
-def cut(model: onnx.ModelProto) -> Cut:
-    """Cut the model of a voice. Raises NotRecognised."""
+def split_model(model: onnx.ModelProto) -> SplitModel:
+    """Split the model of a voice at the point in its metadata, or else where its structure allows.
+
+    Raises UnsupportedGraph.
+    """
     voice = VoiceGraph(model)
-    seam, index = _marked(model) or find_seam(voice), voice.index
-    makers = {index.producer[name] for name in seam.crossing if name in index.producer}
-    if len(makers) != len(seam.crossing):
-        raise UnsupportedGraph("what is marked as the cut is not there")
-    body = _body(model, index, seam.crossing)
-    fed = {entry.name for entry in model.graph.input} & {entry.name for entry in body.graph.input}
-    if fed:
-        raise UnsupportedGraph(f"flow and decoder read the input {', '.join(sorted(fed))}")
-    front = _half(model, index, index.ancestors(makers), seam.crossing)
-    mark(front, seam)
-    return Cut(front, body, seam)
+    split_point, index = _read_split_point(model) or find_split_point(voice), voice.index
+    tensors = split_point.tensors
+    producers = {index.producer[name] for name in tensors if name in index.producer}
+    if len(producers) != len(tensors):
+        raise UnsupportedGraph("the tensors of its split point do not exist")
+    decoder = _decoder_half(model, index, tensors)
+    shared = {entry.name for entry in model.graph.input} & {entry.name for entry in decoder.graph.input}
+    if shared:
+        raise UnsupportedGraph(f"flow and decoder read the input {', '.join(sorted(shared))}")
+    encoder = _extract(model, index, index.ancestors(producers), tensors)
+    write_split_point(encoder, split_point)
+    return SplitModel(encoder, decoder, split_point)
 
 
-def mark(model: onnx.ModelProto, seam: Seam) -> None:
-    """Write the seam into the metadata, in the place of what stood there."""
-    kept = [entry for entry in model.metadata_props if entry.key != MARK]
+def write_split_point(model: onnx.ModelProto, split_point: SplitPoint) -> None:
+    """Write the split point into the metadata, replacing an existing one."""
+    kept = [entry for entry in model.metadata_props if entry.key != METADATA_KEY]
     del model.metadata_props[:]
-    model.metadata_props.extend([*kept, onnx.StringStringEntryProto(key=MARK, value=seam.to_text())])
+    entry = onnx.StringStringEntryProto(key=METADATA_KEY, value=split_point.to_text())
+    model.metadata_props.extend([*kept, entry])
 
 
-def _marked(model: onnx.ModelProto) -> Seam | None:
-    text = next((entry.value for entry in model.metadata_props if entry.key == MARK), None)
+def _read_split_point(model: onnx.ModelProto) -> SplitPoint | None:
+    text = next((entry.value for entry in model.metadata_props if entry.key == METADATA_KEY), None)
     try:
-        return Seam.from_text(text) if text else None
+        return SplitPoint.from_text(text) if text else None
     except ValueError as error:
-        raise UnsupportedGraph(f"the mark of the cut cannot be read: {error}") from error
+        raise UnsupportedGraph(f"its split point cannot be read: {error}") from error
 
 
-def find_seam(voice: VoiceGraph) -> Seam:
-    """The seam of a voice that is not rewritten, by its structure. Raises NotRecognised."""
+def find_split_point(voice: VoiceGraph) -> SplitPoint:
+    """Find the split point of a voice that was not rewritten, by structure. Raises UnsupportedGraph."""
     model, index, topology = voice.model, voice.index, voice.topology
     if topology is None:
         raise UnsupportedGraph(voice.unsupported)
-    behind = set(topology.flow.positions | topology.decoder.positions)
-    crossing = _crossing(index, behind)
+    tensors = _tensors_into(index, set(topology.flow.positions | topology.decoder.positions))
     latent = topology.latent
-    if latent not in crossing:
+    if latent not in tensors:
         raise UnsupportedGraph("the flow does not start with the latent")
-    front = _half(model, index, index.ancestors({index.producer[name] for name in crossing}), crossing)
-    shapes = _shapes(front)
-    masks = [name for name in crossing if shapes[name] == (1, 1, shapes[latent][2])]
-    speakers = [name for name in crossing if name not in (latent, *masks) and shapes[name][2:] == (1,)]
-    if len(masks) != 1 or len(speakers) > 1 or len(crossing) != 2 + len(speakers):
-        raise UnsupportedGraph(f"what enters flow and decoder is not latent, mask and speaker: {', '.join(crossing)}")
-    field = _receptive_field(_body(model, index, [latent, *masks, *speakers]))
-    return Seam(
+    encoder = _extract(model, index, index.ancestors({index.producer[name] for name in tensors}), tensors)
+    shapes = _output_shapes(encoder)
+    masks = [name for name in tensors if shapes[name] == (1, 1, shapes[latent][2])]
+    speakers = [name for name in tensors if name not in (latent, *masks) and shapes[name][2:] == (1,)]
+    if len(masks) != 1 or len(speakers) > 1 or len(tensors) != 2 + len(speakers):
+        raise UnsupportedGraph(f"flow and decoder read more than latent, mask and speaker: {', '.join(tensors)}")
+    field = _receptive_field(_decoder_half(model, index, [latent, *masks, *speakers]))
+    return SplitPoint(
         latent=latent,
         mask=masks[0],
         speaker=speakers[0] if speakers else None,
         channels=shapes[latent][1],
         speaker_channels=shapes[speakers[0]][1] if speakers else 0,
-        reach=field.reach,
-        hop=field.rate,
+        receptive_field=field.samples,
+        hop_length=field.rate,
     )
 
 
-def _body(model: onnx.ModelProto, index: GraphIndex, crossing: list[str]) -> onnx.ModelProto:
-    """What makes the audio of the crossing tensors, which become its inputs."""
+def _decoder_half(model: onnx.ModelProto, index: GraphIndex, tensors: list[str]) -> onnx.ModelProto:
+    """Return the model that computes the audio from these tensors."""
     output = model.graph.output[0].name
-    body = _half(model, index, index.ancestors([index.producer[output]], up_to=crossing), [output])
-    body.graph.input.extend(
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, None, None)) for name in crossing
+    decoder = _extract(model, index, index.ancestors([index.producer[output]], up_to=tensors), [output])
+    decoder.graph.input.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, None, None)) for name in tensors
     )
-    return body
+    return decoder
 
 
-def _crossing(index: GraphIndex, behind: set[int]) -> list[str]:
-    """What those nodes read that others make."""
-    names = [name for position in sorted(behind) for name in inputs_of(index.nodes[position])]
-    return list(dict.fromkeys(name for name in names if name in index.producer and index.producer[name] not in behind))
+def _tensors_into(index: GraphIndex, positions: set[int]) -> list[str]:
+    """Return the tensors that these nodes read and other nodes produce."""
+    names = [name for position in sorted(positions) for name in inputs_of(index.nodes[position])]
+    produced = [name for name in names if name in index.producer]
+    return list(dict.fromkeys(name for name in produced if index.producer[name] not in positions))
 
 
-def _half(model: onnx.ModelProto, index: GraphIndex, positions: set[int], outputs: list[str]) -> onnx.ModelProto:
-    """These nodes alone, with the inputs of the whole that they read."""
+def _extract(model: onnx.ModelProto, index: GraphIndex, positions: set[int], outputs: list[str]) -> onnx.ModelProto:
+    """Return a model of these nodes with the inputs of the whole that they read."""
     nodes = [index.nodes[position] for position in sorted(positions)]
     read = {name for node in nodes for name in inputs_of(node)}
     graph = helper.make_graph(
@@ -129,27 +134,27 @@ def _half(model: onnx.ModelProto, index: GraphIndex, positions: set[int], output
     return half
 
 
-def _shapes(front: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """The shapes of what the front gives for a few phonemes."""
-    session = PiperSession(front.SerializeToString())
+def _output_shapes(encoder: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Run the encoder half on a short sentence, and return the shapes of its outputs."""
+    session = PiperSession(encoder.SerializeToString())
     return {name: values.shape for name, values in zip(session.outputs, session.run(_IDS), strict=True)}
 
 
-def _receptive_field(body: onnx.ModelProto) -> ReceptiveField:
-    """The receptive field of the audio, in frames."""
-    weights = {tensor.name: tensor.dims for tensor in body.graph.initializer}
-    fields = {entry.name: ReceptiveField() for entry in body.graph.input}
-    for node in body.graph.node:
+def _receptive_field(decoder: onnx.ModelProto) -> ReceptiveField:
+    """Return the receptive field of the audio, in frames."""
+    weights = {tensor.name: tensor.dims for tensor in decoder.graph.initializer}
+    fields = {entry.name: ReceptiveField() for entry in decoder.graph.input}
+    for node in decoder.graph.node:
         if node.op_type not in {"Conv", "ConvTranspose", *_POINTWISE}:
-            raise UnsupportedGraph(f"how far {node.op_type} reaches is not known")
+            raise UnsupportedGraph(f"the receptive field of {node.op_type} is not known")
         field = reduce(ReceptiveField.merged, [fields[name] for name in node.input if name in fields], ReceptiveField())
         if node.op_type in ("Conv", "ConvTranspose"):
             if node.input[1] not in weights:
-                raise UnsupportedGraph(f"the weights of {node.name or node.op_type} are not stored as they are")
+                raise UnsupportedGraph(f"the weights of {node.name or node.op_type} are not initializers")
             taps, attributes = weights[node.input[1]][2], attributes_of(node)
             if node.op_type == "Conv":
                 field = field.convolved(taps, attributes.get("dilations", [1])[0])
             else:
                 field = field.upsampled(taps, attributes["strides"][0])
         fields.update(dict.fromkeys(node.output, field))
-    return fields[body.graph.output[0].name]
+    return fields[decoder.graph.output[0].name]

@@ -1,41 +1,60 @@
-"""Where a voice is cut in two: front (text encoder, durations, noise) and body (flow and decoder)."""
+"""The point at which a voice is split into an encoder half and a decoder half.
+
+The encoder half is text encoder, durations and noise; the decoder half is flow and decoder.
+"""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Self
 
-MARK = "ttsdash.cut"
-"""The key under which a model's metadata tells its seam."""
+METADATA_KEY = "ttsdash.cut"
+"""The key of the split point in a model's metadata."""
 
 
 @dataclass(frozen=True)
-class Seam:
-    """The tensors that cross, and what the body makes of them."""
+class SplitPoint:
+    """The tensors between both halves, and what the decoder half makes of them."""
 
     latent: str
     """[1, channels, frames]"""
     mask: str
-    """[1, 1, frames], 1 inside the sentence"""
+    """[1, 1, frames], 1 inside the sentence."""
     speaker: str | None
-    """[1, speaker_channels, 1], of a voice with several speakers"""
+    """[1, speaker_channels, 1]; only in voices with several speakers."""
     channels: int
     speaker_channels: int
-    reach: int
-    """How many frames to either side of its own a sample depends on."""
-    hop: int
-    """Samples a frame."""
+    receptive_field: int
+    """How many frames on either side a sample of the audio depends on."""
+    hop_length: int
+    """Samples per frame."""
 
     @property
-    def crossing(self) -> list[str]:
-        return [self.latent, self.mask, *([self.speaker] if self.speaker else [])]
+    def tensors(self) -> list[str]:
+        """Return the names of the tensors between both halves."""
+        tensors = [self.latent, self.mask]
+        if self.speaker:
+            tensors.append(self.speaker)
+        return tensors
 
     def to_text(self) -> str:
-        return json.dumps(asdict(self))
+        """Return the JSON object that is written into the metadata. Its keys never change."""
+        return json.dumps(
+            {
+                "latent": self.latent,
+                "mask": self.mask,
+                "speaker": self.speaker,
+                "channels": self.channels,
+                "speaker_channels": self.speaker_channels,
+                "reach": self.receptive_field,
+                "hop": self.hop_length,
+            }
+        )
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Raises ValueError for what `to_text` did not write."""
+        """Parse what `to_text` returned. Raises ValueError for anything else."""
         try:
-            return cls(**json.loads(text))
-        except TypeError as error:
+            values = json.loads(text)
+            return cls(receptive_field=values.pop("reach"), hop_length=values.pop("hop"), **values)
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(str(error)) from error

@@ -1,1 +1,1 @@
-"""Voice files: reading, downloading, phonemes, sentences."""
+"""Voice files: reading and checking, downloading, phonemes, sentences."""

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.errors import InvalidInput
-
-_SEED = 20_240_229
+from core.seed import SEED
 
 
 def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
-    """The ids of a text, its sentences joined to one, by the voice's configuration.
+    """Return the phoneme ids of a text, with its sentences joined.
 
-    Raises BadInput for a voice whose phonemes cannot be made here.
+    Raises InvalidInput for a voice that piper-tts has no phonemes for.
     """
     from piper.config import PiperConfig
     from piper.voice import PiperVoice
@@ -32,12 +31,12 @@ def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
 
 
 def random_phonemes(config: dict[str, Any], lengths: Iterable[int]) -> list[list[int]]:
-    """Utterances of the voice's own phonemes in no order, laid out as Piper lays them out; the same at each call."""
+    """Return utterances of random phonemes of the voice, padded as Piper pads them. The random seed is fixed."""
     import numpy as np
 
     known = dict(config["phoneme_id_map"])
     begin, end, pad = (known.pop(name, []) for name in "^$_")
-    random, choices = np.random.default_rng(_SEED), list(known.values()) or [pad]
+    random, choices = np.random.default_rng(SEED), list(known.values()) or [pad]
     utterances = []
     for length in lengths:
         drawn = random.integers(len(choices), size=length)

@@ -1,4 +1,4 @@
-"""What an edit changes, as a unified diff."""
+"""Show what an edit changes as a unified diff."""
 
 import difflib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ _NO_NEWLINE = "\\ No newline at end of file"
 
 
 def unified_diff(old: str, new: str, name: str) -> list[str]:
-    """Lines without their line breaks; that of a file with carriage returns is taken for one, too."""
+    """Return the diff in lines without their line breaks, LF or CR LF."""
     return list(_lines(old, new, name))
 
 
@@ -20,6 +20,6 @@ def _lines(old: str, new: str, name: str) -> Iterator[str]:
 
 
 def _split(text: str) -> list[str]:
-    """Only at line feeds: every other character is a part of its line."""
+    """Split at line feeds only: `str.splitlines` also splits at characters that are part of a line here."""
     *lines, rest = text.split("\n")
     return [*(f"{line}\n" for line in lines), *([rest] if rest else [])]

@@ -1,4 +1,4 @@
-"""Single values: how they are written in YAML, and what is read from them."""
+"""Read and write single YAML values."""
 
 import re
 
@@ -6,37 +6,37 @@ from core.yaml_edit.tree import Node
 
 Value = bool | int | str
 
-# What is one word to every YAML: absolute paths without anything that could mean more.
+# Needs no quotes in any YAML version: absolute paths without special characters.
 _PLAIN = re.compile(r"/[\w./+=@~-]*")
-_WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
-_TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
-def read(node: Node) -> Value | None:
-    """What a scalar says; None for a null."""
+def parse_scalar(node: Node) -> Value | None:
+    """Return the value of a scalar, None for a null."""
     if node.is_null:
         return None
-    if node.is_plain and node.value in _TRUTHS:
-        return _TRUTHS[node.value]
-    if node.is_plain and _WHOLE.fullmatch(node.value):
+    if node.is_plain and node.value in _BOOLEANS:
+        return _BOOLEANS[node.value]
+    if node.is_plain and _INTEGER.fullmatch(node.value):
         return int(node.value)
     return node.value
 
 
-def written(value: Value, style: str | None = None) -> str:
-    """A value as it stands in YAML; a text in the quotes that `style` names, where they can hold it."""
+def format_scalar(value: Value, style: str | None = None) -> str:
+    """Return a value as YAML. A string gets the quotes of `style` if they can represent it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
     if style == '"' or not value.isprintable():
-        return f'"{"".join(map(_escaped, value))}"'
+        return f'"{"".join(map(_escape, value))}"'
     if style == "'" or not _PLAIN.fullmatch(value):
         return "'" + value.replace("'", "''") + "'"
     return value
 
 
-def _escaped(char: str) -> str:
+def _escape(char: str) -> str:
     if char in '"\\':
         return f"\\{char}"
     if char.isprintable():

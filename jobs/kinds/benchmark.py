@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.benchmark.candidate import Candidate, Plan, default_threads
+from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant, default_threads
 from core.benchmark.run import run as run_benchmark
 from core.benchmark.texts import texts_for, texts_from
 from core.engines.names import BY_PROVIDER, EngineName
 from core.errors import InvalidInput
-from core.history.regression import judge
+from core.history.regression import mark_regressions
 from core.quality.recordings import recording_pair, write_recording
 from core.records.voices import NOT_RUN, ORIGINAL, Variant, Voice
 from core.settings import read_settings
@@ -36,7 +36,7 @@ def run(context: JobContext) -> None:
         raise InvalidInput(f"{unusable[0].name} cannot be measured: {unusable[0].untimed}; add or make it again")
     for candidate in unusable:
         _log.warning("%s cannot be measured: %s", candidate.name, candidate.untimed)
-    plan = Plan(
+    plan = BenchmarkPlan(
         voice_id=voice.id,
         voice_key=voice.key,
         config=voice.config,
@@ -47,7 +47,7 @@ def run(context: JobContext) -> None:
         budget_s=params.get("budget_s") or settings.benchmark_budget_s,
     )
     spoken: dict[str, list[npt.NDArray[np.float32]]] = {}
-    record = judge(context.db, run_benchmark(plan, context.report, keep=spoken.__setitem__))
+    record = mark_regressions(context.db, run_benchmark(plan, context.report, on_recording=spoken.__setitem__))
     _log.info("load: %s", record.load)
     for result in record.results:
         _log.info("%s", {name: value for name, value in result.figures.items() if name != "unmeasured"})
@@ -61,12 +61,12 @@ def run(context: JobContext) -> None:
         put_benchmark(db, record, context.job.id)
 
 
-def _candidate(variant: Variant, voice: Voice) -> Candidate:
+def _candidate(variant: Variant, voice: Voice) -> BenchmarkVariant:
     """Return the variant to measure; without an engine if its file is missing or was changed since it was made."""
     path = Path(variant.path)
     problem = integrity_error(path, variant.sha256, voice.config if variant.recipe else None)
     engine, untimed = (None, problem) if problem else _engine_of(path)
-    return Candidate(
+    return BenchmarkVariant(
         name=variant.name,
         path=path,
         sha256=variant.sha256,
@@ -88,7 +88,7 @@ def _engine_of(path: Path) -> tuple[EngineName | None, str | None]:
     return (None, f"{NOT_RUN}; {missing}") if missing else ("coreml-evaluated", f"it needs macOS; {NOT_RUN}")
 
 
-def _with_coreml_provider(original: Candidate) -> list[Candidate]:
+def _with_coreml_provider(original: BenchmarkVariant) -> list[BenchmarkVariant]:
     """Return the original as run by ONNX Runtime's Core ML provider, if this machine has it."""
     import onnxruntime
 

@@ -19,5 +19,5 @@ def _draft(workspace: Workspace, voice: str, variant: str, job_id: int) -> Draft
 
 
 def _check(task: Task) -> dict[str, Any]:
-    check_variant(task.source, task.target, task.config, task.tell)
+    check_variant(task.source, task.target, task.config, task.log)
     return {}

@@ -58,7 +58,7 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
         language=voice.language,
         params=params,
         calibration=Path(calibration) if calibration else None,
-        tell=_log.info,
+        log=_log.info,
         progress=_within(context, _MAKING),
     )
     try:

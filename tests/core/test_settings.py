@@ -1,4 +1,4 @@
-"""`core.settings`: what stands in a workspace's `ttsdash.yaml`."""
+"""`core.settings`: the settings in a workspace's `ttsdash.yaml`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,22 +10,22 @@ from core.workspace import Workspace
 from tests.core.refusals import refusal
 
 _NAMES = "hook, idle, time_limit, memory_limit, benchmark_width, benchmark_budget, keys, assistant"
-_NO_SPAN = "is no length of time: write 30min, 2h or 1h30m"
-_NO_MEMORY = "is no amount of memory: write 800 MB or 4 GB"
-_NO_SHARE = "is no share: write 5 %, more than 0 and less than 100"
-_NO_PATH = "is no whole path: write /home/me/assistant.yaml or ~/assistant.yaml"
-_NO_COMMAND = "hook: give a command, as one line or as a list of words"
+_NO_SPAN = "is not a duration: write 30min, 2h or 1h30m"
+_NO_MEMORY = "is not an amount of memory: write 800 MB or 4 GB"
+_NO_SHARE = "is not a percentage: write 5 %, more than 0 and less than 100"
+_NO_PATH = "is not an absolute path: write /home/me/assistant.yaml or ~/assistant.yaml"
+_NO_COMMAND = "hook: write a command as one line or as a list of words"
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """One without settings."""
+    """A workspace without settings."""
     made = Workspace(tmp_path / "workspace")
     made.prepare()
     return made
 
 
-def test_without_a_file_everything_is_as_it_comes(workspace: Workspace) -> None:
+def test_without_a_file_all_settings_have_their_defaults(workspace: Workspace) -> None:
     assert read_settings(workspace) == Settings()
     assert Settings() == Settings((), 1800, 21_600, None, 0.05, 180)
 
@@ -49,7 +49,7 @@ def test_without_a_file_everything_is_as_it_comes(workspace: Workspace) -> None:
         ("idle: 1h30m  # and no longer", Settings(idle_s=5400)),
         ("idle: '90 s'", Settings(idle_s=90)),
         ("time_limit: 2d", Settings(time_limit_s=172_800)),
-        # No limit of none at all.
+        # A limit of nothing is invalid.
         ("time_limit: 0.3s", Settings(time_limit_s=1)),
         ("benchmark_width: 2.5 %", Settings(benchmark_width=0.025)),
         ("benchmark_width: 10", Settings(benchmark_width=0.1)),
@@ -67,28 +67,26 @@ def test_without_a_file_everything_is_as_it_comes(workspace: Workspace) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_stands_in_the_file_holds_and_the_rest_is_as_it_comes(
-    workspace: Workspace, text: str, settings: Settings
-) -> None:
+def test_settings_in_the_file_override_the_defaults(workspace: Workspace, text: str, settings: Settings) -> None:
     workspace.settings_file.write_text(text, encoding="utf-8", newline="")
     assert read_settings(workspace) == settings
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
-        ("idel: 5m", f"there is no setting 'idel'; there is {_NAMES}"),
-        ("Idle: 5m", f"there is no setting 'Idle'; there is {_NAMES}"),
-        ("idle: 5m\nslots: 3", f"there is no setting 'slots'; there is {_NAMES}"),
-        ("1: 5m", f"there is no setting 1; there is {_NAMES}"),
-        ("null: 5m", "there is no setting None"),
-        ('"a\\nb": 5m', "there is no setting 'a\\nb'"),
+        ("idel: 5m", f"unknown setting 'idel' (known: {_NAMES})"),
+        ("Idle: 5m", f"unknown setting 'Idle' (known: {_NAMES})"),
+        ("idle: 5m\nslots: 3", f"unknown setting 'slots' (known: {_NAMES})"),
+        ("1: 5m", f"unknown setting 1 (known: {_NAMES})"),
+        ("null: 5m", "unknown setting None"),
+        ('"a\\nb": 5m', "unknown setting 'a\\nb'"),
         ("idle: 30", f"idle: '30' {_NO_SPAN}"),
         ("idle:", f"idle: 'None' {_NO_SPAN}"),
         ("idle: [5m]", f"idle: \"['5m']\" {_NO_SPAN}"),
         ("idle: -5m", f"idle: '-5m' {_NO_SPAN}"),
-        ("idle: 0s", "idle: '0s' cannot be: give more than nothing and at most a year"),
-        ("time_limit: 2000 d", "time_limit: '2000 d' cannot be"),
+        ("idle: 0s", "idle: '0s' is out of range: give more than 0 and at most a year"),
+        ("time_limit: 2000 d", "time_limit: '2000 d' is out of range"),
         ("time_limit: true", f"time_limit: 'True' {_NO_SPAN}"),
         ("memory_limit: 800", f"memory_limit: '800' {_NO_MEMORY}"),
         ("memory_limit: 80 %", f"memory_limit: '80 %' {_NO_MEMORY}"),
@@ -110,8 +108,8 @@ def test_what_stands_in_the_file_holds_and_the_rest_is_as_it_comes(
         ("hook: [sleep, 5]", _NO_COMMAND),
         ("hook: {run: this}", _NO_COMMAND),
         ("hook: say 'done", f"{_NO_COMMAND} (No closing quotation)"),
-        ("- idle", "write settings as `name: value`, one a line"),
-        ("just some text", "write settings as `name: value`, one a line"),
+        ("- idle", "write settings as `name: value`, one per line"),
+        ("just some text", "write settings as `name: value`, one per line"),
         ("idle: 5m\nidle: 6m", 'line 2: not YAML (found duplicate key "idle"'),
         ("idle: [5m", "line 1: not YAML ("),
         ("\nidle: 5m\n\ttime_limit: 1h", "line 3: not YAML ("),
@@ -122,11 +120,11 @@ def test_what_stands_in_the_file_holds_and_the_rest_is_as_it_comes(
         pytest.param("[" * 1000, "not YAML (RecursionError", id="nested too deep"),
     ],
 )
-def test_what_cannot_be_is_refused_with_one_line_that_names_the_file(
-    workspace: Workspace, text: str, says: str
+def test_an_invalid_setting_is_refused_with_one_line_that_names_the_file(
+    workspace: Workspace, text: str, expected: str
 ) -> None:
     workspace.settings_file.write_text(text)
-    assert says in refusal(read_settings, workspace, names=workspace.settings_file)
+    assert expected in refusal(read_settings, workspace, names=workspace.settings_file)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +136,9 @@ def test_what_cannot_be_is_refused_with_one_line_that_names_the_file(
     ],
     ids=["no file", "others", "another"],
 )
-def test_the_assistant_is_written_down_and_all_else_stays(workspace: Workspace, before: str | None, after: str) -> None:
+def test_the_assistant_is_stored_and_everything_else_stays(
+    workspace: Workspace, before: str | None, after: str
+) -> None:
     if before is not None:
         workspace.settings_file.write_bytes(before.encode())
         workspace.settings_file.chmod(0o640)
@@ -149,7 +149,7 @@ def test_the_assistant_is_written_down_and_all_else_stays(workspace: Workspace, 
     assert [path.name for path in workspace.root.iterdir() if path.name.startswith(".")] == []
 
 
-def test_settings_that_cannot_be_changed_are_left_and_told_in_one_line(workspace: Workspace) -> None:
+def test_settings_that_cannot_be_changed_are_left_and_reported_in_one_line(workspace: Workspace) -> None:
     workspace.settings_file.write_text("- idle\n")
     refusal(set_assistant, workspace, Path("/etc/a.yaml"), names=workspace.settings_file)
     assert workspace.settings_file.read_text() == "- idle\n"
@@ -168,13 +168,13 @@ def _link_to_itself(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "expected"),
     [(_folder, "Is a directory"), (_not_text, "UnicodeDecodeError"), (_link_to_itself, "symbolic links")],
 )
-def test_a_file_that_cannot_be_read_is_refused_too(
-    workspace: Workspace, make: Callable[[Path], None], says: str
+def test_an_unreadable_settings_file_is_refused_too(
+    workspace: Workspace, make: Callable[[Path], None], expected: str
 ) -> None:
     make(workspace.settings_file)
     message = refusal(read_settings, workspace, names=workspace.settings_file)
     assert message.startswith(f"cannot read {workspace.settings_file} (")
-    assert says in message
+    assert expected in message

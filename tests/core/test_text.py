@@ -107,7 +107,7 @@ def test_an_amount_of_memory_is_read(text: str, megabytes: float) -> None:
     ],
 )
 def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no amount of memory: write 800 MB or 4 GB") as caught:
+    with pytest.raises(ValueError, match="is not an amount of memory: write 800 MB or 4 GB") as caught:
         parse_megabytes(text)
     assert str(caught.value).startswith(repr(text))
 

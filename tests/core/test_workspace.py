@@ -16,7 +16,7 @@ _AS_ROOT = os.geteuid() == 0
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a workspace's data base in it, and one below."""
+    """A folder with a workspace's database in it, and one below."""
     root = tmp_path / "project"
     open_store(Workspace(root)).close()
     (root / "deep" / "down").mkdir(parents=True)

@@ -140,7 +140,7 @@ def test_with_settings_that_cannot_be_nothing_is_queued(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     workspace.settings_file.write_text("time_limit: soon")
-    with pytest.raises(InvalidInput, match=r"ttsdash\.yaml: time_limit: 'soon' is no length of time"):
+    with pytest.raises(InvalidInput, match=r"ttsdash\.yaml: time_limit: 'soon' is not a duration"):
         optimize(workspace, db, voice, "guide")
     assert list_jobs(db) == []
 

@@ -1,4 +1,4 @@
-"""A workspace with a history that is the same at each run: fixed times, names and figures."""
+"""Workspaces with a fixed history: the same times, names and figures at each run."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.records.job_states import ENDED
 from core.records.jobs import Limits, NewJob
 from core.records.resources import Resources
-from core.records.selections import Decision, Selection
+from core.records.selections import Decision, Selection, Verdict
 from core.records.voices import Variant
 from core.store.database import open_store, transaction
 from core.store.jobs import add_event, add_job
@@ -36,7 +36,7 @@ MACHINE = Machine("0123456789ab", {"cpu": "Example CPU 9000", "cores": 2})
 
 @pytest.fixture
 def fixed_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    """A workspace whose path reads the same everywhere, in a fixed time zone."""
+    """Return a workspace with the same path everywhere, in a fixed time zone."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
@@ -47,7 +47,7 @@ def fixed_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
 
 @pytest.fixture
 def every_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every recipe run here, also those whose packages not every machine can have."""
+    """Make every recipe available, also those whose packages some machines lack."""
     monkeypatch.setattr(Recipe, "missing", None)
 
 
@@ -59,28 +59,28 @@ def empty(fixed_place: Workspace) -> Workspace:
 
 @pytest.fixture
 def worked(full: Workspace) -> Workspace:
-    """The same with somebody at work, which is this process."""
+    """Return the full workspace with a running worker, which is this process."""
     announce(full, os.getpid())
     return full
 
 
 @pytest.fixture
 def left(full: Workspace) -> Workspace:
-    """The same, looked at last before anything ended."""
+    """Return the full workspace, last visited before any job ended."""
     with closing(open_store(full)) as db:
         db.execute("UPDATE queue SET visited_event = 0, visited_at = '2024-01-01T18:00:00.000Z'")
     return full
 
 
 def announce(workspace: Workspace, pid: int, **more: Any) -> None:
-    """As the worker, which has to be alive."""
+    """Announce a living process as the worker."""
     info = WorkerInfo(pid, start_token(pid) or "", "2024-01-02T09:00:00.000Z", "1.0", 2, 4, 8000, **more)
     workspace.worker_lock.write_text(json.dumps(asdict(info)))
 
 
 @pytest.fixture
 def full(fixed_place: Workspace) -> Workspace:
-    """Two voices, one with a measured variant; jobs that wait, run, succeeded, failed and were cancelled."""
+    """Return a workspace with two voices, one of them with a measured variant, and jobs in every state."""
     db = open_store(fixed_place)
     with transaction(db):
         _voices(db)
@@ -123,7 +123,7 @@ def _voices(db: sqlite3.Connection) -> None:
 
 
 def touch(path: str) -> None:
-    """Have something lie there, as it does where variants are in place."""
+    """Create an empty file in place of a variant."""
     Path(path).parent.mkdir(exist_ok=True)
     Path(path).touch()
 
@@ -219,18 +219,18 @@ def _selections(db: sqlite3.Connection) -> None:
         policy="priority",
         pinned=None,
         selected="original",
-        reason="nothing before it can be used",
+        reason="no variant that ranks higher can be used",
         candidates=(
-            Decision("coreml", "passed over", no_mac),
-            Decision("original", "selected", "nothing before it can be used"),
-            Decision("dynamic-int8-guide", "passed over", "made as the usual guide does it, to compare with"),
+            Decision("coreml", Verdict.REJECTED, no_mac),
+            Decision("original", Verdict.SELECTED, "no variant that ranks higher can be used"),
+            Decision("dynamic-int8-guide", Verdict.REJECTED, "made by the guide's recipe, for comparison only"),
         ),
     )
     put_selection(db, JOE, MACHINE, selection, JOE, "job 2")
 
 
 def _untimed(threads: int) -> ResultRecord:
-    """Of the variant for Core ML, which was only evaluated."""
+    """Return a result of the Core ML variant, which was evaluated but not timed."""
     made = _result("coreml", CONVERTED, threads, 1.0, 1.0, 1.0, "no difference", 31_711_204, 0.1, "transparent").figures
     empty = dict.fromkeys(
         ("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms", "load_s")

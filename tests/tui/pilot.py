@@ -29,7 +29,7 @@ FOUND: Findings = {
     "machine": [Finding("processor", "ok", "Example CPU 9000: fast int8 (VNNI)")],
     "worker": [Finding("worker", "problem", "none runs, and 3 jobs wait", "ttsdash worker start")],
 }
-_READING = ("system", "look", "doctor", "assistant", "history", "run")
+_READING = ("system", "read", "doctor", "assistant", "history", "run")
 
 
 async def _run_doctor(_: Workspace) -> Findings:

@@ -1,4 +1,4 @@
-"""Tiny voices with the topology of Piper's: VITS as torch exports it, of a few channels, with seeded weights."""
+"""Tiny voices with the topology of Piper's: VITS as torch exports it, with few channels and seeded weights."""
 
 from tests.vits.shape import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape
 from tests.vits.voice import build_model, voice_config, write_voice

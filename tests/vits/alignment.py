@@ -1,4 +1,4 @@
-"""The alignment: spreads the prior of each phoneme over its frames, and draws the latent from it."""
+"""The alignment: repeats the prior of each phoneme over its frames, and samples the latent."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from tests.vits.text import Encoded
 
 @dataclass(frozen=True)
 class Aligned:
-    """What flow and decoder read."""
+    """The tensors that flow and decoder read."""
 
     latent: str
     mask: str
@@ -26,7 +26,7 @@ def align(b: Builder, text: Encoded, frames: str, noise: str) -> Aligned:
 
 
 def _path(b: Builder, frames: str, mask: str) -> str:
-    """Which frame belongs to which phoneme, [batch, frames, phonemes] of 0 and 1; `mask` [batch, 1, frames, phonemes]."""
+    """Return the phoneme of each frame as 0 and 1, [batch, frames, phonemes]; `mask` is [batch, 1, frames, phonemes]."""
     sizes = b.op("Shape", mask)
     batch, longest, phonemes = (size(b, sizes, axis) for axis in (0, 2, 3))
     ends = b.op("CumSum", frames, b.int(-1))

@@ -1,4 +1,4 @@
-"""Collects the nodes and the weights of a graph, named the way torch's export names them."""
+"""Collects the nodes and weights of a graph, named as torch's export names them."""
 
 import math
 from collections import Counter
@@ -15,7 +15,7 @@ FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 
 
 class Builder:
-    """A graph in the making. Tensors are named by strings, as in ONNX."""
+    """A graph under construction. Tensors are identified by name, as in ONNX."""
 
     def __init__(self, seed: int) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -28,13 +28,13 @@ class Builder:
 
     @contextmanager
     def scope(self, *names: str) -> Iterator[None]:
-        """Nodes and weights made within carry these names in front."""
+        """Prefix the names of nodes and weights that are added inside."""
         self._scopes.extend(names)
         yield
         del self._scopes[len(self._scopes) - len(names) :]
 
     def op(self, op_type: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node with one output, and return the output; the one that computes the same, if there is one."""
+        """Add a node with one output unless there is an equal one, and return the output."""
         key = op_type, inputs, repr(attributes)
         if op_type == "RandomNormalLike" or key not in self._computed:
             self._computed[key] = self.split_op(op_type, *inputs, outputs=1, **attributes)[0]
@@ -48,34 +48,34 @@ class Builder:
         return names
 
     def weight(self, name: str, *dims: int, gain: float = 1.0, mean: float = 0.0) -> str:
-        """A learned tensor: normal, scaled by the root of what one output sums up, so that variance is kept."""
+        """Add a weight: normal, scaled to keep the variance of what one output sums up."""
         spread = gain / math.sqrt(math.prod(dims[1:]))
         return self.table(name, mean + spread * self._random.standard_normal(dims))
 
     def table(self, name: str, values: Any) -> str:
-        """A learned tensor with given values."""
+        """Add a weight with these values."""
         full = ".".join([*self._scopes, name])
         self.initializers[full] = numpy_helper.from_array(np.asarray(values, dtype=np.float32), full)
         return full
 
     def ints(self, *values: int) -> str:
-        """A constant vector of integers: axes, sizes, limits of slices."""
+        """Add a constant vector of integers: axes, sizes, limits of slices."""
         return self._constant(np.array(values, dtype=np.int64))
 
     def int(self, value: int) -> str:
-        """A constant integer without dimensions."""
+        """Add a constant integer scalar."""
         return self._constant(np.array(value, dtype=np.int64))
 
     def float(self, value: float) -> str:
-        """A constant number without dimensions."""
+        """Add a constant float scalar."""
         return self._constant(np.array(value, dtype=np.float32))
 
     def zeros_of(self, shape: str) -> str:
-        """A tensor of zeros whose shape is computed."""
+        """Add a tensor of zeros with a computed shape."""
         return self.op("ConstantOfShape", shape, value=helper.make_tensor("value", FLOAT, [1], [0.0]))
 
     def _constant(self, values: np.ndarray[Any, Any]) -> str:
-        # The export keeps equal constants once.
+        # The export stores equal constants once.
         key = values.dtype.name, values.shape, values.tobytes()
         if key not in self._constants:
             name = f"{self._unique('Constant')}_output_0"

@@ -1,4 +1,4 @@
-"""The decoder, HiFi-GAN's generator: upsampling stages, each with several residual blocks side by side."""
+"""The decoder, HiFi-GAN's generator: upsampling stages, each with several parallel residual blocks."""
 
 from tests.vits.builder import Builder
 from tests.vits.layers import conv
@@ -9,7 +9,7 @@ _LAST_SLOPE = 0.01
 
 
 def decoder(b: Builder, shape: VitsShape, x: str, speaker: str | None) -> str:
-    """The audio before its last dimension is added, [batch, 1, time]."""
+    """Return the audio before its last dimension is added, [batch, 1, time]."""
     channels = shape.upsample_channels
     with b.scope("dec"):
         x = conv(b, "conv_pre", x, (shape.latent, channels), 7)
@@ -47,7 +47,7 @@ def _upsample(b: Builder, shape: VitsShape, stage: int, x: str, channels: int) -
 
 
 def _resblocks(b: Builder, shape: VitsShape, stage: int, x: str, channels: int) -> str:
-    """The mean of the blocks. All start with the same activation, which the export computes once."""
+    """Return the mean of the blocks. All start with the same activation, which the export computes once."""
     block = _resblock_1 if shape.resblock == 1 else _resblock_2
     count = len(shape.resblock_kernels)
     activated = b.op("LeakyRelu", x, alpha=_SLOPE)
@@ -60,7 +60,7 @@ def _resblocks(b: Builder, shape: VitsShape, stage: int, x: str, channels: int) 
 
 
 def _resblock_1(b: Builder, x: str, activated: str, channels: int, kernel: int, dilations: tuple[int, ...]) -> str:
-    """Two convolutions a dilation, the second one without."""
+    """Add two convolutions for each dilation, the second one undilated."""
     for number, dilation in enumerate(dilations):
         y = b.op("LeakyRelu", x, alpha=_SLOPE) if number else activated
         y = conv(b, f"convs1.{number}", y, (channels, channels), kernel, dilation)
@@ -70,7 +70,7 @@ def _resblock_1(b: Builder, x: str, activated: str, channels: int, kernel: int, 
 
 
 def _resblock_2(b: Builder, x: str, activated: str, channels: int, kernel: int, dilations: tuple[int, ...]) -> str:
-    """One convolution a dilation."""
+    """Add one convolution for each dilation."""
     for number, dilation in enumerate(dilations):
         y = b.op("LeakyRelu", x, alpha=_SLOPE) if number else activated
         x = b.op("Add", conv(b, f"convs.{number}", y, (channels, channels), kernel, dilation), x)

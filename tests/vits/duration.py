@@ -1,4 +1,4 @@
-"""The stochastic duration predictor: noise to log-durations, by a flow of splines that the text conditions."""
+"""The stochastic duration predictor: from noise to log-durations, by a flow of splines conditioned on the text."""
 
 import math
 
@@ -10,7 +10,7 @@ from tests.vits.text import Encoded
 
 
 def durations(b: Builder, shape: VitsShape, text: Encoded, speaker: str | None, noise: str, length: str) -> str:
-    """The frames of each phoneme, whole numbers as floats, [batch, 1, phonemes]."""
+    """Return the frames of each phoneme, integers as floats, [batch, 1, phonemes]."""
     with b.scope("dp"):
         given = _condition(b, shape, text, speaker)
         z = b.op("Mul", _noise(b, given), noise)
@@ -35,14 +35,14 @@ def _condition(b: Builder, shape: VitsShape, text: Encoded, speaker: str | None)
 
 
 def _noise(b: Builder, given: str) -> str:
-    """Two values a phoneme: the log-duration and the one that the flow couples with it."""
+    """Return two values per phoneme: the log-duration and the value that the flow couples with it."""
     sizes = b.op("Shape", given)
     empty = b.zeros_of(vector(b, size(b, sizes, 0), b.ints(2), size(b, sizes, 2)))
     return b.op("RandomNormalLike", empty, dtype=1)
 
 
 def _conv_flow(b: Builder, shape: VitsShape, z: str, given: str, mask: str) -> str:
-    """Leaves one of the two values as it is, and bends the other by a spline whose knots come from the first."""
+    """Keep one of the two values, and transform the other by a spline whose knots depend on the first."""
     width = shape.duration_filter
     kept, bent = b.split_op("Split", z, b.ints(1, 1), outputs=2, axis=1)
     x = conv(b, "pre", kept, (1, width))
@@ -54,7 +54,7 @@ def _conv_flow(b: Builder, shape: VitsShape, z: str, given: str, mask: str) -> s
 
 
 def _affine(b: Builder, shape: VitsShape, z: str, mask: str) -> str:
-    """The last step: its shift sets how many frames a phoneme takes."""
+    """Add the last step, whose shift sets the number of frames of a phoneme."""
     shift = b.table("m", [[-math.log(shape.frames_per_phoneme)], [0.0]])
     z = b.op("Mul", b.op("Sub", z, shift), b.table("exp_logs", [[1.0], [1.0]]))
     return b.op("Mul", z, mask)

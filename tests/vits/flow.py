@@ -1,4 +1,4 @@
-"""The flow, run backwards: latent to the decoder's input, by residual couplings of WaveNet layers."""
+"""The flow, run in reverse: from the latent to the decoder's input, by residual couplings of WaveNet layers."""
 
 from tests.vits.alignment import Aligned
 from tests.vits.builder import Builder
@@ -16,7 +16,7 @@ def flow(b: Builder, shape: VitsShape, aligned: Aligned, speaker: str | None) ->
 
 
 def _coupling(b: Builder, shape: VitsShape, x: str, mask: str, speaker: str | None) -> str:
-    """Shifts one half of the channels by what the other one says; the scale is 1, computed all the same."""
+    """Shift one half of the channels by a function of the other; the scale is 1, but computed all the same."""
     half = shape.latent // 2
     kept, shifted = b.split_op("Split", x, b.ints(half, half), outputs=2, axis=1)
     h = b.op("Mul", conv(b, "pre", kept, (half, shape.hidden)), mask)
@@ -46,7 +46,7 @@ def _wavenet(b: Builder, shape: VitsShape, x: str, mask: str, speaker: str | Non
 
 
 def _gated(b: Builder, shape: VitsShape, layer: int, x: str, speaker: str | None) -> str:
-    """One half of the channels decides how much of the other passes."""
+    """Gate one half of the channels by the other."""
     width = shape.hidden
     y = conv(b, f"in_layers.{layer}", x, (width, 2 * width), shape.wavenet_kernel)
     start, end = 2 * width * layer, 2 * width * (layer + 1)

@@ -1,4 +1,4 @@
-"""The layers that several parts of VITS are made of."""
+"""Layers that several components of VITS share."""
 
 import math
 
@@ -19,7 +19,7 @@ def conv(
     bias: bool = True,
     padded: bool = True,
 ) -> str:
-    """A convolution over time, `channels` (in, out); padded so that the length stays, unless that is done before."""
+    """Add a convolution over time with `channels` (in, out), padded to keep the length unless the input is padded already."""
     entering, leaving = channels
     padding = dilation * (kernel - 1) // 2 if padded else 0
     with b.scope(name):
@@ -39,7 +39,7 @@ def conv(
 
 
 def layer_norm(b: Builder, name: str, x: str, channels: int) -> str:
-    """Over channels, in primitive operators: opset 15 has none of its own."""
+    """Add a layer norm over channels, from primitive operators: opset 15 has no LayerNormalization."""
     with b.scope(name):
         x = b.op("Transpose", x, perm=[0, 2, 1])
         centred = b.op("Sub", x, b.op("ReduceMean", x, axes=[-1]))
@@ -57,35 +57,35 @@ def gelu(b: Builder, x: str) -> str:
 
 
 def flip(b: Builder, x: str) -> str:
-    """The channels in reverse, as torch.flip is exported."""
+    """Reverse the channels, as torch.flip is exported."""
     return b.op("Slice", x, b.ints(-1), b.ints(-_LAST - 1), b.ints(1), b.ints(-1))
 
 
 def cut(b: Builder, x: str, start: int, end: int | None, axis: int = 1) -> str:
-    """The part of a tensor from `start` to `end` along an axis."""
+    """Slice a tensor from `start` to `end` along an axis."""
     return b.op("Slice", x, b.ints(start), b.ints(_LAST if end is None else end), b.ints(axis), b.ints(1))
 
 
 def size(b: Builder, shape: str, axis: int) -> str:
-    """One entry of a shape, without dimensions."""
+    """Return one dimension of a shape as a scalar."""
     return b.op("Gather", shape, b.int(axis), axis=0)
 
 
 def vector(b: Builder, *sizes: str) -> str:
-    """A shape out of computed sizes; those that are constants come as vectors already."""
+    """Build a shape from computed sizes; constant ones are vectors already."""
     entries = [entry if entry in b.initializers else b.op("Unsqueeze", entry, b.ints(0)) for entry in sizes]
     return b.op("Concat", *entries, axis=0)
 
 
 def sequence_mask(b: Builder, lengths: str, longest: str) -> str:
-    """1.0 within each sequence of a batch and 0.0 behind it, [batch, 1, longest]."""
+    """Return 1.0 inside each sequence of a batch and 0.0 after its end, [batch, 1, longest]."""
     positions = b.op("Unsqueeze", b.op("Range", b.int(0), longest, b.int(1)), b.ints(0))
     within = b.op("Less", positions, b.op("Unsqueeze", lengths, b.ints(1)))
     return b.op("Cast", b.op("Unsqueeze", within, b.ints(1)), to=FLOAT)
 
 
 def separable_convs(b: Builder, x: str, mask: str, channels: int, kernel: int, layers: int, given: str | None) -> str:
-    """Dilated depth-separable convolutions with residuals; `given` conditions them."""
+    """Add dilated depth-separable convolutions with residuals, conditioned on `given`."""
     if given:
         x = b.op("Add", x, given)
     for layer in range(layers):

@@ -1,11 +1,11 @@
-"""The sizes of a voice, and those of the voices that the tests use."""
+"""The dimensions of a voice, and those that the tests use."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class VitsShape:
-    """The hyperparameters of VITS by their usual names; the defaults are those of a medium voice, but narrow."""
+    """The hyperparameters of VITS by their usual names; the defaults are those of a medium voice, but with fewer channels."""
 
     symbols: int = 256
     hidden: int = 16
@@ -15,7 +15,7 @@ class VitsShape:
     encoder_kernel: int = 3
     heads: int = 2
     attention_window: int = 4
-    """How many neighbours on each side have a relative position of their own."""
+    """How many neighbours on either side have an embedding."""
     duration_filter: int = 16
     duration_kernel: int = 3
     duration_flows: int = 3
@@ -26,7 +26,7 @@ class VitsShape:
     wavenet_layers: int = 4
     wavenet_kernel: int = 5
     resblock: int = 2
-    """The type of HiFi-GAN's residual blocks: 2 has one convolution a dilation, 1 has two."""
+    """The type of HiFi-GAN's residual blocks: type 2 has one convolution for each dilation, type 1 has two."""
     resblock_kernels: tuple[int, ...] = (3, 5, 7)
     resblock_dilations: tuple[tuple[int, ...], ...] = ((1, 2), (2, 6), (3, 12))
     upsample_rates: tuple[int, ...] = (8, 8, 4)
@@ -40,7 +40,7 @@ class VitsShape:
 
     @property
     def quality(self) -> str:
-        """What Piper calls a voice of this build."""
+        """Return Piper's name for the quality of this build."""
         if self.resblock == 1:
             return "high"
         return "x_low" if self.sample_rate < 20_000 else "medium"

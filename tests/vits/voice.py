@@ -1,4 +1,4 @@
-"""Puts the parts together, and writes a voice to disk."""
+"""Assembles the components, and writes a voice to disk."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from tests.vits.text import text_encoder
 
 
 def build_model(shape: VitsShape) -> onnx.ModelProto:
-    """The model of a voice; the same shape gives the same bytes."""
+    """Return the model of a voice; the same shape has the same bytes."""
     return onnx.ModelProto.FromString(_serialized(shape))
 
 
@@ -34,7 +34,7 @@ def write_voice(folder: Path, shape: VitsShape = TINY, name: str = "tiny") -> Pa
 
 
 def voice_config(shape: VitsShape) -> dict[str, Any]:
-    """What Piper's training writes beside a voice of this shape."""
+    """Return the configuration that Piper's training writes for a voice of this shape."""
     return {
         "audio": {"sample_rate": shape.sample_rate, "quality": shape.quality},
         "espeak": {"voice": "en-us"},
@@ -72,7 +72,7 @@ def _serialized(shape: VitsShape) -> bytes:
 
 
 def _speaker(b: Builder, shape: VitsShape) -> str:
-    """The speaker's embedding, [batch, channels, 1]."""
+    """Return the speaker's embedding, [batch, channels, 1]."""
     width = shape.speaker_channels
     table = b.weight("emb_g.weight", shape.speakers, width, gain=math.sqrt(width))
     return b.op("Unsqueeze", b.op("Gather", table, "sid"), b.ints(-1))

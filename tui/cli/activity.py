@@ -13,7 +13,7 @@ from jobs.queue_state import read_queue_state, stalled_reason
 from tui.cli.context import Session
 from tui.cli.output import print_line
 from tui.json_output import activity_json
-from tui.text.format import counted, job_title, moment, took
+from tui.text.format import counted, job_duration, job_title, moment
 
 _MAX_LISTED = 20
 
@@ -60,4 +60,4 @@ def _lines(session: Session, activity: Activity) -> Iterator[str]:
 def _outcome(job: Job) -> str:
     if job.error:
         return f": {job.error}"
-    return f", took {took(job)}" if job.state == JobState.SUCCEEDED else ""
+    return f", took {job_duration(job)}" if job.state == JobState.SUCCEEDED else ""

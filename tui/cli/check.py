@@ -1,4 +1,4 @@
-"""`ttsdash results check`: whether anything on this machine is worse than it was, for scripts and cron."""
+"""`ttsdash results check`: report regressions on this machine, for scripts and cron."""
 
 import click
 
@@ -7,7 +7,6 @@ from core.hardware.machine import this_machine
 from core.history.names import find_voice
 from core.history.newest import list_newest
 from core.records.results import Result
-from core.report.summary import threads_label
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.json_output import check_json
@@ -15,14 +14,14 @@ from tui.text.format import counted
 
 
 @click.command(cls=Command)
-@click.option("--voice", metavar="VOICE", help="Only this voice's.")
+@click.option("--voice", metavar="VOICE", help="Only results of this voice.")
 @pass_session
 def check(session: Session, voice: str | None) -> None:
-    """Tell of each variant whose newest result on this machine is worse than its earlier ones; end with 1 if there is one."""
+    """Report variants whose newest result on this machine is a regression. The exit code is 1 if there are any."""
     try:
         voice_id = find_voice(session.db, voice) if voice else None
     except NotFound as error:
-        # 1 says that something is worse.
+        # Exit code 1 means that there are regressions.
         raise InvalidInput(str(error)) from None
     found = list_newest(session.db, this_machine().id, voice_id)
     worse = [result for result in found if result.regression]
@@ -36,13 +35,13 @@ def check(session: Session, voice: str | None) -> None:
 
 def _print(found: list[Result], worse: list[Result]) -> None:
     for result in worse:
-        about = result.regression or {}
-        since = f"; since then: {', '.join(about['changed'])}" if about["changed"] else "; nothing was installed since"
-        where = f"{result.voice} {result.variant}, {threads_label(result.threads)}"
-        print_line(f"{where}: {'; '.join(about['worse'])}{since} (result {result.id[:8]})")
+        regression = result.regression or {}
+        changes = ", ".join(regression["changed"]) or "none"
+        where = f"{result.voice} {result.variant}, {counted(result.threads, 'thread')}"
+        print_line(f"{where}: {'; '.join(regression['worse'])}; changes since: {changes} (result {result.id[:8]})")
     if not found:
-        print_line("no results of this machine yet: measure a voice with `ttsdash benchmark VOICE`")
+        print_line("no results of this machine yet (benchmark a voice with: ttsdash benchmark VOICE)")
     elif not worse:
         noisy = sum(result.noisy for result in found)
-        unjudged = f"; {counted(noisy, 'result')} noisy, not judged" if noisy else ""
-        print_line(f"nothing is worse than it was: {counted(len(found), 'newest result')}{unjudged}")
+        skipped = f", {noisy} of them noisy and not judged" if noisy else ""
+        print_line(f"no regressions in the {counted(len(found), 'newest result')}{skipped}")

@@ -23,6 +23,7 @@ class Session:
 
     @cached_property
     def workspace(self) -> Workspace:
+        """Return the workspace, with a warning on a network file system."""
         workspace = find_workspace(self.home)
         remote = network_file_system(workspace.root)
         if remote:
@@ -35,6 +36,7 @@ class Session:
 
     @cached_property
     def db(self) -> sqlite3.Connection:
+        """Return the open store."""
         return open_store(self.workspace)
 
     @property

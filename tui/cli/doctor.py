@@ -1,4 +1,4 @@
-"""`ttsdash doctor`: what is not well here, why, and what mends it."""
+"""`ttsdash doctor`: find problems, with the reason and the fix for each."""
 
 import re
 import shlex
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from core.doctor.finding import State
-from jobs.doctor import examine
+from core.doctor.finding import Finding, State
+from jobs.doctor import diagnose
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.json_output import findings_json
@@ -19,10 +19,10 @@ from tui.text.findings import count, finding_lines, summary
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @pass_session
 def doctor(session: Session, config: Path | None) -> None:
-    """Look for what is not well here, and in an assistant's CONFIG (YAML): why, and what mends it. Changes nothing."""
-    found = examine(session.workspace, config)
+    """Check the machine, the workspace, the voices and an assistant's CONFIG (YAML). Changes nothing."""
     found = {
-        area: [replace(f, mend=f.mend and _mend(f.mend, session)) for f in entries] for area, entries in found.items()
+        area: [_for_workspace(finding, session) for finding in findings]
+        for area, findings in diagnose(session.workspace, config).items()
     }
     problems = count(found, State.PROBLEM)
     if session.as_json:
@@ -35,12 +35,11 @@ def doctor(session: Session, config: Path | None) -> None:
         raise SystemExit(1)
 
 
-def _mend(mend: str, session: Session) -> str:
-    """The mend with its commands for the workspace that was looked at, if that was named."""
-    if not session.home:
-        return mend
+def _for_workspace(finding: Finding, session: Session) -> Finding:
+    """Add --home to the commands of a fix if the workspace was named that way."""
+    if not session.home or not finding.fix:
+        return finding
     root = click.get_current_context().find_root()
     commands = "|".join(root.command.list_commands(root))  # type: ignore[attr-defined]
-    return re.sub(
-        rf"\bttsdash (?=(?:{commands})\b)", lambda _: f"ttsdash --home {shlex.quote(session.home or '')} ", mend
-    )
+    program = f"ttsdash --home {shlex.quote(session.home)} "
+    return replace(finding, fix=re.sub(rf"\bttsdash (?=(?:{commands})\b)", lambda _: program, finding.fix))

@@ -1,4 +1,4 @@
-"""`ttsdash voices download`: a voice of Piper's collection, with its progress on standard error."""
+"""`ttsdash voices download`: download a voice of Piper's collection, with progress on standard error."""
 
 import json
 import sys
@@ -11,17 +11,16 @@ import click
 
 from core.store.voices import add_voice
 from core.voices.file import read_voice
-from tui.cli.added import print_added
 from tui.cli.context import Command, Session, pass_session
-from tui.cli.output import print_line
+from tui.cli.output import print_added, print_line
 from tui.json_output import download_progress_json
 from tui.text.format import megabytes
 
 if TYPE_CHECKING:
-    from core.voices.download import Tell
+    from core.voices.download import OnProgress
 
-_TELL_S = 0.25
-# In a pipe a line each time that so much more of it is here.
+_INTERVAL_S = 0.25
+# In a pipe, a line for each tenth of the file.
 _STEP = 0.1
 
 
@@ -29,18 +28,18 @@ _STEP = 0.1
 @click.argument("name", required=False)
 @pass_session
 def download(session: Session, name: str | None) -> None:
-    """Fetch the voice NAME of Piper's collection, and register it; without NAME list what there is.
+    """Download the voice NAME of Piper's collection and register it; without NAME, list all names.
 
-    It lands in `voices/` of the workspace.
+    The files go to `voices/` in the workspace.
     """
-    from core.voices.download import download as fetch
+    from core.voices.download import download as download_voice
 
     if name is None:
         _print_names(session)
         return
     session.workspace.prepare()
-    with _telling(session, name) as tell:
-        path = fetch(name, session.workspace.voices, tell)
+    with _progress(session, name) as on_progress:
+        path = download_voice(name, session.workspace.voices, on_progress)
     print_added(session, add_voice(session.db, read_voice(path)))
 
 
@@ -55,12 +54,12 @@ def _print_names(session: Session) -> None:
 
 
 @contextmanager
-def _telling(session: Session, name: str) -> "Iterator[Tell]":
-    """A bar in a terminal, lines in a pipe, JSON lines for a program."""
+def _progress(session: Session, name: str) -> "Iterator[OnProgress]":
+    """Yield what shows the progress: a bar in a terminal, lines in a pipe, JSON lines with --json."""
     if session.as_json:
-        yield _at_times(lambda received, total: _say(json.dumps(download_progress_json(received, total))))
+        yield _throttled(lambda received, total: _print_error(json.dumps(download_progress_json(received, total))))
     elif not sys.stderr.isatty():
-        yield _by_steps(lambda received, total: _say(f"{name}: {megabytes(received)} of {megabytes(total)} MB"))
+        yield _by_steps(lambda received, total: _print_error(f"{name}: {megabytes(received)} of {megabytes(total)} MB"))
     else:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -71,30 +70,30 @@ def _telling(session: Session, name: str) -> "Iterator[Tell]":
             yield lambda received, total: bar.update(task, completed=received, total=total)
 
 
-def _say(line: str) -> None:
+def _print_error(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _at_times(tell: "Tell") -> "Tell":
-    """Tells a few times a second, and the end."""
-    last = -_TELL_S
+def _throttled(report: "OnProgress") -> "OnProgress":
+    """Report a few times a second, and at the end."""
+    last = -_INTERVAL_S
 
-    def tell_now(received: int, total: int | None) -> None:
+    def on_progress(received: int, total: int | None) -> None:
         nonlocal last
-        if time.monotonic() - last >= _TELL_S or received == total:
+        if time.monotonic() - last >= _INTERVAL_S or received == total:
             last = time.monotonic()
-            tell(received, total)
+            report(received, total)
 
-    return tell_now
+    return on_progress
 
 
-def _by_steps(tell: Callable[[int, int], None]) -> "Tell":
-    told = 0.0
+def _by_steps(report: Callable[[int, int], None]) -> "OnProgress":
+    reported = 0.0
 
-    def tell_now(received: int, total: int | None) -> None:
-        nonlocal told
-        if total and (received / total >= told + _STEP or (received == total and told < 1)):
-            told = received / total
-            tell(received, total)
+    def on_progress(received: int, total: int | None) -> None:
+        nonlocal reported
+        if total and (received / total >= reported + _STEP or (received == total and reported < 1)):
+            reported = received / total
+            report(received, total)
 
-    return tell_now
+    return on_progress

@@ -1,4 +1,4 @@
-"""`ttsdash results export` and `import`: the history, taken along."""
+"""`ttsdash results export` and `import`: copy the history between machines."""
 
 import contextlib
 import sys
@@ -23,48 +23,53 @@ from tui.text.format import counted
     "name",
     type=click.Choice([*FORMATS]),
     metavar="F",
-    help=f"{', '.join(FORMATS)}; as FILE ends without it.",
+    help=f"{', '.join(FORMATS)}; default: the suffix of FILE.",
 )
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="The file to write, or replace.")
-@click.option("--voice", metavar="VOICE", help="Only this voice's.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The file to write or replace; default: standard output.",
+)
+@click.option("--voice", metavar="VOICE", help="Only results of this voice.")
 @pass_session
 def export(session: Session, name: str | None, output: Path | None, voice: str | None) -> None:
-    """Write the history: as a table (csv, md), as a report (html), or whole, to be imported elsewhere (json, jsonl)."""
+    """Export the history as a table (csv, md), as a report (html), or completely for `import` (json, jsonl)."""
     name = name or (output.suffix.removeprefix(".") if output else "")
     if name not in FORMATS:
-        raise InvalidInput(f"say in which format: --format {', '.join(FORMATS)}")
-    pieces = export_history(session.db, name, find_voice(session.db, voice) if voice else None)
+        raise InvalidInput(f"unknown format: add --format {', '.join(FORMATS)}")
+    chunks = export_history(session.db, name, find_voice(session.db, voice) if voice else None)
     if output:
-        write_file(output, pieces)
-        _tell(session, ExportedJson(output=str(output), format=name), f"{output} is written")
+        write_file(output, chunks)
+        _print(session, ExportedJson(output=str(output), format=name), f"wrote {output}")
         return
-    with contextlib.closing(pieces):
-        sys.stdout.buffer.writelines(piece.encode() for piece in pieces)
+    with contextlib.closing(chunks):
+        sys.stdout.buffer.writelines(chunk.encode() for chunk in chunks)
 
 
 @click.command("import", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @pass_session
 def import_(session: Session, file: Path) -> None:
-    """Join the history in FILE, another machine's export as json or jsonl, to this one; - reads it from a pipe."""
+    """Add the history in FILE, an export as json or jsonl, to this one; - reads standard input."""
     from core.export.ingest import ingest
 
-    with _opened(file) as stream:
+    with _open(file) as stream:
         done = ingest(session.db, stream, "standard input" if file == Path("-") else str(file))
-    added = f"{counted(done.added, 'benchmark')} with {counted(done.results, 'result')} added"
-    _tell(session, imported_json(done), f"{added}, {done.skipped} here already")
+    added = f"added {counted(done.added, 'benchmark')} with {counted(done.results, 'result')}"
+    _print(session, imported_json(done), f"{added}, skipped {done.skipped} known")
 
 
-def _opened(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+def _open(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
     if file == Path("-"):
         return contextlib.nullcontext(sys.stdin.buffer)
     try:
         return file.expanduser().open("rb")
     except OSError as error:
-        raise InvalidInput(f"cannot import {file} ({error.strerror}): name a file that ttsdash has exported") from error
+        raise InvalidInput(f"cannot import {file} ({error.strerror}): name an export of ttsdash") from error
 
 
-def _tell(session: Session, printed: ExportedJson | ImportedJson, line: str) -> None:
+def _print(session: Session, printed: ExportedJson | ImportedJson, line: str) -> None:
     if session.as_json:
         session.print_json(printed)
     else:

@@ -21,7 +21,17 @@ from tui.cli.jobs_control import cancel, clean, edit, move, pause, resume, retry
 from tui.cli.output import print_facts, print_line, print_table
 from tui.cli.progress import follow, print_failures, time_left_of
 from tui.json_output import job_details_json
-from tui.text.format import bill, counted, id_list, job_note, moment, parameters, time_left, took, when
+from tui.text.format import (
+    counted,
+    id_list,
+    job_duration,
+    job_note,
+    moment,
+    parameters,
+    resource_usage,
+    time_left,
+    when,
+)
 
 _LATEST = 200
 # Narrower terminals have no room for notes.
@@ -95,7 +105,7 @@ def _print_jobs(session: Session, found: Sequence[Job], queue: QueueState) -> No
         ">att.": lambda job: str(job.attempt),
         ">prio.": (lambda job: str(job.priority)) if any(job.priority for job in found) else None,
         "created": lambda job: moment(job.created_at) if roomy else when(job.created_at),
-        ">took": took,
+        ">took": job_duration,
         "note": (lambda job: notes[job.id]) if roomy else None,
     }
     shown = {header: cell for header, cell in columns.items() if cell}
@@ -161,7 +171,7 @@ def show(session: Session, job_id: int) -> None:
             ),
             ("limits", _limits(job)),
             ("uses", _usage(job)),
-            ("took", bill(job)),
+            ("took", resource_usage(job)),
             ("error", job.error),
             ("results", ", ".join(entry[:8] for entry in (job.result or {}).get("results", [])) or None),
             ("log", str(session.workspace.job_log(job.id))),

@@ -30,7 +30,7 @@ from tui.text.format import job_title
 def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Add a flag for each recipe to a command."""
     for recipe in reversed(RECIPES.values()):
-        command = click.option(f"--{recipe.name}", is_flag=True, help=f"{recipe.says}.")(command)
+        command = click.option(f"--{recipe.name}", is_flag=True, help=f"{recipe.description}.")(command)
     return command
 
 
@@ -191,6 +191,6 @@ def _follow(session: Session, submission: Submission, selected: Voice | None) ->
 
 
 def _select(session: Session, voice: Voice) -> Selection:
-    from core.selection.evaluate import select_now
+    from core.selection.evaluate import select_and_record
 
-    return select_now(session.db, voice.key, "asked by hand")
+    return select_and_record(session.db, voice.key, "requested")

@@ -1,22 +1,26 @@
-"""Tables for the terminal and for pipes."""
+"""Tables, facts and results, for terminals and pipes."""
 
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from core.records.graph_summary import GraphSummary
 from core.records.results import Result
+from core.records.voices import Voice
 from core.text import escape_control
-from tui.text.format import RESULT_HEADERS, counted, result_row
+from tui.cli.context import Session
+from tui.json_output import voice_json
+from tui.text.format import RESULT_HEADERS, counted, megabytes, result_row
 
-# Where nobody looks at the width (a pipe, a file) a row stays one line.
+# In pipes and files a row stays on one line.
 _WIDE = 200
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: str, gap: int = 2) -> None:
-    """Print rows under headers; a header that starts with ">" has its column to the right. `empty` stands for no rows.
+    """Print rows under headers, or `empty` if there are none. A header that starts with ">" aligns its column right.
 
-    `gap` is the space between columns, at least 1.
+    `gap` is the number of spaces between columns, at least 1.
     """
     body = [[escape_control(cell) for cell in row] for row in rows]
     if not body:
@@ -26,7 +30,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: st
 
 
 def _print_plain(headers: Sequence[str], body: Sequence[Sequence[str]], gap: int) -> bool:
-    """Print a table that needs no folding: thousands of rows in no time, which rich takes seconds for. False for another."""
+    """Print a table that fits without folding, and return whether it does. Rich takes seconds for thousands of rows."""
     import click
     from rich.cells import cell_len
 
@@ -63,13 +67,14 @@ def _print_folded(headers: Sequence[str], body: Sequence[Sequence[str]], gap: in
 
 
 def print_line(text: str = "") -> None:
+    """Print a line of text, with control characters escaped."""
     import click
 
     click.echo(escape_control(text))
 
 
 def print_facts(facts: Iterable[tuple[str, str | None]]) -> None:
-    """Names and values under each other; a value that is None is left out."""
+    """Print names and values, one pair per line, leaving out values that are None."""
     shown = [(name, value) for name, value in facts if value is not None]
     width = max(len(name) for name, _ in shown)
     for name, value in shown:
@@ -77,7 +82,7 @@ def print_facts(facts: Iterable[tuple[str, str | None]]) -> None:
 
 
 def print_results(results: Sequence[Result]) -> None:
-    """One benchmark: a table for each number of threads, then what they mean in words."""
+    """Print the results of a benchmark: a table per thread count, then a summary in words."""
     from core.report.summary import summarize
 
     for threads, group in groupby(results, key=lambda result: result.threads):
@@ -86,3 +91,14 @@ def print_results(results: Sequence[Result]) -> None:
         print_line()
     for line in summarize(results).lines():
         print_line(line)
+
+
+def print_added(session: Session, voice: Voice) -> None:
+    """Print a voice that was registered."""
+    if session.as_json:
+        session.print_json(voice_json(voice))
+        return
+    print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {counted(voice.speakers, 'speaker')}")
+    unrecognized = GraphSummary.from_json(voice.anatomy).unrecognized
+    if unrecognized:
+        print_line(f"its graph was not recognized as VITS ({unrecognized}): recipes change only what is safe")

@@ -1,9 +1,9 @@
-"""`ttsdash results pareto`: which variants are worth having."""
+"""`ttsdash results pareto`: show the Pareto front of a voice."""
 
 import click
 
 from core.history.names import find_machine, find_voice, variants_of
-from core.history.pareto import pareto as judge
+from core.history.pareto import compute_pareto
 from core.store.results import newest_result
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
@@ -13,16 +13,16 @@ from tui.text.results import DOMINATED, PARETO_HEADERS, pareto_row
 
 @click.command(cls=Command)
 @click.argument("voice", metavar="VOICE")
-@click.option("--machine", default="this", metavar="ID", help="By the start of its id, or a part of its CPU's name.")
+@click.option("--machine", default="this", metavar="ID", help="Start of the id of a machine, or part of its CPU name.")
 @pass_session
 def pareto(session: Session, voice: str, machine: str) -> None:
-    """Show which variants of VOICE are smaller, faster or better sounding than every other, and which by none of these.
+    """Show which variants of VOICE are on the Pareto front of size, speed and sound, and which are dominated.
 
-    By the newest result of each on this machine, at all cores.
+    Uses the newest result of each on this machine at all cores.
     """
     voice_id, where = find_voice(session.db, voice), find_machine(session.db, machine)
     newest = [newest_result(session.db, voice_id, name, where) for name in variants_of(session.db, voice_id)]
-    found = judge([result for result in newest if result])
+    found = compute_pareto([result for result in newest if result])
     if session.as_json:
         session.print_json([pareto_result_json(one) for one in found])
         return

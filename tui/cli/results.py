@@ -1,4 +1,4 @@
-"""`ttsdash results`: the history of benchmarks."""
+"""`ttsdash results`: the history of benchmark results."""
 
 import shutil
 import sys
@@ -33,26 +33,26 @@ from tui.text.format import (
     result_row,
     shortened,
     speedup,
+    unmeasured_reasons,
     when,
-    why_empty,
 )
 
 _ROWS, _ROWS_OF_JSON = 50, 500
-# In one line, so that thousands of rows are printed in no time.
+# On one line, so that long tables are printed fast.
 _HEADERS = tuple(header.replace("\n", " ") for header in RESULT_HEADERS)
 
-# A narrower terminal has no room for all figures.
-_WITH_FIGURES = 130
+# The terminal width that the table with all metrics needs.
+_WIDE = 130
 
 Labels = dict[str, Callable[[Result], str]]
-"""Columns by their headers."""
+"""Header -> the cells of a column."""
 
 
 @click.group(cls=DefaultCommandGroup, default="list")
 def results() -> None:
-    """The history of benchmark results.
+    """Browse the history of benchmark results.
 
-    Without a command the newest are listed.
+    Without a command, list the newest results.
     """
 
 
@@ -60,19 +60,19 @@ for command in (check, compare, export, import_, pareto, prune, trend):
     results.add_command(command)
 
 
-# A term may begin with "-", and have an "h" in it.
+# A term may start with "-" and contain an "h".
 @results.command("list", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("terms", nargs=-1, metavar="[FILTER]...")
-@click.option("--voice", metavar="VOICE", help="Only this voice's.")
-@click.option("--sort", default=WHEN, type=click.Choice(SORTS), metavar="COLUMN", help=f"By {', '.join(SORTS)}.")
-@click.option("--reverse", is_flag=True, help="The other way round: the oldest, the worst or Z first.")
+@click.option("--voice", metavar="VOICE", help="Only results of this voice.")
+@click.option("--sort", default=WHEN, type=click.Choice(SORTS), metavar="COLUMN", help=f"Sort by {', '.join(SORTS)}.")
+@click.option("--reverse", is_flag=True, help="Reverse the order: oldest, worst or Z first.")
 @click.option(
     "--limit",
     type=click.IntRange(1, 10**6),
     metavar="N",
-    help=f"N results a page; {_ROWS} without it, {_ROWS_OF_JSON} with --json.",
+    help=f"N results per page; default {_ROWS}, {_ROWS_OF_JSON} with --json.",
 )
-@click.option("--page", default=1, type=click.IntRange(1, 10**6), metavar="N", help="The Nth page.")
+@click.option("--page", default=1, type=click.IntRange(1, 10**6), metavar="N", help="Show page N.")
 @pass_session
 def list_(
     session: Session,
@@ -83,10 +83,10 @@ def list_(
     limit: int | None = None,
     page: int = 1,
 ) -> None:
-    """List the results that fit each FILTER, the newest first.
+    """List the results that match every FILTER, newest first.
 
-    A filter is a part of a voice's or a variant's name, or a condition: voice:joe, variant:int8, machine:this,
-    'grade>=slight', 'speedup>1.5', since:2w, noisy:no, regression:yes. One with a - before it says what to leave out.
+    A filter is part of the name of a voice or variant, or a condition: voice:joe, variant:int8, machine:this,
+    'grade>=slight', 'speedup>1.5', since:2w, noisy:no, regression:yes. A leading - excludes what matches.
     """
     for term in terms:
         if term.startswith("--"):
@@ -102,35 +102,35 @@ def list_(
     elif found.results:
         _print_page(found, rows, page)
     elif found.total:
-        print_line(f"page {page} is empty: {counted(found.total, 'result')} in all")
+        print_line(f"page {page} is empty: {counted(found.total, 'result')} in total")
     else:
-        print_line("no result fits" if terms else "no results yet: measure a voice with `ttsdash benchmark VOICE`")
+        print_line("no results match" if terms else "no results yet (benchmark a voice with: ttsdash benchmark VOICE)")
 
 
 def _print_page(found: Page, rows: int, page: int) -> None:
     labels = _labels(found.results)
-    if not sys.stdout.isatty() or shutil.get_terminal_size().columns >= _WITH_FIGURES:
+    if not sys.stdout.isatty() or shutil.get_terminal_size().columns >= _WIDE:
         headers = ("id", "when", "voice", *labels, ">thr.", *_HEADERS)
         print_table(headers, [_row(result, labels) for result in found.results], empty="")
     else:
         headers = ("id", "when", "voice", "variant", ">thr.", ">speed-up, 95 %", "sound")
         print_table(headers, map(_short_row, found.results), empty="", gap=1)
     marks = {
-        "~ measured while other work kept the machine busy": any(result.noisy for result in found.results),
-        "! worse than it was on that machine: `ttsdash results show ID`": any(one.regression for one in found.results),
-        f"figures of another {', '.join(labels)} do not compare": labels,
-        _place(len(found.results), found.total, rows, page): len(found.results) < found.total,
+        "~ noisy: measured on a busy machine": any(result.noisy for result in found.results),
+        "! regression on that machine: see `ttsdash results show ID`": any(one.regression for one in found.results),
+        f"results with a different {', '.join(labels)} are not comparable": labels,
+        _range_shown(len(found.results), found.total, rows, page): len(found.results) < found.total,
     }
     if any(marks.values()):
         print_line()
-    for mark, holds in marks.items():
-        if holds:
+    for mark, applies in marks.items():
+        if applies:
             print_line(mark)
 
 
 def _row(result: Result, labels: Labels) -> tuple[str, ...]:
-    told_apart = [label(result) for label in labels.values()]
-    head = (result.id[:8], moment(result.created_at), result.voice, *told_apart, str(result.threads))
+    distinguishing = [label(result) for label in labels.values()]
+    head = (result.id[:8], moment(result.created_at), result.voice, *distinguishing, str(result.threads))
     return (*head, *result_row(result))
 
 
@@ -140,9 +140,9 @@ def _short_row(result: Result) -> tuple[str, ...]:
 
 
 def _labels(results: Sequence[Result]) -> Labels:
-    """Columns that tell apart what does not compare, where there is something to tell."""
+    """Return the columns needed to distinguish results that are not comparable."""
     here = this_machine().id
-    # Each voice has versions of its own: they hang on its phonemes, too.
+    # The benchmark version depends on the phonemes, so each voice has versions that differ from other voices'.
     versions = {(result.voice_id, result.benchmark_version) for result in results}
     several = {
         "machine": any(result.machine != here for result in results),
@@ -161,11 +161,11 @@ def _runtime(result: Result) -> str:
     return result.environment.get("onnxruntime", "–")
 
 
-def _place(shown: int, total: int, rows: int, page: int) -> str:
-    """What is shown of how much."""
+def _range_shown(shown: int, total: int, rows: int, page: int) -> str:
+    """Return which part of the results is shown."""
     first = (page - 1) * rows + 1
     last = first + shown - 1
-    more = f": --page {page + 1} shows the next, --limit {total} all" if last < total else ""
+    more = f" (next: --page {page + 1}, all: --limit {total})" if last < total else ""
     return f"{first} to {last} of {total}{more}"
 
 
@@ -173,7 +173,7 @@ def _place(shown: int, total: int, rows: int, page: int) -> str:
 @click.argument("result_id", metavar="ID")
 @pass_session
 def show(session: Session, result_id: str) -> None:
-    """Show the result whose id starts with ID: every figure, and what it was measured under."""
+    """Show every metric of the result whose id starts with ID, and how it was measured."""
     found = get_result(session.db, result_id)
     if session.as_json:
         printed = result_details_json(
@@ -188,12 +188,12 @@ def show(session: Session, result_id: str) -> None:
     from core.quality.recordings import recording_pair
 
     pair = recording_pair(session.workspace, found.voice, found.variant)
-    heard = [("listen to", str(path)) for path in pair if path.exists()]
-    print_facts([*_facts(found), *heard])
+    recordings = [("recording", str(path)) for path in pair if path.exists()]
+    print_facts([*_facts(found), *recordings])
     _print_texts(list_parts(session.db, TextFigures, found.id))
     print_line()
-    means = summarize(list_results(session.db, benchmark_id=found.benchmark_id))
-    for line in means.lines(None if found.variant == ORIGINAL else found.variant):
+    summary = summarize(list_results(session.db, benchmark_id=found.benchmark_id))
+    for line in summary.lines(None if found.variant == ORIGINAL else found.variant):
         print_line(line)
 
 
@@ -216,7 +216,7 @@ def _print_texts(texts: Sequence[TextFigures]) -> None:
 
 
 def _facts(result: Result) -> list[tuple[str, str | None]]:
-    options = "ONNX Runtime's own session options" if result.stock else "set for this run"
+    options = "ONNX Runtime defaults" if result.stock else "thread count fixed"
     machine = f"{result.machine_facts['cpu']}, {result.machine_facts['cores']} cores ({result.machine})"
     worse = result.regression or {}
     return [
@@ -229,20 +229,23 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("threads", f"{result.threads} ({options})"),
         ("engine", result.engine),
         ("worse", "; ".join(worse["worse"]) if worse else None),
-        ("changed", "; ".join(worse["changed"]) or "nothing that was installed" if worse else None),
-        ("noisy", "yes: fewer than ten pairs were left in peace, or the processor throttled" if result.noisy else "no"),
+        ("changed", "; ".join(worse["changed"]) or "none" if worse else None),
+        ("noisy", "yes: fewer than ten undisturbed pairs, or the processor throttled" if result.noisy else "no"),
         *_metrics(result),
-        ("program", None if result.program_db is None else f"{result.program_db:.1f} dB signal to noise, evaluated"),
+        (
+            "program",
+            None if result.program_db is None else f"{result.program_db:.1f} dB signal-to-noise ratio, evaluated",
+        ),
         ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
         ("sound", result.grade),
-        ("not measured", why_empty(result) or None),
+        ("not measured", unmeasured_reasons(result) or None),
     ]
 
 
 def _metrics(result: Result) -> Iterator[tuple[str, str]]:
     for metric in METRICS:
         yield metric.label, _metric(result, metric)
-        if metric.field == "latency_p90_ms":
+        if metric.field == "latency_ms":
             yield "of the original", f"{result.original_latency_ms:.1f} ms"
         elif metric.field == "settled_rss_mb":
             yield "without a model", f"{figure(result.bare_rss_mb, 0)} MB"
@@ -251,9 +254,9 @@ def _metrics(result: Result) -> Iterator[tuple[str, str]]:
 def _metric(result: Result, metric: Metric) -> str:
     if metric.field == "speedup":
         return _speedup(result)
-    value = f"{figure(metric.of(result), metric.digits)} {metric.unit}".rstrip()
+    value = f"{figure(metric.value(result), metric.digits)} {metric.unit}".rstrip()
     if metric.field == "throughput" and result.requests:
-        return f"{value}, {result.requests} requests at once"
+        return f"{value}, {result.requests} parallel requests"
     return value
 
 
@@ -261,4 +264,4 @@ def _speedup(result: Result) -> str:
     if result.speedup is None or result.speedup_ci is None:
         return "–"
     low, high = result.speedup_ci
-    return f"{result.speedup:.3f}x, 95 % interval {low:.3f}–{high:.3f}, of {result.pairs} pairs: {result.verdict}"
+    return f"{result.speedup:.3f}x, 95 % interval {low:.3f}–{high:.3f}, {result.pairs} pairs: {result.verdict}"

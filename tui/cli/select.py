@@ -1,4 +1,4 @@
-"""`ttsdash select`: which variant of a voice is selected on this machine, and why."""
+"""`ttsdash select`: show and change which variant of a voice is selected on this machine."""
 
 import click
 
@@ -16,18 +16,20 @@ _LATEST = 5
 
 @click.command(cls=Command)
 @click.argument("voice")
-@click.option("--policy", type=click.Choice(POLICIES), help="From now on: the guide's order, or the fastest measured.")
-@click.option("--pin", metavar="VARIANT", help="From now on this one, whatever the policy says.")
-@click.option("--unpin", is_flag=True, help="From now on what the policy says.")
+@click.option(
+    "--policy", type=click.Choice(POLICIES), help="Set the policy: the guide's order, or the fastest that was measured."
+)
+@click.option("--pin", metavar="VARIANT", help="Always select this variant.")
+@click.option("--unpin", is_flag=True, help="Remove the pin: follow the policy.")
 @pass_session
 def select(session: Session, voice: str, policy: Policy | None, pin: str | None, unpin: bool) -> None:
-    """Which variant of VOICE is selected on this machine, and why not another."""
+    """Select a variant of VOICE on this machine, and show why the others are not selected."""
     from core.hardware.machine import this_machine
-    from core.selection.preferences import select_with_preference
+    from core.selection.preferences import set_preference
 
     if pin is not None and unpin:
-        raise InvalidInput("--pin and --unpin at once: say one of them")
-    selection = select_with_preference(session.db, voice, policy, pin, unpin)
+        raise InvalidInput("--pin and --unpin exclude each other: use one of them")
+    selection = set_preference(session.db, voice, policy, pin, unpin)
     history = list_selections(session.db, get_voice(session.db, voice).id, this_machine().id)
     if session.as_json:
         session.print_json(selection_history_json(selection, history))
@@ -38,11 +40,11 @@ def select(session: Session, voice: str, policy: Policy | None, pin: str | None,
 
 
 def print_selection(selection: Selection) -> None:
-    """What is selected, each candidate with its verdict, and what speaks against it."""
+    """Print the selection with the decisions on all candidates and its warnings."""
     print_line(f"{selection.voice}: {selection.selected} ({selection.reason})")
     print_table(
-        (f"policy {selection.policy}", "verdict", "why"),
-        [(judged.variant, judged.verdict, judged.reason) for judged in selection.candidates],
+        (f"policy {selection.policy}", "verdict", "reason"),
+        [(decision.variant, decision.verdict, decision.reason) for decision in selection.candidates],
         empty="no variants",
     )
     for warning in selection.warnings:
@@ -50,12 +52,12 @@ def print_selection(selection: Selection) -> None:
 
 
 def _print_history(history: list[StoredSelection]) -> None:
-    """When another variant was selected, or something else was wished; the newest first."""
-    earlier = [*(_outcome(stored) for stored in history[1:]), None]
-    changes = [stored for stored, before in zip(history, earlier, strict=False) if _outcome(stored) != before]
+    """Print when the selected variant, the policy or the pin changed, newest first."""
+    previous = [*(_outcome(stored) for stored in history[1:]), None]
+    changes = [stored for stored, before in zip(history, previous, strict=False) if _outcome(stored) != before]
     for stored in changes[:_LATEST]:
         selection = stored.selection
-        print_line(f"{moment(stored.created_at)}  {selection.selected}  {selection.reason}; after: {stored.cause}")
+        print_line(f"{moment(stored.created_at)}  {selection.selected}  {selection.reason}; cause: {stored.cause}")
 
 
 def _outcome(stored: StoredSelection) -> tuple[str, str, str | None]:

@@ -72,5 +72,5 @@ def warn_of_logout(session: Session, worker: int) -> None:
     program = f"ttsdash --home {shlex.quote(session.home)}" if session.home else "ttsdash"
     for finding in run_check("logging out", lambda: check_logout(worker)):
         if finding.state is State.PROBLEM:
-            mend = str(finding.mend).replace("ttsdash", program)
-            click.echo(escape_control(f"ttsdash: {finding.says}: {mend}"), err=True)
+            fix = str(finding.fix).replace("ttsdash", program)
+            click.echo(escape_control(f"ttsdash: {finding.message}: {fix}"), err=True)

@@ -1,4 +1,4 @@
-"""`ttsdash results trend`: how a variant's figures went on one machine."""
+"""`ttsdash results trend`: show the results of variants over time."""
 
 from collections.abc import Sequence
 
@@ -13,22 +13,22 @@ from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
 from tui.json_output import trend_json
 from tui.text.format import counted, figure, moment, speedup
-from tui.text.results import course, since_before
+from tui.text.results import since_before, trend_line
 
 
 @click.command(cls=Command)
 @click.argument("voice", metavar="VOICE")
-@click.option("--variant", metavar="NAME", help="Each result of this one; without it a line for each variant.")
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="At N threads; at all cores without it.")
-@click.option("--machine", default="this", metavar="ID", help="By the start of its id, or a part of its CPU's name.")
+@click.option("--variant", metavar="NAME", help="Show every result of this variant; default: a line per variant.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="At N threads; default: at all cores.")
+@click.option("--machine", default="this", metavar="ID", help="Start of the id of a machine, or part of its CPU name.")
 @pass_session
 def trend(session: Session, voice: str, variant: str | None, threads: int | None, machine: str) -> None:
-    """Show how the figures of VOICE's variants went on this machine, and what was installed in between."""
+    """Show the results of the variants of VOICE on this machine over time, and which versions changed in between."""
     voice_id, where = find_voice(session.db, voice), find_machine(session.db, machine)
     known = variants_of(session.db, voice_id)
     if variant is not None and variant not in known:
-        there_is = f"there are: {', '.join(known)}" if known else f"measure it with `ttsdash benchmark {voice}`"
-        raise NotFound(f"{voice} has no results of {variant!r}; {there_is}")
+        fix = f"known: {', '.join(known)}" if known else f"benchmark it with: ttsdash benchmark {voice}"
+        raise NotFound(f"no results of {voice}/{variant} ({fix})")
     found = {
         name: series(list_trend(session.db, voice_id, name, where, threads))
         for name in ([variant] if variant else known)
@@ -51,11 +51,11 @@ def _print_points(found: Sequence[Series], machine: Machine) -> None:
             f"{last.variant}, {counted(last.threads, 'thread')}, on {machine.facts['cpu']}, benchmark version {one.version}"
         )
         print_table(
-            ("when", "id", ">speed-up, 95 %", ">latency ms", ">original ms", "since the one before"),
+            ("when", "id", ">speed-up, 95 %", ">latency ms", ">original ms", "changes since the previous one"),
             [_row(point) for point in one.points],
             empty="",
         )
-        print_line(course(one))
+        print_line(trend_line(one))
         print_line()
     _print_notes(found)
 
@@ -81,12 +81,12 @@ def _print_overview(found: dict[str, list[Series]]) -> None:
             moment(one.points[0].result.created_at),
             moment(one.points[-1].result.created_at),
             str(sum(bool(point.result.regression) for point in one.points) or ""),
-            course(one),
+            trend_line(one),
         )
         for name, several in found.items()
         for one in several
     ]
-    print_table(("variant", "version", ">results", "from", "to", ">worse", "course"), rows, empty="")
+    print_table(("variant", "version", ">results", "from", "to", ">worse", "trend"), rows, empty="")
     print_line()
     _print_notes([one for several in found.values() for one in several])
 
@@ -98,11 +98,11 @@ def _results(one: Series) -> list[Result]:
 def _print_notes(found: Sequence[Series]) -> None:
     results = [result for one in found for result in _results(one)]
     notes = {
-        "~ measured while other work kept the machine busy": any(result.noisy for result in results),
-        "! worse than it was: `ttsdash results show ID`": any(result.regression for result in results),
-        "figures of another benchmark version do not compare": len({one.version for one in found}) > 1,
-        f"the newest {LATEST} of each variant": any(len(one.points) == LATEST for one in found),
+        "~ noisy: measured on a busy machine": any(result.noisy for result in results),
+        "! regression: see `ttsdash results show ID`": any(result.regression for result in results),
+        "results of different benchmark versions are not comparable": len({one.version for one in found}) > 1,
+        f"only the newest {LATEST} results of each variant": any(len(one.points) == LATEST for one in found),
     }
-    for note, holds in notes.items():
-        if holds:
+    for note, applies in notes.items():
+        if applies:
             print_line(note)

@@ -1,4 +1,4 @@
-"""`ttsdash voices`: the library."""
+"""`ttsdash voices`: registered voices and their variants."""
 
 from pathlib import Path
 
@@ -9,17 +9,16 @@ from core.records.graph_summary import GraphSummary
 from core.store.voices import add_voice, get_voice, list_voices
 from core.text import escape_control
 from core.voices.file import read_voice
-from tui.cli.added import print_added
 from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.download import download
-from tui.cli.output import print_facts, print_line, print_table
+from tui.cli.output import print_added, print_facts, print_line, print_table
 from tui.json_output import voice_json
 from tui.text.format import megabytes, moment, parameters
 
 
 @click.group(cls=DefaultCommandGroup, default="list")
 def voices() -> None:
-    """Voices and their variants."""
+    """List, add and show voices and their variants."""
 
 
 voices.add_command(download)
@@ -56,7 +55,7 @@ def list_(session: Session) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @pass_session
 def add(session: Session, path: Path) -> None:
-    """Register the voice PATH (.onnx, its .onnx.json beside it). The file stays where it is."""
+    """Register the voice at PATH (.onnx, with its .onnx.json beside it). The files stay where they are."""
     print_added(session, add_voice(session.db, read_voice(path)))
 
 
@@ -66,10 +65,10 @@ def add(session: Session, path: Path) -> None:
 def import_(session: Session, config: Path) -> None:
     """Register the voice that an assistant's configuration names."""
     from core.assistant.config import AssistantConfig
-    from core.assistant.voice import named_voice
+    from core.assistant.loaded_model import configured_voice
 
     assistant = AssistantConfig.load(config)
-    key, path = named_voice(assistant, list_voices(session.db))
+    key, path = configured_voice(assistant, list_voices(session.db))
     try:
         voice = add_voice(session.db, read_voice(path))
     except InvalidInput as error:
@@ -81,7 +80,7 @@ def import_(session: Session, config: Path) -> None:
 @click.argument("voice")
 @pass_session
 def show(session: Session, voice: str) -> None:
-    """Show VOICE: its parts, its variants and how each was made."""
+    """Show VOICE: the components of its graph, its variants and how each was made."""
     found = get_voice(session.db, voice)
     if session.as_json:
         session.print_json(voice_json(found))
@@ -97,15 +96,15 @@ def show(session: Session, voice: str) -> None:
             ("sample rate", f"{found.sample_rate} Hz"),
             ("opset", None if graph.opset is None else str(graph.opset)),
             ("added", moment(found.added_at)),
-            ("graph", f"not recognised: {graph.unrecognized}" if graph.unrecognized else None),
+            ("graph", f"not recognized: {graph.unrecognized}" if graph.unrecognized else None),
         ]
     )
     print_line()
-    rows = [(part.name, str(part.nodes), megabytes(part.weight_bytes)) for part in graph.components]
-    print_table(("part", ">nodes", ">MB"), rows, empty="parts unknown")
+    rows = [(one.name, str(one.nodes), megabytes(one.weight_bytes)) for one in graph.components]
+    print_table(("component", ">nodes", ">MB"), rows, empty="components unknown")
     print_line()
     for variant in found.variants:
-        made = f"recipe {variant.recipe}, job {variant.job_id}" if variant.recipe else "as it came"
+        made = f"recipe {variant.recipe}, job {variant.job_id}" if variant.recipe else "the original file"
         print_line(f"{variant.name}: {megabytes(variant.size_bytes)} MB, {made}, {moment(variant.created_at)}")
         if variant.caveat:
             print_line(f"  {variant.caveat}")

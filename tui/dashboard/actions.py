@@ -50,7 +50,7 @@ def perform(
             result = Outcome(format_error(error), failed=True)
         node.post_message(result)
 
-    node.run_worker(run, thread=True, group="act")
+    node.run_worker(run, thread=True, group="action")
 
 
 class Actions:
@@ -301,11 +301,11 @@ class Actions:
     def _select(
         self, voice: str, *, policy: Policy | None = None, pin: str | None = None, unpin: bool = False
     ) -> Outcome:
-        from core.selection.preferences import select_with_preference
+        from core.selection.preferences import set_preference
 
         with closing(open_store(self._workspace)) as db:
-            selection = select_with_preference(
-                db, voice, policy=policy, pin=pin, unpin=unpin, probes=self._environment.hardware()
+            selection = set_preference(
+                db, voice, policy=policy, pin=pin, unpin=unpin, hardware=self._environment.hardware()
             )
         return Outcome(f"{voice}: selected {selection.selected} ({selection.reason})")
 
@@ -317,7 +317,7 @@ class Actions:
         config = AssistantConfig.load(self._configuration())
         with closing(open_store(self._workspace)) as db:
             return Proposed(
-                proposal.propose_selection(db, config, voice, use_selected=True, probes=self._environment.hardware())
+                proposal.propose_selection(db, config, voice, use_selected=True, hardware=self._environment.hardware())
             )
 
     def propose_undo(self) -> Proposed:

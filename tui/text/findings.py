@@ -1,4 +1,4 @@
-"""The doctor's findings as lines, the same on the command line and in the dashboard."""
+"""The findings of the doctor as lines, shared by the command line and the dashboard."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ if TYPE_CHECKING:
     from jobs.doctor import Findings
 
 _LABELS = {State.OK: "ok", State.NOTE: "note", State.PROBLEM: "PROBLEM"}
-# Where nobody looks at the width a finding stays one line.
+# Keeps a finding on one line in pipes and files.
 _WIDE = 10_000
 
 
 def finding_lines(found: Findings, width: int = _WIDE) -> Iterator[str]:
-    """Each area with its findings: the state, what it is of, what it is, and below it the mend."""
+    """Yield each area with its findings: state, check and message, with the fix on the next line."""
     column = max((len(finding.check) for findings in found.values() for finding in findings), default=0)
     for area, findings in found.items():
         if not findings:
             continue
         yield area
         for finding in findings:
-            yield hanging(f"  {_LABELS[finding.state]:<7}  {finding.check:<{column}}  ", finding.says, width)
-            if finding.mend:
-                yield hanging(f"{'':11}→ ", finding.mend, width)
+            yield hanging(f"  {_LABELS[finding.state]:<7}  {finding.check:<{column}}  ", finding.message, width)
+            if finding.fix:
+                yield hanging(f"{'':11}→ ", finding.fix, width)
         yield ""
 
 
 def summary(found: Findings) -> str:
-    """`1 problem, 2 notes`."""
+    """Return `1 problem, 2 notes`."""
     problems, notes = count(found, State.PROBLEM), count(found, State.NOTE)
     return f"{counted(problems, 'problem')}, {counted(notes, 'note')}"
 
 
 def count(found: Findings, state: State) -> int:
+    """Count the findings in a state."""
     return sum(finding.state == state for findings in found.values() for finding in findings)

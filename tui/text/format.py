@@ -1,4 +1,4 @@
-"""Figures and times as people read them, the same on the command line and in the dashboard."""
+"""Formats of numbers, times and jobs, shared by the command line and the dashboard."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ if TYPE_CHECKING:
 
 
 def megabytes(size: float) -> str:
+    """Return a size in bytes as MB, without the unit."""
     return f"{size / 1e6:.1f}"
 
 
 def figure(value: float | None, digits: int) -> str:
-    """A figure, or a dash for one that was not measured."""
+    """Return a number with so many decimals, or a dash for None."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
 def moment(stamp: str | None) -> str:
-    """A time as the reader's clock shows it."""
+    """Return a timestamp in local time, or a dash for None."""
     return parse_timestamp(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S") if stamp else "–"
 
 
 def when(stamp: str) -> str:
-    """The time of day for today, the day for what lies further back, the month for last year: short, for a table."""
-    there = parse_timestamp(stamp).astimezone()
-    today = datetime.now(there.tzinfo)
-    if there.date() == today.date():
-        return there.strftime("%H:%M")
-    return there.strftime("%d %b" if today - there < timedelta(days=300) else "%b %Y")
+    """Return a timestamp in a short form for tables: today's time, otherwise the day, or the month if it is older."""
+    local = parse_timestamp(stamp).astimezone()
+    today = datetime.now(local.tzinfo)
+    if local.date() == today.date():
+        return local.strftime("%H:%M")
+    return local.strftime("%d %b" if today - local < timedelta(days=300) else "%b %Y")
 
 
 def interval(result: Result) -> str:
-    """The 95 % interval of the speed-up; the original, which all are measured by, has none."""
+    """Return the 95 % interval of the speed-up; "" for the original, whose speed-up is 1 by definition."""
     if result.speedup_ci is None or result.variant == "original":
         return ""
     low, high = result.speedup_ci
@@ -51,14 +52,18 @@ def interval(result: Result) -> str:
 
 
 def speedup(result: Result) -> str:
-    """`1.16x 1.13–1.24`; a "~" behind it marks a run on a busy machine, a "!" what is worse than it was there.
-
-    Without one, what stands in its place.
-    """
-    marks = " ~" * result.noisy + " !" * bool(result.regression)
-    if result.speedup is None:
-        return ("not yet run on a Mac" if result.engine == "coreml-evaluated" else "not measured") + marks
-    return f"{result.speedup:.2f}x {interval(result)}".rstrip() + marks
+    """Return `1.16x 1.13–1.24`, or why there is no speed-up; "~" marks noisy results, "!" regressions."""
+    if result.speedup is not None:
+        text = f"{result.speedup:.2f}x {interval(result)}".rstrip()
+    elif result.engine == "coreml-evaluated":
+        text = "not yet run on a Mac"
+    else:
+        text = "not measured"
+    if result.noisy:
+        text += " ~"
+    if result.regression:
+        text += " !"
+    return text
 
 
 _OCTAVES, _CELLS = 2, 5
@@ -67,28 +72,28 @@ RATIO_SCALE = "¼x        1x       4x"
 
 
 def ratio_bar(result: Result) -> str:
-    """A speed-up on a scale from a quarter over 1x, the upright line, to four times: a block, in its interval.
+    """Draw a speed-up on a scale from 1/4x to 4x: a block within its interval; 1x is a vertical line.
 
-    Beyond the scale it stands at the scale's end.
+    Values beyond the scale are drawn at its end.
     """
     if result.speedup is None:
         return ""
     low, high = result.speedup_ci or (result.speedup, result.speedup)
-    first, middle, last = (_place(ratio) for ratio in (low, result.speedup, high))
+    first, middle, last = (_cell_of(ratio) for ratio in (low, result.speedup, high))
     bar = ["─" if first <= cell <= last else "·" for cell in range(2 * _OCTAVES * _CELLS + 1)]
-    one = _place(1.0)
+    one = _cell_of(1.0)
     bar[one] = "┼" if first <= one <= last else "│"
     bar[middle] = "█"
     return "".join(bar)
 
 
-def _place(ratio: float) -> int:
+def _cell_of(ratio: float) -> int:
     octaves = min(max(math.log2(ratio), -_OCTAVES), _OCTAVES) if ratio > 0 else -_OCTAVES
     return round((octaves + _OCTAVES) * _CELLS)
 
 
-def why_empty(result: Result) -> str:
-    """Each reason once, behind the figures that it holds for."""
+def unmeasured_reasons(result: Result) -> str:
+    """Return the metrics that are None, grouped by reason: `peak_rss_mb, rtf (REASON)`."""
     names: dict[str, list[str]] = {}
     for name, reason in result.unmeasured.items():
         names.setdefault(reason, []).append(name)
@@ -99,36 +104,37 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """A bar for each value, from the lowest to the highest of them."""
+    """Return a bar per value, scaled from the lowest to the highest value."""
     low, high = min(values), max(values)
     step = (high - low) / (len(_BARS) - 1)
     return "".join(_BARS[round((value - low) / step)] if step else _BARS[0] for value in values)
 
 
 def metric_head(metric: Metric, separator: str = " ") -> str:
-    """Return the head of a metric's column, which stands to the right."""
+    """Return the header of the column of a metric; ">" aligns it to the right."""
     return f">{metric.column(separator)}"
 
 
 def metric_cell(result: Result, metric: Metric) -> str:
-    """Return the cell of a metric's column; the speed-up has its interval and its marks with it."""
-    return speedup(result) if metric.field == "speedup" else figure(metric.of(result), metric.column_digits)
+    """Return a cell of the column of a metric; the speed-up includes its interval and marks."""
+    return speedup(result) if metric.field == "speedup" else figure(metric.value(result), metric.column_digits)
 
 
 RESULT_HEADERS = ("variant", *(metric_head(metric, "\n") for metric in RUN_COLUMNS), "sound")
 
 
 def result_row(result: Result) -> tuple[str, ...]:
+    """Return the cells of a result under `RESULT_HEADERS`."""
     return (result.variant, *(metric_cell(result, metric) for metric in RUN_COLUMNS), result.grade or "–")
 
 
 def elapsed(job: Job, at: str | None = None) -> float:
-    """Seconds since a running job was started, at a time or now; the clock may have been set back since."""
+    """Return the seconds since a running job started, at a time or now; never negative if the clock was set back."""
     return max(0.0, seconds_between(job.started_at, at or now())) if job.started_at else 0.0
 
 
 def _seconds(job: Job) -> float | None:
-    """What the last attempt took; rows of older versions tell only when it began and ended."""
+    """Return the duration of the last attempt; older versions stored only its start and end."""
     if job.seconds is not None:
         return job.seconds
     if not (job.started_at and job.finished_at):
@@ -137,24 +143,28 @@ def _seconds(job: Job) -> float | None:
 
 
 def minutes(seconds: float) -> str:
-    """Minutes and seconds, `3:20`."""
+    """Return minutes and seconds: `3:20`."""
     whole, rest = divmod(round(seconds), 60)
     return f"{whole}:{rest:02}"
 
 
-def took(job: Job) -> str:
-    """Minutes and seconds that the last attempt took, a dash while there is no end."""
+def job_duration(job: Job) -> str:
+    """Return the minutes and seconds that the last attempt took, or a dash if it has not ended."""
     seconds = _seconds(job)
     return "–" if seconds is None else minutes(seconds)
 
 
-def bill(job: Job) -> str | None:
-    """What the last attempt has cost: `12.3 s, 15.1 s of CPU, at most 820 MB`; None while there is no end."""
+def resource_usage(job: Job) -> str | None:
+    """Return the usage of the last attempt: `12.3 s, 15.1 s CPU, peak 820 MB`; None if it has not ended."""
     seconds = _seconds(job)
     if seconds is None:
         return None
-    cpu = f", {_exact(job.cpu_seconds)} of CPU" if job.cpu_seconds is not None else ""
-    return _exact(seconds) + cpu + (f", at most {job.peak_mb:.0f} MB" if job.peak_mb is not None else "")
+    usage = [_exact(seconds)]
+    if job.cpu_seconds is not None:
+        usage.append(f"{_exact(job.cpu_seconds)} CPU")
+    if job.peak_mb is not None:
+        usage.append(f"peak {job.peak_mb:.0f} MB")
+    return ", ".join(usage)
 
 
 def _exact(seconds: float) -> str:
@@ -162,10 +172,10 @@ def _exact(seconds: float) -> str:
 
 
 def time_left(job: Job, expected: Estimate, at: str | None = None) -> str:
-    """`about 40 s left, from 3 past runs`."""
-    gone = elapsed(job, at)
-    runs = f", from {counted(expected.runs, 'past run')}" if gone < expected.seconds else ""
-    return expected.remaining(gone) + runs
+    """Return `about 40 s left, from 3 past runs`."""
+    passed = elapsed(job, at)
+    basis = f", from {counted(expected.runs, 'past run')}" if passed < expected.seconds else ""
+    return expected.remaining(passed) + basis
 
 
 def total_duration(estimates: Sequence[Estimate | None]) -> str:
@@ -178,21 +188,21 @@ def total_duration(estimates: Sequence[Estimate | None]) -> str:
 
 
 def job_name(job: Job) -> str:
-    """`job 3: quantize dynamic-int8`."""
+    """Return `job 3: quantize dynamic-int8`."""
     return f"job {job.id}: {job.kind} {job.variant}" if job.variant else f"job {job.id}: {job.kind}"
 
 
 def job_title(job: Job) -> str:
-    """`job 3: quantize dynamic-int8, joe`."""
+    """Return `job 3: quantize dynamic-int8, joe`."""
     return f"{job_name(job)}, {job.voice}"
 
 
 def job_note(job: Job, waits_for: str | None, left: str | None = None) -> str:
-    """What one wants to know of a job beside its state: why it waits, how far it is, how it went wrong."""
+    """Return the note on a job next to its state: why it waits, its progress, or its error."""
     if job.state == JobState.QUEUED:
         return waits_for or ""
     if job.cancel_asked and job.state == JobState.RUNNING:
-        return "asked to end"
+        return "cancelling"
     if job.state == JobState.RUNNING:
         share = f" {job.progress:.0%}" if job.progress is not None else ""
         return f"{job.stage or 'starting'}{share}" + (f", {left}" if left else "")
@@ -200,18 +210,18 @@ def job_note(job: Job, waits_for: str | None, left: str | None = None) -> str:
 
 
 def counted(number: int | None, thing: str) -> str:
-    """`1 thread`, `2 threads`."""
+    """Return `1 thread` or `2 threads`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def id_list(ids: Sequence[int], most: int = 5) -> str:
-    """`3, 4, 5`; of many the first ones, and how many more."""
-    more = f" and {len(ids) - most} more" if len(ids) > most else ""
-    return ", ".join(map(str, ids[:most])) + more
+def id_list(ids: Sequence[int], limit: int = 5) -> str:
+    """Return `3, 4, 5`, or the first ids and the number of the others: `3, 4, 5, 6, 7 and 2 more`."""
+    more = f" and {len(ids) - limit} more" if len(ids) > limit else ""
+    return ", ".join(map(str, ids[:limit])) + more
 
 
 def parameters(params: dict[str, Any]) -> str:
-    """What a job or a recipe was asked for, without what was left open."""
+    """Return the parameters of a job or recipe that are set: `window 5; threads 1, 2`."""
     flat = {
         name: value
         for outer, given in params.items()
@@ -222,11 +232,11 @@ def parameters(params: dict[str, Any]) -> str:
 
 
 def shortened(name: str, width: int = 28) -> str:
-    """A name that leaves room for the other columns; the whole name stands in the details."""
+    """Shorten a name to at most `width` characters."""
     return name if len(name) <= width else name[: width - 1] + "…"
 
 
 def hanging(label: str, text: str, width: int) -> str:
-    """A text beside its label; what does not fit in the width stands below the text, not below the label."""
+    """Wrap a text next to its label, with continuation lines indented below the text."""
     lines = textwrap.wrap(escape_control(text), max(20, width - len(label)), break_on_hyphens=False)
     return "\n".join((label if number == 0 else " " * len(label)) + line for number, line in enumerate(lines or [""]))

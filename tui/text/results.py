@@ -1,4 +1,4 @@
-"""Comparisons, trends and Pareto fronts in rows and words, the same on the command line and in the dashboard."""
+"""Comparisons, trends and Pareto fronts as rows and text, shared by the command line and the dashboard."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from tui.text.format import figure, megabytes, moment, shortened, sparkline, spe
 
 if TYPE_CHECKING:
     from core.history.compare import Comparison, Speed
-    from core.history.pareto import Judged
+    from core.history.pareto import ParetoPoint
     from core.history.trend import Point, Series
     from core.records.results import Result
 
 _KINDS = {
-    "paired": "of one run, pair by pair",
-    "unpaired": "of two runs, each beside its own original, not in pairs",
-    "apart": "not measured alike",
+    "paired": "same run, compared in pairs",
+    "unpaired": "different runs, compared by speed-up",
+    "different": "not comparable",
 }
-# Of a sparkline.
+# The width of a sparkline.
 _BARS = 40
 
 PARETO_HEADERS = ("variant", ">MB", ">speed-up, 95 %", "sound", ">PESQ", "dominated by")
-DOMINATED = "dominated: no better in size, speed and sound, and worse in one of them"
+DOMINATED = "dominated: another variant is as good in size, speed and sound, and better in one of them"
 
 
 def comparison_headers(results: Sequence[Result]) -> tuple[str, ...]:
+    """Return the headers of a comparison: the starts of the ids."""
     return ("", *(f">{result.id[:8]}" for result in results))
 
 
 def comparison_rows(results: Sequence[Result], comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
-    """A row a figure, a column a result: `80.5  0.85x` has the ratio to the first one's behind it."""
+    """Return a row per metric with a cell per result: `80.5  0.85x` is the value and its ratio to the first result."""
     ratios: list[dict[str, float]] = [{}, *(comparison.ratios for comparison in comparisons)]
     facts = (
         ("voice", [result.voice for result in results]),
@@ -43,7 +44,7 @@ def comparison_rows(results: Sequence[Result], comparisons: Sequence[Comparison]
     )
     rows = [(label, *cells) for label, cells in facts]
     for metric in METRICS:
-        values = [figure(metric.of(result), metric.digits) for result in results]
+        values = [figure(metric.value(result), metric.digits) for result in results]
         pairs = zip(values, ratios, strict=True)
         rows.append((metric.title, *(_cell(value, ratio.get(metric.field)) for value, ratio in pairs)))
     return [*rows, ("sound", *(result.grade or "–" for result in results))]
@@ -54,42 +55,42 @@ def _cell(value: str, ratio: float | None) -> str:
 
 
 def comparison_words(first: Result, comparisons: Sequence[Comparison]) -> list[str]:
-    """Which is faster, where a rule allows to say it, and what sets the others apart."""
+    """Return a line per comparison: the verdict on the speed, or why there is none."""
     results = [first, *(one.result for one in comparisons)]
     noisy = [result.id[:8] for result in results if result.noisy]
-    busy = [f"measured while other work kept the machine busy: {', '.join(noisy)}"] if noisy else []
+    busy = [f"noisy (measured on a busy machine): {', '.join(noisy)}"] if noisy else []
     return [*(_verdict(first, one) for one in comparisons), *busy]
 
 
 def _verdict(first: Result, one: Comparison) -> str:
-    names = f"{one.result.variant} ({one.result.id[:8]}) beside {first.variant} ({first.id[:8]})"
-    apart = f" ({'; '.join(one.differs)})" if one.differs else ""
-    says = _speed(one.speed) if one.speed else f"nothing is said of what is faster: {one.unknown}"
-    return f"{names}, {_KINDS[one.kind]}{apart}: {says}"
+    names = f"{one.result.variant} ({one.result.id[:8]}) vs {first.variant} ({first.id[:8]})"
+    differences = f" ({'; '.join(one.differs)})" if one.differs else ""
+    verdict = _speed(one.speed) if one.speed else f"no verdict, {one.unknown}"
+    return f"{names}, {_KINDS[one.kind]}{differences}: {verdict}"
 
 
 def _speed(speed: Speed) -> str:
     if speed.interval:
-        certain = f"95 % interval {speed.interval[0]:.2f}–{speed.interval[1]:.2f}"
+        certainty = f"95 % interval {speed.interval[0]:.2f}–{speed.interval[1]:.2f}"
     else:
-        certain = f"Mann-Whitney p = {speed.p:.2g}"
-    return f"{speed.verdict}, {speed.ratio:.2f}x as fast ({certain})"
+        certainty = f"Mann-Whitney p = {speed.p:.2g}"
+    return f"{speed.verdict}, {speed.ratio:.2f}x as fast ({certainty})"
 
 
 def since_before(point: Point) -> str:
-    """What is worse than it was, and what changed since the result before it."""
+    """Return what got worse at a point of a trend, and what changed since the previous one."""
     regression = point.result.regression
     worse = [f"worse: {'; '.join(regression['worse'])}"] if regression else []
     return "; ".join([*worse, *point.changed])
 
 
 def trend_figure(result: Result) -> float | None:
-    """What a trend goes by: the speed-up; of the original, which speed-ups are measured by, its latency in ms."""
+    """Return the value that a trend shows: the speed-up, or for the original its latency in ms."""
     return result.latency_ms if result.variant == ORIGINAL else result.speedup
 
 
-def course(one: Series) -> str:
-    """`1.72x ▁▃▂█ 1.85x`: the latest of them, as many as a line has room for."""
+def trend_line(one: Series) -> str:
+    """Return the first and last value with a sparkline of the newest ones: `1.72x ▁▃▂█ 1.85x`."""
     results = [point.result for point in one.points]
     known = [value for value in map(trend_figure, results) if value is not None]
     if not known:
@@ -99,7 +100,8 @@ def course(one: Series) -> str:
     return f"{first} {sparkline(known[-_BARS:])} {last}"
 
 
-def pareto_row(one: Judged) -> tuple[str, ...]:
+def pareto_row(one: ParetoPoint) -> tuple[str, ...]:
+    """Return the cells of a point under `PARETO_HEADERS`."""
     result = one.result
     return (
         result.variant,

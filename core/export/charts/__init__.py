@@ -1,1 +1,1 @@
-"""Charts as geometry: what stands where. The report's template draws them as SVG."""
+"""Chart layouts: the positions of everything that the template of the report draws as SVG."""

@@ -1,4 +1,4 @@
-"""Speed-ups as bars from 0, each with its 95 % interval, beside the line at 1: as fast as the original."""
+"""A bar chart of speed-ups with their 95 % intervals, and a line at 1 for the original."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _ROW, _BOTTOM, _SIDE = 40, 24, 10
 
 @dataclass(frozen=True)
 class Bar:
-    """`y` is where its row begins: the text, and the bar below."""
+    """A row of text with a bar below; `y` is the top of the row."""
 
     result: Result
     y: int
@@ -23,6 +23,8 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars:
+    """The layout of the chart."""
+
     height: int
     start: float
     one: float
@@ -31,7 +33,7 @@ class Bars:
 
 
 def bar_chart(results: Sequence[Result]) -> Bars | None:
-    """Of results that compare, in their order; None where nothing was timed."""
+    """Lay out comparable results in their order; None if none was timed."""
     shown = timed(results)
     if not shown:
         return None

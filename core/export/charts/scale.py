@@ -1,4 +1,4 @@
-"""From values to places on a chart, and the round values to mark there."""
+"""Scales, which map values to positions on a chart, and their ticks."""
 
 import math
 from collections.abc import Sequence
@@ -7,19 +7,21 @@ from datetime import UTC, datetime
 from typing import Self
 
 WIDTH = 420
-"""Of every chart. On a phone it is about as wide, so that its letters can be read; beside each other two fit a screen."""
+"""Width of every chart: about that of a phone, so that labels are legible, and two fit side by side on a screen."""
 _DAY_S = 86400
 
 
 @dataclass(frozen=True)
 class Tick:
+    """A labelled position on an axis."""
+
     at: float
     label: str
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Values from `low` to `high` lie from `start` to `end`."""
+    """Maps values from `low` to `high` to positions from `start` to `end`."""
 
     low: float
     high: float
@@ -28,17 +30,18 @@ class Scale:
 
     @classmethod
     def over(cls, values: Sequence[float], start: float, end: float) -> Self:
-        """With some room on both sides."""
+        """Return a scale that covers the values with a margin on both sides."""
         low, high = min(values), max(values)
         room = (high - low) * 0.06 or max(abs(high), 1.0) * 0.05
         return cls(low - room, high + room, start, end)
 
     def __call__(self, value: float) -> float:
+        """Return the position of a value."""
         return round(self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start), 1)
 
-    def ticks(self, most: int = 8) -> list[Tick]:
-        """At steps of 1, 2 or 5."""
-        rough = (self.high - self.low) / most
+    def ticks(self, limit: int = 8) -> list[Tick]:
+        """Return at most about `limit` ticks in steps of 1, 2 or 5."""
+        rough = (self.high - self.low) / limit
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
         digits = max(0, -math.floor(math.log10(step)))
@@ -46,7 +49,7 @@ class Scale:
         return [Tick(self(number * step), f"{number * step:.{digits}f}") for number in range(first, last + 1)]
 
     def dates(self, count: int = 4) -> list[Tick]:
-        """The same for seconds since the epoch."""
+        """Return ticks for values in seconds since the epoch."""
         form = "%Y-%m-%d" if self.high - self.low > 2 * _DAY_S else "%m-%d %H:%M"
         step = (self.high - self.low) / count
         moments = [self.low + step * (number + 0.5) for number in range(count)]

@@ -1,11 +1,11 @@
-"""Size against speed-up, the sound by colour and shape: what is small, fast and sounds well lies at the upper left."""
+"""A scatter chart of size against speed-up; colour and shape show the grade of the sound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.export.charts.scale import WIDTH, Scale, Tick
 from core.export.charts.timed import Timed, timed
-from core.history.pareto import pareto
+from core.history.pareto import compute_pareto
 from core.records.results import Result
 
 HEIGHT = 300
@@ -13,35 +13,43 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 14, 40
 _LINE = 12
 _LETTER = 6.0
 _GAP = 11
-_LONGEST_LABEL = 24
+_MAX_LABEL = 24
 
 
 @dataclass(frozen=True)
 class Label:
+    """A text next to a spot."""
+
     text: str
     start: float
     y: float
 
     @property
     def end(self) -> float:
+        """Return the right edge."""
         return self.start + len(self.text) * _LETTER
 
     def covers(self, other: "Label") -> bool:
+        """Return whether the two overlap."""
         return abs(self.y - other.y) < _LINE and self.start < other.end and other.start < self.end
 
 
 @dataclass(frozen=True)
 class Spot:
+    """A result on the chart."""
+
     result: Result
     x: float
     y: float
     label: Label
     best: bool
-    """None is better in size, speed or sound without being worse in another of them."""
+    """Whether it is on the Pareto front."""
 
 
 @dataclass(frozen=True)
 class Scatter:
+    """The layout of the chart."""
+
     one: float
     x_ticks: list[Tick]
     y_ticks: list[Tick]
@@ -49,13 +57,13 @@ class Scatter:
 
 
 def scatter_chart(results: Sequence[Result]) -> Scatter | None:
-    """Of results that compare, one a variant; None where nothing was timed."""
+    """Lay out comparable results, one per variant; None if none was timed."""
     shown = timed(results)
     if not shown:
         return None
     x_scale = Scale(0.0, max(_megabytes(one) for one in shown) * 1.06, _LEFT, WIDTH - _RIGHT)
     y_scale = Scale.over([*(one.speedup for one in shown), 1.0], HEIGHT - _BOTTOM, _TOP)
-    dominated = {judged.result.id for judged in pareto([one.result for one in shown]) if judged.dominated_by}
+    dominated = {point.result.id for point in compute_pareto([one.result for one in shown]) if point.dominated_by}
     spots: list[Spot] = []
     for one in sorted(shown, key=lambda one: one.speedup, reverse=True):
         x, y = x_scale(_megabytes(one)), y_scale(one.speedup)
@@ -69,8 +77,8 @@ def _megabytes(one: Timed) -> float:
 
 
 def _label(name: str, x: float, y: float, others: Sequence[Label]) -> Label:
-    """On the side that has room, and lower than those that it would cover."""
-    text = name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"
+    """Place a label on the side that has room, below any labels that it would cover."""
+    text = name if len(name) <= _MAX_LABEL else name[: _MAX_LABEL - 1] + "…"
     start = x + _GAP if x < WIDTH / 2 else x - _GAP - len(text) * _LETTER
     label = Label(text, round(start, 1), y + 4)
     for other in sorted(others, key=lambda other: other.y):

@@ -1,4 +1,4 @@
-"""Results that have a speed-up: what all charts show."""
+"""Results with a speed-up, which all charts show."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from core.records.results import Result
 
 @dataclass(frozen=True)
 class Timed:
-    """A result, its speed-up and the 95 % interval of that."""
+    """A result with its speed-up and 95 % interval."""
 
     result: Result
     speedup: float
@@ -17,6 +17,7 @@ class Timed:
 
 
 def timed(results: Iterable[Result]) -> list[Timed]:
+    """Return the results that have a speed-up."""
     return [
         Timed(result, result.speedup, *result.speedup_ci)
         for result in results

@@ -1,4 +1,4 @@
-"""Speed-ups of one machine over time, a line a variant."""
+"""A line chart of speed-ups on one machine over time, one line per variant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 18, 28
 
 @dataclass(frozen=True)
 class Dot:
+    """A result on the chart."""
+
     result: Result
     x: float
     y: float
@@ -24,7 +26,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
-    """A variant's results. Those of one environment and one version of the benchmark are joined, others are not."""
+    """The results of a variant. Only those of one environment and benchmark version are joined."""
 
     variant: str
     dots: list[Dot]
@@ -32,32 +34,34 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Change:
-    """Where the environment is another than before."""
+class EnvironmentChange:
+    """A point in time at which the environment changed."""
 
     x: float
     when: str
-    says: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Trend:
+    """The layout of the chart."""
+
     one: float
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     lines: list[Line]
-    changes: list[Change]
+    changes: list[EnvironmentChange]
 
     @property
     def worse(self) -> list[Dot]:
-        """What is marked as a regression."""
+        """Return the results that are regressions."""
         return [dot for line in self.lines for dot in line.dots if dot.result.regression]
 
 
 def trend_chart(by_variant: Mapping[str, Sequence[Result]]) -> Trend | None:
-    """Of one machine at as many threads, the oldest first; None where no variant was timed twice.
+    """Lay out results of one machine and thread count, oldest first; None if no variant was timed twice.
 
-    The original's own speed-up is 1 at any time.
+    The original is left out: its speed-up is always 1.
     """
     shown = {variant: timed(results) for variant, results in by_variant.items() if variant != ORIGINAL}
     shown = {variant: found for variant, found in shown.items() if len(found) > 1}
@@ -67,7 +71,7 @@ def trend_chart(by_variant: Mapping[str, Sequence[Result]]) -> Trend | None:
     x_scale = Scale.over([_moment(one.result) for one in every], _LEFT, WIDTH - _RIGHT)
     y_scale = Scale.over([*(one.speedup for one in every), 1.0], HEIGHT - _BOTTOM, _TOP)
     changes = [
-        Change(x_scale(_moment(after.result)), after.result.created_at, ", ".join(changed))
+        EnvironmentChange(x_scale(_moment(after.result)), after.result.created_at, ", ".join(changed))
         for before, after in pairwise(every)
         if (changed := versions_changed(before.result.environment, after.result.environment))
     ]

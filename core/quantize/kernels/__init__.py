@@ -1,1 +1,1 @@
-"""Quantized replacements of convolutions and weights."""
+"""Integer arithmetic in ONNX: kernels for convolutions, and weights in fewer bits."""

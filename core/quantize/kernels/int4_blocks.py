@@ -1,6 +1,6 @@
-"""Products with 4-bit weights, a scale for each block along the input, computed in fp32.
+"""Convolutions with 4-bit weights in blocks that share a scale, computed in fp32.
 
-ONNX Runtime's `MatMulNBits` keeps the weights packed in memory, two in a byte.
+ONNX Runtime's `MatMulNBits` keeps the weights packed in memory, two per byte.
 """
 
 import numpy as np
@@ -10,8 +10,8 @@ from core.graph.builder import GraphBuilder
 from core.rewrite.stage import unfold
 from core.vits.convolution import Convolution
 
-LARGEST = 7
-_ZERO = 8
+MAX_WEIGHT = 7
+_ZERO_POINT = 8
 
 
 def convolve(
@@ -23,9 +23,9 @@ def convolve(
     scales: npt.NDArray[np.float32],
     block: int,
 ) -> str:
-    """The convolution of fp32 [1, samples, in] with `integers`, [out, taps * in] in ±LARGEST, and their block scales."""
-    outside, inside = integers.shape
-    taps = conv.weight.shape[2]
+    """Write the convolution of fp32 [1, samples, in] with `integers`, [out, taps * in] in ±MAX_WEIGHT, times their scales."""
+    outputs, inputs = integers.shape
+    taps = conv.taps
     unfolded = unfold(b, x, taps, conv.dilation, padding, "") if taps > 1 else x
     y = b.op(
         "MatMulNBits",
@@ -33,8 +33,8 @@ def convolve(
         b.constant(pack(integers, block)),
         b.constant(scales.reshape(-1)),
         domain="com.microsoft",
-        K=inside,
-        N=outside,
+        K=inputs,
+        N=outputs,
         bits=4,
         block_size=block,
     )
@@ -42,8 +42,8 @@ def convolve(
 
 
 def pack(integers: npt.NDArray[np.int8], block: int) -> npt.NDArray[np.uint8]:
-    """[out, in] as [out, blocks, block / 2]: the earlier one in the low half of the byte, both 8 higher."""
-    filled = np.pad(integers, ((0, 0), (0, -integers.shape[1] % block)))
-    shifted = (filled + _ZERO).astype(np.uint8).reshape(filled.shape[0], -1, block // 2, 2)
+    """Pack [out, in] as [out, blocks, block / 2]: two weights per byte, the first in the low bits, both increased by 8."""
+    padded = np.pad(integers, ((0, 0), (0, -integers.shape[1] % block)))
+    shifted = (padded + _ZERO_POINT).astype(np.uint8).reshape(padded.shape[0], -1, block // 2, 2)
     packed: npt.NDArray[np.uint8] = shifted[..., 0] | (shifted[..., 1] << np.uint8(4))
     return packed

@@ -1,7 +1,8 @@
-"""8-bit integer convolutions with ranges that are known beforehand.
+"""int8 convolutions with input ranges that are known beforehand.
 
-Two forms: with outputs as floats, as in `core.quantize.kernels.dynamic_int8`, and with outputs rounded to u8, which ONNX Runtime computes
-without laying the taps side by side first: faster, and less exact. Residual sums stay fp32. Time-major throughout.
+There are two forms: with fp32 outputs, as in `core.quantize.kernels.dynamic_int8`, and with outputs requantized to u8, which
+ONNX Runtime computes without unfolding the taps: faster and less accurate. Residual sums stay fp32. The layout is
+channels-last.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,117 +11,118 @@ from typing import NamedTuple
 import numpy as np
 
 from core.graph.builder import GraphBuilder
-from core.quantize.kernels.weight_rounding import round_columns
-from core.rewrite.channels_last import TimeMajor, as_matrix, tiled_bias
+from core.quantize.kernels.weight_rounding import quantize_per_channel
+from core.rewrite.channels_last import ChannelsLast, as_matrix, tiled_bias
 from core.rewrite.stage import phases, unfold
 from core.vits.convolution import Convolution, Weights
 from core.vits.hifigan import Stage, Upsampler
 
 
-class Affine(NamedTuple):
-    """A u8 range: `q` stands for `(q - zero) * scale`."""
+class QuantParams(NamedTuple):
+    """A u8 range: the integer `q` represents `(q - zero_point) * scale`."""
 
     scale: float
-    zero: int
+    zero_point: int
 
 
-# The bias of a convolution with rounded outputs is s32, in steps of the product of both scales.
-_LARGEST_BIAS = 2.0**30
+# The bias of a requantized convolution is s32, in steps of the product of both scales.
+_MAX_BIAS = 2.0**30
 
-Ranges = Mapping[str, Affine]
-"""By the names of tensors in the voice's graph."""
+Ranges = Mapping[str, QuantParams]
+"""The ranges of tensors of the voice's graph, by name."""
 
 
-class Static(TimeMajor):
-    """One stage."""
+class StaticInt8(ChannelsLast):
+    """The kernel of one stage."""
 
     def __init__(
-        self, ranges: Ranges, rounded: Collection[str], builder: GraphBuilder, stage: Stage, rows: int
+        self, ranges: Ranges, requantized: Collection[str], builder: GraphBuilder, stage: Stage, batch: int
     ) -> None:
-        super().__init__(builder, stage, rows)
-        self._convolutions = StaticConvolutions(builder, ranges, rounded)
+        super().__init__(builder, stage, batch)
+        self._convolutions = StaticConvolutions(builder, ranges, requantized)
 
     def _phases(self, x: str, upsampler: Upsampler) -> str:
         return self._convolutions.upsample(x, upsampler)
 
     def activate(self, x: str) -> str:
+        """Write an activation."""
         return self._b.op("LeakyRelu", x, alpha=self._stage.block_slope)
 
-    activate_between = activate
+    activate_inner = activate
 
     def convolve(self, activated: str, conv: Convolution) -> str:
-        return self._convolutions.convolve(activated, conv, conv.reach)
+        """Write a convolution that keeps the length."""
+        return self._convolutions.convolve(activated, conv, conv.same_padding)
 
 
 class StaticConvolutions:
-    """Convolutions of fp32 tensors, [rows, samples, in]; a tensor that several read is quantized once.
+    """Writes convolutions of fp32 tensors, [batch, samples, in]; a tensor with several consumers is quantized once."""
 
-    `rounded` names what the convolutions give, in the voice's graph, whose outputs are to be rounded.
-    """
-
-    def __init__(self, builder: GraphBuilder, ranges: Ranges, rounded: Collection[str] = ()) -> None:
-        self._b, self._ranges, self._rounded_ones = builder, ranges, rounded
-        self._quantized: dict[str, tuple[str, Affine]] = {}
+    def __init__(self, builder: GraphBuilder, ranges: Ranges, requantized: Collection[str] = ()) -> None:
+        """Take the names of outputs, in the voice's graph, that are `requantized` to u8."""
+        self._b, self._ranges, self._requantized = builder, ranges, requantized
+        self._quantized: dict[str, tuple[str, QuantParams]] = {}
 
     def convolve(self, x: str, conv: Convolution, padding: int) -> str:
-        integers, by = self._quantize(x, self._ranges[conv.reads])
-        if conv.gives in self._rounded_ones:
-            return self._rounded(integers, by, conv, padding)
-        taps = conv.weight.shape[2]
-        return self._multiply(integers, by, as_matrix(conv.weight), conv.bias, taps, conv.dilation, padding)
+        """Write a convolution with this padding on either side."""
+        integers, params = self._quantize(x, self._ranges[conv.input])
+        if conv.output in self._requantized:
+            return self._requantize(integers, params, conv, padding)
+        return self._multiply(integers, params, as_matrix(conv.weight), conv.bias, conv.taps, conv.dilation, padding)
 
     def upsample(self, x: str, upsampler: Upsampler) -> str:
-        """The phases of the upsampler beside each other; `interleave` is to follow."""
-        seen = self._ranges[upsampler.reads]
-        integers, by = self._quantize(x, Affine(seen.scale * upsampler.grown, seen.zero))
-        return self._multiply(integers, by, phases(upsampler), tiled_bias(upsampler), taps=2, dilation=1, padding=1)
+        """Write the phases of an upsampler side by side; `interleave` must follow."""
+        seen = self._ranges[upsampler.input]
+        integers, params = self._quantize(x, QuantParams(seen.scale * upsampler.input_scale, seen.zero_point))
+        return self._multiply(integers, params, phases(upsampler), tiled_bias(upsampler), taps=2, dilation=1, padding=1)
 
-    def _quantize(self, x: str, by: Affine) -> tuple[str, Affine]:
+    def _quantize(self, x: str, params: QuantParams) -> tuple[str, QuantParams]:
         if x not in self._quantized:
-            self._quantized[x] = self._b.op("QuantizeLinear", x, *self._affine(by)), by
+            self._quantized[x] = self._b.op("QuantizeLinear", x, *self._constants(params)), params
         return self._quantized[x]
 
     def _multiply(
-        self, x: str, by: Affine, matrix: Weights, bias: Weights | None, taps: int, dilation: int, padding: int
+        self, x: str, params: QuantParams, matrix: Weights, bias: Weights | None, taps: int, dilation: int, padding: int
     ) -> str:
-        """Unfolded and multiplied.
+        """Write an unfolded product with fp32 output.
 
-        Of standard operators ONNX Runtime would fuse this only if a scale were unknown.
+        From standard operators ONNX Runtime fuses this only if a scale is not constant.
         """
         b = self._b
-        integers, scales = round_columns(matrix)
-        scale, zero = self._affine(by)
-        unfolded = unfold(b, x, taps, dilation, padding, zero) if taps > 1 else x
-        inputs = [unfolded, b.constant(integers), scale, b.constant(scales), zero]
+        integers, scales = quantize_per_channel(matrix)
+        scale, zero_point = self._constants(params)
+        unfolded = unfold(b, x, taps, dilation, padding, zero_point) if taps > 1 else x
+        inputs = [unfolded, b.constant(integers), scale, b.constant(scales), zero_point]
         if bias is not None:
             inputs += ["", b.constant(bias)]
         return b.op("MatMulIntegerToFloat", *inputs, domain="com.microsoft")
 
-    def _rounded(self, x: str, by: Affine, conv: Convolution, padding: int) -> str:
+    def _requantize(self, x: str, params: QuantParams, conv: Convolution, padding: int) -> str:
+        """Write a convolution whose output is rounded to u8."""
         b = self._b
-        outside, inside, taps = conv.weight.shape
-        bias = conv.bias if conv.bias is not None else np.zeros(outside, np.float32)
-        integers, scales = round_columns(
-            as_matrix(conv.weight), np.float32(1 / (by.scale * _LARGEST_BIAS)) * np.abs(bias)
+        outputs, inputs, taps = conv.weight.shape
+        bias = conv.bias if conv.bias is not None else np.zeros(outputs, np.float32)
+        integers, scales = quantize_per_channel(
+            as_matrix(conv.weight), np.float32(1 / (params.scale * _MAX_BIAS)) * np.abs(bias)
         )
-        weight = integers.reshape(taps, inside, outside).transpose(2, 1, 0)
-        given = self._affine(self._ranges[conv.gives])
+        weight = integers.reshape(taps, inputs, outputs).transpose(2, 1, 0)
+        output_params = self._constants(self._ranges[conv.output])
         y = b.op(
             "QLinearConv",
             x,
-            *self._affine(by),
+            *self._constants(params),
             b.constant(weight),
             b.constant(scales),
-            b.constant(np.zeros(outside, np.int8)),
-            *given,
-            b.constant(np.rint(bias / (by.scale * scales)).astype(np.int32)),
+            b.constant(np.zeros(outputs, np.int8)),
+            *output_params,
+            b.constant(np.rint(bias / (params.scale * scales)).astype(np.int32)),
             domain="com.microsoft",
             channels_last=1,
             kernel_shape=[taps],
             dilations=[conv.dilation],
             pads=[padding, padding],
         )
-        return b.op("DequantizeLinear", y, *given)
+        return b.op("DequantizeLinear", y, *output_params)
 
-    def _affine(self, by: Affine) -> tuple[str, str]:
-        return self._b.constant(np.float32(by.scale)), self._b.constant(np.uint8(by.zero))
+    def _constants(self, params: QuantParams) -> tuple[str, str]:
+        return self._b.constant(np.float32(params.scale)), self._b.constant(np.uint8(params.zero_point))

@@ -1,7 +1,6 @@
-"""Stores weights in fewer bits than they are computed in.
+"""Storing weights in fewer bits than they are computed in.
 
-What brings them back to fp32 stands in front of their readers as operators on constants, which ONNX Runtime computes once,
-when it loads the model.
+Operators on constants convert them back to fp32; ONNX Runtime computes those once, when it loads the model.
 """
 
 from collections.abc import Callable, Collection
@@ -16,32 +15,32 @@ from core.graph.builder import GraphBuilder
 Weights = npt.NDArray[np.float32]
 Write = Callable[[GraphBuilder, str, Weights], None]
 
-# Smaller ones are left alone: what brings them back costs more bytes than it saves.
-_FEWEST_VALUES = 1024
-_LARGEST_HALF = float(np.finfo(np.float16).max)
-_LARGEST_BYTE = 127
+# Smaller tensors stay fp32: the conversion would cost more bytes than it saves.
+_MIN_VALUES = 1024
+_MAX_FP16 = float(np.finfo(np.float16).max)
+_MAX_INT8 = 127
 # Values that share a scale.
 _BLOCK = 32
 
 
-def store_as_half(graph: onnx.GraphProto, names: Collection[str] | None = None) -> int:
-    """Keep these fp32 weights, or all, as fp16; returns how many."""
-    return _store(graph, "/half", names, _write_half)
+def store_as_fp16(graph: onnx.GraphProto, names: Collection[str] | None = None) -> int:
+    """Store these fp32 weights, or all, as fp16, and return their number."""
+    return _store(graph, "/half", names, _write_fp16)
 
 
-def store_as_bytes(graph: onnx.GraphProto, names: Collection[str] | None = None) -> int:
-    """The same as s8, with a scale in fp16 for each block along their rows."""
-    return _store(graph, "/bytes", names, _write_bytes)
+def store_as_int8(graph: onnx.GraphProto, names: Collection[str] | None = None) -> int:
+    """Store these fp32 weights, or all, as s8 with an fp16 scale for each block of a row, and return their number."""
+    return _store(graph, "/bytes", names, _write_int8)
 
 
 def drop_node_names(graph: onnx.GraphProto) -> None:
-    """Nobody needs them: what a node makes has a name of its own."""
+    """Remove the names of nodes, which only add bytes."""
     for node in graph.node:
         node.ClearField("name")
 
 
 def _store(graph: onnx.GraphProto, prefix: str, names: Collection[str] | None, write: Write) -> int:
-    """Weights in the body of a loop are stored there."""
+    """Store weights, including those in the body of a loop, which stay there."""
     builder = GraphBuilder(prefix)
     kept, stored = [], 0
     for node in graph.node:
@@ -63,25 +62,25 @@ def _store(graph: onnx.GraphProto, prefix: str, names: Collection[str] | None, w
 
 
 def _weights(tensor: onnx.TensorProto) -> Weights | None:
-    """None for what is not fp32, small, or beyond what fp16 can hold."""
-    if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _FEWEST_VALUES:
+    """Return the values of a tensor; None if it is not fp32, is small, or exceeds the range of fp16."""
+    if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _MIN_VALUES:
         return None
     values: Weights = numpy_helper.to_array(tensor)
-    return values if np.abs(values).max() <= _LARGEST_HALF else None
+    return values if np.abs(values).max() <= _MAX_FP16 else None
 
 
-def _write_half(b: GraphBuilder, name: str, values: Weights) -> None:
+def _write_fp16(b: GraphBuilder, name: str, values: Weights) -> None:
     b.op("Cast", b.constant(values.astype(np.float16)), to=TensorProto.FLOAT, output=name)
 
 
-def _write_bytes(b: GraphBuilder, name: str, values: Weights) -> None:
+def _write_int8(b: GraphBuilder, name: str, values: Weights) -> None:
     if values.ndim == 1:
-        _write_half(b, name, values)
+        _write_fp16(b, name, values)
         return
     rows = values.reshape(values.shape[0], -1)
     block = _BLOCK if rows.shape[1] % _BLOCK == 0 else rows.shape[1]
     blocks = rows.reshape(rows.shape[0], -1, block)
-    scales = np.maximum(np.abs(blocks).max(axis=2, keepdims=True) / _LARGEST_BYTE, 1e-7).astype(np.float16)
-    integers = np.clip(np.rint(blocks / scales.astype(np.float32)), -_LARGEST_BYTE, _LARGEST_BYTE).astype(np.int8)
+    scales = np.maximum(np.abs(blocks).max(axis=2, keepdims=True) / _MAX_INT8, 1e-7).astype(np.float16)
+    integers = np.clip(np.rint(blocks / scales.astype(np.float32)), -_MAX_INT8, _MAX_INT8).astype(np.int8)
     factors = (b.op("Cast", b.constant(part), to=TensorProto.FLOAT) for part in (integers, scales))
     b.op("Reshape", b.op("Mul", *factors), b.integers(*values.shape), output=name)

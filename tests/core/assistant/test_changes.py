@@ -1,4 +1,4 @@
-"""`core.assistant.changes` says what a configuration should hold, and `core.assistant.voice` which voice it names."""
+"""`core.assistant.changes`: what a configuration should contain; `core.assistant.loaded_model`: which voice it names."""
 
 import os
 from dataclasses import replace
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from core.assistant.changes import Plan, make_plan, problems_of
-from core.assistant.config import AssistantConfig, located, resolve_paths
+from core.assistant.changes import Plan, coreml_errors, make_plan
+from core.assistant.config import AssistantConfig, resolve_path, resolve_paths
 from core.assistant.file import ConfigFile
-from core.assistant.voice import named_voice, variant_at
+from core.assistant.loaded_model import configured_voice, variant_at
 from core.engines.names import BY_PROVIDER
 from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Decision, Selection
+from core.records.selections import Decision, Selection, Verdict
 from core.records.voices import Variant, Voice
 from core.variants.checksums import checksum_of, write_manifest
 from core.yaml_edit.scalar import Value
@@ -53,11 +53,13 @@ def voice_of(*variants: Variant) -> Voice:
 
 
 def select(*candidates: str, warnings: tuple[SelectionWarning, ...] = ()) -> Selection:
-    """Candidates in the policy's order: `+` is before what is selected, `-` before what is passed over."""
-    verdicts = {"+": "selected", "-": "passed over"}
-    judged = tuple(Decision(name.strip("+-"), verdicts.get(name[0], "eligible"), "a reason") for name in candidates)
-    selected = next(entry.variant for entry in judged if entry.verdict == "selected")
-    return Selection("amy", "priority", None, selected, "a reason", judged, warnings)
+    """Make a selection of candidates in the policy's order; `+` marks the selected one, `-` the rejected ones."""
+    verdicts = {"+": Verdict.SELECTED, "-": Verdict.REJECTED}
+    decisions = tuple(
+        Decision(name.strip("+-"), verdicts.get(name[0], Verdict.ELIGIBLE), "a reason") for name in candidates
+    )
+    selected = next(decision.variant for decision in decisions if decision.verdict is Verdict.SELECTED)
+    return Selection("amy", "priority", None, selected, "a reason", decisions, warnings)
 
 
 def plan(
@@ -87,16 +89,16 @@ def set_by(made: Plan) -> dict[str, Value]:
         (
             ["-static-int8", "-int4", "-dynamic-int8-guide", "+original"],
             None,
-            "is left as it is: static-int8 was passed over: a reason; int4 was passed over: a reason",
+            "is left unchanged: static-int8 was rejected: a reason; int4 was rejected: a reason",
         ),
         (
             ["+optimized", "dynamic-int8-guide", "original"],
             None,
-            "no quantized variant was made: ttsdash optimize --model amy --static --dynamic",
+            "there is no quantized variant: ttsdash optimize --model amy --static --dynamic",
         ),
     ],
 )
-def test_the_quantized_path_is_the_first_quantized_variant_that_was_not_passed_over(
+def test_the_quantized_path_is_the_first_quantized_variant_that_was_not_rejected(
     candidates: list[str], path: str | None, note: str
 ) -> None:
     made = plan(*candidates)
@@ -107,19 +109,24 @@ def test_the_quantized_path_is_the_first_quantized_variant_that_was_not_passed_o
 @pytest.mark.parametrize(
     ("candidates", "problems", "path", "notes"),
     [
-        (["+coreml", "original"], {}, "/v/coreml/body.mlpackage", ["flow and decoder only"]),
-        (["-coreml", "+original"], {}, "/v/coreml/body.mlpackage", ["coreml: a reason", "flow and decoder only"]),
+        (["+coreml", "original"], {}, "/v/coreml/body.mlpackage", ["contains only the flow and the decoder"]),
+        (
+            ["-coreml", "+original"],
+            {},
+            "/v/coreml/body.mlpackage",
+            ["coreml: a reason", "contains only the flow and the decoder"],
+        ),
         (
             ["-coreml", "-coreml+weights=int8", "+original"],
             {"coreml": "/v/coreml/x is not the file that was made"},
             "/v/coreml+weights=int8/body.mlpackage",
-            ["coreml+weights=int8: a reason", "flow and decoder only"],
+            ["coreml+weights=int8: a reason", "contains only the flow and the decoder"],
         ),
-        (["-coreml", "+original"], {"coreml": "it is gone"}, None, ["is left as it is: it is gone"]),
-        (["+original"], {}, None, ["no variant for Core ML was made: ttsdash optimize --model amy --coreml"]),
+        (["-coreml", "+original"], {"coreml": "it is missing"}, None, ["is left unchanged: it is missing"]),
+        (["+original"], {}, None, ["there is no Core ML variant: ttsdash optimize --model amy --coreml"]),
     ],
 )
-def test_the_coreml_path_is_the_package_of_a_variant_that_is_what_was_made(
+def test_the_coreml_path_is_the_package_of_an_intact_variant(
     candidates: list[str], problems: dict[str, str], path: str | None, notes: list[str]
 ) -> None:
     made = plan(*candidates, problems=problems)
@@ -132,9 +139,9 @@ def test_the_coreml_path_is_the_package_of_a_variant_that_is_what_was_made(
     ("reason", "names_caveat", "lines"),
     [("needs macOS; converted, not yet run on a Mac", True, 2), ("needs macOS on Apple Silicon", False, 3)],
 )
-def test_the_caveat_of_a_package_is_said_once(reason: str, names_caveat: bool, lines: int) -> None:
+def test_the_caveat_of_a_package_appears_once(reason: str, names_caveat: bool, lines: int) -> None:
     voice = voice_of(replace(variant_of("coreml"), params={}))
-    selection = replace(select("+original"), candidates=(Decision("coreml", "passed over", reason, names_caveat),))
+    selection = replace(select("+original"), candidates=(Decision("coreml", Verdict.REJECTED, reason, names_caveat),))
     notes = make_plan(voice, selection, {}, SOUND, resolve_paths(SOUND, Path("/etc")), False).notes
     assert "".join(notes).count("converted, not yet run on a Mac") == 1
     assert len([line for line in notes if line.startswith(COREML)]) == lines
@@ -145,12 +152,20 @@ def test_the_caveat_of_a_package_is_said_once(reason: str, names_caveat: bool, l
     [
         (["+static-int8", "original"], "/v/static-int8.onnx", None),
         (["static-int8", "+original"], None, None),
-        (["+coreml", "-optimized", "int4", "original"], "/v/int4.onnx", "coreml is selected, but is no .onnx file"),
-        (["+coreml", "-original"], None, "is left as it is: coreml is selected, and none that is one .onnx file"),
-        (["static-int8", f"+{BY_PROVIDER}", "original"], None, "only through ONNX Runtime's Core ML provider"),
+        (
+            ["+coreml", "-optimized", "int4", "original"],
+            "/v/int4.onnx",
+            "coreml is selected, but the assistant can load only a single .onnx file",
+        ),
+        (
+            ["+coreml", "-original"],
+            None,
+            "is left unchanged: coreml is selected, and no variant that is a single .onnx file",
+        ),
+        (["static-int8", f"+{BY_PROVIDER}", "original"], None, "only with ONNX Runtime's Core ML provider"),
     ],
 )
-def test_the_voice_path_is_set_to_what_is_selected_if_that_is_asked_for(
+def test_the_voice_path_is_set_to_the_selected_variant_on_request(
     candidates: list[str], path: str | None, note: str | None
 ) -> None:
     made = plan(*candidates, use_selected=True)
@@ -159,25 +174,21 @@ def test_the_voice_path_is_set_to_what_is_selected_if_that_is_asked_for(
     assert [note in line for line in said] == [True] if note else said == []
 
 
-def test_the_original_that_another_provider_runs_is_named_by_its_file() -> None:
+def test_the_original_run_by_another_provider_is_set_by_its_file() -> None:
     made = plan("static-int8", f"+{BY_PROVIDER}", "original", use_selected=True, current={**SOUND, VOICE: "/other"})
     assert set_by(made)[VOICE] == "/v/original.onnx"
 
 
 @pytest.mark.parametrize(
     ("current", "goes_on_with"),
-    [("/v/original.onnx", "/v/original.onnx"), (None, "its fallback_path"), ("/v/static-int8.onnx", None)],
+    [("/v/original.onnx", "/v/original.onnx"), (None, "unset (it loads fallback_path)"), ("/v/static-int8.onnx", None)],
 )
-def test_without_being_asked_for_the_voice_path_stays_and_that_is_said(
-    current: str | None, goes_on_with: str | None
-) -> None:
+def test_without_a_request_the_voice_path_stays_with_a_note(current: str | None, goes_on_with: str | None) -> None:
     made = plan("+static-int8", "original", current={**SOUND, VOICE: current})
     assert VOICE not in set_by(made)
-    said = [line for line in made.notes if line.startswith("today's assistant")]
+    said = [line for line in made.notes if line.startswith("the assistant")]
     assert said == (
-        [
-            f"today's assistant loads only {VOICE}, and goes on with {goes_on_with}: --use-selected sets it to /v/static-int8.onnx"
-        ]
+        [f"the assistant loads only {VOICE}, which stays {goes_on_with}: --use-selected sets it to /v/static-int8.onnx"]
         if goes_on_with
         else []
     )
@@ -199,7 +210,7 @@ def test_without_being_asked_for_the_voice_path_stays_and_that_is_said(
         (None, False),
     ],
 )
-def test_a_cache_size_that_is_a_positive_whole_number_stays(old: Value | None, stays: bool) -> None:
+def test_a_cache_size_that_is_a_positive_integer_stays(old: Value | None, stays: bool) -> None:
     made = plan("+original", current={**SOUND, SIZE: old})
     assert set_by(made) == ({} if stays else {SIZE: 100})
 
@@ -216,7 +227,7 @@ def test_a_switch_that_means_true_stays(old: Value | None, stays: bool) -> None:
         assert set_by(plan("+original", current={**SOUND, key: old})) == ({} if stays else {key: True})
 
 
-def test_a_change_tells_what_was_there_and_warnings_of_the_selection_are_repeated() -> None:
+def test_a_change_has_the_old_value_and_the_notes_include_the_warnings() -> None:
     voice = voice_of(variant_of("static-int8"))
     slower = SelectionWarning(WarningKind.SLOWER, "static-int8", "static-int8 is SLOWER")
     selection = select("+static-int8", "original", warnings=(slower,))
@@ -230,7 +241,7 @@ def test_a_change_tells_what_was_there_and_warnings_of_the_selection_are_repeate
     assert made.notes[-1] == "static-int8 is SLOWER"
 
 
-def test_a_path_that_leads_to_the_same_file_is_right_as_it_is(tmp_path: Path) -> None:
+def test_a_path_to_the_same_file_stays(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "x").mkdir()
     (tmp_path / "models" / "small.onnx").touch()
@@ -242,24 +253,24 @@ def test_a_path_that_leads_to_the_same_file_is_right_as_it_is(tmp_path: Path) ->
         assert make_plan(voice, select("+static-int8", "original"), {}, current, paths, False).changes == ()
 
 
-def test_a_package_is_held_against_what_was_made(tmp_path: Path) -> None:
+def test_the_files_of_a_package_are_verified(tmp_path: Path) -> None:
     folder = tmp_path / "coreml"
     folder.mkdir()
     (folder / "front.onnx").write_bytes(b"front")
     write_manifest(folder)
     variant = replace(variant_of("coreml"), path=str(folder), sha256=checksum_of(folder))
     voice = voice_of(variant)
-    assert problems_of(voice) == {}
-    assert problems_of(voice_of(replace(variant, sha256="b" * 64))) == {
+    assert coreml_errors(voice) == {}
+    assert coreml_errors(voice_of(replace(variant, sha256="b" * 64))) == {
         "coreml": f"checksum differs: {folder} is not the file that was made"
     }
     (folder / "front.onnx").write_bytes(b"other")
-    assert problems_of(voice) == {"coreml": f"checksum differs: {folder}/front.onnx is not the file that was made"}
+    assert coreml_errors(voice) == {"coreml": f"checksum differs: {folder}/front.onnx is not the file that was made"}
     (folder / "front.onnx").unlink()
-    assert problems_of(voice) == {"coreml": f"missing: {folder}/front.onnx"}
+    assert coreml_errors(voice) == {"coreml": f"missing: {folder}/front.onnx"}
 
 
-def test_a_path_is_looked_for_beside_the_configuration_then_above_it(
+def test_a_path_is_resolved_next_to_the_configuration_then_in_the_parent_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path.resolve()
@@ -278,15 +289,15 @@ def test_a_path_is_looked_for_beside_the_configuration_then_above_it(
         "~/a.onnx": "me/a.onnx",
         f"{root}/x.onnx": "x.onnx",
     }.items():
-        assert located(value, root / "config") == root / path
+        assert resolve_path(value, root / "config") == root / path
 
 
 @pytest.mark.parametrize("value", [None, 5, True, "", "  ", "a\0b", "~nobody-here/x", "x" * 5000])
-def test_what_can_be_no_path_leads_nowhere(value: Value | None, tmp_path: Path) -> None:
-    assert located(value, tmp_path) is None
+def test_an_invalid_path_is_not_resolved(value: Value | None, tmp_path: Path) -> None:
+    assert resolve_path(value, tmp_path) is None
 
 
-def test_the_voice_of_a_path_is_found_by_any_of_its_files(tmp_path: Path) -> None:
+def test_a_variant_is_found_by_its_path_also_through_a_link(tmp_path: Path) -> None:
     voice, link = voice_of(variant_of("static-int8")), tmp_path / "link.onnx"
     link.symlink_to("/v/static-int8.onnx")
     assert variant_at([voice], link) == (voice, voice.variants[1])
@@ -294,7 +305,7 @@ def test_the_voice_of_a_path_is_found_by_any_of_its_files(tmp_path: Path) -> Non
     assert variant_at([voice], Path("/v/other.onnx")) is None
 
 
-def test_a_copy_and_what_lies_inside_of_a_folder_are_found_too(tmp_path: Path) -> None:
+def test_a_variant_is_found_by_a_copy_and_by_a_file_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "made.onnx").write_bytes(b"model")
     (tmp_path / "copy.onnx").write_bytes(b"model")
     made = replace(
@@ -323,23 +334,23 @@ def config(text: str) -> AssistantConfig:
 )
 def test_the_voice_that_a_configuration_names(piper: str, key: str, path: str) -> None:
     text = f"models: {{tts: {{piper: {piper}}}}}"
-    assert named_voice(config(text), [voice_of()]) == (key, Path(os.path.realpath("/v")) / Path(path).name)
+    assert configured_voice(config(text), [voice_of()]) == (key, Path(os.path.realpath("/v")) / Path(path).name)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         (
             "a: 1",
-            f"/etc/assistant.yaml names no voice by {VOICE} or models.tts.piper.fallback_path: ttsdash voices add",
+            f"no voice in /etc/assistant.yaml: neither {VOICE} nor models.tts.piper.fallback_path is set (add one with: ",
         ),
         (
             "models: {tts: {piper: {voice_path: /v/static-int8.onnx}}}",
-            f"{VOICE} of /etc/assistant.yaml is /v/static-int8.onnx, which was made here: it is static-int8 of amy, which",
+            f"{VOICE} of /etc/assistant.yaml is /v/static-int8.onnx, a variant made by ttsdash: static-int8 of amy, which",
         ),
     ],
 )
-def test_a_configuration_that_names_no_voice_or_a_variant_is_refused(text: str, says: str) -> None:
+def test_a_configuration_that_names_no_voice_or_a_variant_is_refused(text: str, expected: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        named_voice(config(text), [voice_of(variant_of("static-int8"))])
-    assert str(caught.value).startswith(says)
+        configured_voice(config(text), [voice_of(variant_of("static-int8"))])
+    assert str(caught.value).startswith(expected)

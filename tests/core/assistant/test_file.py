@@ -1,4 +1,4 @@
-"""`core.assistant.file` reads an assistant's file, writes it whole or not at all, and puts it back."""
+"""`core.assistant.file`: read a configuration, replace it atomically, restore it."""
 
 import fcntl
 import os
@@ -38,7 +38,7 @@ def undo(path: Path) -> Path:
     return backup.path
 
 
-def test_a_file_is_written_with_a_backup_and_put_back(config: Path) -> None:
+def test_a_file_is_written_with_a_backup_and_restored(config: Path) -> None:
     backup = write_file(read_file(config), NEW)
     assert lying_in(config.parent) == {"assistant.yaml": NEW, "assistant.yaml.ttsdash-backup": OLD}
     assert {path.stat().st_mode & 0o7777 for path in (config, backup)} == {0o640}
@@ -48,7 +48,7 @@ def test_a_file_is_written_with_a_backup_and_put_back(config: Path) -> None:
     assert config.stat().st_mode & 0o7777 == 0o600
 
 
-def test_backups_are_a_stack_in_which_none_is_overwritten(config: Path) -> None:
+def test_backups_are_a_stack_and_never_overwritten(config: Path) -> None:
     for content in (b"b", b"c", b"d"):
         write_file(read_file(config), content)
     name = "assistant.yaml.ttsdash-backup"
@@ -58,11 +58,11 @@ def test_backups_are_a_stack_in_which_none_is_overwritten(config: Path) -> None:
     assert write_file(read_file(config), b"e").name == f"{name}-13"
     assert [undo(config).name for _ in range(3)] == [f"{name}-13", f"{name}-3", f"{name}-2"]
     assert config.read_bytes() == b"b"
-    with pytest.raises(NotFound, match=f"{config} has no backup that differs from it: there is nothing to undo"):
+    with pytest.raises(NotFound, match=f"{config} differs from it: there is nothing to undo"):
         undo(config)
 
 
-def test_a_file_that_was_put_back_by_hand_needs_no_second_backup(config: Path) -> None:
+def test_a_file_that_the_user_restored_gets_no_second_backup(config: Path) -> None:
     first = write_file(read_file(config), NEW)
     config.write_bytes(OLD)
     assert write_file(read_file(config), NEW) == first
@@ -70,7 +70,7 @@ def test_a_file_that_was_put_back_by_hand_needs_no_second_backup(config: Path) -
     assert lying_in(config.parent) == {"assistant.yaml": OLD}
 
 
-def test_a_link_stays_and_what_it_leads_to_is_written(config: Path, tmp_path: Path) -> None:
+def test_a_link_stays_and_its_target_is_written(config: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.yaml"
     link.symlink_to(config)
     backup = write_file(read_file(link), NEW)
@@ -80,7 +80,7 @@ def test_a_link_stays_and_what_it_leads_to_is_written(config: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "expected"),
     [
         (lambda path: None, "does not exist: check the path"),
         (lambda path: path.mkdir(), "is a folder: name the YAML file in it"),
@@ -92,14 +92,14 @@ def test_a_link_stays_and_what_it_leads_to_is_written(config: Path, tmp_path: Pa
         (lambda path: path.write_bytes("a: 1".encode("utf-16")), "is not UTF-8 (byte 0)"),
     ],
 )
-def test_what_can_be_no_configuration_is_refused(make: Callable[[Path], None], says: str, tmp_path: Path) -> None:
+def test_an_invalid_configuration_path_is_refused(make: Callable[[Path], None], expected: str, tmp_path: Path) -> None:
     path = tmp_path / "assistant.yaml"
     make(path)
-    assert says in refusal(lambda: read_file(path).text, names=path)
+    assert expected in refusal(lambda: read_file(path).text, names=path)
 
 
 @pytest.mark.skipif(_AS_ROOT, reason="root may read everything")
-def test_what_may_not_be_read_is_refused(config: Path) -> None:
+def test_an_unreadable_file_is_refused(config: Path) -> None:
     config.chmod(0)
     assert "cannot read" in refusal(read_file, config, names=config)
 
@@ -115,12 +115,12 @@ def test_a_name_that_is_not_utf8_is_refused() -> None:
     [(lambda path: path.write_bytes(b"mine"), {"assistant.yaml": b"mine"}), (lambda path: path.unlink(True), {})],
     ids=["changed", "removed"],
 )
-def test_a_file_that_was_changed_meanwhile_is_left_so(
+def test_a_file_that_has_changed_since_it_was_read_is_not_written(
     change: Callable[[Path], None], left: dict[str, bytes], late: bool, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = read_file(config)
     if late:
-        # The backup's folder is flushed last before the file itself is written.
+        # The folder of the backup is flushed right before the file is written.
         monkeypatch.setattr(files, "flush_folder", lambda _: change(config))
     else:
         change(config)
@@ -129,30 +129,30 @@ def test_a_file_that_was_changed_meanwhile_is_left_so(
     assert lying_in(config.parent) == left
 
 
-def test_a_link_that_leads_elsewhere_meanwhile_is_a_change(config: Path, tmp_path: Path) -> None:
+def test_a_link_with_another_target_counts_as_a_change(config: Path, tmp_path: Path) -> None:
     link, other = tmp_path / "link.yaml", tmp_path / "other.yaml"
     link.symlink_to(config)
     other.write_bytes(OLD)
     file = read_file(link)
     link.unlink()
     link.symlink_to(other)
-    with pytest.raises(TtsdashError, match=f"{link} was changed meanwhile, and is left as it is now: try again"):
+    with pytest.raises(TtsdashError, match=f"{link} has changed since it was read and was not written: try again"):
         write_file(file, NEW)
     assert (config.read_bytes(), other.read_bytes()) == (OLD, OLD)
 
 
-def test_two_calls_do_not_write_at_once(config: Path) -> None:
+def test_two_processes_do_not_write_at_once(config: Path) -> None:
     file = read_file(config)
     with config.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(TtsdashError, match="is being written by another program: try again"):
+        with pytest.raises(TtsdashError, match="is locked by another process: try again"):
             write_file(file, NEW)
     assert lying_in(config.parent) == {"assistant.yaml": OLD}
 
 
-def test_a_file_that_is_read_only_for_its_user_is_left(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_file_is_not_written(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert "is read-only for you" in refusal(write_file, read_file(config), NEW, names=config)
+    assert "is read-only" in refusal(write_file, read_file(config), NEW, names=config)
     assert lying_in(config.parent) == {"assistant.yaml": OLD}
 
 
@@ -165,9 +165,7 @@ def test_the_owner_stays(config: Path) -> None:
     assert (config.stat().st_uid, config.stat().st_mode & 0o7777) == (12345, 0o640)
 
 
-def test_an_owner_that_cannot_be_kept_is_a_reason_to_write_nothing(
-    config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_written_if_the_owner_cannot_be_preserved(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -176,12 +174,12 @@ def test_an_owner_that_cannot_be_kept_is_a_reason_to_write_nothing(
 
     monkeypatch.setattr(os, "fstat", lambda _: Other)
     monkeypatch.setattr(os, "fchown", refuse)
-    says = refusal(write_file, read_file(config), NEW, names=config)
-    assert says.endswith("which cannot be kept: call this as its owner")
+    expected = refusal(write_file, read_file(config), NEW, names=config)
+    assert expected.endswith("which cannot be preserved: run this command as its owner")
     assert lying_in(config.parent) == {"assistant.yaml": OLD}
 
 
-# Ends itself just before the k-th thing that it does to the file system; 0 when it came through.
+# Kills itself right before its k-th change to the file system; exit code 0 if there were fewer.
 _KILLED = """
 import os, sys
 from pathlib import Path
@@ -202,7 +200,7 @@ os._exit(0)
 
 
 def survives(action: str, config: Path, k: int) -> bool:
-    """Whether a process that would die at its k-th event came through before."""
+    """Return whether a process that is to be killed at its k-th event ended before that."""
     command = [sys.executable, "-S", "-c", _KILLED, config, action, str(k)]
     done = subprocess.run(command, input=NEW, env={**os.environ, "PYTHONPATH": ":".join(sys.path)}, check=False)
     assert done.returncode in (0, 9)
@@ -210,7 +208,7 @@ def survives(action: str, config: Path, k: int) -> bool:
 
 
 @pytest.mark.parametrize("action", ["apply", "undo"])
-def test_a_call_that_is_killed_anywhere_leaves_the_old_file_or_the_new_one_and_a_way_back(
+def test_a_process_that_is_killed_anywhere_leaves_the_old_or_the_new_file_and_an_undo(
     action: str, config: Path
 ) -> None:
     outcomes, k, ended = [], 0, False
@@ -225,7 +223,7 @@ def test_a_call_that_is_killed_anywhere_leaves_the_old_file_or_the_new_one_and_a
         ended = survives(action, config, k)
         outcomes.append(config.read_bytes())
         assert config.stat().st_mode & 0o7777 == 0o640
-        # What lies about keeps nobody from applying it (again), nor from undoing that.
+        # What is left over prevents neither applying (again) nor undoing it.
         if config.read_bytes() == OLD:
             write_file(read_file(config), NEW)
         undo(config)

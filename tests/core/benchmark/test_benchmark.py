@@ -1,4 +1,4 @@
-"""`core.benchmark.run` measures real voices in real processes."""
+"""Benchmark runs of real voices in real processes."""
 
 import itertools
 import os
@@ -14,10 +14,10 @@ import numpy as np
 import psutil
 import pytest
 
-from core.benchmark.candidate import Candidate, Plan, default_threads
-from core.benchmark.load import Bystander
+from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant, default_threads
+from core.benchmark.load import ExternalLoad
 from core.benchmark.probe import Probe, ProbeFailed
-from core.benchmark.round import BLOCK, FEWEST_BLOCKS
+from core.benchmark.round import BLOCK, MIN_BLOCKS
 from core.benchmark.run import run
 from core.benchmark.texts import TextSet
 from core.engines.ort import OrtVoice
@@ -29,21 +29,21 @@ from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.voices.phonemes import phoneme_ids
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, voice_config, write_voice
 
-# One run serves several tests.
+# One run is shared by several tests.
 pytestmark = pytest.mark.xdist_group("benchmark")
 
-# Without a reason.
+# Metrics that have no reason when they are None.
 _MAY_BE_EMPTY = {"recipe", "program_db", "regression"}
 _TEXTS = TextSet("mine", "en", {"first": "Hi.", "second": "Go."}, latency_text="second")
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+def plan(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkPlan:
     """The original and a copy of it."""
     folder = tmp_path_factory.mktemp("voices")
     original = write_voice(folder)
     copy = Path(shutil.copyfile(original, folder / "copy.onnx"))
-    return Plan(
+    return BenchmarkPlan(
         voice_id=sha256_of(original),
         voice_key="tiny",
         config=voice_config(TINY),
@@ -61,7 +61,7 @@ def reports() -> list[tuple[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def record(plan: Plan, reports: list[tuple[str, float]]) -> BenchmarkRecord:
+def record(plan: BenchmarkPlan, reports: list[tuple[str, float]]) -> BenchmarkRecord:
     return run(plan, lambda stage, share: reports.append((stage, share)))
 
 
@@ -72,7 +72,7 @@ def no_probe_is_left() -> Iterator[None]:
     assert not set(psutil.Process().children(recursive=True)) - before
 
 
-def test_each_candidate_has_figures_at_each_thread_count(record: BenchmarkRecord) -> None:
+def test_each_variant_has_metrics_at_each_thread_count(record: BenchmarkRecord) -> None:
     assert [(result.figures["variant"], result.figures["threads"]) for result in record.results] == [
         (name, threads) for threads in default_threads() for name in ("original", "copy")
     ]
@@ -82,7 +82,7 @@ def test_each_candidate_has_figures_at_each_thread_count(record: BenchmarkRecord
 
 
 @pytest.mark.skipif(usable_cores() == 1, reason="one core: ONNX Runtime starts no threads")
-def test_a_model_that_has_run_is_at_rest_before_the_next_one_runs(plan: Plan) -> None:
+def test_a_model_is_idle_before_the_next_one_runs(plan: BenchmarkPlan) -> None:
     with Probe("original", "onnxruntime", plan.candidates[0].path, None, plan.config) as probe:
         for _ in range(3):
             probe.run([1, 5, 2])
@@ -103,14 +103,14 @@ def test_the_original_is_as_fast_as_itself(record: BenchmarkRecord) -> None:
             assert 0.2 < figures["speedup"] < 5
 
 
-def test_the_speed_up_is_the_median_over_pairs_of_the_originals_time_by_the_variants(record: BenchmarkRecord) -> None:
+def test_the_speed_up_is_the_median_ratio_over_pairs(record: BenchmarkRecord) -> None:
     for original, variant in zip(record.results[::2], record.results[1::2], strict=True):
         expected = np.median(_seconds_by_pair(original) / _seconds_by_pair(variant))
         assert variant.figures["speedup"] == pytest.approx(expected)
 
 
-def test_a_variant_that_works_more_is_slower(plan: Plan, tmp_path: Path) -> None:
-    # The same but for the decoder, which has twice the channels and a stage more.
+def test_a_variant_with_more_work_is_slower(plan: BenchmarkPlan, tmp_path: Path) -> None:
+    # The same except for the decoder, which has twice the channels and one more stage.
     wide = _candidate("wide", write_voice(tmp_path, HIGH))
     texts = TextSet("mine", "en", {"only": "The door is locked, and the key is gone."}, latency_text="only")
     record = run(
@@ -125,17 +125,17 @@ def test_a_variant_that_works_more_is_slower(plan: Plan, tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="there it can be timed")
-def test_a_candidate_whose_engine_is_not_here_has_no_figures_but_the_reason(plan: Plan) -> None:
+def test_a_variant_whose_engine_is_missing_has_no_metrics_but_the_reason(plan: BenchmarkPlan) -> None:
     elsewhere = replace(plan.candidates[1], name="original@coreml", engine="onnxruntime-coreml")
     plan = replace(plan, candidates=(plan.candidates[0], elsewhere), threads=(1,))
     kept: dict[str, object] = {}
-    _, without = run(plan, lambda stage, share: None, keep=kept.__setitem__).results
+    _, without = run(plan, lambda stage, share: None, on_recording=kept.__setitem__).results
     figures = without.figures
     assert (figures["engine"], figures["pairs"], without.samples) == (None, 0, ())
     empty = {name for name, value in figures.items() if value is None}
     assert empty >= {"speedup", "verdict", "rtf", "latency_ms", "load_s", "peak_rss_mb", "mel_db", "pesq", "grade"}
     assert empty - {"engine", "speedup_low", "speedup_high", "requests", *_MAY_BE_EMPTY} == set(figures["unmeasured"])
-    assert "has no CoreMLExecutionProvider here: it needs macOS" in figures["unmeasured"]["speedup"]
+    assert "has no CoreMLExecutionProvider on this machine: it needs macOS" in figures["unmeasured"]["speedup"]
     assert set(kept) == {"original"}
 
 
@@ -146,10 +146,12 @@ def test_a_copy_sounds_like_the_original(record: BenchmarkRecord) -> None:
         assert figures["defects"] == {"clipped": 0, "silent": 0, "not_finite": 0}
 
 
-def test_every_sample_is_handed_over_and_the_figures_follow_from_them(record: BenchmarkRecord, plan: Plan) -> None:
+def test_every_sample_is_recorded_and_the_metrics_follow_from_them(
+    record: BenchmarkRecord, plan: BenchmarkPlan
+) -> None:
     for result in record.results:
         samples, figures = result.samples, result.figures
-        assert figures["pairs"] >= BLOCK * FEWEST_BLOCKS
+        assert figures["pairs"] >= BLOCK * MIN_BLOCKS
         assert [(sample.pair, sample.text) for sample in samples] == [
             (pair, text) for pair in range(figures["pairs"]) for text in _TEXTS.texts
         ]
@@ -162,7 +164,7 @@ def test_every_sample_is_handed_over_and_the_figures_follow_from_them(record: Be
         assert samples[0].audio_seconds == pytest.approx(len(audio) / 22050)
 
 
-def test_what_a_process_takes_is_measured(record: BenchmarkRecord, plan: Plan) -> None:
+def test_the_resources_of_a_process_are_measured(record: BenchmarkRecord, plan: BenchmarkPlan) -> None:
     for result in record.results:
         figures = result.figures
         assert 0 < figures["load_s"] < 60
@@ -171,7 +173,7 @@ def test_what_a_process_takes_is_measured(record: BenchmarkRecord, plan: Plan) -
         assert {name for name, value in figures.items() if value is None} == {*figures["unmeasured"], *_MAY_BE_EMPTY}
 
 
-def test_the_run_says_where_and_on_what_it_was_measured(record: BenchmarkRecord, plan: Plan) -> None:
+def test_a_run_records_its_machine_voice_and_texts(record: BenchmarkRecord, plan: BenchmarkPlan) -> None:
     assert record.machine == this_machine()
     assert record.voice_id == plan.voice_id
     assert record.texts.pop("phonemes_ms") > 0
@@ -189,17 +191,17 @@ def test_progress_rises_from_0_towards_1(record: BenchmarkRecord, reports: list[
 
 
 @pytest.mark.parametrize("content", [b"no model", None], ids=["no model", "missing"])
-def test_a_variant_that_cannot_be_loaded_is_named(content: bytes | None, plan: Plan, tmp_path: Path) -> None:
+def test_a_variant_that_cannot_be_loaded_is_named(content: bytes | None, plan: BenchmarkPlan, tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     if content:
         broken.write_bytes(content)
-    candidate = Candidate("half-baked", broken, "0" * 64, 8, "guide")
+    candidate = BenchmarkVariant("half-baked", broken, "0" * 64, 8, "guide")
     with pytest.raises(ProbeFailed, match=r"^half-baked: ") as caught:
         run(replace(plan, candidates=(plan.candidates[0], candidate), threads=(1,)), lambda stage, share: None)
     assert "\n" not in str(caught.value)
 
 
-def test_a_text_without_phonemes_is_refused_before_anything_is_started(plan: Plan) -> None:
+def test_a_text_without_phonemes_is_refused_before_any_process_starts(plan: BenchmarkPlan) -> None:
     reports: list[str] = []
     with pytest.raises(InvalidInput, match="phoneme"):
         run(
@@ -208,7 +210,7 @@ def test_a_text_without_phonemes_is_refused_before_anything_is_started(plan: Pla
     assert reports == ["phonemes"]
 
 
-def test_a_probe_whose_process_is_killed_says_so(plan: Plan) -> None:
+def test_a_killed_probe_process_is_reported(plan: BenchmarkPlan) -> None:
     with Probe("original", "onnxruntime", plan.candidates[0].path, 1, plan.config) as probe:
         (process,) = _probes()
         process.send_signal(signal.SIGKILL)
@@ -216,7 +218,7 @@ def test_a_probe_whose_process_is_killed_says_so(plan: Plan) -> None:
             probe.run([1, 20, 2])
 
 
-def test_a_text_that_a_model_cannot_say_fails_and_the_probe_lives_on(plan: Plan) -> None:
+def test_a_text_that_a_model_cannot_speak_fails_without_ending_the_probe(plan: BenchmarkPlan) -> None:
     with Probe("original", "onnxruntime", plan.candidates[0].path, 1, plan.config) as probe:
         with pytest.raises(ProbeFailed, match=r"^original: "):
             probe.run([9999])
@@ -225,7 +227,7 @@ def test_a_text_that_a_model_cannot_say_fails_and_the_probe_lives_on(plan: Plan)
         assert said.samples > 0
 
 
-def test_a_probe_records_what_it_says(plan: Plan, tmp_path: Path) -> None:
+def test_a_probe_records_its_audio(plan: BenchmarkPlan, tmp_path: Path) -> None:
     ids = phoneme_ids(plan.config, "Hello.")
     with Probe("original", "onnxruntime", plan.candidates[0].path, 1, plan.config) as probe:
         audio = probe.record(ids, tmp_path / "audio.npy")
@@ -236,7 +238,7 @@ def test_a_probe_records_what_it_says(plan: Plan, tmp_path: Path) -> None:
     assert usage.cpu_s > 0
 
 
-def test_a_probe_speaks_at_the_voices_own_length_scale_and_with_the_chosen_speaker(tmp_path: Path) -> None:
+def test_a_probe_uses_the_length_scale_of_the_voice_and_the_chosen_speaker(tmp_path: Path) -> None:
     path, config = write_voice(tmp_path, MULTI_SPEAKER), voice_config(MULTI_SPEAKER)
     ids = phoneme_ids(config, "Hello, hello.")
     slow = config | {"inference": {"length_scale": 2.0}}
@@ -254,29 +256,29 @@ def test_a_probe_speaks_at_the_voices_own_length_scale_and_with_the_chosen_speak
 @pytest.mark.parametrize(
     ("taken", "throttled", "noisy"),
     [(0.09, 0, False), (0.11, 0, True), (0.0, 1, True), (0.0, None, False)],
-    ids=["left in peace", "disturbed", "throttled", "a machine that does not tell"],
+    ids=["undisturbed", "disturbed", "throttled", "throttling unknown"],
 )
-def test_a_result_is_noisy_where_too_few_pairs_were_quiet_or_the_processor_throttled(
-    taken: float, throttled: int | None, noisy: bool, plan: Plan, monkeypatch: pytest.MonkeyPatch
+def test_a_result_is_noisy_if_too_few_pairs_were_undisturbed_or_the_processor_throttled(
+    taken: float, throttled: int | None, noisy: bool, plan: BenchmarkPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Bystander, "others_share", lambda self, own_cpu_s: taken)
+    monkeypatch.setattr(ExternalLoad, "share", lambda self, own_cpu_s: taken)
     counts = iter((0, throttled) if throttled is not None else (None,))
     monkeypatch.setattr("core.benchmark.load.throttle_count", lambda: next(counts))
     record = run(replace(plan, threads=(1,)), lambda stage, share: None)
     assert {result.figures["noisy"] for result in record.results} == {noisy}
 
 
-def test_pairs_that_others_disturbed_are_made_up_for_by_more(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disturbed_pairs_are_made_up_for_by_more_pairs(plan: BenchmarkPlan, monkeypatch: pytest.MonkeyPatch) -> None:
     looks, a_pair = itertools.count(), 2 * len(_TEXTS.texts)
-    monkeypatch.setattr(Bystander, "others_share", lambda self, own_cpu_s: 0.5 * (next(looks) < 10 * a_pair))
+    monkeypatch.setattr(ExternalLoad, "share", lambda self, own_cpu_s: 0.5 * (next(looks) < 10 * a_pair))
     plan = replace(plan, threads=(1,), width=10.0, budget_s=60)
     original, copy = run(plan, lambda stage, share: None).results
     assert {sample.pair for sample in copy.samples} == set(range(20))
     assert (original.figures["pairs"], copy.figures["pairs"], copy.figures["noisy"]) == (10, 10, False)
 
 
-def _candidate(name: str, path: Path) -> Candidate:
-    return Candidate(name, path, sha256_of(path), path.stat().st_size, None)
+def _candidate(name: str, path: Path) -> BenchmarkVariant:
+    return BenchmarkVariant(name, path, sha256_of(path), path.stat().st_size, None)
 
 
 def _seconds_by_pair(result: ResultRecord) -> np.ndarray:

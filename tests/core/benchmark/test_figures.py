@@ -1,4 +1,4 @@
-"""The figures of a benchmark: statistics, verdict, texts, and what is said of them in words."""
+"""Statistics, verdicts, texts and summaries of benchmarks."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,7 @@ from core.benchmark import texts as texts_module
 from core.benchmark.statistics import bootstrap_median, median, p90
 from core.benchmark.texts import texts_for, texts_from
 from core.records.results import Result
-from core.records.verdict import verdict
+from core.records.verdict import speed_verdict
 from core.report.summary import summarize
 from tests.core.refusals import refusal
 
@@ -29,19 +29,19 @@ def test_median_and_90th_percentile(values: list[float], middle: float, ninth_te
 
 
 @given(ratios=st.lists(st.floats(0.1, 10), min_size=1, max_size=20))
-def test_the_interval_holds_the_median_and_lies_within_the_samples(ratios: list[float]) -> None:
+def test_the_interval_contains_the_median_and_lies_within_the_samples(ratios: list[float]) -> None:
     middle, low, high = bootstrap_median(np.array(ratios))
     assert middle == pytest.approx(float(np.median(ratios)))
     assert min(ratios) - 1e-9 <= low <= middle <= high <= max(ratios) + 1e-9
 
 
-def test_the_interval_is_the_same_at_every_reading_and_in_any_order() -> None:
+def test_the_interval_is_reproducible_and_independent_of_the_order() -> None:
     ratios = np.random.default_rng(1).normal(1.5, 0.1, 10)
     assert bootstrap_median(ratios) == bootstrap_median(ratios.copy())
     assert bootstrap_median(ratios) == pytest.approx(bootstrap_median(ratios[::-1]), abs=0.02)
 
 
-def test_the_interval_is_narrower_for_steadier_samples_and_for_more_of_them() -> None:
+def test_the_interval_is_narrower_for_steadier_and_for_more_samples() -> None:
     random = np.random.default_rng(2)
 
     def width(spread: float, count: int) -> float:
@@ -52,7 +52,7 @@ def test_the_interval_is_narrower_for_steadier_samples_and_for_more_of_them() ->
     assert width(0.1, 200) < width(0.1, 10)
 
 
-def test_the_interval_covers_the_true_median_about_as_often_as_it_says() -> None:
+def test_the_interval_covers_the_true_median_about_as_often_as_it_should() -> None:
     random = np.random.default_rng(3)
     intervals = [bootstrap_median(random.normal(1.0, 0.05, 10))[1:] for _ in range(60)]
     # The percentile bootstrap is a little narrow with ten samples.
@@ -74,8 +74,8 @@ def test_the_interval_covers_the_true_median_about_as_often_as_it_says() -> None
         ((1.0, 1.0), "no difference"),
     ],
 )
-def test_a_speed_up_is_called_one_only_when_its_whole_interval_is(interval: tuple[float, float], expected: str) -> None:
-    assert verdict(interval) == expected
+def test_a_verdict_needs_the_whole_interval(interval: tuple[float, float], expected: str) -> None:
+    assert speed_verdict(interval) == expected
 
 
 @pytest.mark.parametrize("language", _LANGUAGES)
@@ -107,13 +107,13 @@ def test_texts_of_different_languages_are_different() -> None:
         ("\0", "en"),
     ],
 )
-def test_a_language_without_texts_gets_the_english_ones_and_says_so(language: str, family: str) -> None:
+def test_a_language_without_texts_gets_the_english_ones(language: str, family: str) -> None:
     found = texts_for(language)
     assert found.language == family
     assert found.name.startswith(f"{family} v")
 
 
-def test_a_file_of_texts_has_one_a_line(tmp_path: Path) -> None:
+def test_a_file_of_texts_has_one_per_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     path.write_text("  A longer first line.  \n\n\tTwo.\r\nThe middle one.\n", encoding="utf-8")
     found = texts_from(path)
@@ -122,25 +122,25 @@ def test_a_file_of_texts_has_one_a_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (None, "cannot read"),
-        (b"", "holds no text"),
-        (b" \n\t\n\r\n", "holds no text"),
+        (b"", "has no text"),
+        (b" \n\t\n\r\n", "has no text"),
         (b"caf\xe9\n", "not UTF-8"),
         (b"\x00\xff\xfe", "not UTF-8"),
         (b"short\n" + b"x" * 1001, "sentence 2 has more than 1000"),
     ],
 )
-def test_a_file_of_no_use_is_refused(content: bytes | None, says: str, tmp_path: Path) -> None:
+def test_an_unusable_file_of_texts_is_refused(content: bytes | None, message: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     if content is not None:
         path.write_bytes(content)
-    assert says in refusal(texts_from, path, names=path)
+    assert message in refusal(texts_from, path, names=path)
 
 
 def test_a_folder_of_texts_is_refused(tmp_path: Path) -> None:
-    assert "is no text file" in refusal(texts_from, tmp_path, names=tmp_path)
+    assert "is not a text file" in refusal(texts_from, tmp_path, names=tmp_path)
 
 
 @given(text=st.text(min_size=1, max_size=50))
@@ -211,13 +211,13 @@ UNTIMED: dict[str, object] = {
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"verdict": "faster", "speedup": 1.5, "speedup_ci": (1.4, 1.6)}, "It is faster than the original at 1 thread"),
         ({"verdict": "faster", "speedup": 1.5, "speedup_ci": (1.4, 1.6)}, "(1.50x, 95 % interval 1.40–1.60)"),
-        (UNTIMED, "Speed and memory are not measured: it needs macOS; converted, not yet run on a Mac."),
-        (UNTIMED, "75 % smaller than the original's. "),
-        (UNTIMED, "Evaluated without Core ML it sounds like the original"),
+        (UNTIMED, "Speed and memory were not measured: it needs macOS; converted, not yet run on a Mac."),
+        (UNTIMED, "75 % smaller than the original. "),
+        (UNTIMED, "Evaluated without Core ML, it sounds like the original"),
         ({"verdict": "slower", "speedup": 0.4, "speedup_ci": (0.3, 0.5)}, "It is slower than the original"),
         ({"verdict": "no difference"}, "It is no faster or slower than the original"),
         ({"threads": 4, "verdict": "no difference"}, "the original at 4 threads"),
@@ -226,31 +226,31 @@ UNTIMED: dict[str, object] = {
         ({"grade": "noticeable"}, "It sounds clearly worse than the original"),
         ({"grade": "broken", "mel_db": None}, "It sounds broken (no mel distance"),
         ({"grade": None, "duration_drift_pct": None}, "It was not graded"),
-        ({"duration_drift_pct": 12.3}, "durations drift 12.3 %"),
-        ({"defects": {"clipped": 2, "silent": 0, "not_finite": 1}}, "2 texts clipped, 1 texts not finite"),
+        ({"duration_drift_pct": 12.3}, "duration drift 12.3 %"),
+        ({"defects": {"clipped": 2, "silent": 0, "not_finite": 1}}, "2 texts clipped, 1 text not finite"),
     ],
 )
-def test_what_a_variants_figures_mean_is_said_in_words(changes: dict[str, object], says: str) -> None:
+def test_results_are_summarized_in_words(changes: dict[str, object], message: str) -> None:
     found = summarize([ORIGINAL, replace(VARIANT, **changes)])
     assert list(found.variants) == ["small"]
-    assert says in found.variants["small"]
+    assert message in found.variants["small"]
     assert found.lines() == [f"small: {found.variants['small']}"]
     assert "\n" not in found.lines()[0]
 
 
 @pytest.mark.parametrize(
-    ("size_bytes", "says"),
+    ("size_bytes", "message"),
     [
-        (250, "the file is 75 % smaller than the original's, peak memory 50 % of it."),
-        (1000, "the file is as large as the original's"),
-        (1500, "the file is 50 % larger"),
+        (250, "The file is 75 % smaller than the original; peak memory is 50 % of the original's."),
+        (1000, "The file is as large as the original"),
+        (1500, "The file is 50 % larger"),
     ],
 )
-def test_the_size_is_held_against_the_originals(size_bytes: int, says: str) -> None:
-    assert says in summarize([ORIGINAL, replace(VARIANT, size_bytes=size_bytes)]).variants["small"]
+def test_the_size_is_compared_with_the_original(size_bytes: int, message: str) -> None:
+    assert message in summarize([ORIGINAL, replace(VARIANT, size_bytes=size_bytes)]).variants["small"]
 
 
-def test_all_thread_counts_of_a_variant_are_in_one_line() -> None:
+def test_all_thread_counts_of_a_variant_are_on_one_line() -> None:
     wide = replace(VARIANT, threads=4, verdict="slower", speedup=0.8, speedup_ci=(0.7, 0.9))
     fast = replace(VARIANT, verdict="faster", speedup=1.2, speedup_ci=(1.1, 1.3))
     (line,) = summarize([ORIGINAL, replace(ORIGINAL, threads=4), fast, wide]).lines()
@@ -258,7 +258,7 @@ def test_all_thread_counts_of_a_variant_are_in_one_line() -> None:
     assert "slower than the original at 4 threads" in line
 
 
-def test_each_variant_has_its_line_and_the_original_none() -> None:
+def test_each_variant_has_a_line_and_the_original_none() -> None:
     found = summarize([ORIGINAL, VARIANT, replace(VARIANT, variant="other")])
     assert list(found.variants) == ["small", "other"]
     assert [line.split(":")[0] for line in found.lines()] == ["small", "other"]
@@ -266,20 +266,20 @@ def test_each_variant_has_its_line_and_the_original_none() -> None:
     assert summarize([ORIGINAL]).lines() == []
 
 
-def test_a_variant_without_the_original_beside_it_is_not_sized() -> None:
+def test_without_the_original_the_size_is_not_compared() -> None:
     (line,) = summarize([VARIANT]).lines()
-    assert "the file" not in line
+    assert "The file" not in line
     assert "sounds like the original" in line
 
 
-def test_a_noisy_run_is_called_one() -> None:
+def test_a_noisy_run_has_a_note() -> None:
     found = summarize([replace(ORIGINAL, noisy=True), replace(VARIANT, noisy=True)])
     assert len(found.lines()) == len(found.lines("small")) == 2
     assert found.lines("no such variant") == list(found.notes)
-    assert "busy" in found.notes[0]
+    assert "Noisy run" in found.notes[0]
 
 
-def test_a_variant_whose_name_is_like_the_start_of_a_note_or_of_another_has_its_own_line() -> None:
+def test_a_variant_named_like_the_start_of_another_line_keeps_its_line() -> None:
     names = ("The machine ", "small", "small: it")
     found = summarize([ORIGINAL, *(replace(VARIANT, variant=name) for name in names)])
     for name in names:

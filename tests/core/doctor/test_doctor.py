@@ -1,4 +1,4 @@
-"""What the doctor finds, and what it says to do about it. Nothing that it looks at is changed."""
+"""`core.doctor`: the findings and their fixes. The checks change nothing."""
 
 import json
 import os
@@ -13,15 +13,15 @@ import pytest
 
 from core.assistant.config import AssistantConfig
 from core.doctor import workspace as workspace_checks
-from core.doctor.config import Here, check_configuration, judge_use
-from core.doctor.database import Answers, judge_data_base, open_to_read
+from core.doctor.config import LoadedVariant, check_configuration, judge_use
+from core.doctor.database import DatabaseFacts, judge_database, open_read_only
 from core.doctor.finding import Finding, run_check
-from core.doctor.fixes import make_again
-from core.doctor.logout import Place, judge_logout, kills, login_settings, place_of
+from core.doctor.fixes import remake_command
+from core.doctor.logout import Place, judge_logout, kills_user_processes, login_settings, place_of_process
 from core.doctor.machine import check_machine, judge_machine
 from core.doctor.runtime import check_phonemes, check_runtime
 from core.doctor.voices import check_voice, judge_figures, judge_library, judge_selection
-from core.doctor.workspace import check_place, check_workspace, is_made, judge_space
+from core.doctor.workspace import check_location, check_workspace, judge_space, workspace_exists
 from core.engines.names import BY_PROVIDER
 from core.errors import InvalidInput
 from core.files import sha256_of
@@ -30,7 +30,7 @@ from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.records.selection_warnings import SelectionWarning, WarningKind
 from core.records.selections import Selection, StoredSelection
 from core.records.voices import Variant, Voice
-from core.selection.decide import Candidate, select
+from core.selection.decide import Candidate, decide
 from core.selection.figures import Figures
 from core.store.database import open_store, transaction
 from core.store.migrations import VERSION
@@ -52,11 +52,11 @@ TINY = replace(ALONE, variants=(ORIGINAL, STATIC))
 
 
 def states(findings: list[Finding]) -> dict[str, str]:
-    """By check. Whatever is a problem says in a line why, and what to do."""
+    """Return the states by check. Every problem has a one-line message and a fix."""
     for finding in findings:
-        assert "\n" not in finding.says
-        assert finding.mend or finding.state != "problem", finding
-        assert finding.mend is None or finding.state != "ok", finding
+        assert "\n" not in finding.message
+        assert finding.fix or finding.state != "problem", finding
+        assert finding.fix is None or finding.state != "ok", finding
     return {finding.check: finding.state for finding in findings}
 
 
@@ -80,7 +80,7 @@ def only(findings: list[Finding], check: str) -> Finding:
         ("Raspberry Pi 5", "", "coremltools, Core ML"),
     ],
 )
-def test_what_is_not_well_on_each_machine(machine: str, problems: str, notes: str) -> None:
+def test_the_findings_on_each_machine(machine: str, problems: str, notes: str) -> None:
     found = states(list(judge_machine(MACHINES[machine], (3, 12))))
     assert list(found) == ["coremltools", "Core ML", "processor", "cores", "memory"]
     assert ", ".join(check for check, state in found.items() if state == "problem") == problems
@@ -88,7 +88,7 @@ def test_what_is_not_well_on_each_machine(machine: str, problems: str, notes: st
 
 
 @pytest.mark.parametrize(
-    ("machine", "changes", "python", "check", "state", "says", "mend"),
+    ("machine", "changes", "python", "check", "state", "message", "fix"),
     [
         ("M4 on macOS 15", {"coremltools": None}, (3, 12), "coremltools", "problem", "is not installed", "-m pip inst"),
         ("Rosetta", {"coremltools": None}, (3, 12), "coremltools", "problem", "is not installed", "-m pip install"),
@@ -112,14 +112,22 @@ def test_what_is_not_well_on_each_machine(machine: str, problems: str, notes: st
             "on Linux x86_64 or",
         ),
         ("Intel Mac", {"coremltools": None}, (3, 12), "coremltools", "note", "is not installed", "pip install"),
-        ("server", {}, (3, 12), "Core ML", "note", "packages are made here and run there", ""),
+        ("server", {}, (3, 12), "Core ML", "note", "packages can be made on this machine and run on a Mac", ""),
         ("Raspberry Pi 5", {}, (3, 12), "Core ML", "note", "needs macOS on Apple Silicon", ""),
-        ("Rosetta", {}, (3, 12), "Core ML", "problem", "translated by Rosetta", "arm64 Python"),
+        ("Rosetta", {}, (3, 12), "Core ML", "problem", "runs under Rosetta", "arm64 Python"),
         ("M1 on macOS 13", {}, (3, 12), "Core ML", "note", "macOS 13.6.1: packages need 14", "target=macos13"),
-        ("M1 on macOS 13", {"macos": "12.7"}, (3, 12), "Core ML", "note", "macOS 12.7: no package", "update macOS"),
+        (
+            "M1 on macOS 13",
+            {"macos": "12.7"},
+            (3, 12),
+            "Core ML",
+            "note",
+            "macOS 12.7: packages need at least 13",
+            "update macOS",
+        ),
         ("M4 on macOS 15", {}, (3, 12), "Core ML", "ok", "macOS 15.1 on Apple Silicon", ""),
-        ("Intel Mac", {}, (3, 12), "processor", "note", "int8 gains little", "--policy measured"),
-        ("container", {}, (3, 12), "cores", "note", "its control group allows 0.5 cores", "limit"),
+        ("Intel Mac", {}, (3, 12), "processor", "note", "int8 is hardly faster", "--policy measured"),
+        ("container", {}, (3, 12), "cores", "note", "limited to 0.5 CPUs", "limit"),
         *(
             (
                 "M4 on macOS 15",
@@ -132,23 +140,23 @@ def test_what_is_not_well_on_each_machine(machine: str, problems: str, notes: st
             )
             for version in ("1.24.1", "1.25.0", "1.26.0")
         ),
-        ("container", {}, (3, 12), "memory", "problem", "0.5 GB of 16.0, by its control group", "limit"),
+        ("container", {}, (3, 12), "memory", "problem", "limited to 0.5 of 16.0 GB by the control group", "limit"),
     ],
 )
-def test_why_and_what_to_do(
+def test_the_message_and_the_fix_of_each_finding(
     machine: str,
     changes: dict[str, object],
     python: tuple[int, int],
     check: str,
     state: str,
-    says: str,
-    mend: str,
+    message: str,
+    fix: str,
 ) -> None:
-    probes = replace(MACHINES[machine], **changes)  # type: ignore[arg-type]
-    found = only(list(judge_machine(probes, python)), check)
+    hardware = replace(MACHINES[machine], **changes)  # type: ignore[arg-type]
+    found = only(list(judge_machine(hardware, python)), check)
     assert found.state == state
-    assert says in found.says
-    assert mend in (found.mend or "")
+    assert message in found.message
+    assert fix in (found.fix or "")
 
 
 @pytest.mark.parametrize(
@@ -166,40 +174,40 @@ def test_why_and_what_to_do(
 def test_only_some_versions_of_onnx_runtime_leak_memory_and_only_on_apple_silicon(
     machine: str, version: str | None
 ) -> None:
-    probes = replace(MACHINES[machine], onnxruntime=version)
-    assert "ONNX Runtime" not in states(list(judge_machine(probes, (3, 12))))
+    hardware = replace(MACHINES[machine], onnxruntime=version)
+    assert "ONNX Runtime" not in states(list(judge_machine(hardware, (3, 12))))
 
 
-def test_onnx_runtime_runs_a_model_and_piper_makes_phonemes_here(voice: Voice) -> None:
+def test_onnx_runtime_runs_a_model_and_piper_makes_phonemes_on_this_machine(voice: Voice) -> None:
     assert states(list(check_runtime())) == {"ONNX Runtime": "ok"}
     assert states(list(check_phonemes([voice]))) == {"phonemes": "ok"}
     assert list(check_phonemes([])) == []
 
 
 @pytest.mark.parametrize(
-    ("module", "says"),
+    ("module", "message"),
     [
-        ("import os; os.abort()", "it takes its process with it (SIGABRT)"),
+        ("import os; os.abort()", "its process was killed (SIGABRT)"),
         ("raise ImportError('libgomp.so.1: cannot open\\n\\nshared object file')", "ImportError: libgomp.so.1: cannot"),
         ("", "AttributeError: module 'onnxruntime' has no attribute"),
     ],
 )
-def test_a_broken_onnx_runtime_is_told_and_the_machine_still_answers(
-    module: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_broken_onnx_runtime_is_reported_and_the_hardware_is_still_detected(
+    module: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "onnxruntime.py").write_text(module)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (found,) = check_runtime()
     assert (found.check, found.state) == ("ONNX Runtime", "problem")
-    assert says in found.says
-    assert "-m pip install --force-reinstall onnxruntime" in str(found.mend)
+    assert message in found.message
+    assert "-m pip install --force-reinstall onnxruntime" in str(found.fix)
     assert states(list(check_machine()))["cores"] in ("ok", "note")
 
 
-def test_a_voice_that_piper_makes_no_phonemes_for_is_told(voice: Voice) -> None:
+def test_a_voice_without_phonemes_is_reported(voice: Voice) -> None:
     (found,) = check_phonemes([replace(voice, config=voice.config | {"espeak": {"voice": "xx-klingon"}})])
     assert found.state == "problem"
-    assert found.says.startswith("Piper makes none for tiny: no phonemes for '1 2 3.'")
+    assert found.message.startswith("Piper makes none for tiny: no phonemes for '1 2 3.'")
 
 
 def test_a_check_that_fails_is_a_problem_and_hides_nothing() -> None:
@@ -209,7 +217,7 @@ def test_a_check_that_fails_is_a_problem_and_hides_nothing() -> None:
 
     found = run_check("privacy", examine)  # type: ignore[arg-type]
     assert states(found) == {"disk space": "ok", "privacy": "problem"}
-    assert found[1].says == "this could not be looked at: ZeroDivisionError: division by zero"
+    assert found[1].message == "this check failed: ZeroDivisionError: division by zero"
 
 
 # --- the workspace ---
@@ -217,7 +225,7 @@ def test_a_check_that_fails_is_a_problem_and_hides_nothing() -> None:
 
 @pytest.fixture
 def made(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A workspace with its data base, on a disk of which nothing can be said."""
+    """A workspace with a database, on a disk without findings."""
     monkeypatch.setattr(workspace_checks, "network_file_system", lambda _: None)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * 10**9))
     open_store(workspace).close()
@@ -225,16 +233,16 @@ def made(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 def all_files(workspace: Workspace) -> dict[str, bytes]:
-    """What lies there, but for the files that SQLite keeps to read with."""
+    """Return all files except those that SQLite needs for reading."""
     files = (path for path in workspace.root.rglob("*") if path.is_file())
     return {path.name: path.read_bytes() for path in files if not path.name.endswith(("-wal", "-shm"))}
 
 
-def test_a_workspace_in_order_is_ok_and_stays_as_it_is(made: Workspace) -> None:
+def test_an_intact_workspace_is_ok_and_stays_unchanged(made: Workspace) -> None:
     before = all_files(made)
-    finding, db = open_to_read(made.data_db)
+    finding, db = open_read_only(made.data_db)
     assert states([*check_workspace(made), finding]) == dict.fromkeys(
-        ("folder", "file system", "disk space", "privacy", "data base"), "ok"
+        ("folder", "file system", "disk space", "privacy", "database"), "ok"
     )
     assert db is not None
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -243,29 +251,31 @@ def test_a_workspace_in_order_is_ok_and_stays_as_it_is(made: Workspace) -> None:
     assert all_files(made) == before
 
 
-def test_no_workspace_is_made_by_looking_for_one(tmp_path: Path) -> None:
+def test_the_check_creates_no_workspace(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "a" / "b")
-    assert not is_made(workspace)
-    assert [finding.state for finding in check_place(workspace)] == ["note"]
+    assert not workspace_exists(workspace)
+    assert [finding.state for finding in check_location(workspace)] == ["note"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_where_no_workspace_can_be_made_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_location_where_no_workspace_can_be_created_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
-    note, problem = check_place(Workspace(tmp_path / "file"))
+    note, problem = check_location(Workspace(tmp_path / "file"))
     assert (note.state, problem.state) == ("note", "problem")
     monkeypatch.setattr(os, "access", lambda *_: False)
-    _, problem = check_place(Workspace(tmp_path / "new"))
-    assert problem.says == f"{tmp_path} is read-only for you: no workspace can be made"
+    _, problem = check_location(Workspace(tmp_path / "new"))
+    assert problem.message == f"{tmp_path} is read-only for you: no workspace can be created"
 
 
-def test_data_bases_that_others_can_read_are_named(made: Workspace) -> None:
+def test_databases_that_other_users_can_read_are_named(made: Workspace) -> None:
     made.queue_db.touch()
     for path, mode in ((made.data_db, 0o644), (made.queue_db, 0o660)):
         path.chmod(mode)
     found = only(list(check_workspace(made)), "privacy")
-    assert (found.state, found.says) == ("problem", "not only you can read data.db, queue.db")
-    assert found.mend == f"chmod 600 {made.data_db} {made.queue_db}"
+    assert (found.state, found.message) == ("problem", "other users can read data.db, queue.db")
+    assert found.fix == f"chmod 600 {made.data_db} {made.queue_db}"
     made.root.chmod(0o755)
     for path in (made.data_db, made.queue_db):
         path.chmod(0o600)
@@ -273,19 +283,19 @@ def test_data_bases_that_others_can_read_are_named(made: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "check", "says", "mend"),
+    ("change", "check", "message", "fix"),
     [
         (lambda m: m.setattr(os, "getuid", lambda: 54321), "folder", "belongs to another user", "sudo chown -R"),
         (
             lambda m: m.setattr(os, "access", lambda *_: False),
             "folder",
-            "cannot be looked into by you",
+            "is not readable for you",
             "use --home DIR",
         ),
         (
             lambda m: m.setattr(os, "access", lambda _, mode: not mode & os.W_OK),
             "folder",
-            "is read-only for you",
+            "is read-only",
             "chmod u+rwX",
         ),
         (
@@ -296,67 +306,72 @@ def test_data_bases_that_others_can_read_are_named(made: Workspace) -> None:
         ),
     ],
 )
-def test_a_workspace_that_cannot_be_worked_in(
+def test_a_workspace_that_cannot_be_used(
     change: Callable[[pytest.MonkeyPatch], None],
     check: str,
-    says: str,
-    mend: str,
+    message: str,
+    fix: str,
     made: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     change(monkeypatch)
     found = list(check_workspace(made))
     assert [entry for entry, state in states(found).items() if state == "problem"] == [check]
-    assert says in only(found, check).says
-    assert str(only(found, check).mend).startswith(mend)
+    assert message in only(found, check).message
+    assert str(only(found, check).fix).startswith(fix)
 
 
 @pytest.mark.parametrize(
     ("free", "state"), [(0, "problem"), (499_999_999, "problem"), (5e8, "note"), (1.99e9, "note"), (2e9, "ok")]
 )
-def test_how_much_of_the_disk_must_be_free(free: int, state: str) -> None:
+def test_how_much_disk_space_must_be_free(free: int, state: str) -> None:
     assert states([judge_space(free, Path("/w"))]) == {"disk space": state}
 
 
-WELL = Answers(application=APPLICATION_ID, version=VERSION, empty=False, check="ok")
+WELL = DatabaseFacts(application=APPLICATION_ID, version=VERSION, empty=False, check="ok")
 
 
 @pytest.mark.parametrize(
-    ("answers", "state", "says", "mend"),
+    ("answers", "state", "message", "fix"),
     [
-        (WELL, "ok", f"whole, format {VERSION}", ""),
+        (WELL, "ok", f"intact, format {VERSION}", ""),
         (replace(WELL, version=VERSION + 1), "problem", "written by a newer ttsdash", "update ttsdash"),
-        (replace(WELL, version=VERSION - 1), "note", f"the next command brings it to {VERSION}", "ttsdash voices list"),
-        (replace(WELL, application=0), "problem", "of another program", "--home DIR"),
-        (replace(WELL, application=0, version=0, empty=True), "note", "the next command sets it up", "ttsdash"),
+        (
+            replace(WELL, version=VERSION - 1),
+            "note",
+            f"the next command migrates it to {VERSION}",
+            "ttsdash voices list",
+        ),
+        (replace(WELL, application=0), "problem", "belongs to another program", "--home DIR"),
+        (replace(WELL, application=0, version=0, empty=True), "note", "the next command initializes it", "ttsdash"),
         (replace(WELL, check="row 7\nmissing"), "problem", "is damaged (row 7 missing)", "mkdir -p "),
     ],
 )
-def test_which_data_bases_are_well(answers: Answers, state: str, says: str, mend: str) -> None:
-    found = judge_data_base(answers, Path("/w/data.db"))
-    assert states([found]) == {"data base": state}
-    assert says in found.says
-    assert mend in (found.mend or "")
+def test_the_findings_for_a_database(answers: DatabaseFacts, state: str, message: str, fix: str) -> None:
+    found = judge_database(answers, Path("/w/data.db"))
+    assert states([found]) == {"database": state}
+    assert message in found.message
+    assert fix in (found.fix or "")
 
 
 @pytest.mark.parametrize(
-    ("harm", "state", "says"),
+    ("harm", "state", "message"),
     [
-        (lambda path: path.write_bytes(b"no data base" * 100), "problem", "is damaged (file is not a database)"),
-        (lambda path: path.write_bytes(path.read_bytes()[:100]), "problem", "is damaged (it is cut short)"),
+        (lambda path: path.write_bytes(b"not sqlite" * 100), "problem", "is damaged (file is not a database)"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "problem", "is damaged (it is truncated)"),
         (lambda path: path.write_bytes(path.read_bytes()[:8192] + b"\xff" * 40_000), "problem", "is damaged ("),
         (lambda path: path.write_bytes(b""), "note", "it is empty"),
-        (lambda path: (path.unlink(), path.mkdir()), "problem", "is no file"),
+        (lambda path: (path.unlink(), path.mkdir()), "problem", "is not a file"),
     ],
 )
-def test_a_damaged_data_base_is_told_and_left_as_it_is(
-    harm: Callable[[Path], object], state: str, says: str, made: Workspace
+def test_a_damaged_database_is_reported_and_left_unchanged(
+    harm: Callable[[Path], object], state: str, message: str, made: Workspace
 ) -> None:
     harm(made.data_db)
     before = all_files(made)
-    finding, db = open_to_read(made.data_db)
+    finding, db = open_read_only(made.data_db)
     assert (finding.state, db) == (state, None)
-    assert says in finding.says
+    assert message in finding.message
     states([finding])
     assert all_files(made) == before
 
@@ -365,21 +380,21 @@ def test_a_damaged_data_base_is_told_and_left_as_it_is(
 
 
 @pytest.mark.parametrize(
-    ("place", "killed", "lingers", "mend"),
+    ("place", "killed", "lingers", "fix"),
     [
         ("session", False, False, None),
         ("session", True, False, "ttsdash worker install"),
-        # Lingering keeps the user's manager, not what was started in a session.
+        # Lingering keeps the user manager, not the processes of a session.
         ("session", True, True, "ttsdash worker install"),
         ("manager", False, False, "loginctl enable-linger"),
         ("manager", True, True, None),
         ("elsewhere", True, False, None),
     ],
 )
-def test_whether_logging_out_ends_the_worker(place: Place, killed: bool, lingers: bool, mend: str | None) -> None:
+def test_whether_logging_out_ends_the_worker(place: Place, killed: bool, lingers: bool, fix: str | None) -> None:
     found = judge_logout(place, killed, lingers)
-    assert states([found]) == {"logging out": "problem" if mend else "ok"}
-    assert str(found.mend).endswith(str(mend))
+    assert states([found]) == {"logging out": "problem" if fix else "ok"}
+    assert str(found.fix).endswith(str(fix))
 
 
 @pytest.mark.parametrize(
@@ -392,11 +407,11 @@ def test_whether_logging_out_ends_the_worker(place: Place, killed: bool, lingers
         (None, "session"),
     ],
 )
-def test_where_a_process_belongs(group: str | None, place: Place, tmp_path: Path) -> None:
+def test_what_a_process_belongs_to(group: str | None, place: Place, tmp_path: Path) -> None:
     if group:
         (tmp_path / "proc" / "7").mkdir(parents=True)
         (tmp_path / "proc" / "7" / "cgroup").write_text(group)
-    assert place_of(7, tmp_path) == place
+    assert place_of_process(7, tmp_path) == place
 
 
 @pytest.mark.parametrize(
@@ -408,7 +423,7 @@ def test_where_a_process_belongs(group: str | None, place: Place, tmp_path: Path
         ({"etc/systemd/logind.conf": "[Login]\n#KillUserProcesses=yes\n; KillUserProcesses=yes\n"}, False),
         ({"etc/systemd/logind.conf": "KillUserProcesses=yes\n[Sleep]\nKillUserProcesses=yes\n"}, False),
         ({"usr/lib/systemd/logind.conf": "[Login]\nKillUserProcesses=yes\n"}, True),
-        # The file of the system's owner stands in the place of the one that came with it; pieces come after both.
+        # The administrator's file replaces the one of the distribution; drop-ins override both.
         (
             {
                 "etc/systemd/logind.conf": "[Login]\nHandleLidSwitch=ignore\n",
@@ -443,11 +458,11 @@ def test_where_a_process_belongs(group: str | None, place: Place, tmp_path: Path
         ({"etc/systemd/logind.conf": "[Login]\nno key\n= \n\xff\nKillUserProcesses=yes\n"}, True),
     ],
 )
-def test_what_logind_is_told(files: dict[str, str], killed: bool, tmp_path: Path) -> None:
+def test_the_settings_of_logind(files: dict[str, str], killed: bool, tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="latin-1")
-    assert kills(login_settings(tmp_path), "amy") is killed
+    assert kills_user_processes(login_settings(tmp_path), "amy") is killed
 
 
 # --- voices ---
@@ -495,39 +510,39 @@ def measure(db: sqlite3.Connection, voice: Voice, *variants: Variant, **changes:
         put_benchmark(db, record, job_id=None)
 
 
-def examined(db: sqlite3.Connection, voice: Voice) -> list[Finding]:
+def voice_findings(db: sqlite3.Connection, voice: Voice) -> list[Finding]:
     return list(check_voice(db, get_voice(db, voice.key), this_machine().id))
 
 
-def test_a_voice_that_nothing_was_made_of_says_so(db: sqlite3.Connection, voice: Voice) -> None:
-    assert states(examined(db, voice)) == {"files": "ok", "figures": "note"}
+def test_a_voice_without_variants_gets_a_note(db: sqlite3.Connection, voice: Voice) -> None:
+    assert states(voice_findings(db, voice)) == {"files": "ok", "figures": "note"}
     assert states(list(judge_library([]))) == {"voices": "note"}
     assert list(judge_library([voice])) == []
 
 
-def test_files_that_are_gone_or_changed_are_named(db: sqlite3.Connection, voice: Voice, variant: Variant) -> None:
+def test_missing_and_changed_files_are_named(db: sqlite3.Connection, voice: Voice, variant: Variant) -> None:
     path = Path(variant.path)
-    assert only(examined(db, voice), "files").says == "there and unchanged: original, static-int8"
+    assert only(voice_findings(db, voice), "files").message == "present and unchanged: original, static-int8"
     config_path_of(path).unlink()
     Path(voice.path).write_bytes(b"another")
-    broken, unconfigured = (finding for finding in examined(db, voice) if finding.check == "files")
-    assert broken.says == f"original: checksum differs: {voice.path} is not the file that was made"
-    assert broken.mend == f"put the file back that was added, or ttsdash voices add {voice.path}"
-    assert unconfigured.says.startswith(f"static-int8: {path}.json is missing")
-    assert unconfigured.mend == "ttsdash optimize --model tiny --static"
+    broken, unconfigured = (finding for finding in voice_findings(db, voice) if finding.check == "files")
+    assert broken.message == f"original: checksum differs: {voice.path} is not the file that was made"
+    assert broken.fix == f"restore the file that was added, or run: ttsdash voices add {voice.path}"
+    assert unconfigured.message.startswith(f"static-int8: {path}.json is missing")
+    assert unconfigured.fix == "ttsdash optimize --model tiny --static"
     path.unlink()
-    assert f"static-int8: missing: {path}" in [finding.says for finding in examined(db, voice)]
+    assert f"static-int8: missing: {path}" in [finding.message for finding in voice_findings(db, voice)]
 
 
-def test_each_file_of_a_folder_counts(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> None:
+def test_every_file_of_a_folder_is_verified(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> None:
     folder = core_ml(db, voice, tmp_path)
-    assert states(examined(db, voice))["files"] == "ok"
+    assert states(voice_findings(db, voice))["files"] == "ok"
     (folder / "body.mlpackage" / "weights").write_bytes(b"others")
-    problem = examined(db, voice)[0]
-    assert problem.says == f"coreml: checksum differs: {folder}/body.mlpackage/weights is not the file that was made"
-    assert problem.mend == "ttsdash optimize --model tiny --coreml"
+    problem = voice_findings(db, voice)[0]
+    assert problem.message == f"coreml: checksum differs: {folder}/body.mlpackage/weights is not the file that was made"
+    assert problem.fix == "ttsdash optimize --model tiny --coreml"
     (folder / "body.mlpackage" / "weights").unlink()
-    assert examined(db, voice)[0].says == f"coreml: missing: {folder}/body.mlpackage/weights"
+    assert voice_findings(db, voice)[0].message == f"coreml: missing: {folder}/body.mlpackage/weights"
 
 
 def core_ml(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
@@ -555,22 +570,26 @@ def core_ml(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
             {"params": {}, "name": "static-int8+calibration=mine-12345678"},
             "ttsdash optimize --model tiny --static --calibration FILE",
         ),
-        ({"recipe": "int2"}, "update ttsdash: this version knows no recipe 'int2'"),
+        ({"recipe": "int2"}, "update ttsdash: this version has no recipe 'int2'"),
     ],
 )
-def test_a_variant_is_made_again_as_it_was(changes: dict[str, object], command: str) -> None:
-    assert make_again(replace(STATIC, **changes)) == command  # type: ignore[arg-type]
+def test_a_variant_is_made_again_with_the_same_parameters(changes: dict[str, object], command: str) -> None:
+    assert remake_command(replace(STATIC, **changes)) == command  # type: ignore[arg-type]
 
 
-def test_what_was_measured_of_these_very_files_here(db: sqlite3.Connection, voice: Voice, variant: Variant) -> None:
-    assert only(examined(db, voice), "figures").says == "not measured on this machine at all cores: static-int8"
+def test_only_results_of_the_current_files_on_this_machine_count(
+    db: sqlite3.Connection, voice: Voice, variant: Variant
+) -> None:
+    assert (
+        only(voice_findings(db, voice), "figures").message == "not measured on this machine at all cores: static-int8"
+    )
     measure(db, voice, variant)
-    assert only(examined(db, voice), "figures").state == "ok"
+    assert only(voice_findings(db, voice), "figures").state == "ok"
     here = get_voice(db, voice.key)
     mine = replace(RESULT, variant=variant.name, variant_sha256=variant.sha256)
     assert judge_figures(here, [replace(mine, variant_sha256="d" * 64)]).state == "note"
     busy = judge_figures(here, [replace(mine, noisy=True)])
-    assert (busy.state, busy.mend) == ("note", "ttsdash benchmark tiny")
+    assert (busy.state, busy.fix) == ("note", "ttsdash benchmark tiny")
     assert judge_figures(here, [mine, replace(mine, benchmark_id="earlier", noisy=True)]).state == "ok"
 
 
@@ -582,9 +601,9 @@ SLOW, FAST, BAD = (
 
 
 @pytest.mark.parametrize(
-    ("candidate", "pinned", "state", "says", "mend"),
+    ("candidate", "pinned", "state", "message", "fix"),
     [
-        (Candidate("static-int8", "static", figures=FAST), None, "ok", "static-int8: the first in order", None),
+        (Candidate("static-int8", "static", figures=FAST), None, "ok", "static-int8: the first usable one", None),
         (Candidate("static-int8", "static", figures=SLOW), None, "problem", "is SLOWER than", " --policy measured"),
         (
             Candidate("static-int8", "static", figures=SLOW),
@@ -593,55 +612,61 @@ SLOW, FAST, BAD = (
             "SLOWER",
             " --unpin --policy measured",
         ),
-        (Candidate("static-int8", "static", figures=BAD), None, "problem", "sounds noticeable", " --policy measured"),
+        (
+            Candidate("static-int8", "static", figures=BAD),
+            None,
+            "problem",
+            "sounds noticeably worse",
+            " --policy measured",
+        ),
         (Candidate("static-int8", "static", problem="missing"), "static-int8", "problem", "cannot be used", " --unpin"),
         (
             Candidate("static-int8", "static", figures=replace(FAST, grade=None)),
             None,
             "note",
-            "as nobody knows",
+            "has not been graded",
             "ttsdash benchmark tiny",
         ),
-        # That the figures are missing is said of all variants at once.
+        # Missing results are reported for all variants at once.
         (Candidate("static-int8", "static"), None, "ok", "static-int8: ", None),
     ],
 )
-def test_what_speaks_against_the_selected_variant(
-    candidate: Candidate, pinned: str | None, state: str, says: str, mend: str | None
+def test_the_warnings_about_the_selected_variant(
+    candidate: Candidate, pinned: str | None, state: str, message: str, fix: str | None
 ) -> None:
-    selection = select("tiny", [Candidate("original", None), candidate], SERVER, "priority", pinned)
+    selection = decide("tiny", [Candidate("original", None), candidate], SERVER, "priority", pinned)
     found = list(judge_selection(TINY, stored(selection)))
     assert states(found) == {"selection": state}
-    assert says in found[0].says
-    assert (found[0].mend or "").removeprefix("ttsdash select tiny") == (mend or "")
+    assert message in found[0].message
+    assert (found[0].fix or "").removeprefix("ttsdash select tiny") == (fix or "")
 
 
-def test_a_variant_that_is_better_can_be_pinned() -> None:
+def test_a_better_variant_can_be_pinned() -> None:
     candidates = [
         Candidate("original", None),
         Candidate("static-int8", "static", figures=Figures(1.4, (1.3, 1.5), "slight")),
         Candidate("int4", "int4", figures=FAST),
     ]
-    (found,) = judge_selection(TINY, stored(select("tiny", candidates, SERVER, "priority")))
-    assert (found.state, found.mend) == ("note", "ttsdash select tiny --pin int4")
-    # What is no file of its own cannot be pinned.
+    (found,) = judge_selection(TINY, stored(decide("tiny", candidates, SERVER, "priority")))
+    assert (found.state, found.fix) == ("note", "ttsdash select tiny --pin int4")
+    # The original run by another provider cannot be pinned.
     candidates[2] = Candidate(BY_PROVIDER, None, figures=FAST)
-    (found,) = judge_selection(TINY, stored(select("tiny", candidates, SERVER, "measured", pinned="static-int8")))
-    assert (found.state, found.mend) == ("note", "ttsdash select tiny --unpin")
+    (found,) = judge_selection(TINY, stored(decide("tiny", candidates, SERVER, "measured", pinned="static-int8")))
+    assert (found.state, found.fix) == ("note", "ttsdash select tiny --unpin")
 
 
 def test_a_warning_that_an_older_version_stored_as_text_is_a_note() -> None:
-    selection = select("tiny", [Candidate("original", None)], SERVER, "priority")
+    selection = decide("tiny", [Candidate("original", None)], SERVER, "priority")
     slower = SelectionWarning(WarningKind.LEGACY, "original", "static-int8 is SLOWER than the original")
     (found,) = judge_selection(TINY, stored(replace(selection, warnings=(slower,))))
-    assert (found.state, found.says, found.mend) == ("note", slower.text, "ttsdash select tiny")
+    assert (found.state, found.message, found.fix) == ("note", slower.text, "ttsdash select tiny")
 
 
-def test_a_selection_that_is_missing_or_of_other_files_is_made_again() -> None:
-    selection = select("tiny", [Candidate("original", None)], SERVER, "priority")
+def test_a_missing_or_outdated_selection_is_made_again() -> None:
+    selection = decide("tiny", [Candidate("original", None)], SERVER, "priority")
     for before in (None, replace(stored(selection), selected_sha256="e" * 64)):
         (found,) = judge_selection(TINY, before)
-        assert (found.state, found.mend) == ("note", "ttsdash select tiny")
+        assert (found.state, found.fix) == ("note", "ttsdash select tiny")
     assert list(judge_selection(ALONE, None)) == []
 
 
@@ -659,52 +684,54 @@ def configured(tmp_path: Path, **paths: object) -> AssistantConfig:
     return AssistantConfig.load(path)
 
 
-def judged(db: sqlite3.Connection | None, config: AssistantConfig) -> dict[str, Finding]:
+def findings_by_check(db: sqlite3.Connection | None, config: AssistantConfig) -> dict[str, Finding]:
     found = list(check_configuration(config, db, this_machine().id))
     states(found)
     return {finding.check: finding for finding in found}
 
 
-def test_an_original_beside_a_quantized_model_means_that_the_model_is_not_used(
+def test_a_quantized_model_is_not_used_if_the_original_is_loaded(
     db: sqlite3.Connection, voice: Voice, variant: Variant, tmp_path: Path
 ) -> None:
     config = configured(tmp_path, voice_path="voices/tiny.onnx", quantized_path=variant.path)
-    found = judged(db, config)
-    assert found["voice_path"].says == "original of tiny, unchanged"
-    assert found["quantized_path"].says == "static-int8 of tiny, unchanged"
-    assert (found["use"].state, found["use"].mend) == (
+    found = findings_by_check(db, config)
+    assert found["voice_path"].message == "original of tiny, unchanged"
+    assert found["quantized_path"].message == "static-int8 of tiny, unchanged"
+    assert (found["use"].state, found["use"].fix) == (
         "problem",
         f"ttsdash apply {tmp_path}/config.yaml --use-selected",
     )
-    assert "so the quantized model is not used" in found["use"].says
+    assert "the quantized model is not used" in found["use"].message
 
 
-def test_a_variant_that_is_slower_here_is_told_with_its_figures(
+def test_a_loaded_variant_that_is_slower_is_reported_with_its_figures(
     db: sqlite3.Connection, voice: Voice, variant: Variant, tmp_path: Path
 ) -> None:
     config = configured(tmp_path, fallback_path=variant.path)
-    assert judged(db, config)["use"].mend == "ttsdash benchmark tiny"
+    assert findings_by_check(db, config)["use"].fix == "ttsdash benchmark tiny"
     measure(db, voice, variant)
-    use = judged(db, config)["use"]
+    use = findings_by_check(db, config)["use"]
     assert use.state == "problem"
-    assert "0.80x as fast as the original here (95 % interval 0.70–0.90)" in use.says
+    assert "0.80x as fast as the original (95 % interval 0.70–0.90)" in use.message
     candidates = [Candidate("original", None), Candidate("static-int8", "static", figures=SLOW)]
-    selection = select("tiny", candidates, SERVER, "priority")
+    selection = decide("tiny", candidates, SERVER, "priority")
     with transaction(db):
         put_selection(db, voice.id, this_machine(), selection, variant.sha256, "job 1")
-    assert str(judged(db, config)["use"].mend).startswith("ttsdash select tiny --policy measured && ttsdash apply ")
+    assert str(findings_by_check(db, config)["use"].fix).startswith(
+        "ttsdash select tiny --policy measured && ttsdash apply "
+    )
 
 
 @pytest.mark.parametrize(
-    ("loaded", "quantized", "figures", "selected", "state", "says"),
+    ("loaded", "quantized", "figures", "selected", "state", "message"),
     [
         ("original", None, None, None, "ok", "the original is loaded"),
         ("original", "static-int8", None, "static-int8", "problem", "the quantized model is not used"),
         ("original", "original", None, "static-int8", "note", "static-int8 is selected"),
         ("original", None, None, "static-int8", "note", "static-int8 is selected"),
         ("original", "static-int8", None, "original", "ok", "which is selected on this machine"),
-        ("static-int8", None, None, "static-int8", "note", "not measured on this machine"),
-        ("static-int8", None, {"speedup": None}, "static-int8", "note", "not measured on this machine"),
+        ("static-int8", None, None, "static-int8", "note", "not been measured on this machine"),
+        ("static-int8", None, {"speedup": None}, "static-int8", "note", "not been measured on this machine"),
         ("static-int8", None, {"grade": "slight"}, "static-int8", "ok", "static-int8 is loaded: 1.40x"),
         ("static-int8", None, {"grade": "slight"}, None, "ok", "static-int8 is loaded: 1.40x"),
         ("coreml", None, None, "static-int8", "problem", "voice_path names a folder"),
@@ -713,77 +740,76 @@ def test_a_variant_that_is_slower_here_is_told_with_its_figures(
         ("static-int8", None, {"grade": "broken"}, "static-int8", "problem", "sound broken"),
     ],
 )
-def test_whether_what_was_made_is_used(
+def test_whether_the_selected_variant_is_used(
     loaded: str,
     quantized: str | None,
     figures: dict[str, object] | None,
     selected: str | None,
     state: str,
-    says: str,
+    message: str,
 ) -> None:
     variants = {variant.name: variant for variant in (*TINY.variants, replace(STATIC, name="coreml", recipe="coreml"))}
     measured = replace(RESULT, speedup=1.4, speedup_ci=(1.3, 1.5), verdict="faster")
-    here = Here(None if figures is None else replace(measured, **figures), selected)  # type: ignore[arg-type]
-    found = judge_use("a.voice_path", variants[loaded], variants.get(quantized or ""), here, "ttsdash apply c.yaml")
+    result = None if figures is None else replace(measured, **figures)  # type: ignore[arg-type]
+    model = LoadedVariant(variants[loaded], result, selected)
+    found = judge_use("a.voice_path", model, variants.get(quantized or ""), "ttsdash apply c.yaml")
     assert states([found]) == {"use": state}
-    assert says in found.says
+    assert message in found.message
 
 
 @pytest.mark.parametrize(
-    ("selected", "state", "says"),
+    ("selected", "state", "message"),
     [
         ("original@coreml", "ok", "which is selected on this machine"),
         ("coreml", "problem", "the quantized model is not used"),
     ],
 )
-def test_what_is_selected_counts_as_what_today_s_assistant_can_load(
-    selected: str, state: str, says: str, db: sqlite3.Connection, voice: Voice, variant: Variant, tmp_path: Path
+def test_the_selected_variant_counts_as_what_the_assistant_can_load(
+    selected: str, state: str, message: str, db: sqlite3.Connection, voice: Voice, variant: Variant, tmp_path: Path
 ) -> None:
     core_ml(db, voice, tmp_path)
     selection = Selection("tiny", "measured", None, selected, "", ())
     with transaction(db):
         put_selection(db, voice.id, this_machine(), selection, voice.id, "job 1")
-    use = judged(db, configured(tmp_path, voice_path=voice.path, quantized_path=variant.path))["use"]
+    use = findings_by_check(db, configured(tmp_path, voice_path=voice.path, quantized_path=variant.path))["use"]
     assert use.state == state
-    assert says in use.says
+    assert message in use.message
 
 
-def test_a_package_inside_of_a_variant_is_that_variant_and_no_voice_to_load(
+def test_a_package_in_a_variants_folder_is_that_variant_and_cannot_be_loaded(
     db: sqlite3.Connection, voice: Voice, tmp_path: Path
 ) -> None:
     package = core_ml(db, voice, tmp_path) / "body.mlpackage"
-    found = judged(db, configured(tmp_path, voice_path=package, coreml_path=package))
-    assert found["coreml_path"].says == "coreml of tiny, unchanged"
-    assert found["use"].says.startswith("voice_path names a folder")
-    found = judged(db, configured(tmp_path, coreml_path=package.with_name("other.mlpackage")))
-    assert found["coreml_path"].mend == f"ttsdash apply {tmp_path}/config.yaml"
+    found = findings_by_check(db, configured(tmp_path, voice_path=package, coreml_path=package))
+    assert found["coreml_path"].message == "coreml of tiny, unchanged"
+    assert found["use"].message.startswith("voice_path names a folder")
+    found = findings_by_check(db, configured(tmp_path, coreml_path=package.with_name("other.mlpackage")))
+    assert found["coreml_path"].fix == f"ttsdash apply {tmp_path}/config.yaml"
     shutil.rmtree(package.parent)
-    found = judged(db, configured(tmp_path, coreml_path=package))
-    assert found["coreml_path"].mend == "ttsdash optimize --model tiny --coreml"
+    found = findings_by_check(db, configured(tmp_path, coreml_path=package))
+    assert found["coreml_path"].fix == "ttsdash optimize --model tiny --coreml"
 
 
-def test_a_copy_of_a_variant_is_known_by_its_content(
+def test_a_copy_of_a_variant_is_recognized_by_its_checksum(
     db: sqlite3.Connection, voice: Voice, variant: Variant, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copyfile(variant.path, tmp_path / "copy.onnx"))
-    found = judged(db, configured(tmp_path, quantized_path="copy.onnx"))
-    assert found["quantized_path"].mend == f"cp {variant.path}.json {copy}.json"
+    found = findings_by_check(db, configured(tmp_path, quantized_path="copy.onnx"))
+    assert found["quantized_path"].fix == f"cp {variant.path}.json {copy}.json"
     shutil.copyfile(f"{variant.path}.json", f"{copy}.json")
-    found = judged(db, configured(tmp_path, quantized_path="copy.onnx"))
-    assert found["quantized_path"].says == "static-int8 of tiny, unchanged"
+    found = findings_by_check(db, configured(tmp_path, quantized_path="copy.onnx"))
+    assert found["quantized_path"].message == "static-int8 of tiny, unchanged"
     Path(variant.path).write_bytes(b"another")
-    found = judged(db, configured(tmp_path, quantized_path=variant.path))
-    assert found["quantized_path"].mend == "ttsdash optimize --model tiny --static"
+    found = findings_by_check(db, configured(tmp_path, quantized_path=variant.path))
+    assert found["quantized_path"].fix == "ttsdash optimize --model tiny --static"
 
 
-@pytest.mark.parametrize("with_data_base", [True, False])
-def test_paths_that_lead_nowhere_or_to_what_is_not_known(
-    with_data_base: bool, db: sqlite3.Connection, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("with_database", [True, False])
+def test_missing_and_unknown_paths_are_reported(with_database: bool, db: sqlite3.Connection, tmp_path: Path) -> None:
     for name in ("alone.onnx", "other.onnx", "other.onnx.json", "notes.txt"):
         (tmp_path / name).touch()
-    known = db if with_data_base else None
-    found = judged(
+    known = db if with_database else None
+    found = findings_by_check(
         known,
         configured(
             tmp_path,
@@ -794,26 +820,26 @@ def test_paths_that_lead_nowhere_or_to_what_is_not_known(
         ),
     )
     apply = f"ttsdash apply {tmp_path}/config.yaml"
-    assert {name: (finding.state, finding.mend) for name, finding in found.items()} == {
+    assert {name: (finding.state, finding.fix) for name, finding in found.items()} == {
         "voice_path": ("problem", f"{apply} --voice VOICE --use-selected"),
-        "quantized_path": ("problem", "get it from where the voice is from, and lay it beside"),
+        "quantized_path": ("problem", "download it from where the voice is from, and put it next to the voice"),
         "coreml_path": ("note", f"ttsdash voices add {tmp_path}/other.onnx"),
-        "fallback_path": ("note", "set models.tts.piper.fallback_path by hand"),
+        "fallback_path": ("note", "set models.tts.piper.fallback_path yourself"),
     }
 
 
-def test_a_configuration_without_the_keys_is_told_where_they_come_from(tmp_path: Path) -> None:
+def test_a_configuration_without_the_keys_gets_the_command_that_sets_them(tmp_path: Path) -> None:
     for text in ("", "a: b\n", "models:\n  tts: none\n", "- a\n"):
         (tmp_path / "config.yaml").write_text(text)
-        found = judged(None, AssistantConfig.load(tmp_path / "config.yaml"))
-        assert (found["paths"].state, found["paths"].mend) == (
+        found = findings_by_check(None, AssistantConfig.load(tmp_path / "config.yaml"))
+        assert (found["paths"].state, found["paths"].fix) == (
             "note",
             f"ttsdash apply {tmp_path}/config.yaml --voice VOICE",
         )
 
 
-def test_what_is_no_configuration_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_configuration_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("models: [\n")
-    for path, says in ((tmp_path / "none.yaml", "does not exist"), (tmp_path / "bad.yaml", "is not YAML")):
-        with pytest.raises(InvalidInput, match=says):
+    for path, message in ((tmp_path / "none.yaml", "does not exist"), (tmp_path / "bad.yaml", "is not YAML")):
+        with pytest.raises(InvalidInput, match=message):
             AssistantConfig.load(path)

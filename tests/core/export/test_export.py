@@ -1,4 +1,4 @@
-"""The history written in each of its formats, with names that somebody else may have made up."""
+"""The history exported in each format, with names that may be hostile."""
 
 import csv
 import hashlib
@@ -27,7 +27,7 @@ from core.store.results import list_results, put_benchmark
 from core.workspace import Workspace
 from tests.measured import changed
 
-# Each steers something: a terminal, HTML, an attribute, SVG, a Markdown table, a spreadsheet.
+# Each one attacks something: a terminal, HTML, an attribute, SVG, a Markdown table, a spreadsheet.
 EVIL = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -60,12 +60,12 @@ def environment(**versions: str) -> Environment:
 
 
 def identity(*parts: object) -> str:
-    """A UUID that is the same at each run."""
+    """Return a reproducible UUID."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, repr(parts)))
 
 
 def benchmark(number: int = 1, **changes: Any) -> BenchmarkRecord:
-    """A whole run of three variants at one thread and at two."""
+    """Return a benchmark of three variants at one and two threads."""
     record = BenchmarkRecord(
         id=identity(number),
         voice_id="a" * 64,
@@ -141,13 +141,13 @@ def result(number: int, variant: str, threads: int, speedup: float, size: int, g
 
 
 def with_figures(record: BenchmarkRecord, **changes: Any) -> BenchmarkRecord:
-    """The record, with other figures in its last result."""
+    """Return the record with changed metrics in its last result."""
     *others, last = record.results
     return replace(record, results=(*others, changed(last, **changes)))
 
 
 def evil_benchmark() -> BenchmarkRecord:
-    """All that can be any text is every evil one."""
+    """Return a benchmark in which every free text is hostile."""
     text = " ".join(EVIL)[:300]
     record = with_figures(
         benchmark(),
@@ -177,7 +177,7 @@ def test_an_empty_history_can_be_written_in_each_format(name: str, db: sqlite3.C
     assert written(db, name).endswith("\n")
 
 
-def test_json_lines_are_a_header_a_line_a_benchmark_and_their_checksum(db: sqlite3.Connection) -> None:
+def test_json_lines_are_a_header_a_line_per_benchmark_and_a_checksum(db: sqlite3.Connection) -> None:
     put(db, benchmark(2), benchmark(1))
     first, *lines, last = written(db, "jsonl").splitlines(keepends=True)
     assert json.loads(first).keys() == {"program", "version", "format"}
@@ -191,7 +191,7 @@ def test_json_is_the_same_as_one_object(db: sqlite3.Connection) -> None:
     assert json.loads(written(db, "json")) == first | {"benchmarks": lines} | last
 
 
-def test_json_has_every_figure_and_nothing_of_this_machine(db: sqlite3.Connection) -> None:
+def test_json_has_every_metric_and_nothing_of_this_machine(db: sqlite3.Connection) -> None:
     put(db, benchmark())
     document = json.loads(written(db, "json"))["benchmarks"][0]
     columns = {row["name"] for row in db.execute("PRAGMA table_info(results)")}
@@ -214,9 +214,7 @@ def test_one_voice_can_be_written_alone(db: sqlite3.Connection) -> None:
         assert "amy" not in alone
 
 
-def test_an_export_is_of_one_moment_whatever_is_stored_or_dropped_meanwhile(
-    db: sqlite3.Connection, workspace: Workspace
-) -> None:
+def test_an_export_is_a_snapshot(db: sqlite3.Connection, workspace: Workspace) -> None:
     put(db, benchmark(1), benchmark(2))
     before = written(db, "jsonl")
     pieces = export(db, "jsonl")
@@ -228,7 +226,7 @@ def test_an_export_is_of_one_moment_whatever_is_stored_or_dropped_meanwhile(
     assert len(written(db, "jsonl").splitlines()) == 5
 
 
-def test_a_figure_that_json_cannot_express_is_named(db: sqlite3.Connection) -> None:
+def test_a_value_that_json_cannot_express_is_reported(db: sqlite3.Connection) -> None:
     put(db, with_figures(benchmark(), rtf=float("inf")))
     with pytest.raises(TtsdashError, match=f"benchmark {identity(1)} cannot be exported"):
         written(db, "json")
@@ -238,7 +236,7 @@ def _rows(db: sqlite3.Connection) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(written(db, "csv"), newline="")))
 
 
-def test_csv_has_a_row_a_result_the_newest_first_with_all_digits(db: sqlite3.Connection) -> None:
+def test_csv_has_a_row_per_result_newest_first_with_all_digits(db: sqlite3.Connection) -> None:
     put(db, benchmark(1), benchmark(2, environment=environment(numpy="2.4")))
     rows, results = _rows(db), list_results(db)
     assert [row["id"] for row in rows] == [result.id for result in results]
@@ -267,12 +265,12 @@ def test_no_text_becomes_a_formula_in_a_spreadsheet(text: str, db: sqlite3.Conne
 
 
 def _cells(line: str) -> list[str]:
-    """Of a row of a Markdown table: a pipe behind a backslash is text."""
+    """Return the cells of a row of a Markdown table, in which an escaped pipe is text."""
     assert re.search(r"(?<!\\)(\\\\)*`|<|>", line) is None
     return re.split(r"(?<!\\)\|", line.replace(r"\\", ""))[1:-1]
 
 
-def test_markdown_is_a_plain_table_that_reads_well(db: sqlite3.Connection) -> None:
+def test_markdown_is_a_readable_table(db: sqlite3.Connection) -> None:
     put(db, benchmark())
     head, rule, row, *_ = map(_cells, written(db, "md").splitlines())
     assert set(rule) == {" --- "}
@@ -291,7 +289,7 @@ def test_no_text_breaks_a_markdown_table_or_adds_to_it(db: sqlite3.Connection) -
 
 
 class _Page(HTMLParser):
-    """What a browser would make of a page."""
+    """The text, tags and attributes of a page as a browser parses it."""
 
     VOID = ("meta", "br", "img", "link")
     SVG = ("path", "line", "rect", "circle", "polyline")
@@ -324,7 +322,7 @@ class _Page(HTMLParser):
         return sum(name == tag and css in attributes.get("class", "").split() for name, attributes in self.tags)
 
 
-def test_the_report_needs_nothing_from_elsewhere_and_forbids_it(db: sqlite3.Connection) -> None:
+def test_the_report_loads_nothing_and_forbids_it(db: sqlite3.Connection) -> None:
     put(db, benchmark(1), benchmark(2))
     page = _Page(written(db, "html"))
     policy = next(attributes["content"] for _, attributes in page.tags if "http-equiv" in attributes)
@@ -335,14 +333,14 @@ def test_the_report_needs_nothing_from_elsewhere_and_forbids_it(db: sqlite3.Conn
     assert "url(" not in written(db, "html")
 
 
-def test_no_text_in_the_report_is_more_than_text(db: sqlite3.Connection) -> None:
+def test_no_text_in_the_report_is_interpreted(db: sqlite3.Connection) -> None:
     put(db, benchmark(1), benchmark(2))
     plain = {(tag, name) for tag, attributes in _Page(written(db, "html")).tags for name in (None, *attributes)}
     evil = evil_benchmark()
-    put(db, replace(evil, id=identity("evil"), created_at="2026-02-01T00:00:00.000Z", results=_anew(evil)))
+    put(db, replace(evil, id=identity("evil"), created_at="2026-02-01T00:00:00.000Z", results=_with_new_ids(evil)))
     page = written(db, "html")
     found = {(tag, name) for tag, attributes in _Page(page).tags for name in (None, *attributes)}
-    # Voices to choose from, and marks for what got worse, were not there before.
+    # The navigation and the marks of regressions are new.
     more = {"nav", "ul", "a", "abbr", "circle", "br"}
     assert {(tag, name) for tag, name in found - plain if tag not in more} == set()
     assert "7 * 7" in page
@@ -351,12 +349,12 @@ def test_no_text_in_the_report_is_more_than_text(db: sqlite3.Connection) -> None
         ElementTree.fromstring(svg)
 
 
-def _anew(record: BenchmarkRecord) -> tuple[ResultRecord, ...]:
-    return tuple(changed(one, id=identity("anew", number)) for number, one in enumerate(record.results))
+def _with_new_ids(record: BenchmarkRecord) -> tuple[ResultRecord, ...]:
+    return tuple(changed(one, id=identity("new", number)) for number, one in enumerate(record.results))
 
 
 def _labels(page: str) -> list[str]:
-    """Of the bar charts."""
+    """Return the labels of the bar charts."""
     return [attributes["aria-label"] for tag, attributes in _Page(page).tags if tag == "svg" and _is_bars(attributes)]
 
 
@@ -365,7 +363,7 @@ def _is_bars(attributes: dict[str, str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("other", "says"),
+    ("other", "expected"),
     [
         ({}, []),
         ({"machine": machine("Other CPU")}, ["Other CPU, 2 cores (M2)"]),
@@ -373,32 +371,32 @@ def _is_bars(attributes: dict[str, str]) -> bool:
         ({"version": "0123456789ab"}, ["benchmark version 0123456789ab"]),
     ],
 )
-def test_what_does_not_compare_is_in_no_chart_together_and_labelled(
-    other: dict[str, Any], says: list[str], db: sqlite3.Connection
+def test_incomparable_results_are_in_separate_labelled_charts(
+    other: dict[str, Any], expected: list[str], db: sqlite3.Connection
 ) -> None:
-    """The second benchmark has one variant only: the newest of the others are those of the first."""
+    """The second benchmark has only one variant: the newest results of the others are from the first."""
     second = benchmark(2, **other)
     put(db, benchmark(1), replace(second, results=second.results[-1:]))
     labels = _labels(written(db, "html"))
-    assert len(set(labels)) == len(labels) == 1 + len(says)
-    assert all(any(one in label for label in labels) for one in says)
+    assert len(set(labels)) == len(labels) == 1 + len(expected)
+    assert all(any(one in label for label in labels) for one in expected)
     assert (
         "Speed-ups: Example CPU, 2 cores (M1); ONNX Runtime 1.30.0 (E1); benchmark version feedc0ffee00; 2 threads"
         in labels
     )
 
 
-def test_the_report_marks_the_front_and_what_got_worse(db: sqlite3.Connection) -> None:
+def test_the_report_marks_the_pareto_front_and_regressions(db: sqlite3.Connection) -> None:
     worse = {"worse": ["speed-up 1.50x, was 1.80x"], "changed": ["onnxruntime 1.29 -> 1.30"], "against": []}
     second = with_figures(benchmark(2), regression=worse)
     dominated = result(2, "guide", 2, 0.4, 18_000_000, "broken")
     put(db, benchmark(1), replace(second, results=(*second.results, dominated)))
     page = _Page(written(db, "html"))
-    # Smallest is int4, fastest static-int8, and the original sounds best; the guide's is nothing of that.
+    # int4 is the smallest, static-int8 the fastest, and the original sounds best; the guide's variant is none of these.
     assert page.count("circle", "front") == 3
     assert page.count("circle", "worse") == 1
     said = " ".join("".join(page.texts).split())
-    assert "A ring marks static-int8 of 2026-01-02 02:00, worse than it was: speed-up 1.50x, was 1.80x (onnx" in said
+    assert "A ring marks static-int8 of 2026-01-02 02:00, a regression: speed-up 1.50x, was 1.80x (onnx" in said
     assert "A ring marks int4" not in said
     assert {grade: page.count("path", grade) for grade in ("transparent", "slight", "broken")} == {
         "transparent": 2,
@@ -407,7 +405,7 @@ def test_the_report_marks_the_front_and_what_got_worse(db: sqlite3.Connection) -
     }
 
 
-def test_what_was_not_timed_stands_in_the_tables_of_the_report_alone(db: sqlite3.Connection) -> None:
+def test_untimed_results_are_only_in_the_tables_of_the_report(db: sqlite3.Connection) -> None:
     nothing = dict.fromkeys(("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "grade", "pesq"))
     record = with_figures(benchmark(), **nothing)
     put(db, replace(record, results=record.results[-1:]))
@@ -422,7 +420,7 @@ def _chunks(*texts: str, error: Exception | None = None) -> Iterator[str]:
         raise error
 
 
-def test_a_file_is_written_whole_and_for_its_owner_only(tmp_path: Path) -> None:
+def test_a_file_is_written_atomically_and_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     write_file(path, _chunks("a,", "ö\r\n"))
     assert path.read_bytes() == "a,ö\r\n".encode()
@@ -434,14 +432,14 @@ EARLIER = "created_at,id,benchmark_id,voice\n"
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_export_is_known_again_for_one(name: str, db: sqlite3.Connection, tmp_path: Path) -> None:
+def test_each_export_is_recognized(name: str, db: sqlite3.Connection, tmp_path: Path) -> None:
     path = tmp_path / f"history.{name}"
     for _ in range(2):
         write_file(path, export(db, name))
     assert check_target(path) == path
 
 
-def test_a_later_export_takes_the_place_of_an_earlier_one_with_its_mode_and_behind_its_link(tmp_path: Path) -> None:
+def test_a_later_export_replaces_an_earlier_one_keeping_its_mode_and_link(tmp_path: Path) -> None:
     real, link = tmp_path / "real.csv", tmp_path / "link.csv"
     real.write_text(EARLIER)
     real.chmod(0o644)
@@ -455,7 +453,7 @@ def test_a_later_export_takes_the_place_of_an_earlier_one_with_its_mode_and_behi
 @pytest.mark.parametrize(
     "error", [RuntimeError("half way"), OSError(28, "No space left on device"), KeyboardInterrupt()]
 )
-def test_what_was_there_stays_if_writing_fails(error: Exception, tmp_path: Path) -> None:
+def test_an_earlier_export_stays_if_writing_fails(error: Exception, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(EARLIER)
     expected = TtsdashError if isinstance(error, OSError) else type(error)
@@ -466,25 +464,25 @@ def test_what_was_there_stays_if_writing_fails(error: Exception, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         ("folder", "is a folder"),
-        ("data.db", "no export of ttsdash"),
-        ("queue.db-wal", "no export of ttsdash"),
-        ("voice.onnx", "no export of ttsdash"),
-        ("voice.onnx.json", "no export of ttsdash"),
-        ("link.csv", "no export of ttsdash"),
-        *((f"mine.{name}", "no export of ttsdash") for name in FORMATS),
-        ("pipe.csv", "is no regular file"),
-        ("nowhere/a.csv", "there is no folder"),
+        ("data.db", "not an export of ttsdash"),
+        ("queue.db-wal", "not an export of ttsdash"),
+        ("voice.onnx", "not an export of ttsdash"),
+        ("voice.onnx.json", "not an export of ttsdash"),
+        ("link.csv", "not an export of ttsdash"),
+        *((f"mine.{name}", "not an export of ttsdash") for name in FORMATS),
+        ("pipe.csv", "is not a regular file"),
+        ("nowhere/a.csv", "folder not found"),
     ],
 )
-def test_an_export_replaces_no_file_of_another_kind(name: str, says: str, tmp_path: Path) -> None:
+def test_an_export_replaces_no_file_of_another_kind(name: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
     for kind in ("data.db", "queue.db-wal", "voice.onnx", "voice.onnx.json", *(f"mine.{name}" for name in FORMATS)):
         (tmp_path / kind).write_text("precious")
     (tmp_path / "link.csv").symlink_to(tmp_path / "data.db")
-    with pytest.raises(InvalidInput, match=says):
+    with pytest.raises(InvalidInput, match=message):
         write_file(tmp_path / name, _chunks("new"))
     assert {file.read_text() for file in tmp_path.iterdir() if file.is_file()} == {"precious"}

@@ -71,23 +71,23 @@ def _no_opset(model: onnx.ModelProto) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (_external("weights.bin"), "keeps weights in another file"),
         (_external("../weights.bin"), "points outside its folder"),
         (_external("a\0b"), "points outside its folder"),
         (_external_constant, "points outside its folder"),
-        (_no_opset, "does not say its ONNX opset"),
+        (_no_opset, "does not declare its ONNX opset"),
     ],
 )
 def test_a_model_that_reaches_elsewhere_is_refused(
-    change: Callable[[onnx.ModelProto], None], says: str, tmp_path: Path
+    change: Callable[[onnx.ModelProto], None], message: str, tmp_path: Path
 ) -> None:
     path = write_voice(tmp_path)
     model = build_model(TINY)
     change(model)
     path.write_bytes(model.SerializeToString())
-    assert says in refusal(read_model, path, names=path)
+    assert message in refusal(read_model, path, names=path)
 
 
 def test_an_operator_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:

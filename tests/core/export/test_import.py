@@ -1,4 +1,4 @@
-"""An export read again: nothing is lost, and what is no whole export changes nothing."""
+"""Imports: nothing is lost, and a file that is not a complete export changes nothing."""
 
 import io
 import json
@@ -41,14 +41,14 @@ TABLES = ("machines", "environments", "benchmarks", "results", "samples", "start
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """The store of another machine."""
+    """Return the store of another machine."""
     with closing(open_store(Workspace(tmp_path / "other"))) as db:
         yield db
 
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    """One for all tests that leave it as it is."""
+    """Return a history shared by all tests that do not change it."""
     with closing(open_store(Workspace(tmp_path_factory.mktemp("history")))) as db:
         put(db, benchmark(9))
         yield db
@@ -63,7 +63,7 @@ def rows_of(db: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def lines_of(*documents: Any) -> str:
-    """An export with a checksum that is right, whatever the documents are."""
+    """Return an export of any documents with a valid checksum."""
     tally = Tally()
     for document in documents:
         tally.add(dump(document))
@@ -75,7 +75,7 @@ def document_of(record: BenchmarkRecord) -> Any:
 
 
 def refused(db: sqlite3.Connection, content: str | bytes) -> str:
-    """The one line that refuses a file, which changes nothing."""
+    """Import an invalid file; return the error, and check that nothing has changed."""
     before = "\n".join(db.iterdump())
     with pytest.raises(InvalidInput) as caught:
         ingest(db, io.BytesIO(content if isinstance(content, bytes) else content.encode()), "history.json")
@@ -102,8 +102,8 @@ def test_the_round_trip_loses_nothing(name: str, db: sqlite3.Connection, other: 
     assert written(other, name) == written(db, name)
 
 
-def test_an_export_of_the_format_before_is_still_read(db: sqlite3.Connection) -> None:
-    """It does not tell what others took of the machine while a sample was measured."""
+def test_an_export_of_the_previous_format_can_be_imported(db: sqlite3.Connection) -> None:
+    """It has no `others_share` of samples."""
     document = document_of(benchmark(1))
     for result in document["results"]:
         for sample in result["samples"]:
@@ -119,7 +119,7 @@ def evil_benchmark_of_its_own() -> BenchmarkRecord:
     return replace(record, id=identity("evil"), created_at="2026-02-01T02:00:00.000Z", results=results)
 
 
-def test_what_is_here_already_is_skipped(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
+def test_known_benchmarks_are_skipped(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
     put(db, benchmark(1))
     take_in(other, written(db, "json"))
     put(db, benchmark(2))
@@ -129,7 +129,9 @@ def test_what_is_here_already_is_skipped(db: sqlite3.Connection, other: sqlite3.
     assert rows_of(db) == before == rows_of(other)
 
 
-def test_what_was_pruned_on_one_side_is_skipped_on_the_other(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
+def test_benchmarks_pruned_on_one_side_are_skipped_on_the_other(
+    db: sqlite3.Connection, other: sqlite3.Connection
+) -> None:
     put(db, benchmark(1))
     whole = written(db, "jsonl")
     take_in(other, whole)
@@ -140,13 +142,13 @@ def test_what_was_pruned_on_one_side_is_skipped_on_the_other(db: sqlite3.Connect
     assert len(read_benchmark(other, identity(1)).results[0].samples) == 4
 
 
-def test_json_that_was_laid_out_anew_is_the_same(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
+def test_reformatted_json_is_equivalent(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
     put(db, benchmark(1), benchmark(2))
     take_in(other, json.dumps(json.loads(written(db, "json")), indent=4, ensure_ascii=False))
     assert rows_of(other) == rows_of(db)
 
 
-def test_an_export_can_come_through_a_pipe(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
+def test_an_export_can_be_piped(db: sqlite3.Connection, other: sqlite3.Connection) -> None:
     put(db, benchmark(1))
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as pipe:
@@ -156,7 +158,7 @@ def test_an_export_can_come_through_a_pipe(db: sqlite3.Connection, other: sqlite
 
 
 @pytest.mark.parametrize("name", ["json", "jsonl"])
-def test_a_long_history_is_not_held_whole(name: str, db: sqlite3.Connection) -> None:
+def test_a_long_history_is_not_kept_in_memory(name: str, db: sqlite3.Connection) -> None:
     put(db, *(benchmark(number) for number in range(1, 29)))
     file = io.BytesIO(written(db, name).encode())
     records = read_export(file, "history.json")
@@ -167,7 +169,7 @@ def test_a_long_history_is_not_held_whole(name: str, db: sqlite3.Connection) -> 
 
 @pytest.mark.parametrize("name", ["json", "jsonl"])
 @pytest.mark.parametrize("chunk", [1, 2, 3, 1000])
-def test_it_does_not_matter_where_one_reading_ends(
+def test_chunk_boundaries_do_not_matter(
     chunk: int, name: str, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = [benchmark(number, results=()) for number in range(1, 13)]
@@ -239,11 +241,11 @@ def benchmarks(draw: st.DrawFn) -> BenchmarkRecord:
 
 
 @given(benchmarks())
-def test_any_benchmark_comes_back_as_it_went(record: BenchmarkRecord) -> None:
+def test_any_benchmark_survives_the_round_trip(record: BenchmarkRecord) -> None:
     assert load_benchmark(document_of(record)) == record
 
 
-# The least that can be damaged: one result of one sample.
+# The smallest export to damage: one result with one sample.
 SMALL = replace(
     benchmark(), results=tuple(replace(one, samples=one.samples[:1]) for one in benchmark().results[:1]), texts={}
 )
@@ -258,7 +260,7 @@ DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["json", "jsonl"])
-def test_a_damaged_file_is_refused_or_says_the_same(name: str, damage: str, db: sqlite3.Connection) -> None:
+def test_a_damaged_file_is_refused_or_equivalent(name: str, damage: str, db: sqlite3.Connection) -> None:
     put(db, SMALL)
     content = written(db, name).encode()
     same = 0
@@ -270,7 +272,7 @@ def test_a_damaged_file_is_refused_or_says_the_same(name: str, damage: str, db: 
         else:
             same += 1
             assert found == [SMALL]
-    # The version of the program, spaces, the line's end.
+    # The version of the program, spaces, the end of the line.
     assert same < 20
 
 
@@ -294,72 +296,72 @@ FIGURES = ("results", 5, "figures")
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "says"),
+    ("path", "value", "message"),
     [
-        (("id",), "b1", "benchmark 1, id: 'b1' is no UUID"),
-        (("id",), identity(1).upper(), "is no UUID"),
-        (("id",), 7, "7 is no text"),
-        (("voice_id",), "x" * 64, "is no SHA-256"),
-        (("voice_key",), "", "is no name"),
-        (("voice_key",), "x" * 301, "is no name"),
-        (("voice_key",), "\ud800", "is no Unicode text"),
-        (("voice_key",), None, "null is no text"),
-        (("version",), "v1", "is no benchmark version"),
-        (("created_at",), "yesterday", "is no time such as"),
-        (("created_at",), "2026-01-01", "is no time such as"),
-        (("created_at",), "2026-01-01T02:00:00.000+00:00", "is no time such as"),
-        (("created_at",), "2026-13-01T02:00:00.000Z", "is no time such as"),
-        (("created_at",), "9999-12-31T23:59:59.999Z", "lies ahead, or before there was any of this"),
-        (("created_at",), "1999-12-31T23:59:59.999Z", "lies ahead, or before there was any of this"),
+        (("id",), "b1", "benchmark 1, id: 'b1' is not a UUID"),
+        (("id",), identity(1).upper(), "is not a UUID"),
+        (("id",), 7, "7 is not a string"),
+        (("voice_id",), "x" * 64, "is not a SHA-256"),
+        (("voice_key",), "", "is not a name"),
+        (("voice_key",), "x" * 301, "is not a name"),
+        (("voice_key",), "\ud800", "is not valid Unicode"),
+        (("voice_key",), None, "null is not a string"),
+        (("version",), "v1", "is not a benchmark version"),
+        (("created_at",), "yesterday", "is not a time such as"),
+        (("created_at",), "2026-01-01", "is not a time such as"),
+        (("created_at",), "2026-01-01T02:00:00.000+00:00", "is not a time such as"),
+        (("created_at",), "2026-13-01T02:00:00.000Z", "is not a time such as"),
+        (("created_at",), "9999-12-31T23:59:59.999Z", "is in the future or before 2000"),
+        (("created_at",), "1999-12-31T23:59:59.999Z", "is in the future or before 2000"),
         (("machine", "id"), "0123456789ab", "machine: its id is not the fingerprint of its facts"),
         (("machine", "facts", "cores"), 3, "its id is not the fingerprint"),
-        (("machine", "facts", "cores"), True, "machine, cores: true is no whole number"),
-        (("machine", "facts"), {}, "cpu: null is no text"),
-        (("machine", "facts"), [], "a list is no object"),
+        (("machine", "facts", "cores"), True, "machine, cores: true is not an integer"),
+        (("machine", "facts"), {}, "cpu: null is not a string"),
+        (("machine", "facts"), [], "a list is not an object"),
         (("environment", "versions", "kernel"), "6.2.0", "environment: its id is not the fingerprint"),
-        (("environment", "versions", "kernel"), 6, "environment, versions, kernel: 6 is no text"),
+        (("environment", "versions", "kernel"), 6, "environment, versions, kernel: 6 is not a string"),
         (("load",), {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": 1}}}}}}}}, "nested too deeply"),
-        (("load",), {"a": 10**13}, "cannot be measured"),
+        (("load",), {"a": 10**13}, "is out of range"),
         (("texts",), {"a": "x" * 10_001}, "is longer than 10000 characters"),
         (("job_id",), 7, "'job_id' is unknown"),
-        (("results",), {}, "results: an object is no list"),
-        ((*FIGURES, "id"), identity(1, "original", 1), "stands there twice"),
+        (("results",), {}, "results: an object is not a list"),
+        ((*FIGURES, "id"), identity(1, "original", 1), "is listed twice"),
         ((*FIGURES, "id, id"), 1, "'id, id' is unknown"),
-        ((*FIGURES, "speedup"), "fast", "results, number 6, figures, speedup: 'fast' is no number"),
-        ((*FIGURES, "speedup"), True, "true is no number"),
+        ((*FIGURES, "speedup"), "fast", "results, number 6, figures, speedup: 'fast' is not a number"),
+        ((*FIGURES, "speedup"), True, "true is not a number"),
         ((*FIGURES, "speedup"), -1.5, "-1.5 is not above 0"),
-        ((*FIGURES, "speedup"), None, "do not fit together"),
-        ((*FIGURES, "speedup_low"), 99.0, "do not fit together"),
+        ((*FIGURES, "speedup"), None, "are inconsistent"),
+        ((*FIGURES, "speedup_low"), 99.0, "are inconsistent"),
         ((*FIGURES, "rtf"), 0, "0 is not above 0"),
-        ((*FIGURES, "rtf"), 1e13, "cannot be measured"),
+        ((*FIGURES, "rtf"), 1e13, "is out of range"),
         ((*FIGURES, "energy_j"), -1, "-1 is below 0"),
-        ((*FIGURES, "verdict"), "great", "'great' is none of faster, slower, no difference"),
-        ((*FIGURES, "grade"), "great", "'great' is none of"),
-        ((*FIGURES, "grade"), ["broken"], "a list is none of"),
-        ((*FIGURES, "threads"), 0, "0 is no whole number from 1"),
-        ((*FIGURES, "threads"), 10**6, "is no whole number"),
-        ((*FIGURES, "threads"), 2.0, "2.0 is no whole number"),
-        ((*FIGURES, "size_bytes"), 0, "0 is no whole number from 1"),
+        ((*FIGURES, "verdict"), "great", "'great' is not one of faster, slower, no difference"),
+        ((*FIGURES, "grade"), "great", "'great' is not one of"),
+        ((*FIGURES, "grade"), ["broken"], "a list is not one of"),
+        ((*FIGURES, "threads"), 0, "0 is not an integer from 1"),
+        ((*FIGURES, "threads"), 10**6, "is not an integer"),
+        ((*FIGURES, "threads"), 2.0, "2.0 is not an integer"),
+        ((*FIGURES, "size_bytes"), 0, "0 is not an integer from 1"),
         ((*FIGURES, "noisy"), 1, "1 is neither true nor false"),
-        ((*FIGURES, "defects"), {"clipped": -1}, "defects, clipped: -1 is no whole number"),
-        ((*FIGURES, "unmeasured"), {"rtf": 1}, "unmeasured, rtf: 1 is no text"),
+        ((*FIGURES, "defects"), {"clipped": -1}, "defects, clipped: -1 is not an integer"),
+        ((*FIGURES, "unmeasured"), {"rtf": 1}, "unmeasured, rtf: 1 is not a string"),
         ((*FIGURES, "regression"), {"worse": ["a"], "changed": [1], "against": []}, "regression, changed, number 1"),
         ((*FIGURES, "regression"), {"worse": ["a"]}, "'against' is missing"),
         (("results", 5, "samples", 0, "seconds"), 0.0, "samples, number 1, seconds: 0.0 is not above 0"),
-        (("results", 5, "samples", 0, "pair"), 1, "(1, 'long') stands there twice"),
-        (("results", 5, "samples", 0, "pair"), 9, "no sample of the original stands beside pair 9"),
-        (("results", 5, "samples", 0, "joules"), "1", "joules: '1' is no number"),
-        (("results", 5, "starts", 1, "number"), 0, "0 stands there twice"),
+        (("results", 5, "samples", 0, "pair"), 1, "(1, 'long') is listed twice"),
+        (("results", 5, "samples", 0, "pair"), 9, "the original has no sample for pair 9"),
+        (("results", 5, "samples", 0, "joules"), "1", "joules: '1' is not a number"),
+        (("results", 5, "starts", 1, "number"), 0, "0 is listed twice"),
         (("results", 5, "starts", 1, "cold"), 0, "0 is neither true nor false"),
-        (("results", 5, "texts", 0, "text"), "short", "short stands there twice"),
-        (("results", 5, "parallel_runs", 0, "number"), 1, "1 stands there twice"),
+        (("results", 5, "texts", 0, "text"), "short", "short is listed twice"),
+        (("results", 5, "parallel_runs", 0, "number"), 1, "1 is listed twice"),
         (("results", 5, "texts", 0, "rtf"), -1, "-1 is below 0"),
         (("results", 5, "parallel_runs", 0, "seconds"), 0, "0 is not above 0"),
     ],
 )
-def test_what_no_benchmark_can_be_is_refused(path: Place, value: Any, says: str, history: sqlite3.Connection) -> None:
-    """With a checksum that is right: somebody made it up."""
-    assert says in refused(history, lines_of(_with(path, value)))
+def test_invalid_benchmarks_are_refused(path: Place, value: Any, message: str, history: sqlite3.Connection) -> None:
+    """The checksum is valid, as in a forged file."""
+    assert message in refused(history, lines_of(_with(path, value)))
 
 
 @pytest.mark.parametrize(
@@ -371,12 +373,12 @@ def test_what_no_benchmark_can_be_is_refused(path: Place, value: Any, says: str,
         ((*FIGURES, "regression"), {"worse": ["a"], "changed": [], "against": []}),
     ],
 )
-def test_what_is_rare_but_can_be_is_taken(path: Place, value: Any) -> None:
+def test_unusual_but_valid_values_are_accepted(path: Place, value: Any) -> None:
     assert load_benchmark(_with(path, value))
 
 
 def _with(path: Place, value: Any) -> Any:
-    """A benchmark's document with another value in one place."""
+    """Return the document of a benchmark with one value replaced."""
     document = inner = document_of(benchmark())
     for name in path[:-1]:
         inner = inner[name]
@@ -385,54 +387,54 @@ def _with(path: Place, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(document_of(benchmark())))
-def test_a_benchmark_of_which_anything_is_missing_is_refused(name: str, history: sqlite3.Connection) -> None:
+def test_a_benchmark_with_a_missing_key_is_refused(name: str, history: sqlite3.Connection) -> None:
     document = document_of(benchmark())
     del document[name]
     assert f"{name!r} is missing" in refused(history, lines_of(document))
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
-        ("", "neither JSON nor JSON Lines: make one with `ttsdash results export"),
-        ("created_at,id,voice\r\n", "neither JSON nor JSON Lines: make one"),
-        ("| created_at | id |\n", "neither JSON nor JSON Lines: make one"),
-        ("<!doctype html>\n", "neither JSON nor JSON Lines: make one"),
-        ("SQLite format 3\0", "neither JSON nor JSON Lines: make one"),
+        ("", "neither JSON nor JSON Lines: export with `ttsdash results export"),
+        ("created_at,id,voice\r\n", "neither JSON nor JSON Lines: export"),
+        ("| created_at | id |\n", "neither JSON nor JSON Lines: export"),
+        ("<!doctype html>\n", "neither JSON nor JSON Lines: export"),
+        ("SQLite format 3\0", "neither JSON nor JSON Lines: export"),
         (b"\xff\xfe{\x00", "is not UTF-8"),
         (b'{"program":"\xff"}', "is not UTF-8"),
-        ("{}", "damaged or broken off"),
-        ('{"name": "left-pad"}', "it is no export of ttsdash"),
-        ('{"program":"ttsdash","version":"9","format":true}', "it is no export of ttsdash"),
-        ('{"program":"ttsdash","version":"9","format":0}\n', "0 is none of 1, 2"),
+        ("{}", "damaged or incomplete"),
+        ('{"name": "left-pad"}', "it is not an export of ttsdash"),
+        ('{"program":"ttsdash","version":"9","format":true}', "it is not an export of ttsdash"),
+        ('{"program":"ttsdash","version":"9","format":0}\n', "0 is not one of 1, 2"),
         (
             '{"program":"ttsdash","version":"9","format":3}\nwhat nobody knows',
-            "newer ttsdash (format 3, known here: 2): update",
+            "newer ttsdash (format 3, supported: 2): update",
         ),
         (
             '{"program":"ttsdash","format":3,"more":{},"benchmarks":"elsewhere"}',
-            "newer ttsdash (format 3, known here: 2)",
+            "newer ttsdash (format 3, supported: 2)",
         ),
-        (dump(header()), "damaged or broken off"),
-        (dump(header()) + '\n{"a":NaN}', "it holds NaN"),
-        (dump(header()) + '\n{"a":-Infinity}', "it holds -Infinity"),
-        (dump(header()) + '\n{"a":1,"a":2}', "it has 'a' twice in one object"),
+        (dump(header()), "damaged or incomplete"),
+        (dump(header()) + '\n{"a":NaN}', "it contains NaN"),
+        (dump(header()) + '\n{"a":-Infinity}', "it contains -Infinity"),
+        (dump(header()) + '\n{"a":1,"a":2}', "it contains 'a' twice in one object"),
         (dump(header()) + "\n" + "[" * 100_000, "nested too deeply"),
-        (dump(header()) + "\n" + "9" * 5000, "a number of too many digits"),
-        (dump(header()) + "\n[1]", "benchmark 1: a list is no object"),
+        (dump(header()) + "\n" + "9" * 5000, "a number with too many digits"),
+        (dump(header()) + "\n[1]", "benchmark 1: a list is not an object"),
         (dump(header())[:-1] + ',"benchmarks":[],"count":0}', "is missing"),
-        (dump(header())[:-1] + ',"benchmarks":[],"count":0,"sha256":""}', "checksum is another"),
+        (dump(header())[:-1] + ',"benchmarks":[],"count":0,"sha256":""}', "checksum does not match"),
     ],
 )
-def test_a_file_that_is_no_export_is_refused(content: str | bytes, says: str, history: sqlite3.Connection) -> None:
-    assert FORMAT == 2
-    assert says in refused(history, content)
-
-
-def test_a_value_without_end_is_not_read_to_its_end(
-    history: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_is_not_an_export_is_refused(
+    content: str | bytes, message: str, history: sqlite3.Connection
 ) -> None:
-    monkeypatch.setattr(stream, "_LONGEST_VALUE", 10_000)
+    assert FORMAT == 2
+    assert message in refused(history, content)
+
+
+def test_an_endless_value_is_not_read_completely(history: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_MAX_LENGTH", 10_000)
     monkeypatch.setattr(stream, "_CHUNK", 1_000)
     file = io.BytesIO((dump(header()) + '\n"' + "x" * 1_000_000).encode())
     with pytest.raises(InvalidInput, match="too long"):
@@ -442,12 +444,12 @@ def test_a_value_without_end_is_not_read_to_its_end(
 
 def test_a_number_too_large_for_python_to_hold_is_refused(db: sqlite3.Connection) -> None:
     put(db, SMALL)
-    assert "inf cannot be measured" in refused(db, written(db, "jsonl").replace('"seconds":0.1', '"seconds":1e999'))
+    assert "inf is out of range" in refused(db, written(db, "jsonl").replace('"seconds":0.1', '"seconds":1e999'))
 
 
-def test_the_same_twice_in_one_file_is_refused(history: sqlite3.Connection) -> None:
+def test_duplicates_in_one_file_are_refused(history: sqlite3.Connection) -> None:
     document = document_of(benchmark(1))
-    assert f"it has {identity(1)} twice" in refused(history, lines_of(document, document))
+    assert f"it contains {identity(1)} twice" in refused(history, lines_of(document, document))
     borrowed = document_of(replace(benchmark(2), results=benchmark(1).results))
     assert "twice" in refused(history, lines_of(document, borrowed))
 
@@ -465,26 +467,26 @@ def test_the_same_twice_in_one_file_is_refused(history: sqlite3.Connection) -> N
         ),
     ],
 )
-def test_what_contradicts_the_history_here_is_refused(
+def test_contradictions_to_the_history_are_refused(
     record: BenchmarkRecord, names: str, history: sqlite3.Connection
 ) -> None:
     message = refused(history, lines_of(document_of(benchmark(3)), document_of(record)))
-    assert f"{names} is here with other content" in message
+    assert f"{names} is in the history with different content" in message
 
 
 @pytest.mark.parametrize("table", ["machines", "environments"])
-def test_a_machine_or_environment_that_is_another_here_is_refused(table: str, db: sqlite3.Connection) -> None:
+def test_a_machine_or_environment_with_other_content_is_refused(table: str, db: sqlite3.Connection) -> None:
     put(db, benchmark(1))
     column = "facts" if table == "machines" else "versions"
     with transaction(db):
         db.execute(f"UPDATE {table} SET {column} = '{{}}'")
-    assert "is here with other content" in refused(db, lines_of(document_of(benchmark(2))))
+    assert "is in the history with different content" in refused(db, lines_of(document_of(benchmark(2))))
 
 
-def test_two_imports_at_once_store_nothing_twice(
+def test_concurrent_imports_store_nothing_twice(
     db: sqlite3.Connection, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one comes between the check and the transaction."""
+    """The other import happens between the check and the transaction."""
     move = ingest_module._move
 
     def late(connection: sqlite3.Connection) -> None:

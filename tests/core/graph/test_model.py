@@ -18,12 +18,12 @@ from tests.vits import TINY, build_model, write_voice
 _AS_ROOT = os.geteuid() == 0
 
 
-def test_a_sound_model_is_read_whole(voice_path: Path) -> None:
+def test_a_valid_model_is_read(voice_path: Path) -> None:
     assert read_model(voice_path) == build_model(TINY)
 
 
 def _missing(path: Path) -> None:
-    """Leaves nothing there."""
+    """Create no file."""
 
 
 def _folder(path: Path) -> None:
@@ -43,7 +43,7 @@ def _link_to_itself(path: Path) -> None:
 
 
 def _sparse(path: Path) -> None:
-    """4 GB of nothing, which take no room on the disk."""
+    """A sparse file of 4 GB."""
     path.touch()
     os.truncate(path, 4_000_000_000)
 
@@ -53,7 +53,7 @@ def _holding(content: bytes) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "expected"),
     [
         pytest.param(_missing, "does not exist", id="missing"),
         pytest.param(_link_to_nothing, "does not exist", id="a link to nothing"),
@@ -68,10 +68,10 @@ def _holding(content: bytes) -> Callable[[Path], None]:
         pytest.param(_holding(b"<!DOCTYPE html>\n<title>404</title>\n"), "ONNX", id="an error page"),
     ],
 )
-def test_what_is_no_model_is_refused(make: Callable[[Path], object], says: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_is_refused(make: Callable[[Path], object], expected: str, tmp_path: Path) -> None:
     path = tmp_path / "voice.onnx"
     make(path)
-    assert says in refusal(read_model, path, names=path)
+    assert expected in refusal(read_model, path, names=path)
 
 
 @pytest.mark.skipif(_AS_ROOT, reason="root reads everything")
@@ -81,7 +81,7 @@ def test_an_unreadable_file_is_refused(voice_path: Path) -> None:
 
 
 @pytest.mark.skipif(_AS_ROOT, reason="root reads everything")
-def test_a_file_in_a_closed_folder_is_refused(voice_path: Path) -> None:
+def test_a_file_in_an_inaccessible_folder_is_refused(voice_path: Path) -> None:
     voice_path.parent.chmod(0)
     try:
         refusal(read_model, voice_path, names=voice_path)
@@ -97,7 +97,7 @@ def test_random_bytes_are_refused(content: bytes, tmp_path: Path) -> None:
 
 
 @given(share=st.floats(min_value=0, max_value=1, exclude_max=True))
-def test_a_model_that_is_cut_short_anywhere_is_refused(share: float, tmp_path: Path) -> None:
+def test_a_truncated_model_is_refused(share: float, tmp_path: Path) -> None:
     path, whole = tmp_path / "short.onnx", build_model(TINY).SerializeToString()
     path.write_bytes(whole[: int(share * len(whole))])
     refusal(read_model, path, names=path)
@@ -141,7 +141,7 @@ def _unknown_operator(model: onnx.ModelProto) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "expected"),
     [
         (_newest_opset, "opset"),
         (_opset_0, "opset"),
@@ -151,17 +151,17 @@ def _unknown_operator(model: onnx.ModelProto) -> None:
         (_unknown_operator, "'Frobnicate'"),
     ],
 )
-def test_a_model_that_cannot_run_here_is_refused(
-    damage: Callable[[onnx.ModelProto], None], says: str, tiny_model: onnx.ModelProto, tmp_path: Path
+def test_a_model_that_this_installation_cannot_run_is_refused(
+    damage: Callable[[onnx.ModelProto], None], expected: str, tiny_model: onnx.ModelProto, tmp_path: Path
 ) -> None:
     damage(tiny_model)
     path = tmp_path / "voice.onnx"
     path.write_bytes(tiny_model.SerializeToString())
-    assert says in refusal(read_model, path, names=path)
+    assert expected in refusal(read_model, path, names=path)
 
 
 @pytest.mark.parametrize(
-    ("location", "says"),
+    ("location", "expected"),
     [
         ("weights.bin", "in another file"),
         ("deep/weights.bin", "in another file"),
@@ -172,7 +172,7 @@ def test_a_model_that_cannot_run_here_is_refused(
     ],
 )
 def test_weights_in_other_files_are_refused_and_never_read(
-    location: str, says: str, tiny_model: onnx.ModelProto, tmp_path: Path
+    location: str, expected: str, tiny_model: onnx.ModelProto, tmp_path: Path
 ) -> None:
     path = write_voice(tmp_path)
     (tmp_path / "link").symlink_to("/etc")
@@ -182,5 +182,5 @@ def test_weights_in_other_files_are_refused_and_never_read(
     tensor.external_data.add(key="location", value=location)
     path.write_bytes(tiny_model.SerializeToString())
     message = refusal(read_model, path, names=path)
-    assert says in message
+    assert expected in message
     assert location in message

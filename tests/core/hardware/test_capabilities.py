@@ -1,4 +1,4 @@
-"""What recorded machines can do for a voice."""
+"""`core.hardware`: the capabilities of recorded machines, and the detection on this one."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import TtsdashError
-from core.hardware.capabilities import capabilities, usable
+from core.hardware.capabilities import capabilities, usable_cpu_share
 from core.hardware.detection import cpu_quota, detect, detect_in_subprocess, memory_limit
 from tests.core.machines import CONTAINER, MACHINES, SERVER
 
@@ -26,47 +26,55 @@ from tests.core.machines import CONTAINER, MACHINES, SERVER
         ("Raspberry Pi 5", "cores memory int8 runtime"),
     ],
 )
-def test_what_a_machine_has(machine: str, available: str) -> None:
+def test_the_capabilities_of_each_machine(machine: str, available: str) -> None:
     short = {
         "fast int8": "int8",
         "ONNX Runtime": "runtime",
         "Neural Engine": "engine",
         "Core ML": "coreml",
-        "making Core ML": "convert",
-        "CoreML provider": "provider",
+        "Core ML conversion": "convert",
+        "Core ML provider": "provider",
         "Metal": "metal",
     }
-    found = [short.get(ability.name, ability.name) for ability in capabilities(MACHINES[machine]) if ability.available]
+    found = [
+        short.get(capability.name, capability.name)
+        for capability in capabilities(MACHINES[machine])
+        if capability.available
+    ]
     assert " ".join(found) == available
 
 
 @pytest.mark.parametrize(
-    ("machine", "ability", "says"),
+    ("machine", "capability", "expected"),
     [
         ("M1 on macOS 13", "Core ML", "macOS 13.6.1: packages need 14, or target=macos13"),
         ("M4 on macOS 15", "Neural Engine", "Apple M4"),
         ("M4 on macOS 15", "fast int8", "i8mm"),
-        ("Rosetta", "Neural Engine", "this Python is translated by Rosetta: use an arm64 one"),
+        ("Rosetta", "Neural Engine", "this Python runs under Rosetta: use an arm64 one"),
         ("Rosetta", "Core ML", "macOS 15.1, without the Neural Engine"),
         ("Intel Mac", "Neural Engine", "this Mac has an Intel processor"),
         ("server", "Core ML", "needs macOS"),
         ("server", "cores", "all 2"),
-        ("container", "cores", "its control group allows 0.5 cores' worth of time"),
-        ("container", "memory", "0.5 GB of 16.0, by its control group"),
-        ("Raspberry Pi 5", "making Core ML", "coremltools is not installed: it has wheels for Linux x86_64 and macOS"),
+        ("container", "cores", "limited to 0.5 CPUs by the control group"),
+        ("container", "memory", "limited to 0.5 of 16.0 GB by the control group"),
+        (
+            "Raspberry Pi 5",
+            "Core ML conversion",
+            "coremltools is not installed: it has wheels for Linux x86_64 and macOS",
+        ),
     ],
 )
-def test_why(machine: str, ability: str, says: str) -> None:
-    (found,) = (entry for entry in capabilities(MACHINES[machine]) if entry.name == ability)
-    assert found.says.startswith(says)
-    assert found.brings
+def test_the_details_of_a_capability(machine: str, capability: str, expected: str) -> None:
+    (found,) = (entry for entry in capabilities(MACHINES[machine]) if entry.name == capability)
+    assert found.detail.startswith(expected)
+    assert found.benefit
 
 
-def test_a_process_that_may_run_on_some_cores_only_is_told_so() -> None:
+def test_an_affinity_limit_is_named() -> None:
     pinned = replace(SERVER, cores=16, affinity=2)
-    assert capabilities(pinned)[0].says == "may run on 2 of 16"
-    assert usable(pinned) == 2
-    assert usable(CONTAINER) == 0.5
+    assert capabilities(pinned)[0].detail == "limited to 2 of 16 cores"
+    assert usable_cpu_share(pinned) == 2
+    assert usable_cpu_share(CONTAINER) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -79,7 +87,7 @@ def test_a_process_that_may_run_on_some_cores_only_is_told_so() -> None:
         (("", ""), ("", ""), None, None),
     ],
 )
-def test_control_groups_limit_what_is_in_them(
+def test_the_limits_of_control_groups(
     outer: tuple[str, str], inner: tuple[str, str], quota: float | None, limit: int | None, tmp_path: Path
 ) -> None:
     own = tmp_path / "cgroup"
@@ -93,12 +101,12 @@ def test_control_groups_limit_what_is_in_them(
     assert memory_limit(tmp_path, own) == limit
 
 
-def test_this_machine_answers_the_same_in_a_process_of_its_own() -> None:
+def test_detection_in_a_subprocess_returns_the_same() -> None:
     assert detect_in_subprocess() == detect()
     assert capabilities(detect())[3].available, "ONNX Runtime is there, or nothing here would run"
 
 
-def test_asking_loads_no_more_than_onnx_runtime() -> None:
+def test_importing_the_detection_loads_no_heavy_modules() -> None:
     code = (
         "import sys, json, core.hardware.detection, core.hardware.capabilities; print(json.dumps(sorted(sys.modules)))"
     )
@@ -106,7 +114,7 @@ def test_asking_loads_no_more_than_onnx_runtime() -> None:
     assert not set(json.loads(done.stdout)) & {"onnxruntime", "coremltools", "numpy", "torch"}
 
 
-def test_a_machine_that_cannot_be_asked_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_detection_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(TtsdashError, match="could not be asked"):
+    with pytest.raises(TtsdashError, match="cannot detect the hardware"):
         detect_in_subprocess()

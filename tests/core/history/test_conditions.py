@@ -1,5 +1,5 @@
-"""What a machine tells beside a benchmark: energy, throttling, load, and what its cache holds. Counters that this machine
-may lack are laid out in a folder as Linux shows them."""
+"""Conditions during a benchmark: energy, throttling, load and the page cache. Counters that this machine may lack are
+simulated by a folder with the layout of Linux."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.benchmark.load import Bystander, LoadMeter
+from core.benchmark.load import ExternalLoad, LoadMeter
 from core.benchmark.page_cache import evict
 from core.hardware.energy import EnergyMeter, open_meter
 from core.hardware.throttling import throttle_count
@@ -26,9 +26,9 @@ def package(root: Path, number: int, microjoules: int, wraps: int = 1_000_000) -
 
 
 @linux
-def test_energy_is_that_of_all_packages_and_goes_on_where_a_counter_starts_again(tmp_path: Path) -> None:
+def test_energy_is_summed_over_packages_and_survives_counter_overflow(tmp_path: Path) -> None:
     first, second = package(tmp_path, 0, 999_000), package(tmp_path, 1, 10_000)
-    # A part of a package, which is in its count already.
+    # Part of a package, whose count includes it.
     package(tmp_path, 2, 5).with_name("name").write_text("core\n")
     meter = open_meter(tmp_path)
     assert isinstance(meter, EnergyMeter)
@@ -39,21 +39,21 @@ def test_energy_is_that_of_all_packages_and_goes_on_where_a_counter_starts_again
 
 
 @linux
-def test_without_a_counter_that_may_be_read_there_is_the_reason(tmp_path: Path) -> None:
-    assert open_meter(tmp_path) == "this machine shows no energy counter (RAPL)"
+def test_without_a_readable_counter_there_is_a_reason(tmp_path: Path) -> None:
+    assert open_meter(tmp_path) == "this machine has no energy counter (RAPL)"
     counter = package(tmp_path, 0, 1)
     counter.write_text("rubbish")
-    assert "cannot be read: invalid literal" in str(open_meter(tmp_path))
+    assert f"cannot read the energy counter {counter}: invalid literal" in str(open_meter(tmp_path))
     counter.unlink()
-    assert "cannot be read" in str(open_meter(tmp_path))
+    assert f"cannot read the energy counter {counter}" in str(open_meter(tmp_path))
 
 
 @linux
 @pytest.mark.skipif(not hasattr(os, "geteuid") or not os.geteuid(), reason="root may read everything")
-def test_a_counter_for_root_alone_is_named_with_the_mend(tmp_path: Path) -> None:
+def test_a_counter_only_readable_by_root_is_named_with_a_fix(tmp_path: Path) -> None:
     counter = package(tmp_path, 0, 1)
     counter.chmod(0)
-    assert str(open_meter(tmp_path)).startswith(f"{counter} may be read by root only: chmod")
+    assert str(open_meter(tmp_path)).startswith(f"only root can read {counter}: run chmod")
 
 
 def test_throttling_is_counted_over_all_cores(tmp_path: Path) -> None:
@@ -72,20 +72,20 @@ def test_throttling_during_a_run_is_counted(monkeypatch: pytest.MonkeyPatch) -> 
     assert LoadMeter.start().stop(own_cpu_s=1e6)["throttled"] == 3
 
 
-def test_what_others_take_of_the_machine_is_told_and_what_the_benchmark_takes_is_not() -> None:
-    meter, bystander = LoadMeter.start(), Bystander.start()
+def test_the_load_of_other_processes_is_measured_without_that_of_the_benchmark() -> None:
+    meter, external = LoadMeter.start(), ExternalLoad.start()
     until = time.monotonic() + 0.3
     while time.monotonic() < until:
         pass
-    # This process is the other: what it took is not given as the benchmark's own.
+    # This process is the other one: its CPU time is not passed as that of the benchmark.
     alone = 0.5 / (os.cpu_count() or 1)
-    assert alone < bystander.others_share(own_cpu_s=0.0) <= 1
+    assert alone < external.share(own_cpu_s=0.0) <= 1
     assert alone < meter.stop(own_cpu_s=0.0)["others_share"] <= 1
-    assert bystander.others_share(own_cpu_s=1e6) == 0.0
+    assert external.share(own_cpu_s=1e6) == 0.0
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fadvise") or not hasattr(os, "RWF_NOWAIT"), reason="Linux's way")
-def test_a_file_is_read_from_the_disk_again_once_it_was_dropped(tmp_path: Path) -> None:
+def test_an_evicted_file_is_read_from_the_disk_again(tmp_path: Path) -> None:
     files = [tmp_path / "a", tmp_path / "b"]
     for file in files:
         file.write_bytes(os.urandom(1 << 20))

@@ -1,4 +1,4 @@
-"""The filter language: what it reads, what it refuses, and that it finds what it says."""
+"""The filter language: parsing, errors, and the results it finds."""
 
 import sqlite3
 import time
@@ -16,7 +16,7 @@ from core.errors import InvalidInput
 from core.hardware.machine import this_machine
 from core.history.filter import FIELDS, Term, read_filter
 from core.history.listing import list_page
-from core.history.past import read_past
+from core.history.since import parse_since
 from core.quality.grade import GRADES, Grade
 from core.records.results import Result
 from core.store.database import open_store
@@ -29,7 +29,7 @@ from tests.history import put_history
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    """Only read here."""
+    """Return a history that tests only read."""
     with closing(open_store(Workspace(tmp_path_factory.mktemp("history")))) as db:
         add_voice(db, voice_file())
         put_history(db)
@@ -64,52 +64,52 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("noisy:no regression=yes", [Term("noisy", ":", False), Term("regression", "=", True)]),
     ],
 )
-def test_a_filter_is_read(text: str, terms: list[Term]) -> None:
+def test_a_filter_is_parsed(text: str, terms: list[Term]) -> None:
     assert read_filter(text) == tuple(terms)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
-        ("joe speeed>1.5", "'speeed>1.5': there is no field 'speeed'; there is voice, variant, machine, "),
-        ("speedup:1.5", "'speedup:1.5': : does not go with speedup: write speedup>, speedup>=, speedup<, speedup<="),
-        ("voice>joe", "'voice>joe': > does not go with voice: write voice:, voice="),
-        ("speedup>fast", "'speedup>fast': 'fast' is no number"),
-        ("speedup>nan", "'speedup>nan': 'nan' is no number"),
-        ("pesq>1e99", "'pesq>1e99': '1e99' is no number"),
-        ("grade>=good", "'grade>=good': 'good' is none of broken, noticeable, slight, transparent"),
-        ("verdict:quick", "'verdict:quick': 'quick' is none of faster, slower, no difference"),
-        ("noisy:perhaps", "'noisy:perhaps': 'perhaps' is none of yes, no"),
-        ("since:yesterday", "'since:yesterday': 'yesterday' is neither a day nor so long ago: write 2026-05-01, 12h, "),
-        ("since:0d", "'0d' is neither"),
-        ("until:99999y", "'99999y' is neither"),
-        ("since:2026-02-30", "'2026-02-30' is neither"),
-        ("speedup >1.5", "'>1.5' is no term: write voice:joe, speedup>1.5, a name, \"a name\" or -term"),
-        ("speedup>", "'speedup>' is no term"),
-        ('voice:"joe', "'voice:\"joe' is no term"),
-        ('"joe"home', "'\"joe\"home' is no term"),
-        ("voice:a\x1b[2J", r"its value holds what cannot be printed"),
-        ("\udcff", r"its value holds what cannot be printed"),
+        ("joe speeed>1.5", "'speeed>1.5': unknown field 'speeed' (known: voice, variant, machine, "),
+        ("speedup:1.5", "'speedup:1.5': speedup does not support : (write speedup>, speedup>=, speedup<, speedup<=)"),
+        ("voice>joe", "'voice>joe': voice does not support > (write voice:, voice=)"),
+        ("speedup>fast", "'speedup>fast': 'fast' is not a number"),
+        ("speedup>nan", "'speedup>nan': 'nan' is not a number"),
+        ("pesq>1e99", "'pesq>1e99': '1e99' is not a number"),
+        ("grade>=good", "'grade>=good': 'good' is not one of broken, noticeable, slight, transparent"),
+        ("verdict:quick", "'verdict:quick': 'quick' is not one of faster, slower, no difference"),
+        ("noisy:perhaps", "'noisy:perhaps': 'perhaps' is not one of yes, no"),
+        ("since:yesterday", "'since:yesterday': 'yesterday' is not a day or an age: write 2026-05-01, 12h, "),
+        ("since:0d", "'0d' is not a day"),
+        ("until:99999y", "'99999y' is not a day"),
+        ("since:2026-02-30", "'2026-02-30' is not a day"),
+        ("speedup >1.5", "not a filter term: '>1.5' (write voice:joe, speedup>1.5, a name, \"a name\" or -term)"),
+        ("speedup>", "not a filter term: 'speedup>'"),
+        ('voice:"joe', "not a filter term: 'voice:\"joe'"),
+        ('"joe"home', "not a filter term: '\"joe\"home'"),
+        ("voice:a\x1b[2J", r"the value contains characters that cannot be printed"),
+        ("\udcff", r"the value contains characters that cannot be printed"),
     ],
 )
-def test_a_term_that_is_wrong_is_named_with_what_there_is(text: str, says: str) -> None:
+def test_an_invalid_term_is_named_with_a_fix(text: str, message: str) -> None:
     with pytest.raises(InvalidInput) as error:
         read_filter(text)
-    assert says in str(error.value)
+    assert message in str(error.value)
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_grades_are_compared_as_they_are_graded() -> None:
-    """SQL compares their letters."""
+def test_grades_are_compared_by_quality() -> None:
+    """SQL compares them alphabetically."""
     assert list(GRADES) == list(get_args(Grade)) == sorted(GRADES, reverse=True)
 
 
-def test_times_are_read_on_the_readers_clock(in_utc: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_past("2026-05-01") == datetime(2026, 5, 1, tzinfo=UTC)
-    assert read_past("2026-05-01", whole_day=True) == datetime(2026, 5, 2, tzinfo=UTC)
+def test_days_are_in_local_time(in_utc: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse_since("2026-05-01") == datetime(2026, 5, 1, tzinfo=UTC)
+    assert parse_since("2026-05-01", whole_day=True) == datetime(2026, 5, 2, tzinfo=UTC)
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
-    assert read_past("2026-05-01") == datetime(2026, 4, 30, 22, tzinfo=UTC)
+    assert parse_since("2026-05-01") == datetime(2026, 4, 30, 22, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_times_are_read_on_the_readers_clock(in_utc: None, monkeypatch: pytest.M
         ("1y", timedelta(days=365)),
     ],
 )
-def test_so_long_ago_is_counted_from_now(text: str, ago: timedelta) -> None:
+def test_ages_are_relative_to_now(text: str, ago: timedelta) -> None:
     before = datetime.now(UTC) - ago
-    assert before <= read_past(text) <= datetime.now(UTC) - ago
+    assert before <= parse_since(text) <= datetime.now(UTC) - ago
 
 
 PIECES = st.one_of(
@@ -138,9 +138,7 @@ PIECES = st.one_of(
 @example("threads>999999999999999")
 @example("since:0001-01-01 until:9999-12-31")
 @example("benchmark:\U0010ffff")
-def test_any_text_is_read_or_refused_in_one_line_and_what_is_read_can_be_looked_up(
-    history: sqlite3.Connection, text: str
-) -> None:
+def test_any_text_is_parsed_or_refused_in_one_line_and_can_be_queried(history: sqlite3.Connection, text: str) -> None:
     try:
         terms = read_filter(text)
     except InvalidInput as error:
@@ -211,15 +209,13 @@ CASES: dict[str, Fits] = {
 }
 
 
-def test_each_field_is_tried_below() -> None:
+def test_every_field_is_tested() -> None:
     assert {term.field for text in CASES for term in read_filter(text)} == {None, *FIELDS}
 
 
 @pytest.mark.parametrize("sort", ["when", "voice", "rtf"])
 @pytest.mark.parametrize("text", CASES)
-def test_a_filter_finds_all_that_fits_and_nothing_else(
-    text: str, sort: str, history: sqlite3.Connection, in_utc: None
-) -> None:
+def test_a_filter_finds_exactly_what_matches(text: str, sort: str, history: sqlite3.Connection, in_utc: None) -> None:
     found = list_page(history, read_filter(text), sort)
     expected = {one.id for one in list_results(history) if CASES[text](one)}
     assert {one.id for one in found.results} == expected

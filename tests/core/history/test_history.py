@@ -1,4 +1,4 @@
-"""Pages, courses, what is worth having and what may go: and that none of it reads more than it has to."""
+"""Lists, trends, Pareto fronts and pruning, and that none of them reads more than it has to."""
 
 import re
 import sqlite3
@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from core.benchmark.figures import Measured, by_text
+from core.benchmark.figures import Measurements, figures_by_text
 from core.errors import InvalidInput, NotFound, TtsdashError
 from core.hardware.machine import this_machine
-from core.history.compare import find_result, measured_of
+from core.history.compare import find_result, read_samples
 from core.history.filter import FIELDS, read_filter
 from core.history.listing import SORTS, list_page
 from core.history.names import find_machine, find_voice, variants_of, voice_names
 from core.history.newest import list_newest
-from core.history.pareto import pareto
+from core.history.pareto import compute_pareto
 from core.history.prune import Prunable, prunable, prune
 from core.history.regression import list_earlier
 from core.history.trend import list_trend, series
@@ -37,7 +37,7 @@ from tests.measured import a_record, a_result
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    """Only read here."""
+    """Return a history that tests only read."""
     with closing(open_store(Workspace(tmp_path_factory.mktemp("history")))) as db:
         add_voice(db, voice_file())
         put_history(db)
@@ -60,7 +60,7 @@ def value_of(result: Result, sort: str) -> Any:
 
 
 def sorted_by(results: Sequence[Result], sort: str, down: bool) -> list[Result]:
-    """Stable, and those without a value last."""
+    """Sort stably, results without a value last."""
     known = [result for result in results if value_of(result, sort) is not None]
     rest = [result for result in results if value_of(result, sort) is None]
     return sorted(known, key=lambda result: value_of(result, sort), reverse=down) + rest
@@ -68,9 +68,7 @@ def sorted_by(results: Sequence[Result], sort: str, down: bool) -> list[Result]:
 
 @pytest.mark.parametrize("text", ["", "speedup>0.9 -noisy:yes"])
 @pytest.mark.parametrize("sort", [sort for sort in SORTS if sort != "voice"])
-def test_results_are_sorted_with_those_that_have_no_such_figure_last(
-    sort: str, text: str, history: sqlite3.Connection
-) -> None:
+def test_results_without_the_metric_are_sorted_last(sort: str, text: str, history: sqlite3.Connection) -> None:
     newest = [one for one in list_results(history) if not text or ((one.speedup or 0) > 0.9 and not one.noisy)]
     down = sort in ("when", "grade", "speedup", "throughput", "pesq")
     assert list_page(history, read_filter(text), sort).results == sorted_by(newest, sort, down)
@@ -79,7 +77,7 @@ def test_results_are_sorted_with_those_that_have_no_such_figure_last(
 
 @pytest.mark.parametrize("text", ["", "speedup>0.9 -noisy:yes"])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_by_voice_results_stand_by_variant_machine_threads_and_time(
+def test_within_a_voice_results_are_ordered_by_variant_machine_threads_and_time(
     text: str, reverse: bool, history: sqlite3.Connection
 ) -> None:
     found = list_page(history, read_filter(text), "voice", reverse).results
@@ -91,7 +89,7 @@ def test_by_voice_results_stand_by_variant_machine_threads_and_time(
 
 @pytest.mark.parametrize("text", ["", "threads:1", "speedup>0.9 -noisy:yes"])
 @pytest.mark.parametrize("sort", ["when", "voice", "energy"])
-def test_pages_one_after_the_other_are_the_whole(sort: str, text: str, history: sqlite3.Connection) -> None:
+def test_all_pages_together_are_the_whole_list(sort: str, text: str, history: sqlite3.Connection) -> None:
     whole = list_page(history, read_filter(text), sort)
     pages = [list_page(history, read_filter(text), sort, limit=7, page=number) for number in range(1, 20)]
     assert [result for page in pages for result in page.results] == whole.results
@@ -101,7 +99,7 @@ def test_pages_one_after_the_other_are_the_whole(sort: str, text: str, history: 
 # Names
 
 
-def test_a_voice_that_is_not_in_the_library_goes_by_its_newest_name(own_history: sqlite3.Connection) -> None:
+def test_a_voice_that_is_not_in_the_library_has_its_newest_name(own_history: sqlite3.Connection) -> None:
     assert voice_names(own_history) == {AMY: "amy", JOE: "joe at home"}
     with transaction(own_history):
         put_benchmark(
@@ -117,7 +115,7 @@ def test_a_voice_that_is_not_in_the_library_goes_by_its_newest_name(own_history:
         )
     assert voice_names(own_history)[JOE] == "joe"
     assert (find_voice(own_history, "joe"), find_voice(own_history, "amy")) == (JOE, AMY)
-    with pytest.raises(NotFound, match=r"no voice 'eve' here; there is: amy, joe$"):
+    with pytest.raises(NotFound, match=r"voice not found: 'eve' \(known: amy, joe\)$"):
         find_voice(own_history, "eve")
 
 
@@ -132,23 +130,23 @@ def test_a_machine_is_found(text: str, machine: object, history: sqlite3.Connect
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "says"),
+    ("text", "error", "message"),
     [
-        ("vax", NotFound, r"no machine in the history is like 'vax'; there is: this, "),
-        ("", InvalidInput, r"several machines are like ''.*feedbeef0123 \(Apple M2\).*give more of an id"),
+        ("vax", NotFound, r"machine not found in the history: 'vax' \(known: this, "),
+        ("", InvalidInput, r"several machines match ''.*feedbeef0123 \(Apple M2\).*give more of the id"),
     ],
 )
-def test_a_machine_that_is_none_or_several_is_not_found(
-    text: str, error: type[TtsdashError], says: str, history: sqlite3.Connection
+def test_an_unknown_or_ambiguous_machine_is_not_found(
+    text: str, error: type[TtsdashError], message: str, history: sqlite3.Connection
 ) -> None:
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         find_machine(history, text)
 
 
-# Courses
+# Trends
 
 
-def test_a_trend_has_each_version_by_itself_and_tells_what_changed(own_history: sqlite3.Connection) -> None:
+def test_a_trend_separates_versions_and_lists_changes(own_history: sqlite3.Connection) -> None:
     results = list_trend(own_history, AMY, "int4", this_machine())
     assert [one.created_at for one in results] == sorted(one.created_at for one in results)
     here = this_machine()
@@ -161,20 +159,20 @@ def test_a_trend_has_each_version_by_itself_and_tells_what_changed(own_history: 
     assert {point.changed for one in (first, second) for point in one.points} == {()}
 
 
-def test_what_was_installed_and_what_was_made_anew_stands_with_the_first_result_after_it(
+def test_changes_are_listed_with_the_first_result_after_them(
     own_history: sqlite3.Connection,
 ) -> None:
     results = list_trend(own_history, AMY, "int4", this_machine(), threads=1)
-    anew = replace(results[1], environment=NEW.versions | {"onnx": "1.23"}, variant_sha256="d" * 64)
-    (one,) = series([results[0], anew, replace(anew, id="last")])
+    rebuilt = replace(results[1], environment=NEW.versions | {"onnx": "1.23"}, variant_sha256="d" * 64)
+    (one,) = series([results[0], rebuilt, replace(rebuilt, id="last")])
     assert [point.changed for point in one.points] == [
         (),
-        ("onnxruntime 1.30 -> 1.31", "onnx none -> 1.23", "the variant was made anew"),
+        ("onnxruntime 1.30 -> 1.31", "onnx none -> 1.23", "the variant was rebuilt"),
         (),
     ]
 
 
-def test_the_newest_result_of_a_file_is_one_at_all_cores_and_timed_where_there_is_one(db: sqlite3.Connection) -> None:
+def test_the_newest_result_is_at_all_cores_and_timed_if_possible(db: sqlite3.Connection) -> None:
     untimed = dict.fromkeys(("speedup", "speedup_low", "speedup_high", "verdict"))
     timed = {"threads": 8, "stock": True}
     rows = (("1", timed), ("2", timed), ("3", timed | untimed), ("4", {"threads": 1, "stock": False}))
@@ -199,7 +197,7 @@ def test_the_newest_result_of_a_file_is_one_at_all_cores_and_timed_where_there_i
     assert newest_result(db, voice, "int4", this_machine()) is None
 
 
-# What is worth having
+# Pareto front
 
 
 def made(
@@ -242,27 +240,27 @@ ORIGINAL_ONE = made(ORIGINAL, 63.2, (1.0, 1.0), "transparent", 4.64)
         pytest.param((23.4, (1.7, 1.9), None, 4.3), (13.9, (2.0, 2.1), "slight", 4.3), False, id="not graded"),
     ],
 )
-def test_a_variant_is_dominated_by_what_is_no_worse_in_anything_and_better_in_something(
+def test_a_variant_is_dominated_by_one_as_good_in_everything_and_better_in_something(
     one: tuple[Any, ...], other: tuple[Any, ...], dominated: bool
 ) -> None:
-    first, second = pareto([made("one", *one), made("other", *other)])
+    first, second = compute_pareto([made("one", *one), made("other", *other)])
     assert first.dominated_by == (("other",) if dominated else ())
     assert second.dominated_by == ()
 
 
-def test_the_original_is_one_of_them() -> None:
+def test_the_original_takes_part() -> None:
     larger_slower_worse = made("guide", 64.5, (0.3, 0.4), "broken", 2.0)
-    assert [one.dominated_by for one in pareto([ORIGINAL_ONE, larger_slower_worse])] == [(), (ORIGINAL,)]
-    assert pareto([]) == []
+    assert [one.dominated_by for one in compute_pareto([ORIGINAL_ONE, larger_slower_worse])] == [(), (ORIGINAL,)]
+    assert compute_pareto([]) == []
 
 
-# What may go
+# Pruning
 
 
 OLD_ONES = "2026-01-09T00:00:00.000Z"
 
 
-def test_pruning_drops_raw_samples_and_nothing_else(own_history: sqlite3.Connection, workspace: Workspace) -> None:
+def test_pruning_deletes_raw_samples_and_nothing_else(own_history: sqlite3.Connection, workspace: Workspace) -> None:
     with transaction(own_history):
         own_history.execute("INSERT INTO starts VALUES ('00-int4-1', 0, 1, 0.5, 0.9)")
         own_history.execute("INSERT INTO parallel_runs VALUES ('00-int4-1', 0, 2, 0.5, 0.9)")
@@ -280,40 +278,40 @@ def test_pruning_drops_raw_samples_and_nothing_else(own_history: sqlite3.Connect
     assert prune(own_history, OLD_ONES) == 0
 
 
-def test_the_figures_of_each_text_that_an_older_version_did_not_store_are_told_before_the_samples_go(
+def test_missing_metrics_of_texts_are_stored_before_their_samples_are_deleted(
     own_history: sqlite3.Connection,
 ) -> None:
     samples = {one: list_parts(own_history, Sample, one) for one in ("00-int4-1", f"00-{ORIGINAL}-1")}
-    measured, original = (Measured(one, (), (), ()) for one in samples.values())
+    measured, original = (Measurements(one, (), (), ()) for one in samples.values())
     with transaction(own_history):
         own_history.execute("INSERT INTO result_texts VALUES ('00-dynamic-int8-1', 'kept', 1, 2, 3, 4, 5)")
     prune(own_history, OLD_ONES)
-    assert list_parts(own_history, TextFigures, "00-int4-1") == by_text(original, measured)
+    assert list_parts(own_history, TextFigures, "00-int4-1") == figures_by_text(original, measured)
     assert list_parts(own_history, TextFigures, "00-dynamic-int8-1") == (TextFigures("kept", 1, 2, 3, 4, 5),)
     assert list_parts(own_history, TextFigures, "15-int4-1") == ()
 
 
-def test_what_was_pruned_is_still_read_as_a_benchmark(own_history: sqlite3.Connection) -> None:
+def test_a_pruned_benchmark_can_still_be_read(own_history: sqlite3.Connection) -> None:
     before = read_benchmark(own_history, "b-00")
     prune(own_history, OLD_ONES)
     after = read_benchmark(own_history, "b-00")
     assert [one.figures for one in after.results] == [one.figures for one in before.results]
     assert {one.samples for one in after.results} == {()}
-    assert measured_of(own_history, get_result(own_history, "00-int4-1")).original == ()
+    assert read_samples(own_history, get_result(own_history, "00-int4-1")).original == ()
 
 
 def test_nothing_is_pruned_while_a_benchmark_runs(own_history: sqlite3.Connection, voice: Voice) -> None:
     job = add_job(own_history, benchmark_job(voice, []))
     own_history.execute("UPDATE jobs SET state = 'running' WHERE id = ?", (job,))
-    with pytest.raises(TtsdashError, match=f"job {job} is measuring.*`ttsdash jobs wait {job}`"):
+    with pytest.raises(TtsdashError, match=f"benchmark job {job} is running.*ttsdash jobs wait {job}"):
         prune(own_history, OLD_ONES)
     assert prunable(own_history, OLD_ONES).samples == count(own_history, "samples", OLD_ONES)
 
 
-def test_others_read_and_write_on_while_room_is_given_back(
+def test_others_read_and_write_while_space_is_freed(
     own_history: sqlite3.Connection, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.history.prune._PATIENCE_S", 0.2)
+    monkeypatch.setattr("core.history.prune._MAX_WAIT_S", 0.2)
     own_history.execute("PRAGMA busy_timeout = 100")
     with closing(open_store(workspace)) as other:
         rows = other.execute("SELECT id FROM results ORDER BY id")
@@ -325,14 +323,14 @@ def test_others_read_and_write_on_while_room_is_given_back(
         assert get_result(own_history, "new").benchmark_id == "new"
 
 
-# What is read
+# Query plans
 
 
 TABLES = "results|original|samples|benchmarks|starts|parallel_runs|result_texts"
 
 
 def steps(db: sqlite3.Connection, call: Callable[[], object]) -> list[str]:
-    """What SQLite does for the queries of a call, beside looking things up in an index and putting a page's rows in order."""
+    """Return the query plan steps of a call, except index lookups and sorting the rows of a page."""
     asked: list[str] = []
     db.set_trace_callback(asked.append)
     call()
@@ -370,25 +368,25 @@ SEVERAL_CONDITIONS = ("speedup>1 pesq>1", "voice:amy speedup>1", "-voice:amy", "
 @pytest.mark.parametrize(
     ("text", "sort", "expected"),
     [
-        # One condition is looked up. The order is walked, to the end of the page.
+        # A single condition is looked up. The index of the order is scanned to the end of the page.
         *((text, "when", [BY_TIME]) for text in ONE_CONDITION),
         ("speedup>1", "speedup", []),
         ("speedup>1", "rtf", [by("rtf")]),
         ("since:2026-01-01", "when", []),
-        # These two are in no order that is of use: times are walked, and before to count them.
+        # These two are in no useful order: times are scanned, and before that to count matches.
         ("benchmark:b-1", "when", [BY_TIME, BY_TIME]),
         ("regression:yes", "when", [BY_TIME, WITH_REGRESSION, BY_TIME, WITH_REGRESSION]),
-        # Several, and what is not looked up, are held against all figures, which stand by time.
+        # Several conditions, and those that cannot be looked up, use the covering index, which is in time order.
         *((text, "when", [ALL_FIGURES, ALL_FIGURES, SORT_A_MOMENT]) for text in SEVERAL_CONDITIONS),
         ("since:2026-01-01 speedup>1", "when", [SORT_A_MOMENT]),
         ("speedup>1 pesq>1", "rtf", [ALL_FIGURES, by("rtf"), ALL_FIGURES]),
         ("since:2026-01-01 speedup>1", "rtf", [by("rtf")]),
-        # The names of voices are in no index: of what fits each voice is counted, and those of the page are sorted.
+        # No index has the names of voices: matches are counted per voice, and those of the page are sorted.
         ("speedup>1", "voice", [ALL_FIGURES, GROUP, ALL_FIGURES, SORT, ALL_FIGURES, SORT]),
         ("", "voice", [BY_VARIANT]),
     ],
 )
-def test_a_filtered_list_walks_narrow_indexes_at_most(
+def test_a_filtered_list_scans_only_narrow_indexes(
     text: str, sort: str, expected: list[str], history: sqlite3.Connection
 ) -> None:
     assert steps(history, lambda: list_page(history, read_filter(text), sort)) == expected
@@ -404,16 +402,16 @@ def test_a_filtered_list_walks_narrow_indexes_at_most(
         ("since:2026-01-01", "rtf", [by("rtf")]),
     ],
 )
-def test_what_fits_many_is_counted_by_looking_it_up_and_gathered_in_time_order(
+def test_many_matches_are_counted_by_lookup_and_listed_in_time_order(
     text: str, sort: str, expected: list[str], history: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.history.listing._MANY", 0)
+    monkeypatch.setattr("core.history.listing._MANY_MATCHES", 0)
     assert steps(history, lambda: list_page(history, read_filter(text), sort)) == expected
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("sort", [sort for sort in SORTS if sort != "voice"])
-def test_a_sorted_list_walks_the_index_of_that_order_and_sorts_nothing(
+def test_a_sorted_list_scans_the_index_of_its_order_without_sorting(
     sort: str, reverse: bool, history: sqlite3.Connection
 ) -> None:
     counted, walked = steps(history, lambda: list_page(history, (), sort, reverse))
@@ -432,20 +430,20 @@ def judge_again(db: sqlite3.Connection) -> None:
         pytest.param(list_results, [BY_TIME], id="the dashboard's list"),
         pytest.param(voice_names, [], id="voices"),
         pytest.param(lambda db: list_trend(db, AMY, "int4", this_machine()), [], id="a trend"),
-        pytest.param(lambda db: measured_of(db, get_result(db, "00-int4-1")), [], id="samples to compare"),
+        pytest.param(lambda db: read_samples(db, get_result(db, "00-int4-1")), [], id="samples to compare"),
         pytest.param(lambda db: prunable(db, OLD_ONES), [], id="what may go"),
-        # A few rows each: a benchmark's, a variant's at all cores, a voice's variants.
+        # A few rows each: those of a benchmark, of a variant at all cores, of the variants of a voice.
         pytest.param(lambda db: list_results(db, benchmark_id="b-00"), [SORT], id="a benchmark"),
         pytest.param(judge_again, [SORT], id="what a regression is judged by"),
         pytest.param(lambda db: newest_result(db, AMY, "int4", this_machine()), [SORT], id="the newest of a variant"),
         pytest.param(lambda db: find_result(db, "amy/int4"), [SORT, SORT], id="a result to compare"),
         pytest.param(lambda db: variants_of(db, AMY), [SORT], id="variants"),
         pytest.param(lambda db: list_newest(db, "m", AMY), [SORT], id="the newest of a voice"),
-        # Those of all voices are found in one walk of that index.
+        # Those of all voices are found in one scan of that index.
         pytest.param(lambda db: list_newest(db, "m"), [BY_VARIANT, SORT], id="the newest of all"),
     ],
 )
-def test_no_other_query_reads_a_whole_table_or_sorts_more_than_it_tells(
+def test_no_other_query_scans_a_table_or_sorts_more_than_it_returns(
     call: Callable[[sqlite3.Connection], object], expected: list[str], history: sqlite3.Connection
 ) -> None:
     assert steps(history, lambda: call(history)) == expected

@@ -1,4 +1,4 @@
-"""What counts as worse than before: the rule by example, and real runs of a variant that is slowed down on purpose."""
+"""Regressions: the rule by example, and real runs of a variant that is slowed down on purpose."""
 
 import os
 import shutil
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.benchmark.candidate import Candidate, Plan
+from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant
 from core.benchmark.run import run
-from core.benchmark.statistics import change
+from core.benchmark.statistics import median_change
 from core.benchmark.texts import TextSet
 from core.files import sha256_of
-from core.history.regression import Earlier, judge, list_earlier, regression
+from core.history.regression import Earlier, find_regression, list_earlier, mark_regressions
 from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample
 from core.store.database import transaction
 from core.store.results import put_benchmark
@@ -39,7 +39,7 @@ FIGURES: dict[str, Any] = {
 
 
 def pairs(middle: float, count: int = 12) -> np.ndarray:
-    """Spread by 2 % to both sides."""
+    """Return values that vary by ±2 %."""
     return middle * np.linspace(0.98, 1.02, count)
 
 
@@ -58,96 +58,102 @@ def slower(speedup: float, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("figures", "earlier", "says"),
+    ("figures", "earlier", "message"),
     [
         (FIGURES, [before()], None),
-        (slower(1.35), [before()], "speed-up 1.35x, was 1.50x; the original took 1.00x as long as then"),
+        (slower(1.35), [before()], "speed-up 1.35x, was 1.50x; the original took 1.00x as long as before"),
         (slower(1.35, original_latency_ms=120.0), [before()], "the original took 1.20x as long"),
-        # Noise of 2 %, and what is within the smallest effect.
+        # Noise of 2 %, and changes below the minimum effect.
         (slower(1.47), [before()], None),
         (slower(1.44), [before()], None),
-        # An interval that reaches up to where it was.
+        # An interval that reaches the earlier value.
         (FIGURES | {"speedup": 1.35, "speedup_high": 1.5}, [before()], None),
-        # Runs that differ as much by themselves.
+        # Runs that vary as much.
         (slower(1.35), [before(1.5), before(1.3), before(1.52)], None),
         (slower(1.35), [before(1.5), before(1.48), before(1.52)], "speed-up 1.35x, was 1.50x"),
-        # Better is no regression.
+        # An improvement is no regression.
         (slower(1.8), [before()], None),
-        # Where raw samples were pruned the intervals decide alone.
+        # If raw samples were pruned, the intervals decide alone.
         (slower(1.35), [before(ratios=np.array([]))], "speed-up 1.35x"),
-        # What could not be timed cannot be slower.
+        # An untimed variant cannot be slower.
         (FIGURES | dict.fromkeys(("speedup", "speedup_low", "speedup_high", "peak_rss_mb")), [before()], None),
         (FIGURES | {"peak_rss_mb": 230.0}, [before()], "peak memory 230 MB, was 200 MB"),
         (FIGURES | {"peak_rss_mb": 204.0}, [before()], None),
-        (FIGURES | {"size_bytes": 30_000_000}, [before()], "the file 30 MB, was 20 MB"),
+        (FIGURES | {"size_bytes": 30_000_000}, [before()], "file size 30 MB, was 20 MB"),
         (FIGURES | {"grade": "noticeable"}, [before()], "sound noticeable, was slight"),
         (FIGURES | {"grade": "noticeable"}, [before(), before(grade="noticeable")], None),
         (FIGURES | {"pesq": 4.0}, [before()], "PESQ 4.00, was 4.30"),
         (FIGURES | {"pesq": 4.2}, [before()], None),
         (FIGURES | {"pesq": None}, [before()], None),
-        # The original's own time counts where something was installed since, and only then.
+        # The time of the original counts only if versions have changed.
         (slower(1.0, variant="original", original_latency_ms=130.0), [before(1.0)], None),
         (
             slower(1.0, variant="original", original_latency_ms=130.0),
             [before(1.0, environment={"kernel": "6.1", "onnxruntime": "1.29"})],
-            "the original itself takes 130 ms, was 100 ms",
+            "the original takes 130 ms, was 100 ms",
         ),
     ],
 )
-def test_what_is_worse_than_before(figures: dict[str, Any], earlier: list[Earlier], says: str | None) -> None:
-    found = regression(the_result(figures), pairs(figures["speedup"] or 1.0), OLD, earlier)
-    if says is None:
+def test_what_counts_as_a_regression(figures: dict[str, Any], earlier: list[Earlier], message: str | None) -> None:
+    found = find_regression(the_result(figures), pairs(figures["speedup"] or 1.0), OLD, earlier)
+    if message is None:
         assert found is None
     else:
         assert found is not None
-        assert says in " ".join(found["worse"])
+        assert message in " ".join(found["worse"])
         assert found["against"] == ["r"] * len(earlier)
 
 
-def test_what_changed_since_the_newest_of_the_earlier_runs_stands_beside_it() -> None:
-    found = regression(
+def test_a_regression_lists_changes_since_the_previous_run() -> None:
+    found = find_regression(
         the_result(slower(1.2, variant_sha256="b")), pairs(1.2), NEW | {"numpy": "2"}, [before(), before(1.52)]
     )
     assert found is not None
-    assert found["changed"] == ["onnxruntime 1.30 -> 1.31", "numpy none -> 2", "the variant was made anew"]
+    assert found["changed"] == ["onnxruntime 1.30 -> 1.31", "numpy none -> 2", "the variant was rebuilt"]
 
 
-def test_the_mann_whitney_test_finds_what_its_textbooks_find() -> None:
-    # Weights of two samples that are one step apart at each place but overlap by half: p by SciPy's own documentation.
-    assert change(np.array([19.0, 22, 16, 29, 24]), np.array([20.0, 11, 17, 12])).p == pytest.approx(0.1111, abs=1e-4)
-    assert change(pairs(1.0), pairs(1.1)).verdict == "higher"
-    assert change(pairs(1.0), pairs(0.9)).verdict == "lower"
-    # Certain, but too small to matter.
-    assert change(pairs(1.0, 200), pairs(1.02, 200)).verdict == "no difference"
+def test_the_mann_whitney_test_agrees_with_textbooks() -> None:
+    # The example in SciPy's documentation.
+    assert median_change(np.array([19.0, 22, 16, 29, 24]), np.array([20.0, 11, 17, 12])).p == pytest.approx(
+        0.1111, abs=1e-4
+    )
+    assert median_change(pairs(1.0), pairs(1.1)).verdict == "higher"
+    assert median_change(pairs(1.0), pairs(0.9)).verdict == "lower"
+    # Significant, but too small to matter.
+    assert median_change(pairs(1.0, 200), pairs(1.02, 200)).verdict == "no difference"
 
 
 @pytest.fixture
 def slowed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Benchmarks whose processes take the test engine."""
-    path = [str(Path(__file__).parent.parent / "slowed"), str(Path(__file__).parent.parent.parent)]
+    """Make benchmark processes use the test engine."""
+    tests = Path(__file__).parents[2]
+    path = [str(tests / "slowed"), str(tests.parent)]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")]))
     return monkeypatch
 
 
-def measured(slowed: pytest.MonkeyPatch, plan: Plan, share: float) -> BenchmarkRecord:
-    """A quiet run, whatever else this machine does: the rule is about the variant."""
+def measured(slowed: pytest.MonkeyPatch, plan: BenchmarkPlan, share: float) -> BenchmarkRecord:
+    """Run a benchmark and mark its results as not noisy, whatever else this machine does."""
     slowed.setenv("SLOWED_BY", str(share))
     record = run(plan, lambda stage, done: None)
     results = tuple(changed(one, noisy=False) for one in record.results)
     return replace(record, results=results)
 
 
-def test_a_variant_that_got_10_percent_slower_is_found_and_noise_of_2_percent_is_not(
+def test_a_slowdown_of_10_percent_is_found_and_noise_of_2_percent_is_not(
     db: sqlite3.Connection, tmp_path: Path, slowed: pytest.MonkeyPatch
 ) -> None:
     original = write_voice(tmp_path)
     variant = Path(shutil.copyfile(original, tmp_path / "variant.onnx"))
     size = original.stat().st_size
-    plan = Plan(
+    plan = BenchmarkPlan(
         voice_id=sha256_of(original),
         voice_key="tiny",
         config=voice_config(TINY),
-        candidates=(Candidate("original", original, "o", size, None), Candidate("copy", variant, "v", size, "guide")),
+        candidates=(
+            BenchmarkVariant("original", original, "o", size, None),
+            BenchmarkVariant("copy", variant, "v", size, "guide"),
+        ),
         texts=TextSet("mine", "en", {"only": "Tomorrow will start with light rain."}, latency_text="only"),
         threads=(1,),
         width=0.02,
@@ -155,7 +161,7 @@ def test_a_variant_that_got_10_percent_slower_is_found_and_noise_of_2_percent_is
     )
     marks = []
     for share in (0.0, 0.0, 0.02, 0.10):
-        record = judge(db, measured(slowed, plan, share))
+        record = mark_regressions(db, measured(slowed, plan, share))
         with transaction(db):
             put_benchmark(db, record, None)
         marks.append(record.results[1].figures["regression"])
@@ -165,7 +171,7 @@ def test_a_variant_that_got_10_percent_slower_is_found_and_noise_of_2_percent_is
     assert marks[3]["changed"] == []
 
 
-def test_only_quiet_results_of_the_same_machine_version_threads_and_engine_are_compared_with(
+def test_only_results_without_noise_of_the_same_machine_version_threads_and_engine_are_references(
     db: sqlite3.Connection, tmp_path: Path
 ) -> None:
     record = a_benchmark("b1")
@@ -173,7 +179,7 @@ def test_only_quiet_results_of_the_same_machine_version_threads_and_engine_are_c
         replace(record, id="b2", machine=replace(record.machine, id="elsewhere")),
         replace(record, id="b3", version="older"),
         replace(record, id="b4", voice_id="another"),
-        *(with_figures(record, id, **change) for id, change in (("b5", {"noisy": True}), ("b6", {"threads": 2}))),
+        *(with_figures(record, id, **changes) for id, changes in (("b5", {"noisy": True}), ("b6", {"threads": 2}))),
         with_figures(record, "b7", engine="coreml"),
     ]
     with transaction(db):
@@ -186,7 +192,7 @@ def test_only_quiet_results_of_the_same_machine_version_threads_and_engine_are_c
     assert found.id == "b1-copy"
     assert list(found.ratios) == [2.0, 2.0]
     noisy = with_figures(record, "b8", noisy=True, speedup_high=0.1)
-    assert judge(db, noisy) == noisy
+    assert mark_regressions(db, noisy) == noisy
 
 
 def a_benchmark(name: str) -> BenchmarkRecord:

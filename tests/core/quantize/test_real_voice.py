@@ -1,4 +1,4 @@
-"""What the recipes promise of size and sound, on the real voice; speed is for `ttsdash benchmark` to measure."""
+"""The size and quality that recipes promise, on the real voice; `ttsdash benchmark` measures speed."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.engines.ort import Audio, OrtVoice
-from core.quality.compare import compare
+from core.quality.compare import compare_sound
 from core.variants.recipes import RECIPES
 from core.voices.file import config_path_of, read_config
 from core.voices.phonemes import phoneme_ids
@@ -14,7 +14,7 @@ from tests.core.quantize.making import make
 
 pytestmark = [pytest.mark.voice, pytest.mark.long]
 
-# Neither the benchmark's texts nor those that are calibrated on.
+# Neither benchmark texts nor calibration sentences.
 SENTENCES = (
     "The heating turns itself down at ten thirty every night.",
     "Would you like the short answer or the long one?",
@@ -50,7 +50,7 @@ def spoken(joe: Path, model: Path) -> list[Audio]:
     return [voice.synthesize(phoneme_ids(config, sentence)) for sentence in SENTENCES]
 
 
-# Megabytes at most, PESQ at least, duration drift in percent at most, and the grade.
+# Maximum MB, minimum PESQ, maximum duration drift in percent, and the grade.
 PROMISES = {
     "copy": (64, 4.63, 0.0, {"transparent"}),
     "optimized": (64, 4.6, 0.0, {"transparent"}),
@@ -61,14 +61,14 @@ PROMISES = {
 }
 
 
-def test_a_variant_is_as_small_and_sounds_as_close_as_its_recipe_promises(
+def test_a_variant_has_the_size_and_quality_that_its_recipe_promises(
     joe: Path, original: list[Audio], variant: tuple[str, Path]
 ) -> None:
     name, path = variant
     megabytes, pesq, drift, grades = PROMISES[name]
-    quality = compare(original, spoken(joe, path), 22050)
+    quality = compare_sound(original, spoken(joe, path), 22050)
     assert path.stat().st_size / 1e6 <= megabytes
     assert quality.duration_drift_pct <= drift
     assert quality.grade in grades
-    # Without the package it is empty, and the grade has to do.
+    # Without the package pesq, PESQ is empty, and only the grade is checked.
     assert quality.pesq is None or quality.pesq >= pesq

@@ -1,4 +1,4 @@
-"""Every recipe on every build of a voice, and on what is no voice, or none any more."""
+"""Every recipe on every build of a voice, and on files that are not voices or are quantized already."""
 
 import json
 import math
@@ -17,23 +17,23 @@ from core.benchmark.texts import texts_for
 from core.engines.ort import OrtVoice
 from core.errors import InvalidInput, TtsdashError
 from core.quantize import calibration
-from core.quantize.optimized import is_the_same
+from core.quantize.optimized import is_equivalent
 from core.variants.recipes import GUIDE, RECIPES
 from core.variants.variant_files import check_variant
-from core.vits.split_point import MARK
+from core.vits.split_point import METADATA_KEY
 from core.voices.file import config_path_of, read_config
 from core.voices.phonemes import random_phonemes
 from tests.core.quantize.making import make
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, build_model, write_voice
 
-# Wide enough that the first two stages of the decoder are worth integers.
+# Wide enough that the first two stages of the decoder are computed in int8.
 WIDE = {
     name: replace(shape, upsample_channels=192)
     for name, shape in (("medium", TINY), ("high", HIGH), ("x_low", X_LOW), ("multi-speaker", MULTI_SPEAKER))
 }
 FILES = [name for name, recipe in RECIPES.items() if recipe.job == "quantize"]
 OURS = [name for name in FILES if name != GUIDE]
-# What most tests look at is made once; the builds are made one group a recipe.
+# Variants that several tests read are built once; other builds run as one group for each recipe.
 pytestmark = pytest.mark.xdist_group("recipes")
 QUANTIZING = [name for name in OURS if name != "optimized"]
 IDS = [1, *range(14, 60), 2]
@@ -50,8 +50,8 @@ def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def of_medium(medium: Path) -> Callable[[str], Path]:
-    """The variant of the medium voice that a recipe makes, made once."""
+def medium_variant(medium: Path) -> Callable[[str], Path]:
+    """The variant of the medium voice by recipe, built once."""
 
     @cache
     def made(recipe: str) -> Path:
@@ -62,7 +62,7 @@ def of_medium(medium: Path) -> Callable[[str], Path]:
 
 
 def signal_to_noise(original: Path, variant: Path) -> float:
-    """In dB; infinite where both say the same, 0 where one takes longer, up to a fiftieth."""
+    """The ratio in dB: infinite for equal audio, 0 if the lengths differ, which they may by 2 %."""
     a, b = (OrtVoice(path, threads=1).synthesize(IDS) for path in (original, variant))
     if a.shape != b.shape:
         assert len(b) == pytest.approx(len(a), rel=0.02)
@@ -72,7 +72,7 @@ def signal_to_noise(original: Path, variant: Path) -> float:
 
 
 def operators(path: Path) -> set[str]:
-    """The types of all nodes, those of a loop's body included."""
+    """The operators of all nodes, including those of a loop's body."""
 
     def of(graph: onnx.GraphProto) -> set[str]:
         inner = (attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g"))
@@ -81,26 +81,26 @@ def operators(path: Path) -> set[str]:
     return of(onnx.load(path).graph)
 
 
-LEAST_DB = {"optimized": 100, "dynamic": 15, "static": 15, "int4": 0, "guide": -30}
+MIN_SNR_DB = {"optimized": 100, "dynamic": 15, "static": 15, "int4": 0, "guide": -30}
 
 
 @pytest.mark.parametrize("recipe", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in FILES])
-def test_each_recipe_makes_a_drop_in_of_each_build(recipe: str, build: Path, tmp_path: Path) -> None:
-    made, told = tmp_path / "made.onnx", list[str]()
-    make(recipe, build, made, told)
+def test_every_recipe_builds_a_drop_in_replacement_of_every_build(recipe: str, build: Path, tmp_path: Path) -> None:
+    made, log = tmp_path / "made.onnx", list[str]()
+    make(recipe, build, made, log)
     config = read_config(config_path_of(build))
     config_path_of(made).write_text(json.dumps(config), encoding="utf-8")
-    check_variant(build, made, config, told.append)
+    check_variant(build, made, config, log.append)
 
     before, after = (onnxruntime.InferenceSession(path) for path in (build, made))
     assert [entry.name for entry in after.get_inputs()] == [entry.name for entry in before.get_inputs()]
     assert [entry.name for entry in after.get_outputs()] == [entry.name for entry in before.get_outputs()]
     if recipe != GUIDE:
         added = after.get_modelmeta().custom_metadata_map.items() - before.get_modelmeta().custom_metadata_map.items()
-        assert {name for name, _ in added} == {MARK}
-    assert signal_to_noise(build, made) >= LEAST_DB[recipe]
-    assert not any("left as it is" in line for line in told), told
-    shares = [float(line[:4]) for line in told if line[1:2] == "."]
+        assert {name for name, _ in added} == {METADATA_KEY}
+    assert signal_to_noise(build, made) >= MIN_SNR_DB[recipe]
+    assert not any("left unchanged" in line for line in log), log
+    shares = [float(line[:4]) for line in log if line[1:2] == "."]
     assert shares == sorted(shares)
 
 
@@ -112,27 +112,27 @@ def test_each_recipe_makes_a_drop_in_of_each_build(recipe: str, build: Path, tmp
         ("int4", {"MatMulNBits", "MatMulInteger"}),
     ],
 )
-def test_integers_are_where_they_pay(
-    recipe: str, expected: set[str], medium: Path, of_medium: Callable[[str], Path]
+def test_int8_operators_are_where_they_pay(
+    recipe: str, expected: set[str], medium: Path, medium_variant: Callable[[str], Path]
 ) -> None:
-    assert operators(of_medium(recipe)) >= expected
-    assert of_medium(recipe).stat().st_size < medium.stat().st_size * 0.7
+    assert operators(medium_variant(recipe)) >= expected
+    assert medium_variant(recipe).stat().st_size < medium.stat().st_size * 0.7
 
 
 @pytest.mark.parametrize("recipe", OURS)
-def test_no_variant_uses_the_layout_of_one_kind_of_cpu(recipe: str, of_medium: Callable[[str], Path]) -> None:
-    made = onnx.load(of_medium(recipe))
+def test_no_variant_uses_the_layout_of_a_particular_cpu(recipe: str, medium_variant: Callable[[str], Path]) -> None:
+    made = onnx.load(medium_variant(recipe))
     domains = {node.domain for node in made.graph.node}
     assert domains == ({"", "com.microsoft"} if recipe in ("static", "int4") else {""})
     assert {entry.domain for entry in made.opset_import} >= domains
 
 
 @pytest.mark.parametrize("recipe", OURS)
-def test_two_sentences_at_once_are_refused_not_garbled(recipe: str, of_medium: Callable[[str], Path]) -> None:
-    assert_refuses_two(of_medium(recipe))
+def test_a_batch_of_two_sentences_is_refused(recipe: str, medium_variant: Callable[[str], Path]) -> None:
+    assert_refuses_batches(medium_variant(recipe))
 
 
-def assert_refuses_two(path: Path) -> None:
+def assert_refuses_batches(path: Path) -> None:
     session = onnxruntime.InferenceSession(path)
     feeds = {
         "input": np.ones((2, 5), np.int64),
@@ -144,24 +144,24 @@ def assert_refuses_two(path: Path) -> None:
 
 
 @pytest.mark.parametrize("recipe", QUANTIZING)
-def test_the_same_recipe_makes_the_same_file(
-    recipe: str, medium: Path, of_medium: Callable[[str], Path], tmp_path: Path
+def test_the_same_recipe_builds_the_same_file(
+    recipe: str, medium: Path, medium_variant: Callable[[str], Path], tmp_path: Path
 ) -> None:
     make(recipe, medium, tmp_path / "again.onnx")
-    assert (tmp_path / "again.onnx").read_bytes() == of_medium(recipe).read_bytes()
+    assert (tmp_path / "again.onnx").read_bytes() == medium_variant(recipe).read_bytes()
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_what_is_quantized_already_is_not_quantized_again(recipe: str, medium: Path, tmp_path: Path) -> None:
+def test_a_quantized_voice_is_not_quantized_again(recipe: str, medium: Path, tmp_path: Path) -> None:
     quantized = tmp_path / "quantized.onnx"
     make(GUIDE, medium, quantized)
     config_path_of(quantized).write_bytes(config_path_of(medium).read_bytes())
-    with pytest.raises(InvalidInput, match=r"quantized\.onnx is quantized already"):
+    with pytest.raises(InvalidInput, match=r"quantized\.onnx is already quantized"):
         make(recipe, quantized, tmp_path / "made.onnx")
 
 
 def _weights_in_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """fp16 weights, each cast to fp32 in front of its readers."""
+    """Store weights in fp16, each cast to fp32 in front of its consumers."""
     casts = []
     for tensor in model.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1:
@@ -175,13 +175,13 @@ def _weights_in_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize("recipe", OURS)
-def test_a_voice_with_fp16_weights_is_as_good_as_another(recipe: str, medium: Path, tmp_path: Path) -> None:
+def test_a_voice_with_fp16_weights_is_supported(recipe: str, medium: Path, tmp_path: Path) -> None:
     half = write_voice(tmp_path, WIDE["medium"])
     onnx.save(_weights_in_fp16(build_model(WIDE["medium"])), half)
-    told: list[str] = []
-    make(recipe, half, tmp_path / "made.onnx", told)
-    assert not any("left as it is" in line for line in told), told
-    assert signal_to_noise(half, tmp_path / "made.onnx") >= LEAST_DB[recipe]
+    log: list[str] = []
+    make(recipe, half, tmp_path / "made.onnx", log)
+    assert not any("left unchanged" in line for line in log), log
+    assert signal_to_noise(half, tmp_path / "made.onnx") >= MIN_SNR_DB[recipe]
 
 
 def _other_decoder(model: onnx.ModelProto) -> None:
@@ -191,21 +191,21 @@ def _other_decoder(model: onnx.ModelProto) -> None:
 
 
 @pytest.mark.parametrize("recipe", OURS)
-def test_a_voice_of_another_build_gets_what_is_safe(recipe: str, tmp_path: Path) -> None:
+def test_components_that_are_not_recognized_are_left_unchanged(recipe: str, tmp_path: Path) -> None:
     path = write_voice(tmp_path, WIDE["medium"])
     model = build_model(WIDE["medium"])
     _other_decoder(model)
     onnx.save(model, path)
-    told: list[str] = []
-    make(recipe, path, tmp_path / "made.onnx", told)
-    assert any(line.startswith("decoder left as it is: ") for line in told), told
-    assert signal_to_noise(path, tmp_path / "made.onnx") >= LEAST_DB[recipe]
+    log: list[str] = []
+    make(recipe, path, tmp_path / "made.onnx", log)
+    assert any(line.startswith("decoder left unchanged: ") for line in log), log
+    assert signal_to_noise(path, tmp_path / "made.onnx") >= MIN_SNR_DB[recipe]
     if recipe != "optimized":
-        assert_refuses_two(tmp_path / "made.onnx")
+        assert_refuses_batches(tmp_path / "made.onnx")
 
 
 @pytest.mark.parametrize("recipe", QUANTIZING)
-def test_of_what_is_not_built_like_vits_nothing_is_called_quantized(recipe: str, tmp_path: Path) -> None:
+def test_a_voice_without_quantizable_components_is_refused(recipe: str, tmp_path: Path) -> None:
     path = write_voice(tmp_path, WIDE["medium"])
     model = build_model(WIDE["medium"])
     _other_decoder(model)
@@ -229,17 +229,17 @@ def test_of_what_is_not_built_like_vits_nothing_is_called_quantized(recipe: str,
         (math.nan, 0.0, False),
     ],
 )
-def test_an_optimized_voice_is_as_close_to_its_original_as_that_is_to_itself(
+def test_an_optimized_voice_is_as_close_to_its_original_as_the_original_to_itself(
     difference: float, to_itself: float, good: bool
 ) -> None:
-    assert is_the_same(difference, to_itself) == good
+    assert is_equivalent(difference, to_itself) == good
 
 
-def test_an_optimized_voice_that_differs_is_not_made(
+def test_an_optimized_voice_that_differs_is_not_kept(
     medium: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.quantize.optimized.largest_difference", lambda *_: math.inf)
-    with pytest.raises(TtsdashError, match="is not the same"):
+    monkeypatch.setattr("core.quantize.optimized.max_difference", lambda *_: math.inf)
+    with pytest.raises(TtsdashError, match="is not equivalent"):
         make("optimized", medium, tmp_path / "made.onnx")
 
 
@@ -247,44 +247,44 @@ def test_an_optimized_voice_that_differs_is_not_made(
     ("recipe", "name", "value"),
     [("dynamic", "stages", "0"), ("dynamic", "text", "int8"), ("static", "clip", "max"), ("int4", "block", "64")],
 )
-def test_a_parameter_changes_what_is_made(
-    recipe: str, name: str, value: str, medium: Path, of_medium: Callable[[str], Path], tmp_path: Path
+def test_a_parameter_changes_the_variant(
+    recipe: str, name: str, value: str, medium: Path, medium_variant: Callable[[str], Path], tmp_path: Path
 ) -> None:
     make(recipe, medium, tmp_path / "changed.onnx", **{name: value})
-    assert (tmp_path / "changed.onnx").read_bytes() != of_medium(recipe).read_bytes()
+    assert (tmp_path / "changed.onnx").read_bytes() != medium_variant(recipe).read_bytes()
 
 
-def test_without_integer_stages_the_decoder_stays_as_it_was(medium: Path, tmp_path: Path) -> None:
+def test_without_int8_stages_the_decoder_stays_fp32(medium: Path, tmp_path: Path) -> None:
     make("dynamic", medium, tmp_path / "made.onnx", stages="0")
     (loop,) = (node for node in onnx.load(tmp_path / "made.onnx").graph.node if node.op_type == "Loop")
     assert "MatMulInteger" not in {node.op_type for node in loop.attribute[0].g.node}
 
 
-def test_static_is_calibrated_on_the_sentences_that_one_gives(
-    medium: Path, of_medium: Callable[[str], Path], tmp_path: Path
+def test_static_is_calibrated_on_the_given_sentences(
+    medium: Path, medium_variant: Callable[[str], Path], tmp_path: Path
 ) -> None:
     sentences = tmp_path / "mine.txt"
     sentences.write_text("one two three\nfour five\n", encoding="utf-8")
-    told: list[str] = []
-    lineage = make("static", medium, tmp_path / "mine.onnx", told, calibration=sentences)
+    log: list[str] = []
+    lineage = make("static", medium, tmp_path / "mine.onnx", log, calibration=sentences)
     assert lineage["calibration"].startswith("mine-")
-    assert "0.50 calibrating, sentence 2 of 2" in told
-    assert (tmp_path / "mine.onnx").read_bytes() != of_medium("static").read_bytes()
+    assert "0.50 calibrating, sentence 2 of 2" in log
+    assert (tmp_path / "mine.onnx").read_bytes() != medium_variant("static").read_bytes()
 
 
 @pytest.mark.parametrize("language", ["en", "de", "es", "fr", "it", "pt", "ru", "zh"])
-def test_no_sentence_is_calibrated_on_that_is_measured_on(language: str) -> None:
-    sentences = calibration.sentences_for(language, None)
+def test_calibration_and_benchmark_sentences_are_disjoint(language: str) -> None:
+    sentences = calibration.calibration_sentences(language, None)
     assert sentences.name == f"{language} v1"
     assert len(set(sentences.sentences)) == 12
     assert not set(sentences.sentences) & set(texts_for(language).texts.values())
 
 
-def test_a_language_without_sentences_of_its_own_is_calibrated_on_the_english_ones() -> None:
-    assert calibration.sentences_for("sv_SE", None) == calibration.sentences_for("en_GB", None)
+def test_a_language_without_sentences_is_calibrated_on_english_ones() -> None:
+    assert calibration.calibration_sentences("sv_SE", None) == calibration.calibration_sentences("en_GB", None)
 
 
-def test_random_phonemes_are_the_voice_s_own_and_the_same_each_time(medium: Path) -> None:
+def test_random_phonemes_are_known_to_the_voice_and_reproducible(medium: Path) -> None:
     config = read_config(config_path_of(medium))
     drawn = random_phonemes(config, [1, 20, 300])
     assert drawn == random_phonemes(config, [1, 20, 300])
@@ -304,24 +304,24 @@ def test_random_phonemes_are_the_voice_s_own_and_the_same_each_time(medium: Path
         ({}, "mine-0123abcd", "static-int8+calibration=mine-0123abcd"),
     ],
 )
-def test_what_differs_from_the_default_is_in_the_name(
+def test_parameters_that_differ_from_the_default_are_in_the_name(
     params: dict[str, str], calibrated_on: str | None, expected: str
 ) -> None:
     recipe = RECIPES["static"]
-    assert recipe.variant_of(recipe.resolve(params), calibrated_on) == expected
+    assert recipe.variant_name(recipe.resolve(params), calibrated_on) == expected
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("given", "message"),
     [
-        ({"clip": "median"}, "clip=median cannot be: give mse or max"),
-        ({"window": "8"}, "window=8 cannot be: give 16 to 4096"),
-        ({"window": "wide"}, "window=wide cannot be"),
-        ({"window": "1_28"}, "window=1_28 cannot be"),
-        ({"window": " 128"}, "window= 128 cannot be"),
+        ({"clip": "median"}, r"invalid parameter of static-int8: clip=median \(allowed: mse or max\)"),
+        ({"window": "8"}, r"window=8 \(allowed: 16 to 4096\)"),
+        ({"window": "wide"}, "static-int8: window=wide"),
+        ({"window": "1_28"}, "static-int8: window=1_28"),
+        ({"window": " 128"}, "static-int8: window= 128"),
         ({"volume": "11"}, "has no parameter 'volume': it has stages"),
     ],
 )
-def test_a_parameter_that_cannot_be_is_refused(given: dict[str, str], says: str) -> None:
-    with pytest.raises(InvalidInput, match=says):
+def test_an_invalid_parameter_is_refused(given: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
         RECIPES["static"].resolve(given)

@@ -1,4 +1,4 @@
-"""The table of metrics: whoever reads it finds the fields, columns, indexes and documented filters that it names."""
+"""The table of metrics: its fields, columns, indexes and documented filters exist."""
 
 import re
 import sqlite3
@@ -23,7 +23,7 @@ from core.records.metrics import (
 )
 from tests.measured import a_result
 
-_DOCS = Path(__file__).parent.parent.parent / "docs"
+_DOCS = Path(__file__).parent.parent.parent.parent / "docs"
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.field)
@@ -55,7 +55,7 @@ def test_names_of_metrics_are_unique() -> None:
     assert len(set(filters)) == len(filters)
 
 
-def test_whatever_the_dashboard_shows_can_be_sorted_by() -> None:
+def test_every_column_of_the_dashboard_can_be_sorted() -> None:
     assert all(metric.filter for metric in HISTORY_COLUMNS)
     assert {*RUN_COLUMNS, *HISTORY_COLUMNS, *REPORT_COLUMNS} <= set(METRICS)
 
@@ -74,10 +74,10 @@ def test_a_value_is_in_its_unit_and_none_if_it_was_not_measured(
     changes: dict[str, Any], field: str, value: float | None
 ) -> None:
     metric = next(one for one in METRICS if one.field == field)
-    assert metric.of(a_result("id", "int4", **changes).metrics) == value
+    assert metric.value(a_result("id", "int4", **changes).metrics) == value
 
 
-def test_figures_are_read_as_they_were_written() -> None:
+def test_flat_metrics_are_read_as_they_were_written() -> None:
     record = a_result("id", "int4")
     assert ResultRecord.from_figures(record.figures) == record
     untimed = replace(record, metrics=replace(record.metrics, speedup=None, speedup_ci=None, verdict=None))
@@ -85,5 +85,5 @@ def test_figures_are_read_as_they_were_written() -> None:
     assert (untimed.figures["speedup_low"], untimed.figures["speedup_high"]) == (None, None)
 
 
-def test_exports_have_a_new_format_for_each_later_metric() -> None:
+def test_the_export_format_follows_from_later_metrics() -> None:
     assert max([2, *LATER_METRICS.values()]) == EXPORT_FORMAT

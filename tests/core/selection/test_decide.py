@@ -1,11 +1,11 @@
-"""Which variant is selected on which machine under which policy, read like the guide: Core ML, quantized, original."""
+"""`core.selection.decide`: which variant is selected on which machine under which policy."""
 
 from dataclasses import replace
 
 import pytest
 
 from core.records.selections import Policy, Selection
-from core.selection.decide import Candidate, select
+from core.selection.decide import Candidate, decide
 from core.selection.figures import Figures
 from core.selection.pairs import PairedSpeed, Unpaired
 from tests.core.machines import MACHINES, SERVER
@@ -29,39 +29,39 @@ ALL = (ORIGINAL, COREML, GUIDE, DYNAMIC, INT4, STATIC, OPTIMIZED)
 
 
 def chosen(machine: str, *candidates: Candidate, policy: Policy = "priority", pinned: str | None = None) -> Selection:
-    return select("amy", candidates, MACHINES[machine], policy, pinned)
+    return decide("amy", candidates, MACHINES[machine], policy, pinned)
 
 
 def why(selection: Selection, variant: str) -> str:
-    (judged,) = (judged for judged in selection.candidates if judged.variant == variant)
-    return f"{judged.verdict}: {judged.reason}"
+    (decision,) = (decision for decision in selection.candidates if decision.variant == variant)
+    return f"{decision.verdict}: {decision.reason}"
 
 
 def warnings(selection: Selection) -> dict[str, str]:
-    """The texts of the warnings, by kind and variant."""
+    """Return the texts of the warnings, by kind and variant."""
     return {f"{warning.kind}: {warning.variant}": warning.text for warning in selection.warnings}
 
 
 @pytest.mark.parametrize(
-    ("machine", "by_priority", "by_measure", "says_of_core_ml"),
+    ("machine", "by_priority", "by_measure", "core_ml_reason"),
     [
-        # Core ML, on Apple Silicon, if it is there and loads; then quantized; then the original.
+        # Core ML on Apple Silicon if it is available and loads; then quantized; then the original.
         ("M4 on macOS 15", "coreml", "coreml", "selected"),
         ("M1 on macOS 13", "static-int8", "dynamic-int8", "macOS 13.6.1: this package needs 14"),
-        ("Rosetta", "static-int8", "dynamic-int8", "this Python is translated by Rosetta"),
+        ("Rosetta", "static-int8", "dynamic-int8", "this Python runs under Rosetta"),
         ("Intel Mac", "static-int8", "dynamic-int8", "this Mac has an Intel processor"),
         ("server", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
         ("container", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
         ("Raspberry Pi 5", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
     ],
 )
-def test_on_each_machine(machine: str, by_priority: str, by_measure: str, says_of_core_ml: str) -> None:
+def test_the_selection_on_each_machine(machine: str, by_priority: str, by_measure: str, core_ml_reason: str) -> None:
     assert chosen(machine, *ALL).selected == by_priority
     assert chosen(machine, *ALL, policy="measured").selected == by_measure
-    assert says_of_core_ml in why(chosen(machine, *ALL), "coreml")
+    assert core_ml_reason in why(chosen(machine, *ALL), "coreml")
 
 
-def test_a_package_for_macos_13_is_taken_on_macos_13() -> None:
+def test_a_package_for_macos_13_is_selected_on_macos_13() -> None:
     assert chosen("M1 on macOS 13", *ALL, replace(COREML, name="coreml+target=macos13", oldest_macos=13)).selected == (
         "coreml+target=macos13"
     )
@@ -79,7 +79,7 @@ def test_a_package_for_macos_13_is_taken_on_macos_13() -> None:
         # The default parameters come before others, however fast those are.
         ((ORIGINAL, STATIC, replace(STATIC, name="static-int8+clip=max", figures=figures(2.5))), "static-int8"),
         ((ORIGINAL, replace(STATIC, name="static-int8+clip=max")), "static-int8+clip=max"),
-        # What nobody measured here is taken in the guide's order, and that is told.
+        # A variant that has not been measured can be selected, with a warning.
         ((ORIGINAL, replace(STATIC, figures=None)), "static-int8"),
     ],
 )
@@ -95,11 +95,11 @@ def test_the_order_of_the_guide(candidates: tuple[Candidate, ...], selected: str
         ((ORIGINAL, OPTIMIZED, replace(DYNAMIC, figures=figures(1.9, "noticeable"))), "optimized"),
         ((ORIGINAL, OPTIMIZED, replace(DYNAMIC, figures=None)), "optimized"),
         ((ORIGINAL, replace(DYNAMIC, figures=figures(0.3))), "original"),
-        # The original through another provider is no other file, but may be the fastest.
+        # The original run by another provider is the same file, but can be the fastest.
         ((ORIGINAL, OPTIMIZED, Candidate("original@coreml", None, figures=figures(2.0, "slight"))), "original@coreml"),
     ],
 )
-def test_the_fastest_that_sounds_right(candidates: tuple[Candidate, ...], selected: str) -> None:
+def test_the_fastest_variant_with_an_acceptable_sound(candidates: tuple[Candidate, ...], selected: str) -> None:
     assert chosen("server", *candidates, policy="measured").selected == selected
 
 
@@ -110,41 +110,41 @@ def test_the_fastest_that_sounds_right(candidates: tuple[Candidate, ...], select
         (replace(STATIC, problem="checksum differs: /x"), "measured", "checksum differs: /x"),
         (replace(STATIC, figures=figures(1.7, "broken")), "priority", "sound: broken"),
         (replace(STATIC, figures=figures(1.7, "noticeable")), "measured", "sound: noticeable"),
-        (replace(STATIC, figures=figures(0.28)), "measured", "slower than the original here: 0.28x"),
+        (replace(STATIC, figures=figures(0.28)), "measured", "slower than the original: 0.28x"),
         (replace(STATIC, figures=None), "measured", "not measured on this machine at all cores"),
-        (GUIDE, "priority", "made as the usual guide does it, to compare with"),
-        (GUIDE, "measured", "made as the usual guide does it, to compare with"),
+        (GUIDE, "priority", "made by the guide's recipe, for comparison only"),
+        (GUIDE, "measured", "made by the guide's recipe, for comparison only"),
         (CONVERTED, "priority", f"needs macOS on Apple Silicon; {NOT_RUN}"),
     ],
 )
-def test_what_is_passed_over_says_why(candidate: Candidate, policy: Policy, reason: str) -> None:
+def test_each_rejection_has_a_reason(candidate: Candidate, policy: Policy, reason: str) -> None:
     selection = chosen("server", ORIGINAL, candidate, policy=policy)
     assert selection.selected == "original"
-    (judged,) = (judged for judged in selection.candidates if judged.variant == candidate.name)
-    assert judged.names_caveat == (NOT_RUN in reason)
-    assert why(selection, candidate.name) == f"passed over: {reason}"
+    (decision,) = (decision for decision in selection.candidates if decision.variant == candidate.name)
+    assert decision.names_caveat == (NOT_RUN in reason)
+    assert why(selection, candidate.name) == f"rejected: {reason}"
 
 
-def test_what_was_not_yet_run_on_a_mac_is_not_taken_there_either() -> None:
+def test_an_unverified_package_is_rejected_on_a_mac_too() -> None:
     selection = chosen("M4 on macOS 15", ORIGINAL, CONVERTED)
-    assert why(selection, "coreml") == f"passed over: not verified: {NOT_RUN}"
+    assert why(selection, "coreml") == f"rejected: not verified: {NOT_RUN}"
 
 
-def test_what_does_not_load_falls_through_to_the_next() -> None:
+def test_a_variant_that_does_not_load_falls_through_to_the_next() -> None:
     tried: list[str] = []
 
     def why_not(candidate: Candidate) -> str | None:
         tried.append(candidate.name)
         return "does not load: broken" if candidate.name == "static-int8" else None
 
-    selection = select("amy", ALL, SERVER, "priority", why_not_loaded=why_not)
+    selection = decide("amy", ALL, SERVER, "priority", load_error=why_not)
     assert selection.selected == "dynamic-int8"
-    assert why(selection, "static-int8") == "passed over: does not load: broken"
-    # Nothing further down is loaded for nothing.
+    assert why(selection, "static-int8") == "rejected: does not load: broken"
+    # Nothing that ranks lower is loaded.
     assert tried == ["static-int8", "dynamic-int8"]
 
 
-def test_when_nothing_can_be_used_the_original_is_named_and_that_is_said() -> None:
+def test_if_nothing_can_be_used_the_original_is_selected_with_a_warning() -> None:
     selection = chosen("server", replace(ORIGINAL, problem="missing: /x"), replace(STATIC, problem="missing: /y"))
     assert selection.selected == "original"
     assert warnings(selection)["unusable-original: original"] == "the original cannot be used either: missing: /x"
@@ -161,7 +161,7 @@ def test_when_nothing_can_be_used_the_original_is_named_and_that_is_said() -> No
         (
             (ORIGINAL, STATIC, DYNAMIC),
             "faster-exists: dynamic-int8",
-            "dynamic-int8 is faster here: 1.90x, static-int8 1.70x (measured in different runs)",
+            "dynamic-int8 is faster: 1.90x, static-int8 1.70x (measured in different runs)",
         ),
         (
             (ORIGINAL, replace(STATIC, figures=figures(1.2)), OPTIMIZED),
@@ -177,26 +177,26 @@ def test_when_nothing_can_be_used_the_original_is_named_and_that_is_said() -> No
         (
             (ORIGINAL, replace(STATIC, figures=figures(1.7, "noticeable"))),
             "degraded: static-int8",
-            "static-int8 sounds noticeable",
+            "static-int8 sounds noticeably worse than the original",
         ),
         (
             (ORIGINAL, replace(STATIC, figures=figures(1.7, None))),
             "ungraded: static-int8",
-            "static-int8 sounds as nobody knows: it is not graded",
+            "the sound of static-int8 has not been graded",
         ),
     ],
 )
-def test_what_speaks_against_the_pick_is_said(candidates: tuple[Candidate, ...], warning: str, text: str) -> None:
+def test_the_selected_variant_gets_warnings(candidates: tuple[Candidate, ...], warning: str, text: str) -> None:
     assert warnings(chosen("server", *candidates))[warning].startswith(text)
 
 
-def test_an_unverified_variant_that_is_pinned_is_said_to_be_one() -> None:
+def test_an_unverified_variant_that_is_pinned_gets_a_warning() -> None:
     converted = replace(CONVERTED, figures=figures(3.5, "transparent"))
     selection = chosen("M4 on macOS 15", ORIGINAL, converted, pinned="coreml")
     assert warnings(selection) == {"unverified: coreml": f"coreml: {NOT_RUN}"}
 
 
-# What a run found of two variants whose intervals beside the original overlap, as the original's time wandered.
+# The results of one run whose intervals overlap because the time of the original varied.
 WIDE_STATIC = replace(STATIC, figures=Figures(1.70, (1.33, 1.77), "slight"))
 WIDE_OPTIMIZED = replace(OPTIMIZED, figures=Figures(1.21, (1.06, 1.37), "transparent"))
 
@@ -204,20 +204,20 @@ WIDE_OPTIMIZED = replace(OPTIMIZED, figures=Figures(1.21, (1.06, 1.37), "transpa
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        # Beside each other, in each pair, the one that sounds better is clearly slower.
+        # In their pairs the variant that sounds better is clearly slower.
         (PairedSpeed(0.71, (0.68, 0.74)), {}),
         (
             PairedSpeed(0.99, (0.96, 1.02)),
             {
                 "better-exists: optimized": "optimized sounds better (transparent) and is no slower than static-int8: "
-                "0.99x as fast as static-int8 in the same pairs, 95 % interval 0.96–1.02"
+                "0.99x as fast in the same pairs (95 % interval 0.96–1.02)"
             },
         ),
         (
             PairedSpeed(1.10, (1.05, 1.15)),
             {
-                "faster-exists: optimized": "optimized is faster here: "
-                "1.10x as fast as static-int8 in the same pairs, 95 % interval 1.05–1.15"
+                "faster-exists: optimized": "optimized is faster: "
+                "1.10x as fast in the same pairs (95 % interval 1.05–1.15)"
             },
         ),
         (
@@ -239,10 +239,10 @@ def test_variants_of_one_run_are_compared_by_their_own_pairs(
         return found
 
     candidates = (ORIGINAL, WIDE_STATIC, WIDE_OPTIMIZED, replace(INT4, figures=figures(2.5, "noticeable")))
-    selection = select("amy", candidates, SERVER, "priority", compare=compare)
+    selection = decide("amy", candidates, SERVER, "priority", compare=compare)
     assert selection.selected == "static-int8"
     assert warnings(selection) == expected
-    # Neither the original, which every figure is already beside, nor what sounds too bad to be taken.
+    # Not with the original, the baseline of all figures, nor with a variant that sounds too bad.
     assert asked == [("static-int8", "optimized")]
 
 
@@ -251,40 +251,40 @@ def test_variants_of_one_run_are_compared_by_their_own_pairs(
     [
         (ORIGINAL,),
         (ORIGINAL, DYNAMIC),
-        # Within the intervals neither is faster.
+        # The intervals overlap: neither is faster.
         (ORIGINAL, STATIC, replace(DYNAMIC, figures=figures(1.75))),
         # Faster, but it sounds worse than slight.
         (ORIGINAL, STATIC, replace(INT4, figures=figures(2.5, "noticeable"))),
     ],
 )
-def test_nothing_is_said_where_nothing_speaks_against_it(candidates: tuple[Candidate, ...]) -> None:
+def test_a_good_selection_has_no_warnings(candidates: tuple[Candidate, ...]) -> None:
     assert chosen("server", *candidates).warnings == ()
 
 
-def test_a_pinned_variant_is_taken_whatever_the_policy_says() -> None:
+def test_a_pin_overrides_the_policy() -> None:
     broken = replace(INT4, figures=figures(1.4, "broken"))
     selection = chosen("server", ORIGINAL, STATIC, broken, policy="measured", pinned="int4")
-    assert (selection.selected, selection.reason) == ("int4", "pinned by hand")
+    assert (selection.selected, selection.reason) == ("int4", "pinned")
     assert warnings(selection)["degraded: int4"] == "int4 sounds broken"
 
 
 @pytest.mark.parametrize(
     ("candidates", "reason"),
     [
-        ((ORIGINAL, STATIC), "it is gone"),
+        ((ORIGINAL, STATIC), "it no longer exists"),
         ((ORIGINAL, STATIC, replace(INT4, problem="missing: /x")), "missing: /x"),
     ],
 )
-def test_a_pinned_variant_that_cannot_be_used_gives_way_to_the_policy(
+def test_the_policy_decides_if_the_pinned_variant_cannot_be_used(
     candidates: tuple[Candidate, ...], reason: str
 ) -> None:
     selection = chosen("server", *candidates, pinned="int4")
     assert selection.selected == "static-int8"
-    assert warnings(selection)["unusable-pin: int4"] == f"int4 is pinned, but cannot be used: {reason}"
+    assert warnings(selection)["unusable-pin: int4"] == f"int4 is pinned but cannot be used: {reason}"
 
 
 def test_each_candidate_has_one_verdict_in_the_policys_order() -> None:
     selection = chosen("server", *ALL)
     order = ["coreml", "static-int8", "dynamic-int8", "int4", "optimized", "original", "dynamic-int8-guide"]
-    assert [judged.variant for judged in selection.candidates] == order
-    assert [judged.verdict for judged in selection.candidates].count("selected") == 1
+    assert [decision.variant for decision in selection.candidates] == order
+    assert [decision.verdict for decision in selection.candidates].count("selected") == 1

@@ -1,4 +1,4 @@
-"""A voice's variant is selected from the files, figures and hardware that are there."""
+"""`core.selection.evaluate`: select from the files, results and hardware of this machine."""
 
 import json
 import shutil
@@ -17,9 +17,9 @@ from core.hardware.machine import this_machine
 from core.records.benchmarks import Sample
 from core.records.selection_warnings import WarningKind
 from core.records.selections import Preference
-from core.records.verdict import verdict
+from core.records.verdict import speed_verdict
 from core.records.voices import Variant, Voice
-from core.selection.evaluate import evaluate, record, select_now
+from core.selection.evaluate import evaluate, record_selection, select_and_record
 from core.store.database import open_store, transaction
 from core.store.results import newest_result, put_benchmark
 from core.store.selections import get_preference, latest_selections, list_selections, put_preference
@@ -32,7 +32,7 @@ from tests.measured import a_record, a_result
 
 @pytest.fixture
 def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
-    """A variant `static-int8`, in truth a copy of the original."""
+    """A variant `static-int8` that is a copy of the original."""
     path = Path(shutil.copyfile(voice.path, tmp_path / "static-int8.onnx"))
     config_path_of(path).write_text(json.dumps(voice.config))
     register(db, voice, path)
@@ -63,14 +63,16 @@ def register(
 
 
 def select(db: sqlite3.Connection, voice: Voice, cause: str = "job 1") -> dict[str, str]:
-    """The candidates' verdicts and reasons, and under "" what was selected."""
-    selection = select_now(db, voice.key, cause)
+    """Return the decisions by variant, and under "" the selected variant."""
+    selection = select_and_record(db, voice.key, cause)
     return {"": selection.selected} | {
-        judged.variant: f"{judged.verdict}: {judged.reason}" for judged in selection.candidates
+        decision.variant: f"{decision.verdict}: {decision.reason}" for decision in selection.candidates
     }
 
 
-def test_what_is_whole_and_loads_is_selected_and_kept(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
+def test_an_intact_variant_that_loads_is_selected_and_recorded(
+    db: sqlite3.Connection, voice: Voice, variant: Path
+) -> None:
     assert select(db, voice)[""] == "static-int8"
     kept = latest_selections(db, this_machine().id)[voice.key]
     assert (kept.selection.selected, kept.selected_sha256, kept.cause) == ("static-int8", sha256_of(variant), "job 1")
@@ -79,38 +81,38 @@ def test_what_is_whole_and_loads_is_selected_and_kept(db: sqlite3.Connection, vo
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
-        (lambda path: path.unlink(), "passed over: missing: "),
-        (lambda path: path.write_bytes(b"another"), "passed over: checksum differs: "),
-        (lambda path: config_path_of(path).unlink(), "passed over: missing: "),
-        (lambda path: config_path_of(path).write_text("{"), "passed over: checksum differs: "),
-        (lambda path: config_path_of(path).write_text('{"length_scale": 3}'), "passed over: checksum differs: "),
+        (lambda path: path.unlink(), "rejected: missing: "),
+        (lambda path: path.write_bytes(b"another"), "rejected: checksum differs: "),
+        (lambda path: config_path_of(path).unlink(), "rejected: missing: "),
+        (lambda path: config_path_of(path).write_text("{"), "rejected: checksum differs: "),
+        (lambda path: config_path_of(path).write_text('{"length_scale": 3}'), "rejected: checksum differs: "),
     ],
 )
-def test_what_is_gone_or_another_file_is_passed_over(
+def test_a_missing_or_changed_file_is_rejected(
     harm: Callable[[Path], object], reason: str, db: sqlite3.Connection, voice: Voice, variant: Path
 ) -> None:
     select(db, voice)
     harm(variant)
-    outcome = select(db, voice, "asked by hand")
+    outcome = select(db, voice, "requested")
     assert outcome[""] == "original"
     assert outcome["static-int8"].startswith(reason)
-    # What changed, when and why.
+    # The history has the cause of each change.
     history = list_selections(db, voice.id, this_machine().id)
     assert [(entry.selection.selected, entry.cause) for entry in history] == [
-        ("original", "asked by hand"),
+        ("original", "requested"),
         ("static-int8", "job 1"),
     ]
 
 
-def test_what_does_not_load_falls_through(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
+def test_a_variant_that_does_not_load_is_rejected(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
     variant.write_bytes(b"no model, but just what was registered")
     register(db, voice, variant)
     outcome = select(db, voice)
     assert outcome[""] == "original"
-    assert outcome["static-int8"].startswith("passed over: does not load: ONNX Runtime ")
+    assert outcome["static-int8"].startswith("rejected: does not load: ONNX Runtime ")
 
 
-def test_what_another_process_stores_meanwhile_is_looked_at_too(
+def test_a_change_by_another_process_is_taken_into_account(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, variant: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unpinned_meanwhile(*arguments: object) -> str | None:
@@ -120,19 +122,19 @@ def test_what_another_process_stores_meanwhile_is_looked_at_too(
         return None
 
     put_preference(db, voice.id, Preference(pinned="original"))
-    monkeypatch.setattr("core.selection.evaluate._why_not_loaded", unpinned_meanwhile)
+    monkeypatch.setattr("core.selection.evaluate._load_error", unpinned_meanwhile)
     assert select(db, voice)[""] == "static-int8"
     assert [entry.selection.pinned for entry in list_selections(db, voice.id, this_machine().id)] == [None]
 
 
-def test_the_wish_of_the_user_counts(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
+def test_the_policy_and_the_pin_of_the_user_are_applied(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
     put_preference(db, voice.id, Preference("measured", None))
-    assert select(db, voice)["static-int8"] == "passed over: not measured on this machine at all cores"
+    assert select(db, voice)["static-int8"] == "rejected: not measured on this machine at all cores"
     put_preference(db, voice.id, Preference("measured", "static-int8"))
-    assert select(db, voice)["static-int8"] == "selected: pinned by hand"
+    assert select(db, voice)["static-int8"] == "selected: pinned"
 
 
-# Seconds of each pair. The original's time wanders, and with it both speed-ups: their intervals overlap.
+# The seconds of each pair. The time of the original varies, and with it both speed-ups: their intervals overlap.
 PAIRS = 12
 ORIGINAL_S = [2.1 if pair % 2 else 3.4 for pair in range(PAIRS)]
 STATIC_S, OPTIMIZED_S = 2.0, 2.8
@@ -154,13 +156,13 @@ def measure(
         samples = samples_of([seconds] * pairs)
         ratio, low, high = speedup(original, samples)
         figures = {"threads": this_machine().facts["cores"], "variant_sha256": shas[name], "grade": grade}
-        figures |= {"speedup": ratio, "speedup_low": low, "speedup_high": high, "verdict": verdict((low, high))}
+        figures |= {"speedup": ratio, "speedup_low": low, "speedup_high": high, "verdict": speed_verdict((low, high))}
         results.append(replace(a_result(f"{benchmark}-{name}", name, **figures), samples=samples))
-    record = a_record(
+    record_selection = a_record(
         benchmark, voice_id=voice.id, machine=this_machine(), created_at=created_at, results=tuple(results)
     )
     with transaction(db):
-        put_benchmark(db, record, job_id=None)
+        put_benchmark(db, record_selection, job_id=None)
 
 
 def samples_of(seconds: list[float]) -> tuple[Sample, ...]:
@@ -169,7 +171,7 @@ def samples_of(seconds: list[float]) -> tuple[Sample, ...]:
 
 @pytest.fixture
 def optimized(db: sqlite3.Connection, voice: Voice, variant: Path, tmp_path: Path) -> Path:
-    """A second variant, which sounds better."""
+    """A second variant, with a better sound."""
     path = Path(shutil.copyfile(voice.path, tmp_path / "optimized.onnx"))
     config_path_of(path).write_text(json.dumps(voice.config))
     register(db, voice, path, "optimized", "optimized")
@@ -180,7 +182,7 @@ BOTH = {"static-int8": (STATIC_S, "slight"), "optimized": (OPTIMIZED_S, "transpa
 
 
 def better(db: sqlite3.Connection, voice: Voice) -> list[str]:
-    """What speaks against `static-int8` for `optimized`."""
+    """Return the warnings that `optimized` is better than the selected `static-int8`."""
     selection = evaluate(db, voice.key, SERVER).selection
     assert selection.selected == "static-int8"
     assert {warning.variant for warning in selection.warnings} <= {"optimized"}
@@ -194,8 +196,8 @@ def test_two_variants_of_one_run_are_compared_by_their_pairs(
     measure(db, voice, "both", BOTH)
     mine, theirs = (newest_result(db, voice.id, name, this_machine()) for name in BOTH)
     assert mine and theirs and mine.speedup_ci and theirs.speedup_ci
-    assert mine.speedup_ci[0] < theirs.speedup_ci[1], "their intervals beside the original overlap"
-    # In every pair the better one takes 1.4 times as long.
+    assert mine.speedup_ci[0] < theirs.speedup_ci[1], "their intervals relative to the original overlap"
+    # In every pair the variant that sounds better takes 1.4 times as long.
     assert better(db, voice) == []
 
     db.execute("DELETE FROM samples")
@@ -203,7 +205,7 @@ def test_two_variants_of_one_run_are_compared_by_their_pairs(
     assert text.endswith("(the raw samples of their run were pruned)")
 
 
-def test_variants_of_different_runs_are_compared_by_their_intervals_and_that_is_said(
+def test_variants_of_different_runs_are_compared_by_their_intervals_with_a_note(
     db: sqlite3.Connection, voice: Voice, optimized: Path
 ) -> None:
     measure(db, voice, "first", {"static-int8": BOTH["static-int8"]})
@@ -213,10 +215,12 @@ def test_variants_of_different_runs_are_compared_by_their_intervals_and_that_is_
     assert text.endswith("(measured in different runs)")
 
 
-def test_a_run_with_few_pairs_says_so(db: sqlite3.Connection, voice: Voice, optimized: Path) -> None:
+def test_a_run_with_too_few_common_pairs_is_named_as_the_reason(
+    db: sqlite3.Connection, voice: Voice, optimized: Path
+) -> None:
     measure(db, voice, "both", BOTH, pairs=9)
     (text,) = better(db, voice)
-    assert text.endswith("(their run has too few pairs of both)")
+    assert text.endswith("(their run has too few common pairs)")
 
 
 def test_an_evaluation_writes_nothing_and_is_recorded_unless_something_has_changed_since(
@@ -226,16 +230,16 @@ def test_an_evaluation_writes_nothing_and_is_recorded_unless_something_has_chang
     evaluation = evaluate(db, voice.key)
     assert list(db.iterdump()) == before
     with transaction(db):
-        assert record(db, evaluation, "apply assistant.yaml")
+        assert record_selection(db, evaluation, "apply assistant.yaml")
     (stored,) = list_selections(db, voice.id, this_machine().id)
     assert (stored.selection, stored.cause) == (evaluation.selection, "apply assistant.yaml")
 
     put_preference(db, voice.id, Preference("measured", None))
     with transaction(db):
-        assert not record(db, evaluation, "apply assistant.yaml")
+        assert not record_selection(db, evaluation, "apply assistant.yaml")
     assert len(list_selections(db, voice.id, this_machine().id)) == 1
 
 
-def test_what_was_made_here_is_no_voice(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
-    with pytest.raises(InvalidInput, match="was made here: it is static-int8 of tiny"):
+def test_a_variant_cannot_be_added_as_a_voice(db: sqlite3.Connection, voice: Voice, variant: Path) -> None:
+    with pytest.raises(InvalidInput, match="is a variant: static-int8 of tiny"):
         add_voice(db, read_voice(variant))

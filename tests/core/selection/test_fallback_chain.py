@@ -1,4 +1,4 @@
-"""`core.selection.fallback_chain`: the links that the usual guide draws."""
+"""`core.selection.fallback_chain`: the steps of the chain and their candidates."""
 
 from core.engines.names import BY_PROVIDER
 from core.records.selections import Decision, Selection, Verdict
@@ -7,12 +7,12 @@ from core.selection.fallback_chain import fallback_chain
 RECIPES = {"coreml": "coreml", "static-int8": "static", "dynamic-int8-guide": "guide", "optimized": "optimized"}
 
 
-def links(**verdicts: Verdict) -> dict[str, list[str]]:
-    """By link its candidates, and behind a colon the one that it is shown by."""
-    judged = tuple(Decision(name.replace("_", "-"), verdict, "a reason") for name, verdict in verdicts.items())
-    selected = next(entry.variant for entry in judged if entry.verdict == "selected")
+def steps(**verdicts: Verdict) -> dict[str, list[str]]:
+    """Return the candidates by step, with the first one after a colon."""
+    decisions = tuple(Decision(name.replace("_", "-"), verdict, "a reason") for name, verdict in verdicts.items())
+    selected = next(decision.variant for decision in decisions if decision.verdict == "selected")
     made = fallback_chain(
-        Selection("amy", "priority", None, selected, "a reason", judged), {**RECIPES, "original": None}
+        Selection("amy", "priority", None, selected, "a reason", decisions), {**RECIPES, "original": None}
     )
     return {
         f"{link.name}: {link.first.variant}" if link.first else link.name: [entry.variant for entry in link.candidates]
@@ -20,12 +20,12 @@ def links(**verdicts: Verdict) -> dict[str, list[str]]:
     }
 
 
-def test_it_is_core_ml_quantized_original_whatever_was_made() -> None:
-    assert links(original="selected") == {"Core ML": [], "quantized": [], "original: original": ["original"]}
+def test_the_chain_is_core_ml_quantized_original_whatever_variants_exist() -> None:
+    assert steps(original="selected") == {"Core ML": [], "quantized": [], "original: original": ["original"]}
 
 
-def test_optimized_is_a_link_once_it_was_made_and_what_the_guide_makes_is_quantized() -> None:
-    found = links(coreml="passed over", optimized="selected", dynamic_int8_guide="passed over", original="eligible")
+def test_optimized_is_a_step_once_it_exists_and_the_guides_variant_is_quantized() -> None:
+    found = steps(coreml="rejected", optimized="selected", dynamic_int8_guide="rejected", original="eligible")
     assert list(found) == [
         "Core ML: coreml",
         "quantized: dynamic-int8-guide",
@@ -34,16 +34,19 @@ def test_optimized_is_a_link_once_it_was_made_and_what_the_guide_makes_is_quanti
     ]
 
 
-def test_a_link_is_shown_by_what_is_taken_else_by_what_comes_next() -> None:
-    found = links(dynamic_int8_guide="passed over", static_int8="eligible", original="selected")
+def test_the_first_candidate_of_a_step_is_the_selected_one_else_the_next_eligible_one() -> None:
+    found = steps(dynamic_int8_guide="rejected", static_int8="eligible", original="selected")
     assert found["quantized: static-int8"] == ["dynamic-int8-guide", "static-int8"]
-    found = links(static_int8="eligible", dynamic_int8_guide="selected", original="eligible")
+    found = steps(static_int8="eligible", dynamic_int8_guide="selected", original="eligible")
     assert "quantized: dynamic-int8-guide" in found
 
 
-def test_another_way_to_run_the_original_stands_with_it() -> None:
-    judged = (Decision("original", "eligible", "a reason"), Decision(BY_PROVIDER, "selected", "a reason"))
-    selection = Selection("amy", "measured", None, BY_PROVIDER, "a reason", judged)
+def test_the_original_run_by_another_provider_belongs_to_the_original() -> None:
+    decisions = (
+        Decision("original", Verdict.ELIGIBLE, "a reason"),
+        Decision(BY_PROVIDER, Verdict.SELECTED, "a reason"),
+    )
+    selection = Selection("amy", "measured", None, BY_PROVIDER, "a reason", decisions)
     original = fallback_chain(selection, {"original": None})[-1]
-    assert original.first == judged[1]
-    assert original.candidates == judged
+    assert original.first == decisions[1]
+    assert original.candidates == decisions

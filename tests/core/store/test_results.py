@@ -1,4 +1,4 @@
-"""`core.store.results` keeps benchmarks whole, and gives back what was put in."""
+"""`core.store.results`: benchmarks are stored completely and read as they were stored."""
 
 import json
 import sqlite3
@@ -25,7 +25,7 @@ from tests.measured import a_record, a_result
 _TIMES = [f"2026-01-0{day}T00:00:00.000Z" for day in range(1, 10)]
 
 
-def test_a_result_comes_back_as_it_was_put_in(db: sqlite3.Connection, stored: Voice) -> None:
+def test_a_result_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Voice) -> None:
     record = _record(stored, "b1")
     _put(db, record)
     result = get_result(db, "b1-original-1")
@@ -44,7 +44,7 @@ def test_a_result_comes_back_as_it_was_put_in(db: sqlite3.Connection, stored: Vo
     }
 
 
-def test_figures_that_were_not_measured_are_none_with_the_reason(db: sqlite3.Connection, stored: Voice) -> None:
+def test_metrics_that_were_not_measured_are_none_with_the_reason(db: sqlite3.Connection, stored: Voice) -> None:
     _put(db, _record(stored, "b1", mel_db=None, grade=None, pesq=None, unmeasured={"mel_db": "no audio"}))
     result = list_results(db)[0]
     assert (result.mel_db, result.grade, result.pesq) == (None, None, None)
@@ -59,7 +59,7 @@ def test_a_variant_that_could_not_be_timed_has_no_speed_and_no_interval(db: sqli
     assert (result.program_db, result.unmeasured) == (47.2, {"speedup": "it needs macOS"})
 
 
-def test_every_raw_sample_is_kept(db: sqlite3.Connection, stored: Voice) -> None:
+def test_every_raw_sample_is_stored(db: sqlite3.Connection, stored: Voice) -> None:
     _put(db, _record(stored, "b1"))
     assert list_parts(db, Sample, "b1-small-1") == tuple(
         Sample(pair, text, pair / 10, 2.0) for pair in (0, 1) for text in ("long", "short")
@@ -82,7 +82,7 @@ def test_a_benchmark_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Vo
         key=lambda made: (made.figures["threads"], made.figures["variant"] != ORIGINAL, made.figures["variant"]),
     )
     assert read_benchmark(db, "b1") == replace(put, results=tuple(in_order))
-    with pytest.raises(NotFound, match="no benchmark 'b2'"):
+    with pytest.raises(NotFound, match="benchmark not found: 'b2'"):
         read_benchmark(db, "b2")
 
 
@@ -98,7 +98,7 @@ def test_results_are_listed_newest_first_and_within_a_benchmark_the_original_fir
 
 
 def test_results_that_an_older_version_stored_are_listed_in_the_same_order(workspace: Workspace) -> None:
-    """It stored them in the order in which it measured them."""
+    """Older versions stored results in the order of measuring."""
     with closing(sqlite3.connect(workspace.data_db)) as old:
         old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         migrations().apply(sqlite_utils.Database(old), stop_before="m004_history")
@@ -146,18 +146,24 @@ def test_a_result_is_found_by_the_start_of_its_id(db: sqlite3.Connection, stored
 
 
 @pytest.mark.parametrize(
-    ("prefix", "says"),
-    [("", "no result"), ("b1", "several results"), ("b2", "no result"), ("%", "no result"), ("\udcff", "no result")],
+    ("prefix", "message"),
+    [
+        ("", "result not found"),
+        ("b1", "several results"),
+        ("b2", "result not found"),
+        ("%", "result not found"),
+        ("\udcff", "result not found"),
+    ],
 )
-def test_a_start_that_fits_none_or_several_is_not_found(
-    prefix: str, says: str, db: sqlite3.Connection, stored: Voice
+def test_an_unknown_or_ambiguous_id_is_not_found(
+    prefix: str, message: str, db: sqlite3.Connection, stored: Voice
 ) -> None:
     _put(db, _record(stored, "b1"))
-    with pytest.raises(NotFound, match=says):
+    with pytest.raises(NotFound, match=message):
         get_result(db, prefix)
 
 
-def test_a_benchmark_is_stored_whole_or_not_at_all(db: sqlite3.Connection, stored: Voice) -> None:
+def test_a_benchmark_is_stored_completely_or_not_at_all(db: sqlite3.Connection, stored: Voice) -> None:
     record = _record(stored, "b1")
     twice = replace(record, results=(*record.results, record.results[0]))
     with pytest.raises(sqlite3.IntegrityError):
@@ -177,14 +183,14 @@ def test_machines_and_environments_are_stored_once(db: sqlite3.Connection, store
     assert {result.machine for result in list_results(db, benchmark_id="b3")} == {"other"}
 
 
-def test_texts_and_load_are_kept_with_the_benchmark(db: sqlite3.Connection, stored: Voice) -> None:
+def test_texts_and_load_are_stored_with_the_benchmark(db: sqlite3.Connection, stored: Voice) -> None:
     _put(db, _record(stored, "b1"))
     row = db.execute("SELECT texts, load, job_id FROM benchmarks").fetchone()
     assert (json.loads(row["texts"]), json.loads(row["load"])) == ({"name": "en v1"}, {"noisy": False})
     assert row["job_id"] is None
 
 
-def test_results_of_a_voice_that_was_renamed_carry_its_name_of_now(db: sqlite3.Connection, stored: Voice) -> None:
+def test_results_of_a_renamed_voice_have_its_current_name(db: sqlite3.Connection, stored: Voice) -> None:
     _put(db, _record(stored, "b1"))
     with transaction(db):
         db.execute("UPDATE voices SET key = 'eve'")

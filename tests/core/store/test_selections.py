@@ -1,11 +1,11 @@
-"""What is wished and what was selected, as the store keeps it."""
+"""`core.store.selections`: preferences and the history of selections."""
 
 import sqlite3
 from dataclasses import replace
 
 from core.hardware.machine import Machine
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Decision, Preference, Selection
+from core.records.selections import Decision, Preference, Selection, Verdict
 from core.records.voices import Voice
 from core.store.database import transaction
 from core.store.selections import get_preference, latest_selections, list_selections, put_preference, put_selection
@@ -17,7 +17,10 @@ SELECTION = Selection(
     pinned=None,
     selected="static-int8",
     reason="the first in order that can be used: 1.70x here, sound slight",
-    candidates=(Decision("static-int8", "selected", "the first"), Decision("original", "eligible", "comes after")),
+    candidates=(
+        Decision("static-int8", Verdict.SELECTED, "the first"),
+        Decision("original", Verdict.ELIGIBLE, "comes after"),
+    ),
     warnings=(SelectionWarning(WarningKind.FASTER_EXISTS, "dynamic-int8", "dynamic-int8 is faster here"),),
 )
 
@@ -27,14 +30,14 @@ def put(db: sqlite3.Connection, voice: Voice, selection: Selection, machine: Mac
         return put_selection(db, voice.id, machine, selection, sha256, "job 1")
 
 
-def test_without_a_wish_the_guides_order_holds(db: sqlite3.Connection, stored: Voice) -> None:
+def test_the_default_policy_is_the_guides_order(db: sqlite3.Connection, stored: Voice) -> None:
     assert get_preference(db, stored.id) == Preference("priority", None)
-    for wish in (Preference("measured", "int4"), Preference("priority", None)):
-        put_preference(db, stored.id, wish)
-        assert get_preference(db, stored.id) == wish
+    for preference in (Preference("measured", "int4"), Preference("priority", None)):
+        put_preference(db, stored.id, preference)
+        assert get_preference(db, stored.id) == preference
 
 
-def test_a_selection_comes_back_as_it_was_put_in(db: sqlite3.Connection, stored: Voice) -> None:
+def test_a_selection_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Voice) -> None:
     assert put(db, stored, SELECTION)
     (stored_selection,) = list_selections(db, stored.id, HERE.id)
     assert stored_selection.selection == SELECTION
@@ -49,12 +52,12 @@ def test_the_warnings_of_an_older_version_are_read_as_texts(db: sqlite3.Connecti
     assert warnings == (SelectionWarning(WarningKind.LEGACY, "static-int8", text),)
 
 
-def test_only_what_changed_is_added_to_the_history(db: sqlite3.Connection, stored: Voice) -> None:
+def test_only_a_change_is_added_to_the_history(db: sqlite3.Connection, stored: Voice) -> None:
     put(db, stored, SELECTION)
     assert not put(db, stored, SELECTION)
     other = replace(SELECTION, selected="original", warnings=())
     assert put(db, stored, other)
-    # The same name, made anew.
+    # The same name, but a new file.
     assert put(db, stored, other, sha256="b")
     assert [entry.selection.selected for entry in list_selections(db, stored.id, HERE.id)] == [
         *("original", "original"),
@@ -62,7 +65,7 @@ def test_only_what_changed_is_added_to_the_history(db: sqlite3.Connection, store
     ]
 
 
-def test_each_machine_has_its_own(db: sqlite3.Connection, stored: Voice) -> None:
+def test_each_machine_has_a_separate_history(db: sqlite3.Connection, stored: Voice) -> None:
     put(db, stored, SELECTION)
     put(db, stored, replace(SELECTION, selected="coreml"), THERE)
     put(db, stored, replace(SELECTION, selected="original"))

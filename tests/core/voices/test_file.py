@@ -17,7 +17,7 @@ from tests.vits import MULTI_SPEAKER, TINY, build_model, voice_config, write_voi
 _DELETED = "(deleted)"
 
 
-def test_a_sound_voice_is_read(voice_path: Path) -> None:
+def test_a_valid_voice_is_read(voice_path: Path) -> None:
     voice = read_voice(voice_path)
     assert voice.path == voice_path
     assert voice.sha256 == sha256_of(voice_path)
@@ -34,7 +34,7 @@ def test_a_relative_path_is_made_absolute(voice_path: Path, monkeypatch: pytest.
     assert read_voice(Path(voice_path.name)).path == voice_path
 
 
-def test_a_graph_that_is_not_vits_is_read_and_says_why(voice_path: Path) -> None:
+def test_a_graph_that_is_not_vits_is_read_with_the_reason(voice_path: Path) -> None:
     model = build_model(TINY)
     next(node for node in model.graph.node if node.op_type == "Ceil").op_type = "Floor"
     voice_path.write_bytes(model.SerializeToString())
@@ -45,7 +45,7 @@ def test_a_graph_that_is_not_vits_is_read_and_says_why(voice_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "expected"),
     [
         (None, "needs its .onnx.json"),
         (b"", "not valid JSON"),
@@ -60,13 +60,15 @@ def test_a_graph_that_is_not_vits_is_read_and_says_why(voice_path: Path) -> None
     ],
     ids=["missing", "empty", "cut", "not UTF-8", "deep lists", "deep objects", "list", "null", "string", "too large"],
 )
-def test_a_configuration_that_is_no_json_object_is_refused(content: bytes | None, says: str, voice_path: Path) -> None:
+def test_a_configuration_that_is_not_a_json_object_is_refused(
+    content: bytes | None, expected: str, voice_path: Path
+) -> None:
     config = config_path_of(voice_path)
     if content is None:
         config.unlink()
     else:
         config.write_bytes(content)
-    assert says in refusal(read_voice, voice_path, names=config)
+    assert expected in refusal(read_voice, voice_path, names=config)
 
 
 def test_a_folder_in_the_place_of_the_configuration_is_refused(voice_path: Path) -> None:
@@ -92,7 +94,7 @@ _WRONG: dict[type, list[Any]] = {
 
 
 @pytest.mark.parametrize(("keys", "wrong"), [(keys, wrong) for keys, kind in _KINDS.items() for wrong in _WRONG[kind]])
-def test_each_key_must_be_there_and_of_its_kind(keys: tuple[str, ...], wrong: Any, voice_path: Path) -> None:
+def test_each_key_must_exist_with_its_type(keys: tuple[str, ...], wrong: Any, voice_path: Path) -> None:
     config = voice_config(TINY)
     _put(config, keys, wrong)
     assert ".".join(keys) in _refused(voice_path, config)
@@ -107,7 +109,7 @@ def test_each_group_must_be_an_object(group: str, wrong: Any, voice_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "expected"),
     [
         ({"audio": {"sample_rate": 0}}, "0 Hz"),
         ({"audio": {"sample_rate": -22050}}, "-22050 Hz"),
@@ -119,20 +121,20 @@ def test_each_group_must_be_an_object(group: str, wrong: Any, voice_path: Path) 
         ({"phoneme_id_map": {"a": []}}, "empty phoneme_id_map"),
         ({"phoneme_id_map": {"a": [256]}}, "phoneme id 256"),
         ({"phoneme_id_map": {"a": [1, 10**20]}}, "phoneme id 100000000000000000000"),
-        ({"phoneme_id_map": {"a": ["1"]}}, "something else than numbers"),
-        ({"phoneme_id_map": {"a": [1.0]}}, "something else than numbers"),
-        ({"phoneme_id_map": {"a": [True]}}, "something else than numbers"),
-        ({"phoneme_id_map": {"a": [-1]}}, "something else than numbers"),
-        ({"phoneme_id_map": {"a": {"b": 1}}}, "something else than numbers"),
-        ({"phoneme_id_map": {"a": None}}, "something else than numbers"),
-        ({"phoneme_id_map": {"a": 3}}, "something else than numbers"),
+        ({"phoneme_id_map": {"a": ["1"]}}, "values other than ids"),
+        ({"phoneme_id_map": {"a": [1.0]}}, "values other than ids"),
+        ({"phoneme_id_map": {"a": [True]}}, "values other than ids"),
+        ({"phoneme_id_map": {"a": [-1]}}, "values other than ids"),
+        ({"phoneme_id_map": {"a": {"b": 1}}}, "values other than ids"),
+        ({"phoneme_id_map": {"a": None}}, "values other than ids"),
+        ({"phoneme_id_map": {"a": 3}}, "values other than ids"),
     ],
     ids=str,
 )
 def test_a_configuration_that_does_not_fit_the_model_is_refused(
-    changes: dict[str, Any], says: str, voice_path: Path
+    changes: dict[str, Any], expected: str, voice_path: Path
 ) -> None:
-    assert says in _refused(voice_path, voice_config(TINY) | changes)
+    assert expected in _refused(voice_path, voice_config(TINY) | changes)
 
 
 @pytest.mark.parametrize("rate", [1_000, 16_000, 22_050, 384_000])

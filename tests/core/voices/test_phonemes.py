@@ -25,12 +25,12 @@ def test_sentences_are_joined_to_one() -> None:
         {"espeak": "en"},
         {"phoneme_id_map": {}},
         {"phoneme_id_map": None},
-        # A text holds each of its letters, but gives nothing for them.
+        # A text holds each of its letters, but maps them to nothing.
         {"phoneme_id_map": "həlˈoʊ."},
         {"phoneme_type": "semaphore"},
     ],
 )
-def test_a_configuration_that_gives_none_ends_in_one_line(changes: dict[str, Any]) -> None:
+def test_a_configuration_without_phonemes_gets_one_line(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match=r"^no phoneme") as caught:
         phoneme_ids(CONFIG | changes, "Hello.")
     assert len(str(caught.value).splitlines()) == 1

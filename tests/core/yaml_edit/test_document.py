@@ -1,4 +1,4 @@
-"""`core.yaml_edit.document` sets keys in a YAML text; every other byte of it stays."""
+"""`core.yaml_edit.document`: set keys in a YAML text and leave every other byte unchanged."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 
 from core.errors import InvalidInput
 from core.yaml_edit.diff import unified_diff
-from core.yaml_edit.document import Document, NotPlaced
-from core.yaml_edit.scalar import Value, written
+from core.yaml_edit.document import Document, NoSafeEdit
+from core.yaml_edit.scalar import Value, format_scalar
 from tests.core.refusals import refusal
 
 NAME = Path("/etc/assistant.yaml")
@@ -82,12 +82,12 @@ voice_assistant:
 
 
 def edited(text: str, values: dict[str, Value]) -> str:
-    return Document(text, str(NAME)).edited(values)
+    return Document(text, str(NAME)).with_values(values)
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"], ids=repr)
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["", "BOM"])
-def test_keys_are_set_and_all_else_stays_with_any_line_breaks(newline: str, mark: str) -> None:
+def test_keys_are_set_and_everything_else_stays_with_any_line_breaks(newline: str, mark: str) -> None:
     before, after = (mark + text.replace("\n", newline) for text in (ASSISTANT, EDITED))
     assert edited(before, WANTED) == after
     assert edited(after, WANTED) == after
@@ -122,7 +122,7 @@ def test_keys_are_set_and_all_else_stays_with_any_line_breaks(newline: str, mark
     ],
     ids=repr,
 )
-def test_what_is_missing_is_added_where_it_belongs(before: str, after: str) -> None:
+def test_missing_keys_are_added_where_they_belong(before: str, after: str) -> None:
     assert edited(before, {VOICE: "/v"}) == after
 
 
@@ -146,7 +146,7 @@ def test_what_is_missing_is_added_where_it_belongs(before: str, after: str) -> N
     ],
     ids=repr,
 )
-def test_a_value_is_replaced_in_its_own_quotes(before: str, after: str | None) -> None:
+def test_a_replaced_value_keeps_its_quotes(before: str, after: str | None) -> None:
     if after is None:
         with pytest.raises(InvalidInput, match="make it a single value"):
             edited(before, {"k": "/v/new"})
@@ -172,52 +172,52 @@ def test_a_value_is_replaced_in_its_own_quotes(before: str, after: str | None) -
         ("/\u202e\udcff\U000e0001", '"/\\u202e\\udcff\\U000e0001"'),
     ],
 )
-def test_a_value_is_written_so_that_every_yaml_reads_it_as_it_is(value: Value, text: str) -> None:
-    assert written(value) == text
+def test_a_value_is_written_so_that_every_yaml_version_reads_it(value: Value, text: str) -> None:
+    assert format_scalar(value) == text
     assert edited(f"k: {text}\n", {"k": value}) == f"k: {text}\n"
 
 
 @given(value=st.text(max_size=8), style=st.sampled_from([None, "'", '"']))
-def test_any_text_comes_back(value: str, style: str | None) -> None:
-    assert loaded(f"k: {written(value, style)}")["k"] == value
+def test_any_string_survives_a_round_trip(value: str, style: str | None) -> None:
+    assert loaded(f"k: {format_scalar(value, style)}")["k"] == value
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
-        ("models: [a]\n", f"models is no mapping (line 1), so {VOICE} cannot be set"),
-        ("a: 1\nmodels:\n  tts: piper\n", f"models.tts is no mapping (line 3), so {VOICE} cannot be set"),
-        ("- a\n", "its top level is no mapping (line 1)"),
-        ("just words\n", "its top level is no mapping (line 1)"),
+        ("models: [a]\n", f"models is not a mapping (line 1), so {VOICE} cannot be set"),
+        ("a: 1\nmodels:\n  tts: piper\n", f"models.tts is not a mapping (line 3), so {VOICE} cannot be set"),
+        ("- a\n", "its top level is not a mapping (line 1)"),
+        ("just words\n", "its top level is not a mapping (line 1)"),
         ("models:\n  tts: &a {piper: {}}\n  other: *a\n", "one value in several places (line 2, & and *)"),
         ("x: &a {tts: {}}\nmodels: *a\n", "one value in several places (line 2, & and *)"),
         ("x: &a /v\nmodels: {tts: {piper: {voice_path: *a}}}\n", "one value in several places (line 2, & and *)"),
-        ("x: &a {tts: {}}\nmodels:\n  <<: *a\n", f"merges tts into line 3 from elsewhere (<<): set {VOICE} by hand"),
+        ("x: &a {tts: {}}\nmodels:\n  <<: *a\n", f"merges tts into line 3 (<<), so {VOICE} cannot be set"),
         ("x: &a {tts: {}}\nmodels:\n  <<: [*a]\n", "merges tts into line 3"),
-        ("models: {}\nx: 1\nmodels: {}\n", "has models twice (line 3): remove one"),
+        ("models: {}\nx: 1\nmodels: {}\n", "sets models twice (line 3): remove one"),
         ("models:\n  tts: {piper: {voice_path: [x]}}\n", f"{VOICE} is a list (line 2): make it a single value"),
-        ("a: 1\n---\nb: 2\n", "holds several YAML documents (line 2 begins another)"),
+        ("a: 1\n---\nb: 2\n", "contains several YAML documents (another begins in line 2)"),
         ("a: 1\nb: [\n", "is not YAML (line 3: "),
-        ("a: *b\n", "is not YAML (line 1: *b stands for nothing)"),
+        ("a: *b\n", "is not YAML (line 1: *b refers to no anchor)"),
         ("a: 1\nb: \x07\n", "is not YAML (line 2: "),
         ("\ta: 1\n", "is not YAML (line 1: "),
         ('a: 1\nb: "\\U99999999"\n', "is not YAML (line 2: "),
-        ("[" * 200, "is nested more than 100 deep (line 1)"),
+        ("[" * 200, "has more than 100 levels (line 1)"),
     ],
     ids=repr,
 )
-def test_what_cannot_be_edited_is_refused_in_one_line(text: str, says: str) -> None:
-    assert says in refusal(edited, text, {VOICE: "/v"}, names=NAME)
+def test_an_impossible_edit_is_refused_in_one_line(text: str, expected: str) -> None:
+    assert expected in refusal(edited, text, {VOICE: "/v"}, names=NAME)
 
 
-def test_a_key_of_its_own_beside_a_merge_is_no_reason_to_refuse() -> None:
+def test_a_key_next_to_a_merge_can_be_set() -> None:
     text = "x: &a {z: 1}\nmodels: {tts: {piper: {<<: *a, voice_path: x}}}\n"
     assert edited(text, {VOICE: "/v", QUANTIZED: "/q"}) == text.replace("x}}}", "/v, quantized_path: /q}}}")
 
 
 @pytest.mark.parametrize("text", ["? models\n", "a: |+\n  x\n\n\n", "a: |\n  x"], ids=repr)
-def test_where_the_layout_leaves_no_sure_place_nothing_is_changed_and_the_keys_are_named(text: str) -> None:
-    with pytest.raises(NotPlaced, match=f"{NAME} is not changed.*set by hand {VOICE}"):
+def test_without_a_safe_place_nothing_is_changed_and_the_keys_are_named(text: str) -> None:
+    with pytest.raises(NoSafeEdit, match=f"{NAME} was not changed: .* no safe place for {VOICE}"):
         edited(text, {VOICE: "/v"})
 
 
@@ -248,13 +248,13 @@ def test_where_the_layout_leaves_no_sure_place_nothing_is_changed_and_the_keys_a
     ],
     ids=repr,
 )
-def test_a_value_is_read_as_yaml_means_it(text: str, value: Value | None) -> None:
+def test_a_value_is_read_as_yaml_defines_it(text: str, value: Value | None) -> None:
     read = Document(text, "x").value("k")
     assert (type(read), read) == (type(value), value)
 
 
 def loaded(text: str) -> Any:
-    """What an independent reader makes of a text."""
+    """Parse a text with an independent reader."""
     return YAML(typ="safe", pure=True).load(text.removeprefix("\ufeff"))
 
 
@@ -298,7 +298,7 @@ ABOVE = ["", "", "", "# said\n", "\n", "  # said deep\n\n"]
 
 @st.composite
 def mappings(draw: st.DrawFn, paths: list[list[str]], depth: int = 0) -> str:
-    """The lines of a block mapping, in which the keys of these paths may be, partly or not at all."""
+    """Draw the lines of a block mapping that has all, some or none of the keys of these paths."""
     wanted = [name for name in dict.fromkeys(path[0] for path in paths) if draw(st.integers(0, 3))]
     others = ["k0", "k1"][: draw(st.integers(0 if wanted else 1, 2))]
     return "\n".join(
@@ -309,7 +309,7 @@ def mappings(draw: st.DrawFn, paths: list[list[str]], depth: int = 0) -> str:
 
 @st.composite
 def values(draw: st.DrawFn, paths: list[list[str]], depth: int) -> str:
-    """What stands behind the colon of a key that is itself wanted, or leads to what is, or is of no interest."""
+    """Draw the value of a key that is wanted, is the parent of a wanted one, or is neither."""
     comment = draw(st.sampled_from(COMMENTS))
     if not any(paths):
         value = draw(st.sampled_from(SCALARS if paths else SCALARS + OTHERS))
@@ -322,7 +322,7 @@ def values(draw: st.DrawFn, paths: list[list[str]], depth: int) -> str:
 
 @st.composite
 def texts(draw: st.DrawFn) -> str:
-    """Configurations as people write them: with the wanted keys, some, or none; any line breaks; with and without a BOM."""
+    """Draw configurations as people write them: with all, some or none of the wanted keys, any line breaks, with or without a BOM."""
     text = draw(mappings([key.split(".") for key in (VOICE, *WANTED)])) + draw(st.sampled_from(["\n", "\nlast: 1"]))
     text = draw(st.sampled_from(["", "---\n", "# top\n\n"])) + text + draw(st.sampled_from(["", "\n# end", "\n\n"]))
     return draw(st.sampled_from(["", "\ufeff"])) + text.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
@@ -337,7 +337,7 @@ def test_everything_else_stays(text: str) -> None:
     assert after.startswith("\ufeff") == text.startswith("\ufeff")
     assert after.endswith("\n") == text.endswith("\n")
     assert after.count("\r\n") == (after.count("\n") if "\r" in text else 0)
-    # Each line is still there, in its order, but for what stands behind the colon of a key that was set.
+    # All lines are still there in the same order, except for the values of the keys that were set.
     later = iter(after.removeprefix("\ufeff").splitlines())
     for line in text.removeprefix("\ufeff").splitlines():
         assert any(same_line(line, other) for other in later), line
@@ -358,15 +358,15 @@ FRAGMENTS += "¦a¦---\n¦...\n¦%YAML 1.2\n¦\t¦\r\n¦\r¦\\U99999999¦\u2028�
 
 @settings(max_examples=100)
 @given(text=st.lists(st.sampled_from(FRAGMENTS.split("¦")), max_size=20).map("".join))
-def test_whatever_a_text_holds_it_is_edited_well_or_refused(text: str) -> None:
+def test_any_text_is_edited_correctly_or_refused(text: str) -> None:
     try:
         after = edited(text, WANTED)
-    except (InvalidInput, NotPlaced):
+    except (InvalidInput, NoSafeEdit):
         return
     assert [Document(after, "x").value(key) for key in WANTED] == list(WANTED.values())
 
 
-def test_a_diff_is_of_lines_that_end_at_line_feeds() -> None:
+def test_a_diff_splits_lines_at_line_feeds_only() -> None:
     assert unified_diff("a\r\nb\x0cc\u2028d\r\n", "a\r\nb\x0cc\u2028d\r\ne", "f") == [
         "--- f",
         "+++ f",

@@ -1,4 +1,4 @@
-"""`ttsdash apply` and `ttsdash voices import`: what they print and write, and how they end."""
+"""`ttsdash apply` and `ttsdash voices import`: output, files and exit codes."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.records.selections import Decision, Selection
+from core.records.selections import Decision, Selection, Verdict
 from core.records.voices import Variant, Voice
 from core.selection import evaluate
 from core.store.database import transaction
@@ -41,7 +41,7 @@ list:
 
 @pytest.fixture
 def config(voice: Voice, tmp_path: Path) -> Path:
-    """An assistant's configuration beside the folder of its voice."""
+    """An assistant's configuration next to the folder of its voice."""
     path = tmp_path / "assistant.yaml"
     path.write_text(ASSISTANT.format(path="voices/tiny.onnx"))
     return path
@@ -49,7 +49,7 @@ def config(voice: Voice, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Variant:
-    """A quantized variant of the voice, as far as the store can tell."""
+    """A copy of the voice that is stored as a quantized variant."""
     path = tmp_path / "made" / "static-int8.onnx"
     path.parent.mkdir()
     shutil.copyfile(voice.path, path)
@@ -64,22 +64,22 @@ def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Variant:
 
 @pytest.fixture
 def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command in this process, where the original of any voice is selected without being tried."""
+    """Run a command in this process, with the original selected and without loading it."""
 
-    def select(*_: object) -> Selection:
-        judged = (Decision("original", "selected", "by hand"),)
-        return Selection("tiny", "priority", None, "original", "by hand", judged)
+    def decide(*_: object) -> Selection:
+        decisions = (Decision("original", Verdict.SELECTED, "by hand"),)
+        return Selection("tiny", "priority", None, "original", "by hand", decisions)
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         code = run_program([*map(str, arguments)])
         return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
 
     monkeypatch.setenv("TTSDASH_HOME", str(workspace.root))
-    monkeypatch.setattr(evaluate, "select", select)
+    monkeypatch.setattr(evaluate, "decide", decide)
     return run
 
 
-def test_what_was_selected_is_written_and_undone(
+def test_the_selection_is_written_and_undone(
     workspace: Workspace, db: sqlite3.Connection, config: Path, variant: Variant
 ) -> None:
     before = config.read_text()
@@ -89,10 +89,7 @@ def test_what_was_selected_is_written_and_undone(
     assert (looked.returncode, looked.stderr, config.read_text()) == (0, "", before)
     assert (workspace.data_db.read_bytes(), tables(workspace)) == stored
     assert f"+      {QUANTIZED.rpartition('.')[2]}: {variant.path}\n" in looked.stdout
-    assert (
-        "\n! today's assistant loads only models.tts.piper.voice_path, and goes on with voices/tiny.onnx"
-        in looked.stdout
-    )
+    assert "\n! the assistant loads only models.tts.piper.voice_path, which stays voices/tiny.onnx" in looked.stdout
 
     answer = ttsdash_json(workspace, "apply", config, "--use-selected", "--yes")
     backup = Path(f"{config}.ttsdash-backup")
@@ -117,19 +114,19 @@ def test_what_was_selected_is_written_and_undone(
     again = ttsdash(workspace, "apply", config, "--use-selected")
     assert (again.returncode, again.stdout.splitlines()[-1]) == (0, f"{config}: nothing to change")
     undone = ttsdash(workspace, "apply", config, "--undo", "--yes")
-    assert undone.stdout.splitlines()[-1] == f"{config} is as it was; {backup}, which held that, is removed"
+    assert undone.stdout.splitlines()[-1] == f"{config} was restored from {backup}, which was removed"
     assert (config.read_text(), backup.exists()) == (before, False)
-    assert refused(ttsdash(workspace, "apply", config, "--undo"), 1).startswith(f"{config} has no backup")
+    assert refused(ttsdash(workspace, "apply", config, "--undo"), 1).startswith(f"no backup of {config} differs")
 
 
 def tables(workspace: Workspace) -> list[str]:
-    """All that data.db holds."""
+    """Return the whole content of data.db."""
     with closing(sqlite3.connect(workspace.data_db)) as db:
         return list(db.iterdump())
 
 
 def selections(workspace: Workspace) -> list[tuple[str, str]]:
-    """The variant and the cause of each selection that was recorded."""
+    """Return the variant and the cause of each recorded selection."""
     with closing(sqlite3.connect(workspace.data_db)) as db:
         return list(db.execute("SELECT selected, cause FROM selections"))
 
@@ -141,18 +138,18 @@ def test_json_without_yes_writes_nothing(call: Call, workspace: Workspace, confi
     assert selections(workspace) == []
 
 
-@pytest.mark.parametrize("says", ["y", "n"])
-def test_on_a_terminal_it_asks_shows_colours_and_lets_nothing_steer(
-    says: str, workspace: Workspace, config: Path, tmp_path: Path
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_on_a_terminal_it_asks_shows_colours_and_escapes_control_characters(
+    answer: str, workspace: Workspace, config: Path, tmp_path: Path
 ) -> None:
     config = config.rename(tmp_path / "evil\x1b[2Jname.yaml")
     before = config.read_text()
-    shown = on_a_terminal(workspace, f"{says}\n", "apply", config)
+    shown = on_a_terminal(workspace, f"{answer}\n", "apply", config)
     assert "\x1b[32m+voice_assistant:\x1b[0m" in shown
     assert "\x1b[2J" not in shown
     assert f"Write this to {tmp_path}/evil\\x1b[2Jname.yaml? [y/N] " in shown
-    if says == "y":
-        assert "is written; " in shown
+    if answer == "y":
+        assert "was written; " in shown
         assert config.read_text() == before + shown_lines(shown)
     else:
         assert shown.endswith("nothing was written\r\n")
@@ -167,7 +164,7 @@ def shown_lines(shown: str) -> str:
 
 
 def on_a_terminal(workspace: Workspace, typed: str, *arguments: object) -> str:
-    """What a command shows on a terminal on which something is typed."""
+    """Return what a command prints on a terminal where something is typed."""
     ours, its = pty.openpty()
     variables = environment(workspace) | {"TERM": "xterm"}
     variables.pop("NO_COLOR", None)
@@ -189,36 +186,39 @@ def on_a_terminal(workspace: Workspace, typed: str, *arguments: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "options", "code", "says"),
+    ("text", "options", "code", "expected"),
     [
         (None, [], 2, "{config} does not exist: check the path"),
         ("a: [", [], 2, "{config} is not YAML (line 1: "),
-        ("voice_assistant: []", [], 2, "{config}: voice_assistant is no mapping (line 1), so voice_assistant.perf"),
-        ("a: 1", [], 2, "there is no terminal to ask on: add --yes to write, or --dry-run to look only"),
-        ("a: 1", ["--voice", "nobody"], 1, "no voice 'nobody' here; there is: tiny"),
-        ("a: 1", ["--undo"], 1, "{config} has no backup that differs from it"),
-        ("a: 1", ["--undo", "--use-selected"], 2, "--undo puts a backup back: it takes neither --voice nor"),
+        ("voice_assistant: []", [], 2, "{config}: voice_assistant is not a mapping (line 1), so voice_assistant.perf"),
+        (
+            "a: 1",
+            [],
+            2,
+            "cannot ask for confirmation without a terminal: add --yes to write, or --dry-run to show the changes",
+        ),
+        ("a: 1", ["--voice", "nobody"], 1, "voice not found: 'nobody' (known: tiny)"),
+        ("a: 1", ["--undo"], 1, "no backup of {config} differs from it: there is nothing to undo"),
+        ("a: 1", ["--undo", "--use-selected"], 2, "--undo restores a backup: it cannot be combined with"),
     ],
 )
-def test_what_cannot_be_applied_is_one_line(
-    text: str | None, options: list[str], code: int, says: str, call: Call, voice: Voice, tmp_path: Path
+def test_an_error_is_one_line(
+    text: str | None, options: list[str], code: int, expected: str, call: Call, voice: Voice, tmp_path: Path
 ) -> None:
     config = tmp_path / "assistant.yaml"
     if text is not None:
         config.write_text(text)
-    assert refused(call("apply", config, *options), code).startswith(says.format(config=config))
+    assert refused(call("apply", config, *options), code).startswith(expected.format(config=config))
     assert text is None or config.read_text() == text
 
 
-def test_where_no_sure_place_is_found_the_values_to_set_by_hand_are_shown(
-    call: Call, voice: Voice, tmp_path: Path
-) -> None:
+def test_without_a_safe_place_the_values_are_printed(call: Call, voice: Voice, tmp_path: Path) -> None:
     config = tmp_path / "assistant.yaml"
     config.write_text("a: |+\n  x\n\n\n")
     done = call("apply", config, "--yes")
     assert done.returncode == 1
     assert "voice_assistant.performance.tts_cache_enabled: true\n" in done.stdout
-    assert done.stderr.startswith(f"ttsdash: {config} is not changed, as its layout leaves no sure place")
+    assert done.stderr.startswith(f"ttsdash: {config} was not changed: its layout leaves no safe place")
 
 
 def test_the_voice_is_the_one_that_is_named_else_the_only_one(
@@ -226,27 +226,29 @@ def test_the_voice_is_the_one_that_is_named_else_the_only_one(
 ) -> None:
     config = tmp_path / "assistant.yaml"
     config.write_text(ASSISTANT.format(path="/elsewhere/x.onnx"))
-    says = refused(call("apply", config, "--dry-run"), 2)
-    assert says == f"no voice here: add the assistant's with `ttsdash voices import --config {config}`"
+    message = refused(call("apply", config, "--dry-run"), 2)
+    assert (
+        message == f"no voice in this workspace: import the assistant's with: ttsdash voices import --config {config}"
+    )
 
     paths = [write_voice(tmp_path / "voices", VitsShape(seed=seed), f"v{seed}") for seed in (1, 2)]
     add_voice(db, read_voice(paths[0]))
-    says = refused(call("apply", config, "--dry-run"), 2)
-    assert says.endswith(f"({VOICE} is /elsewhere/x.onnx): say which with --voice: v1")
+    message = refused(call("apply", config, "--dry-run"), 2)
+    assert message.endswith(f"({VOICE} is /elsewhere/x.onnx): name one with --voice: v1")
     config.write_text("models: {}\n")
     answer = json.loads(call("apply", config, "--json").stdout)
     assert answer["voice"] == "v1"
-    assert answer["notes"][0] == f"taken for v1, the only voice here: {VOICE} is not set"
+    assert answer["notes"][0] == f"using v1, the only voice of this workspace: {VOICE} is not set"
 
     config.write_text(ASSISTANT.format(path="/elsewhere/x.onnx"))
     add_voice(db, read_voice(paths[1]))
-    says = refused(call("apply", config, "--dry-run"), 2)
-    assert says.endswith(f"({VOICE} is /elsewhere/x.onnx): say which with --voice: v1, v2")
+    message = refused(call("apply", config, "--dry-run"), 2)
+    assert message.endswith(f"({VOICE} is /elsewhere/x.onnx): name one with --voice: v1, v2")
     assert json.loads(call("apply", config, "--voice", "v2", "--json").stdout)["voice"] == "v2"
     config.write_text(ASSISTANT.format(path="voices/v2.onnx"))
     assert json.loads(call("apply", config, "--json").stdout)["voice"] == "v2"
     answer = json.loads(call("apply", config, "--voice", "v1", "--json").stdout)
-    assert (answer["voice"], answer["notes"][0]) == ("v1", f"{config} names another voice today: v2")
+    assert (answer["voice"], answer["notes"][0]) == ("v1", f"{config} currently names another voice: v2")
 
 
 def test_the_voice_of_an_assistant_is_imported(
@@ -255,8 +257,8 @@ def test_the_voice_of_an_assistant_is_imported(
     config = tmp_path / "etc" / "assistant.yaml"
     config.parent.mkdir()
     config.write_text(ASSISTANT.format(path="voices/gone.onnx"))
-    says = refused(call("voices", "import", "--config", config), 2)
-    assert says.startswith(f"{VOICE} of {config}: {config.parent}/voices/gone.onnx does not exist")
+    message = refused(call("voices", "import", "--config", config), 2)
+    assert message.startswith(f"{VOICE} of {config}: {config.parent}/voices/gone.onnx does not exist")
     config.write_text(ASSISTANT.format(path="voices/tiny.onnx"))
     done = call("voices", "import", "--config", config)
     assert (done.returncode, done.stdout) == (0, "tiny: 0.6 MB, en_US, 1 speaker\n")
@@ -265,5 +267,5 @@ def test_the_voice_of_an_assistant_is_imported(
 
 def test_a_variant_is_not_imported(call: Call, config: Path, variant: Variant) -> None:
     config.write_text(ASSISTANT.format(path=variant.path))
-    says = refused(call("voices", "import", "--config", config), 2)
-    assert says.startswith(f"{VOICE} of {config} is {variant.path}, which was made here: it is static-int8 of tiny")
+    message = refused(call("voices", "import", "--config", config), 2)
+    assert message.startswith(f"{VOICE} of {config} is {variant.path}, a variant made by ttsdash: static-int8 of tiny")

@@ -38,7 +38,7 @@ VARIANT_KEYS = set("voice name path size_bytes sha256 recipe params source_sha25
 
 
 def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
-    """The one line that a refused command says, without the program's name."""
+    """The one line that a refused command prints, without the program's name."""
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     lines = done.stderr.splitlines()
@@ -97,7 +97,7 @@ def test_optimize_makes_a_variant_measures_it_and_prints_all_that_as_json(
             assert recording.getnframes() > 22050
 
 
-def test_the_table_of_results_fits_80_columns_and_says_in_words_what_it_means(
+def test_the_table_of_results_fits_80_columns_and_describes_it_in_words(
     full: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with closing(open_store(full)) as db:
@@ -108,7 +108,7 @@ def test_the_table_of_results_fits_80_columns_and_says_in_words_what_it_means(
     assert all(len(line.rstrip()) <= 80 for line in tables.splitlines())
     assert "95 % interval" in words
     assert "It sounds broken" in words
-    assert words.startswith("coreml: the file is 50 % smaller than the original's. Speed and memory are not measured: ")
+    assert words.startswith("coreml: The file is 50 % smaller than the original. Speed and memory were not measured: ")
 
 
 def test_without_wait_the_jobs_are_queued_and_their_ids_printed(workspace: Workspace, voice_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_failed_job_makes_wait_end_with_1_and_shows_its_line(
 
 
 @pytest.mark.parametrize("place", ["before", "after", "between"])
-def test_home_and_json_are_taken_anywhere(place: str, workspace: Workspace, tmp_path: Path) -> None:
+def test_home_and_json_are_accepted_anywhere(place: str, workspace: Workspace, tmp_path: Path) -> None:
     common = ["--home", tmp_path / "other", "--json"]
     arguments = {
         "before": [*common, "voices", "list"],
@@ -160,38 +160,38 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "expected"),
     [
         ([], 2, "the dashboard needs a terminal; these commands do not: apply, benchmark, doctor"),
         (["voices", "add", "/nowhere/x.onnx"], 2, "/nowhere/x.onnx does not exist: check the path"),
         (["voices", "add", "/tmp"], 2, "/tmp is a folder: name the .onnx file in it"),
-        (["voices", "show", "nobody"], 1, "no voice 'nobody' here; add one: ttsdash voices add PATH"),
+        (["voices", "show", "nobody"], 1, "voice not found: 'nobody' (add one with: ttsdash voices add PATH)"),
         (["optimize", "--dynamic"], 2, "Missing option '--model'"),
-        (["optimize", "--model", "nobody", "--dynamic"], 1, "no voice 'nobody' here"),
+        (["optimize", "--model", "nobody", "--dynamic"], 1, "voice not found: 'nobody'"),
         (["optimize", "--model", "/nowhere/x.onnx", "--dynamic"], 2, "/nowhere/x.onnx does not exist"),
-        (["benchmark", "nobody"], 1, "no voice 'nobody' here"),
+        (["benchmark", "nobody"], 1, "voice not found: 'nobody'"),
         (["jobs", "show", "7"], 1, "no job 7: list them with `ttsdash jobs list`"),
         (["jobs", "show", "seven"], 2, "Invalid value for 'ID'"),
         (["jobs", "wait", "7"], 1, "no job 7: list them"),
-        (["results", "show", "abc"], 1, "no result here has an id that starts with 'abc'"),
+        (["results", "show", "abc"], 1, "result not found: 'abc'"),
         (["jobs", "show", "99999999999999999999"], 1, "no job 99999999999999999999: list them"),
         (["voices", "list", "--home", ""], 2, "Invalid value for '--home': it is empty"),
         (["optimize", "--model", "nobody", "--static", "--calibration", ""], 2, "--calibration is empty: name a file"),
         (["--home", "--help"], 2, "Invalid value for '--home': --help is taken for its folder"),
-        (["results", "list", "--voice", "nobody"], 1, "no voice 'nobody' here"),
+        (["results", "list", "--voice", "nobody"], 1, "voice not found: 'nobody'"),
         (["worker", "run", "--slots", "0"], 2, "Invalid value for '--slots'"),
         (["voices", "show", os.fsdecode(b"na\xefve")], 2, "na\\udcefve is not UTF-8: rename it"),
         (["frobnicate"], 2, "No such command 'frobnicate'."),
         (["optimize", "--model", "x", "--int2"], 2, "No such option"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_the_right_exit_code(
-    arguments: list[str], code: int, says: str, workspace: Workspace
+def test_an_impossible_request_prints_one_line_and_exits_with_the_right_code(
+    arguments: list[str], code: int, expected: str, workspace: Workspace
 ) -> None:
-    assert refused(ttsdash(workspace, *arguments), code).startswith(says)
+    assert refused(ttsdash(workspace, *arguments), code).startswith(expected)
 
 
-def test_an_ended_job_is_not_cancelled_and_a_good_one_not_tried_again(
+def test_an_ended_job_is_not_cancelled_and_a_successful_one_not_retried(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     job_id = add_job(db, variant_job(voice, "guide"))
@@ -202,22 +202,22 @@ def test_an_ended_job_is_not_cancelled_and_a_good_one_not_tried_again(
     assert refused(ttsdash(workspace, "jobs", "logs", job_id), 1).startswith("job 1 has no log")
 
 
-def test_what_a_benchmark_is_asked_for_is_checked_before_it_is_queued(
+def test_the_options_of_a_benchmark_are_checked_before_it_is_queued(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
 ) -> None:
     (tmp_path / "empty.txt").write_text("\n\n")
-    for arguments, code, says in [
+    for arguments, code, expected in [
         (["--variant", "int9"], 1, "tiny has no variant 'int9'; it has: original"),
         (["--threads", "0"], 2, "invalid number of threads: 0 (use 1 to 1024)"),
         (["--texts", tmp_path / "none.txt"], 2, f"cannot read {tmp_path}/none.txt"),
-        (["--texts", tmp_path / "empty.txt"], 2, f"{tmp_path}/empty.txt holds no text"),
+        (["--texts", tmp_path / "empty.txt"], 2, f"{tmp_path}/empty.txt has no text"),
     ]:
-        assert refused(ttsdash(workspace, "benchmark", voice.key, *arguments), code).startswith(says)
+        assert refused(ttsdash(workspace, "benchmark", voice.key, *arguments), code).startswith(expected)
     assert ttsdash_json(workspace, "jobs", "list") == []
     assert not worker_status(workspace).running
 
 
-def test_a_benchmark_takes_threads_and_texts_of_the_users(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
+def test_a_benchmark_uses_the_given_threads_and_texts(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("Hello.\nHow are you today?\n")
     answer = ttsdash_json(workspace, "benchmark", voice.key, "--threads", "1", "--texts", texts, "--wait")
@@ -227,13 +227,13 @@ def test_a_benchmark_takes_threads_and_texts_of_the_users(workspace: Workspace, 
     assert {sample["text"] for sample in samples} == {"line 1", "line 2"}
 
 
-def test_a_multi_speaker_voice_goes_the_same_way(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_multi_speaker_voice_is_optimized_in_the_same_way(workspace: Workspace, tmp_path: Path) -> None:
     path = write_voice(tmp_path, MULTI_SPEAKER, "many")
     answer = ttsdash_json(workspace, "optimize", "--model", path, "--dynamic", "--wait")
     assert answer["jobs"][0]["state"] == "succeeded", answer
 
 
-def test_names_from_outside_cannot_steer_the_terminal(workspace: Workspace, tmp_path: Path) -> None:
+def test_names_from_outside_cannot_control_the_terminal(workspace: Workspace, tmp_path: Path) -> None:
     path = write_voice(tmp_path / "evil\x1b[31m\nname", name="model")
     assert ttsdash(workspace, "voices", "add", path).returncode == 0
     for command in (["voices"], ["voices", "show", "evil-31m-name"]):
@@ -243,7 +243,7 @@ def test_names_from_outside_cannot_steer_the_terminal(workspace: Workspace, tmp_
         assert "evil" in done.stdout
 
 
-def test_a_reader_that_goes_away_is_no_error(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+def test_a_reader_that_ends_is_not_an_error(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     for _ in range(400):
         add_job(db, variant_job(voice, "guide"))
     program = subprocess.Popen(
@@ -261,14 +261,14 @@ def test_a_reader_that_goes_away_is_no_error(workspace: Workspace, db: sqlite3.C
     assert program.wait(20) == 0
 
 
-def test_a_newer_data_base_is_refused_and_left_as_it_is(workspace: Workspace, db: sqlite3.Connection) -> None:
+def test_a_newer_database_is_refused_and_not_changed(workspace: Workspace, db: sqlite3.Connection) -> None:
     db.execute("PRAGMA user_version = 999")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     before = workspace.data_db.read_bytes()
     for command in (["jobs", "list"], ["worker", "start"]):
-        says = refused(ttsdash(workspace, *command), 2)
-        assert says.startswith(f"{workspace.data_db} was written by a newer ttsdash (format 999, known here: ")
+        expected = refused(ttsdash(workspace, *command), 2)
+        assert expected.startswith(f"{workspace.data_db} was written by a newer ttsdash (format 999, known here: ")
     assert workspace.data_db.read_bytes() == before
 
 
@@ -289,10 +289,10 @@ def test_a_full_disk_while_writing_is_one_line(workspace: Workspace, voice_path:
     assert ttsdash_json(workspace, "voices", "list") == []
 
 
-def test_another_worker_on_the_workspace_is_said(workspace: Workspace) -> None:
+def test_a_second_worker_is_refused(workspace: Workspace) -> None:
     ttsdash(workspace, "worker", "start")
-    says = refused(ttsdash(workspace, "worker", "run"), 1)
-    assert says.startswith(f"a worker is already running in {workspace.root}")
+    expected = refused(ttsdash(workspace, "worker", "run"), 1)
+    assert expected.startswith(f"a worker is already running in {workspace.root}")
     status = ttsdash_json(workspace, "worker", "status")
     assert set(status) >= {"running", "pid", "since", "version", "slots", "jobs"}
     assert status["running"]
@@ -300,7 +300,7 @@ def test_another_worker_on_the_workspace_is_said(workspace: Workspace) -> None:
     assert ttsdash(workspace, "worker", "stop").stdout == "no worker is running\n"
 
 
-def test_cancelling_a_queued_job_cancels_what_waits_for_it(
+def test_cancelling_a_queued_job_cancels_jobs_that_depend_on_it(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     first = add_job(db, variant_job(voice, "guide"))
@@ -320,18 +320,18 @@ main()
 
 
 @pytest.mark.parametrize(
-    ("flags", "code", "says"),
+    ("flags", "code", "expected"),
     [
         (["--coreml"], 2, "ttsdash: coreml: coremltools is not installed: it has wheels for Linux x86_64 and macOS"),
         (["--all"], 0, "without coreml: coremltools is not installed: it has wheels for Linux x86_64 and macOS"),
     ],
 )
-def test_where_coremltools_has_no_wheel_one_line_says_so(
-    flags: list[str], code: int, says: str, workspace: Workspace, voice: Voice
+def test_a_platform_without_coremltools_gets_one_line(
+    flags: list[str], code: int, expected: str, workspace: Workspace, voice: Voice
 ) -> None:
     command = [sys.executable, "-P", "-c", WITHOUT_COREMLTOOLS, "optimize", "--model", voice.key, *flags]
     done = subprocess.run(command, env=environment(workspace), capture_output=True, text=True, check=False)
     assert done.returncode == code
-    assert (done.stdout + done.stderr).startswith(says)
+    assert (done.stdout + done.stderr).startswith(expected)
     made = {job["variant"] for job in ttsdash_json(workspace, "jobs", "list")}
     assert made == (set() if code else {"optimized", "dynamic-int8", "static-int8", "int4"})

@@ -1,4 +1,4 @@
-"""`ttsdash doctor` as its users call it: what it prints, in both forms, and how it ends."""
+"""`ttsdash doctor`: text, JSON and exit codes."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from tui.cli.app import ttsdash as program
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the processes that try what is installed; one test here has them all."""
+    """Skip the checks in subprocesses; one test runs them all."""
     for check in ("check_runtime", "check_machine", "check_phonemes"):
         monkeypatch.setattr(examination, check, lambda *_, check=check: [Finding(check, "ok", "skipped")])
 
@@ -34,8 +34,8 @@ def doctor(workspace: Workspace, *arguments: object) -> Result:
     return CliRunner().invoke(program, ["--home", str(workspace.root), "doctor", *map(str, arguments)])
 
 
-def told(workspace: Workspace, *arguments: object) -> dict[tuple[str, str], Any]:
-    """The findings by area and check."""
+def diagnosed(workspace: Workspace, *arguments: object) -> dict[tuple[str, str], Any]:
+    """Return the findings by area and check."""
     done = doctor(workspace, *arguments, "--json")
     answer = json.loads(done.stdout)
     findings = answer["findings"]
@@ -47,7 +47,7 @@ def told(workspace: Workspace, *arguments: object) -> dict[tuple[str, str], Any]
     return {(finding["area"], finding["check"]): finding for finding in findings}
 
 
-def test_a_machine_in_order_ends_with_0_and_one_line_a_check(workspace: Workspace, voice_path: Path) -> None:
+def test_without_problems_it_ends_with_0_and_one_line_per_check(workspace: Workspace, voice_path: Path) -> None:
     assert ttsdash(workspace, "voices", "add", voice_path).returncode == 0
     done = ttsdash(workspace, "doctor")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
@@ -57,33 +57,33 @@ def test_a_machine_in_order_ends_with_0_and_one_line_a_check(workspace: Workspac
     assert areas == ["machine", "workspace", "worker", "voice tiny"]
     assert all(re.match(r"  (ok     |note   |PROBLEM)  \S|           → |\S|$", line) for line in lines)
     assert "\x1b" not in done.stdout
-    for check in ("ONNX Runtime", "coremltools", "Core ML", "processor", "phonemes", "data base", "files"):
+    for check in ("ONNX Runtime", "coremltools", "Core ML", "processor", "phonemes", "database", "files"):
         assert f"  {check} " in done.stdout
 
 
-def test_looking_makes_no_workspace(quick: None, tmp_path: Path) -> None:
-    found = told(Workspace(tmp_path / "none"))
+def test_the_doctor_creates_no_workspace(quick: None, tmp_path: Path) -> None:
+    found = diagnosed(Workspace(tmp_path / "none"))
     assert {area for area, _ in found} == {"machine", "workspace"}
     assert found["workspace", "folder"]["message"].startswith("no workspace yet")
     assert not (tmp_path / "none").exists()
 
 
-def test_a_data_base_that_cannot_be_used_hides_nothing_else(quick: None, workspace: Workspace) -> None:
+def test_an_unusable_database_hides_nothing_else(quick: None, workspace: Workspace) -> None:
     workspace.data_db.write_bytes(b"nothing of ours" * 100)
-    found = told(workspace)
-    assert found["workspace", "data base"]["state"] == "problem"
+    found = diagnosed(workspace)
+    assert found["workspace", "database"]["state"] == "problem"
     assert found["workspace", "disk space"]
     assert found["worker", "worker"]["state"] == "ok"
 
 
-def test_tables_that_cannot_be_read_are_a_finding(quick: None, workspace: Workspace, db: sqlite3.Connection) -> None:
+def test_unreadable_tables_are_a_finding(quick: None, workspace: Workspace, db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE variants RENAME TO others")
-    found = told(workspace)
+    found = diagnosed(workspace)
     assert found["voices", "voices"]["state"] == "problem"
-    assert found["workspace", "data base"]["state"] == "ok"
+    assert found["workspace", "database"]["state"] == "ok"
 
 
-def test_jobs_that_wait_for_no_worker_are_a_problem_with_its_command(
+def test_jobs_waiting_without_a_worker_are_a_problem_with_the_command_that_starts_one(
     quick: None, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     add_job(db, variant_job(voice, "guide"))
@@ -91,40 +91,42 @@ def test_jobs_that_wait_for_no_worker_are_a_problem_with_its_command(
     assert done.exit_code == 1
     lines = done.stdout.splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith("  PROBLEM"))
-    assert lines[place].split(maxsplit=2) == ["PROBLEM", "worker", "none runs, and 1 job waits"]
+    assert lines[place].split(maxsplit=2) == ["PROBLEM", "worker", "not running, but 1 job is waiting"]
     assert lines[place + 1].strip() == f"→ ttsdash --home {workspace.root} worker start"
     assert lines[-1].startswith("1 problem, ")
 
 
 @pytest.mark.parametrize(
-    ("version", "waiting", "state", "says", "mend"),
+    ("version", "waiting", "state", "message", "fix"),
     [
-        ("2.0", 3, "ok", "runs, pid 7, ttsdash 2.0", None),
-        ("1.0", 0, "problem", "ttsdash 1.0 works (pid 7), but 2.0 is", "ttsdash worker stop && ttsdash worker start"),
-        (None, 2, "problem", "none runs, and 2 jobs wait", "ttsdash worker start"),
-        (None, 0, "ok", "none runs, and no job waits", None),
-        (None, None, "ok", "none runs", None),
+        ("2.0", 3, "ok", "running, pid 7, ttsdash 2.0", None),
+        ("1.0", 0, "problem", "running ttsdash 1.0 (pid 7), but 2.0 is", "ttsdash worker stop && ttsdash worker start"),
+        (None, 2, "problem", "not running, but 2 jobs are waiting", "ttsdash worker start"),
+        (None, 0, "ok", "not running, no jobs waiting", None),
+        (None, None, "ok", "not running", None),
     ],
 )
-def test_how_the_worker_is(version: str | None, waiting: int | None, state: str, says: str, mend: str | None) -> None:
+def test_the_finding_for_the_worker(
+    version: str | None, waiting: int | None, state: str, message: str, fix: str | None
+) -> None:
     info = WorkerInfo(7, "born", "", version, slots=1, cores=2, memory_mb=8000) if version else None
     found = judge_worker(info, "2.0", waiting)
-    assert (found.state, found.mend) == (state, mend)
-    assert found.says.startswith(says)
+    assert (found.state, found.fix) == (state, fix)
+    assert found.message.startswith(message)
 
 
-def test_a_worker_that_left_nonsense_hides_nothing(quick: None, workspace: Workspace) -> None:
+def test_a_corrupt_worker_file_hides_nothing(quick: None, workspace: Workspace) -> None:
     open_store(workspace).close()
     workspace.worker_lock.write_text('{"pid": "x", "started": 1, "since": "", "version": "", "slots": 1}')
-    found = told(workspace)
-    assert found["worker", "worker"]["message"] == "none runs, and no job waits"
+    found = diagnosed(workspace)
+    assert found["worker", "worker"]["message"] == "not running, no jobs waiting"
     assert found["voices", "voices"]["state"] == "note"
 
 
-def test_a_configuration_is_held_against_the_workspace(quick: None, workspace: Workspace, voice: Voice) -> None:
+def test_a_configuration_is_checked_against_the_workspace(quick: None, workspace: Workspace, voice: Voice) -> None:
     config = Path(voice.path).with_name("config.yaml")
     config.write_text("models:\n  tts:\n    piper:\n      voice_path: tiny.onnx\n      quantized_path: gone.onnx\n")
-    found = told(workspace, config)
+    found = diagnosed(workspace, config)
     assert found["configuration", "voice_path"]["state"] == "ok"
     assert found["configuration", "quantized_path"]["fix"] == f"ttsdash --home {workspace.root} apply {config}"
 
@@ -136,27 +138,27 @@ def test_a_bad_configuration_is_one_line_and_exit_code_2(workspace: Workspace, t
     assert not workspace.data_db.exists()
 
 
-def test_names_from_files_cannot_steer_the_terminal(quick: None, workspace: Workspace, tmp_path: Path) -> None:
+def test_control_characters_in_file_names_are_escaped(quick: None, workspace: Workspace, tmp_path: Path) -> None:
     write_voice(tmp_path / "evil\x1b[31m\nname", name="model")
     config = tmp_path / "config.yaml"
     config.write_text('models: {tts: {piper: {voice_path: "evil\\e[31m\\nname/model.onnx"}}}')
     done = doctor(workspace, config)
     assert "\x1b" not in done.stdout
-    assert "evil\\x1b[31m\\nname/model.onnx is no voice or variant" in done.stdout
+    assert "evil\\x1b[31m\\nname/model.onnx is not a voice or variant" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("mend", "printed"),
+    ("fix", "printed"),
     [
         ("ttsdash worker stop && ttsdash worker start", "ttsdash {home} worker stop && ttsdash {home} worker start"),
-        ("put it back, or ttsdash voices add x.onnx", "put it back, or ttsdash {home} voices add x.onnx"),
+        ("restore it, or run: ttsdash voices add x.onnx", "restore it, or run: ttsdash {home} voices add x.onnx"),
         ("set ttsdash up again with an arm64 Python", "set ttsdash up again with an arm64 Python"),
         ("update ttsdash", "update ttsdash"),
     ],
 )
-def test_a_mend_is_for_the_workspace_that_was_named(
-    mend: str, printed: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+def test_a_fix_is_for_the_workspace_that_was_named(
+    fix: str, printed: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = {"machine": [Finding("worker", "note", "so it is", mend)]}
-    monkeypatch.setattr("tui.cli.doctor.examine", lambda *_: found)
+    found = {"machine": [Finding("worker", "note", "a message", fix)]}
+    monkeypatch.setattr("tui.cli.doctor.diagnose", lambda *_: found)
     assert f"→ {printed.format(home=f'--home {workspace.root}')}\n" in doctor(workspace).stdout

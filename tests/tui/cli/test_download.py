@@ -21,7 +21,7 @@ def collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coll
         yield made
 
 
-def test_a_voice_is_fetched_into_the_workspace_and_registered(collection: Collection, workspace: Workspace) -> None:
+def test_a_voice_is_downloaded_into_the_workspace_and_registered(collection: Collection, workspace: Workspace) -> None:
     assert ttsdash_json(workspace, "voices", "download") == [NAME]
     done = ttsdash(workspace, "voices", "download", NAME)
     assert done.returncode == 0, done.stderr
@@ -34,9 +34,9 @@ def test_a_voice_is_fetched_into_the_workspace_and_registered(collection: Collec
 
 def test_a_program_reads_the_progress_as_json(collection: Collection, workspace: Workspace) -> None:
     done = ttsdash(workspace, "voices", "download", NAME, "--json")
-    told = [json.loads(line) for line in done.stderr.splitlines()]
+    progress = [json.loads(line) for line in done.stderr.splitlines()]
     size = json.loads(done.stdout)["size_bytes"]
-    assert told[-1] == {"received": size, "total": size}
+    assert progress[-1] == {"received": size, "total": size}
 
 
 def start(workspace: Workspace) -> subprocess.Popen[bytes]:
@@ -67,7 +67,7 @@ def test_a_download_whose_dashboard_was_killed_ends_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_nothing_half_there(collection: Collection, workspace: Workspace, number: int) -> None:
+def test_a_signal_leaves_no_partial_files(collection: Collection, workspace: Workspace, number: int) -> None:
     collection.go_on.clear()
     process = start(workspace)
     process.send_signal(number)

@@ -74,7 +74,7 @@ def unit(workspace: Workspace, tmp_path: Path) -> Path:
     return tmp_path / "home" / "config" / "systemd" / "user" / f"{service_name(workspace)}.service"
 
 
-def test_it_says_what_it_would_do_does_it_and_undoes_it(
+def test_a_dry_run_shows_the_steps_that_install_takes_and_uninstall_reverts(
     workspace: Workspace, machine: Path, calls: Path, unit: Path
 ) -> None:
     looked = on_machine(machine, workspace, "install", "--slots", "2", "--dry-run")
@@ -102,7 +102,7 @@ def test_it_says_what_it_would_do_does_it_and_undoes_it(
     assert (done.returncode, unit.exists()) == (0, False)
 
 
-def test_as_json_there_is_nothing_but_json(call: Call, calls: Path, unit: Path) -> None:
+def test_json_output_has_no_other_lines(call: Call, calls: Path, unit: Path) -> None:
     looked, done = call("install", "--dry-run", "--json"), call("install", "--json")
     answer = json.loads(done.stdout)
     assert answer == {"name": unit.stem, "file": str(unit), "commands": called(calls), "done": True}
@@ -114,7 +114,7 @@ def test_as_json_there_is_nothing_but_json(call: Call, calls: Path, unit: Path) 
     assert json.loads(call("uninstall", "--json").stdout) == answer | {"commands": []}
 
 
-def test_removing_what_is_not_installed_is_no_error(call: Call, calls: Path, workspace: Workspace) -> None:
+def test_removing_a_missing_service_is_not_an_error(call: Call, calls: Path, workspace: Workspace) -> None:
     for options in ([], ["--dry-run"]):
         done = call("uninstall", *options)
         assert (done.returncode, done.stdout) == (0, f"the worker of {workspace.root} is not installed\n")
@@ -134,38 +134,38 @@ def test_a_step_that_fails_is_the_last_line_and_exit_code_1(
     assert refused(call("install", "--json"), 1) == done.stderr.strip().removeprefix("ttsdash: ")
 
 
-def test_a_store_that_is_no_good_is_told_before_anything_is_done(call: Call, calls: Path, workspace: Workspace) -> None:
+def test_an_unusable_store_is_reported_before_anything_is_done(call: Call, calls: Path, workspace: Workspace) -> None:
     workspace.data_db.write_bytes(b"nothing of ours" * 100)
     assert str(workspace.data_db) in refused(call("install"), 2)
     assert called(calls) == []
 
 
-def test_where_there_is_no_systemd_it_says_what_to_do(workspace: Workspace, calls: Path, tmp_path: Path) -> None:
-    says = refused(on_machine(tmp_path / "container", workspace, "install"), 1)
-    assert says.startswith(
+def test_without_systemd_the_message_names_an_alternative(workspace: Workspace, calls: Path, tmp_path: Path) -> None:
+    expected = refused(on_machine(tmp_path / "container", workspace, "install"), 1)
+    assert expected.startswith(
         "systemd does not run on this machine: use `ttsdash worker start`, or have your own supervisor run "
     )
     assert called(calls) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
         (["install", "--slots", "0"], "Invalid value for '--slots'"),
         (["install", "now"], "Got unexpected extra argument (now)"),
         (["uninstall", "--slots", "1"], "No such option"),
     ],
 )
-def test_bad_usage_is_one_line(arguments: list[str], says: str, call: Call) -> None:
-    assert refused(call(*arguments), 2).startswith(says)
+def test_bad_usage_is_one_line(arguments: list[str], expected: str, call: Call) -> None:
+    assert refused(call(*arguments), 2).startswith(expected)
 
 
-def test_a_workspace_that_no_service_can_be_told_of_is_refused(workspace: Workspace, tmp_path: Path) -> None:
-    says = refused(ttsdash(workspace, "--home", tmp_path / "a\x07b", "worker", "install"), 2)
-    assert says.startswith(f"{tmp_path}/a\\x07b has a character in its name")
+def test_a_workspace_that_a_service_cannot_name_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    expected = refused(ttsdash(workspace, "--home", tmp_path / "a\x07b", "worker", "install"), 2)
+    assert expected.startswith(f"{tmp_path}/a\\x07b has a character in its name")
 
 
-def test_who_starts_a_worker_that_logging_out_ends_is_told_so(
+def test_starting_a_worker_that_logging_out_ends_prints_a_warning(
     call: Call, machine: Path, workspace: Workspace, tmp_path: Path
 ) -> None:
     logind = machine / "etc" / "systemd" / "logind.conf"
@@ -178,7 +178,7 @@ def test_who_starts_a_worker_that_logging_out_ends_is_told_so(
     (line,) = done.stderr.splitlines()
     program = f"ttsdash --home '{tmp_path}/evil\\x1b[2J' worker"
     assert line == (
-        "ttsdash: logging out ends the worker: KillUserProcesses=yes in logind.conf, and it belongs to the session: "
+        "ttsdash: logging out ends the worker: it belongs to the session, and logind.conf has KillUserProcesses=yes: "
         f"{program} stop && {program} install"
     )
 

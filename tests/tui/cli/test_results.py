@@ -1,4 +1,4 @@
-"""`ttsdash results`: lists, courses, comparisons and pruning, as one types them and reads them."""
+"""`ttsdash results`: lists, trends, comparisons and pruning on the command line."""
 
 import json
 import sqlite3
@@ -40,7 +40,7 @@ def history(fixed_place: Workspace) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def call(fixed_place: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command in this process."""
+    """A function that runs a command in this process."""
     monkeypatch.setenv("TTSDASH_HOME", str(fixed_place.root))
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -52,19 +52,19 @@ def call(fixed_place: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def said(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """The lines of a command that went well."""
+    """Return the output lines of a successful command."""
     assert (done.returncode, done.stderr) == (0, "")
     return [line.rstrip() for line in done.stdout.splitlines()]
 
 
 def answered(done: subprocess.CompletedProcess[str]) -> Any:
-    """The JSON of a command that went well."""
+    """Return the JSON of a successful command."""
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
 
 def notes(lines: list[str]) -> list[str]:
-    """What stands below the table."""
+    """Return the lines below the table."""
     return lines[lines.index("") + 1 :]
 
 
@@ -75,20 +75,20 @@ def table(lines: list[str]) -> list[str]:
 # Lists
 
 
-def test_the_newest_are_listed_first_with_how_many_more_there_are(history: sqlite3.Connection, call: Call) -> None:
+def test_the_newest_results_are_listed_first_with_the_total(history: sqlite3.Connection, call: Call) -> None:
     total = count(history, "results")
     first = said(call())
     assert len(table(first)) == 50
     assert table(first)[0].startswith("15-origi  2026-01-16 00:00:00  ")
-    assert notes(first)[-1] == f"1 to 50 of {total}: --page 2 shows the next, --limit {total} all"
+    assert notes(first)[-1] == f"1 to 50 of {total} (next: --page 2, all: --limit {total})"
     last = said(call("list", "--page", "2"))
     assert table(last)[-1].startswith("00-int4-")
     assert notes(last)[-1] == f"51 to {total} of {total}"
-    assert said(call("list", "--page", "3")) == [f"page 3 is empty: {total} results in all"]
+    assert said(call("list", "--page", "3")) == [f"page 3 is empty: {total} results in total"]
     assert f"to {total}" not in notes(said(call("list", "--limit", total)))[-1]
 
 
-def test_what_fits_is_listed_in_the_order_that_is_asked_for(history: sqlite3.Connection, call: Call) -> None:
+def test_matches_are_listed_in_the_given_order(history: sqlite3.Connection, call: Call) -> None:
     found = answered(
         call("list", "voice:joe pesq>0", "speedup>=1", "--sort", "pesq", "--reverse", "--limit", "5", "--json")
     )
@@ -97,14 +97,14 @@ def test_what_fits_is_listed_in_the_order_that_is_asked_for(history: sqlite3.Con
     assert scores == sorted(scores)
     assert len(found) == 5
     assert answered(call("list", "voice:nobody", "--json")) == []
-    assert said(call("list", "voice:nobody")) == ["no result fits"]
+    assert said(call("list", "voice:nobody")) == ["no results match"]
     assert len(answered(call("list", "--json"))) == count(history, "results")
 
 
 def test_a_voice_that_is_only_in_the_history_can_be_named(history: sqlite3.Connection, call: Call) -> None:
     assert {one["voice_id"] for one in answered(call("--voice", "joe at home", "--json"))} == {JOE}
     done = call("list", "--voice", "joe")
-    assert (done.returncode, done.stderr) == (1, "ttsdash: no voice 'joe' here; there is: amy, joe at home\n")
+    assert (done.returncode, done.stderr) == (1, "ttsdash: voice not found: 'joe' (known: amy, joe at home)\n")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_voice_that_is_only_in_the_history_can_be_named(history: sqlite3.Conne
         ("--json", "-voice:joe", "-machine:this"),
     ],
 )
-def test_what_is_left_out_begins_with_a_dash_and_is_no_option(
+def test_an_excluding_term_is_not_taken_for_an_option(
     terms: tuple[str, ...], history: sqlite3.Connection, call: Call
 ) -> None:
     found = answered(call("list", *terms, *([] if "--json" in terms else ["--json"])))
@@ -123,47 +123,47 @@ def test_what_is_left_out_begins_with_a_dash_and_is_no_option(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--limt", "3"], "No such option '--limt'."),
-        (["speeed>1"], "'speeed>1': there is no field 'speeed'; there is voice, "),
-        (["noisy:maybe"], "'noisy:maybe': 'maybe' is none of yes, no"),
+        (["speeed>1"], "'speeed>1': unknown field 'speeed' (known: voice, "),
+        (["noisy:maybe"], "'noisy:maybe': 'maybe' is not one of yes, no"),
         (["--sort", "colour"], "Invalid value for '--sort': 'colour' is not one of 'when', 'voice', "),
         (["--limit", "0"], "Invalid value for '--limit'"),
         (["--page", "0"], "Invalid value for '--page'"),
     ],
 )
-def test_what_cannot_be_listed_is_said_in_one_line(arguments: list[str], says: str, call: Call) -> None:
+def test_invalid_arguments_of_list_are_reported_in_one_line(arguments: list[str], message: str, call: Call) -> None:
     done = call("list", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert says in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_does_not_compare_is_told_apart_where_it_differs(history: sqlite3.Connection, call: Call) -> None:
+def test_incomparable_results_are_distinguished_by_columns(history: sqlite3.Connection, call: Call) -> None:
     lines = said(call("list", "voice:amy", "threads:1"))
     assert lines[0].split()[:7] == ["id", "when", "voice", "machine", "runtime", "benchmark", "version"]
     there, here = (line for line in table(lines) if line.startswith(("13-int4-", "00-int4-")))
     assert there.split()[4:8] == ["Apple", "M2", "1.31", "v2-a"]
     assert here.split()[4:8] == ["this", "one", "1.30", "v1-a"]
-    assert "figures of another machine, runtime, benchmark version do not compare" in lines
+    assert "results with a different machine, runtime, benchmark version are not comparable" in lines
     alike = said(call("list", "voice:amy", "machine:this", "version:v1"))
     assert alike[0].split()[:4] == ["id", "when", "voice", "thr."]
-    assert not any("do not compare" in line for line in alike)
+    assert not any("not comparable" in line for line in alike)
 
 
-def test_what_is_worse_or_noisy_is_marked(history: sqlite3.Connection, call: Call) -> None:
+def test_regressions_and_noisy_results_are_marked(history: sqlite3.Connection, call: Call) -> None:
     worse, noisy = (said(call("list", f"{field}:yes", "-original", "-latency<0")) for field in ("regression", "noisy"))
     assert all(" ! " in line for line in table(worse))
-    assert "! worse than it was on that machine: `ttsdash results show ID`" in worse
+    assert "! regression on that machine: see `ttsdash results show ID`" in worse
     assert all(" ~ " in line for line in table(noisy))
-    assert "~ measured while other work kept the machine busy" in noisy
+    assert "~ noisy: measured on a busy machine" in noisy
 
 
-def test_on_a_narrow_terminal_a_result_is_one_line(
+def test_a_result_is_one_line_on_a_narrow_terminal(
     history: sqlite3.Connection, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A test in this process has no terminal: it is said to have one."""
+    """The test pretends that there is a terminal."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     with transaction(history):
@@ -189,7 +189,7 @@ def test_on_a_narrow_terminal_a_result_is_one_line(
 # One result
 
 
-def test_a_result_is_shown_with_all_that_was_measured(fixed_place: Workspace, call: Call) -> None:
+def test_a_result_is_shown_with_every_metric(fixed_place: Workspace, call: Call) -> None:
     worse = {"worse": ["speed-up 1.35x, was 1.50x"], "changed": ["onnxruntime 1.30 -> 1.31"], "against": ["r"]}
     texts = (TextFigures("long", 8.0, 400.0, 440.0, 0.05, 1.4), TextFigures("short", 2.0, 100.0, 110.0, 0.05, 1.6))
     results = (a_result("r-original", "original"), a_result("r-int4", "int4", regression=worse))
@@ -204,11 +204,11 @@ def test_a_result_is_shown_with_all_that_was_measured(fixed_place: Workspace, ca
         "first audio": "81.5 ms",
         "load time": "0.40 s",
         "cold start": "1.50 s",
-        "throughput": "12.5 s of audio a second, 4 requests at once",
-        "CPU": "0.060 s for a second of audio",
+        "throughput": "12.5 s audio/s, 4 parallel requests",
+        "CPU": "0.060 s per s audio",
         "energy": "– J",
         "peak memory": "180 MB",
-        "memory at rest": "170 MB",
+        "settled memory": "170 MB",
         "without a model": "50 MB",
         "not measured": "energy_j (no counter)",
     }
@@ -224,19 +224,17 @@ def test_a_result_is_shown_with_all_that_was_measured(fixed_place: Workspace, ca
     assert {"samples", "starts", "parallel_runs"} <= shown.keys()
 
 
-# Courses
+# Trends
 
 
-def test_a_trend_shows_each_result_under_its_version_with_what_was_installed(
-    history: sqlite3.Connection, call: Call
-) -> None:
+def test_a_trend_shows_each_result_by_version_with_changes(history: sqlite3.Connection, call: Call) -> None:
     lines = said(call("trend", "amy", "--variant", "int4"))
     headings = [line for line in lines if line.startswith("int4, ")]
     cores = this_machine().facts["cores"]
     assert len(headings) == 2
     assert headings[0].startswith(f"int4, {counted(cores, 'thread')}, on ")
     assert headings[0].endswith(", benchmark version v1-a")
-    assert lines[-1] == "figures of another benchmark version do not compare"
+    assert lines[-1] == "results of different benchmark versions are not comparable"
     assert any(set(line) & set("▁▂▃▄▅▆▇█") for line in lines)
     shape = answered(call("trend", "amy", "--variant", "int4", "--json"))
     assert [(one["variant"], one["benchmark_version"]) for one in shape] == [("int4", "v1-a"), ("int4", "v2-a")]
@@ -245,7 +243,7 @@ def test_a_trend_shows_each_result_under_its_version_with_what_was_installed(
     assert {type(point["changed"]) for one in shape for point in one["points"]} == {list}
 
 
-def test_what_changed_and_what_is_worse_stands_beside_a_point(fixed_place: Workspace, call: Call) -> None:
+def test_changes_and_regressions_are_shown_with_a_point(fixed_place: Workspace, call: Call) -> None:
     here = this_machine()
     worse = {"worse": ["PESQ 3.9, was 4.2"], "changed": [], "against": []}
     with closing(open_store(fixed_place)) as db, transaction(db):
@@ -253,7 +251,7 @@ def test_what_changed_and_what_is_worse_stands_beside_a_point(fixed_place: Works
             result = a_result(f"r{day}", "int4", threads=here.facts["cores"], **changes)
             at = f"2026-01-0{day}T00:00:00.000Z"
             put_benchmark(db, a_record(f"b{day}", machine=here, created_at=at, results=(result,)), None)
-    heading, _, _, _, second, course, _, note = said(call("trend", "amy", "--variant", "int4"))
+    heading, _, _, _, second, trend, _, note = said(call("trend", "amy", "--variant", "int4"))
     assert heading.endswith("benchmark version v1")
     assert second.split()[2:] == [
         "r2",
@@ -270,14 +268,13 @@ def test_what_changed_and_what_is_worse_stands_beside_a_point(fixed_place: Works
         "the",
         "variant",
         "was",
-        "made",
-        "anew",
+        "rebuilt",
     ]
-    assert course == "1.50x ▁▁ 1.50x"
-    assert note == "! worse than it was: `ttsdash results show ID`"
+    assert trend == "1.50x ▁▁ 1.50x"
+    assert note == "! regression: see `ttsdash results show ID`"
 
 
-def test_without_a_variant_each_has_a_line(history: sqlite3.Connection, call: Call) -> None:
+def test_without_a_variant_each_one_has_a_line(history: sqlite3.Connection, call: Call) -> None:
     lines = said(call("trend", "amy", "--machine", "apple", "--threads", "8"))
     assert [line.split()[0] for line in lines[2 : lines.index("")]] == [
         *("original", "original", "dynamic-int8", "dynamic-int8", "int4", "int4")
@@ -286,22 +283,22 @@ def test_without_a_variant_each_has_a_line(history: sqlite3.Connection, call: Ca
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
-        (["amy", "--variant", "int9"], "amy has no results of 'int9'; there are: original, dynamic-int8, int4"),
-        (["eve"], "no voice 'eve' here; there is: amy, joe at home"),
-        (["amy", "--machine", "vax"], "no machine in the history is like 'vax'; there is: this, "),
+        (["amy", "--variant", "int9"], "no results of amy/int9 (known: original, dynamic-int8, int4)"),
+        (["eve"], "voice not found: 'eve' (known: amy, joe at home)"),
+        (["amy", "--machine", "vax"], "machine not found in the history: 'vax' (known: this, "),
     ],
 )
-def test_a_trend_of_nothing_names_what_there_is(
-    arguments: list[str], says: str, history: sqlite3.Connection, call: Call
+def test_an_unknown_trend_lists_what_is_known(
+    arguments: list[str], message: str, history: sqlite3.Connection, call: Call
 ) -> None:
     done = call("trend", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"ttsdash: {says}")
+    assert done.stderr.startswith(f"ttsdash: {message}")
 
 
-def test_a_trend_at_threads_that_were_not_measured_says_so(history: sqlite3.Connection, call: Call) -> None:
+def test_a_trend_at_a_thread_count_without_results_is_reported(history: sqlite3.Connection, call: Call) -> None:
     assert said(call("trend", "amy", "--machine", "apple", "--threads", "3")) == [
         "no results at 3 threads on Apple M2 (feedbeef0123)"
     ]
@@ -317,25 +314,25 @@ def test_a_sparkline_goes_from_the_lowest_to_the_highest(values: list[float], li
 # Comparisons
 
 
-def test_results_stand_side_by_side_with_ratios_and_what_may_be_said(history: sqlite3.Connection, call: Call) -> None:
+def test_results_are_compared_with_ratios_and_a_verdict(history: sqlite3.Connection, call: Call) -> None:
     history.execute("UPDATE results SET noisy = id = '13-int4-1'")
     lines = said(call("compare", "00-original-1", "00-int4-1", "13-int4-1"))
     assert lines[0].split() == ["00-origi", "00-int4-", "13-int4-"]
     latency = next(line for line in lines if line.startswith("latency, ms"))
     assert latency.count("x") == 1
-    paired, apart, noisy = lines[-3:]
-    assert noisy == "measured while other work kept the machine busy: 13-int4-"
-    assert paired.startswith("int4 (00-int4-) beside original (00-origi), of one run, pair by pair: ")
+    paired, different, noisy = lines[-3:]
+    assert noisy == "noisy (measured on a busy machine): 13-int4-"
+    assert paired.startswith("int4 (00-int4-) vs original (00-origi), same run, compared in pairs: ")
     assert "x as fast (95 % interval " in paired
-    assert apart.startswith("int4 (13-int4-) beside original (00-origi), not measured alike (machine ")
-    assert "onnxruntime 1.30 -> 1.31" in apart
-    assert apart.endswith(": nothing is said of what is faster: figures of such results do not compare")
+    assert different.startswith("int4 (13-int4-) vs original (00-origi), not comparable (machine ")
+    assert "onnxruntime 1.30 -> 1.31" in different
+    assert different.endswith(": no verdict, such results are not comparable")
 
 
-def test_a_comparison_of_two_runs_says_that_it_is_not_in_pairs(history: sqlite3.Connection, call: Call) -> None:
+def test_a_comparison_of_two_runs_is_marked_as_unpaired(history: sqlite3.Connection, call: Call) -> None:
     history.execute("UPDATE results SET noisy = 0")
     (line,) = said(call("compare", "00-int4-1", "04-int4-1"))[-1:]
-    assert ", of two runs, each beside its own original, not in pairs: " in line
+    assert ", different runs, compared by speed-up: " in line
     assert "(Mann-Whitney p = " in line
     shape = answered(call("compare", "00-int4-1", "04-int4-1", "--json"))
     assert [one["id"] for one in shape["results"]] == ["00-int4-1", "04-int4-1"]
@@ -345,23 +342,23 @@ def test_a_comparison_of_two_runs_says_that_it_is_not_in_pairs(history: sqlite3.
 
 
 @pytest.mark.parametrize(
-    ("names", "code", "says"),
+    ("names", "code", "message"),
     [
-        ([], 2, "name two results or more: the starts of their ids, or VOICE/VARIANT"),
+        ([], 2, "name two results or more, by the start of their ids or as VOICE/VARIANT"),
         (["00-int4-1"], 2, "name two results or more"),
-        (["00-int4-1", "zzz"], 1, "no result here has an id that starts with 'zzz'"),
-        (["00-int4-1", "amy/int9"], 1, "amy has no result of 'int9' on this machine at all cores"),
+        (["00-int4-1", "zzz"], 1, "result not found: 'zzz'"),
+        (["00-int4-1", "amy/int9"], 1, "no result of amy/int9 on this machine at all cores"),
     ],
 )
-def test_what_cannot_be_compared_is_named(
-    names: list[str], code: int, says: str, history: sqlite3.Connection, call: Call
+def test_results_that_cannot_be_compared_are_reported(
+    names: list[str], code: int, message: str, history: sqlite3.Connection, call: Call
 ) -> None:
     done = call("compare", *names)
     assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr.startswith(f"ttsdash: {says}")
+    assert done.stderr.startswith(f"ttsdash: {message}")
 
 
-def test_which_variants_are_worth_having_is_told(fixed_place: Workspace, call: Call) -> None:
+def test_the_pareto_front_is_shown(fixed_place: Workspace, call: Call) -> None:
     here = this_machine()
     at_all_cores = {"threads": here.facts["cores"], "stock": True}
     original = {
@@ -388,9 +385,7 @@ def test_which_variants_are_worth_having_is_told(fixed_place: Workspace, call: C
     assert shape == {"original": [], "guide": ["int4"], "int4": []}
 
 
-def test_a_voice_that_was_not_measured_at_all_cores_has_nothing_worth_having(
-    history: sqlite3.Connection, call: Call
-) -> None:
+def test_a_voice_without_results_at_all_cores_has_no_pareto_front(history: sqlite3.Connection, call: Call) -> None:
     history.execute("UPDATE results SET stock = 0")
     assert said(call("pareto", "amy", "--machine", "apple")) == ["no results at all cores on Apple M2 (feedbeef0123)"]
 
@@ -406,22 +401,22 @@ def old_ones(db: sqlite3.Connection) -> str:
     return f"{samples} samples of {results} results from before 2026-01-09 00:00:00"
 
 
-def test_what_would_be_dropped_is_told_and_nothing_dropped(history: sqlite3.Connection, call: Call) -> None:
+def test_a_dry_run_deletes_nothing(history: sqlite3.Connection, call: Call) -> None:
     there = old_ones(history)
-    assert said(call("prune", "--older-than", "2026-01-09", "--dry-run")) == [f"would drop {there}"]
+    assert said(call("prune", "--older-than", "2026-01-09", "--dry-run")) == [f"would delete {there}"]
     assert old_ones(history) == there
     nothing = said(call("prune", "--older-than", "2025-01-01", "--dry-run"))
-    assert nothing == ["nothing to drop from before 2025-01-01 00:00:00"]
+    assert nothing == ["nothing to delete from before 2025-01-01 00:00:00"]
 
 
-def test_old_samples_are_dropped_and_the_room_that_is_freed_is_told(history: sqlite3.Connection, call: Call) -> None:
+def test_old_samples_are_deleted_and_the_freed_space_is_reported(history: sqlite3.Connection, call: Call) -> None:
     old, all_samples = (count(history, "samples", before) for before in (OLD, "9999"))
     shape = answered(call("prune", "--older-than", "2026-01-09", "--yes", "--json"))
     assert shape.pop("freed_bytes") > 0
     assert shape == {"before": OLD, "results": count(history, "results", OLD), "samples": old}
     assert (count(history, "samples"), count(history, "samples", OLD)) == (all_samples - old, 0)
     lines = said(call("prune", "--older-than", "2026-01-09", "--yes"))
-    assert lines == ["dropped 0 samples of 0 results from before 2026-01-09 00:00:00; the data base is 0.0 MB smaller"]
+    assert lines == ["deleted 0 samples of 0 results from before 2026-01-09 00:00:00; the database is 0.0 MB smaller"]
 
 
 def test_results_of_the_last_ninety_days_keep_their_samples(fixed_place: Workspace, call: Call) -> None:
@@ -431,49 +426,51 @@ def test_results_of_the_last_ninety_days_keep_their_samples(fixed_place: Workspa
             recently = format_timestamp(datetime.now(UTC) - timedelta(days=89))
             result = a_result("r", "original")
             put_benchmark(db, a_record("b", created_at=recently, results=(result,)), None)
-    assert said(call("prune", "--dry-run"))[0].startswith("nothing to drop from before ")
+    assert said(call("prune", "--dry-run"))[0].startswith("nothing to delete from before ")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
-        (["--older-than", "soon"], "--older-than: 'soon' is neither a day nor so long ago: write 2026-05-01, 12h, "),
-        (["--older-than", "-5d"], "--older-than: '-5d' is neither a day nor so long ago"),
-        (["--older-than", "0d"], "--older-than: '0d' is neither a day nor so long ago"),
-        (["--older-than", "9999-01-01"], "--older-than: 9999-01-01 lies ahead: name a time in the past"),
+        (["--older-than", "soon"], "--older-than: 'soon' is not a day or an age: write 2026-05-01, 12h, "),
+        (["--older-than", "-5d"], "--older-than: '-5d' is not a day or an age"),
+        (["--older-than", "0d"], "--older-than: '0d' is not a day or an age"),
+        (["--older-than", "9999-01-01"], "--older-than: 9999-01-01 is in the future"),
         (
             ["--older-than", "2026-01-09"],
-            "there is no terminal to ask on: add --yes to drop ",
+            "no terminal to ask for confirmation: add --yes to delete ",
         ),
     ],
 )
-def test_nonsense_is_not_pruned(arguments: list[str], says: str, history: sqlite3.Connection, call: Call) -> None:
+def test_invalid_arguments_of_prune_are_reported(
+    arguments: list[str], message: str, history: sqlite3.Connection, call: Call
+) -> None:
     samples = count(history, "samples")
     done = call("prune", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"ttsdash: {says}")
+    assert done.stderr.startswith(f"ttsdash: {message}")
     assert count(history, "samples") == samples
 
 
 @pytest.mark.parametrize("agreed", [True, False])
-def test_on_a_terminal_it_asks(
+def test_prune_asks_for_confirmation_on_a_terminal(
     agreed: bool, history: sqlite3.Connection, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A test in this process has no terminal: it is said to have one."""
+    """The test pretends that there is a terminal."""
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     asked: list[str] = []
     monkeypatch.setattr(click, "confirm", lambda question, **_: bool(asked.append(question)) or agreed)
     there = old_ones(history)
     (line,) = said(call("prune", "--older-than", "2026-01-09"))
-    assert asked == [f"drop {there}? All figures stay."]
-    assert line.startswith("dropped " if agreed else "nothing was dropped")
+    assert asked == [f"Delete {there}? All metrics remain."]
+    assert line.startswith("deleted " if agreed else "nothing was deleted")
     assert (count(history, "samples", OLD) == 0) is agreed
 
 
-def test_nothing_is_pruned_beside_a_benchmark(history: sqlite3.Connection, call: Call) -> None:
+def test_nothing_is_pruned_during_a_benchmark(history: sqlite3.Connection, call: Call) -> None:
     job = add_job(history, benchmark_job(get_voice(history, "amy"), []))
     history.execute("UPDATE jobs SET state = 'running'")
     done = call("prune", "--older-than", "2026-01-09", "--yes")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"ttsdash: job {job} is measuring, which pruning would disturb")
+    assert done.stderr.startswith(f"ttsdash: benchmark job {job} is running, and pruning would disturb it")

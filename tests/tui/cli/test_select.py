@@ -1,4 +1,4 @@
-"""`ttsdash select`: what is taken on this machine, said in words and as JSON."""
+"""`ttsdash select`: the selection as text and as JSON."""
 
 import sqlite3
 
@@ -9,44 +9,44 @@ from tests.running import ttsdash, ttsdash_json
 KEYS = {"voice", "policy", "pinned", "selected", "reason", "candidates", "warnings", "history"}
 
 
-def test_a_policy_and_a_pin_stay_until_they_are_taken_back(workspace: Workspace, voice: Voice) -> None:
+def test_a_policy_and_a_pin_stay_until_they_are_removed(workspace: Workspace, voice: Voice) -> None:
     first = ttsdash_json(workspace, "select", voice.key)
     assert set(first) == KEYS
     assert (first["policy"], first["pinned"], first["selected"]) == ("priority", None, "original")
     assert first["candidates"] == [
-        {"variant": "original", "verdict": "selected", "reason": "nothing before it can be used"}
+        {"variant": "original", "verdict": "selected", "reason": "no variant that ranks higher can be used"}
     ]
 
     ttsdash_json(workspace, "select", voice.key, "--policy", "measured", "--pin", "original")
     later = ttsdash_json(workspace, "select", voice.key)
-    assert (later["policy"], later["pinned"], later["reason"]) == ("measured", "original", "pinned by hand")
+    assert (later["policy"], later["pinned"], later["reason"]) == ("measured", "original", "pinned")
 
     back = ttsdash_json(workspace, "select", voice.key, "--unpin", "--policy", "priority")
     assert {name: back[name] for name in KEYS - {"history"}} == {name: first[name] for name in KEYS - {"history"}}
     assert [change["cause"] for change in back["history"]] == [
-        "policy priority instead of measured, original unpinned",
-        "policy measured instead of priority, original pinned",
-        "asked by hand",
+        "policy changed from measured to priority, original unpinned",
+        "policy changed from priority to measured, original pinned",
+        "requested",
     ]
 
 
-def test_it_says_what_is_selected_why_and_since_when(workspace: Workspace, voice: Voice) -> None:
+def test_it_prints_what_is_selected_why_and_since_when(workspace: Workspace, voice: Voice) -> None:
     lines = ttsdash(workspace, "select", voice.key).stdout.splitlines()
-    assert lines[0] == "tiny: original (nothing before it can be used)"
-    assert lines[1].split() == ["policy", "priority", "verdict", "why"]
-    assert lines[-1].endswith("  original  nothing before it can be used; after: asked by hand")
+    assert lines[0] == "tiny: original (no variant that ranks higher can be used)"
+    assert lines[1].split() == ["policy", "priority", "verdict", "reason"]
+    assert lines[-1].endswith("  original  no variant that ranks higher can be used; cause: requested")
 
 
-def test_what_cannot_be_wished_is_refused_and_changes_nothing(
+def test_an_invalid_preference_is_refused_and_changes_nothing(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    for arguments, code, says in [
-        (["nobody"], 1, "no voice 'nobody' here"),
+    for arguments, code, expected in [
+        (["nobody"], 1, "voice not found: 'nobody'"),
         ([voice.key, "--pin", "int9"], 1, "tiny has no variant 'int9'; it has: original"),
-        ([voice.key, "--pin", "original", "--unpin"], 2, "--pin and --unpin at once: say one of them"),
+        ([voice.key, "--pin", "original", "--unpin"], 2, "--pin and --unpin exclude each other: use one of them"),
         ([voice.key, "--policy", "best"], 2, "Invalid value for '--policy'"),
     ]:
         done = ttsdash(workspace, "select", *arguments)
         assert (done.returncode, done.stdout) == (code, "")
-        assert done.stderr.startswith(f"ttsdash: {says}")
+        assert done.stderr.startswith(f"ttsdash: {expected}")
     assert db.execute("SELECT count(*) FROM selection_wishes").fetchone()[0] == 0

@@ -170,16 +170,16 @@ def test_each_command_is_called_here() -> None:
 
 
 @pytest.mark.parametrize("command", sorted(CALLS.keys() - {"worker run"}))
-def test_a_command_whose_reader_has_gone_ends_well_and_says_nothing_of_it(command: str, start: Start) -> None:
+def test_a_command_whose_reader_ends_succeeds_silently(command: str, start: Start) -> None:
     writer = unread_pipe()
     process = start(f"{command} {CALLS[command]}", stdout=writer)
     os.close(writer)
-    told = process.communicate(timeout=60)[1].splitlines()
-    assert process.returncode == 0, told
-    assert len(told) <= 1, told
+    errors = process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode == 0, errors
+    assert len(errors) <= 1, errors
 
 
-def test_an_error_that_nobody_reads_is_still_one(start: Start) -> None:
+def test_an_error_that_nobody_reads_keeps_its_exit_code(start: Start) -> None:
     writer = unread_pipe()
     process = start("jobs show no-number", stderr=writer)
     os.close(writer)
@@ -206,7 +206,7 @@ def test_a_command_that_follows_ends_when_its_reader_has_gone(used: Workspace, s
     assert logs.stderr.read() == b""
 
 
-def test_a_worker_that_can_tell_nobody_works_on_and_drains(used: Workspace, start: Start) -> None:
+def test_a_worker_whose_output_is_closed_keeps_working_and_drains(used: Workspace, start: Start) -> None:
     used.worker_lock.unlink()
     with closing(open_store(used)) as db:
         job = add_job(db, replace(variant_job(get_voice(db, "tiny"), "guide"), priority=9))
@@ -220,7 +220,7 @@ def test_a_worker_that_can_tell_nobody_works_on_and_drains(used: Workspace, star
 
 
 @pytest.mark.parametrize(
-    ("closed", "code", "told"),
+    ("closed", "code", "errors"),
     [
         (">&-", 0, ""),
         ("<&-", 0, ""),
@@ -229,10 +229,10 @@ def test_a_worker_that_can_tell_nobody_works_on_and_drains(used: Workspace, star
         (">/dev/full", 1, "ttsdash: No space left on device: free some disk space, then try again\n"),
     ],
 )
-def test_standard_streams_that_are_closed_or_full(closed: str, code: int, told: str, used: Workspace) -> None:
+def test_standard_streams_that_are_closed_or_full(closed: str, code: int, errors: str, used: Workspace) -> None:
     if "full" in closed and not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
-    # Python tells in this mode what else goes wrong at its end.
+    # In this mode Python reports further errors at exit.
     command = [COMMAND[0], "-X", "dev", "-W", "ignore::DeprecationWarning", *COMMAND[1:], "voices", "list"]
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {closed}', "sh", *command],
@@ -242,7 +242,7 @@ def test_standard_streams_that_are_closed_or_full(closed: str, code: int, told: 
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (code, told)
+    assert (done.returncode, done.stderr) == (code, errors)
 
 
 # Signals
@@ -280,7 +280,7 @@ def test_a_signal_while_modules_are_imported(
 
 
 @pytest.mark.parametrize("command", ["jobs list", "optimize", "worker run"])
-def test_a_signal_while_the_data_base_is_locked(command: str, used: Workspace, start: Start) -> None:
+def test_a_signal_while_the_database_is_locked(command: str, used: Workspace, start: Start) -> None:
     """SQLite waits without looking at Python's handlers."""
     with closing(sqlite3.connect(used.data_db, isolation_level=None)) as holder:
         holder.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -385,7 +385,7 @@ class Terminal:
         return cursor[0] < cursor[1] and screen[0] >= screen[1] and termios.tcgetattr(self._inside) == self._settings
 
 
-def test_bars_are_left_tidily(start: Start) -> None:
+def test_progress_bars_are_closed_properly(start: Start) -> None:
     terminals = [Terminal(start, f"jobs wait {RUNNING}") for _ in SIGNALS]
     for terminal in terminals:
         wait_until(lambda terminal=terminal: b"pair 4" in terminal.shown())
@@ -427,7 +427,7 @@ def test_a_terminal_that_vanishes(start: Start) -> None:
         assert terminal.program.wait(10) == 128 + signal.SIGHUP
 
 
-def test_bytes_that_are_no_text_are_passed_over(start: Start) -> None:
+def test_bytes_that_are_not_text_are_ignored(start: Start) -> None:
     dashboard = Terminal(start, "")
     look_at_the_queue(dashboard)
     dashboard.press(b"\xe9\xc3")
@@ -446,7 +446,7 @@ def test_bytes_that_are_no_text_are_passed_over(start: Start) -> None:
     dashboard.hang_up()
 
 
-def test_after_the_line_was_cut_one_starts_where_one_was(start: Start, used: Workspace) -> None:
+def test_the_dashboard_restores_its_state_after_a_lost_connection(start: Start, used: Workspace) -> None:
     cut = Terminal(start, "")
     look_at_the_queue(cut)
     with closing(open_store(used)) as db:

@@ -115,7 +115,7 @@ async def test_invalid_parameters_are_reported_before_anything_is_queued(
         assert "clip=mse (mse or max)" in text_of(app, "#known")
         app.screen.query_one("#params").focus()
         await pilot.press(*"clip=loud", "enter")
-        assert text_of(app, "#problem") == "static-int8: clip=loud cannot be: give mse or max"
+        assert text_of(app, "#problem") == "invalid parameter of static-int8: clip=loud (allowed: mse or max)"
         assert len(app.screen_stack) == 2
         await pilot.press(*["backspace"] * 4, *"max", "enter")
         await until(pilot, lambda: len(list_jobs(db)) == 4)
@@ -159,7 +159,7 @@ async def test_a_file_that_is_not_a_voice_is_reported_in_one_line(workspace: Wor
         await paste(pilot, str(voice_path))
         await pilot.press("enter")
         await until(pilot, lambda: app.notices)
-        assert app.notices == [f"{voice_path} is not an ONNX model, or is cut short: get the file again"]
+        assert app.notices == [f"{voice_path} is not an ONNX model, or is truncated: get the file again"]
 
 
 async def test_the_focus_moves_to_what_was_added_or_queued(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:

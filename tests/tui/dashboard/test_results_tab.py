@@ -71,10 +71,10 @@ async def opened(pilot: Pilot[None]) -> ResultsPane:
 
 
 async def filtered(pilot: Pilot[None], text: str) -> None:
-    """Pasted into the line that is open, and answered."""
+    """Paste a filter into the open line, and wait for the page."""
     pane = pilot.app.query_one(ResultsPane)
     await paste(pilot, text)
-    await until(pilot, lambda: pane.page.asked.filter == pane.query_one(Input).value)
+    await until(pilot, lambda: pane.page.query.filter == pane.query_one(Input).value)
 
 
 async def on_screen(pilot: Pilot[None], kind: type[ReadingScreen], key: str) -> ReadingScreen:
@@ -82,7 +82,7 @@ async def on_screen(pilot: Pilot[None], kind: type[ReadingScreen], key: str) -> 
     await pilot.press(key)
     screen = pilot.app.screen
     assert isinstance(screen, kind)
-    await until(pilot, lambda: "reading" not in text_of(pilot.app, ".told"))
+    await until(pilot, lambda: "reading" not in text_of(pilot.app, ".text"))
     await pilot.pause()
     return screen
 
@@ -114,13 +114,13 @@ async def test_the_whole_history_is_turned_over_page_by_page(long: Workspace) ->
         with closing(open_store(long)) as db:
             total = list_page(db, limit=1).total
         assert len(ids(pane)) == pane.table.row_count == ROWS
-        shown = f"1 to {ROWS} of {total}, the newest first; page 1 of 3: n next, N back"
+        shown = f"1 to {ROWS} of {total}, newest first; page 1 of 3: n next, N back"
         assert str(pane.table.border_subtitle) == shown
         assert cells(pane)[0][1] == "eve"
         await pilot.press("N")
         assert told(pilot) == ["This is the first page."]
         await pilot.press("G", "n")
-        await until(pilot, lambda: pane.page.asked.page == 2)
+        await until(pilot, lambda: pane.page.query.page == 2)
         assert pane.table.focused_key == ids(pane)[0]
         assert f"{ROWS + 1} to {2 * ROWS} of {total}" in str(pane.table.border_subtitle)
         await pilot.press("n")
@@ -155,7 +155,7 @@ async def test_the_list_is_sorted_by_each_column_with_a_key_or_the_mouse(long: W
 
         async def pressed(key: str, sort: str, reverse: bool = False) -> list[str]:
             await pilot.press(key)
-            await until(pilot, lambda: (pane.page.asked.sort, pane.page.asked.reverse) == (sort, reverse))
+            await until(pilot, lambda: (pane.page.query.sort, pane.page.query.reverse) == (sort, reverse))
             await pilot.pause()
             return [str(column.label).strip() for column in pane.table.ordered_columns]
 
@@ -181,7 +181,7 @@ async def test_the_list_is_sorted_by_each_column_with_a_key_or_the_mouse(long: W
             table.post_message(
                 DataTable.HeaderSelected(table, table.ordered_columns[3].key, 3, table.ordered_columns[3].label)
             )
-            await until(pilot, lambda: (pane.page.asked.sort, pane.page.asked.reverse) == ("threads", reverse))  # noqa: B023
+            await until(pilot, lambda: (pane.page.query.sort, pane.page.query.reverse) == ("threads", reverse))  # noqa: B023
 
 
 async def test_the_list_is_narrowed_down_while_one_types_and_a_slip_takes_nothing_away(history: Workspace) -> None:
@@ -194,11 +194,11 @@ async def test_the_list_is_narrowed_down_while_one_types_and_a_slip_takes_nothin
         assert line.display
         assert "voice:joe grade>=slight" in pane.query_one(Input).placeholder
         await pilot.press(*"voice:joe", "space", *"int4")
-        await until(pilot, lambda: pane.page.asked.filter == "voice:joe int4")
+        await until(pilot, lambda: pane.page.query.filter == "voice:joe int4")
         found = ids(pane)
         assert {(one.voice, one.variant) for one in pane.page.results} == {("joe at home", "int4")}
         await pilot.press("space", *"bogus:1")
-        await until(pilot, lambda: "there is no field 'bogus'" in text_of(app, "FilterLine .problem"))
+        await until(pilot, lambda: "unknown field 'bogus'" in text_of(app, "FilterLine .problem"))
         assert ids(pane) == found
         await pilot.press(*["backspace"] * 8)
         await until(pilot, lambda: not text_of(app, "FilterLine .problem"))
@@ -208,7 +208,7 @@ async def test_the_list_is_narrowed_down_while_one_types_and_a_slip_takes_nothin
         assert (pane.table.cursor_row, line.display, ids(pane)) == (1, True, found)
         await pilot.press("slash", "space", *"speedup>9")
         await until(pilot, lambda: not ids(pane))
-        assert "No result fits the filter" in text_of(app, "#results-pane .empty")
+        assert "No matches" in text_of(app, "#results-pane .empty")
         await pilot.press("escape")
         await until(pilot, lambda: ids(pane) == everything)
         assert pane.table.has_focus
@@ -220,7 +220,7 @@ async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(h
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         await pilot.press("c")
-        assert told(pilot) == ["Mark two results or more with space, then press c."]
+        assert told(pilot) == ["Mark at least two results with Space, then press c."]
         await pilot.press("slash")
         await filtered(pilot, "benchmark:b-14 threads:1")
         await pilot.press("enter", "g", "j", "space", "space", "c")
@@ -231,15 +231,15 @@ async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(h
         assert [str(cell).strip() for cell in figures["variant"][1:]] == ["dynamic-int8", "int4"]
         assert str(figures["file, MB"][2]).split() == ["13.9", "0.59x"]
         words = text_of(app, "ScrolledText PlainText")
-        assert "int4 (14-int4-) beside dynamic-int8 (14-dynam), of one run, pair by pair: " in words
+        assert "int4 (14-int4-) vs dynamic-int8 (14-dynam), same run, compared in pairs: " in words
 
         await pilot.press("q")
         pane.table.action_unmark()
         await pilot.press("escape", "slash")
         await filtered(pilot, "int4 threads:1")
         await pilot.press("enter", "g", "space", "j", "j", "space", "c")
-        await until(pilot, lambda: "not measured alike" in text_of(app, "ScrolledText PlainText"))
-        assert "nothing is said of what is faster" in text_of(app, "ScrolledText PlainText")
+        await until(pilot, lambda: "not comparable" in text_of(app, "ScrolledText PlainText"))
+        assert "no verdict, " in text_of(app, "ScrolledText PlainText")
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ async def test_the_course_of_a_variant_is_drawn_and_told_in_words(
         await until(pilot, lambda: "! worse: speed-up 1.20x, was 1.90x" in text_of(app, "#results-pane .detail Static"))
         detail = text_of(app, "#results-pane .detail Static")
         assert "changed since: onnxruntime 1.30 -> 1.31" in detail
-        assert "first audio after 82 ms; 12.5 s of audio a second with 4 requests at once" in detail
+        assert "first audio 82 ms; throughput 12.5x real time (4 parallel requests)" in detail
         assert "not measured: energy_j (no counter)" in detail
 
         screen = await on_screen(pilot, TrendScreen, "t")
@@ -291,7 +291,7 @@ async def test_the_course_of_a_variant_is_drawn_and_told_in_words(
         assert (chart.count("o"), chart.count("~"), chart.count("!")) == (6, 1, 1)
         assert "│" in chart
         words = text_of(app, "ScrolledText PlainText")
-        assert "8 results, 1 worse than it was" in words
+        assert "8 results, 1 regression" in words
         assert "1.20x 1.10–1.30 !  worse: speed-up 1.20x, was 1.90x" in words
         assert "onnxruntime 1.30 -> 1.31" in words
         # However small the terminal gets, there is a screen.
@@ -304,7 +304,7 @@ async def test_the_course_of_a_variant_is_drawn_and_told_in_words(
         await filtered(pilot, "voice:tia original")
         await pilot.press("enter", "g")
         await on_screen(pilot, TrendScreen, "t")
-        assert text_of(app, ".told").startswith("latency, ms")
+        assert text_of(app, ".text").startswith("latency, ms")
 
 
 async def test_a_trend_of_one_point_or_none_is_told_in_words(workspace: Workspace) -> None:
@@ -326,17 +326,17 @@ async def test_a_trend_of_one_point_or_none_is_told_in_words(workspace: Workspac
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         assert ids(pane) == ["one-o", "one-c", "one-v"]
-        for row, says in ((0, "One result only"), (1, "Not timed yet"), (2, "One result only")):
+        for row, expected in ((0, "Only one result"), (1, "No result has a speed yet"), (2, "Only one result")):
             pane.table.move_cursor(row=row)
             await pilot.pause()
             await on_screen(pilot, TrendScreen, "t")
-            assert says in text_of(app, ".told")
+            assert expected in text_of(app, ".text")
             await pilot.press("escape")
         await on_screen(pilot, ParetoScreen, "P")
-        assert "One variant only is timed" in text_of(app, ".told")
+        assert "Only one variant has a speed" in text_of(app, ".text")
 
 
-async def test_the_pareto_chart_numbers_the_variants_and_says_which_are_dominated(history: Workspace) -> None:
+async def test_the_pareto_chart_numbers_the_variants_and_names_the_dominated_ones(history: Workspace) -> None:
     with closing(open_store(history)) as db, transaction(db):
         rows = (
             a_result("p-o", "original", size_bytes=60_000_000, speedup=1.0, speedup_low=1.0, speedup_high=1.0),
@@ -393,20 +393,20 @@ async def test_the_sound_is_looked_at_as_waveform_and_as_spectrogram(history: Wo
         pane = await opened(pilot)
         assert ids(pane)[:4] == ["last-o", "last-v", "first-o", "first-v"]
         await on_screen(pilot, SoundScreen, "v")
-        assert "held against the original" in text_of(app, ".told")
+        assert "the baseline of the comparison" in text_of(app, ".text")
         await pilot.press("q", "j")
         await on_screen(pilot, SoundScreen, "v")
-        assert text_of(app, ".told").startswith("No recording of int4 here")
+        assert text_of(app, ".text").startswith("No recording of int4 on this machine")
         await pilot.press("q")
         write_wav(original, tone(400, 2.0))
         variant.write_bytes(b"RIFF")
         await on_screen(pilot, SoundScreen, "v")
-        assert "int4.wav is no recording" in text_of(app, ".told")
+        assert "cannot read the recording" in text_of(app, ".text")
         await pilot.press("q")
 
         write_wav(variant, tone(400, 1.0))
         await on_screen(pilot, SoundScreen, "v")
-        words = text_of(app, ".told")
+        words = text_of(app, ".text")
         assert "It sounds slightly different from the original (PESQ 4.2 of 4.6" in words
         assert str(variant) in words
         assert "not of this result" not in words
@@ -423,7 +423,9 @@ async def test_the_sound_is_looked_at_as_waveform_and_as_spectrogram(history: Wo
         await until(pilot, lambda: max(map(len, str(view.content).split("\n"))) > 100)
         await pilot.press("q", "j", "j")
         await on_screen(pilot, SoundScreen, "v")
-        assert "of its last benchmark here, of 2026-05-02 00:00:00, not of this result" in text_of(app, ".told")
+        assert "from its last benchmark on this machine, of 2026-05-02 00:00:00, not from this result" in text_of(
+            app, ".text"
+        )
 
 
 def test_a_high_tone_is_drawn_above_a_low_one_and_silence_as_nothing() -> None:
@@ -439,7 +441,7 @@ def test_a_high_tone_is_drawn_above_a_low_one_and_silence_as_nothing() -> None:
     assert len(draw([short, low], True, 30, 3)) == 3
 
 
-async def test_the_history_is_exported_under_a_name_that_says_how(history: Workspace) -> None:
+async def test_the_history_is_exported_in_the_format_of_its_extension(history: Workspace) -> None:
     app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
@@ -447,7 +449,7 @@ async def test_the_history_is_exported_under_a_name_that_says_how(history: Works
         assert isinstance(app.screen, ExportScreen)
         with closing(open_store(history)) as db:
             total = list_page(db, limit=1).total
-        await until(pilot, lambda: f"the whole history, {total} results, as a table" in text_of(app, "#says"))
+        await until(pilot, lambda: f"the whole history, {total} results, as a table" in text_of(app, "#summary"))
         typed = app.screen.query_one(Input)
         typed.value = "out.exe"
         await until(pilot, lambda: "end the name with .csv" in text_of(app, "#problem"))
@@ -455,12 +457,12 @@ async def test_the_history_is_exported_under_a_name_that_says_how(history: Works
         await pilot.pause()
         assert isinstance(app.screen, ExportScreen)
         typed.value = "nowhere/out.md"
-        await until(pilot, lambda: "there is no folder nowhere" in text_of(app, "#problem"))
+        await until(pilot, lambda: "folder not found: nowhere" in text_of(app, "#problem"))
 
         typed.value = "out.jsonl"
         await pilot.press("down", "space")
         voice = pane.page.results[0].voice
-        await until(pilot, lambda: f"results of {voice}, whole" in text_of(app, "#says"))
+        await until(pilot, lambda: f"results of {voice}, complete" in text_of(app, "#summary"))
         await pilot.press("enter")
         await until(pilot, lambda: "Wrote out.jsonl." in told(pilot))
         lines = Path("out.jsonl").read_text().splitlines()
@@ -470,7 +472,7 @@ async def test_the_history_is_exported_under_a_name_that_says_how(history: Works
         Path("out.jsonl").write_text(before)
         await pilot.press("x")
         app.screen.query_one(Input).value = "out.jsonl"
-        await until(pilot, lambda: "It replaces the file that is there" in text_of(app, "#says"))
+        await until(pilot, lambda: "This replaces an existing file" in text_of(app, "#summary"))
         await pilot.press("enter")
         await until(pilot, lambda: len(app.screen_stack) == 3)
         assert "Replace out.jsonl with the whole history" in str(app.screen.query("Static").first().content)
@@ -489,7 +491,7 @@ async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Wor
         await pilot.press("slash")
         await filtered(pilot, "speedup>0.5")
         await pilot.press("enter", "s", "s", "S", "n")
-        await until(pilot, lambda: pane.page.asked.page == 2)
+        await until(pilot, lambda: pane.page.query.page == 2)
         await pilot.press("j", "j")
         state, seen = json.loads(json.dumps(pane.save_state())), ids(pane)
     assert state == {
@@ -515,7 +517,7 @@ async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Wor
     [
         {},
         {"filter": "bogus:1", "sort": "colour", "reverse": "yes", "page": -3, "focus": 7},
-        {"filter": 5, "sort": None, "reverse": None, "page": True, "focus": "gone"},
+        {"filter": 5, "sort": None, "reverse": None, "page": True, "focus": "missing"},
         {"filter": [], "sort": [], "page": 10**30, "more": 1},
     ],
 )
@@ -525,7 +527,7 @@ async def test_what_is_broken_in_what_was_remembered_is_let_go(history: Workspac
         pane = await opened(pilot)
         pane.restore_state(state)
         await pilot.pause()
-        asked = pane.page.asked
+        asked = pane.page.query
         assert (asked.filter, asked.sort, asked.reverse, asked.page) == ("", "when", False, 1)
         assert ids(pane)
 
@@ -535,7 +537,7 @@ async def test_a_page_that_is_no_more_there_gives_way_to_the_last_one(long: Work
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         pane.restore_state({"page": 50})
-        await until(pilot, lambda: pane.page.asked.page == 3)
+        await until(pilot, lambda: pane.page.query.page == 3)
         assert ids(pane)
 
 
@@ -546,9 +548,9 @@ async def test_while_nothing_was_measured_no_key_does_harm(empty: Workspace) -> 
         await pilot.press("3", "t", "P", "v", "s", "S", "n", "space", "c", "escape")
         await pilot.pause()
         assert len(app.screen_stack) == 1
-        assert "choose one and press b" in text_of(app, "#results-pane .empty")
+        assert "choose a voice and press b" in text_of(app, "#results-pane .empty")
         await pilot.press("x")
-        await until(pilot, lambda: "the whole history, 0 results" in text_of(app, "#says"))
+        await until(pilot, lambda: "the whole history, 0 results" in text_of(app, "#summary"))
 
 
 # Pictures
@@ -589,7 +591,7 @@ def test_what_a_filter_with_a_slip_looks_like(snap_compare: Compare, trending: W
         "space",
         *"grade>good",
         text="tia",
-        ready=lambda pilot: "is none of" in text_of(pilot.app, "FilterLine .problem"),
+        ready=lambda pilot: "is not one of" in text_of(pilot.app, "FilterLine .problem"),
     )
     assert snap_compare(dashboard(trending), terminal_size=(80, 24), run_before=told_off)
 

@@ -33,12 +33,12 @@ def test_the_queue_while_it_is_paused(snap_compare: Compare, worked: Workspace) 
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["small", "large"])
-def test_the_greeting_of_who_comes_back(snap_compare: Compare, left: Workspace, size: tuple[int, int]) -> None:
+def test_the_activity_since_the_last_visit(snap_compare: Compare, left: Workspace, size: tuple[int, int]) -> None:
     assert snap_compare(dashboard(left, environment=RECORDED), terminal_size=size, run_before=greeted)
 
 
 @pytest.mark.parametrize("keys", "1234", ids=["voices", "queue", "results", "selection"])
-def test_each_tab_before_anything_happened(snap_compare: Compare, empty: Workspace, keys: str) -> None:
+def test_each_tab_of_an_empty_workspace(snap_compare: Compare, empty: Workspace, keys: str) -> None:
     assert snap_compare(dashboard(empty, environment=RECORDED), terminal_size=(80, 24), run_before=presses(keys))
 
 
@@ -57,7 +57,7 @@ def test_what_opens_over_a_tab(snap_compare: Compare, full: Workspace, keys: tup
 
 
 @pytest.mark.parametrize(("theme", "keys"), [("light", "2"), ("high-contrast", "1"), ("colour-blind", "4")])
-def test_other_looks(snap_compare: Compare, full: Workspace, theme: str, keys: str) -> None:
+def test_other_themes(snap_compare: Compare, full: Workspace, theme: str, keys: str) -> None:
     app = dashboard(full, environment=RECORDED, screen={"app": {"theme": theme}})
     assert snap_compare(app, terminal_size=(120, 40), run_before=presses(keys))
 

@@ -31,7 +31,7 @@ from tests.core.machines import SERVER
 from tests.tui.pilot import RECORDED_MACHINE, Compare, cells, dashboard, paste, text_of, until
 from tui.dashboard.app import Dashboard
 from tui.dashboard.environment import Environment
-from tui.dashboard.selection.chain import LinkBox
+from tui.dashboard.selection.chain import StepBox
 from tui.dashboard.selection.pane import SelectionPane
 
 ENVIRONMENT = Environment(hardware=lambda: SERVER)
@@ -97,7 +97,7 @@ def row(pane: SelectionPane) -> list[str]:
 
 def boxes(app: Dashboard) -> dict[str, list[str]]:
     """The chain, box by box: the first two lines in each."""
-    shown = [box for box in app.query(LinkBox) if box.display]
+    shown = [box for box in app.query(StepBox) if box.display]
     return {str(box.border_title): str(box.render()).split("\n")[:2] for box in shown}
 
 
@@ -108,16 +108,16 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
     app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(100, 40)) as pilot:
         pane = await opened(pilot)
-        assert row(pane) == ["–", "press s", "–", "not known", "–"]
+        assert row(pane) == ["–", "press s", "–", "unknown", "–"]
         detail = text_of(app, "#selection-pane .detail Static")
         assert "press s" in detail
-        assert "no configuration of an assistant is known here: press f" in detail
+        assert "No assistant config set: f chooses its YAML file" in detail
         await pilot.press("s")
-        await until(pilot, lambda: boxes(app).get("quantized") == ["static-int8", "TAKEN HERE"])
+        await until(pilot, lambda: boxes(app).get("quantized") == ["static-int8", "SELECTED"])
         assert boxes(app) == {
             "Core ML": ["not made"],
-            "quantized": ["static-int8", "TAKEN HERE"],
-            "original": ["original", "comes after"],
+            "quantized": ["static-int8", "SELECTED"],
+            "original": ["original", "fallback"],
         }
 
         variant.rename(variant.with_suffix(".away"))
@@ -143,7 +143,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         before_proposal = list(db.iterdump())
         for answer in "ny":
             await pilot.press("a")
-            await until(pilot, lambda: app.screen.query(".told Static"))
+            await until(pilot, lambda: app.screen.query(".text Static"))
             shown = "\n".join(str(widget.render()) for widget in app.screen.query("Static"))
             assert f"Write this to {config}?" in shown
             assert f"{Path(voice.path).name} → static-int8.onnx" in shown
@@ -157,8 +157,8 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         assert f"voice_path: {variant}  # the voice" in config.read_text()
 
         await pilot.press("u")
-        await until(pilot, lambda: app.screen.query(".told Static"))
-        assert f"Put back into {config} what assistant.yaml.ttsdash-backup holds?" in text_of(app, ".dialog .title")
+        await until(pilot, lambda: app.screen.query(".text Static"))
+        assert f"Restore {config} from backup assistant.yaml.ttsdash-backup?" in text_of(app, ".dialog .title")
         await pilot.press("y")
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
         assert config.read_text() == before
@@ -182,21 +182,19 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
             return shown
 
         shown = await pick("p", "j")
-        assert shown.startswith("* no pin\n    what the policy takes\n  original\n  static-int8")
+        assert shown.startswith("* no pin\n    let the policy choose\n  original\n  static-int8")
         await until(pilot, lambda: row(pane)[:3] == ["priority", "original", "original"])
-        assert "original: pinned by hand" in text_of(app, "#selection-pane .detail Static")
+        assert "original: pinned" in text_of(app, "#selection-pane .detail Static")
 
         shown = await pick("o", "j")
-        assert "* priority\n    the usual guide's order: Core ML, then quantized" in shown
+        assert "* priority\n    Core ML, then quantized" in shown
         assert "measured\n    the fastest on this machine" in shown
         await until(pilot, lambda: row(pane)[0] == "measured")
         shown = await pick("p", "k")
-        assert "* original\n    selected: pinned by hand\n" in shown
+        assert "* original\n    selected: pinned\n" in shown
         await until(pilot, lambda: row(pane)[:3] == ["measured", "original", "–"])
         assert get_preference(db, voice.id) == Preference("measured", None)
-        assert "static-int8, passed over: not measured on this machine" in text_of(
-            app, "#selection-pane .detail Static"
-        )
+        assert "static-int8, rejected: not measured on this machine" in text_of(app, "#selection-pane .detail Static")
 
         # Who goes back changes nothing.
         await pilot.press("o")
@@ -219,17 +217,17 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
 
         set_assistant(workspace, config)
         await pilot.press("a")
-        await until(pilot, lambda: app.screen.query(".told Static"))
+        await until(pilot, lambda: app.screen.query(".text Static"))
         config.write_text("# by hand\n")
         await pilot.press("y")
-        mend = f"{config} was changed meanwhile, and is left as it is now: try again"
+        mend = f"{config} has changed since it was read and was not written: try again"
         await until(pilot, lambda: mend in app.notices)
         assert config.read_text() == "# by hand\n"
 
         config.unlink()
         await pilot.press("1", "4")
         await until(pilot, lambda: "does not exist: check the path" in text_of(app, "#selection-pane .detail Static"))
-        assert row(pane)[-2:] == ["not known", "–"]
+        assert row(pane)[-2:] == ["unknown", "–"]
 
 
 async def test_the_configuration_is_read_anew_when_the_tab_is_opened(
@@ -305,7 +303,7 @@ def test_what_would_be_written(snap_compare: Compare, at_home: Workspace) -> Non
         pane = await opened(pilot)
         await pilot.press("j")
         pane.offer(proposal)
-        await until(pilot, lambda: pilot.app.screen.query(".told Static"))
+        await until(pilot, lambda: pilot.app.screen.query(".text Static"))
         await pilot.pause()
 
     assert snap_compare(dashboard(at_home, environment=AT_HOME), terminal_size=(80, 24), run_before=ask)

@@ -67,9 +67,9 @@ async def test_nothing_is_asked_before_the_tab_is_opened_and_the_doctor_looks_ag
             "",
         ]
         assert lines[6:] == ["machine", "ok       processor  Example CPU 9000: fast int8 (VNNI)"]
-        await until(pilot, lambda: "not here: needs macOS" in text_of(app, "#system-abilities"))
+        await until(pilot, lambda: "unavailable: needs macOS" in text_of(app, "#system-engines"))
         await until(pilot, lambda: "GB of" in text_of(app, "#system-disk"))
-        assert "none runs: press w" in text_of(app, "#system-worker")
+        assert "stopped · w starts it" in text_of(app, "#system-worker")
 
         await pilot.press("1", "5")
         await pilot.pause()
@@ -77,7 +77,7 @@ async def test_nothing_is_asked_before_the_tab_is_opened_and_the_doctor_looks_ag
         await pilot.press("d")
         await until(pilot, lambda: asked.count("doctor") == 2)
         await pilot.press("d")
-        await until(pilot, lambda: "no space left; d looks again" in text_of(app, "#system-doctor"))
+        await until(pilot, lambda: "no space left; d checks again" in text_of(app, "#system-doctor"))
         await pilot.press("G")
         await until(pilot, lambda: app.query_one(SystemPane).scroll_y > 0)
         await pilot.press("g")
@@ -101,14 +101,14 @@ async def test_a_wide_terminal_has_two_columns(workspace: Workspace) -> None:
 
 
 async def test_the_doctor_looks_in_a_process_of_its_own(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
-    set_assistant(workspace, tmp_path / "gone.yaml")
+    set_assistant(workspace, tmp_path / "missing.yaml")
     found = await run_doctor(workspace)
     assert list(found) == ["machine", "workspace", "worker", "voice tiny", "configuration"]
     (problem,) = found["configuration"]
-    assert (problem.state, problem.mend) == ("problem", "press 4, then f, and name the assistant's YAML file")
-    assert problem.says == f"{tmp_path}/gone.yaml does not exist: check the path"
+    assert (problem.state, problem.fix) == ("problem", "press 4, then f, and name the assistant's YAML file")
+    assert problem.message == f"{tmp_path}/missing.yaml does not exist: check the path"
 
-    (tmp_path / "gone.yaml").write_text(f"models: {{tts: {{piper: {{voice_path: {voice.path}}}}}}}\n")
+    (tmp_path / "missing.yaml").write_text(f"models: {{tts: {{piper: {{voice_path: {voice.path}}}}}}}\n")
     found = await run_doctor(workspace)
     assert found["configuration"][0] == Finding("voice_path", "ok", "original of tiny, unchanged")
 
@@ -137,9 +137,9 @@ def is_at_work(process: psutil.Process) -> bool:
 @pytest.mark.parametrize(
     ("state", "ends"),
     [
-        ({}, "after 30 min without a job, or when it is stopped (w)"),
-        ({"idle_s": None}, "when it is stopped (w)"),
-        ({"ending": True}, "as soon as what runs has ended"),
+        ({}, "after 30 min idle, or when you stop it (w)"),
+        ({"idle_s": None}, "when you stop it (w)"),
+        ({"ending": True}, "when the running jobs have ended"),
     ],
     ids=["started by itself", "started by hand", "ending"],
 )
@@ -152,12 +152,12 @@ def test_the_worker_s_slots_its_jobs_and_its_end_are_told(
     assert snapshot.worker
     told = worker_facts(replace(snapshot, worker=replace(snapshot.worker, **({"idle_s": 1800.0} | state))))
     assert told == {
-        "state": f"runs, pid {snapshot.worker.pid}, since 2024-01-02 09:00:00, version 1.0",
-        "slots": "2 (jobs side by side, on 4 cores; a benchmark runs alone)",
-        "works on": "job 5 (benchmark)",
-        "ends": ends,
+        "state": f"running, pid {snapshot.worker.pid}, since 2024-01-02 09:00:00, version 1.0",
+        "slots": "2 jobs at a time on 4 cores; benchmarks always run alone",
+        "running": "job 5 (benchmark)",
+        "stops": ends,
     }
-    assert "gives no sign of life: press w" in worker_facts(replace(snapshot, worker_unresponsive=True))["state"]
+    assert "not responding · w restarts it" in worker_facts(replace(snapshot, worker_unresponsive=True))["state"]
 
 
 def test_what_the_workspace_takes_of_the_disk_is_told_in_mb(workspace: Workspace) -> None:

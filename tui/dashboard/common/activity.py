@@ -15,7 +15,7 @@ from core.store.activity import Activity
 from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.common.scrolled_text import KeyScroll
-from tui.text.format import counted, job_title, moment, took
+from tui.text.format import counted, job_duration, job_title, moment
 
 _SECTIONS = (JobState.FAILED, JobState.SUCCEEDED, JobState.CANCELLED)
 # The maximum per section.
@@ -69,7 +69,7 @@ def _lines(activity: Activity) -> Iterator[str]:
 
 
 def _job_lines(job: Job) -> Iterator[str]:
-    took_time = f", took {took(job)}" if job.state == JobState.SUCCEEDED else ""
+    took_time = f", took {job_duration(job)}" if job.state == JobState.SUCCEEDED else ""
     yield _indented(2, job_title(job) + took_time)
     if job.error:
         yield _indented(4, job.error)

@@ -10,8 +10,8 @@ from textual.widgets import Static
 from tui.dashboard.common.scrolled_text import KeyScroll
 
 _LEGEND = """*         selected on this machine
-speed-up  original time / variant time (above 1 is faster): median over
-          the pairs of one run, with its 95 % confidence interval;
+speed-up  original time / variant time: above 1 is faster;
+          median over the pairs of a run, 95 % confidence interval;
           "~" marks a noisy run (other load on the machine)
 thr.      threads
 RTF       real-time factor: seconds of compute per second of speech

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from core.clock import format_duration
 from core.records.job_states import JobEventKind
 from core.records.jobs import Job, JobEvent
-from tui.text.format import bill, counted, job_title, moment, parameters
+from tui.text.format import counted, job_title, moment, parameters, resource_usage
 
 
 def describe_job(job: Job, note: str, failed_attempts: Sequence[JobEvent]) -> str:
     """Return the details of a job. `note` is why it waits or what its error is."""
-    usage = bill(job) if job.ended else None
+    usage = resource_usage(job) if job.ended else None
     lines = [
         ", ".join(_state(job)),
         note,

@@ -20,7 +20,7 @@ from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.queue.details import describe_job
 from tui.dashboard.queue.running_job import RunningJob
 from tui.dashboard.snapshot import Snapshot
-from tui.text.format import id_list, job_note, shortened, took
+from tui.text.format import id_list, job_duration, job_note, shortened
 
 if TYPE_CHECKING:
     from jobs.edit import JobEdit
@@ -225,4 +225,4 @@ def _note(job: Job, queue: QueueState) -> str:
 def _remark(job: Job) -> str:
     if job.state == JobState.RUNNING:
         return "cancelling" if job.cancel_asked else ""
-    return f"took {took(job)}" if job.state == JobState.SUCCEEDED else ""
+    return f"took {job_duration(job)}" if job.state == JobState.SUCCEEDED else ""

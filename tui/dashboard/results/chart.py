@@ -1,4 +1,4 @@
-"""A chart in text cells. Whoever imports this imports NumPy, too: in a thread, before the chart is wanted."""
+"""A chart in text cells. Importing this imports NumPy: do it in a thread, before the chart is needed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,19 +11,20 @@ from textual_plot.axis_formatter import AxisFormatter
 from textual_plot.plot_widget import Legend, PlotWidget
 
 _TICKS = 5
-_LINE_OF = 200
+_LEVEL_POINTS = 200
 
 
 class _Cells(Canvas):
-    """A canvas that fills its room also before it knows it: without colours Textual cannot draw a line of no length."""
+    """A canvas that never draws an empty line, which Textual cannot do without colours."""
 
     def render_line(self, y: int) -> Strip:
+        """Return a line, blank before the canvas knows its size."""
         strip = super().render_line(y)
         return strip if strip.cell_length else Strip.blank(self.size.width, self.rich_style)
 
 
 class Chart(PlotWidget, can_focus=False):
-    """Points and lines over labelled axes, without colours of its own. Draw into it once it is mounted."""
+    """Points and lines over labelled axes, readable without colours. Draw into it once it is mounted."""
 
     def __init__(self) -> None:
         super().__init__(allow_pan_and_zoom=False)
@@ -31,39 +32,45 @@ class Chart(PlotWidget, can_focus=False):
         self._notes: list[tuple[float, float, str]] = []
 
     def compose(self) -> ComposeResult:
+        """Compose the plot, its margins and its legend."""
         with Grid():
             for name in ("margin-top", "margin-left", "plot", "margin-bottom"):
                 yield _Cells(1, 1, id=name)
         yield Legend(id="legend")
 
     def on_mount(self) -> None:
+        """Leave room for the labels of the axes."""
         self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 8
 
     def frame(self, x: Sequence[float], y: Sequence[float]) -> None:
-        """Make room for these points, and a little around them."""
+        """Fit the axes to these points, with a margin."""
         self._left, self._right = _around(x)
         self.set_xlimits(self._left, self._right)
         self.set_ylimits(*_around(y))
 
     def mark(self, x: Sequence[float], y: Sequence[float], sign: str) -> None:
+        """Draw points with a sign."""
         self.scatter(x, y, marker=sign, marker_style="")
 
     def span(self, x: Sequence[float], low: Sequence[float], high: Sequence[float]) -> None:
-        """An upright line at each place."""
+        """Draw a vertical line from low to high at each point."""
         middle = [(one + other) / 2 for one, other in zip(low, high, strict=True)]
         half = [(other - one) / 2 for one, other in zip(low, high, strict=True)]
         self.errorbar(x, middle, yerr=half, marker="│", marker_style="dim")
 
     def level(self, y: float) -> None:
-        """A dotted line from left to right, for what the others are measured by."""
-        step = (self._right - self._left) / _LINE_OF
-        self.scatter([self._left + step * n for n in range(_LINE_OF)], [y] * _LINE_OF, marker="·", marker_style="dim")
+        """Draw a dotted horizontal line for the baseline."""
+        step = (self._right - self._left) / _LEVEL_POINTS
+        self.scatter(
+            [self._left + step * n for n in range(_LEVEL_POINTS)], [y] * _LEVEL_POINTS, marker="·", marker_style="dim"
+        )
 
     def note(self, x: float, y: float, text: str) -> None:
-        """Text to the right of a point."""
+        """Write text to the right of a point."""
         self._notes.append((x, y, text))
 
     def render(self) -> RenderResult:
+        """Draw the plot, and the notes over it."""
         drawn = super().render()
         canvas = self.query_one("#plot", Canvas)
         for x, y, text in self._notes:
@@ -73,16 +80,22 @@ class Chart(PlotWidget, can_focus=False):
 
 
 class Times(AxisFormatter):
-    """Seconds since 1970 as days, or as times of day where all is of two days."""
+    """Labels seconds since 1970 with days, or with times of day if they span less than two days."""
 
     def get_ticks(self, min_: float, max_: float, max_ticks: int = _TICKS) -> list[float]:
+        """Return ticks in the middle of equal parts, so that no label overhangs an edge."""
         step = (max_ - min_) / (_TICKS - 1)
-        # The outermost labels would hang over the edges.
         return [min_ + step * (n + 0.5) for n in range(_TICKS - 1)]
 
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
+        """Return a date or a time for each tick, in local time."""
         span = ticks[-1] - ticks[0]
-        form = "%d %b %H:%M" if span < 2 * 86400 else "%d %b" if span < 300 * 86400 else "%b %Y"
+        if span < 2 * 86400:
+            form = "%d %b %H:%M"
+        elif span < 300 * 86400:
+            form = "%d %b"
+        else:
+            form = "%b %Y"
         return [datetime.fromtimestamp(tick).astimezone().strftime(form) for tick in ticks]
 
 

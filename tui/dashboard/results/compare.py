@@ -1,11 +1,11 @@
-"""Results side by side."""
+"""The screen that compares results."""
 
 from collections.abc import Sequence
 from contextlib import closing
 
 from textual.app import ComposeResult
 
-from core.history.compare import Comparison, compare, measured_of
+from core.history.compare import Comparison, compare_results, read_samples
 from core.records.results import Result
 from core.store.database import open_store
 from core.workspace import Workspace
@@ -16,23 +16,26 @@ from tui.text.results import comparison_headers, comparison_rows, comparison_wor
 
 
 class CompareScreen(ReadingScreen[list[Comparison]]):
-    """A column a result, each beside the first; below it, which is faster, where a rule allows to say it."""
+    """One column per result, with ratios to the first; below, which is faster and by which rule."""
 
     def __init__(self, workspace: Workspace, results: Sequence[Result]) -> None:
-        super().__init__(workspace, f"{len(results)} results side by side, each beside the first")
+        super().__init__(workspace, f"Comparing {len(results)} results (baseline: first column)")
         self._results = results
 
     def body(self) -> ComposeResult:
+        """Compose the table and the verdicts."""
         yield KeyedTable(comparison_headers(self._results), id="comparison")
         yield ScrolledText()
 
     def read(self) -> list[Comparison]:
+        """Compare the results with the first."""
         with closing(open_store(self.workspace)) as db:
-            first, *others = (measured_of(db, result) for result in self._results)
-            return compare(first, others)
+            first, *others = (read_samples(db, result) for result in self._results)
+            return compare_results(first, others)
 
     async def show(self, found: list[Comparison]) -> None:
-        self.tell("")
+        """Show the comparisons."""
+        self.show_text("")
         table = self.query_one(KeyedTable)
         table.show([(row[0], row) for row in comparison_rows(self._results, found)])
         table.focus()

@@ -1,4 +1,4 @@
-"""Asks where the history is to be written to, and what of it."""
+"""The dialog that exports the history."""
 
 from __future__ import annotations
 
@@ -28,108 +28,112 @@ from tui.dashboard.common.confirm import confirm
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import counted
 
-_SAYS = {
+_DESCRIPTIONS = {
     "csv": "as a table for spreadsheets",
     "md": "as a Markdown table",
     "html": "as a report with charts",
-    "json": "whole, to be imported elsewhere",
-    "jsonl": "whole, to be imported elsewhere",
+    "json": "complete, for import elsewhere",
+    "jsonl": "complete, for import elsewhere",
 }
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What to write where."""
+class ExportRequest:
+    """A file to write, and the voice whose results it gets; None for all."""
 
     path: Path
     voice: str | None
 
 
-class ExportScreen(ModalScreen[Wish | None]):
-    """Ends with what is to be written, or with None. `voice` is that of the result in focus."""
+class ExportScreen(ModalScreen[ExportRequest | None]):
+    """Returns what to write, or None. `voice` is the voice of the focused result."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
         Binding("down", "app.focus_next", show=False, priority=True),
         Binding("up", "app.focus_previous", show=False, priority=True),
-        Binding("enter", "write", "Write", priority=True),
+        Binding("enter", "write", "Export", priority=True),
     ]
 
     @dataclass
-    class Weighed(Message):
-        """What the wish comes to: how many results, what the file would replace, or why it cannot be."""
+    class Checked(Message):
+        """A request was checked: how many results it writes, whether it replaces a file, or what is wrong."""
 
-        wish: Wish
-        says: str
+        request: ExportRequest
+        summary: str
         problem: str
         replaces: bool
-        go: bool
-        """Somebody has asked for it."""
+        confirmed: bool
+        """Whether the user has asked to write it."""
 
     def __init__(self, workspace: Workspace, voice: str | None) -> None:
         super().__init__()
         self.workspace, self._voice = workspace, voice
 
     def compose(self) -> ComposeResult:
+        """Compose the dialog."""
         with Vertical(classes="dialog"):
             yield PlainText("Export the history", classes="title")
             yield Input(str(Path.cwd() / "results.csv"), compact=True, select_on_focus=False)
             if self._voice:
                 yield PlainCheckbox(f"only the results of {self._voice}", id="only", compact=True)
-            yield PlainText(id="says")
+            yield PlainText(id="summary")
             yield PlainText(id="problem")
             yield PlainText(
-                f"The end of the name says how: .{', .'.join(FORMATS)}. What is filtered or marked does not count.",
+                f"Format follows the extension: .{', .'.join(FORMATS)}. Filter and marks are ignored.",
                 classes="hint",
             )
-            yield PlainText("enter write   ↑ ↓ choose   space switch   esc back", classes="hint")
+            yield PlainText("Enter export   ↑ ↓ choose   Space toggle   Esc back", classes="hint")
 
     @property
-    def _wish(self) -> Wish:
+    def _request(self) -> ExportRequest:
         only = self._voice is not None and self.query_one("#only", PlainCheckbox).value
         typed = self.query_one(Input).value.strip()
-        return Wish(Path(typed).expanduser(), self._voice if only else None)
+        return ExportRequest(Path(typed).expanduser(), self._voice if only else None)
 
     @on(Input.Changed)
     @on(Checkbox.Changed)
-    def _weigh(self) -> None:
-        self._ask(go=False)
+    def _check_typed(self) -> None:
+        self._check(confirmed=False)
 
     def action_write(self) -> None:
-        self._ask(go=True)
+        """Export, if the request is valid."""
+        self._check(confirmed=True)
 
-    def _ask(self, go: bool) -> None:
-        self.run_worker(partial(self._weigh_apart, self._wish, go), thread=True)
+    def _check(self, confirmed: bool) -> None:
+        self.run_worker(partial(self._check_in_thread, self._request, confirmed), thread=True)
 
-    def _weigh_apart(self, wish: Wish, go: bool) -> None:
-        """Off the interface's thread: this looks at files and at the store."""
-        form = wish.path.suffix.removeprefix(".")
+    def _check_in_thread(self, request: ExportRequest, confirmed: bool) -> None:
+        """Check a request: this reads files and the store."""
+        form = request.path.suffix.removeprefix(".")
         if form not in FORMATS:
             self.post_message(
-                self.Weighed(wish, "", f"end the name with .{', .'.join(FORMATS)}", replaces=False, go=False)
+                self.Checked(request, "", f"end the name with .{', .'.join(FORMATS)}", replaces=False, confirmed=False)
             )
             return
         try:
-            check_target(wish.path)
-            says = f"{_count(self.workspace, wish.voice)}, {_SAYS[form]}"
-            replaces = wish.path.exists()
+            check_target(request.path)
+            summary = f"{_count(self.workspace, request.voice)}, {_DESCRIPTIONS[form]}"
+            replaces = request.path.exists()
         except (TtsdashError, sqlite3.Error, OSError) as error:
-            self.post_message(self.Weighed(wish, "", format_error(error), replaces=False, go=False))
+            self.post_message(self.Checked(request, "", format_error(error), replaces=False, confirmed=False))
         else:
-            self.post_message(self.Weighed(wish, says, "", replaces, go))
+            self.post_message(self.Checked(request, summary, "", replaces, confirmed))
 
-    @on(Weighed)
-    def _tell(self, message: Weighed) -> None:
-        if message.wish != self._wish:
+    @on(Checked)
+    def _show_check(self, message: Checked) -> None:
+        if message.request != self._request:
             return
-        self.query_one("#says", PlainText).show_lines(
-            [message.says, "It replaces the file that is there." if message.replaces else ""]
+        self.query_one("#summary", PlainText).show_lines(
+            [message.summary, "This replaces an existing file." if message.replaces else ""]
         )
         self.query_one("#problem", PlainText).show_lines([message.problem])
-        if message.go and message.replaces:
-            confirm(self, f"Replace {message.wish.path} with {message.says}?", partial(self.dismiss, message.wish))
-        elif message.go:
-            self.dismiss(message.wish)
+        if message.confirmed and message.replaces:
+            confirm(
+                self, f"Replace {message.request.path} with {message.summary}?", partial(self.dismiss, message.request)
+            )
+        elif message.confirmed:
+            self.dismiss(message.request)
 
 
 def _count(workspace: Workspace, voice: str | None) -> str:

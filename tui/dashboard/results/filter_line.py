@@ -1,4 +1,4 @@
-"""The line that narrows a table down while one types."""
+"""A filter that is applied while the user types."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,21 +13,21 @@ from textual.widgets import Input
 
 from tui.dashboard.common.plain_text import PlainText
 
-# So long nothing may be typed before the store is asked.
+# The store is queried after a pause of this length.
 _PAUSE_S = 0.15
 
 
 class FilterLine(Vertical):
-    """An input, and a line for what is wrong with it. Out of sight while it is empty and not typed into."""
+    """An input with a line for its error. Hidden while it is empty and not focused."""
 
     @dataclass
     class Typed(Message):
-        """The filter is another one."""
+        """The filter has changed."""
 
         text: str
 
     class Left(Message):
-        """Somebody wants to go on in the table."""
+        """The user goes back to the table."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear", "Clear the filter", id="filter.clear"),
@@ -36,16 +36,18 @@ class FilterLine(Vertical):
 
     def __init__(self, example: str) -> None:
         super().__init__()
-        self._example, self._told = example, ""
+        self._example, self._posted = example, ""
         self._pause: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        """Compose the input and the line for its error."""
         with Horizontal():
             yield PlainText("/", classes="slash")
             yield Input(placeholder=self._example, compact=True, select_on_focus=False)
         yield PlainText(classes="problem")
 
     def on_mount(self) -> None:
+        """Start hidden."""
         self.show_problem("")
         self._show_or_hide()
 
@@ -54,41 +56,44 @@ class FilterLine(Vertical):
         return self.query_one(Input)
 
     def open(self) -> None:
+        """Show the input and focus it."""
         self.display = True
         self._input.focus()
 
     def put(self, text: str) -> None:
-        """Show a filter that is known already."""
-        self._told = self._input.value = text
+        """Show a filter that is already applied."""
+        self._posted = self._input.value = text
         self._show_or_hide()
 
     def show_problem(self, text: str) -> None:
-        """What is wrong with the filter; nothing takes the line away."""
+        """Show what is wrong with the filter; an empty text hides the line."""
         problem = self.query_one(".problem", PlainText)
         problem.show(text)
         problem.display = bool(text)
 
     @on(Input.Changed)
-    def _wait_for_more(self) -> None:
+    def _restart_pause(self) -> None:
         if self._pause:
             self._pause.stop()
-        self._pause = self.set_timer(_PAUSE_S, self._tell)
+        self._pause = self.set_timer(_PAUSE_S, self._post_filter)
 
-    def _tell(self) -> None:
+    def _post_filter(self) -> None:
         if self._pause:
             self._pause.stop()
             self._pause = None
-        if self._input.value != self._told:
-            self._told = self._input.value
-            self.post_message(self.Typed(self._told))
+        if self._input.value != self._posted:
+            self._posted = self._input.value
+            self.post_message(self.Typed(self._posted))
 
     @on(Input.Submitted)
     def action_leave(self) -> None:
-        self._tell()
+        """Apply the filter and go back to the table."""
+        self._post_filter()
         self._show_or_hide()
         self.post_message(self.Left())
 
     def action_clear(self) -> None:
+        """Remove the filter."""
         self._input.value = ""
         self.show_problem("")
         self.action_leave()

@@ -1,4 +1,4 @@
-"""Pages of the history as the dashboard asks for them, read off its thread."""
+"""Pages of the history for the Results tab. Read them in a thread."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from core.store.results import list_results
 from core.workspace import Workspace
 
 ROWS = 50
-"""Of a page: more take too long to read and to lay out."""
+"""Rows of a page: more take too long to read and to lay out."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which results one wants to see."""
+class ResultQuery:
+    """Which results to show."""
 
     filter: str = ""
     sort: str = WHEN
     """One of `core.history.listing.SORTS`."""
     reverse: bool = False
     page: int = 1
-    """The first is 1."""
+    """Starts at 1."""
 
 
 @dataclass(frozen=True)
 class HistoryPage:
-    """What was found."""
+    """A page of results."""
 
-    asked: Asked = field(default_factory=Asked)
-    """What was asked for; if it is beyond the last page, that one."""
+    query: ResultQuery = field(default_factory=ResultQuery)
+    """The query, with the last page if it asked for one beyond."""
     results: list[Result] = field(default_factory=list)
     total: int = 0
-    """How many fit in all."""
+    """How many results match in all."""
 
     @property
     def last(self) -> int:
-        """The number of the last page."""
+        """Return the number of the last page."""
         return max(1, -(-self.total // ROWS))
 
 
-def read_history(workspace: Workspace, asked: Asked) -> HistoryPage:
-    """Raises BadInput for a filter that is none."""
-    terms = read_filter(asked.filter)
+def read_history(workspace: Workspace, query: ResultQuery) -> HistoryPage:
+    """Read a page. Raises InvalidInput for an invalid filter."""
+    terms = read_filter(query.filter)
     with closing(open_store(workspace)) as db:
-        page = list_page(db, terms, asked.sort, asked.reverse, ROWS, asked.page)
-        found = HistoryPage(asked, page.results, page.total)
-        if asked.page > found.last:
-            return read_history(workspace, replace(asked, page=found.last))
+        page = list_page(db, terms, query.sort, query.reverse, ROWS, query.page)
+        found = HistoryPage(query, page.results, page.total)
+        if query.page > found.last:
+            return read_history(workspace, replace(query, page=found.last))
         return found
 
 
 def read_run(workspace: Workspace, benchmark_id: str) -> list[Result]:
-    """All results of a benchmark."""
+    """Read all results of a benchmark."""
     with closing(open_store(workspace)) as db:
         return list_results(db, benchmark_id=benchmark_id)

@@ -1,4 +1,4 @@
-"""The tab of benchmark results: the history a page at a time, filtered and sorted, and what one does with results."""
+"""The Results tab: the benchmark history in pages, filtered and sorted, and actions on results."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.messages import Outcome
 from tui.dashboard.results.filter_line import FilterLine
-from tui.dashboard.results.history import ROWS, Asked, HistoryPage, read_history, read_run
-from tui.text.format import counted, figure, metric_cell, metric_head, shortened, speedup, when, why_empty
+from tui.dashboard.results.history import ROWS, HistoryPage, ResultQuery, read_history, read_run
+from tui.text.format import counted, figure, metric_cell, metric_head, shortened, speedup, unmeasured_reasons, when
 
 if TYPE_CHECKING:
     from core.records.results import Result
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from tui.dashboard.snapshot import Snapshot
 
 _EXAMPLE = "voice:joe grade>=slight speedup>1.5 machine:this since:2w"
-_NOTHING_FITS = "No result fits the filter.\n\nPress / to change it, esc to clear it."
-_MOST_PAGES = 10**6
+_NO_MATCHES = "No matches.\n\n/ edits the filter, Esc clears it."
+_MAX_PAGE = 10**6
 
 
 class ResultsPane(TablePane):
-    """The newest first, unless one wants another order."""
+    """One row per result, newest first by default."""
 
-    # What one looks for first stands first: at 80 columns the rest is in the details below.
+    # The most important columns come first: at 80 columns the rest is in the details below.
     HEADERS = (
         "when",
         "voice",
@@ -56,17 +56,17 @@ class ResultsPane(TablePane):
         *("when", "voice", "variant", "threads", "speedup", "grade"),
         *(str(metric.filter) for metric in HISTORY_COLUMNS),
     )
-    """By column, the order that it stands for."""
+    """The sort order of each column."""
     TABLE_ID = "results-table"
-    EMPTY = "Nothing measured yet.\n\nGo to the voices (1), choose one and press b."
+    EMPTY = "No results yet.\n\nPress 1, choose a voice and press b to benchmark it."
     MARKS = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", id="results.filter"),
         Binding("escape", "clear_filter", "Clear the filter", show=False, id="results.clear_filter"),
         Binding("s", "sort", "Sort", id="results.sort"),
-        Binding("S", "reverse", "Sort the other way round", show=False, id="results.reverse"),
+        Binding("S", "reverse", "Reverse sort", show=False, id="results.reverse"),
         Binding("n", "page(1)", "Next page", show=False, id="results.next_page"),
-        Binding("N", "page(-1)", "Page before", show=False, id="results.page_before"),
+        Binding("N", "page(-1)", "Previous page", show=False, id="results.page_before"),
         Binding("c", "compare", "Compare", id="results.compare"),
         Binding("t", "trend", "Trend", id="results.trend"),
         Binding("P", "pareto", "Pareto", id="results.pareto"),
@@ -82,13 +82,13 @@ class ResultsPane(TablePane):
 
     @dataclass
     class RunRead(Message):
-        """All results of the run that the one in focus is from."""
+        """All results of the focused result's run have been read."""
 
         run: list[Result]
 
     @dataclass
     class Failed(Message):
-        """A page cannot be read: for a filter that is none, or at all."""
+        """A page could not be read: its filter is invalid, or the store failed."""
 
         error: str
         of_filter: bool
@@ -96,65 +96,64 @@ class ResultsPane(TablePane):
     def __init__(self, context: Context, id: str) -> None:
         super().__init__(context, id)
         self.page = HistoryPage()
-        """What is shown."""
-        self._asked = Asked()
+        """The page that is shown."""
+        self._query = ResultQuery()
         self._reading = self._due = False
         self._focus: str | None = None
         self._ready = False
         self._run: list[Result] = []
-        """The run that the details are of."""
-        self._run_asked = ""
+        """The run of the details."""
+        self._run_requested = ""
 
     def above_table(self) -> ComposeResult:
         yield FilterLine(_EXAMPLE)
 
     def on_mount(self) -> None:
-        self._filter_line.put(self._asked.filter)
+        self._filter_line.put(self._query.filter)
         self._ready = True
 
-    # What the dashboard remembers over a reconnect
+    # State kept over a reconnect
 
     def save_state(self) -> dict[str, Any]:
-        """What is looked at, for `recall`."""
+        """Return the query and the focused row, for `restore_state`."""
         focused = self.table.focused_key if self._ready else None
-        return asdict(self._asked) | {"focus": focused or self._focus}
+        return asdict(self._query) | {"focus": focused or self._focus}
 
     def restore_state(self, state: Mapping[str, Any]) -> None:
-        """Look at what was looked at. What is broken in `state`, or no more there, is let go."""
+        """Restore a query and a focused row. Invalid entries of `state` are ignored."""
         self._focus = state["focus"] if isinstance(state.get("focus"), str) else None
-        self._ask(_read_asked(state))
+        self._request(_read_query(state))
         if self._ready:
-            self._filter_line.put(self._asked.filter)
+            self._filter_line.put(self._query.filter)
 
     # Pages
 
     def show(self, snapshot: Snapshot) -> None:
-        """Read the page again if there are other results than before."""
+        """Read the page again if there are new results."""
         known, self.snapshot = self.snapshot, snapshot
         if known is None or snapshot.newest is not known.newest:
-            self._ask(self._asked)
+            self._request(self._query)
 
-    def _ask(self, asked: Asked) -> None:
-        """Read a page; while one is read already, only the last that was asked for meanwhile comes after it."""
-        self._asked, self._due = asked, True
+    def _request(self, query: ResultQuery) -> None:
+        """Read a page. While one is being read, only the latest request is kept."""
+        self._query, self._due = query, True
         if self.snapshot and not self._reading:
             self._read()
 
     def _read(self) -> None:
         self._reading, self._due = True, False
-        asked = self._asked
-        self.run_worker(lambda: self._look_up(asked), thread=True, group="history")
+        self.run_worker(partial(self._read_page, self._query), thread=True, group="history")
 
-    def _look_up(self, asked: Asked) -> None:
+    def _read_page(self, query: ResultQuery) -> None:
         try:
-            found = read_history(self.workspace, asked)
+            found = read_history(self.workspace, query)
         except (TtsdashError, sqlite3.Error, OSError) as error:
             self.post_message(self.Failed(format_error(error), of_filter=isinstance(error, InvalidInput)))
         else:
             self.post_message(self.Found(found))
 
-    def _is_late(self) -> bool:
-        """Whether the answer that came is to what is not asked for any more; then the next one is read."""
+    def _is_stale(self) -> bool:
+        """Return whether a newer request waits, and start reading it."""
         self._reading = False
         if self._due:
             self._read()
@@ -163,8 +162,8 @@ class ResultsPane(TablePane):
 
     @on(Failed)
     def _show_problem(self, message: Failed) -> None:
-        """What was shown last stays."""
-        if self._is_late():
+        """Show what is wrong; the last page stays."""
+        if self._is_stale():
             return
         if message.of_filter:
             self._filter_line.show_problem(message.error)
@@ -173,57 +172,60 @@ class ResultsPane(TablePane):
 
     @on(Found)
     def _show_page(self, message: Found) -> None:
-        if self._is_late():
+        if self._is_stale():
             return
-        before, self.page = self.page.asked, message.page
-        self._run, self._run_asked = [], ""
-        self._asked = asked = message.page.asked
+        before, self.page = self.page.query, message.page
+        self._run, self._run_requested = [], ""
+        self._query = query = message.page.query
         self._filter_line.show_problem("")
         rows = [(result.id, _cells(result)) for result in self.page.results]
         self.set_class(not rows, "is-empty")
-        self.query_one(".empty", PlainText).show(_NOTHING_FITS if asked.filter.strip() else self.EMPTY)
+        self.query_one(".empty", PlainText).show(_NO_MATCHES if query.filter.strip() else self.EMPTY)
         table = self.table
         table.show_header = bool(rows)
         table.show(rows, self._headers())
-        table.border_subtitle = _place(self.page)
+        table.border_subtitle = _describe_page(self.page)
         if self._focus:
             table.focus_row(self._focus)
             self._focus = None
-        elif rows and replace(before, filter="") != replace(asked, filter=""):
+        elif rows and replace(before, filter="") != replace(query, filter=""):
             table.move_cursor(row=0, animate=False)
-        if asked.sort != before.sort:
-            self.call_after_refresh(table.show_column, self.ORDERS.index(asked.sort))
+        if query.sort != before.sort:
+            self.call_after_refresh(table.show_column, self.ORDERS.index(query.sort))
         self.show_detail()
 
     def _headers(self) -> tuple[str, ...]:
-        """With an arrow on the column that the rows stand by."""
-        arrow = "↓" if is_descending(self._asked.sort, self._asked.reverse) else "↑"
-        sorted_by = self.ORDERS.index(self._asked.sort)
-        return tuple(header + arrow * (column == sorted_by) for column, header in enumerate(self.HEADERS))
+        """Return the headers, with an arrow on the sorted column."""
+        arrow = "↓" if is_descending(self._query.sort, self._query.reverse) else "↑"
+        headers = list(self.HEADERS)
+        headers[self.ORDERS.index(self._query.sort)] += arrow
+        return tuple(headers)
 
     def action_page(self, step: int) -> None:
-        page = self._asked.page + step
+        """Show the next or the previous page."""
+        page = self._query.page + step
         if 1 <= page <= self.page.last:
-            self._ask(replace(self._asked, page=page))
+            self._request(replace(self._query, page=page))
         else:
             self.notify(f"This is the {'last' if step > 0 else 'first'} page.", severity="warning")
 
     # Order
 
     def action_sort(self) -> None:
-        """By the next column."""
-        self._sort(self.ORDERS[(self.ORDERS.index(self._asked.sort) + 1) % len(self.ORDERS)])
+        """Sort by the next column."""
+        self._sort(self.ORDERS[(self.ORDERS.index(self._query.sort) + 1) % len(self.ORDERS)])
 
     def action_reverse(self) -> None:
-        self._sort(self._asked.sort, not self._asked.reverse)
+        """Reverse the sort order."""
+        self._sort(self._query.sort, not self._query.reverse)
 
     @on(DataTable.HeaderSelected)
     def _sort_by_mouse(self, event: DataTable.HeaderSelected) -> None:
         sort = self.ORDERS[event.column_index]
-        self._sort(sort, sort == self._asked.sort and not self._asked.reverse)
+        self._sort(sort, sort == self._query.sort and not self._query.reverse)
 
     def _sort(self, sort: str, reverse: bool = False) -> None:
-        self._ask(replace(self._asked, sort=sort, reverse=reverse, page=1))
+        self._request(replace(self._query, sort=sort, reverse=reverse, page=1))
 
     # Filter
 
@@ -232,36 +234,38 @@ class ResultsPane(TablePane):
         return self.query_one(FilterLine)
 
     def action_filter(self) -> None:
+        """Edit the filter."""
         self._filter_line.open()
 
     def action_clear_filter(self) -> None:
+        """Remove the filter."""
         self._filter_line.action_clear()
 
     @on(FilterLine.Typed)
     def _filter(self, message: FilterLine.Typed) -> None:
-        self._ask(replace(self._asked, filter=message.text, page=1))
+        self._request(replace(self._query, filter=message.text, page=1))
 
     @on(FilterLine.Left)
-    def _go_on_in_table(self) -> None:
+    def _return_to_table(self) -> None:
         self.take_focus()
 
-    # The result in focus, and the marked ones
+    # The focused result, and the marked ones
 
     @property
     def result(self) -> Result | None:
-        """The one in focus."""
+        """Return the focused result."""
         return self._result(self.table.focused_key)
 
     def _result(self, key: str | None) -> Result | None:
         return next((result for result in self.page.results if result.id == key), None)
 
     def show_detail(self) -> None:
-        """As soon as the run is read that says what the figures mean; what was shown stays until then."""
+        """Show the details once the result's run has been read; the previous details stay until then."""
         wanted = self.result.benchmark_id if self.result else ""
         if not wanted or any(result.benchmark_id == wanted for result in self._run):
             super().show_detail()
-        elif wanted != self._run_asked:
-            self._run_asked = wanted
+        elif wanted != self._run_requested:
+            self._run_requested = wanted
             self.run_worker(partial(self._read_run, wanted), thread=True, group="run")
 
     def _read_run(self, benchmark_id: str) -> None:
@@ -274,89 +278,94 @@ class ResultsPane(TablePane):
 
     @on(RunRead)
     def _show_run(self, message: RunRead) -> None:
-        if any(result.benchmark_id == self._run_asked for result in message.run):
+        if any(result.benchmark_id == self._run_requested for result in message.run):
             self._run = message.run
             self.show_detail()
 
     def detail(self, snapshot: Snapshot, key: str) -> str:
+        """Return a summary and the figures of a result."""
         result = self._result(key)
         if result is None:
             return ""
-        means = summarize(self._run)
+        summary = summarize(self._run)
         if result.variant == ORIGINAL:
-            return "\n".join([_title(result), *_facts(result), "", *means.lines()])
-        return "\n".join([_title(result), *means.lines(result.variant), *_facts(result)])
+            return "\n".join([_title(result), *_facts(result), "", *summary.lines()])
+        return "\n".join([_title(result), *summary.lines(result.variant), *_facts(result)])
 
     def action_compare(self) -> None:
-        """The marked ones; one alone with the one in focus. The oldest is what the others are held against."""
+        """Compare the marked results, or a single marked one with the focused one. The oldest is the baseline."""
         keys = self.table.marked
         if len(keys) == 1:
             keys = [*dict.fromkeys([*keys, self.table.focused_key or ""])]
         chosen = sorted(filter(None, map(self._result, keys)), key=lambda result: result.created_at)
         if len(chosen) < 2:
-            self.notify("Mark two results or more with space, then press c.", severity="warning")
+            self.notify("Mark at least two results with Space, then press c.", severity="warning")
             return
         from tui.dashboard.results.compare import CompareScreen
 
         self.app.push_screen(CompareScreen(self.workspace, chosen))
 
     def action_trend(self) -> None:
+        """Show the trend of the focused result's variant."""
         if self.result:
             from tui.dashboard.results.trend import TrendScreen
 
             self.app.push_screen(TrendScreen(self.workspace, self.result))
 
     def action_pareto(self) -> None:
+        """Show the Pareto front of the focused result's voice."""
         if self.result:
             from tui.dashboard.results.pareto import ParetoScreen
 
             self.app.push_screen(ParetoScreen(self.workspace, self.result))
 
     def action_sound(self) -> None:
+        """Show the recordings of the focused result's variant."""
         if self.result:
             from tui.dashboard.results.sound import SoundScreen
 
             self.app.push_screen(SoundScreen(self.workspace, self.result))
 
     def action_export(self) -> None:
-        from tui.dashboard.results.export import ExportScreen, Wish
+        """Export the history."""
+        from tui.dashboard.results.export import ExportRequest, ExportScreen
 
-        def write(wish: Wish | None) -> None:
-            if wish:
-                self.notify(f"{wish.path} is being written …", markup=False)
-                perform(self, self.actions.export_results, wish.path, wish.voice)
+        def write(request: ExportRequest | None) -> None:
+            if request:
+                self.notify(f"Writing {request.path} …", markup=False)
+                perform(self, self.actions.export_results, request.path, request.voice)
 
         self.app.push_screen(ExportScreen(self.workspace, self.result.voice if self.result else None), write)
 
 
-def _read_asked(state: Mapping[str, Any]) -> Asked:
-    """What stands in `state`, as far as it can be."""
+def _read_query(state: Mapping[str, Any]) -> ResultQuery:
+    """Read a query from a saved state, without its invalid entries."""
     text, sort, page = state.get("filter"), state.get("sort"), state.get("page")
-    asked = Asked(reverse=state.get("reverse") is True)
+    query = ResultQuery(reverse=state.get("reverse") is True)
     with suppress(InvalidInput):
-        asked = replace(asked, filter=text if isinstance(text, str) and read_filter(text) else "")
+        query = replace(query, filter=text if isinstance(text, str) and read_filter(text) else "")
     if sort in ResultsPane.ORDERS:
-        asked = replace(asked, sort=str(sort))
-    if type(page) is int and 1 <= page <= _MOST_PAGES:
-        asked = replace(asked, page=page)
-    return asked
+        query = replace(query, sort=str(sort))
+    if type(page) is int and 1 <= page <= _MAX_PAGE:
+        query = replace(query, page=page)
+    return query
 
 
-def _place(page: HistoryPage) -> str:
-    """What is shown of how much, and in which order."""
+def _describe_page(page: HistoryPage) -> str:
+    """Return which results are shown, of how many, and in which order."""
     if not page.results:
         return ""
-    first = (page.asked.page - 1) * ROWS + 1
+    first = (page.query.page - 1) * ROWS + 1
     shown = f"{first} to {first + len(page.results) - 1} of {page.total}"
-    several = f"; page {page.asked.page} of {page.last}: n next, N back" if page.last > 1 else ""
-    return (shown if several else counted(page.total, "result")) + f", {_order(page.asked)}{several}"
+    several = f"; page {page.query.page} of {page.last}: n next, N back" if page.last > 1 else ""
+    return (shown if several else counted(page.total, "result")) + f", {_order(page.query)}{several}"
 
 
-def _order(asked: Asked) -> str:
-    if asked.sort == WHEN:
-        return "the oldest first" if asked.reverse else "the newest first"
-    header = ResultsPane.HEADERS[ResultsPane.ORDERS.index(asked.sort)].lstrip(">").removesuffix(", 95 %")
-    return f"by {header}" + (" reversed" if asked.reverse else "")
+def _order(query: ResultQuery) -> str:
+    if query.sort == WHEN:
+        return "oldest first" if query.reverse else "newest first"
+    header = ResultsPane.HEADERS[ResultsPane.ORDERS.index(query.sort)].lstrip(">").removesuffix(", 95 %")
+    return f"by {header}" + (" reversed" if query.reverse else "")
 
 
 def _cells(result: Result) -> tuple[str, ...]:
@@ -372,14 +381,14 @@ def _cells(result: Result) -> tuple[str, ...]:
 
 
 def _title(result: Result) -> str:
-    options = "stock session options" if result.stock else "set for this run"
+    options = "ONNX Runtime defaults" if result.stock else "thread count fixed"
     at = counted(result.threads, "thread")
     return f"{result.voice}, {result.variant}, {at}, {options}: {result.verdict or 'not timed'}"
 
 
 def _facts(result: Result) -> list[str]:
     versions = ", ".join(f"{name} {value}" for name, value in result.environment.items())
-    empty = why_empty(result)
+    empty = unmeasured_reasons(result)
     return [
         *_worse(result),
         *_timing(result),
@@ -390,10 +399,10 @@ def _facts(result: Result) -> list[str]:
 
 
 def _worse(result: Result) -> list[str]:
-    """Than it was on that machine, and what may have done it."""
+    """Return what has become worse on that machine, and what changed since."""
     if not result.regression:
         return []
-    changed = "; ".join(result.regression["changed"]) or "nothing that was installed"
+    changed = "; ".join(result.regression["changed"]) or "no installed software"
     return [f"! worse: {'; '.join(result.regression['worse'])}", f"  changed since: {changed}"]
 
 
@@ -407,8 +416,8 @@ def _timing(result: Result) -> list[str]:
 
 
 def _load(result: Result) -> list[str]:
-    """What one hears first, and what it does when several ask at once."""
-    first = [f"first audio after {result.ttfa_ms:.0f} ms"] if result.ttfa_ms is not None else []
-    at_once = f" with {result.requests} requests at once" if result.requests else ""
-    through = [f"{result.throughput:.1f} s of audio a second{at_once}"] if result.throughput is not None else []
-    return ["; ".join([*first, *through])] if first or through else []
+    """Return the time to first audio, and the throughput of parallel requests."""
+    first = [f"first audio {result.ttfa_ms:.0f} ms"] if result.ttfa_ms is not None else []
+    parallel = f" ({result.requests} parallel requests)" if result.requests else ""
+    throughput = [f"throughput {result.throughput:.1f}x real time{parallel}"] if result.throughput is not None else []
+    return ["; ".join([*first, *throughput])] if first or throughput else []

@@ -1,4 +1,4 @@
-"""Size against speed-up of a voice's variants, and which are worth having."""
+"""The screen of a voice's Pareto front: size against speed-up."""
 
 from contextlib import closing
 
@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 
 from core.hardware.machine import Machine
 from core.history.names import variants_of
-from core.history.pareto import Judged, pareto
+from core.history.pareto import ParetoPoint, compute_pareto
 from core.records.results import Result
 from core.store.database import open_store
 from core.store.results import newest_result
@@ -18,36 +18,39 @@ from tui.text.results import DOMINATED, PARETO_HEADERS, pareto_row
 _SIGNS = {"transparent": "●", "slight": "○", "noticeable": "△", "broken": "×"}
 
 
-class ParetoScreen(ReadingScreen[list[Judged]]):
-    """Of the result's voice, on its machine: the newest result of each variant at all cores."""
+class ParetoScreen(ReadingScreen[list[ParetoPoint]]):
+    """The newest all-core result of each variant of the voice, on the result's machine."""
 
     def __init__(self, workspace: Workspace, result: Result) -> None:
         super().__init__(workspace, f"Variants of {result.voice} on {result.machine_facts['cpu']}, at all cores")
         self._result = result
 
     def body(self) -> ComposeResult:
+        """Compose the table."""
         yield KeyedTable((">", *PARETO_HEADERS), id="front")
 
-    def read(self) -> list[Judged]:
-        import tui.dashboard.results.chart  # noqa: F401  (which takes a while)
+    def read(self) -> list[ParetoPoint]:
+        """Read the newest results, and find the front."""
+        import tui.dashboard.results.chart  # noqa: F401  (slow: in this thread)
 
         voice, machine = self._result.voice_id, Machine(self._result.machine, self._result.machine_facts)
         with closing(open_store(self.workspace)) as db:
             newest = [newest_result(db, voice, variant, machine) for variant in variants_of(db, voice)]
-        return pareto([result for result in newest if result])
+        return compute_pareto([result for result in newest if result])
 
-    async def show(self, found: list[Judged]) -> None:
+    async def show(self, found: list[ParetoPoint]) -> None:
+        """Show the table, and a chart if there is more than one point."""
         placed = {str(number): one for number, one in enumerate(found, 1)}
         table = self.query_one(KeyedTable)
         table.show([(number, (number, *pareto_row(one))) for number, one in placed.items()])
         table.focus()
         drawn = {number: one for number, one in placed.items() if one.result.speedup is not None}
-        self.tell(_told(found, len(drawn)))
+        self.show_text(_legend(found, len(drawn)))
         if len(drawn) > 1:
             from tui.dashboard.results.chart import Chart
 
             chart = Chart()
-            await self.mount(chart, after=".told")
+            await self.mount(chart, after=".text")
             x = {number: one.result.size_bytes / 1e6 for number, one in drawn.items()}
             y = {number: one.result.speedup or 0.0 for number, one in drawn.items()}
             chart.frame([*x.values()], [*y.values(), 1.0])
@@ -57,10 +60,10 @@ class ParetoScreen(ReadingScreen[list[Judged]]):
                 chart.note(x[number], y[number], number)
 
 
-def _told(found: list[Judged], drawn: int) -> str:
+def _legend(found: list[ParetoPoint], drawn: int) -> str:
     if not found:
-        return "No results at all cores yet: a benchmark measures them."
+        return "No all-core results yet: benchmark the voice first."
     if drawn < 2:
-        return f"One variant only is timed: there is nothing to hold it against yet.\n{DOMINATED}"
+        return f"Only one variant has a speed: benchmark others to compare.\n{DOMINATED}"
     signs = "   ".join(f"{sign} {grade}" for grade, sign in _SIGNS.items())
     return f"speed-up over MB   {signs}\n{DOMINATED}"

@@ -1,4 +1,4 @@
-"""A screen over the tabs for what is read from the store or from files when it is opened."""
+"""A screen over the tabs whose content is read in a thread when it opens."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ Found = TypeVar("Found")
 
 
 class ReadingScreen(Screen[None], Generic[Found]):
-    """Subclasses say what is read, in a thread, and how it is shown."""
+    """Base of such screens: subclasses define `read`, which runs in a thread, and `show`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Back", id="screen.back")]
 
     @dataclass
     class Read(Message):
-        """It has been read."""
+        """The content has been read."""
 
         found: Any
 
     @dataclass
     class Failed(Message):
-        """It cannot be read."""
+        """The content could not be read."""
 
         error: str
 
@@ -42,12 +42,14 @@ class ReadingScreen(Screen[None], Generic[Found]):
         self._title = title
 
     def compose(self) -> ComposeResult:
+        """Compose title, text, body and footer."""
         yield PlainText(escape_control(self._title), classes="title")
-        yield PlainText("reading …", classes="told")
+        yield PlainText("reading …", classes="text")
         yield from self.body()
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
+        """Start reading."""
         self.run_worker(self._read, thread=True)
 
     def _read(self) -> None:
@@ -65,21 +67,21 @@ class ReadingScreen(Screen[None], Generic[Found]):
 
     @on(Failed)
     def _show_failure(self, message: Failed) -> None:
-        self.tell(message.error)
+        self.show_text(message.error)
 
-    def tell(self, text: str) -> None:
-        """A line, or a few, under the title; none for nothing."""
-        self.query_one(".told").display = bool(text)
-        self.query_one(".told", PlainText).show_lines(text.split("\n"))
+    def show_text(self, text: str) -> None:
+        """Show lines under the title; an empty text hides them."""
+        self.query_one(".text").display = bool(text)
+        self.query_one(".text", PlainText).show_lines(text.split("\n"))
 
     def body(self) -> ComposeResult:
-        """Widgets under what is told."""
+        """Compose the widgets below the text."""
         yield from ()
 
     def read(self) -> Found:
-        """What to show. In a thread; raises what the store raises."""
+        """Read the content, in a thread. May raise what the store raises."""
         raise NotImplementedError
 
     async def show(self, found: Found) -> None:
-        """Show what was read."""
+        """Show the content."""
         raise NotImplementedError

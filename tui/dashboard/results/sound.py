@@ -1,4 +1,4 @@
-"""What a variant said beside what its original said, to look at."""
+"""The screen that shows the recordings of a variant and its original."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sound:
 
 
 class SoundScreen(ReadingScreen[Sound | str]):
-    """Original and variant above each other, as waveforms or spectrograms, and how it sounds in words."""
+    """Original and variant one above the other, as waveforms or spectrograms, with the quality in words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("v", "switch", "Waveform / spectrogram", id="sound.switch")]
 
@@ -47,47 +47,54 @@ class SoundScreen(ReadingScreen[Sound | str]):
         self._result = result
 
     def body(self) -> ComposeResult:
+        """Compose the pictures."""
         yield SoundView()
 
     def action_switch(self) -> None:
+        """Switch between waveform and spectrogram."""
         self.query_one(SoundView).switch()
 
     def read(self) -> Sound | str:
-        """The recordings, or why there are none."""
+        """Read the recordings, or return why there are none."""
         from core.quality.recordings import read_recording, recording_pair
         from tui.dashboard.results.sound_picture import Recording
 
         result = self._result
         if result.variant == ORIGINAL:
-            return "Variants are held against the original: put the focus on one of them."
+            return "This is the original, the baseline of the comparison: choose a variant."
         variant, original = recording_pair(self.workspace, result.voice, result.variant)
         if not (variant.exists() and original.exists()):
-            return f"No recording of {result.variant} here: a benchmark on this machine makes one (1, then b)."
+            return f"No recording of {result.variant} on this machine: a benchmark makes one (1, then b)."
         with closing(open_store(self.workspace)) as db:
-            here = list_page(db, _same_here(result), limit=1).results
+            newest = list_page(db, _on_this_machine(result), limit=1).results
         first, second = (Recording(*read_recording(path)) for path in (original, variant))
-        return Sound(original, variant, first, second, here[0] if here else None)
+        return Sound(original, variant, first, second, newest[0] if newest else None)
 
     async def show(self, found: Sound | str) -> None:
+        """Show the recordings, or why there are none."""
         if isinstance(found, str):
-            self.tell(found)
+            self.show_text(found)
             return
-        self.tell("\n".join(_words(self._result, found)))
+        self.show_text("\n".join(_words(self._result, found)))
         self.query_one(SoundView).put({"original": found.original, self._result.variant: found.variant})
 
 
-def _same_here(result: Result) -> tuple[Term, ...]:
-    """The results of its variant on this machine."""
+def _on_this_machine(result: Result) -> tuple[Term, ...]:
+    """Return the filter for the results of its variant on this machine."""
     return (Term("voice", "=", result.voice), Term("variant", "=", result.variant), Term("machine", ":", "this"))
 
 
 def _words(result: Result, sound: Sound) -> list[str]:
-    """How it sounds, and what to listen to."""
+    """Describe the quality, and name the files to listen to."""
     last = f", of {moment(sound.last.created_at)}" if sound.last else ""
     of_another = sound.last is None or sound.last.benchmark_id != result.benchmark_id
     return [
         describe_quality(result),
-        *([f"The recordings are of its last benchmark here{last}, not of this result."] if of_another else []),
+        *(
+            [f"The recordings are from its last benchmark on this machine{last}, not from this result."]
+            if of_another
+            else []
+        ),
         f"original  {sound.original_path}",
         f"variant   {sound.variant_path}",
     ]

@@ -1,4 +1,4 @@
-"""Recordings drawn in text cells, on one time axis. Whoever imports this imports NumPy, too: in a thread."""
+"""Recordings drawn in text cells on one time axis. Importing this imports NumPy: do it in a thread."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,41 +6,43 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.quality.outline import Audio, Grid, band_edges, spectrogram, waveform
+from core.quality.envelope import Audio, Grid, band_edges, spectrogram, waveform_envelope
 
 _GUTTER = 9
 _SHADES = " ░▒▓█"
-# What is so much quieter than the loudest is left blank.
+# Cells this much quieter than the loudest are blank.
 _DEPTH_DB = 60.0
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
-# A label of the axis has so much room at least.
+# The least room for a label of the axis.
 _LABEL = 8
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What was said, and its sample rate."""
+    """A recording with its sample rate in Hz."""
 
     audio: Audio
     rate: int
 
     @property
     def seconds(self) -> float:
+        """Return the duration."""
         return len(self.audio) / self.rate
 
 
 def draw(recordings: Sequence[Recording], as_spectrogram: bool, width: int, rows: int) -> list[list[str]]:
-    """A picture of `rows` lines for each recording, and last the axis, which they share."""
+    """Draw each recording in `rows` lines, and last their common axis."""
     columns = max(1, width - _GUTTER)
     longest = max(recording.seconds for recording in recordings)
     widths = [max(1, round(columns * recording.seconds / longest)) for recording in recordings]
-    pictures = (_spectrograms if as_spectrogram else _waveforms)(recordings, widths, rows)
+    draw_all = _spectrograms if as_spectrogram else _waveforms
+    pictures = draw_all(recordings, widths, rows)
     return [*pictures, [_axis(longest, columns)]]
 
 
 def _waveforms(recordings: Sequence[Recording], widths: Sequence[int], rows: int) -> list[list[str]]:
-    """Half a cell high are their steps; the loudest of all fills the height."""
-    outlines = [waveform(one.audio, width) for one, width in zip(recordings, widths, strict=True)]
+    """Draw waveforms in half cells; the loudest of all fills the height."""
+    outlines = [waveform_envelope(one.audio, width) for one, width in zip(recordings, widths, strict=True)]
     peak = max(float(np.abs(outline).max()) for outline in outlines) or 1.0
     return [[" " * _GUTTER + line for line in _outline(outline / peak, rows)] for outline in outlines]
 
@@ -55,7 +57,7 @@ def _outline(outline: Grid, rows: int) -> list[str]:
 
 
 def _spectrograms(recordings: Sequence[Recording], widths: Sequence[int], rows: int) -> list[list[str]]:
-    """The low bands below; the loudest of all is the darkest."""
+    """Draw spectrograms, low bands at the bottom; the loudest cell of all is the darkest."""
     grids = [spectrogram(one.audio, one.rate, width, rows) for one, width in zip(recordings, widths, strict=True)]
     loudest = max(float(grid.max()) for grid in grids)
     pictures = []
@@ -68,7 +70,7 @@ def _spectrograms(recordings: Sequence[Recording], widths: Sequence[int], rows: 
 
 
 def _frequencies(rate: int, rows: int) -> list[str]:
-    """Every second row tells where it begins."""
+    """Label every second row with its lowest frequency."""
     edges = band_edges(rate, rows)
     return [f"{edge / 1000:4.1f} kHz " if row % 2 == 0 else " " * _GUTTER for row, edge in enumerate(edges)]
 

@@ -1,4 +1,4 @@
-"""How a variant's figures went on one machine, as a chart and in words."""
+"""The screen of a variant's trend on one machine, as a chart and in words."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -15,14 +15,14 @@ from core.workspace import Workspace
 from tui.dashboard.common.scrolled_text import ScrolledText
 from tui.dashboard.results.reading import ReadingScreen
 from tui.text.format import counted, moment, speedup
-from tui.text.results import course, since_before, trend_figure
+from tui.text.results import since_before, trend_figure, trend_line
 
 if TYPE_CHECKING:
     from tui.dashboard.results.chart import Chart
 
 
 class TrendScreen(ReadingScreen[list[Series]]):
-    """All results of the result's variant, at its number of threads, on its machine."""
+    """All results of the result's variant at its thread count on its machine."""
 
     def __init__(self, workspace: Workspace, result: Result) -> None:
         at = counted(result.threads, "thread")
@@ -32,10 +32,12 @@ class TrendScreen(ReadingScreen[list[Series]]):
         self._result = result
 
     def body(self) -> ComposeResult:
+        """Compose the text."""
         yield ScrolledText()
 
     def read(self) -> list[Series]:
-        import tui.dashboard.results.chart  # noqa: F401  (which takes a while)
+        """Read the results, in series that compare."""
+        import tui.dashboard.results.chart  # noqa: F401  (slow: in this thread)
 
         result = self._result
         with closing(open_store(self.workspace)) as db:
@@ -43,12 +45,13 @@ class TrendScreen(ReadingScreen[list[Series]]):
             return series(list_trend(db, result.voice_id, result.variant, machine, result.threads))
 
     async def show(self, found: list[Series]) -> None:
+        """Show the series of the result's benchmark version, and a chart if it has two points."""
         version = self._result.benchmark_version
         mine = next((one for one in found if one.version == version), None)
         others = sum(len(one.points) for one in found if one is not mine)
         self.query_one(ScrolledText).focus()
         timed = [point.result for point in mine.points if trend_figure(point.result) is not None] if mine else []
-        self.tell(_told(self._result, timed))
+        self.show_text(_legend(self._result, timed))
         if mine is None:
             return
         self.query_one(ScrolledText).show_lines(_words(mine, others))
@@ -56,17 +59,17 @@ class TrendScreen(ReadingScreen[list[Series]]):
             from tui.dashboard.results.chart import Chart
 
             chart = Chart()
-            await self.mount(chart, after=".told")
+            await self.mount(chart, after=".text")
             _draw(chart, timed)
 
 
-def _told(result: Result, timed: list[Result]) -> str:
-    what = "latency, ms" if result.variant == ORIGINAL else "speed-up with its 95 % interval"
+def _legend(result: Result, timed: list[Result]) -> str:
+    what = "latency, ms" if result.variant == ORIGINAL else "speed-up (95 % CI)"
     if len(timed) > 1:
-        return f"{what}   o quiet   ~ busy machine   ! worse"
+        return f"{what}   o undisturbed   ~ noisy   ! regression"
     if timed:
-        return "One result only: measure it again another day, and a trend can be seen."
-    return "Not timed yet: no result of it has a speed."
+        return "Only one result. Benchmark again to see a trend."
+    return "No result has a speed yet."
 
 
 def _draw(chart: "Chart", timed: list[Result]) -> None:
@@ -89,18 +92,21 @@ def _draw(chart: "Chart", timed: list[Result]) -> None:
 
 
 def _sign(result: Result) -> str:
-    return "!" if result.regression else "~" if result.noisy else "o"
+    if result.regression:
+        return "!"
+    return "~" if result.noisy else "o"
 
 
 def _words(mine: Series, others: int) -> list[str]:
-    """The course, then what changed, the newest first."""
+    """Return the course of the metric, then what changed, newest first."""
     points = mine.points
     worse = sum(bool(point.result.regression) for point in points)
-    told = [
-        f"{course(mine)}, {counted(len(points), 'result')}" + (f", {worse} worse than it was" if worse else ""),
-        *([f"the newest {LATEST} of it"] if len(points) + others == LATEST else []),
+    lines = [
+        f"{trend_line(mine)}, {counted(len(points), 'result')}"
+        + (f", {counted(worse, 'regression')}" if worse else ""),
+        *([f"the newest {LATEST} only"] if len(points) + others == LATEST else []),
         *(
-            [f"{counted(others, 'result')} of another benchmark version left out: they do not compare"]
+            [f"left out: {counted(others, 'result')} of another benchmark version, which do not compare"]
             if others
             else []
         ),
@@ -111,5 +117,5 @@ def _words(mine: Series, others: int) -> list[str]:
         if since_before(point)
     ]
     if len(points) > 1 and not changes:
-        changes = ["Nothing that was installed changed meanwhile, and nothing is worse than it was."]
-    return [*told, "", *changes]
+        changes = ["No software changes, no regressions."]
+    return [*lines, "", *changes]

@@ -1,4 +1,4 @@
-"""Asks for the path of an assistant's configuration."""
+"""The dialog for the path of an assistant's configuration."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,13 @@ from tui.dashboard.common.plain_text import PlainText
 
 
 class AssistantScreen(ModalScreen[Path | None]):
-    """Ends with a path that leads to a YAML file, or with None. A wrong one stays to be mended."""
+    """Returns the path of a YAML file, or None. A wrong path stays in the dialog with its error."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
 
     @dataclass
     class Checked(Message):
-        """The file was looked at."""
+        """The file was checked."""
 
         path: Path
         problem: str | None = None
@@ -36,12 +36,12 @@ class AssistantScreen(ModalScreen[Path | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield PlainText("The configuration of your assistant", classes="title")
-            yield Input(self._known, placeholder="type or paste the path of its YAML file", compact=True)
+            yield Input(self._known, placeholder="path of its YAML file", compact=True)
             yield PlainText(
-                "Nothing is written into it until you press a and agree. The path is kept in ttsdash.yaml of this workspace."
+                "Nothing is written until you confirm Apply. The path is stored in ttsdash.yaml of this workspace."
             )
             yield PlainText(id="problem")
-            yield PlainText("enter take it   esc back", classes="hint")
+            yield PlainText("Enter select   Esc back", classes="hint")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -57,7 +57,7 @@ class AssistantScreen(ModalScreen[Path | None]):
             self.post_message(self.Checked(config.file.path))
 
     @on(Checked)
-    def _tell(self, message: Checked) -> None:
+    def _finish(self, message: Checked) -> None:
         if message.problem:
             self.query_one("#problem", PlainText).show(message.problem)
         else:

@@ -1,4 +1,4 @@
-"""The chain Core ML, quantized, original as boxes with arrows between them, each with what became of it here."""
+"""The fallback chain as boxes with arrows: Core ML, quantized, optimized, original, each with its outcome."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,48 +9,52 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from core.records.selections import Decision
+from core.records.selections import Decision, Verdict
 from core.selection.fallback_chain import Step
 from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import shortened
 
-_MOST_LINKS = 4
+_MAX_STEPS = 4
 _REASON_LINES = 3
-_VERDICTS = {"selected": "TAKEN HERE", "eligible": "comes after", "passed over": "passed over"}
+_VERDICTS = {Verdict.SELECTED: "SELECTED", Verdict.ELIGIBLE: "fallback", Verdict.REJECTED: "rejected"}
 
 
 class Chain(Horizontal):
-    """Of a link its first candidate is shown, and how many there are beside it."""
+    """A row of boxes. Each shows the first candidate of its step, and how many others it has."""
 
     def compose(self) -> ComposeResult:
-        for number in range(_MOST_LINKS):
+        """Compose the boxes and the arrows between them."""
+        for number in range(_MAX_STEPS):
             if number:
                 yield PlainText("─>", classes="arrow")
-            yield LinkBox()
+            yield StepBox()
 
-    def show(self, links: Sequence[Step]) -> None:
-        boxes = list(self.query(LinkBox))
+    def show(self, steps: Sequence[Step]) -> None:
+        """Show the steps; boxes that are not needed are hidden."""
+        boxes = list(self.query(StepBox))
         for number, box in enumerate(boxes):
-            box.link = links[number] if number < len(links) else None
-            box.display = number < len(links)
+            box.step = steps[number] if number < len(steps) else None
+            box.display = number < len(steps)
         for number, arrow in enumerate(self.query(".arrow"), 1):
-            arrow.display = number < len(links)
+            arrow.display = number < len(steps)
 
 
-class LinkBox(Widget):
-    """The one that is taken has a double frame, and says so."""
+class StepBox(Widget):
+    """One step. The selected one has a double frame."""
 
-    link: reactive[Step | None] = reactive(None)
+    step: reactive[Step | None] = reactive(None)
 
-    def watch_link(self, link: Step | None) -> None:
-        first, others = (link.first, len(link.candidates) - 1) if link else (None, 0)
-        self.border_title = link.name if link else ""
+    def watch_step(self, step: Step | None) -> None:
+        """Show another step."""
+        first, others = (step.first, len(step.candidates) - 1) if step else (None, 0)
+        self.border_title = step.name if step else ""
         self.border_subtitle = f"and {others} more" if others > 0 else ""
-        self.set_class(first is not None and first.verdict == "selected", "taken")
+        self.set_class(first is not None and first.verdict is Verdict.SELECTED, "selected")
 
     def render(self) -> Content:
-        first, width = self.link.first if self.link else None, max(8, self.content_size.width)
+        """Return the variant, its decision and the reason."""
+        first, width = self.step.first if self.step else None, max(8, self.content_size.width)
         if first is None:
             return Content("not made")
         name, reason = (
@@ -60,7 +64,7 @@ class LinkBox(Widget):
         return Content("\n".join([shortened(name, width), _VERDICTS[first.verdict], *reason]))
 
 
-def _figures(judged: Decision) -> str:
-    """The reason; of what may be taken only the figures in it, where there are some."""
-    _, _, figures = judged.reason.partition(": ")
-    return escape_control(judged.reason if judged.verdict == "passed over" else figures or judged.reason)
+def _figures(decision: Decision) -> str:
+    """Return the reason of a decision, without the words before its figures if it has some."""
+    _, _, figures = decision.reason.partition(": ")
+    return escape_control(decision.reason if decision.verdict is Verdict.REJECTED else figures or decision.reason)

@@ -1,4 +1,4 @@
-"""The tab of what is selected on this machine, why, and what the assistant's configuration says of it today."""
+"""The Selection tab: the selected variant of each voice, why, and what the assistant loads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from core.records.selections import POLICIES, Policy, Selection
+from core.records.selections import POLICIES, Policy, Selection, Verdict
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step, fallback_chain
 from core.text import escape_control
@@ -23,12 +23,12 @@ from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.messages import Outcome, Proposed
 from tui.dashboard.selection.chain import Chain
-from tui.dashboard.selection.details import describe_selection, verdict_words
+from tui.dashboard.selection.details import decision_words, describe_selection
 from tui.text.format import shortened
 
 if TYPE_CHECKING:
+    from core.assistant.active_config import ActiveConfig
     from core.assistant.proposal import Proposal
-    from core.assistant.today import Today
     from tui.dashboard.context import Context
     from tui.dashboard.snapshot import Snapshot
 
@@ -38,49 +38,46 @@ _FRAME = 3
 
 
 class SelectionPane(TablePane):
-    """A row a voice; of the one in focus the chain of its variants, and every reason."""
+    """One row per voice; for the focused one its fallback chain and every reason."""
 
-    HEADERS = ("voice", "policy", "selected", "pinned", "assistant loads", "applied")
+    HEADERS = ("voice", "policy", "selected", "pinned", "in config", "in sync")
     TABLE_ID = "selection-table"
-    EMPTY = (
-        "No voices yet.\n\nGo to the voices (1) and press a to add one. Which of its variants is taken on this machine, "
-        "and why not another, stands here then."
-    )
+    EMPTY = "No voices yet.\n\nPress 1, then a, to add one. Here you will see which variant this machine uses, and why."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "apply", "Apply", id="selection.apply"),
         Binding("u", "undo", "Undo", id="selection.undo"),
         Binding("p", "pin", "Pin", id="selection.pin"),
         Binding("o", "policy", "Policy", id="selection.policy"),
-        Binding("s", "select", "Select anew", id="selection.select"),
+        Binding("s", "select", "Re-evaluate", id="selection.select"),
         Binding("f", "assistant", "Assistant", id="selection.assistant"),
     ]
 
     @dataclass
     class TodayRead(Message):
-        """The assistant's configuration was read, and which of the variants' files are where they should be."""
+        """The assistant's configuration has been read, and the variants' files have been looked for."""
 
-        today: Today
-        gone: frozenset[str]
+        today: ActiveConfig
+        missing: frozenset[str]
 
     def __init__(self, context: Context, id: str) -> None:
         super().__init__(context, id)
-        self.today: Today | None = None
+        self.today: ActiveConfig | None = None
         """None until it has been read."""
-        self._gone = frozenset[str]()
-        """Paths at which nothing lies any more."""
+        self._missing = frozenset[str]()
+        """Paths of variants that no longer exist."""
 
     def below_table(self) -> ComposeResult:
         yield Chain()
 
     @property
     def voice(self) -> Voice | None:
-        """The voice in focus."""
+        """The focused voice."""
         key = self.table.focused_key
         return next((voice for voice in self.snapshot.voices if voice.key == key), None) if self.snapshot else None
 
     @property
     def selection(self) -> Selection | None:
-        """That of the voice in focus."""
+        """The selection of the focused voice."""
         return self.snapshot.selections.get(self.voice.key) if self.snapshot and self.voice else None
 
     @property
@@ -90,78 +87,87 @@ class SelectionPane(TablePane):
     # What is shown
 
     def show(self, snapshot: Snapshot) -> None:
+        """Show a snapshot, if what this tab shows of it has changed."""
         before, self.snapshot = self.snapshot, snapshot
         if before and _same(before, snapshot):
             return
         super().show(snapshot)
         if self._in_sight:
-            self.look()
+            self.refresh_config()
 
     def take_focus(self) -> None:
+        """Take the focus, and read the assistant's configuration again."""
         super().take_focus()
-        self.look()
+        self.refresh_config()
 
-    def look(self) -> None:
-        """Read anew, off the interface's thread, what the assistant's configuration says."""
+    def refresh_config(self) -> None:
+        """Read the assistant's configuration again, in a thread."""
         if self.snapshot:
             read = partial(self._read, self.snapshot.voices)
             self.run_worker(read, thread=True, exclusive=True, group="assistant")
 
     def _read(self, voices: list[Voice]) -> None:
-        from core.assistant.today import read_today
+        from core.assistant.active_config import read_active_config
         from tui.dashboard.common.missing_files import find_missing_files
 
-        today = read_today(self.workspace, voices)
-        gone = find_missing_files(voices)
+        today = read_active_config(self.workspace, voices)
+        missing = find_missing_files(voices)
         if not get_current_worker().is_cancelled:
-            self.post_message(self.TodayRead(today, gone))
+            self.post_message(self.TodayRead(today, missing))
 
     @on(TodayRead)
-    def _know(self, message: TodayRead) -> None:
-        self.today, self._gone = message.today, message.gone
+    def _show_today(self, message: TodayRead) -> None:
+        self.today, self._missing = message.today, message.missing
         if self.snapshot:
             super().show(self.snapshot)
 
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
+        """Return a row for each voice."""
         return [(voice.key, _row(voice, snapshot.selections.get(voice.key), self.today)) for voice in snapshot.voices]
 
     def show_detail(self) -> None:
+        """Show the chain and the reasons of the focused voice."""
         super().show_detail()
-        chain_ = self.query_one(Chain)
-        chain_.display = self.selection is not None
-        chain_.show(self._links)
+        chain = self.query_one(Chain)
+        chain.display = self.selection is not None
+        chain.show(self._steps)
 
     def on_resize(self) -> None:
-        """The reasons have another width."""
+        """Wrap the reasons to the new width."""
         self.show_detail()
 
     @property
-    def _links(self) -> tuple[Step, ...]:
+    def _steps(self) -> tuple[Step, ...]:
         if self.voice is None or self.selection is None:
             return ()
         return fallback_chain(self.selection, {variant.name: variant.recipe for variant in self.voice.variants})
 
     def detail(self, snapshot: Snapshot, key: str) -> str:
+        """Return the reasons of the focused voice's selection."""
         if self.voice is None:
             return ""
-        told = describe_selection(self.voice, self.selection, self._links, self.today, self.size.width - _FRAME)
-        return "\n".join([*self._lost(), told])
+        described = describe_selection(self.voice, self.selection, self._steps, self.today, self.size.width - _FRAME)
+        return "\n".join([*self._missing_variants(), described])
 
-    def _lost(self) -> Iterator[str]:
-        """What has gone since it was judged."""
-        gone = {variant.name for variant in self.voice.variants if variant.path in self._gone} if self.voice else set()
-        for judged in self.selection.candidates if self.selection else ():
-            if judged.variant in gone and judged.verdict != "passed over":
-                yield f"! {judged.variant}: its file is missing: press s to select anew"
+    def _missing_variants(self) -> Iterator[str]:
+        """Yield a line for each usable variant whose file has gone since the selection."""
+        if self.voice is None or self.selection is None:
+            return
+        missing = {variant.name for variant in self.voice.variants if variant.path in self._missing}
+        for decision in self.selection.candidates:
+            if decision.variant in missing and decision.verdict is not Verdict.REJECTED:
+                yield f"! {decision.variant}: its file is missing; s re-evaluates"
 
-    # What keys ask for
+    # Actions
 
     @on(KeyedTable.RowSelected)
     def action_apply(self) -> None:
+        """Propose to write the selection into the assistant's configuration."""
         if self.voice:
             self._evaluate(partial(self.actions.propose_selection, self.voice.key))
 
     def action_undo(self) -> None:
+        """Propose to restore the newest backup."""
         perform(self, self.actions.propose_undo)
 
     @on(Proposed)
@@ -170,12 +176,12 @@ class SelectionPane(TablePane):
             self.offer(message.proposal)
 
     @on(Outcome)
-    def _look_again(self) -> None:
-        """An action may have changed what the assistant loads, or which file says so."""
-        self.look()
+    def _reload(self) -> None:
+        """Read the configuration again: an action may have changed it, or chosen another file."""
+        self.refresh_config()
 
     def offer(self, proposal: Proposal) -> None:
-        """Show what would be written; if that is agreed to, it is. Nobody is asked of what is no longer in sight."""
+        """Show what would be written, and write it if confirmed. Do nothing if its voice is no longer in sight."""
         from tui.dashboard.selection.proposal import ProposalScreen
 
         if not self._in_sight or (proposal.voice and (self.voice is None or self.voice.key != proposal.voice)):
@@ -184,30 +190,33 @@ class SelectionPane(TablePane):
             self.notify(escape_control(f"{proposal.file.path}: nothing to change"), markup=False)
             return
 
-        def write(agreed: bool | None) -> None:
-            if agreed:
+        def write(confirmed: bool | None) -> None:
+            if confirmed:
                 perform(self, self.actions.write_proposal, proposal)
 
         self.app.push_screen(ProposalScreen(proposal), write)
 
     def action_pin(self) -> None:
+        """Choose a variant to pin."""
         from tui.dashboard.selection.pick import Pick, PickScreen
 
         voice, selection = self.voice, self.selection
         if voice is None:
             return
-        says = {judged.variant: verdict_words(judged) for judged in selection.candidates} if selection else {}
-        picks = [Pick(_UNPIN, "no pin", "what the policy takes")]
-        picks += [Pick(variant.name, variant.name, says.get(variant.name, "")) for variant in voice.variants]
+        candidates = selection.candidates if selection else ()
+        decisions = {decision.variant: decision_words(decision) for decision in candidates}
+        picks = [Pick(_UNPIN, "no pin", "let the policy choose")]
+        picks += [Pick(variant.name, variant.name, decisions.get(variant.name, "")) for variant in voice.variants]
 
         def pin(picked: str | None) -> None:
             if picked is not None:
                 self._evaluate(partial(self.actions.pin_variant, voice.key, picked or None))
 
         pinned = (selection.pinned if selection else None) or _UNPIN
-        self.app.push_screen(PickScreen(f"Pin a variant of {voice.key}, whatever the policy says", picks, pinned), pin)
+        self.app.push_screen(PickScreen(f"Pin a variant of {voice.key}", picks, pinned), pin)
 
     def action_policy(self) -> None:
+        """Choose the policy."""
         from tui.dashboard.selection.pick import Pick, PickScreen
 
         voice, selection = self.voice, self.selection
@@ -220,15 +229,17 @@ class SelectionPane(TablePane):
             if picked is not None:
                 self._evaluate(partial(self.actions.choose_policy, voice.key, policies[picked]))
 
-        picks = [Pick(policy, policy, says) for policy, says in POLICIES.items()]
+        picks = [Pick(policy, policy, description) for policy, description in POLICIES.items()]
         current = selection.policy if selection else "priority"
-        self.app.push_screen(PickScreen(f"The policy for {voice.key}", picks, current), choose)
+        self.app.push_screen(PickScreen(f"Policy for {voice.key}", picks, current), choose)
 
     def action_select(self) -> None:
+        """Evaluate the selection again."""
         if self.voice:
             self._evaluate(partial(self.actions.reevaluate, self.voice.key))
 
     def action_assistant(self) -> None:
+        """Choose the assistant's configuration."""
         from tui.dashboard.selection.assistant import AssistantScreen
 
         def name(config: Path | None) -> None:
@@ -240,16 +251,16 @@ class SelectionPane(TablePane):
 
     def _evaluate(self, action: Callable[[], Message]) -> None:
         """Run an action that evaluates a selection, which takes seconds: it checks checksums and loads a model."""
-        self.notify("Looking at the files, the figures and this machine …", timeout=3)
+        self.notify("Checking files, results and hardware …", timeout=3)
         perform(self, action)
 
 
 def _same(before: Snapshot, after: Snapshot) -> bool:
-    """Whether the pane shows both alike; the rest may change several times a second."""
+    """Return whether the tab shows both alike; the rest may change several times a second."""
     return before.voices is after.voices and before.newest is after.newest and before.selections is after.selections
 
 
-def _row(voice: Voice, selection: Selection | None, today: Today | None) -> tuple[str, ...]:
+def _row(voice: Voice, selection: Selection | None, today: ActiveConfig | None) -> tuple[str, ...]:
     loads, applied = _today(voice, selection, today)
     chosen = (selection.policy, selection.selected, selection.pinned or "–") if selection else ("–", "press s", "–")
     policy, selected, pinned = chosen
@@ -263,11 +274,11 @@ def _row(voice: Voice, selection: Selection | None, today: Today | None) -> tupl
     )
 
 
-def _today(voice: Voice, selection: Selection | None, today: Today | None) -> tuple[str, str]:
-    """What the assistant loads of the voice, and whether that is as selected."""
+def _today(voice: Voice, selection: Selection | None, today: ActiveConfig | None) -> tuple[str, str]:
+    """Return what the assistant loads, and whether that is the selected variant."""
     if today is None or today.config is None or today.problem:
-        return "…" if today is None else "not known", "–"
-    name = today.names(voice)
+        return "…" if today is None else "unknown", "–"
+    name = today.variant_of(voice)
     if name is None:
         if today.loaded is None:
             loads = "nothing"
@@ -278,4 +289,4 @@ def _today(voice: Voice, selection: Selection | None, today: Today | None) -> tu
         return loads, "no" if selection else "–"
     if selection is None:
         return name, "–"
-    return name, "yes" if today.is_as_selected(voice, selection) else "NO"
+    return name, "yes" if today.matches(voice, selection) else "NO"

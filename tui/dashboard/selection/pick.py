@@ -1,4 +1,4 @@
-"""Asks for one of several."""
+"""A dialog with a list to choose from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import hanging
 
-# What the dialog has room for.
+# The width of the dialog's text.
 _WIDTH = 66
 
 
 @dataclass(frozen=True)
 class Pick:
-    """One of them: its name, and what there is to say of it."""
+    """A choice with its description."""
 
     id: str
     name: str
-    says: str
+    description: str
 
 
 class PickScreen(ModalScreen[str | None]):
-    """Ends with the id of what was picked, or with None. What holds now is marked with an asterisk."""
+    """Returns the id of the choice, or None. The current choice is marked with an asterisk."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "Back"),
@@ -47,7 +47,7 @@ class PickScreen(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield PlainText(escape_control(self._heading), classes="title")
             yield OptionList(*(Option(self._prompt(pick)) for pick in self._picks), compact=True, classes="picks")
-            yield PlainText("enter take it   ↑ ↓ choose   esc back", classes="hint")
+            yield PlainText("Enter select   ↑ ↓ choose   Esc back", classes="hint")
 
     def on_mount(self) -> None:
         ids = [pick.id for pick in self._picks]
@@ -55,8 +55,8 @@ class PickScreen(ModalScreen[str | None]):
 
     def _prompt(self, pick: Pick) -> Content:
         mark = "* " if pick.id == self._current else "  "
-        says = f"\n{hanging('    ', pick.says, _WIDTH)}" if pick.says else ""
-        return Content(f"{mark}{escape_control(pick.name)}{says}")
+        description = f"\n{hanging('    ', pick.description, _WIDTH)}" if pick.description else ""
+        return Content(f"{mark}{escape_control(pick.name)}{description}")
 
     def action_down(self) -> None:
         self.query_one(OptionList).action_cursor_down()

@@ -1,4 +1,4 @@
-"""Shows what would be written into an assistant's configuration, and asks."""
+"""The dialog that shows a change to the assistant's configuration and asks for confirmation."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ _STYLES = {"+": "$text-success", "-": "$text-error", "@": "$text-accent"}
 
 
 class ProposalScreen(ModalScreen[bool]):
-    """Yes or no. The difference shows every line that is changed; what there is to know stands below."""
+    """Returns whether the change was confirmed. Shows the diff, and the notes below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "dismiss(True)", "Yes"),
@@ -38,31 +38,31 @@ class ProposalScreen(ModalScreen[bool]):
             yield PlainText(escape_control(_question(proposal)), classes="title")
             if not proposal.backup:
                 yield PlainText(escape_control(_models(proposal)))
-            with KeyScroll(classes="told"):
-                yield Static(Content("\n").join(_difference(proposal)))
+            with KeyScroll(classes="text"):
+                yield Static(Content("\n").join(_diff_lines(proposal)))
             yield PlainText("y yes   n no   j k scroll", classes="hint")
 
 
 def _question(proposal: Proposal) -> str:
     if proposal.backup:
-        return f"Put back into {proposal.file.path} what {proposal.backup.path.name} holds?"
+        return f"Restore {proposal.file.path} from backup {proposal.backup.path.name}?"
     return f"Write this to {proposal.file.path}?"
 
 
 def _models(proposal: Proposal) -> str:
-    """The file that the assistant loads, and the one that it would load; the difference has the whole paths."""
+    """Return which file the assistant loads now and then; the diff has the full paths."""
     for change in proposal.plan.changes:
         if change.key == VOICE_PATH:
             return f"{_name(change.old)} → {_name(change.new)}"
-    return "the model that it loads stays"
+    return "The voice that it loads does not change."
 
 
 def _name(path: object) -> str:
     return Path(str(path)).name if path else "nothing"
 
 
-def _difference(proposal: Proposal) -> Iterator[Content]:
-    # The first two lines of a difference name the file, which stands above.
+def _diff_lines(proposal: Proposal) -> Iterator[Content]:
+    # The first two lines of a diff name the file, which the title does.
     for line in proposal.diff[2:]:
         yield Content.styled(escape_control(line), _STYLES.get(line[:1], ""))
     for note in proposal.plan.notes:

@@ -1,4 +1,4 @@
-"""The doctor, run as the command runs it: in a process of its own, since what it tries may break or take much memory."""
+"""Runs the doctor in a subprocess: its checks may crash or take much memory."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 async def run_doctor(workspace: Workspace) -> Findings:
-    """What the doctor finds, also of the assistant's configuration if one is known. Raises TtsdashError."""
+    """Return the doctor's findings, with those of the assistant's configuration if one is set. Raises TtsdashError."""
     config = await asyncio.to_thread(_configuration, workspace)
     if config is None:
-        return await _examine(workspace)
+        return await _run(workspace)
     try:
-        return await _examine(workspace, str(config))
+        return await _run(workspace, str(config))
     except InvalidInput as error:
-        mend = "press 4, then f, and name the assistant's YAML file"
-        problem = Finding("file", State.PROBLEM, str(error), mend)
-        return await _examine(workspace) | {"configuration": [problem]}
+        fix = "press 4, then f, and choose the assistant's YAML file"
+        problem = Finding("file", State.PROBLEM, str(error), fix)
+        return await _run(workspace) | {"configuration": [problem]}
 
 
 def _configuration(workspace: Workspace) -> Path | None:
@@ -36,12 +36,12 @@ def _configuration(workspace: Workspace) -> Path | None:
     return None
 
 
-async def _examine(workspace: Workspace, *config: str) -> Findings:
+async def _run(workspace: Workspace, *config: str) -> Findings:
     doctor = Subcommand(workspace, "doctor", *config)
     try:
         answer = await asyncio.to_thread(doctor.run)
     finally:
-        # Where nobody waits any longer it goes. It changes nothing that could be left half done.
+        # Ends it when the dashboard no longer waits. It changes nothing that could be left half done.
         doctor.terminate()
     found: Findings = {}
     for entry in answer["findings"]:

@@ -1,4 +1,4 @@
-"""What the system tab tells beside the store. Reading it touches files and may start a process: do it in a thread."""
+"""What the System tab shows beside the store. Reading it touches files and may start a process: do it in a thread."""
 
 from __future__ import annotations
 
@@ -20,38 +20,39 @@ if TYPE_CHECKING:
     from core.hardware.detection import HardwareInfo
 
 Facts = dict[str, str]
-"""By name."""
+"""Values by name."""
 
 
 def worker_facts(snapshot: Snapshot) -> Facts:
+    """Describe the worker."""
     worker = snapshot.worker
     if worker is None:
-        return {"state": "none runs: press w to start one"}
-    state = "gives no sign of life: press w" if snapshot.worker_unresponsive else "runs"
+        return {"state": "stopped · w starts it"}
+    state = "not responding · w restarts it" if snapshot.worker_unresponsive else "running"
     jobs = ", ".join(f"job {job.id} ({job.kind})" for job in snapshot.running)
     if worker.ending:
-        ends = "as soon as what runs has ended"
+        stops = "when the running jobs have ended"
     elif worker.idle_s is None:
-        ends = "when it is stopped (w)"
+        stops = "when you stop it (w)"
     else:
-        ends = f"after {format_duration(worker.idle_s)} without a job, or when it is stopped (w)"
+        stops = f"after {format_duration(worker.idle_s)} idle, or when you stop it (w)"
     return {
         "state": f"{state}, pid {worker.pid}, since {moment(worker.since)}, version {worker.version}",
-        "slots": f"{worker.slots} (jobs side by side, on {counted(worker.cores, 'core')}; a benchmark runs alone)",
-        "works on": jobs or "nothing",
-        "ends": ends,
+        "slots": f"{counted(worker.slots, 'job')} at a time on {counted(worker.cores, 'core')}; benchmarks always run alone",
+        "running": jobs or "idle",
+        "stops": stops,
     }
 
 
 def disk_facts(workspace: Workspace) -> Facts:
-    """What is free, and what the workspace takes."""
+    """Describe the free space and what the workspace uses."""
     try:
         disk = shutil.disk_usage(workspace.root)
     except OSError as error:
         return {"folder": format_error(error)}
     remote = network_file_system(workspace.root)
     data = [workspace.data_db.with_name(workspace.data_db.name + end) for end in ("", "-wal", "-shm")]
-    taken = {
+    used = {
         workspace.optimized_models.name: _size(workspace.optimized_models),
         workspace.recordings.name: _size(workspace.recordings),
         workspace.data_db.name: sum(map(_size, data)),
@@ -61,11 +62,12 @@ def disk_facts(workspace: Workspace) -> Facts:
         "folder": str(workspace.root),
         **({"WARNING": f"on a network file system ({remote}), where SQLite can lose data"} if remote else {}),
         "free": f"{disk.free / 1e9:.1f} GB of {disk.total / 1e9:.1f} GB",
-        **{name: f"{megabytes(size):>8} MB" for name, size in taken.items()},
+        **{name: f"{megabytes(size):>8} MB" for name, size in used.items()},
     }
 
 
 def machine_facts() -> Facts:
+    """Describe the hardware."""
     from core.hardware.machine import this_machine
 
     machine = this_machine()
@@ -79,24 +81,25 @@ def machine_facts() -> Facts:
 
 
 def version_facts() -> Facts:
+    """List the versions of what is installed."""
     from core.hardware.machine import this_environment
 
     return {**this_environment().versions, "interpreter": sys.executable}
 
 
-def ability_facts(probes: Callable[[], HardwareInfo]) -> Facts:
-    """What this machine can do for a voice, and why not."""
+def capability_facts(probes: Callable[[], HardwareInfo]) -> Facts:
+    """Describe what this machine can do for a voice, and why not."""
     from core.hardware.capabilities import capabilities
 
     try:
         found = capabilities(probes())
     except TtsdashError as error:
         return {"state": str(error)}
-    return {a.name: a.says if a.available else f"not here: {a.says}. It would bring {a.brings}" for a in found}
+    return {a.name: a.detail if a.available else f"unavailable: {a.detail}. It would bring {a.benefit}" for a in found}
 
 
 def _size(path: Path) -> int:
-    """The bytes of a file or of all in a folder; of what goes meanwhile none."""
+    """Return the bytes of a file or a folder; files that vanish meanwhile count as 0."""
     return sum(_bytes(file) for file in _files(path))
 
 

@@ -1,4 +1,4 @@
-"""The tab of the worker, the disk, the machine, and what the doctor finds."""
+"""The System tab: worker, disk, hardware, versions, and the doctor's findings."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ _TITLES = {
     "disk": "Disk",
     "doctor": "Doctor",
     "machine": "Hardware",
-    "abilities": "Engines and abilities",
+    "engines": "Engines",
     "versions": "Versions",
 }
-# The first three are what changes.
-_COLUMNS = (("worker", "disk", "doctor"), ("machine", "abilities", "versions"))
+# The first column has what changes.
+_COLUMNS = (("worker", "disk", "doctor"), ("machine", "engines", "versions"))
 _TWO_COLUMNS = 130
 _LABEL = 18
 _FRAME = 4
 
 
 class SystemPane(VerticalScroll, Pane):
-    """Nothing is asked of the machine before somebody opens the tab."""
+    """Sections of facts in one or two columns. The machine is asked when the tab is first opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("d", "examine", "Look again", id="system.examine"),
+        Binding("d", "examine", "Check again", id="system.examine"),
         Binding("j", "scroll_down", "Down", show=False),
         Binding("k", "scroll_up", "Up", show=False),
         Binding("g", "scroll_home", "First", show=False),
@@ -53,13 +53,13 @@ class SystemPane(VerticalScroll, Pane):
 
     @dataclass
     class FactsRead(Message):
-        """By section."""
+        """Facts have been read, by section."""
 
         facts: dict[str, Facts]
 
     @dataclass
     class Examined(Message):
-        """The doctor has looked; or could not, with the reason."""
+        """The doctor has finished, or failed for the reason in `problem`."""
 
         at: str
         found: Findings
@@ -73,14 +73,16 @@ class SystemPane(VerticalScroll, Pane):
         self._opened = False
 
     def compose(self) -> ComposeResult:
+        """Compose the columns of sections."""
         for names in _COLUMNS:
             with Vertical(classes="column"):
                 for name in names:
-                    section = PlainText("asking …", id=f"system-{name}", classes="section")
+                    section = PlainText("checking …", id=f"system-{name}", classes="section")
                     section.border_title = f" {_TITLES[name]} "
                     yield section
 
     def take_focus(self) -> None:
+        """Take the focus; ask the machine the first time, measure the disk each time."""
         super().take_focus()
         if not self._opened:
             self._opened = True
@@ -90,27 +92,29 @@ class SystemPane(VerticalScroll, Pane):
             self.run_worker(self._measure_disk, thread=True, group="system")
 
     def show(self, snapshot: Snapshot) -> None:
+        """Show the state of the worker."""
         self._facts["worker"] = facts.worker_facts(snapshot)
         self._draw("worker")
 
     def on_resize(self) -> None:
+        """Choose one or two columns."""
         self.set_class(self.size.width >= _TWO_COLUMNS, "wide")
         self._draw(*_TITLES)
 
-    # What is asked, off the interface's thread
+    # Reading, off the interface's thread
 
     def _ask_machine(self) -> None:
         environment = self.context.environment
         self.post_message(
             self.FactsRead({"machine": environment.machine_facts(), "versions": environment.version_facts()})
         )
-        self.post_message(self.FactsRead({"abilities": facts.ability_facts(environment.hardware)}))
+        self.post_message(self.FactsRead({"engines": facts.capability_facts(environment.hardware)}))
 
     def _measure_disk(self) -> None:
         self.post_message(self.FactsRead({"disk": self.context.environment.disk_facts(self.workspace)}))
 
     def action_examine(self) -> None:
-        """Have the doctor look again, and the disk measured."""
+        """Run the doctor and measure the disk again."""
         self._examined = None
         self._draw("doctor")
         self.run_worker(self._measure_disk, thread=True, group="system")
@@ -125,19 +129,19 @@ class SystemPane(VerticalScroll, Pane):
             self.post_message(self.Examined(environment.clock(), {}, format_error(error)))
 
     @on(FactsRead)
-    def _know(self, message: FactsRead) -> None:
+    def _show_facts(self, message: FactsRead) -> None:
         self._facts |= message.facts
         self._draw(*message.facts)
 
     @on(Examined)
-    def _tell(self, message: Examined) -> None:
+    def _show_findings(self, message: Examined) -> None:
         self._examined = message
         self._draw("doctor")
 
-    # How it is shown
+    # Drawing
 
     def _draw(self, *names: str) -> None:
-        """Show these sections, as far as they are known."""
+        """Draw these sections, as far as they are known."""
         width = self.size.width // (2 if self.has_class("wide") else 1) - _FRAME
         for name in names:
             section = self.query_one(f"#system-{name}", PlainText)
@@ -150,16 +154,17 @@ class SystemPane(VerticalScroll, Pane):
 
 def _doctor(examined: SystemPane.Examined | None, width: int) -> str:
     if examined is None:
-        return "looking, which takes some seconds …"
+        return "checking …"
     if examined.problem:
-        return hanging("", f"{examined.problem}; d looks again", width)
-    told = f"{summary(examined.found)}, as of {when(examined.at)}; d looks again"
+        return hanging("", f"{examined.problem}; d checks again", width)
+    headline = f"{summary(examined.found)}, as of {when(examined.at)}; d checks again"
     parts = (
-        finding_lines(_those(examined.found, states), width) for states in ((State.PROBLEM, State.NOTE), (State.OK,))
+        finding_lines(_in_states(examined.found, states), width)
+        for states in ((State.PROBLEM, State.NOTE), (State.OK,))
     )
-    return "\n".join([told, "", *(line for part in parts for line in part)]).rstrip()
+    return "\n".join([headline, "", *(line for part in parts for line in part)]).rstrip()
 
 
-def _those(found: Findings, states: tuple[State, ...]) -> Findings:
-    """What there is to do stands above what is well."""
+def _in_states(found: Findings, states: tuple[State, ...]) -> Findings:
+    """Return the findings in these states, by area."""
     return {area: [finding for finding in findings if finding.state in states] for area, findings in found.items()}

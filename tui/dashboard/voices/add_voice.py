@@ -116,7 +116,7 @@ class AddVoiceScreen(ModalScreen[str | None]):
         self.query_one("#download").display = False
         self.query_one(OptionList).can_focus = False
         self.query_one(Input).focus()
-        self.run_worker(lambda: self.post_message(VoicesFound(find_voices())), thread=True, group="look")
+        self.run_worker(lambda: self.post_message(VoicesFound(find_voices())), thread=True, group="read")
 
     def on_unmount(self) -> None:
         """Terminate a running download."""
@@ -188,7 +188,7 @@ class AddVoiceScreen(ModalScreen[str | None]):
         if is_piper_name(choice):
             self._download(choice)
         else:
-            self.run_worker(lambda: self._check_path(choice), thread=True, group="look")
+            self.run_worker(lambda: self._check_path(choice), thread=True, group="read")
 
     def _check_path(self, path: str) -> None:
         self.post_message(PathChecked(path, typed_path(path).exists()))

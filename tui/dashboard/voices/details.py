@@ -143,10 +143,10 @@ def _results(snapshot: Snapshot, variant: Variant, result: Result) -> Lines:
 
 
 def _pareto(snapshot: Snapshot, voice: Voice, variant: Variant) -> str:
-    from core.history.pareto import pareto
+    from core.history.pareto import compute_pareto
 
     newest = [snapshot.latest_result(voice.key, other.name, other.sha256) for other in voice.variants]
-    points = pareto([result for result in newest if result])
+    points = compute_pareto([result for result in newest if result])
     point = next(point for point in points if point.result.variant == variant.name)
     if not (point.result.speedup_ci and point.result.grade):
         return "Pareto: unknown (speed or sound not measured here)"

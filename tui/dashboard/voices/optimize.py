@@ -126,7 +126,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         """Show the initial state and read the forecasts."""
         self.query_one("#calibration").display = any(recipe.calibrated for recipe in self._recipes.values())
         self._update_status()
-        self.run_worker(self._read_forecasts, thread=True, group="look")
+        self.run_worker(self._read_forecasts, thread=True, group="read")
 
     def _read_forecasts(self) -> None:
         self.post_message(ForecastsRead(read_forecasts(self._workspace, self._voice, self._snapshot.machine)))
@@ -166,7 +166,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         self.query_one("#known", PlainText).show("\n".join(escape_control(line) for line in lines))
 
     def _about(self, recipe: Recipe) -> Iterator[str]:
-        yield f"{recipe.variant}: {recipe.says}"
+        yield f"{recipe.variant}: {recipe.description}"
         yield self._describe_made(recipe)
         if self.forecasts is None:
             yield "reading past runs …"
@@ -310,4 +310,4 @@ def _parameters(recipes: Sequence[Recipe]) -> Iterator[str]:
     if not known:
         yield "no parameters" if recipes else "Select a variant to see its parameters."
     for name, param in known.items():
-        yield f"  {name}={param.default} ({param.allowed}): {param.says}"
+        yield f"  {name}={param.default} ({param.allowed}): {param.description}"

@@ -123,7 +123,7 @@ class VoicesPane(TablePane):
     def _check_files(self) -> None:
         if self.snapshot and self.snapshot.voices:
             voices = self.snapshot.voices
-            self.run_worker(lambda: self._find_missing(voices), thread=True, group="look")
+            self.run_worker(lambda: self._find_missing(voices), thread=True, group="read")
 
     def _find_missing(self, voices: list[Voice]) -> None:
         from tui.dashboard.common.missing_files import find_missing_files
@@ -148,7 +148,7 @@ class VoicesPane(TablePane):
         voice, snapshot = self.voice, self.snapshot
         if voice and snapshot:
             self._requested.add(voice.id)
-            self.run_worker(lambda: self._read_forecasts(voice, snapshot), thread=True, group="look")
+            self.run_worker(lambda: self._read_forecasts(voice, snapshot), thread=True, group="read")
 
     def _read_forecasts(self, voice: Voice, snapshot: Snapshot) -> None:
         from tui.dashboard.voices.forecasts import read_forecasts

@@ -1,4 +1,4 @@
-"""What a recording looks like, in as many columns as there is room for: its waveform, or its spectrogram."""
+"""A recording as a picture with a given number of columns: its waveform envelope or its spectrogram."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +10,14 @@ _WINDOW_S = 0.025
 _FLOOR = 1e-12
 
 
-def waveform(audio: Audio, columns: int) -> Grid:
-    """The lowest and the highest sample of each column."""
+def waveform_envelope(audio: Audio, columns: int) -> Grid:
+    """Return the minimum and maximum sample of each column, [2, columns]."""
     edges = _edges(len(audio), columns)
     return np.array([np.minimum.reduceat(audio, edges), np.maximum.reduceat(audio, edges)], np.float64)
 
 
 def spectrogram(audio: Audio, rate: int, columns: int, bands: int) -> Grid:
-    """The power in dB of each band, the lowest first, in each column. Bands are as wide as the ear tells them apart."""
+    """Return the power in dB, [bands, columns], lowest band first. Bands are evenly spaced on the mel scale."""
     from scipy.signal import stft
 
     _, _, spectrum = stft(audio, rate, nperseg=min(len(audio), int(_WINDOW_S * rate)))
@@ -28,13 +28,13 @@ def spectrogram(audio: Audio, rate: int, columns: int, bands: int) -> Grid:
 
 
 def band_edges(rate: int, bands: int) -> npt.NDArray[np.float64]:
-    """The lower edge of each band in Hz: as far apart as mels are."""
+    """Return the lower edge of each band in Hz, evenly spaced on the mel scale."""
     highest = 2595 * np.log10(1 + rate / 2 / 700)
     return np.asarray(700 * (10 ** (np.linspace(0, highest, bands, endpoint=False) / 2595) - 1))
 
 
 def _bands(lines: int, rate: int, bands: int) -> npt.NDArray[np.intp]:
-    """The first line of the spectrum in each band."""
+    """Return the first line of the spectrum in each band."""
     first = (band_edges(rate, bands) / (rate / 2) * lines).astype(np.intp)
     return np.maximum.accumulate(first)
 

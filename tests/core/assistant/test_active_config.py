@@ -1,10 +1,10 @@
-"""`core.assistant.today`: what the workspace's assistant loads, and whether that was selected."""
+"""`core.assistant.active_config`: what the assistant loads, and whether it matches the selection."""
 
 from pathlib import Path
 
 import pytest
 
-from core.assistant.today import Today, read_today
+from core.assistant.active_config import ActiveConfig, read_active_config
 from core.engines.names import BY_PROVIDER
 from core.settings import set_assistant
 from core.workspace import Workspace
@@ -13,17 +13,17 @@ from tests.core.assistant.test_changes import select, variant_of, voice_of
 MADE = voice_of(variant_of("static-int8"), variant_of("coreml"))
 
 
-def today(workspace: Workspace, tmp_path: Path, piper: str | None) -> Today:
-    """With a configuration that says this of Piper, or without the file."""
+def today(workspace: Workspace, tmp_path: Path, piper: str | None) -> ActiveConfig:
+    """Read a configuration with these keys for Piper, or without the file."""
     config = tmp_path / "assistant.yaml"
     if piper is not None:
         config.write_text(f"models: {{tts: {{piper: {{{piper}}}}}}}\n")
     set_assistant(workspace, config)
-    return read_today(workspace, [MADE])
+    return read_active_config(workspace, [MADE])
 
 
 def test_without_a_setting_nothing_is_known(workspace: Workspace) -> None:
-    assert read_today(workspace, [MADE]) == Today()
+    assert read_active_config(workspace, [MADE]) == ActiveConfig()
 
 
 @pytest.mark.parametrize(
@@ -32,34 +32,34 @@ def test_without_a_setting_nothing_is_known(workspace: Workspace) -> None:
         ("voice_path: /v/static-int8.onnx", ["+static-int8", "original"], "static-int8", True),
         ("voice_path: /v/original.onnx", ["+static-int8", "original"], "original", False),
         ("fallback_path: /v/original.onnx", ["-static-int8", "+original"], "original", True),
-        # What today's assistant cannot load, it need not load.
+        # The selected variant counts only if the assistant can load it.
         ("voice_path: /v/static-int8.onnx", ["+coreml", "static-int8", "original"], "static-int8", True),
         ("voice_path: /v/original.onnx", [f"+{BY_PROVIDER}", "original"], "original", True),
         ("voice_path: /v/other.onnx", ["+original"], None, False),
         ("", ["+original"], None, False),
     ],
 )
-def test_what_is_loaded_is_held_against_what_was_selected(
+def test_the_loaded_variant_is_compared_with_the_selected_one(
     workspace: Workspace, tmp_path: Path, piper: str, selected: list[str], name: str | None, applied: bool
 ) -> None:
     read = today(workspace, tmp_path, piper)
-    assert (read.problem, read.there) == (None, False)
-    assert read.names(MADE) == name
-    assert read.is_as_selected(MADE, select(*selected)) == applied
+    assert (read.problem, read.exists) == (None, False)
+    assert read.variant_of(MADE) == name
+    assert read.matches(MADE, select(*selected)) == applied
 
 
-@pytest.mark.parametrize(("piper", "says"), [(None, "does not exist: check the path"), ("a: [", "is not YAML")])
-def test_what_cannot_be_read_is_told_in_one_line(
-    workspace: Workspace, tmp_path: Path, piper: str | None, says: str
+@pytest.mark.parametrize(("piper", "expected"), [(None, "does not exist: check the path"), ("a: [", "is not YAML")])
+def test_an_unreadable_configuration_is_reported_in_one_line(
+    workspace: Workspace, tmp_path: Path, piper: str | None, expected: str
 ) -> None:
     read = today(workspace, tmp_path, piper)
     assert read.problem
-    assert says in read.problem
+    assert expected in read.problem
     assert str(read.config) in read.problem
 
 
-def test_settings_that_are_none_are_told_too(workspace: Workspace) -> None:
+def test_invalid_settings_are_reported_too(workspace: Workspace) -> None:
     workspace.settings_file.write_text("assistent: x\n")
-    problem = read_today(workspace, []).problem
+    problem = read_active_config(workspace, []).problem
     assert problem
-    assert "there is no setting 'assistent'" in problem
+    assert "unknown setting 'assistent'" in problem
