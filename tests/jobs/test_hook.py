@@ -136,7 +136,7 @@ def test_a_setting_that_cannot_be_is_reported_like_a_hook_that_failed(
     job_id = an_ended_job(workspace, db, voice)
     workspace.settings_file.write_text("hook: 7")
     run_all(workspace)
-    assert f"{workspace.settings_file}: hook: give a command" in str(list_events(db, job_id)[-1].detail)
+    assert f"{workspace.settings_file}: hook: write a command" in str(list_events(db, job_id)[-1].detail)
 
 
 def test_no_shell_reads_the_command(workspace: Workspace, tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_a_job_over_a_limit_is_ended_with_that_reason(
 def test_a_worker_that_hangs_is_replaced_and_its_job_ends(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock, "_WATCHED_S", 0.3)
+    monkeypatch.setattr(lock, "_WATCH_S", 0.3)
     before = running_worker(workspace)
     assert before
     os.kill(before.pid, signal.SIGSTOP)
