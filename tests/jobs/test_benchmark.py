@@ -1,4 +1,4 @@
-"""A benchmark job of variants of which some are no more what was made."""
+"""A benchmark job when some of its variants are missing or changed."""
 
 import json
 import shutil
@@ -22,8 +22,8 @@ from jobs.submit import benchmark_job, submit
 
 
 @pytest.fixture
-def made(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> dict[str, Path]:
-    """Two variants, in truth copies of the original."""
+def variant_paths(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> dict[str, Path]:
+    """Two variants that are copies of the original."""
     paths = {}
     for name in ("static-int8", "int4"):
         paths[name] = Path(shutil.copyfile(voice.path, tmp_path / f"{name}.onnx"))
@@ -34,7 +34,7 @@ def made(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> dict[str, Path
     return paths
 
 
-def measure(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+def run_benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     submit(workspace, db, benchmark_job(voice, ["static-int8", "int4"], threads=[1]))
     job = claim(db)
     assert job is not None
@@ -42,24 +42,24 @@ def measure(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     benchmark.run(JobContext(workspace, db, job, get_voice(db, voice.key), job.attempt, lambda stage, share: None))
 
 
-def test_what_is_gone_is_listed_with_the_reason_and_the_others_are_measured(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice, made: dict[str, Path]
+def test_a_missing_variant_is_listed_with_the_reason_and_the_others_are_measured(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, variant_paths: dict[str, Path]
 ) -> None:
-    made["int4"].unlink()
-    measure(workspace, db, voice)
+    variant_paths["int4"].unlink()
+    run_benchmark(workspace, db, voice)
     results = {result.variant: result for result in list_results(db)}
     assert results["static-int8"].speedup is not None
     assert (results["int4"].speedup, results["int4"].grade) == (None, None)
-    assert results["int4"].unmeasured["speedup"] == f"missing: {made['int4']}"
+    assert results["int4"].unmeasured["speedup"] == f"missing: {variant_paths['int4']}"
 
 
-def test_when_none_of_them_is_what_was_made_the_job_says_so(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice, made: dict[str, Path]
+def test_a_benchmark_fails_if_every_variant_is_missing_or_changed(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, variant_paths: dict[str, Path]
 ) -> None:
-    made["int4"].unlink()
-    made["static-int8"].write_bytes(b"another")
+    variant_paths["int4"].unlink()
+    variant_paths["static-int8"].write_bytes(b"another")
     with pytest.raises(
         InvalidInput, match=r"static-int8 cannot be measured: checksum differs: .*; add or make it again"
     ):
-        measure(workspace, db, voice)
+        run_benchmark(workspace, db, voice)
     assert list_results(db) == []

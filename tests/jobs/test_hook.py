@@ -1,4 +1,4 @@
-"""The hook: told of each end of a job that was started, and harmless whatever it does."""
+"""The hook runs once for each started job that ends, and cannot harm the queue."""
 
 import json
 import os
@@ -27,10 +27,10 @@ from tests.waiting import wait_until
 
 
 def set_hook(workspace: Workspace, *command: object) -> None:
-    workspace.settings_file.write_text(json.dumps({"hook": [str(word) for word in command]}))
+    workspace.settings_file.write_text(json.dumps({"hook": [str(part) for part in command]}))
 
 
-def script(tmp_path: Path, text: str) -> Path:
+def write_script(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "hook script.py"
     path.write_text(text)
     return path
@@ -40,15 +40,15 @@ RECORD = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read() + '\\n')"
 
 
 @pytest.fixture
-def told(tmp_path: Path, workspace: Workspace) -> Path:
-    """What the hook was told, one job a line."""
-    path = tmp_path / "told"
+def received(tmp_path: Path, workspace: Workspace) -> Path:
+    """A file to which the hook appends each job it receives, one per line."""
+    path = tmp_path / "received"
     path.touch()
     set_hook(workspace, sys.executable, "-c", RECORD, path)
     return path
 
 
-def an_ended_job(workspace: Workspace, db: sqlite3.Connection, voice: Voice, state: str = "succeeded") -> int:
+def finished_job(workspace: Workspace, db: sqlite3.Connection, voice: Voice, state: str = "succeeded") -> int:
     (job_id,) = submit(workspace, db, NewJob("teleport", voice.id, None, {}))
     job = claim(db)
     assert job is not None
@@ -56,53 +56,53 @@ def an_ended_job(workspace: Workspace, db: sqlite3.Connection, voice: Voice, sta
     return job_id
 
 
-def run_all(workspace: Workspace) -> None:
+def run_hooks(workspace: Workspace) -> None:
     runner = HookRunner(workspace, threading.Event())
     runner.start()
     runner.finish()
 
 
-def test_a_job_that_ends_is_told_as_json(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice, told: Path
+def test_a_finished_job_is_passed_to_the_hook_as_json(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, received: Path
 ) -> None:
     start_worker(workspace)
     job = ended(db, *submit(workspace, db, NewJob("teleport", voice.id, None, {})))
-    shape = json.loads(wait_until(told.read_text))
-    assert (shape["id"], shape["state"], shape["error"]) == (job.id, "failed", job.error)
-    assert shape["voice"] == voice.key
+    job_json = json.loads(wait_until(received.read_text))
+    assert (job_json["id"], job_json["state"], job_json["error"]) == (job.id, "failed", job.error)
+    assert job_json["voice"] == voice.key
 
 
-def test_what_ended_while_no_worker_ran_is_told_by_the_next_one_and_only_once(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice, told: Path
+def test_jobs_that_ended_without_a_worker_are_passed_to_the_hook_exactly_once(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, received: Path
 ) -> None:
-    ids = [an_ended_job(workspace, db, voice, state) for state in ("succeeded", "failed", "cancelled")]
-    run_all(workspace)
-    run_all(workspace)
-    assert [json.loads(line)["id"] for line in told.read_text().splitlines()] == ids
+    ids = [finished_job(workspace, db, voice, state) for state in ("succeeded", "failed", "cancelled")]
+    run_hooks(workspace)
+    run_hooks(workspace)
+    assert [json.loads(line)["id"] for line in received.read_text().splitlines()] == ids
 
 
-def test_a_job_that_never_started_is_not_told(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice, told: Path
+def test_a_job_that_never_started_is_not_passed_to_the_hook(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, received: Path
 ) -> None:
     (job_id,) = submit(workspace, db, NewJob("teleport", voice.id, None, {}))
     cancel(db, job_id)
-    run_all(workspace)
-    assert told.read_text() == ""
+    run_hooks(workspace)
+    assert received.read_text() == ""
 
 
-def test_without_a_hook_nothing_is_told_later(
+def test_jobs_that_ended_without_a_hook_are_not_passed_to_a_later_hook(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
 ) -> None:
-    an_ended_job(workspace, db, voice)
-    run_all(workspace)
-    path = tmp_path / "told"
+    finished_job(workspace, db, voice)
+    run_hooks(workspace)
+    path = tmp_path / "received"
     set_hook(workspace, sys.executable, "-c", RECORD, path)
-    run_all(workspace)
+    run_hooks(workspace)
     assert not path.exists()
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "message"),
     [
         ([sys.executable, "-c", "import sys; sys.exit('no such channel')"], "ended with code 1: no such channel"),
         ([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], "ended with code -9"),
@@ -111,9 +111,9 @@ def test_without_a_hook_nothing_is_told_later(
         ([sys.executable, "-c", "import sys; sys.stdin.close(); sys.exit(3)"], "ended with code 3"),
     ],
 )
-def test_a_hook_that_fails_or_hangs_is_told_and_harms_nothing(
+def test_a_failing_or_hanging_hook_is_recorded_and_does_no_harm(
     command: list[str],
-    says: str,
+    message: str,
     workspace: Workspace,
     db: sqlite3.Connection,
     voice: Voice,
@@ -122,34 +122,36 @@ def test_a_hook_that_fails_or_hangs_is_told_and_harms_nothing(
     if "sleep" in command[-1]:
         monkeypatch.setattr(hook, "MAX_S", 0.4)
     set_hook(workspace, *command)
-    job_id = an_ended_job(workspace, db, voice)
-    run_all(workspace)
+    job_id = finished_job(workspace, db, voice)
+    run_hooks(workspace)
     (event,) = [event for event in list_events(db, job_id) if event.event == "hook failed"]
     assert event.detail is not None
-    assert event.detail.endswith(says)
+    assert event.detail.endswith(message)
     assert get_job(db, job_id).state == "succeeded"
 
 
-def test_a_setting_that_cannot_be_is_told_like_a_hook_that_failed(
+def test_an_invalid_hook_setting_is_recorded_like_a_failed_hook(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    job_id = an_ended_job(workspace, db, voice)
+    job_id = finished_job(workspace, db, voice)
     workspace.settings_file.write_text("hook: 7")
-    run_all(workspace)
-    assert f"{workspace.settings_file}: hook: give a command" in str(list_events(db, job_id)[-1].detail)
+    run_hooks(workspace)
+    assert f"{workspace.settings_file}: hook: write a command" in str(list_events(db, job_id)[-1].detail)
 
 
-def test_no_shell_reads_the_command(workspace: Workspace, tmp_path: Path) -> None:
-    words = tmp_path / "words"
-    recorder = script(tmp_path, f"import json, sys; open({str(words)!r}, 'w').write(json.dumps(sys.argv[1:]))")
+def test_the_hook_command_is_not_run_by_a_shell(workspace: Workspace, tmp_path: Path) -> None:
+    recorded = tmp_path / "arguments"
+    recorder = write_script(tmp_path, f"import json, sys; open({str(recorded)!r}, 'w').write(json.dumps(sys.argv[1:]))")
     workspace.settings_file.write_text(f"hook: {sys.executable} '{recorder}' $HOME '; rm -rf x' \"two words\" *")
     assert run_hook(workspace, "{}", threading.Event()) is None
-    assert json.loads(words.read_text()) == ["$HOME", "; rm -rf x", "two words", "*"]
+    assert json.loads(recorded.read_text()) == ["$HOME", "; rm -rf x", "two words", "*"]
 
 
-def test_a_hook_that_starts_something_and_goes_does_not_hold_up_the_next(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_process_that_a_hook_leaves_running_does_not_delay_the_next_hook(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     pid = tmp_path / "pid"
-    starter = script(
+    starter = write_script(
         tmp_path,
         f"import subprocess, sys\nopen({str(pid)!r}, 'w').write(str(subprocess.Popen(['sleep', '600']).pid))\n",
     )
@@ -158,12 +160,12 @@ def test_a_hook_that_starts_something_and_goes_does_not_hold_up_the_next(workspa
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-def test_a_hook_that_does_not_read_gets_no_job_and_no_blame(workspace: Workspace) -> None:
+def test_a_hook_may_ignore_its_input(workspace: Workspace) -> None:
     set_hook(workspace, "true")
     assert run_hook(workspace, "x" * 10_000_000, threading.Event()) is None
 
 
-def test_the_hook_finds_its_workspace(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_hook_receives_the_path_of_its_workspace(workspace: Workspace, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     set_hook(
         workspace,
@@ -176,42 +178,42 @@ def test_the_hook_finds_its_workspace(workspace: Workspace, tmp_path: Path) -> N
     assert seen.read_text() == str(workspace.root)
 
 
-def test_a_hook_ends_with_a_worker_that_is_killed_and_its_job_is_told_again(
+def test_a_hook_ends_with_its_killed_worker_and_receives_the_job_again(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
 ) -> None:
-    told = tmp_path / "told"
+    received = tmp_path / "received"
     hangs_once = f"""
 import os, time
-open({str(told)!r}, "a").write(str(os.getpid()) + "\\n")
-if len(open({str(told)!r}).readlines()) == 1:
+open({str(received)!r}, "a").write(str(os.getpid()) + "\\n")
+if len(open({str(received)!r}).readlines()) == 1:
     time.sleep(600)
 """
-    set_hook(workspace, sys.executable, script(tmp_path, hangs_once))
-    an_ended_job(workspace, db, voice)
+    set_hook(workspace, sys.executable, write_script(tmp_path, hangs_once))
+    finished_job(workspace, db, voice)
     worker, _ = start_worker(workspace)
-    wait_until(lambda: told.exists() and told.read_text().endswith("\n"))
+    wait_until(lambda: received.exists() and received.read_text().endswith("\n"))
     assert is_hook_running(workspace)
     os.kill(worker.pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(worker.pid, worker.birth))
     start_worker(workspace)
-    first, _ = wait_until(lambda: len(pids := told.read_text().split()) == 2 and pids)
+    first, _ = wait_until(lambda: len(pids := received.read_text().split()) == 2 and pids)
     assert not psutil.pid_exists(int(first)) or psutil.Process(int(first)).status() == psutil.STATUS_ZOMBIE
     stop_worker(workspace)
     assert [event for event in list_events(db, 1) if event.event == "hook failed"] == []
 
 
-def test_a_hook_that_hangs_ends_with_a_worker_that_is_stopped_at_once(
+def test_stopping_a_worker_at_once_ends_a_hanging_hook(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     set_hook(workspace, sys.executable, "-c", "import time; time.sleep(600)")
-    an_ended_job(workspace, db, voice)
+    finished_job(workspace, db, voice)
     start_worker(workspace)
     wait_until(lambda: is_hook_running(workspace))
     stop_worker(workspace, at_once=True)
     wait_until(lambda: not is_hook_running(workspace), timeout=5)
 
 
-def test_a_worker_that_a_hook_starts_is_not_taken_for_the_hook(
+def test_a_worker_started_by_a_hook_is_not_mistaken_for_the_hook(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_hook(workspace, "true")

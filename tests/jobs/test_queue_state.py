@@ -1,4 +1,4 @@
-"""Why a job waits, in words that fit a table."""
+"""The reason why a job waits, short enough for a table."""
 
 import sqlite3
 from dataclasses import replace
@@ -20,8 +20,8 @@ from jobs.submit import Scheduling, submit
 ROOMY = Capacity(slots=4, cores=8, memory_mb=8000)
 
 
-def plain(voice: Voice, need: Resources | None = None) -> NewJob:
-    return NewJob("teleport", voice.id, None, {}, resources=need or Resources())
+def new_job(voice: Voice, resources: Resources | None = None) -> NewJob:
+    return NewJob("teleport", voice.id, None, {}, resources=resources or Resources())
 
 
 def reason(workspace: Workspace, db: sqlite3.Connection, job_id: int, capacity: Capacity | None = ROOMY) -> str | None:
@@ -29,39 +29,41 @@ def reason(workspace: Workspace, db: sqlite3.Connection, job_id: int, capacity: 
     return waiting_reason(get_job(db, job_id), state)
 
 
-def test_a_job_whose_turn_it_is_waits_for_nothing(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    (job_id,) = submit(workspace, db, plain(voice))
+def test_a_job_that_can_start_has_no_reason_to_wait(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    (job_id,) = submit(workspace, db, new_job(voice))
     assert reason(workspace, db, job_id) is None
 
 
-def test_one_that_does_not_wait_has_no_reason(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    (job_id,) = submit(workspace, db, plain(voice))
+def test_a_running_job_has_no_reason_to_wait(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    (job_id,) = submit(workspace, db, new_job(voice))
     claim(db)
     assert reason(workspace, db, job_id, capacity=None) is None
 
 
-def test_the_jobs_that_it_waits_for_are_named(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    first, second = submit(workspace, db, plain(voice), plain(voice))
-    (third,) = submit(workspace, db, plain(voice), scheduling=Scheduling(after=(first, second)))
+def test_the_reason_lists_the_jobs_that_must_end_first(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    first, second = submit(workspace, db, new_job(voice), new_job(voice))
+    (third,) = submit(workspace, db, new_job(voice), scheduling=Scheduling(after=(first, second)))
     assert reason(workspace, db, third) == f"after {first}, {second}"
 
 
-def test_its_time_is_told(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    (job_id,) = submit(workspace, db, plain(voice), scheduling=Scheduling(not_before="2999-01-01T00:00:00.000Z"))
+def test_the_reason_shows_the_start_time(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    (job_id,) = submit(workspace, db, new_job(voice), scheduling=Scheduling(not_before="2999-01-01T00:00:00.000Z"))
     assert str(reason(workspace, db, job_id)).startswith("not before 29")
 
 
-def test_a_paused_queue_and_a_missing_worker_are_told(
+def test_the_reason_mentions_a_paused_queue_or_a_missing_worker(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    (job_id,) = submit(workspace, db, plain(voice))
+    (job_id,) = submit(workspace, db, new_job(voice))
     assert reason(workspace, db, job_id, capacity=None) == "no worker is running"
     pause(db)
     assert reason(workspace, db, job_id, capacity=None) == "the queue is paused"
 
 
 @pytest.mark.parametrize(
-    ("running", "next_one", "capacity", "says"),
+    ("running", "next_job", "capacity", "message"),
     [
         (Resources(), Resources(exclusive=True), ROOMY, "it runs alone, once the others have ended"),
         (Resources(exclusive=True), Resources(), ROOMY, "another job runs alone"),
@@ -70,37 +72,37 @@ def test_a_paused_queue_and_a_missing_worker_are_told(
         (Resources(memory_mb=7000), Resources(memory_mb=2000), ROOMY, "it needs 2000 MB of memory, 1000 free"),
     ],
 )
-def test_what_is_taken_is_told_and_those_behind_wait_for_the_first(
+def test_the_reason_names_the_busy_resource_and_later_jobs_wait_their_turn(
     running: Resources,
-    next_one: Resources,
+    next_job: Resources,
     capacity: Capacity,
-    says: str,
+    message: str,
     workspace: Workspace,
     db: sqlite3.Connection,
     voice: Voice,
 ) -> None:
-    _, blocked, behind = submit(workspace, db, plain(voice, running), plain(voice, next_one), plain(voice))
+    _, blocked, behind = submit(workspace, db, new_job(voice, running), new_job(voice, next_job), new_job(voice))
     assert claim(db, capacity)
     assert claim(db, capacity) is None
-    assert reason(workspace, db, blocked, capacity) == says
+    assert reason(workspace, db, blocked, capacity) == message
     assert reason(workspace, db, behind, capacity) == f"behind job {blocked}"
 
 
-def test_two_that_make_the_same_variant_run_one_after_the_other(
+def test_two_jobs_for_the_same_variant_run_one_after_the_other(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    making = replace(plain(voice), variant="int4")
-    first, second, other = submit(workspace, db, making, making, replace(making, variant="optimized"))
+    int4_job = replace(new_job(voice), variant="int4")
+    first, second, other = submit(workspace, db, int4_job, int4_job, replace(int4_job, variant="optimized"))
     started = [job.id for job in (claim(db, ROOMY), claim(db, ROOMY)) if job]
     assert started == [first, other]
     assert claim(db, ROOMY) is None
     assert reason(workspace, db, second) == f"job {first} makes the same variant"
 
 
-def test_a_disk_that_is_nearly_full_is_told(
+def test_the_reason_mentions_a_nearly_full_disk(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert disk_shortage(workspace, voice.size_bytes) is None
     monkeypatch.setattr(scheduling, "_BASE_DISK_MB", 10**9)
-    (job_id,) = submit(workspace, db, plain(voice))
+    (job_id,) = submit(workspace, db, new_job(voice))
     assert str(reason(workspace, db, job_id)).startswith("the disk is nearly full: ")

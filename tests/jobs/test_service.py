@@ -1,5 +1,5 @@
-"""The worker as a service. systemd and launchd cannot be had in a test: commands that write down how they are called
-stand in for theirs, and a folder for the root of a machine that systemd runs."""
+"""The worker as a service. Tests cannot use systemd and launchd: fake commands that record their arguments replace
+theirs, and a temporary folder replaces the root directory of a machine with systemd."""
 
 import os
 import plistlib
@@ -28,14 +28,14 @@ HOSTILE = 'wöd %h $HOME ${USER} $$ "it\'s" a\\b; \\'
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """The root of a machine that systemd runs."""
+    """The root directory of a fake machine with systemd."""
     (tmp_path / "machine" / "run" / "systemd" / "system").mkdir(parents=True)
     return tmp_path / "machine"
 
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the stand-ins of a user, who has a home of their own, write down how they are called."""
+    """A file in which fake commands record their calls, for a user with a temporary home."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / "config"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
@@ -45,41 +45,41 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stand_in(folder: Path, name: str, then: str = "") -> None:
-    """A command that writes down its arguments; and then does what it is told to in the shell's language."""
+    """Create a fake command that records its arguments, then runs the given shell code."""
     path = folder / "bin" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(f'#!/bin/sh\necho "{name} $*" >> "{folder}/calls"\n{then}\n')
     path.chmod(0o700)
 
 
-def failing(call: str, code: int = 1, says: str = "") -> str:
-    return f"case \"$*\" in *'{call}'*) printf '{says}' >&2; exit {code};; esac"
+def failing(call: str, code: int = 1, message: str = "") -> str:
+    return f"case \"$*\" in *'{call}'*) printf '{message}' >&2; exit {code};; esac"
 
 
 def called(calls: Path) -> list[str]:
-    """How the stand-ins were called since this was asked last."""
+    """Return the recorded calls and clear the record."""
     found = calls.read_text().splitlines() if calls.exists() else []
     calls.unlink(missing_ok=True)
     return found
 
 
-def installed(workspace: Workspace, service: Service) -> list[str]:
-    """What `install` says that it does."""
-    said: list[str] = []
-    execute(plan_install(workspace, service), said.append)
-    return said
+def install(workspace: Workspace, service: Service) -> list[str]:
+    """Install a service and return the printed lines."""
+    lines: list[str] = []
+    execute(plan_install(workspace, service), lines.append)
+    return lines
 
 
 # --- names and files ---
 
 
-def test_every_workspace_has_a_service_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_workspace_has_its_own_service_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     assert service_name(Workspace(Path(platformdirs.user_data_dir("ttsdash", appauthor=False)))) == "ttsdash"
-    places = ["/srv/voices", "/home/amy/voices", "/srv/Amy's Vöices!", "/", "/ü", "/srv/" + "long-" * 50]
-    names = [service_name(Workspace(Path(place))) for place in places]
-    assert len(set(names)) == len(places)
+    paths = ["/srv/voices", "/home/amy/voices", "/srv/Amy's Vöices!", "/", "/ü", "/srv/" + "long-" * 50]
+    names = [service_name(Workspace(Path(path))) for path in paths]
+    assert len(set(names)) == len(paths)
     assert [re.fullmatch(r"ttsdash(-[a-z0-9]+)*-[0-9a-f]{6}", name) is not None for name in names] == [True] * 6
     assert max(map(len, names)) < 40
     assert names[0].startswith("ttsdash-voices-")
@@ -87,14 +87,14 @@ def test_every_workspace_has_a_service_of_its_own(tmp_path: Path, monkeypatch: p
 
 
 def read_unit(text: str) -> dict[str, str]:
-    """The settings of a unit, as systemd.syntax(7) has their lines."""
+    """Parse the settings of a unit, with lines as in systemd.syntax(7)."""
     lines = [line for line in text.split("\n") if line and line[0] not in "#["]
-    assert not any(line.endswith("\\") for line in lines), "it would go on with the next line"
+    assert not any(line.endswith("\\") for line in lines), "the line would continue on the next one"
     return {key: value.strip(" \t") for key, _, value in (line.partition("=") for line in lines)}
 
 
 def read_words(command: str) -> list[str]:
-    """The words of a command line: quotes and escapes as in systemd.syntax(7), % and $ as in systemd.service(5)."""
+    """Split a command line: quotes and escapes as in systemd.syntax(7), % and $ as in systemd.service(5)."""
     words, word, quoted = [], "", False
     pieces = re.findall(r"\\.|%.|\$.|.", command + " ", re.DOTALL)
     for piece in pieces:
@@ -114,7 +114,7 @@ def read_words(command: str) -> list[str]:
 
 
 def read_folder(text: str) -> Path:
-    """A path, in which only % is special: systemd.exec(5)."""
+    """Parse a path, in which only % is special: systemd.exec(5)."""
     assert text.replace("%%", "").count("%") == 0
     return Path(text.replace("%%", "%"))
 
@@ -123,16 +123,16 @@ def read_folder(text: str) -> Path:
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1))
 @example(HOSTILE)
 @example(" ends with a space ")
-def test_a_unit_names_the_workspace_whatever_is_in_its_path(name: str) -> None:
+def test_a_unit_can_name_a_workspace_with_any_characters_in_its_path(name: str) -> None:
     folder = f"/srv/{name}"
-    told = read_unit(unit("n", ("/usr/bin/python 3", "-m", "jobs.worker", folder), Path(folder)))
-    assert read_words(told["ExecStart"]) == ["/usr/bin/python 3", "-m", "jobs.worker", folder]
-    assert read_folder(told["WorkingDirectory"]) == Path(folder)
+    parsed = read_unit(unit("n", ("/usr/bin/python 3", "-m", "jobs.worker", folder), Path(folder)))
+    assert read_words(parsed["ExecStart"]) == ["/usr/bin/python 3", "-m", "jobs.worker", folder]
+    assert read_folder(parsed["WorkingDirectory"]) == Path(folder)
 
 
-def test_what_the_unit_asks_of_systemd() -> None:
-    told = read_unit(unit("ttsdash", ("/usr/bin/python3", "-m", "jobs.worker", "/srv/a"), Path("/srv/a")))
-    wanted = {
+def test_the_systemd_unit_has_the_required_settings() -> None:
+    parsed = read_unit(unit("ttsdash", ("/usr/bin/python3", "-m", "jobs.worker", "/srv/a"), Path("/srv/a")))
+    expected = {
         "ExecStart": "/usr/bin/python3 -m jobs.worker /srv/a",
         "Environment": "PYTHONUTF8=1 TTSDASH_SERVICE=ttsdash",
         "Restart": "on-failure",
@@ -140,10 +140,10 @@ def test_what_the_unit_asks_of_systemd() -> None:
         "KillMode": "mixed",
         "WantedBy": "default.target",
     }
-    assert {key: told[key] for key in wanted} == wanted
+    assert {key: parsed[key] for key in expected} == expected
 
 
-def test_what_the_agent_asks_of_launchd(calls: Path, tmp_path: Path) -> None:
+def test_the_launchd_agent_has_the_required_settings(calls: Path, tmp_path: Path) -> None:
     service = service_for(Workspace(tmp_path / HOSTILE), slots=2, platform="darwin")
     agent = plistlib.loads(service.content)
     assert service.file == tmp_path / "home" / "Library" / "LaunchAgents" / f"org.ttsdash.{service.name}.plist"
@@ -158,12 +158,12 @@ def test_what_the_agent_asks_of_launchd(calls: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 @pytest.mark.parametrize("name", ["a\nb", "a\x07b", "a\x85b", os.fsdecode(b"a\xff")])
-def test_a_workspace_that_no_service_can_be_told_of_is_refused(name: str, platform: str) -> None:
+def test_a_workspace_path_that_a_service_definition_cannot_contain_is_refused(name: str, platform: str) -> None:
     with pytest.raises(InvalidInput, match="has a character in its name that a service definition cannot contain"):
         service_for(Workspace(Path("/srv") / name), platform=platform)
 
 
-def test_an_interpreter_that_no_unit_can_name_is_refused() -> None:
+def test_an_interpreter_path_that_a_unit_cannot_contain_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"^/opt/\$x/python has a \$ in its path"):
         unit("ttsdash", ("/opt/$x/python",), Path("/srv"))
 
@@ -171,59 +171,59 @@ def test_an_interpreter_that_no_unit_can_name_is_refused() -> None:
 # --- installing ---
 
 
-def test_on_linux_it_is_enabled_kept_and_restarted_only_when_it_changed(
+def test_on_linux_the_service_is_enabled_and_restarted_when_needed(
     workspace: Workspace, machine: Path, calls: Path, tmp_path: Path
 ) -> None:
     service = service_for(workspace, platform="linux", root=machine)
     reload, enable = "systemctl --user daemon-reload", f"systemctl --user enable --now {service.name}"
     commands = [reload, enable, "loginctl enable-linger"]
     assert service.file == tmp_path / "home" / "config" / "systemd" / "user" / f"{service.name}.service"
-    said = installed(workspace, service)
+    lines = install(workspace, service)
     assert called(calls) == commands
-    assert said == [f"write {service.file}", *(f"run {command}" for command in commands)]
+    assert lines == [f"write {service.file}", *(f"run {command}" for command in commands)]
     assert service.file.read_bytes() == service.content
     assert list(service.file.parent.iterdir()) == [service.file]
     assert service.file.stat().st_mode & 0o777 == 0o600
 
     other = service_for(workspace, slots=3, platform="linux", root=machine)
     restart = f"systemctl --user restart {service.name}"
-    assert installed(workspace, other)[0] == f"write {service.file}"
+    assert install(workspace, other)[0] == f"write {service.file}"
     assert called(calls) == [reload, restart, enable, "loginctl enable-linger"]
     assert b" --slots 3\n" in service.file.read_bytes()
-    # Unchanged, but its worker does not run: started again.
-    assert installed(workspace, other)[0] == f"run {reload}"
+    # The unit is unchanged, but its worker is not running, so the service is restarted.
+    assert install(workspace, other)[0] == f"run {reload}"
     assert called(calls) == [reload, restart, enable, "loginctl enable-linger"]
 
 
-def test_who_lingers_already_is_not_made_to(workspace: Workspace, machine: Path, calls: Path) -> None:
+def test_lingering_is_not_enabled_twice(workspace: Workspace, machine: Path, calls: Path) -> None:
     user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
     (machine / "var" / "lib" / "systemd" / "linger").mkdir(parents=True)
     (machine / "var" / "lib" / "systemd" / "linger" / user).touch()
-    installed(workspace, service_for(workspace, platform="linux", root=machine))
+    install(workspace, service_for(workspace, platform="linux", root=machine))
     assert [call.split()[0] for call in called(calls)] == ["systemctl", "systemctl"]
 
 
-def test_on_macos_what_is_loaded_is_booted_out_first(
+def test_on_macos_a_loaded_agent_is_booted_out_first(
     workspace: Workspace, calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = service_for(workspace, platform="darwin")
     domain = f"gui/{os.getuid()}"
-    out, up = (
+    bootout, bootstrap = (
         f"launchctl bootout {domain}/org.ttsdash.{service.name}",
         f"launchctl bootstrap {domain} {service.file}",
     )
     stand_in(tmp_path, "launchctl", failing("bootout", 113))
-    assert installed(workspace, service) == [f"write {service.file}", f"run {out}", f"run {up}"]
-    assert called(calls) == [out, up]
-    # One that has still to end is asked again.
+    assert install(workspace, service) == [f"write {service.file}", f"run {bootout}", f"run {bootstrap}"]
+    assert called(calls) == [bootout, bootstrap]
+    # The command is repeated while the old agent is still ending.
     stand_in(tmp_path, "launchctl", f'case "$*" in bootout*) mkdir "{tmp_path}/ending" && exit 36; exit 3;; esac')
-    installed(workspace, service_for(workspace, slots=3, platform="darwin"))
-    assert called(calls) == [out, out, up]
+    install(workspace, service_for(workspace, slots=3, platform="darwin"))
+    assert called(calls) == [bootout, bootout, bootstrap]
     execute(plan_uninstall(service), lambda _: None)
-    assert (called(calls), service.file.exists()) == ([out], False)
+    assert (called(calls), service.file.exists()) == ([bootout], False)
 
 
-def test_a_worker_that_was_started_by_hand_is_in_the_way_and_the_service_s_own_is_not(
+def test_a_worker_started_by_hand_blocks_the_installation_but_the_service_worker_does_not(
     workspace: Workspace, machine: Path, calls: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     linux = service_for(workspace, platform="linux", root=machine)
@@ -239,27 +239,27 @@ def test_a_worker_that_was_started_by_hand_is_in_the_way_and_the_service_s_own_i
     os.kill(by_hand.pid, signal.SIGKILL)
     wait_until(lambda: running_worker(workspace) is None)
 
-    start_as_told(linux)
+    start_from_unit(linux)
     wait_until(lambda: running_worker(workspace))
     assert plan_install(workspace, linux).steps == linux.start
     assert plan_install(workspace, macos).steps == ()
 
 
-def start_as_told(service: Service) -> subprocess.Popen[bytes]:
-    """Start the worker as the unit has it."""
-    told = read_unit(service.content.decode())
+def start_from_unit(service: Service) -> subprocess.Popen[bytes]:
+    """Start the worker as systemd would with this unit."""
+    parsed = read_unit(service.content.decode())
     return subprocess.Popen(
-        read_words(told["ExecStart"]),
-        cwd=read_folder(told["WorkingDirectory"]),
-        env=os.environ | dict(variable.split("=") for variable in told["Environment"].split()),
+        read_words(parsed["ExecStart"]),
+        cwd=read_folder(parsed["WorkingDirectory"]),
+        env=os.environ | dict(variable.split("=") for variable in parsed["Environment"].split()),
         start_new_session=True,
     )
 
 
-def test_the_unit_s_command_starts_a_worker_in_a_folder_of_any_name(tmp_path: Path, machine: Path) -> None:
+def test_the_command_of_the_unit_starts_a_worker_in_a_folder_with_any_name(tmp_path: Path, machine: Path) -> None:
     workspace = Workspace(tmp_path / HOSTILE)
     workspace.prepare()
-    process = start_as_told(service_for(workspace, slots=3, platform="linux", root=machine))
+    process = start_from_unit(service_for(workspace, slots=3, platform="linux", root=machine))
     info = wait_until(lambda: running_worker(workspace))
     process.kill()
     process.wait()
@@ -273,7 +273,7 @@ LINKED = "Created symlink /a → /b.\\nJob for it failed.\\nSee more.\\n"
 
 
 @pytest.mark.parametrize(
-    ("command", "call", "code", "stderr", "says", "undo"),
+    ("command", "call", "code", "stderr", "message", "undo"),
     [
         ("systemctl", "daemon-reload", 1, NO_BUS, "(Failed to connect to bus: No medium found): log in as ", []),
         (
@@ -287,12 +287,12 @@ LINKED = "Created symlink /a → /b.\\nJob for it failed.\\nSee more.\\n"
         ("loginctl", "", 1, "", "enable-linger` failed with exit code 1: ask an administrator", ["disable", "reload"]),
     ],
 )
-def test_a_step_that_fails_leaves_nothing_installed(
+def test_a_failed_step_leaves_nothing_installed(
     command: str,
     call: str,
     code: int,
     stderr: str,
-    says: str,
+    message: str,
     undo: list[str],
     workspace: Workspace,
     machine: Path,
@@ -302,39 +302,39 @@ def test_a_step_that_fails_leaves_nothing_installed(
     service = service_for(workspace, platform="linux", root=machine)
     stand_in(tmp_path, command, failing(call, code, stderr))
     with pytest.raises(TtsdashError) as caught:
-        installed(workspace, service)
-    message = str(caught.value)
-    assert says in message
-    assert message.endswith(f"; {service.file} was removed again")
+        install(workspace, service)
+    error = str(caught.value)
+    assert message in error
+    assert error.endswith(f"; {service.file} was removed again")
     assert list(service.file.parent.iterdir()) == []
-    made = called(calls)
+    all_calls = called(calls)
     failed = next(
-        number for number, made_call in enumerate(made) if made_call.startswith(command) and call in made_call
+        number for number, recorded in enumerate(all_calls) if recorded.startswith(command) and call in recorded
     )
-    after = made[failed + 1 :]
-    assert len(after) == len(undo)
-    assert all(part in made_call for part, made_call in zip(undo, after, strict=True))
+    undo_calls = all_calls[failed + 1 :]
+    assert len(undo_calls) == len(undo)
+    assert all(part in recorded for part, recorded in zip(undo, undo_calls, strict=True))
 
 
-def test_a_step_that_fails_brings_back_what_was_installed_before(
+def test_a_failed_step_restores_the_previous_installation(
     workspace: Workspace, machine: Path, calls: Path, tmp_path: Path
 ) -> None:
     before = service_for(workspace, platform="linux", root=machine)
-    installed(workspace, before)
+    install(workspace, before)
     called(calls)
     stand_in(tmp_path, "systemctl", failing("restart", 1, "no"))
-    said: list[str] = []
+    lines: list[str] = []
     plan = plan_install(workspace, service_for(workspace, slots=3, platform="linux", root=machine))
     with pytest.raises(TtsdashError, match=rf"`systemctl --user restart .*{before.file} was restored$"):
-        execute(plan, said.append)
+        execute(plan, lines.append)
     assert before.file.read_bytes() == before.content
-    assert said[3] == f"write {before.file}"
-    # What goes wrong on the way back is said, and stops nothing.
-    assert [line.split(" failed")[0] for line in said if "failed with" in line] == [f"`{before.restart[1].text}`"]
-    assert said[-1] == "run loginctl enable-linger"
+    assert lines[3] == f"write {before.file}"
+    # A failure during the restoration is printed and does not stop it.
+    assert [line.split(" failed")[0] for line in lines if "failed with" in line] == [f"`{before.restart[1].text}`"]
+    assert lines[-1] == "run loginctl enable-linger"
 
 
-def test_a_command_that_is_not_there_is_one_line(
+def test_a_missing_command_is_reported_in_one_line(
     workspace: Workspace, machine: Path, calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = service_for(workspace, platform="linux", root=machine)
@@ -343,11 +343,11 @@ def test_a_command_that_is_not_there_is_one_line(
         TtsdashError,
         match=r"^cannot run `systemctl --user daemon-reload` .*No such file.*: log in.* was removed again$",
     ):
-        installed(workspace, service)
+        install(workspace, service)
     assert not service.file.exists()
 
 
-def test_an_interruption_leaves_nothing_either(tmp_path: Path) -> None:
+def test_an_interrupted_installation_leaves_nothing_behind(tmp_path: Path) -> None:
     class Interrupted(Command):
         def do(self) -> None:
             raise KeyboardInterrupt
@@ -358,20 +358,20 @@ def test_an_interruption_leaves_nothing_either(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("place", ["in the way", "a file/unit"])
-def test_a_file_that_cannot_be_written_leaves_nothing_and_no_command_is_run(
-    place: str, tmp_path: Path, calls: Path
+@pytest.mark.parametrize("target", ["in the way", "a file/unit"])
+def test_a_file_that_cannot_be_written_leaves_nothing_and_runs_no_command(
+    target: str, tmp_path: Path, calls: Path
 ) -> None:
     (tmp_path / "in the way").mkdir()
     (tmp_path / "a file").touch()
-    plan = Plan((WriteFile(tmp_path / place, b"a"), Command(("systemctl",), "")), RemoveFile(tmp_path / place))
-    with pytest.raises(OSError, match=place.partition("/")[0]):
+    plan = Plan((WriteFile(tmp_path / target, b"a"), Command(("systemctl",), "")), RemoveFile(tmp_path / target))
+    with pytest.raises(OSError, match=target.partition("/")[0]):
         execute(plan, lambda _: None)
     assert called(calls) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a file", "bin", "in the way"]
 
 
-def test_without_systemd_the_other_ways_are_named(workspace: Workspace, calls: Path, tmp_path: Path) -> None:
+def test_without_systemd_the_error_names_the_alternatives(workspace: Workspace, calls: Path, tmp_path: Path) -> None:
     service = service_for(workspace, platform="linux", root=tmp_path / "container")
     with pytest.raises(TtsdashError) as caught:
         plan_install(workspace, service)
@@ -383,11 +383,11 @@ def test_without_systemd_the_other_ways_are_named(workspace: Workspace, calls: P
         plan_uninstall(service)
 
 
-def test_what_cannot_be_stopped_stays_installed(
+def test_a_service_that_cannot_be_stopped_stays_installed(
     workspace: Workspace, machine: Path, calls: Path, tmp_path: Path
 ) -> None:
     service = service_for(workspace, platform="linux", root=machine)
-    installed(workspace, service)
+    install(workspace, service)
     stand_in(tmp_path, "systemctl", failing("disable"))
     with pytest.raises(TtsdashError, match="disable --now"):
         execute(plan_uninstall(service), lambda _: None)

@@ -1,4 +1,4 @@
-"""Queuing: what is there already is not made again, and scheduling and limits come along."""
+"""Queuing: existing variants are not made again, and jobs keep their scheduling and limits."""
 
 import json
 import sqlite3
@@ -22,12 +22,14 @@ from jobs.kinds import KINDS
 from jobs.submit import OptimizeRequest, Scheduling, Submission, benchmark_job, submit, submit_optimize
 
 
-def wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, *recipes: str, **more: object) -> Submission:
-    return submit_optimize(workspace, db, voice, OptimizeRequest(recipes, **more))  # type: ignore[arg-type]
+def optimize(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, *recipes: str, **options: object
+) -> Submission:
+    return submit_optimize(workspace, db, voice, OptimizeRequest(recipes, **options))  # type: ignore[arg-type]
 
 
-def work(workspace: Workspace, db: sqlite3.Connection) -> None:
-    """Run the next job here."""
+def run_next_job(workspace: Workspace, db: sqlite3.Connection) -> None:
+    """Run the next job in this process."""
     job = claim(db)
     assert job is not None
     voice = get_voice(db, job.voice)
@@ -35,31 +37,33 @@ def work(workspace: Workspace, db: sqlite3.Connection) -> None:
     db.execute("UPDATE jobs SET state = 'succeeded' WHERE id = ?", (job.id,))
 
 
-def test_what_a_job_is_to_make_is_not_queued_again(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    first = wish(workspace, db, voice, "guide")
-    again = wish(workspace, db, voice, "guide")
+def test_a_variant_that_is_already_queued_is_not_queued_again(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    first = optimize(workspace, db, voice, "guide")
+    again = optimize(workspace, db, voice, "guide")
     assert (again.ids, again.already) == (first.ids, {"dynamic-int8-guide": first.ids[0]})
     assert len(list_jobs(db)) == 1
 
 
-def test_what_is_there_is_not_made_again(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    first = wish(workspace, db, voice, "guide")
-    work(workspace, db)
-    again = wish(workspace, db, voice, "guide")
+def test_an_existing_variant_is_not_made_again(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    first = optimize(workspace, db, voice, "guide")
+    run_next_job(workspace, db)
+    again = optimize(workspace, db, voice, "guide")
     assert (again.ids, again.already) == (first.ids, {"dynamic-int8-guide": first.ids[0]})
     assert open_ids(db) == []
 
 
-def test_force_makes_it_again(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    first = wish(workspace, db, voice, "guide")
-    again = wish(workspace, db, voice, "guide", force=True)
+def test_force_queues_a_variant_again(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    first = optimize(workspace, db, voice, "guide")
+    again = optimize(workspace, db, voice, "guide", force=True)
     assert again.already == {}
     assert again.ids != first.ids
 
 
-def test_other_parameters_are_another_variant(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    wish(workspace, db, voice, "dynamic")
-    assert wish(workspace, db, voice, "dynamic", params={"stages": "1"}).already == {}
+def test_other_parameters_make_another_variant(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+    optimize(workspace, db, voice, "dynamic")
+    assert optimize(workspace, db, voice, "dynamic", params={"stages": "1"}).already == {}
 
 
 def _delete(voice: Voice, db: sqlite3.Connection) -> None:
@@ -75,89 +79,89 @@ def _upgrade(voice: Voice, db: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize("change", [_delete, _damage, _upgrade])
-def test_what_is_gone_or_damaged_or_was_made_with_other_tools_is_made_again(
+def test_a_missing_damaged_or_outdated_variant_is_made_again(
     change: object, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    wish(workspace, db, voice, "guide")
-    work(workspace, db)
+    optimize(workspace, db, voice, "guide")
+    run_next_job(workspace, db)
     change(get_voice(db, voice.key), db)  # type: ignore[operator]
-    assert wish(workspace, db, voice, "guide").already == {}
+    assert optimize(workspace, db, voice, "guide").already == {}
 
 
-def test_a_job_that_is_being_cancelled_makes_nothing(
+def test_a_job_that_is_being_cancelled_does_not_count_as_queued(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    (first,) = wish(workspace, db, voice, "guide").ids
+    (first,) = optimize(workspace, db, voice, "guide").ids
     claim(db)
     cancel(db, first)
-    assert wish(workspace, db, voice, "guide").already == {}
+    assert optimize(workspace, db, voice, "guide").already == {}
 
 
-def test_a_benchmark_is_always_run_and_waits_for_what_is_being_made(
+def test_a_benchmark_is_always_queued_and_waits_for_its_variants(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    making, measuring = wish(workspace, db, voice, "guide", benchmark=True).ids
-    same, again = wish(workspace, db, voice, "guide", benchmark=True).ids
-    assert same == making
-    assert again != measuring
-    assert get_job(db, again).after == (making,)
+    optimize_id, benchmark_id = optimize(workspace, db, voice, "guide", benchmark=True).ids
+    same, again = optimize(workspace, db, voice, "guide", benchmark=True).ids
+    assert same == optimize_id
+    assert again != benchmark_id
+    assert get_job(db, again).after == (optimize_id,)
     assert get_job(db, again).params["variants"] == ["dynamic-int8-guide"]
 
 
-def test_a_benchmark_of_what_is_there_waits_for_nothing(
+def test_a_benchmark_of_existing_variants_waits_for_nothing(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    wish(workspace, db, voice, "guide")
-    work(workspace, db)
-    *_, measuring = wish(workspace, db, voice, "guide", benchmark=True).ids
-    assert get_job(db, measuring).after == ()
+    optimize(workspace, db, voice, "guide")
+    run_next_job(workspace, db)
+    *_, benchmark_id = optimize(workspace, db, voice, "guide", benchmark=True).ids
+    assert get_job(db, benchmark_id).after == ()
 
 
-def test_priority_time_and_prerequisites_are_kept(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    (before,) = submit(workspace, db, benchmark_job(voice, []))
-    scheduling = Scheduling(priority=3, after=(before,), not_before="2999-01-01T00:00:00.000Z")
-    making, measuring = wish(workspace, db, voice, "guide", benchmark=True, scheduling=scheduling).ids
-    jobs = get_job(db, making), get_job(db, measuring)
+def test_priority_start_time_and_prerequisites_are_kept(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    (prerequisite,) = submit(workspace, db, benchmark_job(voice, []))
+    scheduling = Scheduling(priority=3, after=(prerequisite,), not_before="2999-01-01T00:00:00.000Z")
+    optimize_id, benchmark_id = optimize(workspace, db, voice, "guide", benchmark=True, scheduling=scheduling).ids
+    jobs = get_job(db, optimize_id), get_job(db, benchmark_id)
     assert [job.priority for job in jobs] == [3, 3]
-    assert [job.after for job in jobs] == [(before,), (before, making)]
+    assert [job.after for job in jobs] == [(prerequisite,), (prerequisite, optimize_id)]
     assert {job.not_before for job in jobs} == {scheduling.not_before}
 
 
-def test_limits_are_those_of_the_settings(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+def test_limits_come_from_the_settings(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     workspace.settings_file.write_text("time_limit: 90min\nmemory_limit: 2 GB")
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
     limits = get_job(db, job_id).limits
     assert (limits.seconds, limits.memory_mb) == (5400, 2000)
 
 
-def test_without_settings_a_job_may_take_most_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_settings_a_job_may_use_most_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduling, "usable_memory_mb", lambda: 8000)
     limits = scheduling.default_limits(Settings())
     assert (limits.seconds, limits.memory_mb) == (6 * 3600, 6400)
 
 
-def test_with_settings_that_cannot_be_nothing_is_queued(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice
-) -> None:
+def test_nothing_is_queued_with_invalid_settings(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     workspace.settings_file.write_text("time_limit: soon")
     with pytest.raises(InvalidInput, match=r"ttsdash\.yaml: time_limit: 'soon' is not a duration"):
-        wish(workspace, db, voice, "guide")
+        optimize(workspace, db, voice, "guide")
     assert list_jobs(db) == []
 
 
-def test_a_queued_job_gets_other_parameters_and_its_benchmark_follows(
+def test_editing_the_parameters_of_a_job_updates_its_benchmark(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    making, measuring = wish(workspace, db, voice, "dynamic", params={"window": "128"}, benchmark=True).ids
-    edit_job(workspace, db, making, JobEdit(params={"stages": "1"}, priority=2))
-    job = get_job(db, making)
+    optimize_id, benchmark_id = optimize(workspace, db, voice, "dynamic", params={"window": "128"}, benchmark=True).ids
+    edit_job(workspace, db, optimize_id, JobEdit(params={"stages": "1"}, priority=2))
+    job = get_job(db, optimize_id)
     assert (job.variant, job.priority) == ("dynamic-int8+stages=1+window=128", 2)
     assert (job.params["params"]["stages"], job.params["params"]["window"]) == (1, 128)
-    assert get_job(db, measuring).params["variants"] == ["dynamic-int8+stages=1+window=128"]
+    assert get_job(db, benchmark_id).params["variants"] == ["dynamic-int8+stages=1+window=128"]
 
 
 @pytest.mark.parametrize(
-    ("wording", "says"),
+    ("edit", "message"),
     [
         (JobEdit(), "nothing to change in job 2"),
         (JobEdit(params={"stages": "1"}), "job 2 is a benchmark, which has no recipe parameters"),
@@ -165,17 +169,17 @@ def test_a_queued_job_gets_other_parameters_and_its_benchmark_follows(
         (JobEdit(after=(2,)), "job 2 cannot wait for job 2"),
     ],
 )
-def test_an_edit_that_cannot_be_changes_nothing(
-    wording: JobEdit, says: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
+def test_an_invalid_edit_changes_nothing(
+    edit: JobEdit, message: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    ids: Sequence[int] = wish(workspace, db, voice, "dynamic", benchmark=True).ids
+    ids: Sequence[int] = optimize(workspace, db, voice, "dynamic", benchmark=True).ids
     before = [get_job(db, job_id) for job_id in ids]
-    with pytest.raises(InvalidInput, match=says):
-        edit_job(workspace, db, ids[1], wording)
+    with pytest.raises(InvalidInput, match=message):
+        edit_job(workspace, db, ids[1], edit)
     assert [get_job(db, job_id) for job_id in ids] == before
 
 
-def test_a_benchmark_gets_another_scope(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+def test_the_threads_of_a_benchmark_can_be_edited(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     (job_id,) = submit(workspace, db, benchmark_job(voice, ["int4"], width=0.02, budget_s=60))
     edit_job(workspace, db, job_id, JobEdit(threads=[2, 1]))
     assert get_job(db, job_id).params == {
@@ -187,7 +191,7 @@ def test_a_benchmark_gets_another_scope(workspace: Workspace, db: sqlite3.Connec
     }
 
 
-def test_a_running_job_is_not_edited(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+def test_a_running_job_cannot_be_edited(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
     claim(db)
     with pytest.raises(InvalidInput, match=f"job {job_id} is running: only a queued job can be changed"):

@@ -1,4 +1,4 @@
-"""What a queue must survive that nobody looks after: killed children, hanging workers, limits, sleep, set clocks."""
+"""Failures that an unattended queue survives: killed jobs, hanging workers, limits, sleep, changed clocks."""
 
 import os
 import re
@@ -36,7 +36,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> int:
-    """A benchmark that runs, some way in."""
+    """A running benchmark that has begun to measure."""
     start_worker(workspace)
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
     in_the_middle(db, job_id)
@@ -44,35 +44,35 @@ def benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> int
 
 
 def child_of(db: sqlite3.Connection, job_id: int, attempt: int = 1) -> int:
-    """The process of that attempt, once it runs."""
+    """Return the process of an attempt once it runs."""
 
-    def look() -> int | None:
+    def process_of_attempt() -> int | None:
         job = get_job(db, job_id)
         return job.process_group if job.attempt == attempt else None
 
-    return wait_until(look)
+    return wait_until(process_of_attempt)
 
 
-def reasons(db: sqlite3.Connection, job_id: int) -> list[str | None]:
+def requeue_reasons(db: sqlite3.Connection, job_id: int) -> list[str | None]:
     return [event.detail for event in list_events(db, job_id) if event.event == "requeued"]
 
 
-def make_old(workspace: Workspace) -> None:
-    """Have the worker's last sign of life lie far back."""
+def backdate_last_sign_of_life(workspace: Workspace) -> None:
+    """Move the worker's last sign of life far into the past."""
     os.utime(workspace.worker_lock, (0, 0))
 
 
-def test_a_child_that_is_killed_is_tried_again_and_the_reason_is_kept(
+def test_a_job_whose_process_is_killed_is_retried_and_the_reason_is_kept(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
     os.kill(child_of(db, benchmark), signal.SIGKILL)
     job = ended(db, benchmark)
     assert (job.state, job.attempt) == ("succeeded", 2)
-    assert reasons(db, benchmark) == ["its process was killed (signal 9)"]
+    assert requeue_reasons(db, benchmark) == ["its process was killed (signal 9)"]
     assert half_files(workspace) == []
 
 
-def test_a_job_whose_children_are_killed_three_times_is_given_up(
+def test_a_job_whose_process_is_killed_three_times_fails(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
@@ -82,12 +82,12 @@ def test_a_job_whose_children_are_killed_three_times_is_given_up(
     job = ended(db, job_id)
     assert (job.state, job.attempt) == ("failed", 3)
     assert job.error == "given up after 3 attempts: its process was killed (signal 9); see its log"
-    # The probes that the children had started ended with them, and the worker lives on.
+    # The probes of the killed processes have ended too, and the worker still runs.
     wait_until(lambda: not children(workspace), timeout=5)
     assert worker_status(workspace).running
 
 
-def test_a_child_that_crashes_fails_its_job_at_once_with_one_line(
+def test_a_job_whose_process_crashes_fails_at_once_with_one_line(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
     os.kill(child_of(db, benchmark), signal.SIGSEGV)
@@ -97,14 +97,14 @@ def test_a_child_that_crashes_fails_its_job_at_once_with_one_line(
 
 
 @pytest.mark.parametrize(
-    ("setting", "says"),
+    ("setting", "message"),
     [
         ("time_limit: 1s", r"^ended after 1 s, its time_limit: set a longer one in ttsdash.yaml, then retry it$"),
         ("memory_limit: 20 MB", r"its memory_limit is 20 MB: set a higher one in ttsdash.yaml, then retry it$"),
     ],
 )
-def test_a_job_over_a_limit_is_ended_with_that_reason(
-    setting: str, says: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
+def test_a_job_that_exceeds_a_limit_fails_with_that_reason(
+    setting: str, message: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     workspace.settings_file.write_text(setting)
     start_worker(workspace)
@@ -112,19 +112,19 @@ def test_a_job_over_a_limit_is_ended_with_that_reason(
     job = ended(db, job_id)
     assert (job.state, job.attempt) == ("failed", 1)
     assert job.error is not None
-    assert re.search(says, job.error), job.error
+    assert re.search(message, job.error), job.error
     wait_until(lambda: not children(workspace), timeout=5)
     assert half_files(workspace) == []
 
 
-def test_a_worker_that_hangs_is_replaced_and_its_job_ends(
+def test_a_hanging_worker_is_replaced_and_its_job_succeeds(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock, "_WATCHED_S", 0.3)
+    monkeypatch.setattr(lock, "_WATCH_S", 0.3)
     before = running_worker(workspace)
     assert before
     os.kill(before.pid, signal.SIGSTOP)
-    make_old(workspace)
+    backdate_last_sign_of_life(workspace)
     assert worker_status(workspace).silent
     after, started = ensure_worker(workspace)
     assert started
@@ -132,18 +132,18 @@ def test_a_worker_that_hangs_is_replaced_and_its_job_ends(
     assert not is_alive(before.pid, before.birth)
     job = ended(db, benchmark)
     assert (job.state, job.attempt) == ("succeeded", 2)
-    assert reasons(db, benchmark) == ["its worker died"]
+    assert requeue_reasons(db, benchmark) == ["its worker died"]
 
 
-def test_a_worker_that_slept_with_its_machine_is_not_taken_for_one_that_hangs(
+def test_a_worker_that_slept_with_its_machine_is_not_considered_hanging(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
-    asleep = processes_of(workspace)
-    for process in asleep:
+    suspended = processes_of(workspace)
+    for process in suspended:
         process.suspend()
-    wait_until(lambda: all(process.status() == psutil.STATUS_STOPPED for process in asleep))
-    make_old(workspace)
-    for process in asleep:
+    wait_until(lambda: all(process.status() == psutil.STATUS_STOPPED for process in suspended))
+    backdate_last_sign_of_life(workspace)
+    for process in suspended:
         process.resume()
     info, started = ensure_worker(workspace)
     assert not started
@@ -153,7 +153,7 @@ def test_a_worker_that_slept_with_its_machine_is_not_taken_for_one_that_hangs(
     assert running_worker(workspace) == info
 
 
-def test_a_stop_at_once_also_ends_a_worker_that_hangs(
+def test_stopping_at_once_also_ends_a_hanging_worker(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_control, "_STOP_NOW_S", 0.3)
@@ -166,20 +166,20 @@ def test_a_stop_at_once_also_ends_a_worker_that_hangs(
     assert ended(db, benchmark).state == "succeeded"
 
 
-def test_a_worker_that_drains_says_so_and_gives_signs_of_life(
+def test_a_draining_worker_is_shown_as_ending_and_stays_responsive(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
     info = running_worker(workspace)
     assert info
     os.kill(info.pid, signal.SIGINT)
     wait_until(lambda: worker_status(workspace).ending, timeout=5)
-    make_old(workspace)
+    backdate_last_sign_of_life(workspace)
     wait_until(lambda: not is_unresponsive(workspace), timeout=10)
     assert ended(db, benchmark).state == "succeeded"
     wait_until(lambda: running_worker(workspace) is None, timeout=10)
 
 
-def test_a_worker_that_nobody_needs_ends_and_is_started_again_when_needed(
+def test_an_idle_worker_ends_and_is_started_again_when_needed(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     workspace.settings_file.write_text("idle: 1s")
@@ -194,7 +194,7 @@ def test_a_worker_that_nobody_needs_ends_and_is_started_again_when_needed(
     assert ended(db, job_id).state == "succeeded"
 
 
-def test_a_worker_with_a_job_that_waits_for_its_time_stays_and_starts_it_then(
+def test_a_worker_stays_for_a_scheduled_job_and_starts_it_on_time(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace, idle_s=0.5)
@@ -203,11 +203,11 @@ def test_a_worker_with_a_job_that_waits_for_its_time_stays_and_starts_it_then(
     job = ended(db, job_id)
     assert job.state == "succeeded"
     assert job.started_at is not None
-    # Huey looks at what is due once a second; its minute's tick would come far later.
+    # Huey checks for due tasks once a second; its one-minute tick would be much later.
     assert 0 <= seconds_between(due, job.started_at) < 5
 
 
-def test_a_worker_started_after_the_wake_up_was_lost_starts_what_is_due_later(
+def test_a_worker_starts_a_scheduled_job_whose_wake_up_was_lost(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     due = format_timestamp(datetime.now(UTC) + timedelta(seconds=3))
@@ -219,7 +219,7 @@ def test_a_worker_started_after_the_wake_up_was_lost_starts_what_is_due_later(
     assert 0 <= seconds_between(due, job.started_at) < 5
 
 
-def test_a_paused_queue_starts_nothing_until_it_goes_on(
+def test_a_paused_queue_starts_nothing_until_it_is_resumed(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     assert pause(db)
@@ -235,7 +235,7 @@ def test_a_paused_queue_starts_nothing_until_it_goes_on(
     assert get_job(db, first).attempt == 1
 
 
-def test_a_worker_ends_when_a_newer_version_takes_the_store_over_and_loses_no_job(
+def test_a_worker_ends_without_losing_jobs_when_a_newer_version_takes_over_the_store(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int, voice: Voice
 ) -> None:
     (waiting,) = submit(workspace, db, variant_job(voice, "guide"))
@@ -248,7 +248,7 @@ def test_a_worker_ends_when_a_newer_version_takes_the_store_over_and_loses_no_jo
     assert ended(db, waiting).state == "succeeded"
 
 
-def test_a_job_that_cannot_open_a_newer_store_ends_with_one_line(
+def test_a_job_that_cannot_open_a_newer_store_fails_with_one_line(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     submit(workspace, db, variant_job(voice, "guide"))
@@ -263,7 +263,7 @@ def test_a_job_that_cannot_open_a_newer_store_ends_with_one_line(
     assert "\n" not in failed.error
 
 
-def test_a_clock_that_is_set_back_makes_no_time_negative_and_no_process_another(
+def test_a_clock_set_back_causes_no_negative_duration_and_no_mistaken_process(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     birth = start_token(os.getpid())
@@ -282,7 +282,9 @@ def test_a_clock_that_is_set_back_makes_no_time_negative_and_no_process_another(
     assert is_alive(os.getpid(), str(birth))
 
 
-def test_a_job_has_its_bill_in_the_end(workspace: Workspace, db: sqlite3.Connection, benchmark: int) -> None:
+def test_a_finished_job_records_the_resources_it_used(
+    workspace: Workspace, db: sqlite3.Connection, benchmark: int
+) -> None:
     live = wait_until(lambda: job if (job := get_job(db, benchmark)).rss_mb else None)
     assert live.cpu_percent is not None
     began = time.monotonic()
@@ -296,13 +298,13 @@ def test_a_job_has_its_bill_in_the_end(workspace: Workspace, db: sqlite3.Connect
     assert (job.cpu_percent, job.rss_mb) == (None, None)
 
 
-@pytest.mark.parametrize("lost", ["data.db", "worker.lock"])
-def test_a_worker_whose_files_are_moved_away_ends_and_another_takes_over(
-    lost: str, workspace: Workspace, voice_path: Path
+@pytest.mark.parametrize("moved", ["data.db", "worker.lock"])
+def test_a_worker_whose_files_are_moved_ends_and_another_takes_over(
+    moved: str, workspace: Workspace, voice_path: Path
 ) -> None:
     open_store(workspace).close()
     first, _ = start_worker(workspace)
-    for path in workspace.root.glob(f"{lost}*"):
+    for path in workspace.root.glob(f"{moved}*"):
         path.rename(path.with_name(f"away-{path.name}"))
     with closing(open_store(workspace)) as db:
         voice = add_voice(db, read_voice(voice_path))
@@ -315,9 +317,7 @@ def test_a_worker_whose_files_are_moved_away_ends_and_another_takes_over(
     assert "was replaced by another file: stopping" in workspace.worker_log.read_text()
 
 
-def test_a_job_that_is_tried_again_has_the_limits_of_now(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice
-) -> None:
+def test_a_retried_job_has_the_current_limits(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     workspace.settings_file.write_text("time_limit: 1s")
     (job_id,) = submit(workspace, db, variant_job(voice, "static"))
     claim(db)

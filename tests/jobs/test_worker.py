@@ -1,4 +1,4 @@
-"""The worker with real processes: what it finishes, and what it survives."""
+"""The worker with real processes: the jobs it finishes and the failures it survives."""
 
 import contextlib
 import os
@@ -40,7 +40,7 @@ from tests.running import children, ended, environment, half_files, heed_signals
 from tests.waiting import wait_until
 
 
-def test_sentences_that_changed_since_they_were_queued_fail_the_job(
+def test_a_job_fails_if_its_sentences_changed_while_it_was_queued(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
 ) -> None:
     sentences = tmp_path / "mine.txt"
@@ -56,21 +56,21 @@ def test_sentences_that_changed_since_they_were_queued_fail_the_job(
 
 @pytest.fixture
 def benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> int:
-    """A benchmark that runs, some way in."""
+    """A running benchmark that has begun to measure."""
     start_worker(workspace)
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
     in_the_middle(db, job_id)
     return job_id
 
 
-def test_a_benchmark_follows_its_quantize_and_both_succeed(
+def test_a_benchmark_runs_after_its_quantize_job_and_both_succeed(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    quantize, measure = submit_optimize(workspace, db, voice, OptimizeRequest(["guide"], benchmark=True)).ids
+    quantize_id, benchmark_id = submit_optimize(workspace, db, voice, OptimizeRequest(["guide"], benchmark=True)).ids
     start_worker(workspace)
 
-    assert ended(db, measure).state == "succeeded"
-    first, second = get_job(db, quantize), get_job(db, measure)
+    assert ended(db, benchmark_id).state == "succeeded"
+    first, second = get_job(db, quantize_id), get_job(db, benchmark_id)
     assert first.state == "succeeded"
     assert first.finished_at is not None
     assert second.started_at is not None
@@ -82,7 +82,7 @@ def test_a_benchmark_follows_its_quantize_and_both_succeed(
     assert half_files(workspace) == []
 
 
-def test_a_job_whose_worker_was_killed_ends_once_with_attempt_2(
+def test_a_job_whose_worker_was_killed_succeeds_once_on_the_second_attempt(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
     worker = worker_status(workspace).pid
@@ -101,15 +101,15 @@ def test_a_job_whose_worker_was_killed_ends_once_with_attempt_2(
 
 
 @pytest.mark.long
-def test_a_conversion_that_was_killed_is_done_again_measured_as_far_as_it_can_be_and_judged(
+def test_a_killed_conversion_is_repeated_and_its_variant_is_measured_where_possible(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     pytest.importorskip("coremltools")
     start_worker(workspace)
-    (convert,) = submit_optimize(workspace, db, voice, OptimizeRequest(["coreml"])).ids
-    measuring = benchmark_job(voice, ["coreml"], threads=[1])
-    (measure,) = submit(workspace, db, measuring, scheduling=Scheduling(after=(convert,)))
-    wait_until(lambda: get_job(db, convert).stage == "lowering flow and decoder")
+    (convert_id,) = submit_optimize(workspace, db, voice, OptimizeRequest(["coreml"])).ids
+    new_benchmark = benchmark_job(voice, ["coreml"], threads=[1])
+    (benchmark_id,) = submit(workspace, db, new_benchmark, scheduling=Scheduling(after=(convert_id,)))
+    wait_until(lambda: get_job(db, convert_id).stage == "lowering flow and decoder")
     for process in processes_of(workspace):
         process.kill()
     wait_until(lambda: not processes_of(workspace), timeout=5)
@@ -117,8 +117,8 @@ def test_a_conversion_that_was_killed_is_done_again_measured_as_far_as_it_can_be
 
     start_worker(workspace)
 
-    assert ended(db, measure).state == "succeeded"
-    assert (get_job(db, convert).kind, get_job(db, convert).attempt) == ("convert", 2)
+    assert ended(db, benchmark_id).state == "succeeded"
+    assert (get_job(db, convert_id).kind, get_job(db, convert_id).attempt) == ("convert", 2)
     variant = get_voice(db, voice.key).variant("coreml")
     assert checksum_of(Path(variant.path)) == variant.sha256
     assert half_files(workspace) == []
@@ -131,11 +131,11 @@ def test_a_conversion_that_was_killed_is_done_again_measured_as_far_as_it_can_be
         assert {result.program_db for result in rows} == {variant.params["program_db"]}
         assert variant.params["program_db"] >= 40
         history = list_selections(db, voice.id, this_machine().id)
-        assert [entry.cause for entry in history][-1] == f"job {convert}"
+        assert [entry.cause for entry in history][-1] == f"job {convert_id}"
         assert history[0].selection.selected == "original"
 
 
-def test_a_running_job_is_cancelled_within_two_seconds_and_leaves_nothing(
+def test_a_running_job_is_cancelled_within_two_seconds_and_leaves_no_files(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
     assert len(children(workspace)) >= 2
@@ -146,7 +146,7 @@ def test_a_running_job_is_cancelled_within_two_seconds_and_leaves_nothing(
     assert list_results(db) == []
 
 
-def test_a_cancel_between_claim_and_start_ends_the_job_too(
+def test_a_job_cancelled_between_claim_and_start_also_ends(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
@@ -159,20 +159,20 @@ def test_a_cancel_between_claim_and_start_ends_the_job_too(
     assert half_files(workspace) == []
 
 
-def test_a_quantize_that_is_killed_at_any_moment_leaves_no_half_file(
+def test_a_quantize_job_cancelled_at_any_moment_leaves_no_partial_file(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
     (job_id,) = submit(workspace, db, variant_job(voice, "optimized"))
-    made = workspace.scratch(job_id)
-    wait_until(lambda: (made.exists() and any(made.iterdir())) or get_job(db, job_id).ended)
+    scratch = workspace.scratch(job_id)
+    wait_until(lambda: (scratch.exists() and any(scratch.iterdir())) or get_job(db, job_id).ended)
     with contextlib.suppress(InvalidInput):
         cancel(db, job_id)
     ended(db, job_id)
     wait_until(lambda: half_files(workspace) == [], timeout=5)
 
 
-def test_a_cancelled_job_can_be_tried_again(workspace: Workspace, db: sqlite3.Connection, benchmark: int) -> None:
+def test_a_cancelled_job_can_be_retried(workspace: Workspace, db: sqlite3.Connection, benchmark: int) -> None:
     cancel(db, benchmark)
     ended(db, benchmark)
     assert retry(db, benchmark) == [benchmark]
@@ -180,7 +180,7 @@ def test_a_cancelled_job_can_be_tried_again(workspace: Workspace, db: sqlite3.Co
     assert ended(db, benchmark).state == "succeeded"
 
 
-def test_a_stop_lets_the_running_job_end_and_starts_no_other(
+def test_stopping_lets_the_running_job_finish_and_starts_no_other(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, benchmark: int
 ) -> None:
     (waiting,) = submit(workspace, db, benchmark_job(voice, []))
@@ -190,7 +190,7 @@ def test_a_stop_lets_the_running_job_end_and_starts_no_other(
     assert not worker_status(workspace).running
 
 
-def test_a_stop_at_once_puts_the_job_back_without_costing_an_attempt(
+def test_stopping_at_once_requeues_the_job_without_using_an_attempt(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
     stop_worker(workspace, at_once=True)
@@ -200,7 +200,7 @@ def test_a_stop_at_once_puts_the_job_back_without_costing_an_attempt(
     assert [event.event for event in list_events(db, benchmark)] == ["queued", "started", "requeued"]
 
 
-def test_a_stop_at_once_also_ends_a_worker_that_drains(
+def test_stopping_at_once_also_ends_a_draining_worker(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
     pid = worker_status(workspace).pid
@@ -218,7 +218,7 @@ def test_a_worker_ignores_a_hangup(workspace: Workspace, db: sqlite3.Connection,
     assert worker_status(workspace).pid == pid
 
 
-def test_ten_starts_at_once_give_one_worker(workspace: Workspace) -> None:
+def test_ten_simultaneous_starts_result_in_one_worker(workspace: Workspace) -> None:
     with ThreadPoolExecutor(10) as pool:
         done = list(pool.map(lambda _: ttsdash(workspace, "worker", "start"), range(10)))
     assert [process.returncode for process in done] == [0] * 10
@@ -227,29 +227,29 @@ def test_ten_starts_at_once_give_one_worker(workspace: Workspace) -> None:
     wait_until(lambda: [process.pid for process in processes_of(workspace)] == [pid], timeout=10)
 
 
-def test_a_job_goes_on_when_the_terminal_that_queued_it_hangs_up(
+def test_a_job_continues_when_the_terminal_that_queued_it_closes(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    terminal, inside = pty.openpty()
+    controller, terminal = pty.openpty()
     command = ["-P", "-m", "tui.cli", "benchmark", voice.key, "--wait"]
     waiting = subprocess.Popen(
         [sys.executable, *command],
-        stdin=inside,
-        stdout=inside,
-        stderr=inside,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
         start_new_session=True,
         env=environment(workspace),
         preexec_fn=_take_terminal,
     )
-    os.close(inside)
-    in_the_middle(db, wait_until(lambda: next(iter(worker_status(workspace).jobs), None)))
     os.close(terminal)
+    in_the_middle(db, wait_until(lambda: next(iter(worker_status(workspace).jobs), None)))
+    os.close(controller)
     assert waiting.wait(10) != 0
     assert ended(db, 1).state == "succeeded"
 
 
 def _take_terminal() -> None:
-    """Make standard input the controlling terminal, so that its end is a hang-up."""
+    """Make standard input the controlling terminal, so that closing it causes a hang-up."""
     import fcntl
     import termios
 
@@ -257,7 +257,7 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def test_a_job_of_a_kind_that_this_version_does_not_know_fails_with_one_line(
+def test_a_job_of_an_unknown_kind_fails_with_one_line(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
@@ -265,7 +265,7 @@ def test_a_job_of_a_kind_that_this_version_does_not_know_fails_with_one_line(
     assert (job.state, job.error) == ("failed", "unknown kind of job: 'teleport' (update ttsdash)")
 
 
-def test_a_job_that_fails_on_its_own_keeps_the_traceback_in_its_log(
+def test_a_job_with_an_unexpected_error_keeps_the_traceback_in_its_log(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
@@ -275,18 +275,18 @@ def test_a_job_that_fails_on_its_own_keeps_the_traceback_in_its_log(
     assert "Traceback" in workspace.job_log(job.id).read_text()
 
 
-def test_a_quantize_of_a_voice_that_vanished_says_so_and_cancels_what_waits_for_it(
+def test_a_quantize_job_for_a_missing_voice_fails_and_its_benchmark_is_cancelled(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     Path(voice.path).unlink()
-    quantize, measure = submit_optimize(workspace, db, voice, OptimizeRequest(["guide"], benchmark=True)).ids
+    quantize_id, benchmark_id = submit_optimize(workspace, db, voice, OptimizeRequest(["guide"], benchmark=True)).ids
     start_worker(workspace)
-    failed = ended(db, quantize)
+    failed = ended(db, quantize_id)
     assert failed.state == "failed"
     assert failed.error is not None
     assert failed.error.startswith(f"cannot read {voice.path}")
-    waiting = ended(db, measure)
-    assert (waiting.state, waiting.error) == ("cancelled", f"job {quantize}, which it waits for, failed")
+    waiting = ended(db, benchmark_id)
+    assert (waiting.state, waiting.error) == ("cancelled", f"job {quantize_id}, which it waits for, failed")
     assert not variant_path(workspace, voice.key, "dynamic-int8").exists()
 
 
@@ -300,9 +300,11 @@ def test_a_voice_that_changed_since_it_was_added_is_not_quantized(
     assert job.error == f"{voice.path} has changed since it was added: add it again (ttsdash voices add PATH)"
 
 
-def test_a_benchmark_never_runs_beside_another_job(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    making = variant_job(voice, "guide")
-    ids = submit(workspace, db, making, benchmark_job(voice, []), making)
+def test_a_benchmark_never_runs_at_the_same_time_as_another_job(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    quantize_job = variant_job(voice, "guide")
+    ids = submit(workspace, db, quantize_job, benchmark_job(voice, []), quantize_job)
     start_worker(workspace, slots=3)
     spans = []
     for job_id in ids:
@@ -322,9 +324,9 @@ class _Exploit:
         return os.system, (f"touch {self.proof}",)
 
 
-@pytest.mark.parametrize("how", ["a pickle", "rubbish", "JSON of another shape", "an unknown task", "an odd time"])
-def test_a_message_that_somebody_else_wrote_runs_no_code_and_loses_no_job(
-    how: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
+@pytest.mark.parametrize("content", ["a pickle", "rubbish", "JSON of another shape", "an unknown task", "an odd time"])
+def test_a_foreign_message_in_the_queue_runs_no_code_and_loses_no_job(
+    content: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
 ) -> None:
     proof = tmp_path / "proof"
     start_worker(workspace)
@@ -334,7 +336,7 @@ def test_a_message_that_somebody_else_wrote_runs_no_code_and_loses_no_job(
         "JSON of another shape": b'{"id": 1}',
         "an unknown task": b'["id", "os.system", null, 0, 0, null, ["touch x"], {}, null, null, null, null, null, null, 0]',
         "an odd time": b'["id", "run_next", "2026-01-01T00:00:00+01:00", 0, 0, 0, [], {}, null, null, null, null, null, null, 0]',
-    }[how]
+    }[content]
     queue = sqlite3.connect(workspace.queue_db)
     with queue:
         queue.execute("INSERT INTO task (queue, data, priority) VALUES ('ttsdash', ?, 9)", (message,))
@@ -344,7 +346,7 @@ def test_a_message_that_somebody_else_wrote_runs_no_code_and_loses_no_job(
     assert not proof.exists()
 
 
-def test_the_queue_file_can_be_lost_or_damaged(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+def test_jobs_survive_a_lost_or_damaged_queue_file(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     (first,) = submit(workspace, db, variant_job(voice, "guide"))
     for file in workspace.root.glob("queue.db*"):
         file.unlink()
@@ -354,7 +356,7 @@ def test_the_queue_file_can_be_lost_or_damaged(workspace: Workspace, db: sqlite3
     assert [ended(db, job_id).state for job_id in (first, second)] == ["succeeded", "succeeded"]
 
 
-def test_a_job_is_given_up_after_three_workers_died_of_it(
+def test_a_job_fails_after_its_worker_died_three_times(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     with transaction(db):
@@ -367,31 +369,31 @@ def test_a_job_is_given_up_after_three_workers_died_of_it(
     assert job.error == "given up after 3 attempts: its worker died; see its log"
 
 
-def test_processes_left_by_a_dead_worker_are_killed_and_strangers_are_not(
+def test_processes_left_by_a_dead_worker_are_killed_and_unrelated_ones_are_not(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     submit(workspace, db, benchmark_job(voice, []))
     job = claim(db)
     assert job is not None
-    # The leader of the group has gone already; what it started goes on, and so does who got the group's number by chance.
-    mine = {**os.environ, TAG: environment_tag(workspace, job)}
+    # The group leader has ended. A process it started still runs, and so does an unrelated one with the same group ID.
+    tagged = {**os.environ, TAG: environment_tag(workspace, job)}
     left = subprocess.Popen(
-        ["sh", "-c", "sleep 600 & env -i sleep 601 & exec sleep 602"], start_new_session=True, env=mine
+        ["sh", "-c", "sleep 600 & env -i sleep 601 & exec sleep 602"], start_new_session=True, env=tagged
     )
     wait_until(lambda: {entry.name() for entry in psutil.Process(left.pid).children()} == {"sleep"})
-    ours, stranger = sorted(psutil.Process(left.pid).children(), key=lambda entry: entry.cmdline()[-1])
+    left_over, unrelated = sorted(psutil.Process(left.pid).children(), key=lambda entry: entry.cmdline()[-1])
     record_process(db, job, left.pid)
     left.kill()
     left.wait()
     try:
         reap_cancelled(workspace)
-        wait_until(lambda: not ours.is_running() or ours.status() == psutil.STATUS_ZOMBIE, timeout=5)
-        assert stranger.is_running()
+        wait_until(lambda: not left_over.is_running() or left_over.status() == psutil.STATUS_ZOMBIE, timeout=5)
+        assert unrelated.is_running()
     finally:
-        stranger.kill()
+        unrelated.kill()
 
 
-def test_a_cancel_is_honoured_when_no_worker_is_left_to_do_it(
+def test_a_job_can_be_cancelled_when_no_worker_is_running(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
@@ -400,7 +402,7 @@ def test_a_cancel_is_honoured_when_no_worker_is_left_to_do_it(
     assert (done.returncode, done.stdout) == (0, f"job {job_id}: cancelled\n")
 
 
-def test_the_lock_is_held_by_one_and_ends_with_its_holder(workspace: Workspace) -> None:
+def test_the_lock_has_one_holder_and_is_released_with_it(workspace: Workspace) -> None:
     lock = take_lock(workspace)
     assert lock is not None
     assert take_lock(workspace) is None
@@ -408,13 +410,13 @@ def test_the_lock_is_held_by_one_and_ends_with_its_holder(workspace: Workspace) 
     assert take_lock(workspace) is not None
 
 
-def test_a_worker_on_a_store_that_is_no_good_is_refused_at_once(workspace: Workspace) -> None:
-    workspace.data_db.write_bytes(b"no data base" * 400)
+def test_a_worker_does_not_start_with_a_damaged_store(workspace: Workspace) -> None:
+    workspace.data_db.write_bytes(b"not a database" * 400)
     with pytest.raises(InvalidInput, match=r"cannot use .*data\.db \(file is not a database\)"):
         start_worker(workspace)
 
 
-def test_logs_and_data_bases_are_for_the_owner_alone(
+def test_logs_and_databases_are_readable_only_by_the_owner(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
