@@ -6,14 +6,14 @@ import pytest
 
 from core.history.forecast import forecast
 from core.records.results import Result
-from tests.core.benchmark.test_figures import VARIANT
+from tests.factories import make_variant_result
 
 HERE = "this machine"
 
 
 def past(speedup: float, grade: str | None = "slight", run: str = "a", **more: object) -> Result:
     values = {"machine": HERE, "recipe": "static", "variant": "static-int8", "threads": 2, "stock": True} | more
-    return replace(VARIANT, speedup=speedup, grade=grade, benchmark_id=run, **values)  # type: ignore[arg-type]
+    return make_variant_result(speedup=speedup, grade=grade, benchmark_id=run, **values)
 
 
 def said(*results: Result) -> str | None:
@@ -55,7 +55,8 @@ def test_a_run_without_a_grade_still_tells_the_speed() -> None:
 def test_the_size_is_told_as_its_share_of_the_original_s() -> None:
     runs = [past(1.2, run=run, size_bytes=size) for run, size in (("a", 30), ("b", 40), ("c", 50))]
     originals = [
-        replace(VARIANT, variant="original", recipe=None, benchmark_id=run, size_bytes=100) for run in ("a", "b", "c")
+        make_variant_result(variant="original", recipe=None, benchmark_id=run, size_bytes=100)
+        for run in ("a", "b", "c")
     ]
     expected = forecast([*runs, *originals], HERE, "static", "static-int8")
     assert expected
