@@ -30,7 +30,7 @@ from core.records.voices import Voice
 from core.store.jobs import list_jobs
 from core.store.queue_control import pause
 from core.workspace import Workspace
-from jobs.submit import Scheduling, benchmark_job, making_job, submit
+from jobs.submit import Scheduling, benchmark_job, submit, variant_job
 from jobs.worker_control import start_worker, stop_worker
 
 MINIMAL = """
@@ -171,8 +171,8 @@ def fill(db: sqlite3.Connection, workspace: Workspace, voice: Voice, results: in
     """Add a long history, and a queue behind one job that keeps running."""
     build(db, History(), results)
     workspace.settings_file.write_text(_WORKLOAD)
-    submit(workspace, db, *[making_job(voice, "guide")] * jobs)
-    submit(workspace, db, benchmark_job(voice, []), terms=Scheduling(priority=1))
+    submit(workspace, db, *[variant_job(voice, "guide")] * jobs)
+    submit(workspace, db, benchmark_job(voice, []), scheduling=Scheduling(priority=1))
     start_worker(workspace)
     while not list_jobs(db, states=("running",)):
         time.sleep(0.1)

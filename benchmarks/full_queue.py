@@ -29,7 +29,7 @@ from core.store.queue_control import cancel_all, pause, resume
 from core.store.voices import add_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
-from jobs.submit import Scheduling, making_job, submit, wake
+from jobs.submit import Scheduling, submit, variant_job, wake
 from jobs.worker_control import start_worker, stop_worker
 from tests.vits import write_voice
 
@@ -75,7 +75,7 @@ def workspace_with_voice() -> Iterator[tuple[Workspace, sqlite3.Connection, Voic
 
 
 def measure_enqueue(workspace: Workspace, db: sqlite3.Connection, voice: Voice, jobs: int) -> None:
-    job = making_job(voice, "guide")
+    job = variant_job(voice, "guide")
     began = time.perf_counter()
     submit(workspace, db, *[job] * jobs)
     row(f"{jobs} jobs queued at once", "1000/s", f"{jobs / (time.perf_counter() - began):.0f}/s")
@@ -117,7 +117,7 @@ def end_of(db: sqlite3.Connection, job_id: int) -> float:
 def measure_next(workspace: Workspace, db: sqlite3.Connection, voice: Voice, starts: int) -> None:
     """Measure the delay from the end of one job to the start of the next."""
     pause(db)
-    ids = submit(workspace, db, *[making_job(voice, "guide")] * (starts + 1), terms=Scheduling(priority=1))
+    ids = submit(workspace, db, *[variant_job(voice, "guide")] * (starts + 1), scheduling=Scheduling(priority=1))
     start_worker(workspace, slots=1)
     resume(db)
     wake(workspace)
@@ -139,7 +139,7 @@ def measure_idle(workspace: Workspace, db: sqlite3.Connection, voice: Voice, sta
         # At a random point of the worker's polling interval.
         time.sleep(dice.uniform(0.5, 1.5))
         began = time.time()
-        (job_id,) = submit(workspace, db, making_job(voice, "guide"))
+        (job_id,) = submit(workspace, db, variant_job(voice, "guide"))
         process = watch(workspace, db, job_id)
         found.append(Start(process - began, first_stage(workspace, job_id) - began))
     pause(db)

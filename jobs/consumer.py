@@ -1,14 +1,14 @@
-"""Huey's consumer, changed so that its end reaches the threads that wait for child processes.
+"""A Huey consumer whose shutdown reaches the threads that wait for job processes.
 
-It overrides what Huey 3 keeps private, so pyproject.toml pins the major version, and tests/jobs/test_consumer.py checks that
-the installed one still has each of these and calls it where this module expects it:
+It overrides private methods of Huey 3. pyproject.toml therefore excludes the next major version, and
+tests/jobs/test_consumer.py checks that the installed Huey still has these members and calls them where expected:
 
-- `_set_signal_handlers`: called by `start`; SIGHUP is ignored afterwards, where Huey would restart the program;
-- `_handle_signal`: the handler of SIGINT and SIGTERM; draining begins in it, not when the loop looks at Huey's flags;
-- `_signum`: the signal that ended the loop, None for an end that the worker decided;
-- `_join_workers`: called by a graceful `stop`, and replaced, so that the heartbeat goes on meanwhile;
-- `_interrupt_workers`: called for a second SIGINT, and replaced: nobody is killed, each thread ends its child;
-- `loop(health_check_ts)`, `start`, `stop(graceful)`, `worker_threads`, `scheduler` and `environment.is_alive`, which are public.
+- `_set_signal_handlers`: called at the end of `start`; afterwards SIGHUP is ignored, for which Huey would restart itself;
+- `_handle_signal`: handles SIGINT and SIGTERM; draining starts here, before the main loop checks Huey's flags;
+- `_signum`: the signal that ended the main loop; None if the worker decided to stop;
+- `_join_workers`: called by a graceful `stop`; replaced so that the heartbeat continues meanwhile;
+- `_interrupt_workers`: called for a second SIGINT; replaced, since each thread ends its own job process;
+- `loop(health_check_ts)`, `start`, `stop(graceful)`, `worker_threads`, `scheduler` and `environment.is_alive`: public.
 """
 
 import logging
@@ -21,14 +21,14 @@ from typing import Any
 
 from huey.consumer import Consumer
 
-from jobs.lock import BEAT_S
+from jobs.lock import HEARTBEAT_S
 
 POLL_S = 0.25
 _log = logging.getLogger("ttsdash.worker")
 
 
 class WorkerConsumer(Consumer):  # type: ignore[misc]
-    """Huey's consumer, whose end is told to the threads that wait for children."""
+    """A Huey consumer that sets `draining` and `interrupted` for its threads when it stops."""
 
     def __init__(
         self,
@@ -46,49 +46,51 @@ class WorkerConsumer(Consumer):  # type: ignore[misc]
         self._on_started = on_started
         self._on_beat = on_beat
         self._on_ending = on_ending
-        self._beaten = float("-inf")
+        self._last_beat = float("-inf")
 
     def start(self) -> None:
+        """Start the threads, then announce the worker: from now on it handles signals."""
         super().start()
-        # Who is told of the worker may send it signals, for which it is ready now.
         self._on_started()
 
     def loop(self, health_check_ts: float | None = None) -> Any:
+        """Run one iteration of the main loop, with a heartbeat."""
         self._beat()
         return super().loop(health_check_ts)
 
     def _beat(self) -> None:
-        if time.monotonic() - self._beaten >= BEAT_S:
-            self._beaten = time.monotonic()
+        if time.monotonic() - self._last_beat >= HEARTBEAT_S:
+            self._last_beat = time.monotonic()
             try:
                 self._on_beat()
             except (sqlite3.Error, OSError) as error:
-                _log.error("no sign of life: %s", error)
+                _log.error("heartbeat failed: %s", error)
 
     def _set_signal_handlers(self) -> None:
         super()._set_signal_handlers()
-        # Huey would start the program again; a worker simply goes on when its terminal is closed.
+        # Huey would restart the program; a worker simply continues when its terminal is closed.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def _handle_signal(self, signum: int, frame: Any) -> None:
         super()._handle_signal(signum, frame)
-        # At once, not when Huey looks at its flags: a slot that is just set free must take no further job.
+        # Immediately, before Huey checks its flags: a slot that has just become free must not claim another job.
         self._draining.set()
         if signum == signal.SIGTERM:
-            # It may also come while the worker drains, when nobody looks at Huey's flags any more.
+            # The signal may also arrive while the worker drains, when Huey no longer checks its flags.
             self._interrupted.set()
 
     def stop(self, graceful: bool = False) -> None:
+        """Stop: let running jobs finish (`graceful`), or have each thread end its job process and requeue the job."""
         self._draining.set()
         if self._signum is not None:
             self._on_ending()
         if not graceful:
             self._interrupted.set()
-        # Without grace, too, each thread first ends its child and puts the job back: that takes no time.
+        # Always gracefully for Huey: once interrupted, the threads end their jobs within moments.
         super().stop(graceful=True)
 
     def _join_workers(self) -> bool:
-        """However long the running jobs take, the signs of life go on."""
+        """Wait for the running jobs, with heartbeats."""
         threads = [thread for _, thread in self.worker_threads] + [self.scheduler]
         while any(self.environment.is_alive(thread) for thread in threads):
             for thread in threads:
@@ -97,6 +99,6 @@ class WorkerConsumer(Consumer):  # type: ignore[misc]
         return True
 
     def _interrupt_workers(self) -> None:
-        """A second SIGINT: drain no longer."""
+        """Stop draining, after a second SIGINT."""
         self._interrupted.set()
         self._join_workers()

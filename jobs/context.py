@@ -1,4 +1,4 @@
-"""What a kind of job gets to work with."""
+"""The context in which a job runs."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -23,11 +23,11 @@ class JobContext:
     voice: Voice
     attempt: int
     report: Callable[[str, float | None], None]
-    """Tell the stage, and the share of the whole job that is done (0..1, None when unknown)."""
+    """Report the stage and the progress of the whole job (0..1, None: unknown)."""
 
     @contextmanager
-    def handing_in(self, result: dict[str, Any]) -> Iterator[sqlite3.Connection]:
-        """The transaction in which what the job made becomes visible. Raises Superseded before anything is changed."""
+    def committing(self, result: dict[str, Any]) -> Iterator[sqlite3.Connection]:
+        """Open the transaction that makes the job's result visible. Raises StaleAttempt before anything is changed."""
         with transaction(self.db):
             commit_result(self.db, self.job.id, self.attempt, result)
             yield self.db

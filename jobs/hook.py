@@ -1,6 +1,6 @@
-"""The hook: one command of the workspace's settings, run at the end of each job that was started.
+"""The hook: a command from the workspace's settings, run when a job that was started has ended.
 
-Which ends it was told of stands in the store, so that none is forgotten when a worker dies; one may be told twice then.
+The store records the last end that a hook ran for, so none is missed when a worker dies; one may then be reported twice.
 """
 
 import json
@@ -21,58 +21,59 @@ from core.store.database import open_store, transaction
 from core.store.jobs import add_event, get_job
 from core.text import escape_control
 from core.workspace import Workspace
-from jobs.process_groups import MARK, kill_group, tagged
+from jobs.process_groups import TAG, kill_group, tagged
 
-LONGEST_S = 60.0
-_LOOK_S = 0.05
-_ENDING_S = 2.0
+MAX_S = 60.0
+_POLL_INTERVAL_S = 0.05
+_SHUTDOWN_S = 2.0
 _log = logging.getLogger("ttsdash.hook")
 
 
 class HookRunner:
-    """A thread of the worker's, so that a hook that hangs holds up nothing but the hooks after it."""
+    """A thread of the worker that runs hooks, so that a hung hook delays only later hooks."""
 
     def __init__(self, workspace: Workspace, interrupted: threading.Event) -> None:
         self._workspace, self._interrupted = workspace, interrupted
-        self._ended = threading.Event()
-        self._last_round = threading.Event()
+        self._job_ended = threading.Event()
+        self._finishing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hook", daemon=True)
 
     def start(self) -> None:
+        """Start the thread, which first runs the hooks that are due."""
         self._thread.start()
-        self._ended.set()
+        self._job_ended.set()
 
     def wake(self) -> None:
-        """A job has ended."""
-        self._ended.set()
+        """Run the hook for a job that has just ended."""
+        self._job_ended.set()
 
     def finish(self) -> None:
-        """Run what is due, and end; at once when the worker is interrupted."""
-        self._last_round.set()
-        self._ended.set()
+        """Run the hooks that are due, then stop; stop at once when the worker is interrupted."""
+        self._finishing.set()
+        self._job_ended.set()
         while self._thread.is_alive() and not self._interrupted.is_set():
             self._thread.join(0.1)
-        # It ends a hook that runs.
-        self._thread.join(_ENDING_S)
+        # Leave the thread time to kill a running hook.
+        self._thread.join(_SHUTDOWN_S)
 
     def _run(self) -> None:
         with closing(open_store(self._workspace)) as db:
             while not self._interrupted.is_set():
-                last = self._last_round.is_set()
+                last = self._finishing.is_set()
                 try:
                     self._run_due(db)
                 except (sqlite3.Error, OSError):
-                    _log.exception("hooks could not be run; they are at the next end of a job")
+                    _log.exception("cannot run hooks; trying again when the next job ends")
                 if last:
                     return
-                self._ended.wait()
-                self._ended.clear()
+                self._job_ended.wait()
+                self._job_ended.clear()
 
     def _run_due(self, db: sqlite3.Connection) -> None:
         for event, job_id in _ends(db):
             if self._interrupted.is_set():
                 return
-            failure = self._tell(db, job_id)
+            failure = self._run_for(db, job_id)
             if failure and self._interrupted.is_set():
                 return
             with transaction(db):
@@ -81,18 +82,19 @@ class HookRunner:
                     add_event(db, job_id, JobEventKind.HOOK_FAILED, failure)
                 db.execute("UPDATE queue SET hooked_event = max(hooked_event, ?)", (event,))
 
-    def _tell(self, db: sqlite3.Connection, job_id: int) -> str | None:
-        """Run the hook for an end. Returns what went wrong."""
+    def _run_for(self, db: sqlite3.Connection, job_id: int) -> str | None:
+        """Run the hook for a job that has ended. Return an error, or None."""
         try:
             job = get_job(db, job_id)
         except NotFound:
-            return None  # it was forgotten meanwhile
-        # One that was queued again meanwhile will end again.
-        return run_hook(self._workspace, json.dumps(job_json(job)), self._interrupted) if job.ended else None
+            return None  # the job was deleted meanwhile
+        if not job.ended:
+            return None  # the job was requeued meanwhile and will end again
+        return run_hook(self._workspace, json.dumps(job_json(job)), self._interrupted)
 
 
 def _ends(db: sqlite3.Connection) -> list[tuple[int, int]]:
-    """The events that are ends of jobs that were started and of which no hook was told, with their jobs."""
+    """Return the ends of started jobs for which no hook has run, as pairs of event id and job id."""
     rows = db.execute(
         f"""SELECT id, job_id FROM job_events
            WHERE id > (SELECT hooked_event FROM queue) AND attempt > 0 AND event IN {sql_list(ENDED)}
@@ -102,9 +104,9 @@ def _ends(db: sqlite3.Connection) -> list[tuple[int, int]]:
 
 
 def run_hook(workspace: Workspace, job: str, interrupted: threading.Event) -> str | None:
-    """Run the hook, if one is set, with this on its standard input. Returns one line on what went wrong.
+    """Run the hook, if the settings name one, with `job` (JSON) on its standard input. Return a one-line error, or None.
 
-    It ends with its worker: at once when that is interrupted, and by the next one (`end_left_over`) when that was killed.
+    The hook ends with its worker: at once if the worker is interrupted; `kill_orphaned_hook` covers a killed worker.
     """
     try:
         command = read_settings(workspace).hook
@@ -112,57 +114,58 @@ def run_hook(workspace: Workspace, job: str, interrupted: threading.Event) -> st
         return str(error)
     if not command:
         return None
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as given:
-        given.write(job.encode())
-        given.seek(0)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as stdin:
+        stdin.write(job.encode())
+        stdin.seek(0)
         try:
             process = subprocess.Popen(
                 command,
-                stdin=given,
+                stdin=stdin,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
                 cwd=workspace.root,
-                env={**os.environ, "TTSDASH_HOME": str(workspace.root), MARK: _mark(workspace)},
+                env={**os.environ, "TTSDASH_HOME": str(workspace.root), TAG: _environment_tag(workspace)},
             )
         except (OSError, ValueError) as error:
             return f"cannot start it: {format_error(error)}"
-        ended = _wait(process, interrupted)
+        killed = _wait(process, interrupted)
         output.seek(0)
-        said = escape_control(output.read()[-2000:].decode(errors="replace").strip().split("\n")[-1])
-    if ended:
-        return f"{command[0]} was ended: {ended}"
+        last_line = escape_control(output.read()[-2000:].decode(errors="replace").strip().split("\n")[-1])
+    if killed:
+        return f"{command[0]} was killed: {killed}"
     if process.returncode:
-        return f"{command[0]} ended with code {process.returncode}" + (f": {said}" if said else "")
+        return f"{command[0]} ended with code {process.returncode}" + (f": {last_line}" if last_line else "")
     return None
 
 
 def _wait(process: subprocess.Popen[bytes], interrupted: threading.Event) -> str | None:
-    """Wait for its end. Returns why it was ended from here, if it was."""
-    deadline = time.monotonic() + LONGEST_S
+    """Wait for the hook to end. Return why it was killed, or None if it ended by itself."""
+    deadline = time.monotonic() + MAX_S
     while process.poll() is None:
         late = time.monotonic() > deadline
         if late or interrupted.is_set():
             kill_group(process.pid)
             process.wait()
-            return f"it took longer than {LONGEST_S:.0f} s" if late else "the worker was stopped"
-        time.sleep(_LOOK_S)
+            return f"it took longer than {MAX_S:.0f} s" if late else "the worker was stopped"
+        time.sleep(_POLL_INTERVAL_S)
     return None
 
 
-def end_left_over(workspace: Workspace) -> None:
-    """End the hook of a worker that was killed; its job is told again.
+def kill_orphaned_hook(workspace: Workspace) -> None:
+    """Kill the hook of a worker that was killed; the hook runs again for that job.
 
-    What an earlier hook left running goes on, unless that leads a session of its own: such a process is taken for the hook.
+    A process that an earlier hook left running continues, unless it leads a session: then it is taken for the hook.
     """
-    for process in tagged(_mark(workspace)):
+    for process in tagged(_environment_tag(workspace)):
         kill_group(process.pid)
 
 
-def hook_runs(workspace: Workspace) -> bool:
-    return bool(tagged(_mark(workspace)))
+def is_hook_running(workspace: Workspace) -> bool:
+    """Return whether a hook of the workspace is running."""
+    return bool(tagged(_environment_tag(workspace)))
 
 
-def _mark(workspace: Workspace) -> str:
-    """What the hook's processes carry in their environment."""
+def _environment_tag(workspace: Workspace) -> str:
+    """Return the tag in the environment of the hook's processes."""
     return f"{workspace.root}#hook"

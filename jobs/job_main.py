@@ -1,4 +1,4 @@
-"""The child process of one job: `python -P -m jobs.job_main HOME JOB ATTEMPT WORKER`."""
+"""The job process: `python -P -m jobs.job_main HOME JOB ATTEMPT WORKER`."""
 
 import contextlib
 import logging
@@ -18,39 +18,40 @@ from core.workspace import Workspace, find_workspace
 from jobs.context import JobContext
 from jobs.kinds import KINDS
 from jobs.reporter import Reporter
-from jobs.space import disk_shortage
+from jobs.scheduling import disk_shortage
 
 _log = logging.getLogger("ttsdash.job")
 
 
 def main() -> int:
+    """Run the job and return the exit code."""
     home, job_id, attempt, worker = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     die_with_parent(worker)
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    # It tells every operator that it removes, and that there is no Core ML here.
+    # It logs every operator that it removes, and warns where there is no Core ML.
     logging.getLogger("coremltools").setLevel(logging.ERROR)
     workspace = find_workspace(home)
     try:
         db = open_store(workspace)
     except TtsdashError as error:
-        # Its row cannot be reached; the worker tells the log's last line.
+        # The job's row is out of reach; the worker reports the last line of the log.
         _log.error("%s", error)
         return 1
     job = get_job(db, job_id)
     reporter = Reporter(workspace, job_id, attempt)
     try:
         if job.kind not in KINDS:
-            raise TtsdashError(f"this version knows no jobs of kind {job.kind!r}: update ttsdash")
+            raise TtsdashError(f"unknown kind of job: {job.kind!r} (update ttsdash)")
         context = JobContext(workspace, db, job, get_voice(db, job.voice), attempt, reporter.report)
         KINDS[job.kind](context)
         reporter.report("selecting", 1.0)
-        _select_again(context)
-    except StaleAttempt as gone:
-        _log.info("stopping: %s", gone)
+        _update_selection(context)
+    except StaleAttempt as error:
+        _log.info("stopping: %s", error)
         return 1
-    except Exception as error:  # noqa: BLE001 - whatever a kind of job raises is how the job failed
-        # A user's error explains itself; anything else is ours, and its traceback is wanted.
+    except Exception as error:  # noqa: BLE001 - whatever a job raises is recorded as its error
+        # An input error explains itself; anything else is a bug, which needs a traceback.
         _log.error("failed: %s", format_error(error), exc_info=not isinstance(error, TtsdashError))
         with contextlib.suppress(StaleAttempt):
             commit_error(db, job_id, attempt, _reason(workspace, db, job, error))
@@ -62,26 +63,26 @@ def main() -> int:
 
 
 def _reason(workspace: Workspace, db: sqlite3.Connection, job: Job, error: Exception) -> str:
-    """A library that cannot write a file may complain of something else, for want of its other half, say."""
+    """Return the error as one line, preceded by a disk shortage, since libraries may report a full disk as something else."""
     reason = format_error(error)
-    full = disk_shortage(workspace, get_voice(db, job.voice).size_bytes)
-    return f"{full}; {reason}" if full else reason
+    shortage = disk_shortage(workspace, get_voice(db, job.voice).size_bytes)
+    return f"{shortage}; {reason}" if shortage else reason
 
 
-def _select_again(context: JobContext) -> None:
-    """What the job made is stored: whatever happens here, it has succeeded."""
+def _update_selection(context: JobContext) -> None:
+    """Update the selection of the voice. The job has already succeeded, so errors are only logged."""
     try:
-        # NumPy comes with it: imported only now, so that the job itself begins at once.
+        # This imports NumPy, so it is imported only now and does not delay the job.
         from core.selection.evaluate import select_and_record
 
         select_and_record(context.db, context.voice.key, f"job {context.job.id}")
-    except Exception:  # noqa: BLE001 - a selection that fails is told, and made at the next chance
-        _log.exception("the selection could not be made anew")
+    except Exception:  # noqa: BLE001 - logged, and tried again at the next occasion
+        _log.exception("cannot update the selection")
 
 
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Some libraries' threads hang in a normal exit; everything that counts is in the store by now.
+    # Threads of some libraries hang in a normal exit; everything that matters is stored by now.
     os._exit(code)

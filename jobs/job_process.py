@@ -1,4 +1,4 @@
-"""Runs one claimed job in a child process, and records how it ended."""
+"""Runs one claimed job in a separate process and records how it ended."""
 
 import contextlib
 import logging
@@ -24,22 +24,22 @@ from core.records.jobs import Job
 from core.store.jobs import get_job
 from core.store.lifecycle import ResourceUsage, finish, is_cancel_asked, record_process, record_usage, requeue
 from core.workspace import Workspace
-from jobs.process_groups import MARK, kill_group
+from jobs.process_groups import TAG, kill_group
 from jobs.recovery import environment_tag, remove_leftovers
 from jobs.usage import UsageMeter
 
-_LOOK_S = 0.1
-_METER_S = 1.0
-_AGAIN_S = 1.0
-_LONGEST_LOG = 20_000_000
+_POLL_INTERVAL_S = 0.1
+_METER_INTERVAL_S = 1.0
+_RETRY_INTERVAL_S = 1.0
+_MAX_LOG_BYTES = 20_000_000
 _LAST_LINE_BYTES = 2000
-# Somebody ended the process; it did not fail of itself.
+# Signals by which the process was ended from outside: the job did not fail.
 _ENDED_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _log = logging.getLogger("ttsdash.worker")
 
 
-class Child:
-    """The process of one attempt at one job: in a session of its own, without standard input, its output in the log."""
+class JobProcess:
+    """The process of one attempt at a job: a separate session, no standard input, output to the job's log."""
 
     def __init__(self, workspace: Workspace, db: sqlite3.Connection, job: Job) -> None:
         self._workspace, self._db, self._job = workspace, db, job
@@ -48,8 +48,8 @@ class Child:
         self._peak_mb: float | None = None
 
     def run_to_end(self, interrupted: threading.Event) -> None:
-        """Start the child, wait for its end, a cancel, a limit or `interrupted`, and record what became of the job."""
-        began, kills = time.monotonic(), out_of_memory_kills()
+        """Start the process, wait for its end, a cancel, an exceeded limit or `interrupted`, and record the outcome."""
+        started, kills = time.monotonic(), out_of_memory_kills()
         try:
             process = self._start()
         except OSError as error:
@@ -57,15 +57,15 @@ class Child:
             _persist(lambda: finish(self._db, self._job.id, self._job.attempt, JobState.FAILED, reason), interrupted)
             return
         try:
-            stopped_by = self._wait(process, began, interrupted)
+            stopped_by = self._wait(process, started, interrupted)
         finally:
-            # Whatever the child started ends with it, also when it ended by itself.
+            # Processes that it started end with it, even if it ended normally.
             kill_group(process.pid)
             if process.returncode is None:
                 self._reap(process, 0)
-        bill = ResourceUsage(time.monotonic() - began, self._cpu_seconds, self._peak_mb)
-        starved = out_of_memory_kills() > kills
-        _persist(lambda: self._record(process.returncode, stopped_by, starved, bill), interrupted)
+        usage = ResourceUsage(time.monotonic() - started, self._cpu_seconds, self._peak_mb)
+        out_of_memory = out_of_memory_kills() > kills
+        _persist(lambda: self._record(process.returncode, stopped_by, out_of_memory, usage), interrupted)
 
     def _start(self) -> subprocess.Popen[bytes]:
         scratch = self._workspace.scratch(self._job.id)
@@ -84,36 +84,39 @@ class Child:
                 cwd=self._workspace.root,
                 env={
                     **os.environ,
-                    MARK: environment_tag(self._workspace, self._job),
+                    TAG: environment_tag(self._workspace, self._job),
                     "TMPDIR": str(scratch),
                     "PYTHONUTF8": "1",
-                    # The bars that libraries draw are no lines of a log.
+                    # Keep progress bars of libraries out of the log.
                     "TQDM_DISABLE": "1",
                 },
             )
 
-    def _wait(self, process: subprocess.Popen[bytes], began: float, interrupted: threading.Event) -> str | None:
-        """What ended the job from here: "cancel", "interrupt", or the limit that it crossed; None when it just ended."""
-        noted, meter, metered = False, UsageMeter(process.pid), began
+    def _wait(self, process: subprocess.Popen[bytes], started: float, interrupted: threading.Event) -> str | None:
+        """Wait for the end of the process.
+
+        Return why this worker ends it ("cancel", "interrupt", or an error about a limit), or None if it ended by itself.
+        """
+        recorded, meter, metered_at = False, UsageMeter(process.pid), started
         while not self._reap(process, os.WNOHANG):
-            # A store that is out of reach for a while, on a full disk say, ends no job.
+            # A store that is temporarily unavailable, for example on a full disk, does not end the job.
             with contextlib.suppress(sqlite3.OperationalError):
-                if not noted:
+                if not recorded:
                     record_process(self._db, self._job, process.pid)
-                    noted = True
+                    recorded = True
                 if is_cancel_asked(self._db, self._job.id):
                     return "cancel"
-            if interrupted.wait(_LOOK_S):
+            if interrupted.wait(_POLL_INTERVAL_S):
                 return "interrupt"
-            if time.monotonic() - metered >= _METER_S:
-                metered = time.monotonic()
-                crossed = self._meter(meter, metered - began)
-                if crossed:
-                    return crossed
+            if time.monotonic() - metered_at >= _METER_INTERVAL_S:
+                metered_at = time.monotonic()
+                exceeded = self._meter(meter, metered_at - started)
+                if exceeded:
+                    return exceeded
         return None
 
     def _reap(self, process: subprocess.Popen[bytes], options: int) -> bool:
-        """Wait for the child as `subprocess` would, which does not tell what it has cost. Returns whether it has ended."""
+        """Wait with `os.wait4`, which unlike `subprocess` reports CPU time. Return whether the process has ended."""
         pid, status, usage = os.wait4(process.pid, options)
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -121,17 +124,17 @@ class Child:
         return bool(pid)
 
     def _meter(self, meter: UsageMeter, seconds: float) -> str | None:
-        """Note what the job takes. Returns the limit that it has crossed, if one."""
+        """Record the current usage. Return an error if a limit is exceeded."""
         limits = self._job.limits
         try:
             usage = meter.read()
         except psutil.Error:
-            return None  # it has just ended
+            return None  # the process has just ended
         self._peak_mb = max(self._peak_mb or 0.0, usage.peak_mb)
-        # Limits hold on a full disk, too, where nothing can be noted.
+        # Limits are enforced even on a full disk, where nothing can be recorded.
         with contextlib.suppress(sqlite3.OperationalError, OSError):
             record_usage(self._db, self._job, usage.cpu_percent, usage.rss_mb)
-            _shorten(self._log)
+            _rotate(self._log)
         if limits.seconds is not None and seconds > limits.seconds:
             return f"ended after {format_duration(limits.seconds)}, its time_limit: set a longer one in ttsdash.yaml, then retry it"
         if limits.memory_mb is not None and usage.rss_mb > limits.memory_mb:
@@ -141,27 +144,32 @@ class Child:
             )
         return None
 
-    def _record(self, code: int, stopped_by: str | None, starved: bool, bill: ResourceUsage) -> None:
+    def _record(self, code: int, stopped_by: str | None, out_of_memory: bool, usage: ResourceUsage) -> None:
         db, job = self._db, get_job(self._db, self._job.id)
         remove_leftovers(self._workspace, job)
-        # What has handed in its result has succeeded, however its process ended.
+        # A job whose result is committed has succeeded, however its process ended.
         if code == 0 or job.result is not None:
-            finish(db, job.id, self._job.attempt, JobState.SUCCEEDED, bill=bill)
+            finish(db, job.id, self._job.attempt, JobState.SUCCEEDED, usage=usage)
         elif stopped_by == "cancel" or job.cancel_asked:
-            finish(db, job.id, self._job.attempt, JobState.CANCELLED, bill=bill)
+            finish(db, job.id, self._job.attempt, JobState.CANCELLED, usage=usage)
         elif stopped_by == "interrupt":
-            requeue(db, job.id, self._job.attempt, "the worker was stopped", counts=False, bill=bill)
+            requeue(db, job.id, self._job.attempt, "the worker was stopped", counts=False, usage=usage)
         elif stopped_by:
-            finish(db, job.id, self._job.attempt, JobState.FAILED, stopped_by, bill)
-        elif starved and code == -signal.SIGKILL:
-            peak = f" when it had {self._peak_mb:.0f} MB" if self._peak_mb else ""
+            finish(db, job.id, self._job.attempt, JobState.FAILED, stopped_by, usage)
+        elif out_of_memory and code == -signal.SIGKILL:
+            peak = f" at {self._peak_mb:.0f} MB" if self._peak_mb else ""
             finish(
-                db, job.id, self._job.attempt, JobState.FAILED, f"the system ran out of memory and ended it{peak}", bill
+                db,
+                job.id,
+                self._job.attempt,
+                JobState.FAILED,
+                f"the system ran out of memory and killed it{peak}",
+                usage,
             )
         elif -code in _ENDED_FROM_OUTSIDE:
-            requeue(db, job.id, self._job.attempt, f"its process was killed (signal {-code})", bill=bill)
+            requeue(db, job.id, self._job.attempt, f"its process was killed (signal {-code})", usage=usage)
         else:
-            finish(db, job.id, self._job.attempt, JobState.FAILED, job.error or self._unexplained(code), bill)
+            finish(db, job.id, self._job.attempt, JobState.FAILED, job.error or self._unexplained(code), usage)
 
     def _unexplained(self, code: int) -> str:
         where = f"see `ttsdash jobs logs {self._job.id}`"
@@ -174,21 +182,21 @@ class Child:
 
 
 def _persist(record: Callable[[], object], interrupted: threading.Event) -> None:
-    """Record an end also when the disk is full just now; a worker that is to end leaves it to the next one."""
+    """Record how a job ended, retrying while the disk is full; an interrupted worker leaves it to the next one."""
     while True:
         try:
             record()
         except sqlite3.OperationalError as error:
             _log.error("cannot record how a job ended (%s); trying again", error)
-            if interrupted.wait(_AGAIN_S):
+            if interrupted.wait(_RETRY_INTERVAL_S):
                 return
         else:
             return
 
 
-def _shorten(log: Path) -> None:
-    """Start a log that grows beyond all measure anew; what was in it stands beside it. It is open to append only."""
-    if log.stat().st_size > _LONGEST_LOG:
+def _rotate(log: Path) -> None:
+    """Move the content of a huge log to `.log.1`. The process has the log open for appending, so it is truncated."""
+    if log.stat().st_size > _MAX_LOG_BYTES:
         log.with_suffix(".log.1").unlink(missing_ok=True)
         log.with_suffix(".log.1").write_bytes(log.read_bytes())
         log.with_suffix(".log.1").chmod(PRIVATE_FILE)
@@ -199,5 +207,5 @@ def _last_line(log: Path) -> str:
     try:
         lines = log.read_bytes()[-_LAST_LINE_BYTES:].decode(errors="replace").split("\n")
     except OSError:
-        return "its log is gone"
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return "its log is missing"
+    return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")

@@ -1,4 +1,4 @@
-"""Why a queued job does not run yet."""
+"""The state of the queue, and why a queued job does not run yet."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -13,32 +13,33 @@ from core.store.lifecycle import is_paused, next_runnable
 from core.store.voices import get_voice
 from core.workspace import Workspace
 from jobs.lock import running_worker
-from jobs.space import disk_shortage
+from jobs.scheduling import disk_shortage
 
 
 @dataclass(frozen=True)
 class QueueState:
-    """What keeps jobs waiting, as it is now."""
+    """What currently keeps jobs waiting."""
 
     paused: bool
     capacity: Capacity | None
-    """What the worker has to give; None when none runs that takes further jobs."""
+    """The resources of the worker; None if no worker accepts jobs."""
     running: tuple[Job, ...]
     next: Job | None
-    """The job that is to start next."""
+    """The next runnable job."""
     disk_shortage: str | None
-    """Why it cannot, if the disk is too full."""
+    """Why the disk is too full for the next job, if so."""
     ending: bool = False
-    """A worker runs, but takes no further job."""
+    """Whether the worker is draining and accepts no further job."""
 
 
-PAUSED = "the queue is paused: `ttsdash jobs resume` starts jobs again"
+PAUSED_REASON = "the queue is paused: resume it with `ttsdash jobs resume`"
 EMPTY_QUEUE = QueueState(paused=False, capacity=None, running=(), next=None, disk_shortage=None)
 
 
 def read_queue_state(workspace: Workspace, db: sqlite3.Connection) -> QueueState:
-    worker, best = running_worker(workspace), next_runnable(db)
-    job = get_job(db, best) if best else None
+    """Read the state of the queue from the store and the worker's lock."""
+    worker, next_id = running_worker(workspace), next_runnable(db)
+    job = get_job(db, next_id) if next_id else None
     return QueueState(
         paused=is_paused(db),
         capacity=Capacity(worker.slots, worker.cores, worker.memory_mb) if worker and not worker.ending else None,
@@ -50,27 +51,27 @@ def read_queue_state(workspace: Workspace, db: sqlite3.Connection) -> QueueState
 
 
 def stalled_reason(state: QueueState) -> str | None:
-    """Why no job at all is started, and what to do; None while the queue gets on."""
+    """Return why no job at all is started and what to do, or None if jobs are started."""
     if state.paused:
-        return PAUSED
+        return PAUSED_REASON
     if state.ending:
-        return "the worker ends and takes no further job: `ttsdash worker start` once it has ended"
+        return "the worker is stopping and starts no further job: run `ttsdash worker start` once it has stopped"
     if state.capacity is None:
-        return "no worker runs, so nothing gets on: `ttsdash worker start`"
+        return "no worker is running, so no job starts: run `ttsdash worker start`"
     return state.disk_shortage
 
 
 def queue_position(db: sqlite3.Connection, job: Job) -> tuple[int, int]:
-    """The place of a queued job, counted from 1, and how many are queued."""
+    """Return the position of a queued job, counted from 1, and the number of queued jobs."""
     ahead = db.execute(
         f"SELECT count(*) FROM jobs WHERE state = '{JobState.QUEUED}' AND (-priority, turn, id) < (?, ?, ?)",
-        (-job.priority, job.turn, job.id),
+        (-job.priority, job.position, job.id),
     ).fetchone()
     return ahead[0] + 1, count_jobs(db)[JobState.QUEUED]
 
 
 def waiting_reason(job: Job, state: QueueState) -> str | None:
-    """One short line for a queued job; None for one that does not wait, or is about to start."""
+    """Return why a queued job waits, as one short line; None for other jobs or if it is about to start."""
     return next(filter(None, _reasons(job, state)), None) if job.state == JobState.QUEUED else None
 
 
@@ -82,15 +83,15 @@ def _reasons(job: Job, state: QueueState) -> Iterator[str | None]:
     if state.paused:
         yield "the queue is paused"
     if state.capacity is None:
-        yield "the worker ends" if state.ending else "no worker runs"
-    elif twins := [other.id for other in state.running if _make_the_same(job, other)]:
-        yield f"job {twins[0]} makes the same"
+        yield "the worker is stopping" if state.ending else "no worker is running"
+    elif same := [other.id for other in state.running if _make_same_variant(job, other)]:
+        yield f"job {same[0]} makes the same variant"
     elif state.next and job.id != state.next.id:
         yield f"behind job {state.next.id}"
     else:
         yield state.disk_shortage
-        yield blocked_reason(job.need, [other.need for other in state.running], state.capacity)
+        yield blocked_reason(job.resources, [other.resources for other in state.running], state.capacity)
 
 
-def _make_the_same(job: Job, other: Job) -> bool:
+def _make_same_variant(job: Job, other: Job) -> bool:
     return job.variant is not None and (job.voice_id, job.variant) == (other.voice_id, other.variant)

@@ -1,4 +1,4 @@
-"""A child's progress and heartbeat: a thread that writes to the job's row, at most four times a second."""
+"""Progress and heartbeat of a job process, written by a thread at most four times a second."""
 
 import logging
 import os
@@ -11,13 +11,13 @@ from core.store.jobs import StaleAttempt
 from core.store.lifecycle import report
 from core.workspace import Workspace
 
-_EVERY_S = 0.25
+_WRITE_INTERVAL_S = 0.25
 _HEARTBEAT_S = 5.0
 _log = logging.getLogger("ttsdash.job")
 
 
 class Reporter:
-    """`report` only notes what to write, so a job may call it as often as it likes."""
+    """A thread that writes the latest progress; `report` only stores it, so a job may call it as often as it likes."""
 
     def __init__(self, workspace: Workspace, job_id: int, attempt: int) -> None:
         self._workspace, self._job_id, self._attempt = workspace, job_id, attempt
@@ -27,29 +27,31 @@ class Reporter:
         self._thread.start()
 
     def report(self, stage: str, progress: float | None) -> None:
+        """Set the stage and the progress (0..1, None: unknown), and log a new stage."""
         if stage != self._latest[0]:
             _log.info("%s", stage)
         self._latest = (stage, progress)
 
     def stop(self) -> None:
+        """Stop the thread."""
         self._stopped.set()
         self._thread.join()
 
     def _write(self) -> None:
         db = open_store(self._workspace)
-        # A lost heartbeat is written again in a moment: this connection need not wait for the disk.
+        # A lost heartbeat is soon followed by another one, so this connection need not wait for the disk.
         db.execute("PRAGMA synchronous = NORMAL")
-        written, at = None, float("-inf")
-        while not self._stopped.wait(_EVERY_S):
+        written, written_at = None, float("-inf")
+        while not self._stopped.wait(_WRITE_INTERVAL_S):
             latest = self._latest
-            if latest == written and time.monotonic() - at < _HEARTBEAT_S:
+            if latest == written and time.monotonic() - written_at < _HEARTBEAT_S:
                 continue
             try:
                 report(db, self._job_id, self._attempt, *latest)
-                written, at = latest, time.monotonic()
-            except StaleAttempt as gone:
-                _log.info("stopping: %s", gone)
+                written, written_at = latest, time.monotonic()
+            except StaleAttempt as error:
+                _log.info("stopping: %s", error)
                 os._exit(1)
             except sqlite3.OperationalError as error:
-                _log.warning("progress not written: %s", error)
+                _log.warning("cannot write progress: %s", error)
         db.close()

@@ -1,25 +1,41 @@
-"""What a job needs of its machine, and what it may take of it."""
+"""The resources and limits of a job, and whether the disk has room for it."""
+
+import shutil
 
 from core.hardware.detection import usable_memory_mb
 from core.records.jobs import Limits
 from core.records.resources import Resources
 from core.records.voices import Voice
 from core.settings import Settings
+from core.workspace import Workspace
 
-# The most that a recipe took of a voice of 63 MB: 1.5 cores' worth of time, and 1.2 GB of memory.
+# The most that a recipe used for a voice of 63 MB: 1.5 cores on average, and 1.2 GB of memory.
 _CORES = 2
-_MB_PER_MB = 17
-_MB_ANYWAY = 150
-_SHARE_OF_MEMORY = 0.8
+_MEMORY_PER_VOICE = 17
+_BASE_MEMORY_MB = 150
+_MEMORY_LIMIT_SHARE = 0.8
+# The new variant, the one that it replaces, and temporary files.
+_DISK_PER_VOICE = 4
+_BASE_DISK_MB = 20
+
+BENCHMARK_RESOURCES = Resources(exclusive=True)
 
 
-def making_need(voice: Voice) -> Resources:
-    return Resources(_CORES, round(_MB_ANYWAY + _MB_PER_MB * voice.size_bytes / 1e6))
+def variant_resources(voice: Voice) -> Resources:
+    """Return what making a variant of the voice takes."""
+    return Resources(_CORES, round(_BASE_MEMORY_MB + _MEMORY_PER_VOICE * voice.size_bytes / 1e6))
 
 
-MEASURING_NEED = Resources(alone=True)
-
-
-def limits_from(settings: Settings) -> Limits:
-    memory = settings.memory_limit_mb or round(_SHARE_OF_MEMORY * usable_memory_mb())
+def default_limits(settings: Settings) -> Limits:
+    """Return the limits of a new job: those of the settings, with memory limited to a share of this machine's."""
+    memory = settings.memory_limit_mb or round(_MEMORY_LIMIT_SHARE * usable_memory_mb())
     return Limits(settings.time_limit_s, memory)
+
+
+def disk_shortage(workspace: Workspace, voice_bytes: int) -> str | None:
+    """Return why the disk is too full for a job on a voice of that size, or None if there is room."""
+    free = shutil.disk_usage(workspace.root).free / 1e6
+    needed = voice_bytes * _DISK_PER_VOICE / 1e6 + _BASE_DISK_MB
+    if free >= needed:
+        return None
+    return f"the disk is nearly full: {free:.0f} MB free in {workspace.root}, {needed:.0f} MB needed"

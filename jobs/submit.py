@@ -1,4 +1,4 @@
-"""Queues jobs: rows first, then a wake-up."""
+"""Queues jobs: rows in the job table first, then a wake-up for the worker."""
 
 import json
 import sqlite3
@@ -11,23 +11,23 @@ from core.clock import parse_timestamp
 from core.errors import InvalidInput
 from core.records.job_states import OPEN, JobKind, sql_list
 from core.records.jobs import NewJob
-from core.records.voices import ORIGINAL, Voice
+from core.records.voices import ORIGINAL, Variant, Voice
 from core.settings import Settings, read_settings
 from core.store.database import transaction
 from core.store.jobs import add_job, get_job
 from core.store.voices import get_voice
+from core.variants.checksums import integrity_error
 from core.variants.recipes import RECIPES, Value
 from core.voices.sentences import label_of
 from core.workspace import Workspace
-from jobs.existing import find_up_to_date
-from jobs.scheduling import MEASURING_NEED, limits_from, making_need
+from jobs.scheduling import BENCHMARK_RESOURCES, default_limits, variant_resources
 
-_MOST_THREADS = 1024
+_MAX_THREADS = 1024
 
 
 @dataclass(frozen=True)
 class Scheduling:
-    """How a job is to be queued."""
+    """When a job may run: its priority, the jobs it waits for, the earliest time."""
 
     priority: int = 0
     after: tuple[int, ...] = ()
@@ -39,41 +39,42 @@ DEFAULT_SCHEDULING = Scheduling()
 
 @dataclass(frozen=True)
 class OptimizeRequest:
-    """What to make of a voice: recipes by name, parameters as they were typed, a file of calibration sentences."""
+    """Variants to make of a voice: recipes by name, parameters as typed, a file of calibration sentences."""
 
     recipes: Sequence[str] = ()
     params: Mapping[str, str] = field(default_factory=dict)
     calibration: str | None = None
     benchmark: bool = False
-    terms: Scheduling = DEFAULT_SCHEDULING
+    scheduling: Scheduling = DEFAULT_SCHEDULING
     force: bool = False
-    """Make again what is there already."""
+    """Make variants even if they are up to date."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What became of a wish: the jobs that fulfil it, in its order, and those of them that were there before."""
+    """The jobs that fulfil a request, in its order, and which of them existed before."""
 
     ids: tuple[int, ...]
     already: Mapping[str, int | None] = field(default_factory=dict)
-    """By variant the job that makes or made it; None when that job was forgotten."""
-    making: tuple[NewJob, ...] = ()
-    """What the wish makes, also where it is there already."""
+    """By variant, the job that makes or made it; None if that job was deleted."""
+    variant_jobs: tuple[NewJob, ...] = ()
+    """The jobs that make the requested variants, whether or not they were queued."""
 
 
-def making_job(
+def variant_job(
     voice: Voice, recipe: str, params: Mapping[str, Value] | None = None, calibration: str | None = None
 ) -> NewJob:
-    """Raises BadInput for a parameter that the recipe does not have or that cannot be, or a recipe that needs what is not here."""
+    """Return a job that makes a variant. Raises InvalidInput for bad parameters, or a recipe this machine cannot run."""
     made_by = RECIPES[recipe]
     if made_by.missing:
         raise InvalidInput(f"{made_by.variant}: {made_by.missing}")
-    resolved = made_by.complete(params or {})
-    asked: dict[str, Any] = {"recipe": recipe, "params": resolved}
+    values = made_by.complete(params or {})
+    job_params: dict[str, Any] = {"recipe": recipe, "params": values}
     label = None
     if calibration and made_by.calibrated:
-        asked["calibration"], label = calibration, label_of(Path(calibration))
-    return NewJob(made_by.job, voice.id, made_by.variant_name(resolved, label), asked, need=making_need(voice))
+        job_params["calibration"], label = calibration, label_of(Path(calibration))
+    variant = made_by.variant_name(values, label)
+    return NewJob(made_by.job, voice.id, variant, job_params, resources=variant_resources(voice))
 
 
 def benchmark_job(
@@ -84,16 +85,14 @@ def benchmark_job(
     width: float | None = None,
     budget_s: float | None = None,
 ) -> NewJob:
-    """A benchmark of the variants beside the original; without `threads` at one thread and at all cores.
+    """Return a job that benchmarks the variants beside the original, by default at one thread and at all cores.
 
-    `width` is how narrow the interval of each speed-up is wanted, as a share of it, `budget_s` how long the measuring may
-    take to get there; without them the settings say so when the job runs.
-
-    Raises BadInput for a thread count that cannot be.
+    `width` is the wanted width of each speed-up's interval, relative to the speed-up, and `budget_s` the longest measuring
+    time. Without them the settings apply when the job runs. Raises InvalidInput for an invalid thread count.
     """
     for count in threads:
-        if not 1 <= count <= _MOST_THREADS:
-            raise InvalidInput(f"{count} threads cannot be: give 1 to {_MOST_THREADS}")
+        if not 1 <= count <= _MAX_THREADS:
+            raise InvalidInput(f"invalid number of threads: {count} (use 1 to {_MAX_THREADS})")
     params = {
         "variants": [name for name in dict.fromkeys(variants) if name != ORIGINAL],
         "threads": sorted(set(threads)),
@@ -101,34 +100,57 @@ def benchmark_job(
         "width": width,
         "budget_s": budget_s,
     }
-    return NewJob(JobKind.BENCHMARK, voice.id, None, params, need=MEASURING_NEED)
+    return NewJob(JobKind.BENCHMARK, voice.id, None, params, resources=BENCHMARK_RESOURCES)
 
 
-def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, wish: OptimizeRequest) -> Submission:
-    """Queue the recipes and, after them, a benchmark of what they make; without recipes of what is there already.
+def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, request: OptimizeRequest) -> Submission:
+    """Queue a job for each recipe, then a benchmark of the variants; without recipes, of the existing variants.
 
-    A variant that is there as it would be made, or that a job is to make, is not made again unless the wish says so.
-    Raises BadInput when there is nothing to do, or what is asked for cannot be.
+    A variant that is up to date or already queued is not made again, unless the request forces it. Raises InvalidInput if
+    there is nothing to do or the request is invalid.
     """
-    if not wish.recipes and not wish.benchmark:
+    if not request.recipes and not request.benchmark:
         raise InvalidInput("nothing to do: say what to make (--dynamic, --optimized, ... or --all), or --benchmark")
-    jobs, settings = making_jobs(voice, wish), read_settings(workspace)
-    there = {} if wish.force else find_up_to_date(get_voice(db, voice.key), jobs)
+    jobs, settings = variant_jobs(voice, request), read_settings(workspace)
+    up_to_date = {} if request.force else find_up_to_date(get_voice(db, voice.key), jobs)
+    scheduling = request.scheduling
     with transaction(db):
-        already = there if wish.force else there | _being_made(db, jobs)
-        made = [already[job.variant] if job.variant in already else _add(db, job, wish.terms, settings) for job in jobs]
-        ids = [entry for entry in made if entry is not None]
-        if wish.benchmark:
+        already = {} if request.force else up_to_date | _find_open(db, jobs)
+        made = [already[job.variant] if job.variant in already else _add(db, job, scheduling, settings) for job in jobs]
+        ids = [job_id for job_id in made if job_id is not None]
+        if request.benchmark:
             variants = [str(job.variant) for job in jobs] or [variant.name for variant in voice.variants]
-            waits = tuple(entry for entry in ids if get_job(db, entry).state in OPEN)
-            terms = replace(wish.terms, after=tuple(dict.fromkeys((*wish.terms.after, *waits))))
-            ids.append(_add(db, benchmark_job(voice, variants), terms, settings))
-    wake(workspace, wish.terms.not_before)
+            waits_for = (job_id for job_id in ids if get_job(db, job_id).state in OPEN)
+            after = tuple(dict.fromkeys((*scheduling.after, *waits_for)))
+            ids.append(_add(db, benchmark_job(voice, variants), replace(scheduling, after=after), settings))
+    wake(workspace, scheduling.not_before)
     return Submission(tuple(ids), already, tuple(jobs))
 
 
-def _being_made(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int | None]:
-    """Those that a job is to make or makes just now; by name, with that job."""
+def find_up_to_date(voice: Voice, jobs: Sequence[NewJob]) -> dict[str, int | None]:
+    """Return the variants that need not be made again, by name, each with the job that made it.
+
+    Such a variant is intact and was made from the same source, by the same recipe, parameters and tool versions.
+    """
+    variants = {variant.name: variant for variant in voice.variants}
+    found = ((variants.get(str(job.variant)), job) for job in jobs)
+    return {variant.name: variant.job_id for variant, job in found if variant and _is_up_to_date(variant, voice, job)}
+
+
+def _is_up_to_date(variant: Variant, voice: Voice, job: NewJob) -> bool:
+    recipe = RECIPES[job.params["recipe"]]
+    return (
+        variant.recipe == recipe.name
+        and variant.source_sha256 == voice.id
+        # The lineage has more entries than the job's parameters.
+        and all(variant.params.get(name) == value for name, value in job.params["params"].items())
+        and variant.tools == recipe.tool_versions()
+        and integrity_error(Path(variant.path), variant.sha256, voice.config) is None
+    )
+
+
+def _find_open(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int | None]:
+    """Return the variants that a queued or running job makes with the same parameters, by name, each with that job."""
     found: dict[str, int | None] = {}
     for job in jobs:
         rows = db.execute(
@@ -140,53 +162,55 @@ def _being_made(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int
     return found
 
 
-def _add(db: sqlite3.Connection, job: NewJob, terms: Scheduling, settings: Settings) -> int:
+def _add(db: sqlite3.Connection, job: NewJob, scheduling: Scheduling, settings: Settings) -> int:
     return add_job(
         db,
         replace(
             job,
-            limits=limits_from(settings),
-            priority=terms.priority,
-            after=terms.after,
-            not_before=terms.not_before,
+            limits=default_limits(settings),
+            priority=scheduling.priority,
+            after=scheduling.after,
+            not_before=scheduling.not_before,
         ),
     )
 
 
-def making_jobs(voice: Voice, wish: OptimizeRequest) -> list[NewJob]:
-    """A job for each recipe, with those of the parameters that it has. Raises BadInput."""
-    known = {name for recipe in wish.recipes for name in RECIPES[recipe].params}
-    for name in wish.params:
+def variant_jobs(voice: Voice, request: OptimizeRequest) -> list[NewJob]:
+    """Return a job for each recipe, with the parameters that apply to it. Raises InvalidInput."""
+    known = {name for recipe in request.recipes for name in RECIPES[recipe].params}
+    for name in request.params:
         if name not in known:
-            where = ", ".join(RECIPES[recipe].variant for recipe in wish.recipes) or "nothing to make"
-            there = f"there is {', '.join(sorted(known))}" if known else "there is none"
-            raise InvalidInput(f"no parameter {name!r} in {where}: {there}")
-    if wish.calibration and not any(RECIPES[recipe].calibrated for recipe in wish.recipes):
+            variants = ", ".join(RECIPES[recipe].variant for recipe in request.recipes)
+            available = f"there is {', '.join(sorted(known))}" if known else "there is none"
+            raise InvalidInput(f"no parameter {name!r} in {variants or 'nothing to make'}: {available}")
+    if request.calibration and not any(RECIPES[recipe].calibrated for recipe in request.recipes):
         raise InvalidInput("--calibration is for recipes that are calibrated: add --static")
     return [
-        making_job(
+        variant_job(
             voice,
             recipe,
-            RECIPES[recipe].resolve({k: v for k, v in wish.params.items() if k in RECIPES[recipe].params}),
-            wish.calibration,
+            RECIPES[recipe].read(
+                {name: value for name, value in request.params.items() if name in RECIPES[recipe].params}
+            ),
+            request.calibration,
         )
-        for recipe in wish.recipes
+        for recipe in request.recipes
     ]
 
 
 def submit(
-    workspace: Workspace, db: sqlite3.Connection, *jobs: NewJob, terms: Scheduling = DEFAULT_SCHEDULING
+    workspace: Workspace, db: sqlite3.Connection, *jobs: NewJob, scheduling: Scheduling = DEFAULT_SCHEDULING
 ) -> list[int]:
-    """Queue jobs, all or none. Returns their ids."""
+    """Queue jobs, all or none, and return their ids."""
     settings = read_settings(workspace)
     with transaction(db):
-        ids = [_add(db, job, terms, settings) for job in jobs]
-    wake(workspace, terms.not_before)
+        ids = [_add(db, job, scheduling, settings) for job in jobs]
+    wake(workspace, scheduling.not_before)
     return ids
 
 
 def wake(workspace: Workspace, not_before: str | None = None) -> None:
-    """Tell the worker, if one runs, to look into the job table, at that time if one is given."""
+    """Make a running worker look at the job table, now or at the given time."""
     from jobs.wakeups import open_wakeups
 
     wakeups = open_wakeups(workspace)

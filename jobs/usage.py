@@ -1,4 +1,4 @@
-"""What the processes of a job take of the machine."""
+"""CPU and memory usage of the processes of a job."""
 
 import time
 from collections.abc import Iterator
@@ -11,35 +11,35 @@ from core.hardware.memory import peak_rss_mb
 
 @dataclass(frozen=True)
 class Usage:
-    """One reading."""
+    """The usage at one moment."""
 
     cpu_percent: float
-    """Of one core, since the reading before."""
+    """CPU usage since the previous reading, in percent of one core."""
     rss_mb: float
-    """All its processes together, now."""
+    """Current memory of all processes."""
     peak_mb: float
-    """The peaks of those processes together."""
+    """Sum of the peak memory of each process."""
 
 
 class UsageMeter:
-    """Reads a process and all that it has started."""
+    """Measures a process and all its descendants."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
-        self._at, self._cpu = time.monotonic(), 0.0
+        self._read_at, self._cpu_s = time.monotonic(), 0.0
 
     def read(self) -> Usage:
-        """Raises psutil.NoSuchProcess when the process is gone."""
+        """Return the current usage. Raises psutil.NoSuchProcess if the process is gone."""
         readings = list(_read_all([self._root, *self._root.children(recursive=True)]))
-        at, cpu = time.monotonic(), sum(reading[0] for reading in readings)
-        # What ended in between, and was not waited for, takes its share with it.
-        percent = max(0.0, cpu - self._cpu) / max(at - self._at, 1e-3) * 100
-        self._at, self._cpu = at, cpu
+        now, cpu_s = time.monotonic(), sum(reading[0] for reading in readings)
+        # The CPU time of a process that ended without being waited for is lost, so the sum may fall.
+        percent = max(0.0, cpu_s - self._cpu_s) / max(now - self._read_at, 1e-3) * 100
+        self._read_at, self._cpu_s = now, cpu_s
         return Usage(percent, sum(reading[1] for reading in readings), sum(reading[2] for reading in readings))
 
 
 def _read_all(processes: list[psutil.Process]) -> Iterator[tuple[float, float, float]]:
-    """CPU seconds, memory and peak memory in MB of each that still lives."""
+    """Yield CPU seconds, memory and peak memory in MB of each process that still runs."""
     for process in processes:
         try:
             times, rss = process.cpu_times(), process.memory_info().rss / 1e6

@@ -1,6 +1,6 @@
-"""The Huey queue. A message is only a wake-up: it says "look into the job table" and carries nothing.
+"""The Huey queue, which carries wake-ups only: a message has no content but "look at the job table".
 
-So `queue.db` can be lost, or be written by somebody else, and no job is lost and no code is run.
+So losing `queue.db` loses no job, and someone else writing to it cannot make the worker run code.
 """
 
 import json
@@ -17,13 +17,13 @@ from huey.serializer import Serializer
 from core.files import create_private
 from core.workspace import Workspace
 
-# Frozen: Huey destroys a message whose task it does not know, one that an older version sent included.
+# Never change these: Huey discards messages with an unknown task name, such as those of another version.
 _TASK = "run_next"
 _TICK = "tick"
 
 
 class JsonSerializer(Serializer):  # type: ignore[misc]
-    """Huey's own pickles: whoever can write the file could run code with it."""
+    """Messages as JSON. Huey pickles by default, which would let anyone who can write the file run code."""
 
     def _serialize(self, data: Any) -> bytes:
         return json.dumps(data, default=datetime.isoformat).encode()
@@ -35,33 +35,33 @@ class JsonSerializer(Serializer):  # type: ignore[misc]
         message = Message(*fields)
         if not isinstance(message.id, str) or not isinstance(message.name, str):
             raise ValueError("not a message of ttsdash")
-        # Of a message only counts that it came, and when it is due: nothing else of its content is used.
+        # Only the arrival of a message and the time it is due matter; everything else is dropped.
         due = datetime.fromisoformat(message.eta).replace(tzinfo=None) if message.eta else None
         return Message(id=message.id, name=message.name, eta=due, args=(), kwargs={}, retries=0, retry_delay=0)
 
 
 @dataclass(frozen=True)
 class Wakeups:
-    """The queue, opened."""
+    """The open queue."""
 
     huey: SqliteHuey
     wake: Callable[[], None]
-    """Send one wake-up."""
+    """Send a wake-up."""
     wake_at: Callable[[datetime], None]
-    """Send one that comes at that time."""
+    """Send a wake-up that is delivered at the given time."""
 
     def flush(self) -> None:
-        """Forget all messages: the job table knows what there is to do."""
+        """Delete all messages: the job table has all there is to do."""
         self.huey.storage.flush_queue()
         self.huey.storage.flush_schedule()
 
 
-def _nothing() -> None:
-    """What a client does on a wake-up: it only sends them."""
+def _ignore() -> None:
+    """Do nothing: a client only sends wake-ups."""
 
 
-def open_wakeups(workspace: Workspace, on_wake: Callable[[], None] = _nothing) -> Wakeups:
-    """Open the queue; one that cannot be read is made anew. `on_wake` runs in the worker's threads."""
+def open_wakeups(workspace: Workspace, on_wake: Callable[[], None] = _ignore) -> Wakeups:
+    """Open the queue, replacing a corrupt file. `on_wake` runs in the worker's threads."""
     try:
         return _open(workspace, on_wake)
     except sqlite3.DatabaseError:
@@ -72,7 +72,7 @@ def open_wakeups(workspace: Workspace, on_wake: Callable[[], None] = _nothing) -
 
 def _open(workspace: Workspace, on_wake: Callable[[], None]) -> Wakeups:
     create_private(workspace.queue_db)
-    # What this queue holds may be lost at any time, so it waits for no disk.
+    # The queue may be lost at any time, so it need not wait for the disk.
     huey = SqliteHuey(
         "ttsdash", filename=str(workspace.queue_db), results=False, serializer=JsonSerializer(), fsync=False, timeout=30
     )
@@ -84,6 +84,6 @@ def _open(workspace: Workspace, on_wake: Callable[[], None]) -> Wakeups:
         on_wake()
 
     wake = huey.task(name=_TASK)(run_next)
-    # Makes up for wake-ups that were lost, and for those whose time came (`not_before`).
+    # Runs once a minute, for lost wake-ups and for jobs whose start time has passed.
     huey.periodic_task(crontab(), name=_TICK)(tick)
     return Wakeups(huey, wake, lambda moment: wake.schedule(eta=moment))

@@ -1,4 +1,4 @@
-"""The worker: a Huey consumer that claims jobs from the job table and runs each in a child process."""
+"""The worker: a Huey consumer that claims jobs from the job table and runs each in a separate process."""
 
 import argparse
 import logging
@@ -19,16 +19,16 @@ from core.records.jobs import Job
 from core.records.resources import Capacity
 from core.store.database import is_newer, open_store, transaction
 from core.store.jobs import get_job, open_ids
-from core.store.lifecycle import claim, next_runnable, next_time
+from core.store.lifecycle import claim, next_not_before, next_runnable
 from core.store.voices import get_voice
 from core.workspace import Workspace, find_workspace
 from jobs.consumer import POLL_S, WorkerConsumer
-from jobs.hook import HookRunner, end_left_over
-from jobs.job_process import Child
+from jobs.hook import HookRunner, kill_orphaned_hook
+from jobs.job_process import JobProcess
 from jobs.lock import ALREADY_RUNNING, WorkerInfo, WorkerLock, inode_of, running_worker, take_lock
 from jobs.process_groups import start_token
 from jobs.recovery import reconcile
-from jobs.space import disk_shortage
+from jobs.scheduling import disk_shortage
 from jobs.wakeups import open_wakeups
 
 _LOCK_S = 5.0
@@ -36,22 +36,19 @@ _log = logging.getLogger("ttsdash.worker")
 
 
 def default_slots() -> int:
-    """Half the cores: a job keeps about two of them busy."""
+    """Return half the number of cores, since a job keeps about two busy."""
     return max(1, usable_cores() // 2)
 
 
 def run_worker(workspace: Workspace, slots: int, idle_s: float | None = None) -> int:
-    """Work until a signal ends it: SIGINT drains, SIGTERM puts running jobs back; or until it was idle for so long.
-
-    Returns the exit code.
-    """
+    """Run jobs until SIGINT (drain), SIGTERM (requeue running jobs) or `idle_s` seconds without a job. Return the exit code."""
     db = open_store(workspace)
     lock = _take_lock(workspace)
     if lock is None:
         return ALREADY_RUNNING
     lock.beat()
     reconcile(workspace, db)
-    end_left_over(workspace)
+    kill_orphaned_hook(workspace)
     info = WorkerInfo(
         pid=os.getpid(),
         birth=start_token(os.getpid()) or "",
@@ -69,7 +66,7 @@ def run_worker(workspace: Workspace, slots: int, idle_s: float | None = None) ->
 
 
 def _take_lock(workspace: Workspace) -> WorkerLock | None:
-    """The lock; None once it is clear that another worker has it, and not just somebody who puts things right."""
+    """Return the lock, or None if a worker holds it; another process may hold it briefly to reap cancelled jobs."""
     deadline = time.monotonic() + _LOCK_S
     while True:
         lock = take_lock(workspace)
@@ -79,7 +76,7 @@ def _take_lock(workspace: Workspace) -> WorkerLock | None:
 
 
 class Worker:
-    """Slots that run jobs side by side, as Huey's worker threads."""
+    """A worker whose slots, which are Huey's worker threads, run jobs concurrently."""
 
     def __init__(self, workspace: Workspace, lock: WorkerLock, info: WorkerInfo) -> None:
         self._workspace, self._lock, self._info = workspace, lock, info
@@ -89,16 +86,16 @@ class Worker:
         self._draining = threading.Event()
         self._interrupted = threading.Event()
         self._busy_at = time.monotonic()
-        self._short_of_space = self._told_of_space = False
+        self._disk_was_full = self._disk_full_logged = False
         self._hook = HookRunner(workspace, self._interrupted)
         self._wakeups = open_wakeups(workspace, self._run_all)
         self._consumer = WorkerConsumer(
             self._wakeups.huey,
             self._draining,
             self._interrupted,
-            on_started=self._tell_started,
+            on_started=self._announce_start,
             on_beat=self._beat,
-            on_ending=self._tell_ending,
+            on_ending=self._announce_end,
             workers=info.slots,
             initial_delay=0.1,
             max_delay=POLL_S,
@@ -106,20 +103,21 @@ class Worker:
         )
 
     def run(self) -> None:
+        """Run until the consumer stops, then run the hooks that are due."""
         self._wakeups.flush()
         self._wake_all()
-        at = next_time(self._db())
-        if at:
-            self._wakeups.wake_at(parse_timestamp(at))
+        not_before = next_not_before(self._db())
+        if not_before:
+            self._wakeups.wake_at(parse_timestamp(not_before))
         self._hook.start()
         self._consumer.run()
         self._hook.finish()
         if not self._is_in_place():
-            # The next worker may be there already: it gets on with what was put back.
+            # The next worker may be running already: wake it for the requeued jobs.
             self._wake_all()
 
     def _wake_all(self) -> None:
-        """Wake every slot; where that cannot be sent, on a full disk say, the next tick does it."""
+        """Wake every slot; if the messages cannot be sent, for example on a full disk, the next tick wakes them."""
         try:
             for _ in range(self._info.slots - self._wakeups.huey.pending_count()):
                 self._wakeups.wake()
@@ -133,53 +131,53 @@ class Worker:
         return db
 
     def _run_all(self) -> None:
-        """What a wake-up does: run jobs, one after the other, as long as one may run."""
+        """Run jobs one after the other until none is runnable; called on each wake-up."""
         while not self._draining.is_set():
             job = self._claim()
             if job is None:
                 return
-            # A wake-up wakes one slot: there may be work for the next one, too.
+            # A wake-up wakes one slot only; there may be work for another one.
             self._wakeups.wake()
-            Child(self._workspace, self._db(), job).run_to_end(self._interrupted)
+            JobProcess(self._workspace, self._db(), job).run_to_end(self._interrupted)
             self._hook.wake()
-            # Its end may have made others ready, more than this slot can take.
+            # Its end may have made several jobs runnable.
             if not self._draining.is_set():
                 self._wake_all()
 
     def _claim(self) -> Job | None:
-        """The job to run now, unless the disk is too full for it: it waits then, and is looked at again with each beat."""
+        """Claim the next job, unless the disk is too full for it; then it waits, and each heartbeat checks again."""
         db = self._db()
-        best = next_runnable(db)
-        lacking = best and disk_shortage(self._workspace, get_voice(db, get_job(db, best).voice).size_bytes)
-        if lacking:
-            if not self._told_of_space:
-                _log.warning("job %s waits: %s", best, lacking)
-            self._short_of_space = self._told_of_space = True
+        job_id = next_runnable(db)
+        shortage = job_id and disk_shortage(self._workspace, get_voice(db, get_job(db, job_id).voice).size_bytes)
+        if shortage:
+            if not self._disk_full_logged:
+                _log.warning("job %s waits: %s", job_id, shortage)
+            self._disk_was_full = self._disk_full_logged = True
             return None
-        self._told_of_space = False
+        self._disk_full_logged = False
         return claim(db, self._capacity, self._machine)
 
     def _beat(self) -> None:
-        """A sign of life; and the end of a worker that is too old for the store, or that nobody has needed for long."""
+        """Update the heartbeat, and stop if the files were replaced, the database is newer, or the worker was idle too long."""
         self._lock.beat()
         if not (self._is_in_place() or self._interrupted.is_set()):
-            _log.error("data.db or worker.lock of %s is another file now: this worker ends", self._workspace.root)
+            _log.error("data.db or worker.lock of %s was replaced by another file: stopping", self._workspace.root)
             self._consumer.stop()
         if self._draining.is_set():
             return
-        if self._short_of_space:
-            self._short_of_space = False
+        if self._disk_was_full:
+            self._disk_was_full = False
             self._wake_all()
         if is_newer(self._db()):
-            _log.warning("a newer ttsdash has taken over %s: restart the worker", self._workspace.data_db)
-            self._tell_ending()
+            _log.warning("a newer ttsdash has migrated %s: restart the worker", self._workspace.data_db)
+            self._announce_end()
             self._consumer.stop(graceful=True)
         elif self._is_idle() and self._withdraw():
             _log.info("idle for %.0f s", self._info.idle_s)
             self._consumer.stop(graceful=True)
 
     def _is_in_place(self) -> bool:
-        """Whether nobody has moved away what it works on: who queues a job does so elsewhere then."""
+        """Return whether `data.db` and the lock are still the files this worker opened; jobs are queued elsewhere otherwise."""
         return self._info.store == inode_of(self._workspace.data_db) and self._lock.is_in_place(self._workspace)
 
     def _is_idle(self) -> bool:
@@ -188,23 +186,23 @@ class Worker:
         return self._info.idle_s is not None and time.monotonic() - self._busy_at > self._info.idle_s
 
     def _withdraw(self) -> bool:
-        """Announce the end, unless a job has just come: who queues one after this sees no worker, and starts one."""
+        """Give up the workspace unless a job was just queued; a job queued later finds no worker and starts one."""
         with transaction(self._db()) as db:
             idle = not open_ids(db)
             if idle:
                 self._lock.withdraw()
         return idle
 
-    def _tell_started(self) -> None:
+    def _announce_start(self) -> None:
         self._lock.announce(self._info)
         _log.info("worker started, pid %s, %s slots, in %s", self._info.pid, self._info.slots, self._workspace.root)
 
-    def _tell_ending(self) -> None:
+    def _announce_end(self) -> None:
         self._lock.announce(replace(self._info, ending=True))
 
 
 def main() -> None:
-    """What `ttsdash worker start` starts."""
+    """Run a worker in the foreground; `ttsdash worker start` starts this in the background."""
     parser = argparse.ArgumentParser("python -P -m jobs.worker")
     parser.add_argument("home")
     parser.add_argument("--slots", type=int, default=default_slots())
@@ -220,7 +218,7 @@ def main() -> None:
     try:
         code = run_worker(workspace, asked.slots, asked.idle)
     except Exception:
-        _log.exception("the worker could not go on")
+        _log.exception("the worker failed")
         raise
     sys.exit(code)
 

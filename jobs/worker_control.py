@@ -1,4 +1,4 @@
-"""Starts the worker so that it outlives the terminal, tells whether one runs, stops it."""
+"""Starts the worker in the background, reports on it, and stops it."""
 
 import os
 import signal
@@ -14,17 +14,17 @@ from core.store.database import open_store
 from core.store.jobs import list_jobs
 from core.workspace import Workspace
 from jobs.lock import ALREADY_RUNNING, WorkerInfo, inode_of, is_hung, is_unresponsive, running_worker, take_lock
-from jobs.process_groups import MARK, is_alive
+from jobs.process_groups import TAG, is_alive
 from jobs.recovery import reconcile
 
 _START_S = 20.0
 _STOP_NOW_S = 10.0
-_LOOK_S = 0.05
+_POLL_INTERVAL_S = 0.05
 
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """What `ttsdash worker status` tells."""
+    """The state of the worker, as `ttsdash worker status` reports it."""
 
     running: bool
     pid: int | None = None
@@ -37,10 +37,11 @@ class WorkerStatus:
     idle_s: float | None = None
     ending: bool = False
     silent: bool = False
-    """It has given no sign of life for a minute."""
+    """Whether it has had no heartbeat for a minute."""
 
 
 def worker_status(workspace: Workspace) -> WorkerStatus:
+    """Return the state of the workspace's worker."""
     info = running_worker(workspace)
     if info is None:
         return WorkerStatus(running=False)
@@ -63,22 +64,22 @@ def worker_status(workspace: Workspace) -> WorkerStatus:
 
 
 def ensure_worker(workspace: Workspace) -> tuple[WorkerInfo, bool]:
-    """Have a worker run, one that ends by itself when it has been idle for long; as `start_worker`."""
-    already = _working(workspace)
-    return (already, False) if already else start_worker(workspace, idle_s=read_settings(workspace).idle_s)
+    """Start a worker that stops when idle, unless one is running. Returns and raises as `start_worker`."""
+    running = _healthy_worker(workspace)
+    return (running, False) if running else start_worker(workspace, idle_s=read_settings(workspace).idle_s)
 
 
 def start_worker(
     workspace: Workspace, slots: int | None = None, idle_s: float | None = None
 ) -> tuple[WorkerInfo, bool]:
-    """Have a worker run: (who works, whether this call started it). One that hangs is replaced.
+    """Start a worker unless one is running. Return it, and whether this call started it. A hung worker is replaced.
 
-    Raises TtsdashError when none comes up, BadInput for a store that is no good.
+    Raises TtsdashError if the worker does not start, InvalidInput for an unusable store.
     """
-    already = _working(workspace)
-    if already:
-        return already, False
-    # What is wrong with the store is told here, not in the log of a process that nobody sees.
+    running = _healthy_worker(workspace)
+    if running:
+        return running, False
+    # Report an unusable store here, not in the log of a background process.
     open_store(workspace).close()
     options = [*(["--slots", str(slots)] if slots else []), *(["--idle", str(idle_s)] if idle_s else [])]
     process = subprocess.Popen(
@@ -88,8 +89,8 @@ def start_worker(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd=workspace.root,
-        # Started by a hook it is not of the hook: that ends with the worker that runs it.
-        env={name: value for name, value in os.environ.items() if name != MARK} | {"PYTHONUTF8": "1"},
+        # Without the tag: a worker that a hook starts must not be killed with the hook.
+        env={name: value for name, value in os.environ.items() if name != TAG} | {"PYTHONUTF8": "1"},
     )
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
@@ -97,15 +98,15 @@ def start_worker(
         if info:
             return info, info.pid == process.pid
         code = process.poll()
-        # The one that was faster holds the lock, and will announce itself in a moment.
+        # ALREADY_RUNNING: another worker was faster and is about to announce itself.
         if code is not None and code != ALREADY_RUNNING:
             break
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_INTERVAL_S)
     raise TtsdashError(f"the worker did not start: see {workspace.worker_log}")
 
 
-def _working(workspace: Workspace) -> WorkerInfo | None:
-    """Who works; one that hangs is killed, so that its jobs get on. One whose store was moved away ends by itself."""
+def _healthy_worker(workspace: Workspace) -> WorkerInfo | None:
+    """Return the running worker, after killing a hung one and waiting for one whose store was moved away."""
     info = running_worker(workspace)
     if info and info.store not in (None, inode_of(workspace.data_db)):
         _await_end(info)
@@ -116,18 +117,18 @@ def _working(workspace: Workspace) -> WorkerInfo | None:
 
 
 def _await_end(info: WorkerInfo) -> None:
-    """Wait for a worker that ends by itself, and end one that does not."""
+    """Wait for a worker to stop; kill it if it does not."""
     deadline = time.monotonic() + _STOP_NOW_S
     while is_alive(info.pid, info.birth):
         if time.monotonic() > deadline:
             os.kill(info.pid, signal.SIGKILL)
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_INTERVAL_S)
 
 
 def stop_worker(workspace: Workspace, at_once: bool = False) -> WorkerInfo | None:
-    """End the worker: let it finish its running jobs, or put them back (`at_once`). Returns who was ended, if anyone.
+    """Stop the worker: let it finish its running jobs, or requeue them (`at_once`). Return it, or None if none was running.
 
-    One that does not listen is killed; the next one puts its jobs back.
+    With `at_once` a worker that does not react is killed; the next worker requeues its jobs.
     """
     info = running_worker(workspace)
     if info is None:
@@ -136,12 +137,12 @@ def stop_worker(workspace: Workspace, at_once: bool = False) -> WorkerInfo | Non
     if at_once:
         _await_end(info)
     while is_alive(info.pid, info.birth):
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_INTERVAL_S)
     return info
 
 
 def reap_cancelled(workspace: Workspace) -> None:
-    """With no worker alive to end them, end the jobs that a dead one left running."""
+    """End the jobs that a dead worker left running, unless a worker is running."""
     lock = take_lock(workspace)
     if lock is not None:
         db = open_store(workspace)

@@ -10,7 +10,7 @@ _LATEST = 20
 
 
 def read_forecast(db: sqlite3.Connection, machine_id: str, recipe: str, variant: str) -> Forecast | None:
-    """What the latest results of that machine say of a variant, whatever the voice."""
+    """Return a forecast from the latest results of that machine for the variant of any voice."""
     places = db.execute(
         """SELECT rowid, benchmark_id FROM results
            WHERE variant = ? AND machine_id = ? AND recipe = ? AND stock AND speedup IS NOT NULL

@@ -1,4 +1,4 @@
-"""The states, kinds and events of jobs, as they stand in the store and in JSON."""
+"""The states, kinds and events of jobs, with the values that the store and JSON use."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -20,7 +20,7 @@ UNSUCCESSFUL = (JobState.FAILED, JobState.CANCELLED)
 
 
 class JobKind(StrEnum):
-    """What a job does. A job that a newer version queued may be of another kind, so `Job.kind` is any string."""
+    """The work that a job does. A newer version may have queued other kinds, so `Job.kind` is any string."""
 
     QUANTIZE = "quantize"
     CONVERT = "convert"
@@ -28,7 +28,7 @@ class JobKind(StrEnum):
 
 
 class JobEventKind(StrEnum):
-    """An event in the history of a job other than a new state, which is recorded under the state's name."""
+    """An event in a job's history that is not a change of state; those are recorded under the name of the state."""
 
     STARTED = "started"
     REQUEUED = "requeued"
@@ -38,5 +38,5 @@ class JobEventKind(StrEnum):
 
 
 def sql_list(states: Iterable[JobState]) -> str:
-    """Return the states as a list for SQL's IN. As literals they can be part of a string that other queries include."""
+    """Return the states as a parenthesized SQL list of literals, for an IN clause that other statements embed."""
     return "(" + ", ".join(f"'{state}'" for state in states) + ")"

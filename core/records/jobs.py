@@ -1,15 +1,15 @@
-"""Jobs as the program passes them around: states, kinds, limits, events."""
+"""Jobs: new ones, stored ones, their limits and their events."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from core.records.job_states import ENDED, JobState
-from core.records.resources import ORDINARY, Resources
+from core.records.resources import DEFAULT_RESOURCES, Resources
 
 ATTEMPTS = 3
 
 
-ENDED_WORDS = {
+ENDED_PHRASES = {
     JobState.SUCCEEDED: "succeeded",
     JobState.FAILED: "failed",
     JobState.CANCELLED: "was cancelled",
@@ -18,7 +18,7 @@ ENDED_WORDS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What a job may take before it is ended; None where there is no limit."""
+    """The limits at which a job is ended; None: no limit."""
 
     seconds: int | None = None
     memory_mb: int | None = None
@@ -29,13 +29,13 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class NewJob:
-    """What a caller says of a job to be queued."""
+    """A job to be queued."""
 
     kind: str
     voice_id: str
     variant: str | None
     params: dict[str, Any]
-    need: Resources = ORDINARY
+    resources: Resources = DEFAULT_RESOURCES
     limits: Limits = NO_LIMITS
     priority: int = 0
     after: tuple[int, ...] = ()
@@ -58,13 +58,13 @@ class Job:
     attempt: int
     last_attempt: int
     priority: int
-    turn: int
-    """Its place among those of its priority: the lowest first."""
+    position: int
+    """The sort key among the jobs of the same priority; the lowest runs first."""
     after: tuple[int, ...]
     waits_for: tuple[int, ...]
-    """Those of `after` that have not ended."""
+    """The jobs of `after` that have not ended."""
     not_before: str | None
-    need: Resources
+    resources: Resources
     limits: Limits
     cancel_asked: bool
     process_group: int | None
@@ -73,30 +73,31 @@ class Job:
     started_at: str | None
     finished_at: str | None
     machine_id: str | None
-    """Where its last attempt was started; what follows is that attempt's, too."""
+    """The machine of the last attempt, to which the fields below belong, too."""
     cpu_percent: float | None
-    """While it runs: of one core."""
+    """CPU usage of a running job, in percent of one core."""
     rss_mb: float | None
-    """While it runs: the memory of all its processes."""
+    """Memory of all processes of a running job."""
     seconds: float | None
-    """What it took, by a clock that nobody sets."""
+    """Wall time, by a monotonic clock."""
     cpu_seconds: float | None
     peak_mb: float | None
-    """The most memory that its processes had together."""
+    """Peak memory of all its processes together."""
     error: str | None
     result: dict[str, Any] | None
 
     @property
     def ended(self) -> bool:
+        """Return whether the job has succeeded, failed or been cancelled."""
         return self.state in ENDED
 
 
 @dataclass(frozen=True)
 class JobEvent:
-    """One change in a job's life."""
+    """An entry in a job's history."""
 
     at: str
     attempt: int
     event: str
-    """A `JobState`, a `JobEventKind`, or what a newer version records."""
+    """A `JobState`, a `JobEventKind`, or an event that a newer version recorded."""
     detail: str | None

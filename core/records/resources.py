@@ -1,4 +1,4 @@
-"""Whether a job may start beside those that run, and why one waits."""
+"""The resources that jobs need and a worker has, and whether a job fits beside the running ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,45 +6,45 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job takes of its machine while it runs."""
+    """The resources that a job takes while it runs."""
 
     cores: int = 1
     memory_mb: int = 0
-    alone: bool = False
+    exclusive: bool = False
     """No other job may run beside it."""
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a worker has to give."""
+    """The resources of a worker."""
 
     slots: int
     cores: int
     memory_mb: int
 
 
-ORDINARY = Resources()
+DEFAULT_RESOURCES = Resources()
 UNLIMITED = Capacity(slots=2**31, cores=2**31, memory_mb=2**31)
 
 
-def blocked_reason(need: Resources, running: Sequence[Resources], capacity: Capacity) -> str | None:
-    """What keeps a job from starting now, None when nothing does.
+def blocked_reason(needed: Resources, running: Sequence[Resources], capacity: Capacity) -> str | None:
+    """Return why a job cannot start beside the running ones, or None if it can.
 
-    Where nothing runs everything starts, also what needs more than there is: it would never start otherwise.
+    When nothing runs, any job may start, even one that needs more than there is: it would never start otherwise.
     """
-    return next(_hindrances(need, running, capacity), None) if running else None
+    return next(_reasons(needed, running, capacity), None) if running else None
 
 
-def _hindrances(need: Resources, running: Sequence[Resources], capacity: Capacity) -> Iterator[str]:
-    if need.alone:
+def _reasons(needed: Resources, running: Sequence[Resources], capacity: Capacity) -> Iterator[str]:
+    if needed.exclusive:
         yield "it runs alone, once the others have ended"
-    if any(other.alone for other in running):
-        yield "another runs alone"
+    if any(other.exclusive for other in running):
+        yield "another job runs alone"
     if len(running) >= capacity.slots:
         yield "all slots are busy"
     cores = capacity.cores - sum(other.cores for other in running)
-    if need.cores > cores:
-        yield f"it needs {need.cores} core{'s' if need.cores > 1 else ''}, {max(0, cores)} free"
+    if needed.cores > cores:
+        yield f"it needs {needed.cores} core{'s' if needed.cores > 1 else ''}, {max(0, cores)} free"
     memory = capacity.memory_mb - sum(other.memory_mb for other in running)
-    if need.memory_mb > memory:
-        yield f"it needs {need.memory_mb} MB of memory, {max(0, memory)} free"
+    if needed.memory_mb > memory:
+        yield f"it needs {needed.memory_mb} MB of memory, {max(0, memory)} free"

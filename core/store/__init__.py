@@ -1,1 +1,1 @@
-"""The workspace's data base: schema, rows as dataclasses, and the state changes of jobs as plain SQL."""
+"""The workspace's database: schema, rows as dataclasses, and the state changes of jobs as plain SQL."""

@@ -1,4 +1,4 @@
-"""What has happened in the queue since its user looked at it last."""
+"""Queue activity since the user last looked."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -15,27 +15,29 @@ _MOST = 500
 
 @dataclass(frozen=True)
 class Activity:
-    """What to tell somebody who comes back."""
+    """What has happened since the last visit."""
 
     since: str | None
-    """When they looked last; None when they never did."""
+    """The time of the last visit; None: never."""
     ended: tuple[Job, ...]
-    """The jobs that have ended meanwhile, the last one first; at most 500 of each state."""
+    """The jobs that have ended, newest first; at most 500 of each state."""
     hook_failures: tuple[tuple[int, str], ...]
-    """The jobs whose hook failed, with what it said."""
+    """The ids of the jobs whose hook failed, with the reason."""
     running: int
     waiting: int
     counts: Mapping[JobState, int]
-    """How many have ended in each state that any have ended in."""
+    """The number of ended jobs by state; states without jobs are absent."""
     up_to: int
-    """The last event that this takes in."""
+    """The id of the last event included."""
 
     def in_state(self, state: JobState) -> tuple[Job, ...]:
+        """Return the ended jobs of that state."""
         return tuple(job for job in self.ended if job.state == state)
 
 
 def read_activity(db: sqlite3.Connection) -> Activity:
-    # Of one moment: what happens meanwhile is told the next time.
+    """Read what has happened since the last visit."""
+    # One transaction, so that a change made meanwhile belongs to the next visit.
     with transaction(db):
         visited = db.execute("SELECT visited_event, visited_at FROM queue").fetchone()
         seen, states = visited["visited_event"], count_jobs(db)
@@ -57,7 +59,7 @@ def read_activity(db: sqlite3.Connection) -> Activity:
 
 
 def _ends(db: sqlite3.Connection, state: JobState, seen: int) -> list[tuple[int, int]]:
-    """The last ends in that state, as events and jobs."""
+    """Return the latest ends in that state, as pairs of event id and job id."""
     rows = db.execute(
         f"SELECT max(job_events.id), job_id {_ENDS} AND state = ? GROUP BY job_id ORDER BY 1 DESC LIMIT ?",
         (seen, state, _MOST),
@@ -65,13 +67,13 @@ def _ends(db: sqlite3.Connection, state: JobState, seen: int) -> list[tuple[int,
     return [(row[0], row[1]) for row in rows]
 
 
-# A job that was queued again, or has ended otherwise since, is told as what it is now.
-# In this order and without an index, so that it is the new events that are looked through, not all jobs or all events.
+# A job that was requeued, or ended differently since, is reported in its current state (event = state).
+# The join order and NOT INDEXED make SQLite scan the new events only, not all jobs or all events.
 _ENDS = f"""FROM job_events NOT INDEXED CROSS JOIN jobs ON jobs.id = job_id
            WHERE job_events.id > ? AND event = state AND event IN {sql_list(ENDED)}"""
 
 
-def record_visit(db: sqlite3.Connection, away: Activity) -> None:
-    """What was told has been seen."""
+def record_visit(db: sqlite3.Connection, activity: Activity) -> None:
+    """Record that the user has seen this activity."""
     with transaction(db):
-        db.execute("UPDATE queue SET visited_event = ?, visited_at = ?", (away.up_to, now()))
+        db.execute("UPDATE queue SET visited_event = ?, visited_at = ?", (activity.up_to, now()))

@@ -1,7 +1,7 @@
 """Opens `data.db`: pragmas, migrations, transactions.
 
-Reads and state changes are plain SQL on `sqlite3`. sqlite-utils brings the schema up to date, and is imported only when
-there is something to bring: importing it costs 0.15 s and NumPy, which every start of the dashboard would pay.
+Reads and state changes are plain SQL on `sqlite3`. sqlite-utils runs the migrations and is imported only when one is due:
+importing it takes 0.15 s and loads NumPy, which every start of the dashboard would pay for.
 """
 
 import sqlite3
@@ -16,43 +16,45 @@ from core.store.migrations import VERSION, migrations
 from core.workspace import APPLICATION_ID, Workspace
 
 BUSY_TIMEOUT_S = 30
-# SQLite takes a file that is shorter than its header for an empty one, and would write over it.
+# SQLite treats a file shorter than its header as empty and would overwrite it.
 _SMALLEST_DATABASE = 512
 
 
 def open_store(workspace: Workspace) -> sqlite3.Connection:
-    """A connection to the workspace's data base, made and brought up to date where needed.
+    """Connect to the workspace's database, creating or migrating it if needed.
 
-    Raises BadInput when the file is no data base of ttsdash, or one of a newer version; it stays untouched then.
+    Raises InvalidInput for a file that is not a ttsdash database or was written by a newer version; it stays untouched.
     """
     workspace.prepare()
     path = workspace.data_db
     try:
         create_private(path)
         if not path.is_file() or 0 < path.stat().st_size < _SMALLEST_DATABASE:
-            raise InvalidInput(f"{path} is no data base: move it away, or use --home DIR")
+            raise InvalidInput(f"{path} is not a database: move it away, or use --home DIR")
         db = _connect(path)
         _check(db, path)
         if _version(db) < VERSION:
             _migrate(db)
-        # WAL loses nothing at a power cut only with FULL: jobs and results, once acknowledged, stay.
+        # In WAL mode only FULL makes a commit durable: acknowledged jobs and results survive a power cut.
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
     except sqlite3.OperationalError as error:
-        # The file may be perfectly well: a full disk, a folder without write permission, a lock that is never left.
+        # The file itself may be fine: a full disk, a read-only folder, a lock that is never released.
         raise TtsdashError(
-            f"cannot open {path} ({error}): see to free disk space and permissions, then try again"
+            f"cannot open {path} ({error}): check free disk space and permissions, then try again"
         ) from error
     except sqlite3.DatabaseError as error:
         raise InvalidInput(f"cannot use {path} ({error}): move it away, or use --home DIR") from error
     except OSError as error:
-        raise InvalidInput(f"cannot open {path} ({error.strerror}): make it yours, or use --home DIR") from error
+        raise InvalidInput(
+            f"cannot open {path} ({error.strerror}): check its owner and permissions, or use --home DIR"
+        ) from error
     return db
 
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All or nothing, and nobody else writes meanwhile: a deferred BEGIN would fail at its first write instead."""
+    """Run the block in a transaction that takes the write lock at once; a deferred BEGIN could fail at its first write."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield db
@@ -73,16 +75,16 @@ def _version(db: sqlite3.Connection) -> int:
 
 
 def is_newer(db: sqlite3.Connection) -> bool:
-    """Whether a newer ttsdash has brought the store to a format that this one does not know."""
+    """Return whether a newer ttsdash has migrated the database to a format that this one does not know."""
     return _version(db) > VERSION
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
-    """Refuse, without writing a byte, what is not ours or is ahead of us."""
+    """Refuse a database of another program or of a newer ttsdash, without writing a byte. Raises InvalidInput."""
     application = db.execute("PRAGMA application_id").fetchone()[0]
     empty = not db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
     if application != APPLICATION_ID and not empty:
-        raise InvalidInput(f"{path} is a data base of another program: use --home DIR")
+        raise InvalidInput(f"{path} is a database of another program: use --home DIR")
     if is_newer(db):
         raise InvalidInput(
             f"{path} was written by a newer ttsdash (format {_version(db)}, known here: {VERSION}): update ttsdash"
@@ -92,10 +94,10 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 def _migrate(db: sqlite3.Connection) -> None:
     import sqlite_utils
 
-    # Before WAL, so that it stands in the file itself, where a workspace is recognised by it.
+    # Before switching to WAL, so that the id is in the file itself, by which a workspace is recognized.
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    _keep_write_ahead_log(db)
-    # Two first starts at once: the second one waits here, then finds nothing left to apply.
+    _enable_wal(db)
+    # Of two simultaneous first starts the second waits here, then finds nothing left to apply.
     with transaction(db):
         db.row_factory = None
         migrations().apply(sqlite_utils.Database(db))
@@ -103,8 +105,8 @@ def _migrate(db: sqlite3.Connection) -> None:
         db.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _keep_write_ahead_log(db: sqlite3.Connection) -> None:
-    """Have the file keep one. SQLite does not wait here while another process writes, as it does for a transaction."""
+def _enable_wal(db: sqlite3.Connection) -> None:
+    """Switch the file to write-ahead logging. Unlike for a transaction, SQLite does not wait for another writer here."""
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
@@ -114,7 +116,7 @@ def _keep_write_ahead_log(db: sqlite3.Connection) -> None:
                 raise
             time.sleep(0.05)
             continue
-        # Where it cannot, on a full disk, say, it does not raise: it answers with the mode that the file is in.
+        # When SQLite cannot switch, for example on a full disk, it does not raise but returns the current mode.
         if mode != "wal":
-            raise sqlite3.OperationalError("its write-ahead log cannot be made")
+            raise sqlite3.OperationalError("cannot create its write-ahead log")
         return

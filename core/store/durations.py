@@ -1,4 +1,4 @@
-"""How long a job will take, from past runs of its kind on the same machine."""
+"""Estimates of how long a job takes, from past runs of the same kind on the same machine."""
 
 import json
 import sqlite3
@@ -15,7 +15,7 @@ _LATEST = 20
 
 @dataclass(frozen=True)
 class Estimate:
-    """The median over past runs."""
+    """The median duration of past runs."""
 
     seconds: float
     runs: int
@@ -23,24 +23,24 @@ class Estimate:
     def __str__(self) -> str:
         return f"about {format_duration(self.seconds)}, from {self.runs} past run{'s' if self.runs > 1 else ''} here"
 
-    def times(self, factor: int) -> "Estimate":
-        """Of so many times the work."""
+    def scaled(self, factor: int) -> "Estimate":
+        """Return the estimate for `factor` times the work."""
         return Estimate(self.seconds * factor, self.runs)
 
-    def left(self, elapsed: float) -> str:
-        """What to say when that much time has gone."""
+    def remaining(self, elapsed: float) -> str:
+        """Return the remaining time as text, after `elapsed` seconds."""
         if elapsed < self.seconds:
             return f"about {format_duration(self.seconds - elapsed)} left"
         return f"longer than the {format_duration(self.seconds)} of past runs"
 
 
 def estimate(db: sqlite3.Connection, job: Job | NewJob, machine: str) -> Estimate | None:
-    """None where nothing of the kind has run on this machine. Runs on the same voice count before those on others."""
+    """Return None if no such job has run on this machine. Runs on the same voice take precedence over other voices."""
     rows = _runs(db, job, machine, "AND voice_id = :voice") or _runs(db, job, machine)
     if not rows:
         return None
-    pace = median(row["seconds"] / _work_in(json.loads(row["params"])) for row in rows)
-    return Estimate(pace * _work_in(job.params), len(rows))
+    pace = median(row["seconds"] / _work_units(json.loads(row["params"])) for row in rows)
+    return Estimate(pace * _work_units(job.params), len(rows))
 
 
 def _runs(db: sqlite3.Connection, job: Job | NewJob, machine: str, also: str = "") -> list[sqlite3.Row]:
@@ -53,7 +53,7 @@ def _runs(db: sqlite3.Connection, job: Job | NewJob, machine: str, also: str = "
     ).fetchall()
 
 
-def _work_in(params: dict[str, Any]) -> int:
-    """Only a benchmark says how much there is to do: every variant and the original, at every number of threads."""
-    # Without any, threads are one and all.
+def _work_units(params: dict[str, Any]) -> int:
+    """Return the number of measurements of a benchmark: variants and original times thread counts; constant otherwise."""
+    # Without thread counts a benchmark runs at one thread and at all cores.
     return (1 + len(params.get("variants", ()))) * (len(params.get("threads", ())) or 2)

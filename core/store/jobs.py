@@ -1,6 +1,6 @@
-"""The job table, which is the truth about the queue: its rows, how they get in, how they are read.
+"""The job table, the single source of truth about the queue: adding and reading jobs.
 
-`core.store.lifecycle` has what happens to one that runs, `core.store.queue_control` what its user does with it.
+`core.store.lifecycle` changes the state of running jobs, `core.store.queue_control` carries out what users ask for.
 """
 
 import json
@@ -10,20 +10,20 @@ from collections.abc import Iterable, Sequence
 from core.clock import now
 from core.errors import InvalidInput, NotFound
 from core.records.job_states import OPEN, UNSUCCESSFUL, JobEventKind, JobState, sql_list
-from core.records.jobs import ATTEMPTS, ENDED_WORDS, Job, JobEvent, Limits, NewJob
+from core.records.jobs import ATTEMPTS, ENDED_PHRASES, Job, JobEvent, Limits, NewJob
 from core.records.resources import Resources
 
 _LARGEST_ID = 2**63 - 1
 
 
 class StaleAttempt(Exception):
-    """The job was cancelled, or is another attempt's by now: whoever still works on it must stop."""
+    """Raised when the job was cancelled or another attempt runs it: the caller must stop working on it."""
 
 
 def add_job(db: sqlite3.Connection, job: NewJob) -> int:
-    """Queue a job; call it in a transaction. Returns its id.
+    """Queue a job and return its id; call it in a transaction.
 
-    Raises NotFound for a prerequisite that is not there, BadInput for one that will not succeed any more.
+    Raises NotFound for an unknown prerequisite, InvalidInput for one that failed or was cancelled.
     """
     check_prerequisites(db, job.after)
     cursor = db.execute(
@@ -31,7 +31,7 @@ def add_job(db: sqlite3.Connection, job: NewJob) -> int:
                memory_limit_mb, priority, not_before, last_attempt, created_at, turn)
            VALUES (:kind, :voice, :variant, :params, '{JobState.QUEUED}', :alone, :cores, :memory, :seconds, :most_memory,
                :priority, :not_before, :attempts, :now,
-               -- Behind all that wait: ids rise, and so do turns, but for those of jobs that were moved.
+               -- Behind all queued jobs. Positions rise with the ids, except those of jobs that were moved.
                1 + max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'jobs'), 0),
                        coalesce((SELECT max(turn) FROM jobs WHERE state = '{JobState.QUEUED}' AND priority = :priority), 0)))""",
         {
@@ -39,9 +39,9 @@ def add_job(db: sqlite3.Connection, job: NewJob) -> int:
             "voice": job.voice_id,
             "variant": job.variant,
             "params": json.dumps(job.params),
-            "alone": job.need.alone,
-            "cores": job.need.cores,
-            "memory": job.need.memory_mb,
+            "alone": job.resources.exclusive,
+            "cores": job.resources.cores,
+            "memory": job.resources.memory_mb,
             "seconds": job.limits.seconds,
             "most_memory": job.limits.memory_mb,
             "priority": job.priority,
@@ -57,31 +57,31 @@ def add_job(db: sqlite3.Connection, job: NewJob) -> int:
 
 
 def check_prerequisites(db: sqlite3.Connection, after: Iterable[int]) -> None:
-    """Raises NotFound for a job that is not there, BadInput for one that will not succeed any more."""
+    """Raise NotFound for an unknown job, InvalidInput for one that failed or was cancelled."""
     for job_id in after:
         state = get_job(db, job_id).state
         if state in UNSUCCESSFUL:
-            raise InvalidInput(f"job {job_id} {ENDED_WORDS[state]}: nothing can wait for it; retry it first")
+            raise InvalidInput(f"job {job_id} {ENDED_PHRASES[state]}: no job can wait for it (retry it first)")
 
 
 def put_prerequisites(db: sqlite3.Connection, job_id: int, after: Iterable[int]) -> None:
-    """Have the job wait for these and no others; call it in a transaction."""
+    """Replace the prerequisites of a job; call it in a transaction."""
     db.execute("DELETE FROM job_after WHERE job_id = ?", (job_id,))
     db.executemany("INSERT INTO job_after VALUES (?, ?)", [(job_id, entry) for entry in dict.fromkeys(after)])
 
 
 def get_job(db: sqlite3.Connection, job_id: int) -> Job:
-    """Raises NotFound."""
+    """Return the job. Raises NotFound."""
     row = db.execute(_JOBS + " WHERE jobs.id = ?", (job_id,)).fetchone() if 0 < job_id <= _LARGEST_ID else None
     if row is None:
-        raise NotFound(f"no job {job_id} here: see `ttsdash jobs list`")
+        raise NotFound(f"no job {job_id}: list them with `ttsdash jobs list`")
     return _job(row)
 
 
 def list_jobs(db: sqlite3.Connection, states: Sequence[JobState] = (), limit: int = 500) -> list[Job]:
-    """The newest `limit` jobs, newest first; of the given states, if any are given."""
+    """Return the newest `limit` jobs, newest first, of the given states or of all."""
     where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
-    # Their ids first: what else is shown of a job is not put together for those beyond the limit.
+    # The ids first, so that the joined columns are computed only for jobs within the limit.
     rows = db.execute(
         f"{_JOBS} WHERE jobs.id IN (SELECT id FROM jobs {where} ORDER BY id DESC LIMIT ?) ORDER BY jobs.id DESC",
         (*states, limit),
@@ -90,7 +90,7 @@ def list_jobs(db: sqlite3.Connection, states: Sequence[JobState] = (), limit: in
 
 
 def list_queued(db: sqlite3.Connection, limit: int = 500) -> list[Job]:
-    """The next `limit` jobs that wait, in the order of the queue."""
+    """Return the first `limit` queued jobs in queue order."""
     rows = db.execute(
         f"{_JOBS} WHERE jobs.state = '{JobState.QUEUED}' ORDER BY jobs.priority DESC, jobs.turn, jobs.id LIMIT ?",
         (limit,),
@@ -99,22 +99,23 @@ def list_queued(db: sqlite3.Connection, limit: int = 500) -> list[Job]:
 
 
 def open_ids(db: sqlite3.Connection) -> list[int]:
-    """The ids of all jobs that have not ended, the oldest first."""
+    """Return the ids of all jobs that have not ended, oldest first."""
     return [row[0] for row in db.execute(f"SELECT id FROM jobs WHERE state IN {sql_list(OPEN)} ORDER BY id")]
 
 
 def count_jobs(db: sqlite3.Connection) -> dict[JobState, int]:
-    """How many jobs there are of each state that there are any of."""
+    """Return the number of jobs by state; states without jobs are absent."""
     return {JobState(row[0]): row[1] for row in db.execute("SELECT state, count(*) FROM jobs GROUP BY state")}
 
 
 def list_events(db: sqlite3.Connection, job_id: int) -> list[JobEvent]:
+    """Return the history of a job, oldest first."""
     rows = db.execute("SELECT at, attempt, event, detail FROM job_events WHERE job_id = ? ORDER BY id", (job_id,))
     return [JobEvent(**dict(row)) for row in rows]
 
 
 def add_event(db: sqlite3.Connection, job_id: int, event: JobState | JobEventKind, detail: str | None = None) -> None:
-    """Add to a job's history; call it in the transaction of the change."""
+    """Add an event to a job's history; call it in the transaction of the change."""
     db.execute(
         """INSERT INTO job_events (job_id, attempt, at, event, detail)
            SELECT id, attempt, ?, ?, ? FROM jobs WHERE id = ?""",
@@ -131,7 +132,7 @@ _JOBS = f"""SELECT jobs.*, voices.key AS voice,
 
 def _job(row: sqlite3.Row) -> Job:
     values = dict(row)
-    need = Resources(values.pop("cores"), values.pop("memory_mb"), bool(values.pop("alone")))
+    resources = Resources(values.pop("cores"), values.pop("memory_mb"), exclusive=bool(values.pop("alone")))
     limits = Limits(values.pop("time_limit_s"), values.pop("memory_limit_mb"))
     return Job(
         **values
@@ -140,7 +141,8 @@ def _job(row: sqlite3.Row) -> Job:
             "params": json.loads(row["params"]),
             "after": _ids(row["after"]),
             "waits_for": _ids(row["waits_for"]),
-            "need": need,
+            "position": values.pop("turn"),
+            "resources": resources,
             "limits": limits,
             "cancel_asked": bool(row["cancel_asked"]),
             "result": json.loads(row["result"]) if row["result"] else None,

@@ -1,7 +1,7 @@
-"""What happens to a job that runs, each change one transaction.
+"""The lifecycle of a running job: claim, progress, result, end. Each change is one transaction.
 
-Claiming a job raises its `attempt`; whatever a child writes carries the attempt that it was started for, so that one that
-outlived its worker writes nothing beside its successor.
+Claiming a job increments its `attempt`, which works as a fencing token: every write of a job process carries the attempt
+that it was started for, so a process that outlived its worker cannot write once its successor runs.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from core.clock import now
 from core.records.job_states import JobEventKind, JobState
-from core.records.jobs import ATTEMPTS, ENDED_WORDS, Job
+from core.records.jobs import ATTEMPTS, ENDED_PHRASES, Job
 from core.records.resources import UNLIMITED, Capacity, blocked_reason
 from core.store.database import transaction
 from core.store.jobs import StaleAttempt, add_event, get_job, list_jobs
@@ -19,7 +19,7 @@ from core.store.jobs import StaleAttempt, add_event, get_job, list_jobs
 
 @dataclass(frozen=True)
 class ResourceUsage:
-    """What an attempt has cost: seconds by a steady clock, CPU seconds, the most memory in MB. None: not measured."""
+    """The resources that an attempt used: wall time (monotonic), CPU time, peak memory in MB. None: not measured."""
 
     seconds: float | None = None
     cpu_seconds: float | None = None
@@ -27,38 +27,42 @@ class ResourceUsage:
 
 
 def claim(db: sqlite3.Connection, capacity: Capacity = UNLIMITED, machine: str | None = None) -> Job | None:
-    """Take the best job that may run now on this machine, or None.
+    """Claim the next runnable job for this machine and return it, or return None.
 
-    The best is the one of highest priority, then the first in turn, whose prerequisites have succeeded, whose time has
-    come, and whose variant no other one is making. When it cannot run beside those that do, nothing is taken, so that
-    those behind it do not keep it waiting.
+    If that job does not fit beside the running ones, nothing is claimed: jobs behind it would keep it waiting for ever.
     """
     with transaction(db):
-        best = next_runnable(db)
-        if best is None or is_paused(db):
+        job_id = next_runnable(db)
+        if job_id is None or is_paused(db):
             return None
-        job = get_job(db, best)
-        if blocked_reason(job.need, [other.need for other in list_jobs(db, states=(JobState.RUNNING,))], capacity):
+        job = get_job(db, job_id)
+        if blocked_reason(
+            job.resources, [other.resources for other in list_jobs(db, states=(JobState.RUNNING,))], capacity
+        ):
             return None
         db.execute(
             f"""UPDATE jobs SET state = '{JobState.RUNNING}', attempt = attempt + 1, started_at = :now, heartbeat_at = :now,
                    machine_id = :machine, stage = 'starting', progress = NULL, error = NULL, result = NULL,
                    finished_at = NULL, process_group = NULL, seconds = NULL, cpu_seconds = NULL, peak_mb = NULL
                WHERE id = :id""",
-            {"now": now(), "machine": machine, "id": best},
+            {"now": now(), "machine": machine, "id": job_id},
         )
-        add_event(db, best, JobEventKind.STARTED)
-    return get_job(db, best)
+        add_event(db, job_id, JobEventKind.STARTED)
+    return get_job(db, job_id)
 
 
 def next_runnable(db: sqlite3.Connection) -> int | None:
-    """The job that is to start next, None when none is ready."""
+    """Return the id of the job to start next, or None.
+
+    It is the first by priority, then position, whose prerequisites have succeeded, whose start time has passed, and whose
+    variant no running job makes.
+    """
     row = db.execute(
         f"""SELECT id FROM jobs AS candidate
            WHERE state = '{JobState.QUEUED}' AND (not_before IS NULL OR not_before <= ?)
              AND NOT EXISTS (SELECT 1 FROM job_after JOIN jobs AS prerequisite ON prerequisite.id = after_id
                              WHERE job_id = candidate.id AND prerequisite.state <> '{JobState.SUCCEEDED}')
-             -- Two that make the same would undo each other's files.
+             -- Two jobs that make the same variant would overwrite each other's files.
              AND NOT EXISTS (SELECT 1 FROM jobs AS twin WHERE twin.state = '{JobState.RUNNING}'
                              AND twin.voice_id = candidate.voice_id AND twin.variant = candidate.variant)
            ORDER BY priority DESC, turn, id LIMIT 1""",
@@ -68,11 +72,12 @@ def next_runnable(db: sqlite3.Connection) -> int | None:
 
 
 def is_paused(db: sqlite3.Connection) -> bool:
+    """Return whether the queue is paused."""
     return db.execute("SELECT paused_at FROM queue").fetchone()[0] is not None
 
 
-def next_time(db: sqlite3.Connection) -> str | None:
-    """When the first of the jobs that wait for their time may run; None when none does."""
+def next_not_before(db: sqlite3.Connection) -> str | None:
+    """Return the earliest start time that a queued job still waits for, or None."""
     row = db.execute(
         f"SELECT min(not_before) FROM jobs WHERE state = '{JobState.QUEUED}' AND not_before > ?", (now(),)
     ).fetchone()
@@ -80,20 +85,20 @@ def next_time(db: sqlite3.Connection) -> str | None:
 
 
 def record_process(db: sqlite3.Connection, job: Job, process_group: int) -> None:
-    """Keep where the job's processes can be found, should its worker die; also when a cancel was asked meanwhile.
+    """Store the process group of a job, so that it can be ended if the worker dies. Raises StaleAttempt.
 
-    This is the worker's write, not the child's: it is the worker that will end the process. Raises Superseded.
+    The worker writes this, not the job process, so it is allowed even if a cancel was requested meanwhile.
     """
     changed = db.execute(
         f"UPDATE jobs SET process_group = ? WHERE id = ? AND attempt = ? AND state = '{JobState.RUNNING}'",
         (process_group, job.id, job.attempt),
     ).rowcount
     if not changed:
-        raise StaleAttempt(f"job {job.id} is not attempt {job.attempt}'s any more")
+        raise StaleAttempt(f"job {job.id} no longer belongs to attempt {job.attempt}")
 
 
 def record_usage(db: sqlite3.Connection, job: Job, cpu_percent: float, rss_mb: float) -> None:
-    """What the job's processes take at this moment, for those who watch it."""
+    """Store what the job's processes currently use, for display."""
     db.execute(
         f"UPDATE jobs SET cpu_percent = ?, rss_mb = ? WHERE id = ? AND attempt = ? AND state = '{JobState.RUNNING}'",
         (cpu_percent, rss_mb, job.id, job.attempt),
@@ -101,19 +106,19 @@ def record_usage(db: sqlite3.Connection, job: Job, cpu_percent: float, rss_mb: f
 
 
 def report(db: sqlite3.Connection, job_id: int, attempt: int, stage: str, progress: float | None) -> None:
-    """A child's sign of life. Raises Superseded."""
+    """Store progress and heartbeat of a job process. Raises StaleAttempt."""
     _fenced(
         db, job_id, attempt, "stage = :stage, progress = :progress, heartbeat_at = :now", stage=stage, progress=progress
     )
 
 
 def commit_result(db: sqlite3.Connection, job_id: int, attempt: int, result: dict[str, Any]) -> None:
-    """Lay a child's result into its row; call it in the transaction that stores what the job made. Raises Superseded."""
+    """Store the result of a job; call it in the transaction that stores what the job made. Raises StaleAttempt."""
     _fenced(db, job_id, attempt, "result = :result, progress = 1.0", result=json.dumps(result))
 
 
 def commit_error(db: sqlite3.Connection, job_id: int, attempt: int, error: str) -> None:
-    """Lay a child's one-line error into its row. Raises Superseded."""
+    """Store the one-line error of a job. Raises StaleAttempt."""
     _fenced(db, job_id, attempt, "error = :error", error=error)
 
 
@@ -123,11 +128,11 @@ def finish(
     attempt: int,
     state: JobState,
     error: str | None = None,
-    bill: ResourceUsage | None = None,
+    usage: ResourceUsage | None = None,
 ) -> bool:
-    """End a running job; what waits for it in vain is cancelled. False when this attempt does not run any more."""
+    """End a running job and, unless it succeeded, cancel its dependents. Return False if the attempt is stale."""
     with transaction(db):
-        return _end(db, job_id, attempt, state, error, bill)
+        return _end(db, job_id, attempt, state, error, usage)
 
 
 def requeue(
@@ -136,29 +141,27 @@ def requeue(
     attempt: int,
     reason: str,
     counts: bool = True,
-    bill: ResourceUsage | None = None,
+    usage: ResourceUsage | None = None,
     not_before: str | None = None,
 ) -> JobState:
-    """Queue an interrupted job again; cancel it if that was asked; fail it when its attempts are spent.
+    """Requeue an interrupted job and return its new state.
 
-    One that has handed in its result has succeeded.
-
-    `counts` is False for an interruption that was asked for: it costs the job none of its attempts. Returns the state
-    that the job has then. When this attempt does not run any more nothing changes.
+    It succeeds instead if its result is committed, is cancelled if that was requested, and fails after its last attempt.
+    `counts` is False for an intended interruption, which uses up no attempt. A stale attempt changes nothing.
     """
     with transaction(db):
         job = get_job(db, job_id)
         if job.state != JobState.RUNNING or job.attempt != attempt:
             return job.state
         if job.result is not None:
-            _end(db, job_id, attempt, JobState.SUCCEEDED, None, bill)
+            _end(db, job_id, attempt, JobState.SUCCEEDED, None, usage)
             return JobState.SUCCEEDED
         if job.cancel_asked:
-            _end(db, job_id, attempt, JobState.CANCELLED, None, bill)
+            _end(db, job_id, attempt, JobState.CANCELLED, None, usage)
             return JobState.CANCELLED
         if counts and attempt >= job.last_attempt:
             error = f"given up after {ATTEMPTS} attempts: {reason}; see its log"
-            _end(db, job_id, attempt, JobState.FAILED, error, bill)
+            _end(db, job_id, attempt, JobState.FAILED, error, usage)
             return JobState.FAILED
         db.execute(
             f"""UPDATE jobs SET state = '{JobState.QUEUED}', {_NO_LONGER_LIVE}, progress = NULL, error = NULL,
@@ -170,12 +173,13 @@ def requeue(
 
 
 def is_cancel_asked(db: sqlite3.Connection, job_id: int) -> bool:
+    """Return whether the job was asked to end."""
     row = db.execute("SELECT cancel_asked FROM jobs WHERE id = ?", (job_id,)).fetchone()
     return bool(row and row[0])
 
 
 def dependents(db: sqlite3.Connection, job_id: int, state: JobState) -> list[int]:
-    """The jobs of that state which wait for this one, directly or through others."""
+    """Return the jobs of that state that wait for this one, directly or indirectly."""
     rows = db.execute(
         """WITH RECURSIVE waiting (id) AS (
                SELECT job_id FROM job_after WHERE after_id = ?
@@ -187,8 +191,8 @@ def dependents(db: sqlite3.Connection, job_id: int, state: JobState) -> list[int
 
 
 def cancel_dependents(db: sqlite3.Connection, job_id: int, state: JobState) -> None:
-    """Cancel what waits for a job that ended like this; call it in the transaction of its end."""
-    reason = f"job {job_id}, which it waits for, {ENDED_WORDS[state]}"
+    """Cancel the queued dependents of a job that ended in `state`; call it in the transaction of its end."""
+    reason = f"job {job_id}, which it waits for, {ENDED_PHRASES[state]}"
     for dependent in dependents(db, job_id, JobState.QUEUED):
         db.execute(
             "UPDATE jobs SET state = ?, error = ?, finished_at = ? WHERE id = ?",
@@ -206,7 +210,7 @@ def _fenced(db: sqlite3.Connection, job_id: int, attempt: int, changes: str, **v
         {"id": job_id, "attempt": attempt, "now": now(), **values},
     ).rowcount
     if not changed:
-        raise StaleAttempt(f"job {job_id} is not attempt {attempt}'s any more")
+        raise StaleAttempt(f"job {job_id} no longer belongs to attempt {attempt}")
 
 
 def _end(
@@ -215,9 +219,9 @@ def _end(
     attempt: int,
     state: JobState,
     error: str | None,
-    bill: ResourceUsage | None = None,
+    usage: ResourceUsage | None = None,
 ) -> bool:
-    bill = bill or ResourceUsage()
+    usage = usage or ResourceUsage()
     changed = db.execute(
         f"""UPDATE jobs SET state = :state, error = :error, finished_at = :now, {_NO_LONGER_LIVE}, seconds = :seconds,
                cpu_seconds = :cpu, peak_mb = :peak, result = CASE WHEN :state = '{JobState.SUCCEEDED}' THEN result END
@@ -226,9 +230,9 @@ def _end(
             "state": state,
             "error": error,
             "now": now(),
-            "seconds": bill.seconds,
-            "cpu": bill.cpu_seconds,
-            "peak": bill.peak_mb,
+            "seconds": usage.seconds,
+            "cpu": usage.cpu_seconds,
+            "peak": usage.peak_mb,
             "id": job_id,
             "attempt": attempt,
         },

@@ -1,4 +1,4 @@
-"""The schema, as the migrations that lead to it. A migration that was released is never changed; a new one is added."""
+"""The database schema, as a list of migrations. A released migration is never changed: add a new one."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def m001_first(db: Database) -> None:
 
 @_migration
 def m002_selection(db: Database) -> None:
-    """What a machine cannot measure of a variant is empty; which engine ran it; selections."""
+    """Allow figures that a machine cannot measure to be empty; add the engine of a result, and selections."""
     db["results"].transform(not_null=dict.fromkeys(_MAY_BE_EMPTY, False))
     _execute(db, _SECOND)
 
 
 @_migration
 def m003_queue(db: Database) -> None:
-    """The order of the queue, what jobs need, may take and have cost, and what its user has seen of it."""
+    """Add positions, resources, limits and usage of jobs, and the events that the user has seen."""
     _execute(db, _THIRD)
 
 
@@ -55,13 +55,13 @@ def m004_history(db: Database) -> None:
 
 @_migration
 def m005_quiet_pairs(db: Database) -> None:
-    """What others took of the machine while a sample was measured."""
+    """Add the external load during each sample."""
     _execute(db, _FIFTH)
 
 
 @_migration
 def m006_screen(db: Database) -> None:
-    """What the dashboard showed last."""
+    """Add the saved state of the dashboard."""
     _execute(db, _SIXTH)
 
 

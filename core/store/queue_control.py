@@ -1,4 +1,4 @@
-"""What a user does with the queue, each act one transaction."""
+"""User actions on the queue: pause, cancel, retry, move, edit, clean. Each is one transaction."""
 
 import json
 import sqlite3
@@ -9,19 +9,19 @@ from typing import Any
 from core.clock import now
 from core.errors import InvalidInput
 from core.records.job_states import ENDED, OPEN, UNSUCCESSFUL, JobEventKind, JobState, sql_list
-from core.records.jobs import ATTEMPTS, ENDED_WORDS, Job, Limits
+from core.records.jobs import ATTEMPTS, ENDED_PHRASES, Job, Limits
 from core.store.database import transaction
 from core.store.jobs import add_event, check_prerequisites, get_job, put_prerequisites
 from core.store.lifecycle import cancel_dependents, dependents, is_paused
 
 
 def pause(db: sqlite3.Connection) -> bool:
-    """Start no further job until `resume`; those that run go on. False when it was paused already."""
+    """Start no further job until `resume`; running jobs continue. Return False if the queue was already paused."""
     return _set_paused(db, now())
 
 
 def resume(db: sqlite3.Connection) -> bool:
-    """Start jobs again. False when nothing was paused."""
+    """Start jobs again. Return False if the queue was not paused."""
     return _set_paused(db, None)
 
 
@@ -34,21 +34,21 @@ def _set_paused(db: sqlite3.Connection, at: str | None) -> bool:
 
 
 def cancel(db: sqlite3.Connection, job_id: int) -> str:
-    """Cancel a queued job at once, ask for a running one to be ended. Returns "cancelled" or "asked".
+    """Cancel a queued job at once, ask a running one to end. Return "cancelled" or "asked".
 
-    Raises NotFound, and BadInput for a job that has ended.
+    Raises NotFound, and InvalidInput for a job that has ended.
     """
     with transaction(db):
         return "asked" if _cancel(db, get_job(db, job_id)) else "cancelled"
 
 
-def cancel_several(db: sqlite3.Connection, job_ids: Sequence[int]) -> list[int]:
-    """Cancel all of these, or none. Returns those that run, and have been asked to end. Raises as `cancel`."""
+def cancel_jobs(db: sqlite3.Connection, job_ids: Sequence[int]) -> list[int]:
+    """Cancel all of these jobs or none. Return the running ones, which were asked to end. Raises as `cancel`."""
     with transaction(db):
         jobs = [get_job(db, job_id) for job_id in job_ids]
         for job in jobs:
             _refuse_ended(job)
-        # It may have been cancelled with one that it waits for.
+        # A job may have been cancelled meanwhile as a dependent of an earlier one.
         return [job.id for job in jobs if not get_job(db, job.id).ended and _cancel(db, job)]
 
 
@@ -66,11 +66,11 @@ def _cancel(db: sqlite3.Connection, job: Job) -> bool:
 
 def _refuse_ended(job: Job) -> None:
     if job.ended:
-        raise InvalidInput(f"job {job.id} {ENDED_WORDS[job.state]}: nothing to cancel")
+        raise InvalidInput(f"job {job.id} {ENDED_PHRASES[job.state]}: nothing to cancel")
 
 
 def cancel_all(db: sqlite3.Connection) -> tuple[int, list[int]]:
-    """Cancel every queued job, ask for the running ones to be ended. Returns how many of the one, which of the other."""
+    """Cancel every queued job, ask the running ones to end. Return the number of the former, the ids of the latter."""
     with transaction(db):
         db.execute(
             """INSERT INTO job_events (job_id, attempt, at, event)
@@ -96,34 +96,34 @@ def _ask_to_end(db: sqlite3.Connection, job_id: int) -> None:
 
 
 def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -> list[int]:
-    """Queue failed or cancelled jobs again, and with them those that were cancelled because of them; all or none.
+    """Requeue failed or cancelled jobs and the jobs that were cancelled because of them, all or none; return all ids.
 
-    `limits` are those of now; without them each job keeps its own. Returns the ids of all. Raises NotFound, and BadInput
-    for a job that does not need it, or that waits for one that did not succeed.
+    `limits` replace those that the jobs were queued with. Raises NotFound, and InvalidInput for a job that neither failed
+    nor was cancelled, or whose prerequisite did not succeed.
     """
     with transaction(db):
         for job_id in job_ids:
             _refuse_to_retry(db, get_job(db, job_id), job_ids)
-        return _revive(db, list(job_ids), limits)
+        return _requeue(db, list(job_ids), limits)
 
 
 def _refuse_to_retry(db: sqlite3.Connection, job: Job, others: Sequence[int]) -> None:
     if job.state not in UNSUCCESSFUL:
-        raise InvalidInput(f"job {job.id} is {job.state}: only a failed or cancelled job can be tried again")
+        raise InvalidInput(f"job {job.id} is {job.state}: only a failed or cancelled job can be retried")
     for entry in job.after:
         if entry not in others and get_job(db, entry).state in UNSUCCESSFUL:
             raise InvalidInput(f"job {job.id} waits for job {entry}, which did not succeed: retry that one")
 
 
 def retry_failed(db: sqlite3.Connection, limits: Limits | None = None) -> list[int]:
-    """Queue all failed jobs again, and with them those that were cancelled because of them. Returns their ids."""
+    """Requeue all failed jobs and the jobs that were cancelled because of them; return their ids."""
     with transaction(db):
-        return _revive(db, _ids_in(db, JobState.FAILED), limits)
+        return _requeue(db, _ids_in(db, JobState.FAILED), limits)
 
 
-def _revive(db: sqlite3.Connection, ids: list[int], limits: Limits | None) -> list[int]:
-    """Queue these again, then what was cancelled because of them, then what because of those."""
-    revived = []
+def _requeue(db: sqlite3.Connection, ids: list[int], limits: Limits | None) -> list[int]:
+    """Requeue these jobs, then the jobs that were cancelled because of them, and so on."""
+    requeued = []
     while ids:
         if limits:
             db.executemany(
@@ -138,13 +138,13 @@ def _revive(db: sqlite3.Connection, ids: list[int], limits: Limits | None) -> li
                    WHERE id = ?""",
                 (JobState.QUEUED, ATTEMPTS, job_id),
             )
-            add_event(db, job_id, JobState.QUEUED, "tried again")
-        revived += ids
+            add_event(db, job_id, JobState.QUEUED, "retried")
+        requeued += ids
         ids = sorted({row[0] for job_id in ids for row in db.execute(_CANCELLED_WITH, (job_id,))})
-    return revived
+    return requeued
 
 
-# One that was cancelled by hand carries no error, and stays cancelled, as does what waits for it.
+# A job that a user cancelled has no error; it stays cancelled, and so do its dependents.
 _CANCELLED_WITH = f"""SELECT job_id FROM job_after JOIN jobs ON jobs.id = job_id
     WHERE after_id = ? AND state = '{JobState.CANCELLED}' AND error IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM job_after AS other JOIN jobs AS prerequisite ON prerequisite.id = other.after_id
@@ -152,75 +152,75 @@ _CANCELLED_WITH = f"""SELECT job_id FROM job_after JOIN jobs ON jobs.id = job_id
 
 
 def move_first(db: sqlite3.Connection, job_id: int) -> None:
-    """Put a queued job before all others. Raises NotFound, and BadInput for a job that is not queued."""
+    """Move a queued job to the front of the queue. Raises NotFound, and InvalidInput for a job that is not queued."""
     with transaction(db):
-        queued(db, job_id)
-        _place(db, job_id, "ORDER BY priority DESC, turn, id", -1)
+        require_queued(db, job_id)
+        _move_to_end(db, job_id, "ORDER BY priority DESC, turn, id", -1)
 
 
 def move_last(db: sqlite3.Connection, job_id: int) -> None:
-    """Put a queued job behind all others. Raises NotFound, and BadInput for a job that is not queued."""
+    """Move a queued job to the end of the queue. Raises NotFound, and InvalidInput for a job that is not queued."""
     with transaction(db):
-        queued(db, job_id)
-        _place(db, job_id, "ORDER BY priority, turn DESC, id DESC", 1)
+        require_queued(db, job_id)
+        _move_to_end(db, job_id, "ORDER BY priority, turn DESC, id DESC", 1)
 
 
-def _place(db: sqlite3.Connection, job_id: int, order: str, step: int) -> None:
-    """A step beyond the job at that end of the queue, which may be itself, with its priority."""
+def _move_to_end(db: sqlite3.Connection, job_id: int, order: str, step: int) -> None:
+    """Give the job the priority of the job at that end of the queue, and a position one step beyond it."""
     end = db.execute(f"SELECT priority, turn FROM jobs WHERE state = '{JobState.QUEUED}' {order} LIMIT 1").fetchone()
-    _set_place(db, job_id, end["priority"], end["turn"] + step)
+    _set_position(db, job_id, end["priority"], end["turn"] + step)
 
 
 def move_before(db: sqlite3.Connection, job_id: int, other_id: int) -> None:
-    """Put a queued job right before another one, with that one's priority.
+    """Move a queued job right before another one, whose priority it takes.
 
-    Raises NotFound, and BadInput for a job that is not queued.
+    Raises NotFound, and InvalidInput for a job that is not queued.
     """
     with transaction(db):
-        queued(db, job_id)
-        other = queued(db, other_id)
+        require_queued(db, job_id)
+        other = require_queued(db, other_id)
         if job_id == other_id:
             return
-        # Room is made in front, never behind, where new jobs are added; two places, since jobs of one turn go by their ids.
-        # One that runs may come back, to its place among the others.
+        # Make room in front, since new jobs are added behind: two positions, because jobs of equal position are ordered by
+        # id. Running jobs shift along, since they may be requeued.
         db.execute(
             f"""UPDATE jobs SET turn = turn - 2 WHERE state IN {sql_list(OPEN)} AND priority = :priority
-                   AND (turn < :turn OR (turn = :turn AND id < :other))""",
-            {"priority": other.priority, "turn": other.turn, "other": other_id},
+                   AND (turn < :position OR (turn = :position AND id < :other))""",
+            {"priority": other.priority, "position": other.position, "other": other_id},
         )
-        _set_place(db, job_id, other.priority, other.turn - 1)
+        _set_position(db, job_id, other.priority, other.position - 1)
 
 
-def _set_place(db: sqlite3.Connection, job_id: int, priority: int, turn: int) -> None:
+def _set_position(db: sqlite3.Connection, job_id: int, priority: int, position: int) -> None:
     job = get_job(db, job_id)
-    db.execute("UPDATE jobs SET priority = ?, turn = ? WHERE id = ?", (priority, turn, job_id))
+    db.execute("UPDATE jobs SET priority = ?, turn = ? WHERE id = ?", (priority, position, job_id))
     if job.priority != priority:
         add_event(db, job_id, JobEventKind.EDITED, f"priority {priority}")
 
 
 @dataclass(frozen=True)
 class JobUpdate:
-    """What is to be another than before with a queued job; None where it stays."""
+    """Changes to a queued job; None: unchanged."""
 
     variant: str | None = None
     params: dict[str, Any] | None = None
     priority: int | None = None
     after: tuple[int, ...] | None = None
     not_before: str | None = None
-    at_once: bool = False
-    """Without a time to wait for."""
+    clear_not_before: bool = False
+    """Whether the job no longer waits for a time."""
 
 
-def edit(db: sqlite3.Connection, job_id: int, changes: JobUpdate, says: str) -> None:
-    """Change a queued job; `says` goes into its history. A benchmark that waits for it measures what it makes now.
+def update_job(db: sqlite3.Connection, job_id: int, changes: JobUpdate, detail: str) -> None:
+    """Change a queued job, with `detail` for its history. Benchmarks that wait for it measure its new variant.
 
-    Raises NotFound, and BadInput for a job that is not queued, or that would wait for itself.
+    Raises NotFound, and InvalidInput for a job that is not queued, or that would wait for itself.
     """
     with transaction(db):
-        job = queued(db, job_id)
+        job = require_queued(db, job_id)
         if changes.after is not None:
             check_prerequisites(db, changes.after)
-            _check_circle(db, job_id, changes.after)
+            _refuse_cycle(db, job_id, changes.after)
             put_prerequisites(db, job_id, changes.after)
         db.execute(
             """UPDATE jobs SET variant = :variant, params = :params, priority = :priority, not_before = :not_before
@@ -229,19 +229,19 @@ def edit(db: sqlite3.Connection, job_id: int, changes: JobUpdate, says: str) -> 
                 "variant": changes.variant or job.variant,
                 "params": json.dumps(job.params if changes.params is None else changes.params),
                 "priority": job.priority if changes.priority is None else changes.priority,
-                "not_before": None if changes.at_once else changes.not_before or job.not_before,
+                "not_before": None if changes.clear_not_before else changes.not_before or job.not_before,
                 "id": job_id,
             },
         )
         if changes.variant and changes.variant != job.variant:
             _rename_in_benchmarks(db, job, changes.variant)
-        add_event(db, job_id, JobEventKind.EDITED, says)
+        add_event(db, job_id, JobEventKind.EDITED, detail)
 
 
-def _check_circle(db: sqlite3.Connection, job_id: int, after: Sequence[int]) -> None:
+def _refuse_cycle(db: sqlite3.Connection, job_id: int, after: Sequence[int]) -> None:
     for entry in after:
         if entry == job_id or entry in dependents(db, job_id, JobState.QUEUED):
-            raise InvalidInput(f"job {job_id} cannot wait for job {entry}: that one waits for it")
+            raise InvalidInput(f"job {job_id} cannot wait for job {entry}, which waits for it")
 
 
 def _rename_in_benchmarks(db: sqlite3.Connection, job: Job, variant: str) -> None:
@@ -254,8 +254,8 @@ def _rename_in_benchmarks(db: sqlite3.Connection, job: Job, variant: str) -> Non
             add_event(db, entry, JobEventKind.EDITED, f"measures {variant} instead of {job.variant}")
 
 
-def queued(db: sqlite3.Connection, job_id: int) -> Job:
-    """The job, if it still waits. Raises NotFound and BadInput."""
+def require_queued(db: sqlite3.Connection, job_id: int) -> Job:
+    """Return the job. Raises NotFound, and InvalidInput if it is not queued."""
     job = get_job(db, job_id)
     if job.state != JobState.QUEUED:
         raise InvalidInput(f"job {job_id} is {job.state}: only a queued job can be changed")
@@ -263,7 +263,7 @@ def queued(db: sqlite3.Connection, job_id: int) -> Job:
 
 
 def forget_ended(db: sqlite3.Connection) -> list[int]:
-    """Remove the jobs that have ended, and their histories; what they made and measured stays. Returns their ids."""
+    """Delete ended jobs and their histories, but not their variants and results; return their ids."""
     with transaction(db):
         ids = [row[0] for row in db.execute(f"{_ENDED} ORDER BY id")]
         for table in ("variants", "benchmarks"):

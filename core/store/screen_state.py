@@ -1,4 +1,4 @@
-"""What the dashboard showed when it was left: the next one starts there."""
+"""The state of the dashboard's screens, restored at the next start."""
 
 import json
 import sqlite3
@@ -8,14 +8,16 @@ from typing import Any
 from core.store.database import transaction
 
 ScreenState = Mapping[str, Mapping[str, Any]]
-"""By part of the dashboard what it showed, as plain values."""
+"""Plain values by part of the dashboard."""
 
 
 def read_screen(db: sqlite3.Connection) -> ScreenState:
+    """Read the saved state of all parts."""
     return {row["part"]: json.loads(row["state"]) for row in db.execute("SELECT part, state FROM screen")}
 
 
 def save_screen(db: sqlite3.Connection, screen: ScreenState) -> None:
+    """Save the state of these parts; other parts keep theirs."""
     with transaction(db):
         db.executemany(
             "INSERT INTO screen VALUES (?, ?) ON CONFLICT (part) DO UPDATE SET state = excluded.state",

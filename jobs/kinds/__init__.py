@@ -1,4 +1,4 @@
-"""The kinds of jobs, one module each: what runs in the child process, which imports only what its own kind needs."""
+"""The kinds of jobs, one module each, run in the job process, which imports only the module of its kind."""
 
 import importlib
 from collections.abc import Callable

@@ -26,20 +26,21 @@ _log = logging.getLogger("ttsdash.job")
 
 
 def run(context: JobContext) -> None:
+    """Measure what the job asks for and store the results."""
     voice, params, settings = context.voice, context.job.params, read_settings(context.workspace)
     context.report("checking the files", 0.0)
     names = [ORIGINAL, *params["variants"]]
     candidates = [_candidate(voice.variant(name), voice) for name in names]
-    useless = [candidate for candidate in candidates if candidate.untimed and candidate.engine is None]
-    if candidates[0] in useless or len(useless) == len(candidates) - 1 > 0:
-        raise InvalidInput(f"{useless[0].name} cannot be measured: {useless[0].untimed}; add or make it again")
-    for candidate in useless:
+    unusable = [candidate for candidate in candidates if candidate.untimed and candidate.engine is None]
+    if candidates[0] in unusable or len(unusable) == len(candidates) - 1 > 0:
+        raise InvalidInput(f"{unusable[0].name} cannot be measured: {unusable[0].untimed}; add or make it again")
+    for candidate in unusable:
         _log.warning("%s cannot be measured: %s", candidate.name, candidate.untimed)
     plan = BenchmarkPlan(
         voice_id=voice.id,
         voice_key=voice.key,
         config=voice.config,
-        candidates=(*candidates, *_through_provider(candidates[0])),
+        candidates=(*candidates, *_with_coreml_provider(candidates[0])),
         texts=texts_from(Path(params["texts_file"])) if params["texts_file"] else texts_for(voice.language),
         threads=tuple(params["threads"]) or default_threads(),
         width=params.get("width") or settings.benchmark_width,
@@ -50,18 +51,18 @@ def run(context: JobContext) -> None:
     _log.info("load: %s", record.load)
     for result in record.results:
         _log.info("%s", {name: value for name, value in result.figures.items() if name != "unmeasured"})
-    # Before the results are handed in: what fails after that would fail a job whose results stand.
+    # Before the results are committed: a failure after that would fail a job whose results are stored.
     scratch = context.workspace.scratch(context.job.id)
     for name in spoken.keys() - {ORIGINAL}:
         pair = recording_pair(context.workspace, voice.key, name)
         for path, recordings in zip(pair, (spoken[name], spoken[ORIGINAL]), strict=True):
             write_recording(path, recordings, voice.sample_rate, scratch)
-    with context.handing_in({"benchmark_id": record.id, "results": [result.id for result in record.results]}) as db:
+    with context.committing({"benchmark_id": record.id, "results": [result.id for result in record.results]}) as db:
         put_benchmark(db, record, context.job.id)
 
 
 def _candidate(variant: Variant, voice: Voice) -> BenchmarkVariant:
-    """Without an engine for a variant that is gone or is not what was made: its figures would be another's."""
+    """Return the variant to measure; without an engine if its file is missing or was changed since it was made."""
     path = Path(variant.path)
     problem = integrity_error(path, variant.sha256, voice.config if variant.recipe else None)
     engine, untimed = (None, problem) if problem else _engine_of(path)
@@ -78,7 +79,7 @@ def _candidate(variant: Variant, voice: Voice) -> BenchmarkVariant:
 
 
 def _engine_of(path: Path) -> tuple[EngineName | None, str | None]:
-    """What runs the variant here, and why its speed cannot be measured, if it cannot."""
+    """Return the engine that runs the variant on this machine, and why its speed cannot be measured, if so."""
     if not path.is_dir():
         return "onnxruntime", None
     if sys.platform == "darwin":
@@ -87,8 +88,8 @@ def _engine_of(path: Path) -> tuple[EngineName | None, str | None]:
     return (None, f"{NOT_RUN}; {missing}") if missing else ("coreml-evaluated", f"it needs macOS; {NOT_RUN}")
 
 
-def _through_provider(original: BenchmarkVariant) -> list[BenchmarkVariant]:
-    """The original as ONNX Runtime runs it through Core ML, where it can."""
+def _with_coreml_provider(original: BenchmarkVariant) -> list[BenchmarkVariant]:
+    """Return the original as run by ONNX Runtime's Core ML provider, if this machine has it."""
     import onnxruntime
 
     if "CoreMLExecutionProvider" not in onnxruntime.get_available_providers():

@@ -11,6 +11,7 @@ from jobs.kinds.variant import make_variant
 
 
 def run(context: JobContext) -> None:
+    """Make the variant that the job asks for."""
     make_variant(context, _draft, _check)
 
 
@@ -19,7 +20,7 @@ def _draft(workspace: Workspace, voice: str, variant: str, job_id: int) -> Folde
 
 
 def _check(task: Task) -> dict[str, Any]:
-    # It imports coremltools, which takes seconds and is not everywhere.
+    # This imports coremltools, which takes seconds and is not available everywhere.
     from core.coreml.verify import verify
 
     return verify(task)

@@ -10,6 +10,7 @@ from jobs.kinds.variant import make_variant
 
 
 def run(context: JobContext) -> None:
+    """Make the variant that the job asks for."""
     make_variant(context, _draft, _check)
 
 

@@ -1,4 +1,4 @@
-"""What the jobs that make a variant share: a draft, a recipe, a check, and the name when all is well."""
+"""The common part of jobs that make a variant: draft, recipe, check, publication."""
 
 import dataclasses
 import logging
@@ -23,17 +23,17 @@ from jobs.context import JobContext
 
 _log = logging.getLogger("ttsdash.job")
 
-# The shares of the job between which the recipe works, and up to which the check does.
+# The progress of the job at the start and end of the recipe, and of the check.
 _MAKING, _CHECKING = (0.1, 0.7), (0.7, 0.95)
 
 DraftOf = Callable[[Workspace, str, str, int], Draft | FolderDraft]
-"""Gets workspace, voice, variant and job."""
+"""Takes workspace, voice, variant and job id."""
 Check = Callable[[Task], dict[str, Any]]
-"""Raises what is wrong with a variant; returns what the lineage keeps of it."""
+"""Raises if the variant is wrong; returns entries for its lineage."""
 
 
 def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
-    """Make what the job asks for."""
+    """Make the variant that the job asks for, check it, and publish it under its name."""
     voice, name = context.voice, context.job.variant
     recipe = RECIPES.get(str(context.job.params.get("recipe")))
     if name is None or recipe is None:
@@ -44,11 +44,11 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
     calibration = context.job.params.get("calibration")
     label = label_of(Path(calibration)) if calibration else None
     if label and not name.endswith(f"calibration={label}"):
-        raise InvalidInput(f"{calibration} has changed since this was queued as {name}: queue it again")
+        raise InvalidInput(f"{calibration} has changed since {name} was queued: queue it again")
     source = Path(voice.path)
     context.report("reading the original", 0.02)
-    check_unchanged(source, voice.id)
-    # What cannot be checked in the end is not made.
+    require_unchanged(source, voice.id)
+    # Fails now if the voice cannot speak the text that the finished variant is checked with.
     phoneme_ids(voice.config, CHECK_TEXT)
     draft = draft_of(context.workspace, voice.key, name, context.job.id)
     task = Task(
@@ -63,10 +63,10 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
     )
     try:
         with _explained(recipe):
-            more = recipe.load().make(task)
+            lineage = recipe.load().make(task)
             context.report("checking the variant", _CHECKING[0])
             draft.complete(voice.config)
-            more |= check(dataclasses.replace(task, progress=_within(context, _CHECKING)))
+            lineage |= check(dataclasses.replace(task, progress=_within(context, _CHECKING)))
         context.report("storing", _CHECKING[1])
         variant = Variant(
             voice=voice.key,
@@ -75,13 +75,13 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
             size_bytes=size_of(draft.path),
             sha256=checksum_of(draft.path),
             recipe=recipe.name,
-            params=params | more,
+            params=params | lineage,
             source_sha256=voice.id,
             tools=recipe.tool_versions(),
             job_id=context.job.id,
             created_at=now(),
         )
-        with context.handing_in({"variant": dataclasses.asdict(variant)}) as db:
+        with context.committing({"variant": dataclasses.asdict(variant)}) as db:
             put_variant(db, voice.id, variant)
             draft.publish()
     except BaseException:
@@ -92,7 +92,7 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
 
 @contextmanager
 def _explained(recipe: Recipe) -> Iterator[None]:
-    """What a recipe or its check cannot cope with in a voice ends as a line that says so."""
+    """Turn an unexpected error of a recipe or its check into a one-line error that names the variant."""
     try:
         yield
     except (TtsdashError, OSError):
@@ -100,21 +100,21 @@ def _explained(recipe: Recipe) -> Iterator[None]:
     except Exception as error:
         _log.exception("the recipe failed")
         reason = truncate(reason_of(error), 200)
-        raise TtsdashError(f"{recipe.variant} cannot be made of this voice ({reason}): see its log") from error
+        raise TtsdashError(f"cannot make {recipe.variant} of this voice ({reason}): see the log of this job") from error
 
 
-def _within(context: JobContext, share: tuple[float, float]) -> Callable[[str, float], None]:
-    begin, end = share
-    return lambda stage, done: context.report(stage, begin + done * (end - begin))
+def _within(context: JobContext, progress: tuple[float, float]) -> Callable[[str, float], None]:
+    start, end = progress
+    return lambda stage, done: context.report(stage, start + done * (end - start))
 
 
-def check_unchanged(source: Path, sha256: str) -> None:
-    """Raises BadInput when the original is gone, or is another file than the one that was registered."""
+def require_unchanged(source: Path, sha256: str) -> None:
+    """Raise InvalidInput if the original is missing or is not the file that was registered."""
     try:
         same = sha256_of(source) == sha256
     except OSError as error:
         raise InvalidInput(
-            f"cannot read {source} ({error.strerror}): put it back, or add the voice from its new place"
+            f"cannot read {source} ({error.strerror}): restore it, or add the voice from its new path"
         ) from error
     if not same:
         raise InvalidInput(f"{source} has changed since it was added: add it again (ttsdash voices add PATH)")

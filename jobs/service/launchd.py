@@ -1,4 +1,4 @@
-"""The worker as a launch agent of macOS."""
+"""The worker as a macOS launch agent."""
 
 import os
 import plistlib
@@ -7,20 +7,24 @@ from pathlib import Path
 from jobs.service.service import SERVICE_VARIABLE, Service
 from jobs.service.steps import Command
 
-# What launchctl ends with: errno's, and one of its own.
+# Exit codes of launchctl: values of errno, and a specific one.
 _NO_SUCH_PROCESS = 3
 _IN_PROGRESS = 36
 _NOT_LOADED = 113
 
 
 def launchd_service(name: str, command: tuple[str, ...], folder: Path) -> Service:
+    """Return the worker as a launch agent of the current user."""
     label = f"org.ttsdash.{name}"
     file = Path.home() / "Library" / "LaunchAgents" / f"{label}.plist"
     domain = f"gui/{os.getuid()}"
     target = f"{domain}/{label}"
-    log_in = f"log in at the screen of this Mac, and see `launchctl print {target}`"
+    log_in = f"log in on the screen of this Mac, and see `launchctl print {target}`"
     bootout = Command(
-        ("launchctl", "bootout", target), log_in, well=(0, _NO_SUCH_PROCESS, _NOT_LOADED), again=(_IN_PROGRESS,)
+        ("launchctl", "bootout", target),
+        log_in,
+        ok_codes=(0, _NO_SUCH_PROCESS, _NOT_LOADED),
+        retry_codes=(_IN_PROGRESS,),
     )
     bootstrap = Command(("launchctl", "bootstrap", domain, str(file)), log_in)
     return Service(
@@ -30,15 +34,15 @@ def launchd_service(name: str, command: tuple[str, ...], folder: Path) -> Servic
         plistlib.dumps(_agent(label, name, command, folder)),
         start=(bootout, bootstrap),
         restart=(bootout, bootstrap),
-        keep=(),
+        refresh=(),
         stop=(bootout,),
-        forget=(),
-        promise="starts when you log in at the screen of this Mac, and runs until you log out there",
+        after_removal=(),
+        behavior="starts when you log in on the screen of this Mac, and runs until you log out there",
     )
 
 
 def _agent(label: str, name: str, command: tuple[str, ...], folder: Path) -> dict[str, object]:
-    """See launchd.plist(5)."""
+    """Return the property list, as in launchd.plist(5)."""
     return {
         "Label": label,
         "ProgramArguments": list(command),
@@ -46,8 +50,8 @@ def _agent(label: str, name: str, command: tuple[str, ...], folder: Path) -> dic
         "EnvironmentVariables": {"PYTHONUTF8": "1", SERVICE_VARIABLE: name},
         "RunAtLoad": True,
         "KeepAlive": {"SuccessfulExit": False},
-        # It also starts again where another worker has the workspace: once a minute costs nothing.
+        # launchd also restarts it while another worker holds the workspace: once a minute costs nothing.
         "ThrottleInterval": 60,
-        # Anything else has its processor and disk throttled, and a benchmark would measure that.
+        # Other types have their CPU and disk throttled, which benchmarks would measure.
         "ProcessType": "Interactive",
     }

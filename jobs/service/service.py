@@ -1,4 +1,4 @@
-"""What a service manager is told of the worker of one workspace."""
+"""The definition of a service that runs the worker of a workspace."""
 
 import hashlib
 import os
@@ -10,45 +10,45 @@ from core.workspace import Workspace
 from jobs.service.steps import Command
 
 SERVICE_VARIABLE = "TTSDASH_SERVICE"
-"""In the environment of a worker that a service manager has started: the name of the service."""
+"""The environment variable that holds the service's name in a worker started by a service manager."""
 
-_LONGEST_PART = 24
+_MAX_NAME_PART = 24
 
 
 @dataclass(frozen=True)
 class Service:
-    """A file, and the commands that belong to it."""
+    """A service: its definition file, and the commands that make the service manager use it."""
 
     name: str
     command: tuple[str, ...]
-    """What it runs."""
+    """The command that the service runs."""
     file: Path
     content: bytes
     start: tuple[Command, ...]
-    """Once the file is there."""
+    """Run after the file was created."""
     restart: tuple[Command, ...]
-    """Once it has replaced another one, or when the worker of it does not run."""
-    keep: tuple[Command, ...]
-    """When the file was there already, and its worker runs."""
+    """Run after the file was replaced, or if its worker is not running."""
+    refresh: tuple[Command, ...]
+    """Run if the file is unchanged and its worker is running."""
     stop: tuple[Command, ...]
-    """Before the file is removed."""
-    forget: tuple[Command, ...]
-    """Once it is removed."""
-    promise: str
-    """What the worker does once it is installed."""
+    """Run before the file is removed."""
+    after_removal: tuple[Command, ...]
+    """Run after the file was removed."""
+    behavior: str
+    """How the installed worker behaves, as the end of a sentence."""
     remains: str = ""
-    """What is not undone when it is removed."""
-    absent: str = ""
-    """Why there is no service manager to tell it to."""
+    """What the removal does not undo."""
+    unavailable: str = ""
+    """Why this machine has no service manager; empty if it has one."""
 
 
 def service_name(workspace: Workspace) -> str:
-    """`ttsdash` for the per-user workspace; else the folder's name, and some digits, as another may have that, too."""
+    """Return `ttsdash` for the per-user workspace, otherwise `ttsdash-FOLDER-HASH`, unique to the path."""
     import platformdirs
 
     root = workspace.root.resolve()
     if root == Path(platformdirs.user_data_dir("ttsdash", appauthor=False)).resolve():
         return "ttsdash"
-    readable = re.sub(r"[^a-z0-9]+", "-", root.name.lower())[:_LONGEST_PART].strip("-")
+    readable = re.sub(r"[^a-z0-9]+", "-", root.name.lower())[:_MAX_NAME_PART].strip("-")
     digits = hashlib.sha256(os.fsencode(root)).hexdigest()[:6]
     return "-".join(part for part in ("ttsdash", readable, digits) if part)

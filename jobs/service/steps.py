@@ -1,4 +1,4 @@
-"""What is done to install a service and to remove it: files and commands, each named before it is done."""
+"""The steps of installing and removing a service: files and commands, each printed before it is executed."""
 
 import shlex
 import subprocess
@@ -10,13 +10,13 @@ from pathlib import Path
 from core.errors import TtsdashError, format_error
 from core.files import atomic_write, mkdir_private
 
-_LONGEST_S = 30.0
-_LOOK_S = 0.2
+_MAX_RETRY_S = 30.0
+_RETRY_INTERVAL_S = 0.2
 
 
 @dataclass(frozen=True)
 class WriteFile:
-    """Has the file hold just that; it is at any moment what it was, or the whole of it."""
+    """Write a file atomically."""
 
     path: Path
     content: bytes
@@ -25,6 +25,7 @@ class WriteFile:
         return f"write {self.path}"
 
     def do(self) -> None:
+        """Write the file, creating its folder."""
         mkdir_private(self.path.parent)
         with atomic_write(self.path) as stream:
             stream.write(self.content)
@@ -32,55 +33,60 @@ class WriteFile:
 
 @dataclass(frozen=True)
 class RemoveFile:
+    """Remove a file, if it exists."""
+
     path: Path
 
     def __str__(self) -> str:
         return f"remove {self.path}"
 
     def do(self) -> None:
+        """Remove the file."""
         self.path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
 class Command:
-    """One that the service manager is told things with."""
+    """Run a command of the service manager."""
 
     arguments: tuple[str, ...]
-    mend: str
-    """What to do when it fails."""
-    well: tuple[int, ...] = (0,)
-    """The exit codes of one that did not fail."""
-    again: tuple[int, ...] = ()
-    """The exit codes of one that is still at it, and has to be asked again."""
+    fix: str
+    """What the user can do if it fails."""
+    ok_codes: tuple[int, ...] = (0,)
+    """Exit codes of success."""
+    retry_codes: tuple[int, ...] = ()
+    """Exit codes of an operation in progress, after which the command is run again."""
 
     @property
     def text(self) -> str:
+        """Return the command as a shell would take it."""
         return shlex.join(self.arguments)
 
     def __str__(self) -> str:
         return f"run {self.text}"
 
     def do(self) -> None:
-        """Raises TtsdashError."""
-        deadline = time.monotonic() + _LONGEST_S
+        """Run the command. Raises TtsdashError if it fails."""
+        deadline = time.monotonic() + _MAX_RETRY_S
         done = self._run()
-        while done.returncode in self.again and time.monotonic() < deadline:
-            time.sleep(_LOOK_S)
+        while done.returncode in self.retry_codes and time.monotonic() < deadline:
+            time.sleep(_RETRY_INTERVAL_S)
             done = self._run()
-        if done.returncode not in self.well:
-            says = _complaint(done.stderr)
-            raise TtsdashError(f"`{self.text}` ended with {done.returncode}{says and f' ({says})'}: {self.mend}")
+        if done.returncode not in self.ok_codes:
+            message = _first_error(done.stderr)
+            details = f" ({message})" if message else ""
+            raise TtsdashError(f"`{self.text}` failed with exit code {done.returncode}{details}: {self.fix}")
 
     def _run(self) -> subprocess.CompletedProcess[str]:
         try:
-            # It keeps the terminal, on which it may ask for a password.
+            # The command keeps the terminal, where it may ask for a password.
             return subprocess.run(self.arguments, capture_output=True, text=True, errors="replace", check=False)
         except OSError as error:
-            raise TtsdashError(f"`{self.text}` cannot be run ({error.strerror}): {self.mend}") from error
+            raise TtsdashError(f"cannot run `{self.text}` ({error.strerror}): {self.fix}") from error
 
 
-def _complaint(stderr: str) -> str:
-    """The first line of it that is not about what went well."""
+def _first_error(stderr: str) -> str:
+    """Return the first line that does not report a success, or an empty string."""
     lines = (line.strip() for line in stderr.splitlines())
     return next((line for line in lines if line and not line.startswith(("Created symlink", "Removed "))), "")
 
@@ -90,41 +96,42 @@ Step = WriteFile | RemoveFile | Command
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps, and what leads back from them when one fails."""
+    """Steps, and how to roll them back if one fails."""
 
     steps: tuple[Step, ...]
-    file_back: Step | None = None
-    """What undoes the first."""
-    back: tuple[Step, ...] = ()
-    """What undoes them all."""
-    undone: str = ""
-    """How it is then."""
+    undo_file: Step | None = None
+    """Undoes the first step."""
+    rollback: tuple[Step, ...] = ()
+    """Undoes all steps."""
+    rolled_back: str = ""
+    """The state after a rollback, for the error message."""
 
     @property
     def commands(self) -> list[str]:
+        """Return the commands among the steps, as text."""
         return [step.text for step in self.steps if isinstance(step, Command)]
 
 
-def carry_out(plan: Plan, say: Callable[[str], None]) -> None:
-    """Do each step and say so. When one fails, those before it are undone. Raises TtsdashError, and OSError for a file."""
+def execute(plan: Plan, show: Callable[[str], None]) -> None:
+    """Show and execute each step. If one fails, roll back. Raises TtsdashError, and OSError for a file."""
     for number, step in enumerate(plan.steps):
-        say(str(step))
+        show(str(step))
         try:
             step.do()
         except BaseException as error:
-            if not plan.file_back or number == 0:
+            if not plan.undo_file or number == 0:
                 raise
-            # The first command changes nothing when it fails.
-            _go_back((plan.file_back,) if number == 1 else plan.back, say)
+            # The first command changes nothing if it fails, so only the file is undone.
+            _roll_back((plan.undo_file,) if number == 1 else plan.rollback, show)
             if isinstance(error, TtsdashError):
-                raise TtsdashError(f"{error}; {plan.undone}") from error
+                raise TtsdashError(f"{error}; {plan.rolled_back}") from error
             raise
 
 
-def _go_back(steps: tuple[Step, ...], say: Callable[[str], None]) -> None:
+def _roll_back(steps: tuple[Step, ...], show: Callable[[str], None]) -> None:
     for step in steps:
-        say(str(step))
+        show(str(step))
         try:
             step.do()
         except (TtsdashError, OSError) as error:
-            say(format_error(error))
+            show(format_error(error))

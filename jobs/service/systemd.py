@@ -1,4 +1,4 @@
-"""The worker as a unit of the user's own systemd."""
+"""The worker as a systemd user unit."""
 
 import os
 import re
@@ -11,10 +11,10 @@ from jobs.service.service import SERVICE_VARIABLE, Service
 from jobs.service.steps import Command
 
 _UNIT = """\
-# Written by `ttsdash worker install`. What `systemctl --user edit {name}` adds lies elsewhere, and stays.
+# Written by `ttsdash worker install`. Additions by `systemctl --user edit {name}` are kept in another file.
 [Unit]
 Description=ttsdash worker ({folder})
-# Five failed starts in five minutes, and it is given up.
+# Give up after five failed starts in five minutes.
 StartLimitIntervalSec=300
 StartLimitBurst=5
 
@@ -23,14 +23,14 @@ Type=exec
 ExecStart={command}
 WorkingDirectory={folder}/
 Environment=PYTHONUTF8=1 {variable}={name}
-# The worker alone is told to end: it puts its jobs back into the queue. Whatever is left then is killed.
+# Only the worker gets SIGTERM; it requeues its jobs. Whatever is left afterwards is killed.
 KillMode=mixed
 TimeoutStopSec=30
-# A job that memory runs out for fails; the worker goes on.
+# A job that runs out of memory fails; the worker continues.
 OOMPolicy=continue
 Restart=on-failure
 RestartSec=5
-# Another worker has the workspace.
+# Another worker holds the workspace.
 RestartPreventExitStatus={already_running}
 
 [Install]
@@ -39,16 +39,16 @@ WantedBy=default.target
 
 
 def systemd_service(name: str, command: tuple[str, ...], folder: Path, root: Path = Path("/")) -> Service:
-    """Raises BadInput."""
+    """Return the worker as a user unit that also runs while its user is logged out. Raises InvalidInput."""
     user = user_name()
-    log_in = f"log in as {user} through ssh, or `machinectl shell {user}@`, not su or sudo, then try again"
+    log_in = f"log in as {user} with ssh or `machinectl shell {user}@`, not with su or sudo, then try again"
 
-    def systemctl(*arguments: str, mend: str = log_in) -> Command:
-        return Command(("systemctl", "--user", *arguments), mend)
+    def systemctl(*arguments: str, fix: str = log_in) -> Command:
+        return Command(("systemctl", "--user", *arguments), fix)
 
     reload = systemctl("daemon-reload")
-    enable = systemctl("enable", "--now", name, mend=f"see `journalctl --user --unit {name}`")
-    ask = f"have an administrator call `loginctl enable-linger {user}`, then try again"
+    enable = systemctl("enable", "--now", name, fix=f"see `journalctl --user --unit {name}`")
+    ask = f"ask an administrator to run `loginctl enable-linger {user}`, then try again"
     linger = Command(("loginctl", "enable-linger"), ask)
     stay = (enable,) if lingers(user, root) else (enable, linger)
     return Service(
@@ -57,26 +57,28 @@ def systemd_service(name: str, command: tuple[str, ...], folder: Path, root: Pat
         _config_home() / "systemd" / "user" / f"{name}.service",
         unit(name, command, folder).encode(),
         start=(reload, *stay),
-        restart=(reload, systemctl("restart", name, mend=enable.mend), *stay),
-        keep=(reload, *stay),
+        restart=(reload, systemctl("restart", name, fix=enable.fix), *stay),
+        refresh=(reload, *stay),
         stop=(systemctl("disable", "--now", name),),
-        forget=(reload,),
-        promise="starts with the machine, and logging out does not end it",
-        # As sd_booted(3) has it.
-        absent="" if (root / "run/systemd/system").is_dir() else "no systemd runs here",
-        remains="lingering stays as it is: `loginctl disable-linger` turns it off",
+        after_removal=(reload,),
+        behavior="starts with the machine and keeps running when you log out",
+        # The test of sd_booted(3).
+        unavailable="" if (root / "run/systemd/system").is_dir() else "systemd does not run on this machine",
+        remains="lingering stays enabled (turn it off with `loginctl disable-linger`)",
     )
 
 
 def unit(name: str, command: tuple[str, ...], folder: Path) -> str:
-    """The unit's file. Raises BadInput."""
+    """Return the content of the unit file. Raises InvalidInput."""
     program, *arguments = command
     if "$" in program:
-        raise InvalidInput(f"{program} has a $ in its path, which no systemd unit can name: install ttsdash elsewhere")
+        raise InvalidInput(
+            f"{program} has a $ in its path, which a systemd unit cannot contain: install ttsdash elsewhere"
+        )
     return _UNIT.format(
         name=name,
         command=" ".join(map(_word, (program, *arguments))),
-        # As a path it is taken literally; the slash behind it keeps a space or a backslash at its end.
+        # Paths are taken literally; the trailing slash in the template preserves a final space or backslash.
         folder=_literal(str(folder)),
         variable=SERVICE_VARIABLE,
         already_running=ALREADY_RUNNING,
@@ -84,7 +86,7 @@ def unit(name: str, command: tuple[str, ...], folder: Path) -> str:
 
 
 def _word(text: str) -> str:
-    """One word of a command line, as systemd.syntax(7) and systemd.service(5) have it."""
+    """Quote a word of a command line, as in systemd.syntax(7) and systemd.service(5)."""
     if re.fullmatch(r"[A-Za-z0-9_/.-]+", text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
@@ -92,7 +94,7 @@ def _word(text: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """Without specifiers, as systemd.unit(5) has them."""
+    """Escape the specifiers of systemd.unit(5)."""
     return text.replace("%", "%%")
 
 

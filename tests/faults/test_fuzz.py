@@ -22,7 +22,7 @@ import pytest
 from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.jobs import Job, NewJob
-from core.records.resources import ORDINARY
+from core.records.resources import DEFAULT_RESOURCES
 from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import get_job, list_events, open_ids
@@ -31,7 +31,7 @@ from core.text import escape_control
 from core.voices.file import VoiceFile, config_path_of, read_voice
 from core.workspace import Workspace
 from jobs.lock import running_worker
-from jobs.submit import benchmark_job, making_job, submit
+from jobs.submit import benchmark_job, submit, variant_job
 from jobs.worker_control import start_worker, stop_worker
 from tests.faults.conftest import LONG
 from tests.faults.mutations import KINDS, NASTY_NAMES, Mutant, mutate
@@ -142,7 +142,7 @@ def _voice_file(path: Path, config: Any) -> VoiceFile:
 
 def draw_jobs(dice: random.Random, voice: Voice) -> list[NewJob]:
     """As many run side by side as there are slots."""
-    jobs = [replace(making_job(voice, dice.choice(_RECIPES)), need=ORDINARY)]
+    jobs = [replace(variant_job(voice, dice.choice(_RECIPES)), resources=DEFAULT_RESOURCES)]
     return [*jobs, benchmark_job(voice, [], threads=[1])] if LONG and dice.random() < 0.25 else jobs
 
 

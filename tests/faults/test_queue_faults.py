@@ -21,7 +21,7 @@ import pytest
 from core.files import sha256_of
 from core.records.job_states import ENDED
 from core.records.jobs import ATTEMPTS, NewJob
-from core.records.resources import ORDINARY
+from core.records.resources import DEFAULT_RESOURCES
 from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import get_job, list_events, list_jobs, list_queued, open_ids
@@ -32,7 +32,7 @@ from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
 from jobs.lock import WorkerInfo, running_worker
 from jobs.process_groups import is_alive
-from jobs.submit import benchmark_job, making_job, submit, wake
+from jobs.submit import benchmark_job, submit, variant_job, wake
 from jobs.worker_control import start_worker, stop_worker
 from tests.faults.conftest import LONG
 from tests.running import ended, half_files, processes_of
@@ -159,9 +159,9 @@ def checksums(folder: Path) -> dict[str, str]:
 def draw_jobs(voices: list[Voice], dice: random.Random, count: int) -> list[NewJob]:
     """Most of them make what others make, too; as many run side by side as there are slots."""
     recipes = ("guide", "guide", "guide", "optimized", "dynamic", "static", "int4") if LONG else ("guide",)
-    jobs = [making_job(dice.choice(voices), dice.choice(recipes)) for _ in range(count)]
-    jobs[10::50] = [making_job(dice.choice(voices), "coreml") for _ in jobs[10::50]]
-    jobs = [replace(job, need=ORDINARY) for job in jobs]
+    jobs = [variant_job(dice.choice(voices), dice.choice(recipes)) for _ in range(count)]
+    jobs[10::50] = [variant_job(dice.choice(voices), "coreml") for _ in jobs[10::50]]
+    jobs = [replace(job, resources=DEFAULT_RESOURCES) for job in jobs]
     jobs[25::50] = [benchmark_job(dice.choice(voices), [], threads=[1]) for _ in jobs[25::50]]
     return jobs
 
@@ -264,7 +264,7 @@ def test_jobs_on_a_disk_that_fills_wait_or_say_so_and_succeed_once_there_is_room
     with closing(open_store(small_disk)) as db:
         voices = write_voices(db, tmp_path / "voices", 1)
         worker, _ = start_worker(small_disk)
-        ids = submit(small_disk, db, *[making_job(voices[0], "guide")] * 2)
+        ids = submit(small_disk, db, *[variant_job(voices[0], "guide")] * 2)
         log = small_disk.job_log(ids[0])
         wait_until(lambda: log.exists() and stage in log.read_text())
         with filled(small_disk.root):
@@ -290,10 +290,10 @@ def test_a_job_that_may_not_write_says_so_and_loses_nothing(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
-    (first,) = submit(workspace, db, making_job(voice, "guide"))
+    (first,) = submit(workspace, db, variant_job(voice, "guide"))
     ended(db, first)
     with mounted(workspace.optimized_models, "--bind", "-o", "ro", str(workspace.optimized_models)):
-        (second,) = submit(workspace, db, making_job(voice, "guide"))
+        (second,) = submit(workspace, db, variant_job(voice, "guide"))
         job = ended(db, second)
     assert job.state == "failed"
     assert str(job.error).startswith("Read-only file system (")

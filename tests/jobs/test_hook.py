@@ -18,8 +18,8 @@ from core.store.lifecycle import claim, finish
 from core.store.queue_control import cancel
 from core.workspace import Workspace
 from jobs import hook
-from jobs.hook import HookRunner, hook_runs, run_hook
-from jobs.process_groups import MARK, is_alive
+from jobs.hook import HookRunner, is_hook_running, run_hook
+from jobs.process_groups import TAG, is_alive
 from jobs.submit import submit
 from jobs.worker_control import start_worker, stop_worker
 from tests.running import ended
@@ -107,7 +107,7 @@ def test_without_a_hook_nothing_is_told_later(
         ([sys.executable, "-c", "import sys; sys.exit('no such channel')"], "ended with code 1: no such channel"),
         ([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], "ended with code -9"),
         (["no-such-program-here"], "cannot start it: No such file or directory (no-such-program-here)"),
-        ([sys.executable, "-c", "import time; time.sleep(600)"], "was ended: it took longer than 0 s"),
+        ([sys.executable, "-c", "import time; time.sleep(600)"], "was killed: it took longer than 0 s"),
         ([sys.executable, "-c", "import sys; sys.stdin.close(); sys.exit(3)"], "ended with code 3"),
     ],
 )
@@ -120,7 +120,7 @@ def test_a_hook_that_fails_or_hangs_is_told_and_harms_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if "sleep" in command[-1]:
-        monkeypatch.setattr(hook, "LONGEST_S", 0.4)
+        monkeypatch.setattr(hook, "MAX_S", 0.4)
     set_hook(workspace, *command)
     job_id = an_ended_job(workspace, db, voice)
     run_all(workspace)
@@ -190,7 +190,7 @@ if len(open({str(told)!r}).readlines()) == 1:
     an_ended_job(workspace, db, voice)
     worker, _ = start_worker(workspace)
     wait_until(lambda: told.exists() and told.read_text().endswith("\n"))
-    assert hook_runs(workspace)
+    assert is_hook_running(workspace)
     os.kill(worker.pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(worker.pid, worker.birth))
     start_worker(workspace)
@@ -206,16 +206,16 @@ def test_a_hook_that_hangs_ends_with_a_worker_that_is_stopped_at_once(
     set_hook(workspace, sys.executable, "-c", "import time; time.sleep(600)")
     an_ended_job(workspace, db, voice)
     start_worker(workspace)
-    wait_until(lambda: hook_runs(workspace))
+    wait_until(lambda: is_hook_running(workspace))
     stop_worker(workspace, at_once=True)
-    wait_until(lambda: not hook_runs(workspace), timeout=5)
+    wait_until(lambda: not is_hook_running(workspace), timeout=5)
 
 
 def test_a_worker_that_a_hook_starts_is_not_taken_for_the_hook(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_hook(workspace, "true")
-    monkeypatch.setenv(MARK, f"{workspace.root}#hook")
+    monkeypatch.setenv(TAG, f"{workspace.root}#hook")
     worker, _ = start_worker(workspace)
-    assert not hook_runs(workspace)
+    assert not is_hook_running(workspace)
     assert stop_worker(workspace) == worker

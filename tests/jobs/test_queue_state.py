@@ -12,16 +12,16 @@ from core.store.jobs import get_job
 from core.store.lifecycle import claim
 from core.store.queue_control import pause
 from core.workspace import Workspace
-from jobs import space
+from jobs import scheduling
 from jobs.queue_state import read_queue_state, waiting_reason
-from jobs.space import disk_shortage
+from jobs.scheduling import disk_shortage
 from jobs.submit import Scheduling, submit
 
 ROOMY = Capacity(slots=4, cores=8, memory_mb=8000)
 
 
 def plain(voice: Voice, need: Resources | None = None) -> NewJob:
-    return NewJob("teleport", voice.id, None, {}, need=need or Resources())
+    return NewJob("teleport", voice.id, None, {}, resources=need or Resources())
 
 
 def reason(workspace: Workspace, db: sqlite3.Connection, job_id: int, capacity: Capacity | None = ROOMY) -> str | None:
@@ -42,12 +42,12 @@ def test_one_that_does_not_wait_has_no_reason(workspace: Workspace, db: sqlite3.
 
 def test_the_jobs_that_it_waits_for_are_named(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     first, second = submit(workspace, db, plain(voice), plain(voice))
-    (third,) = submit(workspace, db, plain(voice), terms=Scheduling(after=(first, second)))
+    (third,) = submit(workspace, db, plain(voice), scheduling=Scheduling(after=(first, second)))
     assert reason(workspace, db, third) == f"after {first}, {second}"
 
 
 def test_its_time_is_told(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    (job_id,) = submit(workspace, db, plain(voice), terms=Scheduling(not_before="2999-01-01T00:00:00.000Z"))
+    (job_id,) = submit(workspace, db, plain(voice), scheduling=Scheduling(not_before="2999-01-01T00:00:00.000Z"))
     assert str(reason(workspace, db, job_id)).startswith("not before 29")
 
 
@@ -55,7 +55,7 @@ def test_a_paused_queue_and_a_missing_worker_are_told(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     (job_id,) = submit(workspace, db, plain(voice))
-    assert reason(workspace, db, job_id, capacity=None) == "no worker runs"
+    assert reason(workspace, db, job_id, capacity=None) == "no worker is running"
     pause(db)
     assert reason(workspace, db, job_id, capacity=None) == "the queue is paused"
 
@@ -63,8 +63,8 @@ def test_a_paused_queue_and_a_missing_worker_are_told(
 @pytest.mark.parametrize(
     ("running", "next_one", "capacity", "says"),
     [
-        (Resources(), Resources(alone=True), ROOMY, "it runs alone, once the others have ended"),
-        (Resources(alone=True), Resources(), ROOMY, "another runs alone"),
+        (Resources(), Resources(exclusive=True), ROOMY, "it runs alone, once the others have ended"),
+        (Resources(exclusive=True), Resources(), ROOMY, "another job runs alone"),
         (Resources(), Resources(), replace(ROOMY, slots=1), "all slots are busy"),
         (Resources(cores=3), Resources(cores=6), ROOMY, "it needs 6 cores, 5 free"),
         (Resources(memory_mb=7000), Resources(memory_mb=2000), ROOMY, "it needs 2000 MB of memory, 1000 free"),
@@ -94,13 +94,13 @@ def test_two_that_make_the_same_variant_run_one_after_the_other(
     started = [job.id for job in (claim(db, ROOMY), claim(db, ROOMY)) if job]
     assert started == [first, other]
     assert claim(db, ROOMY) is None
-    assert reason(workspace, db, second) == f"job {first} makes the same"
+    assert reason(workspace, db, second) == f"job {first} makes the same variant"
 
 
 def test_a_disk_that_is_nearly_full_is_told(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert disk_shortage(workspace, voice.size_bytes) is None
-    monkeypatch.setattr(space, "_AT_LEAST_MB", 10**9)
+    monkeypatch.setattr(scheduling, "_BASE_DISK_MB", 10**9)
     (job_id,) = submit(workspace, db, plain(voice))
     assert str(reason(workspace, db, job_id)).startswith("the disk is nearly full: ")

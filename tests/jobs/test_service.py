@@ -18,7 +18,7 @@ from core.workspace import Workspace
 from jobs.lock import running_worker
 from jobs.service.install import plan_install, plan_uninstall, service_for
 from jobs.service.service import SERVICE_VARIABLE, Service, service_name
-from jobs.service.steps import Command, Plan, RemoveFile, WriteFile, carry_out
+from jobs.service.steps import Command, Plan, RemoveFile, WriteFile, execute
 from jobs.service.systemd import unit
 from jobs.worker_control import start_worker
 from tests.waiting import wait_until
@@ -66,7 +66,7 @@ def called(calls: Path) -> list[str]:
 def installed(workspace: Workspace, service: Service) -> list[str]:
     """What `install` says that it does."""
     said: list[str] = []
-    carry_out(plan_install(workspace, service), said.append)
+    execute(plan_install(workspace, service), said.append)
     return said
 
 
@@ -159,7 +159,7 @@ def test_what_the_agent_asks_of_launchd(calls: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 @pytest.mark.parametrize("name", ["a\nb", "a\x07b", "a\x85b", os.fsdecode(b"a\xff")])
 def test_a_workspace_that_no_service_can_be_told_of_is_refused(name: str, platform: str) -> None:
-    with pytest.raises(InvalidInput, match="has a character in its name that no service can be told of"):
+    with pytest.raises(InvalidInput, match="has a character in its name that a service definition cannot contain"):
         service_for(Workspace(Path("/srv") / name), platform=platform)
 
 
@@ -219,7 +219,7 @@ def test_on_macos_what_is_loaded_is_booted_out_first(
     stand_in(tmp_path, "launchctl", f'case "$*" in bootout*) mkdir "{tmp_path}/ending" && exit 36; exit 3;; esac')
     installed(workspace, service_for(workspace, slots=3, platform="darwin"))
     assert called(calls) == [out, out, up]
-    carry_out(plan_uninstall(service), lambda _: None)
+    execute(plan_uninstall(service), lambda _: None)
     assert (called(calls), service.file.exists()) == ([out], False)
 
 
@@ -232,7 +232,9 @@ def test_a_worker_that_was_started_by_hand_is_in_the_way_and_the_service_s_own_i
         WriteFile(service.file, service.content).do()
     by_hand, _ = start_worker(workspace)
     for service in (linux, macos):
-        with pytest.raises(TtsdashError, match=rf"^a worker runs already \(pid {by_hand.pid}\): `ttsdash worker stop`"):
+        with pytest.raises(
+            TtsdashError, match=rf"^a worker is already running \(pid {by_hand.pid}\): run `ttsdash worker stop`"
+        ):
             plan_install(workspace, service)
     os.kill(by_hand.pid, signal.SIGKILL)
     wait_until(lambda: running_worker(workspace) is None)
@@ -274,8 +276,15 @@ LINKED = "Created symlink /a → /b.\\nJob for it failed.\\nSee more.\\n"
     ("command", "call", "code", "stderr", "says", "undo"),
     [
         ("systemctl", "daemon-reload", 1, NO_BUS, "(Failed to connect to bus: No medium found): log in as ", []),
-        ("systemctl", "enable", 5, LINKED, "ended with 5 (Job for it failed.): see `journalctl", ["disable", "reload"]),
-        ("loginctl", "", 1, "", "enable-linger` ended with 1: have an administrator", ["disable", "reload"]),
+        (
+            "systemctl",
+            "enable",
+            5,
+            LINKED,
+            "failed with exit code 5 (Job for it failed.): see `journalctl",
+            ["disable", "reload"],
+        ),
+        ("loginctl", "", 1, "", "enable-linger` failed with exit code 1: ask an administrator", ["disable", "reload"]),
     ],
 )
 def test_a_step_that_fails_leaves_nothing_installed(
@@ -296,7 +305,7 @@ def test_a_step_that_fails_leaves_nothing_installed(
         installed(workspace, service)
     message = str(caught.value)
     assert says in message
-    assert message.endswith(f"; {service.file} is removed again")
+    assert message.endswith(f"; {service.file} was removed again")
     assert list(service.file.parent.iterdir()) == []
     made = called(calls)
     failed = next(
@@ -316,12 +325,12 @@ def test_a_step_that_fails_brings_back_what_was_installed_before(
     stand_in(tmp_path, "systemctl", failing("restart", 1, "no"))
     said: list[str] = []
     plan = plan_install(workspace, service_for(workspace, slots=3, platform="linux", root=machine))
-    with pytest.raises(TtsdashError, match=rf"`systemctl --user restart .*{before.file} is as it was$"):
-        carry_out(plan, said.append)
+    with pytest.raises(TtsdashError, match=rf"`systemctl --user restart .*{before.file} was restored$"):
+        execute(plan, said.append)
     assert before.file.read_bytes() == before.content
     assert said[3] == f"write {before.file}"
     # What goes wrong on the way back is said, and stops nothing.
-    assert [line.split(" ended")[0] for line in said if "ended with" in line] == [f"`{before.restart[1].text}`"]
+    assert [line.split(" failed")[0] for line in said if "failed with" in line] == [f"`{before.restart[1].text}`"]
     assert said[-1] == "run loginctl enable-linger"
 
 
@@ -330,7 +339,10 @@ def test_a_command_that_is_not_there_is_one_line(
 ) -> None:
     service = service_for(workspace, platform="linux", root=machine)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    with pytest.raises(TtsdashError, match=r"daemon-reload` cannot be run.*No such file.*: log in.* is removed again$"):
+    with pytest.raises(
+        TtsdashError,
+        match=r"^cannot run `systemctl --user daemon-reload` .*No such file.*: log in.* was removed again$",
+    ):
         installed(workspace, service)
     assert not service.file.exists()
 
@@ -342,7 +354,7 @@ def test_an_interruption_leaves_nothing_either(tmp_path: Path) -> None:
 
     write, remove = WriteFile(tmp_path / "a", b"a"), RemoveFile(tmp_path / "a")
     with pytest.raises(KeyboardInterrupt):
-        carry_out(Plan((write, Interrupted(("x",), "")), remove), lambda _: None)
+        execute(Plan((write, Interrupted(("x",), "")), remove), lambda _: None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -354,7 +366,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_and_no_command_is_run(
     (tmp_path / "a file").touch()
     plan = Plan((WriteFile(tmp_path / place, b"a"), Command(("systemctl",), "")), RemoveFile(tmp_path / place))
     with pytest.raises(OSError, match=place.partition("/")[0]):
-        carry_out(plan, lambda _: None)
+        execute(plan, lambda _: None)
     assert called(calls) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a file", "bin", "in the way"]
 
@@ -363,11 +375,11 @@ def test_without_systemd_the_other_ways_are_named(workspace: Workspace, calls: P
     service = service_for(workspace, platform="linux", root=tmp_path / "container")
     with pytest.raises(TtsdashError) as caught:
         plan_install(workspace, service)
-    assert "call `ttsdash worker start`" in str(caught.value)
+    assert "use `ttsdash worker start`" in str(caught.value)
     assert str(caught.value).endswith(f" -P -m jobs.worker {workspace.root}")
     assert plan_uninstall(service) == Plan(())
     WriteFile(service.file, b"").do()
-    with pytest.raises(TtsdashError, match=f"^no systemd runs here: remove {service.file} by hand$"):
+    with pytest.raises(TtsdashError, match=f"^systemd does not run on this machine: remove {service.file} by hand$"):
         plan_uninstall(service)
 
 
@@ -378,5 +390,5 @@ def test_what_cannot_be_stopped_stays_installed(
     installed(workspace, service)
     stand_in(tmp_path, "systemctl", failing("disable"))
     with pytest.raises(TtsdashError, match="disable --now"):
-        carry_out(plan_uninstall(service), lambda _: None)
+        execute(plan_uninstall(service), lambda _: None)
     assert service.file.read_bytes() == service.content

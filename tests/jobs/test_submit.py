@@ -1,4 +1,4 @@
-"""Queuing: what is there already is not made again, and terms and limits come along."""
+"""Queuing: what is there already is not made again, and scheduling and limits come along."""
 
 import json
 import sqlite3
@@ -115,12 +115,12 @@ def test_a_benchmark_of_what_is_there_waits_for_nothing(
 
 def test_priority_time_and_prerequisites_are_kept(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     (before,) = submit(workspace, db, benchmark_job(voice, []))
-    terms = Scheduling(priority=3, after=(before,), not_before="2999-01-01T00:00:00.000Z")
-    making, measuring = wish(workspace, db, voice, "guide", benchmark=True, terms=terms).ids
+    scheduling = Scheduling(priority=3, after=(before,), not_before="2999-01-01T00:00:00.000Z")
+    making, measuring = wish(workspace, db, voice, "guide", benchmark=True, scheduling=scheduling).ids
     jobs = get_job(db, making), get_job(db, measuring)
     assert [job.priority for job in jobs] == [3, 3]
     assert [job.after for job in jobs] == [(before,), (before, making)]
-    assert {job.not_before for job in jobs} == {terms.not_before}
+    assert {job.not_before for job in jobs} == {scheduling.not_before}
 
 
 def test_limits_are_those_of_the_settings(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
@@ -132,7 +132,7 @@ def test_limits_are_those_of_the_settings(workspace: Workspace, db: sqlite3.Conn
 
 def test_without_settings_a_job_may_take_most_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduling, "usable_memory_mb", lambda: 8000)
-    limits = scheduling.limits_from(Settings())
+    limits = scheduling.default_limits(Settings())
     assert (limits.seconds, limits.memory_mb) == (6 * 3600, 6400)
 
 
@@ -160,8 +160,8 @@ def test_a_queued_job_gets_other_parameters_and_its_benchmark_follows(
     ("wording", "says"),
     [
         (JobEdit(), "nothing to change in job 2"),
-        (JobEdit(params={"stages": "1"}), "job 2 is a benchmark: it has no parameters of a recipe"),
-        (JobEdit(threads=[0]), "0 threads cannot be"),
+        (JobEdit(params={"stages": "1"}), "job 2 is a benchmark, which has no recipe parameters"),
+        (JobEdit(threads=[0]), "invalid number of threads: 0"),
         (JobEdit(after=(2,)), "job 2 cannot wait for job 2"),
     ],
 )

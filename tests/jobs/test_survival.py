@@ -25,10 +25,10 @@ from core.store.voices import add_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
 from jobs import lock, worker_control
-from jobs.job_process import Child
+from jobs.job_process import JobProcess
 from jobs.lock import is_unresponsive, running_worker
 from jobs.process_groups import is_alive, start_token
-from jobs.submit import Scheduling, benchmark_job, making_job, submit, wake
+from jobs.submit import Scheduling, benchmark_job, submit, variant_job, wake
 from jobs.worker_control import ensure_worker, start_worker, stop_worker, worker_status
 from tests.running import children, ended, half_files, in_the_middle, processes_of, ttsdash
 from tests.waiting import wait_until
@@ -187,7 +187,7 @@ def test_a_worker_that_nobody_needs_ends_and_is_started_again_when_needed(
     assert first.idle_s == 1
     wait_until(lambda: not processes_of(workspace), timeout=15)
     assert running_worker(workspace) is None
-    (job_id,) = submit(workspace, db, making_job(voice, "guide"))
+    (job_id,) = submit(workspace, db, variant_job(voice, "guide"))
     second, started = ensure_worker(workspace)
     assert started
     assert second.pid != first.pid
@@ -199,7 +199,7 @@ def test_a_worker_with_a_job_that_waits_for_its_time_stays_and_starts_it_then(
 ) -> None:
     start_worker(workspace, idle_s=0.5)
     due = format_timestamp(datetime.now(UTC) + timedelta(seconds=4))
-    (job_id,) = submit(workspace, db, making_job(voice, "guide"), terms=Scheduling(not_before=due))
+    (job_id,) = submit(workspace, db, variant_job(voice, "guide"), scheduling=Scheduling(not_before=due))
     job = ended(db, job_id)
     assert job.state == "succeeded"
     assert job.started_at is not None
@@ -223,7 +223,7 @@ def test_a_paused_queue_starts_nothing_until_it_goes_on(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     assert pause(db)
-    first, second = submit(workspace, db, making_job(voice, "guide"), NewJob("teleport", voice.id, None, {}))
+    first, second = submit(workspace, db, variant_job(voice, "guide"), NewJob("teleport", voice.id, None, {}))
     start_worker(workspace)
     wake(workspace)
     wait_until(lambda: running_worker(workspace) and not is_unresponsive(workspace))
@@ -238,7 +238,7 @@ def test_a_paused_queue_starts_nothing_until_it_goes_on(
 def test_a_worker_ends_when_a_newer_version_takes_the_store_over_and_loses_no_job(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int, voice: Voice
 ) -> None:
-    (waiting,) = submit(workspace, db, making_job(voice, "guide"))
+    (waiting,) = submit(workspace, db, variant_job(voice, "guide"))
     db.execute(f"PRAGMA user_version = {VERSION + 1}")
     wait_until(lambda: running_worker(workspace) is None)
     assert get_job(db, benchmark).state == "succeeded"
@@ -251,11 +251,11 @@ def test_a_worker_ends_when_a_newer_version_takes_the_store_over_and_loses_no_jo
 def test_a_job_that_cannot_open_a_newer_store_ends_with_one_line(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    submit(workspace, db, making_job(voice, "guide"))
+    submit(workspace, db, variant_job(voice, "guide"))
     job = claim(db)
     assert job is not None
     db.execute(f"PRAGMA user_version = {VERSION + 1}")
-    Child(workspace, db, job).run_to_end(threading.Event())
+    JobProcess(workspace, db, job).run_to_end(threading.Event())
     failed = get_job(db, job.id)
     assert failed.state == "failed"
     assert failed.error is not None
@@ -272,7 +272,7 @@ def test_a_clock_that_is_set_back_makes_no_time_negative_and_no_process_another(
     assert job is not None
     monkeypatch.setattr("core.store.lifecycle.now", lambda: format_timestamp(datetime.now(UTC) - timedelta(days=1)))
     monkeypatch.setattr(psutil, "boot_time", lambda: 0.0)
-    Child(workspace, db, job).run_to_end(threading.Event())
+    JobProcess(workspace, db, job).run_to_end(threading.Event())
     after = get_job(db, job.id)
     assert after.finished_at is not None
     assert str(after.started_at) > after.finished_at
@@ -306,20 +306,20 @@ def test_a_worker_whose_files_are_moved_away_ends_and_another_takes_over(
         path.rename(path.with_name(f"away-{path.name}"))
     with closing(open_store(workspace)) as db:
         voice = add_voice(db, read_voice(voice_path))
-        (job_id,) = submit(workspace, db, making_job(voice, "guide"))
+        (job_id,) = submit(workspace, db, variant_job(voice, "guide"))
         second, started = ensure_worker(workspace)
         assert started
         assert ended(db, job_id).state == "succeeded"
     wait_until(lambda: not is_alive(first.pid, first.birth))
     assert running_worker(workspace) == second
-    assert "is another file now: this worker ends" in workspace.worker_log.read_text()
+    assert "was replaced by another file: stopping" in workspace.worker_log.read_text()
 
 
 def test_a_job_that_is_tried_again_has_the_limits_of_now(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     workspace.settings_file.write_text("time_limit: 1s")
-    (job_id,) = submit(workspace, db, making_job(voice, "static"))
+    (job_id,) = submit(workspace, db, variant_job(voice, "static"))
     claim(db)
     finish(db, job_id, 1, "failed", "ended after 1 s")
     workspace.settings_file.write_text("time_limit: 2h\nmemory_limit: 3 GB")

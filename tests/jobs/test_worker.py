@@ -30,11 +30,11 @@ from core.store.voices import get_voice
 from core.variants.checksums import checksum_of
 from core.variants.variant_files import variant_folder, variant_path
 from core.workspace import Workspace
-from jobs.job_process import Child
+from jobs.job_process import JobProcess
 from jobs.lock import take_lock
-from jobs.process_groups import MARK
+from jobs.process_groups import TAG
 from jobs.recovery import environment_tag
-from jobs.submit import OptimizeRequest, Scheduling, benchmark_job, making_job, submit, submit_optimize, wake
+from jobs.submit import OptimizeRequest, Scheduling, benchmark_job, submit, submit_optimize, variant_job, wake
 from jobs.worker_control import reap_cancelled, start_worker, stop_worker, worker_status
 from tests.running import children, ended, environment, half_files, heed_signals, in_the_middle, processes_of, ttsdash
 from tests.waiting import wait_until
@@ -45,13 +45,13 @@ def test_sentences_that_changed_since_they_were_queued_fail_the_job(
 ) -> None:
     sentences = tmp_path / "mine.txt"
     sentences.write_text("One, two.\n", encoding="utf-8")
-    (job_id,) = submit(workspace, db, making_job(voice, "static", {}, str(sentences)))
+    (job_id,) = submit(workspace, db, variant_job(voice, "static", {}, str(sentences)))
     sentences.write_text("Three, four.\n", encoding="utf-8")
     start_worker(workspace)
     job = ended(db, job_id)
     assert job.state == "failed"
     assert job.error is not None
-    assert "mine.txt has changed since this was queued as static-int8+calibration=mine-" in job.error
+    assert "mine.txt has changed since static-int8+calibration=mine-" in job.error
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_a_conversion_that_was_killed_is_done_again_measured_as_far_as_it_can_be
     start_worker(workspace)
     (convert,) = submit_optimize(workspace, db, voice, OptimizeRequest(["coreml"])).ids
     measuring = benchmark_job(voice, ["coreml"], threads=[1])
-    (measure,) = submit(workspace, db, measuring, terms=Scheduling(after=(convert,)))
+    (measure,) = submit(workspace, db, measuring, scheduling=Scheduling(after=(convert,)))
     wait_until(lambda: get_job(db, convert).stage == "lowering flow and decoder")
     for process in processes_of(workspace):
         process.kill()
@@ -153,7 +153,7 @@ def test_a_cancel_between_claim_and_start_ends_the_job_too(
     job = claim(db)
     assert job is not None
     assert cancel(db, job_id) == "asked"
-    Child(workspace, db, job).run_to_end(threading.Event())
+    JobProcess(workspace, db, job).run_to_end(threading.Event())
     assert get_job(db, job_id).state == "cancelled"
     assert processes_of(workspace) == []
     assert half_files(workspace) == []
@@ -163,7 +163,7 @@ def test_a_quantize_that_is_killed_at_any_moment_leaves_no_half_file(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
-    (job_id,) = submit(workspace, db, making_job(voice, "optimized"))
+    (job_id,) = submit(workspace, db, variant_job(voice, "optimized"))
     made = workspace.scratch(job_id)
     wait_until(lambda: (made.exists() and any(made.iterdir())) or get_job(db, job_id).ended)
     with contextlib.suppress(InvalidInput):
@@ -262,14 +262,14 @@ def test_a_job_of_a_kind_that_this_version_does_not_know_fails_with_one_line(
 ) -> None:
     start_worker(workspace)
     job = ended(db, *submit(workspace, db, NewJob("teleport", voice.id, None, {})))
-    assert (job.state, job.error) == ("failed", "this version knows no jobs of kind 'teleport': update ttsdash")
+    assert (job.state, job.error) == ("failed", "unknown kind of job: 'teleport' (update ttsdash)")
 
 
 def test_a_job_that_fails_on_its_own_keeps_the_traceback_in_its_log(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
-    broken = NewJob("benchmark", voice.id, None, {"no": "variants"}, need=Resources(alone=True))
+    broken = NewJob("benchmark", voice.id, None, {"no": "variants"}, resources=Resources(exclusive=True))
     job = ended(db, *submit(workspace, db, broken))
     assert (job.state, job.error) == ("failed", "KeyError: 'variants'")
     assert "Traceback" in workspace.job_log(job.id).read_text()
@@ -296,12 +296,12 @@ def test_a_voice_that_changed_since_it_was_added_is_not_quantized(
     with Path(voice.path).open("ab") as file:
         file.write(b"\0")
     start_worker(workspace)
-    job = ended(db, *submit(workspace, db, making_job(voice, "guide")))
+    job = ended(db, *submit(workspace, db, variant_job(voice, "guide")))
     assert job.error == f"{voice.path} has changed since it was added: add it again (ttsdash voices add PATH)"
 
 
 def test_a_benchmark_never_runs_beside_another_job(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    making = making_job(voice, "guide")
+    making = variant_job(voice, "guide")
     ids = submit(workspace, db, making, benchmark_job(voice, []), making)
     start_worker(workspace, slots=3)
     spans = []
@@ -339,17 +339,17 @@ def test_a_message_that_somebody_else_wrote_runs_no_code_and_loses_no_job(
     with queue:
         queue.execute("INSERT INTO task (queue, data, priority) VALUES ('ttsdash', ?, 9)", (message,))
     queue.close()
-    job = ended(db, *submit(workspace, db, making_job(voice, "guide")))
+    job = ended(db, *submit(workspace, db, variant_job(voice, "guide")))
     assert job.state == "succeeded"
     assert not proof.exists()
 
 
 def test_the_queue_file_can_be_lost_or_damaged(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    (first,) = submit(workspace, db, making_job(voice, "guide"))
+    (first,) = submit(workspace, db, variant_job(voice, "guide"))
     for file in workspace.root.glob("queue.db*"):
         file.unlink()
-    workspace.queue_db.write_bytes(b"this is no data base" * 100)
-    (second,) = submit(workspace, db, making_job(voice, "guide"))
+    workspace.queue_db.write_bytes(b"this is not a database" * 100)
+    (second,) = submit(workspace, db, variant_job(voice, "guide"))
     start_worker(workspace)
     assert [ended(db, job_id).state for job_id in (first, second)] == ["succeeded", "succeeded"]
 
@@ -374,7 +374,7 @@ def test_processes_left_by_a_dead_worker_are_killed_and_strangers_are_not(
     job = claim(db)
     assert job is not None
     # The leader of the group has gone already; what it started goes on, and so does who got the group's number by chance.
-    mine = {**os.environ, MARK: environment_tag(workspace, job)}
+    mine = {**os.environ, TAG: environment_tag(workspace, job)}
     left = subprocess.Popen(
         ["sh", "-c", "sleep 600 & env -i sleep 601 & exec sleep 602"], start_new_session=True, env=mine
     )
@@ -418,7 +418,7 @@ def test_logs_and_data_bases_are_for_the_owner_alone(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
-    ended(db, *submit(workspace, db, making_job(voice, "guide")))
+    ended(db, *submit(workspace, db, variant_job(voice, "guide")))
     files = [path for path in workspace.root.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"data.db", "queue.db", "1.log", "worker.log", "dynamic-int8-guide.onnx"}
     assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}

@@ -146,7 +146,7 @@ def _variant(voice: str, name: str, sha256: str, path: str, size: int, recipe: s
 
 def _jobs(db: sqlite3.Connection) -> None:
     def add(kind: str, voice: str, variant: str | None = None, **more: Any) -> int:
-        need = Resources(alone=True) if kind == "benchmark" else Resources(2, 1034)
+        need = Resources(exclusive=True) if kind == "benchmark" else Resources(2, 1034)
         params = {"recipe": "guide"} if variant else {"variants": []}
         return add_job(db, NewJob(kind, voice, variant, params, need, Limits(6 * 3600, 3200), **more))
 

@@ -1,4 +1,4 @@
-"""`ttsdash jobs --since-last`: what happened while nobody looked."""
+"""`ttsdash jobs --since-last`: what has happened since the last visit."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -15,45 +15,45 @@ from tui.cli.output import print_line
 from tui.json_output import activity_json
 from tui.text.format import counted, job_duration, job_title, moment
 
-_MOST = 20
+_MAX_LISTED = 20
 
 
-def print_away(session: Session) -> None:
-    """Tell it, and note that it was told."""
-    away = read_activity(session.db)
+def print_activity(session: Session) -> None:
+    """Print the activity, and record that the user has seen it."""
+    activity = read_activity(session.db)
     if session.as_json:
-        session.print_json(activity_json(away, is_paused(session.db)))
+        session.print_json(activity_json(activity, is_paused(session.db)))
     else:
-        for line in _lines(session, away):
+        for line in _lines(session, activity):
             print_line(line)
     try:
-        record_visit(session.db, away)
+        record_visit(session.db, activity)
     except sqlite3.OperationalError as error:
-        # On a full disk, say: it is all told again next time.
-        click.echo(f"ttsdash: that you have seen this cannot be noted ({error})", err=True)
+        # For example on a full disk: the same activity is shown again next time.
+        click.echo(f"ttsdash: cannot record that you have seen this ({error})", err=True)
 
 
-def _lines(session: Session, away: Activity) -> Iterator[str]:
-    nothing = ": nothing ended" if not (away.ended or away.hook_failures) else ""
-    yield (f"since {moment(away.since)}" if away.since else "up to now") + nothing
+def _lines(session: Session, activity: Activity) -> Iterator[str]:
+    nothing = ": nothing ended" if not (activity.ended or activity.hook_failures) else ""
+    yield (f"since {moment(activity.since)}" if activity.since else "up to now") + nothing
     for state in ENDED:
-        jobs, count = away.in_state(state), away.counts.get(state, 0)
+        jobs, count = activity.in_state(state), activity.counts.get(state, 0)
         if jobs:
             yield f"{counted(count, 'job')} {state}"
-        for job in jobs[:_MOST]:
+        for job in jobs[:_MAX_LISTED]:
             yield f"  {job_title(job)}{_outcome(job)}"
             if state == JobState.FAILED:
                 yield f"    → {session.program} jobs logs {job.id}"
-        if count > _MOST:
-            yield f"  and {count - _MOST} more → {session.program} jobs list --state {state}"
-    if away.hook_failures:
-        yield f"{counted(len(away.hook_failures), 'hook')} failed"
-    for job_id, detail in away.hook_failures[:_MOST]:
+        if count > _MAX_LISTED:
+            yield f"  and {count - _MAX_LISTED} more → {session.program} jobs list --state {state}"
+    if activity.hook_failures:
+        yield f"{counted(len(activity.hook_failures), 'hook')} failed"
+    for job_id, detail in activity.hook_failures[:_MAX_LISTED]:
         yield f"  job {job_id}: {detail}"
-    yield f"{away.running or 'none'} running, {away.waiting or 'none'} waiting"
-    state_of_queue = read_queue_state(session.workspace, session.db)
-    why = stalled_reason(state_of_queue)
-    if why and (away.running or away.waiting or state_of_queue.paused):
+    yield f"{activity.running or 'none'} running, {activity.waiting or 'none'} waiting"
+    queue = read_queue_state(session.workspace, session.db)
+    why = stalled_reason(queue)
+    if why and (activity.running or activity.waiting or queue.paused):
         yield why
 
 

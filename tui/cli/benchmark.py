@@ -1,4 +1,4 @@
-"""`ttsdash benchmark`: queues a measured comparison."""
+"""`ttsdash benchmark`: queues a benchmark."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,20 +14,28 @@ from jobs.submit import Scheduling, Submission, benchmark_job, submit
 from jobs.worker_control import ensure_worker
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.optimize import finish_or_follow
-from tui.cli.scheduling import not_before, terms_options
+from tui.cli.scheduling import not_before, scheduling_options
 
 
 @click.command(cls=Command)
 @click.argument("voice")
-@click.option("--variant", "variants", multiple=True, metavar="NAME", help="Measure this one; all without it.")
-@click.option("--threads", multiple=True, type=int, metavar="N", help="At N threads; 1 and all cores without it.")
-@click.option("--texts", type=click.Path(path_type=Path), metavar="FILE", help="Speak these, a sentence a line.")
 @click.option(
-    "--width", metavar="PERCENT", help="Go on until the interval of each speed-up is that narrow; 5 % without it."
+    "--variant", "variants", multiple=True, metavar="NAME", help="Measure this variant; may be repeated (default: all)."
 )
-@click.option("--budget", metavar="TIME", help="Measure for at most that long; 3min without it.")
-@terms_options
-@click.option("--wait", is_flag=True, help="Follow the job to its end, then show the results.")
+@click.option(
+    "--threads",
+    multiple=True,
+    type=int,
+    metavar="N",
+    help="Measure at N threads; may be repeated (default: 1 and all cores).",
+)
+@click.option("--texts", type=click.Path(path_type=Path), metavar="FILE", help="Speak these sentences, one per line.")
+@click.option(
+    "--width", metavar="PERCENT", help="Measure until each speed-up's interval is this narrow (default: 5 %)."
+)
+@click.option("--budget", metavar="TIME", help="Measure for at most TIME (default: 3min).")
+@scheduling_options
+@click.option("--wait", is_flag=True, help="Wait until the job has ended, then show the results.")
 @pass_session
 def benchmark(
     session: Session,
@@ -44,21 +52,22 @@ def benchmark(
     wait: bool,
 ) -> None:
     """Measure variants of VOICE beside the original, in one run."""
-    terms = Scheduling(priority or 0, after, not_before(at, span))
+    scheduling = Scheduling(priority or 0, after, not_before(at, span))
     found = get_voice(session.db, voice)
     chosen = [found.variant(name).name for name in variants] or [variant.name for variant in found.variants]
     if texts is not None:
         texts_from(texts)
     file = str(texts.absolute()) if texts else None
-    precision = _read("--width", parse_percent, width), _read("--budget", parse_duration, budget)
-    job = benchmark_job(found, chosen, threads, file, *precision)
-    ids = submit(session.workspace, session.db, job, terms=terms)
+    width_share = _parse("--width", parse_percent, width)
+    budget_s = _parse("--budget", parse_duration, budget)
+    job = benchmark_job(found, chosen, threads, file, width_share, budget_s)
+    ids = submit(session.workspace, session.db, job, scheduling=scheduling)
     ensure_worker(session.workspace)
     finish_or_follow(session, Submission(tuple(ids)), wait)
 
 
-def _read(option: str, read: Callable[[str], float], given: str | None) -> float | None:
+def _parse(option: str, parse: Callable[[str], float], text: str | None) -> float | None:
     try:
-        return None if given is None else read(given)
+        return None if text is None else parse(text)
     except ValueError as error:
         raise InvalidInput(f"{option}: {error}") from None

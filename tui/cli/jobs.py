@@ -1,4 +1,4 @@
-"""`ttsdash jobs`: looking at the queue. What changes it is in `tui.cli.jobs_control`."""
+"""`ttsdash jobs`: shows the queue. `tui.cli.jobs_control` has the commands that change it."""
 
 import os
 import shutil
@@ -34,16 +34,16 @@ from tui.text.format import (
 )
 
 _LATEST = 200
-# A narrower terminal has no room for notes beside the rest.
-_WITH_NOTES = 120
-_LOOK_S = 0.05
+# Narrower terminals have no room for notes.
+_MIN_WIDTH_FOR_NOTES = 120
+_POLL_INTERVAL_S = 0.05
 
 
 @click.group(cls=DefaultCommandGroup, default="list")
 def jobs() -> None:
-    """The queue: what runs, waits and has ended.
+    """Show and control the queue: running, queued and ended jobs.
 
-    Without a command it is listed; options of `list` may stand alone, too: `ttsdash jobs --since-last`.
+    The default command is `list`, whose options may be given directly: `ttsdash jobs --since-last`.
     """
 
 
@@ -53,21 +53,27 @@ for command in (cancel, retry, pause, resume, move, edit, clean):
 
 @jobs.command("list")
 @click.option(
-    "--state", "states", multiple=True, type=click.Choice([state.value for state in JobState]), help="Only these."
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in JobState]),
+    help="List only jobs in this state; may be repeated.",
 )
-@click.option("--limit", type=click.IntRange(1, 10**6), metavar="N", help=f"The newest N; {_LATEST} without it.")
 @click.option(
-    "--since-last", is_flag=True, help="Tell what has happened since you looked last, here or in the dashboard."
+    "--limit", type=click.IntRange(1, 10**6), metavar="N", help=f"List the newest N jobs (default: {_LATEST})."
+)
+@click.option(
+    "--since-last", is_flag=True, help="Show what has happened since you last looked, here or in the dashboard."
 )
 @pass_session
 def list_(session: Session, states: tuple[str, ...], limit: int | None, since_last: bool) -> None:
-    """List the jobs, the newest first."""
+    """List the jobs, newest first."""
     if since_last:
-        from tui.cli.activity import print_away
+        from tui.cli.activity import print_activity
 
         if states or limit:
-            raise InvalidInput("--since-last tells all there is: it takes neither --state nor --limit")
-        print_away(session)
+            raise InvalidInput("--since-last takes neither --state nor --limit")
+        print_activity(session)
         return
     found = list_jobs(session.db, [JobState(state) for state in states], limit or _LATEST)
     if session.as_json:
@@ -80,7 +86,7 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
         _print_jobs(session, found, queue)
     total = sum(count for state, count in counts.items() if not states or state in states)
     if total > len(found):
-        print_line(f"and {total - len(found)} more: `--limit {total}` lists all")
+        print_line(f"and {total - len(found)} more (list all with `--limit {total}`)")
     why = stalled_reason(queue)
     if why and (queue.paused or any(state in counts for state in OPEN)):
         print_line()
@@ -88,7 +94,7 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
 
 
 def _print_jobs(session: Session, found: Sequence[Job], queue: QueueState) -> None:
-    roomy = not sys.stdout.isatty() or shutil.get_terminal_size().columns >= _WITH_NOTES
+    roomy = not sys.stdout.isatty() or shutil.get_terminal_size().columns >= _MIN_WIDTH_FOR_NOTES
     notes = {job.id: job_note(job, waiting_reason(job, queue), time_left_of(session.db, job)) for job in found}
     columns: dict[str, Callable[[Job], str] | None] = {
         ">id": lambda job: str(job.id),
@@ -114,7 +120,7 @@ def _print_jobs(session: Session, found: Sequence[Job], queue: QueueState) -> No
 
 
 def _print_notes(notes: dict[int, str]) -> None:
-    """Each note once, behind the jobs that it holds for."""
+    """Print each note once, after the ids of its jobs."""
     by_note: dict[str, list[int]] = {}
     for job_id, note in notes.items():
         by_note.setdefault(note, []).append(job_id)
@@ -129,16 +135,16 @@ def _print_notes(notes: dict[int, str]) -> None:
 @click.argument("job_id", type=int, metavar="ID")
 @pass_session
 def show(session: Session, job_id: int) -> None:
-    """Show job ID and what happened to it."""
+    """Show job ID and its history."""
     from core.hardware.machine import this_machine
 
     job = get_job(session.db, job_id)
     events = list_events(session.db, job_id)
     waits = waiting_reason(job, read_queue_state(session.workspace, session.db))
-    place = queue_position(session.db, job) if job.state == JobState.QUEUED else None
+    position = queue_position(session.db, job) if job.state == JobState.QUEUED else None
     expected = None if job.ended else estimate(session.db, job, this_machine().id)
     if session.as_json:
-        session.print_json(job_details_json(job, events, waits, place[0] if place else None, expected))
+        session.print_json(job_details_json(job, events, waits, position[0] if position else None, expected))
         return
     print_facts(
         [
@@ -154,12 +160,14 @@ def show(session: Session, job_id: int) -> None:
             ("priority", str(job.priority)),
             ("after", ", ".join(map(str, job.after)) or None),
             ("not before", moment(job.not_before) if job.not_before else None),
-            ("place", f"{place[0]} of {place[1]}" if place else None),
+            ("position", f"{position[0]} of {position[1]}" if position else None),
             ("waits", waits),
             ("expected", _expected(job, expected)),
             (
                 "needs",
-                "to run alone" if job.need.alone else f"{counted(job.need.cores, 'core')}, {job.need.memory_mb} MB",
+                "to run alone"
+                if job.resources.exclusive
+                else f"{counted(job.resources.cores, 'core')}, {job.resources.memory_mb} MB",
             ),
             ("limits", _limits(job)),
             ("uses", _usage(job)),
@@ -188,7 +196,7 @@ def _limits(job: Job) -> str | None:
 
 
 def _usage(job: Job) -> str | None:
-    """What a running job takes just now."""
+    """Return what a running job currently uses."""
     if job.cpu_percent is None or job.rss_mb is None:
         return None
     return f"{job.cpu_percent:.0f} % of a core, {job.rss_mb:.0f} MB"
@@ -196,22 +204,22 @@ def _usage(job: Job) -> str | None:
 
 @jobs.command()
 @click.argument("job_id", type=int, metavar="ID")
-@click.option("-f", "--follow", "keep_on", is_flag=True, help="Go on until the job has ended.")
+@click.option("-f", "--follow", "keep_following", is_flag=True, help="Keep printing until the job has ended.")
 @pass_session
-def logs(session: Session, job_id: int, keep_on: bool) -> None:
+def logs(session: Session, job_id: int, keep_following: bool) -> None:
     """Print the log of job ID."""
     get_job(session.db, job_id)
     path = session.workspace.job_log(job_id)
-    while keep_on and not path.exists() and not get_job(session.db, job_id).ended:
-        time.sleep(_LOOK_S)
+    while keep_following and not path.exists() and not get_job(session.db, job_id).ended:
+        time.sleep(_POLL_INTERVAL_S)
     if not path.exists():
-        raise NotFound(f"job {job_id} has no log: it has not run yet, or its log was removed")
+        raise NotFound(f"job {job_id} has no log: it has not run yet, or the log was removed")
     with path.open("rb") as file:
         while True:
-            # Whether it has ended is asked before reading: what came in between is read in the next round.
-            last_round = not keep_on or get_job(session.db, job_id).ended
+            # Checked before reading, so that lines written in between are read in the next round.
+            last_round = not keep_following or get_job(session.db, job_id).ended
             if os.fstat(file.fileno()).st_size < file.tell():
-                file.seek(0)  # it had grown beyond all measure, and was started anew
+                file.seek(0)  # the log grew too large and was rotated
             for line in file:
                 if not line.endswith(b"\n") and not last_round:
                     file.seek(-len(line), os.SEEK_CUR)
@@ -219,20 +227,20 @@ def logs(session: Session, job_id: int, keep_on: bool) -> None:
                 print_line(line.decode(errors="replace").rstrip("\n"))
             if last_round:
                 return
-            time.sleep(_LOOK_S)
+            time.sleep(_POLL_INTERVAL_S)
 
 
 @jobs.command()
 @click.argument("job_ids", type=int, nargs=-1, metavar="[ID]...")
 @pass_session
 def wait(session: Session, job_ids: tuple[int, ...]) -> None:
-    """Wait until the jobs have ended, all that are open without ids. Exit 1 if one did not succeed."""
+    """Wait until the jobs (default: all that have not ended) have ended. Exit with 1 if one did not succeed."""
     ids = [get_job(session.db, job_id).id for job_id in job_ids] or open_ids(session.db)
     ended = follow(session.workspace, session.db, ids) if ids else []
     if session.as_json:
         session.print_json([job_json(job) for job in ended])
     elif not ids:
-        print_line("no job is open")
+        print_line("no job is queued or running")
     else:
         print_failures(ended)
     if any(job.state != JobState.SUCCEEDED for job in ended):

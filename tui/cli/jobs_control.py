@@ -16,17 +16,17 @@ from core.store.jobs import count_jobs, get_job, list_events
 from core.variants.recipes import read_params
 from jobs.edit import JobEdit, edit_job
 from jobs.queue_state import queue_position
-from jobs.scheduling import limits_from
+from jobs.scheduling import default_limits
 from jobs.submit import wake
 from jobs.worker_control import ensure_worker, reap_cancelled, worker_status
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
-from tui.cli.scheduling import not_before, terms_options
+from tui.cli.scheduling import not_before, scheduling_options
 from tui.json_output import PausedJson, RemovedJobsJson, cancelled_jobs_json, moved_job_json
 from tui.text.format import counted, id_list
 
 _CANCEL_S = 5.0
-_LOOK_S = 0.05
+_POLL_INTERVAL_S = 0.05
 
 _one = click.argument("job_id", type=int, metavar="ID")
 _several = click.argument(
@@ -36,15 +36,15 @@ _several = click.argument(
 
 @click.command(cls=Command)
 @_several
-@click.option("--all", "every", is_flag=True, help="All that wait or run.")
+@click.option("--all", "every", is_flag=True, help="All queued and running jobs.")
 @pass_session
 def cancel(session: Session, job_ids: tuple[int, ...], every: bool) -> None:
-    """Cancel the jobs ID, and what waits for them."""
+    """Cancel the jobs ID and the jobs that wait for them."""
     _check_which(job_ids, every, "--all")
     if every:
         waiting, asked = queue_control.cancel_all(session.db)
     else:
-        waiting, asked = 0, queue_control.cancel_several(session.db, job_ids)
+        waiting, asked = 0, queue_control.cancel_jobs(session.db, job_ids)
     _await_ends(session, asked)
     jobs = [get_job(session.db, job_id) for job_id in (asked if every else job_ids)]
     if session.as_json:
@@ -56,11 +56,11 @@ def cancel(session: Session, job_ids: tuple[int, ...], every: bool) -> None:
             session.print_json(job_json(jobs[0]))
         return
     if waiting:
-        print_line(f"{counted(waiting, 'waiting job')} cancelled")
+        print_line(f"{counted(waiting, 'queued job')} cancelled")
     elif every and not jobs:
-        print_line("no job is open")
+        print_line("no job is queued or running")
     for job in jobs:
-        print_line(f"job {job.id}: {job.state if job.ended else 'asked to end, but it has not ended yet'}")
+        print_line(f"job {job.id}: {job.state if job.ended else 'asked to end, but still running'}")
 
 
 def _await_ends(session: Session, job_ids: Sequence[int]) -> None:
@@ -68,17 +68,17 @@ def _await_ends(session: Session, job_ids: Sequence[int]) -> None:
     while any(not get_job(session.db, job_id).ended for job_id in job_ids) and time.monotonic() < deadline:
         if not worker_status(session.workspace).running:
             reap_cancelled(session.workspace)
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_INTERVAL_S)
 
 
 @click.command(cls=Command)
 @_several
-@click.option("--failed", is_flag=True, help="All that failed.")
+@click.option("--failed", is_flag=True, help="All failed jobs.")
 @pass_session
 def retry(session: Session, job_ids: tuple[int, ...], failed: bool) -> None:
-    """Queue failed or cancelled jobs again. Also what was cancelled because of them."""
+    """Requeue failed or cancelled jobs, and the jobs that were cancelled because of them."""
     _check_which(job_ids, failed, "--failed")
-    limits = limits_from(read_settings(session.workspace))
+    limits = default_limits(read_settings(session.workspace))
     again = (
         partial(queue_control.retry_failed, session.db)
         if failed
@@ -91,7 +91,7 @@ def retry(session: Session, job_ids: tuple[int, ...], failed: bool) -> None:
     if session.as_json:
         session.print_json([job_json(get_job(session.db, job_id)) for job_id in ids])
     else:
-        print_line(f"queued again: job {id_list(ids)}" if ids else "no job failed")
+        print_line(f"requeued: job {id_list(ids)}" if ids else "no job has failed")
 
 
 def _check_which(job_ids: Sequence[int], every: bool, flag: str) -> None:
@@ -102,13 +102,13 @@ def _check_which(job_ids: Sequence[int], every: bool, flag: str) -> None:
 @click.command(cls=Command)
 @pass_session
 def pause(session: Session) -> None:
-    """Start no further job until `resume`; those that run go on."""
+    """Start no further job until `resume`; running jobs continue."""
     changed = queue_control.pause(session.db)
     if session.as_json:
         session.print_json(PausedJson(paused=True))
     else:
         print_line(
-            f"the queue {'is' if changed else 'was already'} paused: `{session.program} jobs resume` starts jobs again"
+            f"the queue {'is' if changed else 'was already'} paused: resume it with `{session.program} jobs resume`"
         )
 
 
@@ -122,17 +122,17 @@ def resume(session: Session) -> None:
     if session.as_json:
         session.print_json(PausedJson(paused=False))
     else:
-        print_line("jobs are started again" if changed else "the queue was not paused")
+        print_line("the queue is resumed" if changed else "the queue was not paused")
 
 
 @click.command(cls=Command)
 @_one
-@click.option("--first", is_flag=True, help="Before all others.")
-@click.option("--last", is_flag=True, help="Behind all others.")
+@click.option("--first", is_flag=True, help="To the front of the queue.")
+@click.option("--last", is_flag=True, help="To the end of the queue.")
 @click.option("--before", type=int, metavar="OTHER", help="Right before job OTHER.")
 @pass_session
 def move(session: Session, job_id: int, first: bool, last: bool, before: int | None) -> None:
-    """Move the queued job ID. It takes the priority that it finds there."""
+    """Move the queued job ID. It takes the priority of the jobs there."""
     if first + last + (before is not None) != 1:
         raise InvalidInput("say where to: --first, --last or --before OTHER")
     if before is not None:
@@ -143,21 +143,27 @@ def move(session: Session, job_id: int, first: bool, last: bool, before: int | N
         queue_control.move_last(session.db, job_id)
     wake(session.workspace)
     job = get_job(session.db, job_id)
-    place, of = queue_position(session.db, job)
+    position, total = queue_position(session.db, job)
     if session.as_json:
-        session.print_json(moved_job_json(job, place))
+        session.print_json(moved_job_json(job, position))
     else:
-        print_line(f"job {job_id}: place {place} of {of}")
+        print_line(f"job {job_id}: position {position} of {total}")
 
 
 @click.command(cls=Command)
 @_one
-@click.option("--param", "params", multiple=True, metavar="K=V", help="A recipe's parameter; may be repeated.")
-@click.option("--variant", "variants", multiple=True, metavar="NAME", help="What a benchmark measures.")
-@click.option("--threads", multiple=True, type=int, metavar="N", help="At N threads, for a benchmark.")
-@terms_options
-@click.option("--no-after", is_flag=True, help="Wait for no other job.")
-@click.option("--now", is_flag=True, help="Wait for no time.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the recipe; may be repeated.")
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="NAME",
+    help="A variant that the benchmark measures; may be repeated.",
+)
+@click.option("--threads", multiple=True, type=int, metavar="N", help="Benchmark at N threads; may be repeated.")
+@scheduling_options
+@click.option("--no-after", is_flag=True, help="Do not wait for other jobs.")
+@click.option("--now", is_flag=True, help="Do not wait for a time.")
 @pass_session
 def edit(
     session: Session,
@@ -174,20 +180,20 @@ def edit(
 ) -> None:
     """Change the queued job ID."""
     if after and no_after:
-        raise InvalidInput("--after and --no-after at once: say one of them")
+        raise InvalidInput("--after and --no-after exclude each other: give one of them")
     moment = not_before(at, span)
     if moment and now:
-        raise InvalidInput("--now and a time at once: say one of them")
-    wording = JobEdit(
+        raise InvalidInput("--now excludes --at and --in: give one of them")
+    changes = JobEdit(
         params=read_params(params),
         variants=variants,
         threads=threads,
         priority=priority,
         after=after or (() if no_after else None),
         not_before=moment,
-        at_once=now,
+        clear_not_before=now,
     )
-    edit_job(session.workspace, session.db, job_id, wording)
+    edit_job(session.workspace, session.db, job_id, changes)
     if session.as_json:
         session.print_json(job_json(get_job(session.db, job_id)))
     else:
@@ -196,17 +202,17 @@ def edit(
 
 
 @click.command(cls=Command)
-@click.option("--yes", is_flag=True, help="Do it without asking.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_session
 def clean(session: Session, yes: bool) -> None:
-    """Forget what has ended, and remove the logs. Variants and results stay."""
+    """Delete ended jobs and their logs. Variants and results are kept."""
     count = sum(number for state, number in count_jobs(session.db).items() if state in ENDED)
     if count and not yes:
-        what = f"forget {counted(count, 'ended job')} and remove their logs"
+        what = f"delete {counted(count, 'ended job')} and their logs"
         if session.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise InvalidInput(f"there is no terminal to ask on: add --yes to {what}")
-        if not click.confirm(f"{what}? Variants and results stay.", prompt_suffix=" "):
-            print_line("nothing was removed")
+            raise InvalidInput(f"no terminal to ask for confirmation: add --yes to {what}")
+        if not click.confirm(f"{what}? Variants and results are kept.", prompt_suffix=" "):
+            print_line("nothing was deleted")
             return
     ids = queue_control.forget_ended(session.db)
     for job_id in ids:
@@ -216,4 +222,4 @@ def clean(session: Session, yes: bool) -> None:
     if session.as_json:
         session.print_json(RemovedJobsJson(removed=len(ids)))
     else:
-        print_line(f"forgotten: {counted(len(ids), 'job')}" if ids else "no job has ended")
+        print_line(f"deleted: {counted(len(ids), 'job')}" if ids else "no job has ended")

@@ -1,4 +1,4 @@
-"""`ttsdash optimize`: the guide's script, flag for flag, through the queue."""
+"""`ttsdash optimize`: queues jobs that make variants, with the flags of the guide's script."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,29 +21,31 @@ from jobs.worker_control import ensure_worker
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_results
 from tui.cli.progress import follow, print_failures
-from tui.cli.scheduling import not_before, terms_options
+from tui.cli.scheduling import not_before, scheduling_options
 from tui.cli.select import print_selection
 from tui.json_output import result_json, selection_json, submission_json
 from tui.text.format import job_title
 
 
 def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """A flag for each recipe."""
+    """Add a flag for each recipe to a command."""
     for recipe in reversed(RECIPES.values()):
         command = click.option(f"--{recipe.name}", is_flag=True, help=f"{recipe.description}.")(command)
     return command
 
 
 @click.command(cls=Command)
-@click.option("--model", required=True, metavar="PATH-or-VOICE", help="A voice's .onnx, or the key of one added.")
+@click.option(
+    "--model", required=True, metavar="PATH-or-VOICE", help="A voice's .onnx file, or the key of a registered voice."
+)
 @_recipe_flags
-@click.option("--all", "everything", is_flag=True, help="Every variant but the guide's.")
-@click.option("--param", "params", multiple=True, metavar="K=V", help="A recipe's parameter; may be repeated.")
-@click.option("--calibration", metavar="FILE", help="Sentences to calibrate with, one a line.")
-@click.option("--benchmark", is_flag=True, help="Measure what was made beside the original.")
-@click.option("--force", is_flag=True, help="Make again what is there already.")
-@terms_options
-@click.option("--wait", is_flag=True, help="Follow the jobs to their ends, then show the results.")
+@click.option("--all", "everything", is_flag=True, help="Every variant except the guide's.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the recipes; may be repeated.")
+@click.option("--calibration", metavar="FILE", help="Calibrate with these sentences, one per line.")
+@click.option("--benchmark", is_flag=True, help="Benchmark the variants beside the original.")
+@click.option("--force", is_flag=True, help="Make variants even if they are up to date.")
+@scheduling_options
+@click.option("--wait", is_flag=True, help="Wait until the jobs have ended, then show the results.")
 @pass_session
 def optimize(
     session: Session,
@@ -61,13 +63,13 @@ def optimize(
     wait: bool,
     **flags: bool,
 ) -> None:
-    """Queue the making of variants, and their benchmark."""
+    """Queue jobs that make variants of a voice, and their benchmark."""
     recipes = [
         name for name, recipe in RECIPES.items() if flags[name] or (everything and name != GUIDE and not recipe.missing)
     ]
     if calibration == "":
-        raise InvalidInput("--calibration is empty: name a file with a sentence a line")
-    wish = OptimizeRequest(
+        raise InvalidInput("--calibration is empty: name a file with one sentence per line")
+    request = OptimizeRequest(
         recipes,
         read_params(params),
         calibration and str(Path(calibration).absolute()),
@@ -80,27 +82,27 @@ def optimize(
         for recipe in RECIPES.values():
             if everything and recipe.missing and not flags[recipe.name]:
                 print_line(f"without {recipe.variant}: {recipe.missing}")
-    queued = submit_optimize(session.workspace, session.db, voice, wish)
+    submission = submit_optimize(session.workspace, session.db, voice, request)
     ensure_worker(session.workspace)
     if not session.as_json:
-        _print_forecasts(session, voice, queued)
-    finish_or_follow(session, queued, wait, selected=voice)
+        _print_forecasts(session, voice, submission)
+    finish_or_follow(session, submission, wait, selected=voice)
 
 
-def _print_forecasts(session: Session, voice: Voice, queued: Submission) -> None:
-    """What past results on this machine say of what is to be made, and is not there yet."""
+def _print_forecasts(session: Session, voice: Voice, submission: Submission) -> None:
+    """Print forecasts for the new variants, from past results on this machine."""
     from core.hardware.machine import this_machine
     from core.history.forecasts import read_forecast
 
     machine = this_machine().id
-    for job in queued.making:
+    for job in submission.variant_jobs:
         expected = read_forecast(session.db, machine, job.params["recipe"], str(job.variant))
-        if expected and job.variant not in queued.already:
+        if expected and job.variant not in submission.already:
             print_line(f"forecast for {job.variant}: {expected.of(voice.size_bytes)}")
 
 
 def find_or_add(session: Session, model: str) -> Voice:
-    """The voice of that key, or the one in that file, registered if it is new."""
+    """Return the voice with that key, or in that file, which is registered if it is new."""
     if not model.strip():
         raise InvalidInput("--model is empty: name a model file or a voice")
     path = Path(model)
@@ -112,58 +114,58 @@ def find_or_add(session: Session, model: str) -> Voice:
         try:
             return get_voice(session.db, model)
         except NotFound as error:
-            raise NotFound(f"{error} (and no file has that name)") from error
+            raise NotFound(f"{error} (and there is no such file)") from error
     file = read_voice(path)
     voice = add_voice(session.db, file)
     if voice.path != str(file.path) and not session.as_json:
-        print_line(f"{path} is the same model as {voice.key} ({voice.path}): that one is taken")
+        print_line(f"{path} is the same model as {voice.key} ({voice.path}), which is used instead")
     return voice
 
 
-def finish_or_follow(session: Session, queued: Submission, wait: bool, selected: Voice | None = None) -> None:
-    """End a command that has queued jobs: print them, or follow them and print what they made; exit 1 if one failed.
+def finish_or_follow(session: Session, submission: Submission, wait: bool, selected: Voice | None = None) -> None:
+    """Finish a command that has queued jobs: print the jobs, or wait for them and print the results.
 
-    After the results stands what is selected of the voice `selected`.
+    The results are followed by the selection for the voice `selected`. Exits with 1 if a job did not succeed.
     """
     if not session.as_json:
-        _print_already(session, queued)
+        _print_already(session, submission)
     if wait:
-        _follow(session, queued, selected)
+        _follow(session, submission, selected)
     elif session.as_json:
-        session.print_json(submission_json(queued, [get_job(session.db, job_id) for job_id in queued.ids]))
+        session.print_json(submission_json(submission, [get_job(session.db, job_id) for job_id in submission.ids]))
     else:
-        _print_queued(session, queued)
+        _print_queued(session, submission)
 
 
-def _print_already(session: Session, queued: Submission) -> None:
+def _print_already(session: Session, submission: Submission) -> None:
     queue = read_queue_state(session.workspace, session.db)
-    for variant, job_id in queued.already.items():
+    for variant, job_id in submission.already.items():
         job = None if job_id is None else get_job(session.db, job_id)
-        state = job.state if job and not job.ended else "there"
+        state = job.state if job and not job.ended else "up to date"
         by = f", job {job.id}" if job else ""
         why = waiting_reason(job, queue) if job else None
-        waits = f", {why}: its terms stay (ttsdash jobs edit {job.id})" if job and why else ""
+        waits = f", {why}; its scheduling is unchanged (ttsdash jobs edit {job.id})" if job and why else ""
         print_line(f"{variant}: already {state}{by}{waits} (--force makes it again)")
 
 
-def _print_queued(session: Session, queued: Submission) -> None:
-    """What is new, and what keeps it waiting."""
+def _print_queued(session: Session, submission: Submission) -> None:
+    """Print the new jobs, and why they wait."""
     queue = read_queue_state(session.workspace, session.db)
     why = stalled_reason(queue)
-    new = [get_job(session.db, job_id) for job_id in queued.ids if job_id not in queued.already.values()]
+    new = [get_job(session.db, job_id) for job_id in submission.ids if job_id not in submission.already.values()]
     for job in new:
         reason = None if why else waiting_reason(job, queue)
         print_line(f"{job_title(job)}: {job.state}" + (f", {reason}" if reason else ""))
     if not new:
-        print_line("nothing new was queued")
+        print_line("no new jobs")
         return
     if why:
         print_line(why)
     print_line("follow them with `ttsdash jobs wait`, or open the dashboard with `ttsdash`")
 
 
-def _follow(session: Session, queued: Submission, selected: Voice | None) -> None:
-    jobs = follow(session.workspace, session.db, queued.ids)
+def _follow(session: Session, submission: Submission, selected: Voice | None) -> None:
+    jobs = follow(session.workspace, session.db, submission.ids)
     results = [
         result
         for job in jobs
@@ -172,7 +174,7 @@ def _follow(session: Session, queued: Submission, selected: Voice | None) -> Non
     ]
     selection = _select(session, selected) if selected else None
     if session.as_json:
-        printed = submission_json(queued, jobs)
+        printed = submission_json(submission, jobs)
         printed["results"] = [result_json(result) for result in results]
         if selection:
             printed["selection"] = selection_json(selection)

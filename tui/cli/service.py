@@ -1,4 +1,4 @@
-"""`ttsdash worker install` and `uninstall`: the worker as a service, and the word to who would lose it without that."""
+"""`ttsdash worker install` and `uninstall`: the worker as a system service."""
 
 import shlex
 
@@ -10,15 +10,15 @@ from core.store.database import open_store
 from core.text import escape_control
 from jobs.service.install import plan_install, plan_uninstall, service_for
 from jobs.service.service import Service
-from jobs.service.steps import Plan, WriteFile, carry_out
+from jobs.service.steps import Plan, WriteFile, execute
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.json_output import service_json
 
 slots_option = click.option(
-    "--slots", type=click.IntRange(1, 64), metavar="N", help="Jobs side by side; half the cores without it."
+    "--slots", type=click.IntRange(1, 64), metavar="N", help="Number of concurrent jobs (default: half the cores)."
 )
-_dry_run = click.option("--dry-run", is_flag=True, help="Show what would be written and run, and do nothing.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Show what would be written and run, but do nothing.")
 
 
 @click.command(cls=Command)
@@ -26,36 +26,36 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Show what would be writ
 @_dry_run
 @pass_session
 def install(session: Session, slots: int | None, dry_run: bool) -> None:
-    """Have the worker start with the machine, and go on when you log out."""
+    """Start the worker with the machine, and keep it running when you log out."""
     service = service_for(session.workspace, slots)
     plan = plan_install(session.workspace, service)
     if not dry_run:
-        # What is wrong with the store is told here, not in the log of a service.
+        # Report an unusable store here, not in the log of the service.
         open_store(session.workspace).close()
-    _carry_out(session, service, plan, dry_run, f"the worker of {session.workspace.root} {service.promise}")
+    _apply(session, service, plan, dry_run, f"the worker of {session.workspace.root} {service.behavior}")
 
 
 @click.command(cls=Command)
 @_dry_run
 @pass_session
 def uninstall(session: Session, dry_run: bool) -> None:
-    """Undo `install`: the worker ends, and its running jobs go back into the queue."""
+    """Undo `install`: stop the worker, and requeue its running jobs."""
     service = service_for(session.workspace)
     plan = plan_uninstall(service)
-    outcome = f"the worker of {session.workspace.root} is {'removed' if plan.steps else 'not installed'}"
+    outcome = f"the worker of {session.workspace.root} {'was removed' if plan.steps else 'is not installed'}"
     remains = f"; {service.remains}" if plan.steps and service.remains else ""
-    _carry_out(session, service, plan, dry_run, outcome + remains)
+    _apply(session, service, plan, dry_run, outcome + remains)
 
 
-def _carry_out(session: Session, service: Service, plan: Plan, dry_run: bool, outcome: str) -> None:
+def _apply(session: Session, service: Service, plan: Plan, dry_run: bool, outcome: str) -> None:
     if dry_run and plan.steps:
-        outcome = "nothing was done: --dry-run"
+        outcome = "nothing was done (--dry-run)"
     if not session.as_json:
-        _show(plan) if dry_run else carry_out(plan, print_line)
+        _show(plan) if dry_run else execute(plan, print_line)
         print_line(outcome)
         return
     if not dry_run:
-        carry_out(plan, lambda _: None)
+        execute(plan, lambda _: None)
     session.print_json(service_json(service, plan, done=not dry_run))
 
 
@@ -68,9 +68,9 @@ def _show(plan: Plan) -> None:
 
 
 def warn_of_logout(session: Session, worker: int) -> None:
-    """Tell on stderr that logging out would end the worker with this number."""
+    """Warn on stderr if logging out would end the worker with this pid."""
     program = f"ttsdash --home {shlex.quote(session.home)}" if session.home else "ttsdash"
     for finding in run_check("logging out", lambda: check_logout(worker)):
         if finding.state is State.PROBLEM:
-            mend = str(finding.fix).replace("ttsdash", program)
-            click.echo(escape_control(f"ttsdash: {finding.message}: {mend}"), err=True)
+            fix = str(finding.fix).replace("ttsdash", program)
+            click.echo(escape_control(f"ttsdash: {finding.message}: {fix}"), err=True)

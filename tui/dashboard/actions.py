@@ -127,12 +127,11 @@ class Actions:
         """Plan every missing variant that this machine can make, and a benchmark of all variants."""
         from core.store.durations import estimate
         from core.variants.recipes import GUIDE, RECIPES
-        from jobs.existing import find_up_to_date
-        from jobs.submit import OptimizeRequest, benchmark_job, making_jobs
+        from jobs.submit import OptimizeRequest, benchmark_job, find_up_to_date, variant_jobs
 
         recipes = [recipe for recipe in RECIPES.values() if recipe.name != GUIDE]
         request = OptimizeRequest([recipe.name for recipe in recipes if not recipe.missing], benchmark=True)
-        jobs = making_jobs(voice, request)
+        jobs = variant_jobs(voice, request)
         existing = find_up_to_date(voice, jobs)
         new = [job for job in jobs if job.variant not in existing]
         machine_id = self._environment.machine().id
@@ -185,7 +184,7 @@ class Actions:
         from core.store import queue_control
 
         with closing(open_store(self._workspace)) as db:
-            running = queue_control.cancel_several(db, ids)
+            running = queue_control.cancel_jobs(db, ids)
         if running:
             self._reap_cancelled()
         cancelled = [job_id for job_id in ids if job_id not in running]
@@ -213,20 +212,20 @@ class Actions:
         """Requeue these failed or cancelled jobs."""
         from core.settings import read_settings
         from core.store import queue_control
-        from jobs.scheduling import limits_from
+        from jobs.scheduling import default_limits
 
         with closing(open_store(self._workspace)) as db:
-            requeued = queue_control.retry(db, *ids, limits=limits_from(read_settings(self._workspace)))
+            requeued = queue_control.retry(db, *ids, limits=default_limits(read_settings(self._workspace)))
         return self._requeued(requeued)
 
     def retry_failed_jobs(self) -> Outcome:
         """Requeue every failed job."""
         from core.settings import read_settings
         from core.store import queue_control
-        from jobs.scheduling import limits_from
+        from jobs.scheduling import default_limits
 
         with closing(open_store(self._workspace)) as db:
-            ids = queue_control.retry_failed(db, limits_from(read_settings(self._workspace)))
+            ids = queue_control.retry_failed(db, default_limits(read_settings(self._workspace)))
         return self._requeued(ids) if ids else Outcome("No failed jobs to retry.")
 
     def move_job(self, job: Job, step: int) -> Outcome:
@@ -236,7 +235,7 @@ class Actions:
         from jobs.submit import wake
 
         with _repeated_action, closing(open_store(self._workspace)) as db:
-            queue_control.queued(db, job.id)
+            queue_control.require_queued(db, job.id)
             for first, second in pairwise(queued.id for queued in list_queued(db)):
                 if job.id == (second if step < 0 else first):
                     queue_control.move_before(db, second, first)

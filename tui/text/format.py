@@ -175,7 +175,7 @@ def time_left(job: Job, expected: Estimate, at: str | None = None) -> str:
     """Return `about 40 s left, from 3 past runs`."""
     passed = elapsed(job, at)
     basis = f", from {counted(expected.runs, 'past run')}" if passed < expected.seconds else ""
-    return expected.left(passed) + basis
+    return expected.remaining(passed) + basis
 
 
 def total_duration(estimates: Sequence[Estimate | None]) -> str:

@@ -2,22 +2,22 @@
 
 import pytest
 
-from core.records.resources import ORDINARY, UNLIMITED, Capacity, Resources, blocked_reason
+from core.records.resources import DEFAULT_RESOURCES, UNLIMITED, Capacity, Resources, blocked_reason
 
 _FOUR = Capacity(slots=3, cores=4, memory_mb=1000)
-_ALONE = Resources(alone=True)
+_ALONE = Resources(exclusive=True)
 
 
 @pytest.mark.parametrize(
     ("need", "running", "reason"),
     [
-        (ORDINARY, [], None),
-        (ORDINARY, [ORDINARY, ORDINARY], None),
-        (ORDINARY, [ORDINARY] * 3, "all slots are busy"),
+        (DEFAULT_RESOURCES, [], None),
+        (DEFAULT_RESOURCES, [DEFAULT_RESOURCES, DEFAULT_RESOURCES], None),
+        (DEFAULT_RESOURCES, [DEFAULT_RESOURCES] * 3, "all slots are busy"),
         (_ALONE, [], None),
-        (_ALONE, [ORDINARY], "it runs alone, once the others have ended"),
+        (_ALONE, [DEFAULT_RESOURCES], "it runs alone, once the others have ended"),
         (_ALONE, [_ALONE], "it runs alone, once the others have ended"),
-        (ORDINARY, [_ALONE], "another runs alone"),
+        (DEFAULT_RESOURCES, [_ALONE], "another job runs alone"),
         (Resources(cores=2), [Resources(cores=2)], None),
         (Resources(cores=3), [Resources(cores=2)], "it needs 3 cores, 2 free"),
         (Resources(cores=1), [Resources(cores=2), Resources(cores=2)], "it needs 1 core, 0 free"),
@@ -47,10 +47,10 @@ def test_without_a_limit_only_what_runs_alone_is_in_the_way() -> None:
     many = [Resources(cores=64, memory_mb=64_000)] * 100
     assert blocked_reason(many[0], many, UNLIMITED) is None
     assert blocked_reason(_ALONE, many, UNLIMITED)
-    assert blocked_reason(ORDINARY, [*many, _ALONE], UNLIMITED)
+    assert blocked_reason(DEFAULT_RESOURCES, [*many, _ALONE], UNLIMITED)
 
 
 def test_a_worker_with_one_slot_runs_one_job() -> None:
     one = Capacity(slots=1, cores=8, memory_mb=8000)
-    assert blocked_reason(ORDINARY, [], one) is None
-    assert blocked_reason(ORDINARY, [ORDINARY], one) == "all slots are busy"
+    assert blocked_reason(DEFAULT_RESOURCES, [], one) is None
+    assert blocked_reason(DEFAULT_RESOURCES, [DEFAULT_RESOURCES], one) == "all slots are busy"

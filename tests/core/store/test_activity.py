@@ -137,9 +137,9 @@ def test_hooks_that_failed_are_told_until_the_next_visit(queue: Queue) -> None:
         queue.add()
         queue.end()
     _hook_fails(queue, 1, "notify ended with code 1")
-    _hook_fails(queue, 2, "notify was ended: it took longer than 60 s")
+    _hook_fails(queue, 2, "notify was killed: it took longer than 60 s")
     away = _visit(queue)
-    assert away.hook_failures == ((2, "notify was ended: it took longer than 60 s"), (1, "notify ended with code 1"))
+    assert away.hook_failures == ((2, "notify was killed: it took longer than 60 s"), (1, "notify ended with code 1"))
     assert _ended(away) == [2, 1]
     # The hook of a job that was told before may fail later.
     _hook_fails(queue, 1, "notify ended with code 2")

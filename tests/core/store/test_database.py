@@ -17,7 +17,7 @@ from core.store.activity import read_activity
 from core.store.database import open_store, transaction
 from core.store.durations import estimate
 from core.store.jobs import add_job, count_jobs, get_job, list_events, list_jobs, list_queued, open_ids
-from core.store.lifecycle import claim, dependents, finish, next_runnable, next_time, requeue
+from core.store.lifecycle import claim, dependents, finish, next_not_before, next_runnable, requeue
 from core.store.migrations import VERSION, migrations
 from core.store.queue_control import cancel_all, forget_ended, move_before, retry_failed
 from core.store.results import list_parts, list_results
@@ -127,7 +127,7 @@ def test_the_queue_of_an_older_version_goes_on_as_it_stood(workspace: Workspace,
     with closing(open_store(workspace)) as db:
         assert [[tuple(row) for row in db.execute(statement)] for statement in _FIRST_READS] == before
         assert [job.id for job in list_queued(db)] == [6, 7, 5, 9, 8]
-        assert (get_job(db, 5).need, get_job(db, 9).need) == (Resources(alone=True), Resources())
+        assert (get_job(db, 5).resources, get_job(db, 9).resources) == (Resources(exclusive=True), Resources())
         assert (get_job(db, 5).after, get_job(db, 5).waits_for) == ((1, 4), (4,))
         # A run of which it is not known where it was and what it took tells nothing of the next one.
         assert estimate(db, get_job(db, 4), "here") is None
@@ -191,7 +191,7 @@ _MAY_BE_READ_WHOLE = {
 }
 _CALLS: dict[str, Callable[[sqlite3.Connection], object]] = {
     "next_in_turn": next_runnable,
-    "next_time": next_time,
+    "next_time": next_not_before,
     "list_queued": list_queued,
     "list_jobs running": lambda db: list_jobs(db, ("running",)),
     "list_jobs ended": lambda db: list_jobs(db, ENDED),
@@ -339,8 +339,8 @@ def _damaged_header(path: Path) -> None:
         (_foreign, "another program"),
         (_foreign_with_an_id, "another program"),
         (_text, "not a database"),
-        (_short_text, "is no data base"),
-        (_one_byte, "is no data base"),
+        (_short_text, "is not a database"),
+        (_one_byte, "is not a database"),
         (_damaged_header, "not a database"),
     ],
 )

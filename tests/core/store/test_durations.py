@@ -142,4 +142,4 @@ def test_an_estimate_says_what_it_comes_from(seconds: float, runs: int, says: st
     ],
 )
 def test_what_is_left_is_never_less_than_nothing(elapsed: float, says: str) -> None:
-    assert Estimate(100.0, 3).left(elapsed) == says
+    assert Estimate(100.0, 3).remaining(elapsed) == says

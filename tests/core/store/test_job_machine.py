@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from core.errors import InvalidInput, NotFound
 from core.records.job_states import ENDED
-from core.records.jobs import ATTEMPTS, ENDED_WORDS, NO_LIMITS, Job, NewJob
-from core.records.resources import ORDINARY, Capacity, Resources
+from core.records.jobs import ATTEMPTS, ENDED_PHRASES, NO_LIMITS, Job, NewJob
+from core.records.resources import DEFAULT_RESOURCES, Capacity, Resources
 from core.store.database import open_store, transaction
 from core.store.jobs import OPEN, StaleAttempt, add_job, count_jobs, list_jobs, list_queued, open_ids
 from core.store.lifecycle import claim, commit_result, finish, is_paused, report, requeue
@@ -26,7 +26,6 @@ from core.store.queue_control import (
     JobUpdate,
     cancel,
     cancel_all,
-    edit,
     forget_ended,
     move_before,
     move_first,
@@ -35,6 +34,7 @@ from core.store.queue_control import (
     resume,
     retry,
     retry_failed,
+    update_job,
 )
 from core.store.voices import add_voice
 from core.workspace import Workspace
@@ -46,11 +46,11 @@ IN_VAIN = ("failed", "cancelled")
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """A job as somebody wants it."""
 
     variant: str | None
-    need: Resources
+    resources: Resources
     priority: int
     after: list[int]
     timed: bool
@@ -78,24 +78,24 @@ RARELY = st.integers(0, 9).map(lambda number: number == 9)
 NTH = st.integers(0, 5)
 ANY = st.integers(0, 30)
 PRIORITIES = st.integers(-1, 1)
-NEEDS = st.sampled_from(
+RESOURCES = st.sampled_from(
     [
         *(
-            ORDINARY,
-            ORDINARY,
+            DEFAULT_RESOURCES,
+            DEFAULT_RESOURCES,
             Resources(cores=2),
             Resources(cores=3),
             Resources(memory_mb=400),
             Resources(memory_mb=700),
         ),
         # These start only where nothing runs.
-        *(Resources(alone=True), Resources(cores=8), Resources(memory_mb=2000)),
+        *(Resources(exclusive=True), Resources(cores=8), Resources(memory_mb=2000)),
     ]
 )
-WISHES = st.builds(
-    Wish,
+REQUESTS = st.builds(
+    Request,
     variant=st.sampled_from([None, None, "int8", "int4"]),
-    need=NEEDS,
+    resources=RESOURCES,
     priority=PRIORITIES,
     after=st.just([]) | st.lists(NTH, max_size=2),
     timed=RARELY,
@@ -109,7 +109,7 @@ TURNS = st.builds(
     end=st.sampled_from([None, *("succeeded", "failed", "cancelled") * 2, *(KILLED,) * 4, STOPPED, STOPPED, DELAYED]),
 )
 ACTS = {
-    "add": st.tuples(WISHES),
+    "add": st.tuples(REQUESTS),
     "go_on": st.tuples(TURNS),
     "come_too_late": st.tuples(ANY),
     "cancel": st.tuples(NTH),
@@ -132,7 +132,7 @@ class Known:
     """A job as it must be."""
 
     variant: str | None
-    need: Resources
+    resources: Resources
     priority: int
     after: set[int]
     timed: bool
@@ -171,27 +171,29 @@ class Jobs(RuleBasedStateMachine):
         self.db.close()
         shutil.rmtree(self.folder)
 
-    @initialize(wishes=st.lists(WISHES, min_size=3, max_size=6))
-    def start_with_some(self, wishes: list[Wish]) -> None:
-        for wish in wishes:
-            self.add(wish)
+    @initialize(requests=st.lists(REQUESTS, min_size=3, max_size=6))
+    def start_with_some(self, requests: list[Request]) -> None:
+        for request in requests:
+            self.add(request)
 
     @rule(act=st.sampled_from([*ACTS, *OFTEN]).flatmap(lambda name: st.tuples(st.just(name), ACTS[name])))
     def act(self, act: tuple[str, tuple[Any, ...]]) -> None:
         name, given = act
         getattr(self, name)(*given)
 
-    def add(self, wish: Wish) -> None:
+    def add(self, request: Request) -> None:
         possible = self._in_state(*OPEN, "succeeded")
-        after = tuple(_pick(possible, nth) for nth in wish.after if possible)
-        times = LATER if wish.timed else None
+        after = tuple(_pick(possible, nth) for nth in request.after if possible)
+        times = LATER if request.timed else None
         with transaction(self.db):
-            job = NewJob("any", self.voice.id, wish.variant, {}, wish.need, NO_LIMITS, wish.priority, after, times)
+            job = NewJob(
+                "any", self.voice.id, request.variant, {}, request.resources, NO_LIMITS, request.priority, after, times
+            )
             job_id = add_job(self.db, job)
         assert job_id not in self.known
-        self.known[job_id] = Known(wish.variant, wish.need, wish.priority, set(after), wish.timed)
+        self.known[job_id] = Known(request.variant, request.resources, request.priority, set(after), request.timed)
         # Behind all that wait with its priority.
-        self.order.insert(sum(self.known[entry].priority >= wish.priority for entry in self.order), job_id)
+        self.order.insert(sum(self.known[entry].priority >= request.priority for entry in self.order), job_id)
         self.untouched.add(job_id)
         self.ids.append(job_id)
 
@@ -231,7 +233,7 @@ class Jobs(RuleBasedStateMachine):
         best = next(ready, None)
         if best is None or self.paused:
             return None
-        return best if _fit([self.known[best].need, *self._running_needs()]) else None
+        return best if _fit([self.known[best].resources, *self._running_needs()]) else None
 
     def _hand_in(self, job_id: int) -> None:
         known = self.known[job_id]
@@ -355,7 +357,7 @@ class Jobs(RuleBasedStateMachine):
         if not self.order:
             return
         job_id = _pick(self.order, nth)
-        edit(self.db, job_id, JobUpdate(priority=priority, at_once=at_once), "edited")
+        update_job(self.db, job_id, JobUpdate(priority=priority, clear_not_before=at_once), "edited")
         self.known[job_id].priority = priority
         self.known[job_id].timed &= not at_once
         self.untouched.discard(job_id)
@@ -370,7 +372,7 @@ class Jobs(RuleBasedStateMachine):
         if not refused and any(job_id in self._awaited(entry) for entry in after):
             refused = InvalidInput
         with _expected(refused):
-            edit(self.db, job_id, JobUpdate(after=tuple(after)), "after")
+            update_job(self.db, job_id, JobUpdate(after=tuple(after)), "after")
             self.known[job_id].after = set(after)
 
     def _awaited(self, job_id: int) -> set[int]:
@@ -395,7 +397,7 @@ class Jobs(RuleBasedStateMachine):
             move_first,
             move_last,
             partial(move_before, other_id=job_id),
-            partial(edit, changes=JobUpdate(), says=""),
+            partial(update_job, changes=JobUpdate(), says=""),
         )
         acts = [(cancel, OPEN), (retry, IN_VAIN), *((act, ("queued",)) for act in only_queued)]
         for act, states in acts:
@@ -414,7 +416,7 @@ class Jobs(RuleBasedStateMachine):
         return [job_id for job_id, known in self.known.items() if known.state in states]
 
     def _running_needs(self) -> list[Resources]:
-        return [self.known[job_id].need for job_id in self._in_state("running")]
+        return [self.known[job_id].resources for job_id in self._in_state("running")]
 
     def _end(self, job_id: int, state: str, error: str | None = None) -> None:
         """With it goes what waits for it in vain."""
@@ -422,7 +424,7 @@ class Jobs(RuleBasedStateMachine):
         if state == "succeeded":
             self._leave(job_id)
             return
-        reason = f"job {job_id}, which it waits for, {ENDED_WORDS[state]}"
+        reason = f"job {job_id}, which it waits for, {ENDED_PHRASES[state]}"
         for entry in [entry for entry in self.order if job_id in self._awaited(entry) - {entry}]:
             self.known[entry].state, self.known[entry].error = "cancelled", reason
             self._leave(entry)
@@ -434,7 +436,7 @@ class Jobs(RuleBasedStateMachine):
 
     def _stand(self, job_id: int) -> None:
         """Put a job where its priority and its turn have it. Its turn is its own: others may have been moved around it."""
-        turns = {job.id: (-job.priority, job.turn, job.id) for job in list_jobs(self.db)}
+        turns = {job.id: (-job.priority, job.position, job.id) for job in list_jobs(self.db)}
         self.order.insert(sum(turns[entry] < turns[job_id] for entry in self.order), job_id)
 
     @invariant()
@@ -443,7 +445,7 @@ class Jobs(RuleBasedStateMachine):
         assert {
             job_id: Known(
                 variant=job.variant,
-                need=job.need,
+                resources=job.resources,
                 priority=job.priority,
                 after=set(job.after),
                 timed=job.not_before is not None,
@@ -494,13 +496,13 @@ def _pick(ids: list[int], nth: int) -> int:
     return ids[nth % len(ids)]
 
 
-def _fit(needs: list[Resources]) -> bool:
+def _fit(resources: list[Resources]) -> bool:
     """Whether these may run side by side. One always may."""
-    return len(needs) <= 1 or (
-        not any(need.alone for need in needs)
-        and len(needs) <= CAPACITY.slots
-        and sum(need.cores for need in needs) <= CAPACITY.cores
-        and sum(need.memory_mb for need in needs) <= CAPACITY.memory_mb
+    return len(resources) <= 1 or (
+        not any(each.exclusive for each in resources)
+        and len(resources) <= CAPACITY.slots
+        and sum(each.cores for each in resources) <= CAPACITY.cores
+        and sum(each.memory_mb for each in resources) <= CAPACITY.memory_mb
     )
 
 

@@ -10,7 +10,7 @@ from core.clock import now
 from core.errors import InvalidInput, NotFound
 from core.records.job_states import ENDED, OPEN, UNSUCCESSFUL, JobState
 from core.records.jobs import ATTEMPTS, NO_LIMITS, Job, Limits, NewJob
-from core.records.resources import ORDINARY, UNLIMITED, Capacity, Resources
+from core.records.resources import DEFAULT_RESOURCES, UNLIMITED, Capacity, Resources
 from core.records.voices import Voice
 from core.report.job_json import job_json
 from core.store.database import transaction
@@ -43,10 +43,10 @@ class Queue:
         assert job is not None
         return job
 
-    def end(self, state: str = "succeeded", machine: str | None = None, bill: ResourceUsage | None = None) -> int:
+    def end(self, state: str = "succeeded", machine: str | None = None, usage: ResourceUsage | None = None) -> int:
         """Start the next job and end it."""
         job = self.start(machine=machine)
-        assert finish(self.db, job.id, job.attempt, state, "it broke" if state == "failed" else None, bill)
+        assert finish(self.db, job.id, job.attempt, state, "it broke" if state == "failed" else None, usage)
         return job.id
 
     def started(self, capacity: Capacity = UNLIMITED) -> list[int]:
@@ -83,18 +83,26 @@ def queue(db: sqlite3.Connection, stored: Voice) -> Queue:
 
 
 def test_a_job_is_kept_as_it_was_asked_for(queue: Queue) -> None:
-    need, limits = Resources(cores=4, memory_mb=800, alone=True), Limits(seconds=3600, memory_mb=2000)
+    need, limits = Resources(cores=4, memory_mb=800, exclusive=True), Limits(seconds=3600, memory_mb=2000)
     moment = now()
-    job = queue.job(queue.add("benchmark", "small", {"threads": [1, 2]}, need=need, limits=limits, not_before=moment))
+    job = queue.job(
+        queue.add("benchmark", "small", {"threads": [1, 2]}, resources=need, limits=limits, not_before=moment)
+    )
     assert (job.kind, job.voice_id, job.voice, job.variant) == ("benchmark", queue.voice.id, "amy", "small")
-    assert (job.params, job.need, job.limits, job.not_before) == ({"threads": [1, 2]}, need, limits, moment)
+    assert (job.params, job.resources, job.limits, job.not_before) == ({"threads": [1, 2]}, need, limits, moment)
     assert queue.job(queue.add(priority=3)).priority == 3
 
 
 def test_a_job_of_which_nothing_is_said_is_ordinary(queue: Queue) -> None:
     job = queue.job(queue.add())
     assert (job.state, job.attempt, job.last_attempt, job.ended) == ("queued", 0, ATTEMPTS, False)
-    assert (job.need, job.limits, job.priority, job.after, job.waits_for) == (ORDINARY, NO_LIMITS, 0, (), ())
+    assert (job.resources, job.limits, job.priority, job.after, job.waits_for) == (
+        DEFAULT_RESOURCES,
+        NO_LIMITS,
+        0,
+        (),
+        (),
+    )
     assert (job.not_before, job.stage, job.progress, job.started_at, job.finished_at) == (None,) * 5
     assert (job.error, job.result, job.machine_id, job.seconds, job.cancel_asked) == (None, None, None, None, False)
     assert queue.told(job.id) == [(0, "queued", None)]
@@ -132,9 +140,9 @@ def test_jobs_are_counted_by_state(queue: Queue) -> None:
 @pytest.mark.parametrize("job_id", [7, 0, -1, 2**63 - 1, 2**63, 10**30])
 def test_a_job_that_is_not_there_is_not_found(queue: Queue, job_id: int) -> None:
     queue.add()
-    with pytest.raises(NotFound, match=f"no job {job_id} here: see `ttsdash jobs list`"):
+    with pytest.raises(NotFound, match=f"no job {job_id}: list them with"):
         get_job(queue.db, job_id)
-    with pytest.raises(NotFound, match=f"no job {job_id} here"):
+    with pytest.raises(NotFound, match=f"no job {job_id}: list"):
         queue.add(after=(1, job_id))
     assert open_ids(queue.db) == [1]
 
@@ -163,7 +171,7 @@ def test_a_job_may_come_after_one_that_has_succeeded(queue: Queue) -> None:
 def test_nothing_can_be_queued_after_a_job_that_did_not_succeed(queue: Queue, state: str, word: str) -> None:
     first = queue.add()
     queue.end(state)
-    with pytest.raises(InvalidInput, match=f"job {first} {word}: nothing can wait for it; retry it first"):
+    with pytest.raises(InvalidInput, match=rf"job {first} {word}: no job can wait for it \(retry it first\)"):
         queue.add(after=(first,))
     assert queue.states() == [state]
 
@@ -192,11 +200,11 @@ def test_the_number_of_a_job_never_comes_again(queue: Queue) -> None:
 
 
 def test_a_job_is_told_to_scripts_with_everything_that_they_may_count_on(queue: Queue) -> None:
-    first = queue.add(variant="small", need=Resources(2, 800), limits=Limits(3600, 2000))
+    first = queue.add(variant="small", resources=Resources(2, 800), limits=Limits(3600, 2000))
     second = queue.add(after=(first,), not_before=LATER)
     job = queue.start(machine="m")
     commit_result(queue.db, *attempt_of(job), {"made": 1})
-    finish(queue.db, *attempt_of(job), "succeeded", bill=ResourceUsage(2.5, 1.5, 300.0))
+    finish(queue.db, *attempt_of(job), "succeeded", usage=ResourceUsage(2.5, 1.5, 300.0))
     shape = json.loads(json.dumps(job_json(queue.job(first))))
     assert (shape.pop("created_at"), shape.pop("started_at"), shape.pop("finished_at")) == (
         queue.job(first).created_at,

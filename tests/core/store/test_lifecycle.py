@@ -20,8 +20,8 @@ from core.store.lifecycle import (
     finish,
     is_cancel_asked,
     is_paused,
+    next_not_before,
     next_runnable,
-    next_time,
     record_process,
     record_usage,
     report,
@@ -34,9 +34,9 @@ from tests.core.voice_files import voice_file
 
 __all__ = ["queue"]
 
-ALONE = Resources(alone=True)
+ALONE = Resources(exclusive=True)
 LONG_AGO = "2001-01-01T00:00:00.000Z"
-BILL = ResourceUsage(seconds=12.5, cpu_seconds=20.25, peak_mb=512.0)
+USAGE = ResourceUsage(seconds=12.5, cpu_seconds=20.25, peak_mb=512.0)
 
 
 def test_an_empty_queue_gives_nothing(queue: Queue) -> None:
@@ -105,7 +105,7 @@ def test_nothing_is_started_while_the_queue_is_paused(queue: Queue) -> None:
 def test_only_what_the_worker_has_room_for_is_started_and_nothing_overtakes_what_has_none(
     queue: Queue, capacity: Capacity, needs: list[Resources], started: int
 ) -> None:
-    ids = [queue.add(need=need) for need in needs]
+    ids = [queue.add(resources=need) for need in needs]
     assert queue.started(capacity) == ids[:started]
     assert queue.order() == ids[started:]
 
@@ -149,21 +149,21 @@ def test_a_job_waits_for_its_time(queue: Queue) -> None:
 
 def test_the_next_time_is_the_first_of_those_that_are_waited_for(queue: Queue) -> None:
     here = datetime.now(UTC)
-    assert next_time(queue.db) is None
+    assert next_not_before(queue.db) is None
     queue.add()
     queue.add(not_before=format_timestamp(here - timedelta(hours=1)))
-    assert next_time(queue.db) is None
+    assert next_not_before(queue.db) is None
     unwanted, soon, late = (
         queue.add(not_before=format_timestamp(here + timedelta(hours=hours))) for hours in (1, 2, 3)
     )
     cancel(queue.db, unwanted)
-    assert next_time(queue.db) == queue.job(soon).not_before
+    assert next_not_before(queue.db) == queue.job(soon).not_before
     cancel(queue.db, soon)
-    assert next_time(queue.db) == queue.job(late).not_before
+    assert next_not_before(queue.db) == queue.job(late).not_before
 
 
 def test_a_job_that_must_be_alone_waits_for_the_others_and_holds_back_those_behind_it(queue: Queue) -> None:
-    running, alone, behind = queue.add(), queue.add(need=ALONE), queue.add()
+    running, alone, behind = queue.add(), queue.add(resources=ALONE), queue.add()
     queue.start()
     assert claim(queue.db) is None
     finish(queue.db, running, 1, "succeeded")
@@ -174,10 +174,10 @@ def test_a_job_that_must_be_alone_waits_for_the_others_and_holds_back_those_behi
 
 
 def test_nothing_starts_beside_a_job_that_runs_alone_whatever_its_priority(queue: Queue) -> None:
-    alone = queue.add(need=ALONE)
+    alone = queue.add(resources=ALONE)
     queue.start()
     queue.add(priority=99)
-    queue.add(need=ALONE, priority=99)
+    queue.add(resources=ALONE, priority=99)
     assert claim(queue.db) is None
     finish(queue.db, alone, 1, "failed")
     assert queue.start().priority == 99
@@ -185,8 +185,8 @@ def test_nothing_starts_beside_a_job_that_runs_alone_whatever_its_priority(queue
 
 def test_a_job_alone_that_cannot_start_yet_holds_nobody_back(queue: Queue) -> None:
     first = queue.add()
-    queue.add(need=ALONE, after=(first,), priority=9)
-    queue.add(need=ALONE, not_before=LATER, priority=9)
+    queue.add(resources=ALONE, after=(first,), priority=9)
+    queue.add(resources=ALONE, not_before=LATER, priority=9)
     other = queue.add()
     assert queue.started() == [first, other]
 
@@ -229,7 +229,7 @@ def test_the_bill_of_a_job_stands_in_its_row_and_nothing_of_it_lives_on(queue: Q
     job = queue.start()
     record_process(queue.db, job, 4711)
     record_usage(queue.db, job, 187.5, 640.0)
-    finish(queue.db, *attempt_of(job), state, bill=BILL)
+    finish(queue.db, *attempt_of(job), state, usage=USAGE)
     job = queue.job(1)
     assert (job.seconds, job.cpu_seconds, job.peak_mb) == (12.5, 20.25, 512.0)
     assert (job.cpu_percent, job.rss_mb, job.stage, job.process_group) == (None,) * 4
@@ -237,7 +237,7 @@ def test_the_bill_of_a_job_stands_in_its_row_and_nothing_of_it_lives_on(queue: Q
 
 def test_a_bill_may_be_empty(queue: Queue) -> None:
     queue.add()
-    queue.end(bill=ResourceUsage(seconds=1.0))
+    queue.end(usage=ResourceUsage(seconds=1.0))
     queue.add()
     queue.end()
     bills = [(job.seconds, job.cpu_seconds, job.peak_mb) for job in (queue.job(1), queue.job(2))]
@@ -267,8 +267,8 @@ def _nothing_is_written(queue: Queue, late: Job) -> None:
         with pytest.raises(StaleAttempt):
             write()
     record_usage(queue.db, late, 1.0, 1.0)
-    assert not finish(queue.db, *attempt_of(late), "failed", "late", BILL)
-    assert requeue(queue.db, *attempt_of(late), "late", bill=BILL, not_before=LATER) == before.state
+    assert not finish(queue.db, *attempt_of(late), "failed", "late", USAGE)
+    assert requeue(queue.db, *attempt_of(late), "late", usage=USAGE, not_before=LATER) == before.state
     assert (queue.job(late.id), queue.told(late.id)) == (before, told)
 
 
@@ -344,7 +344,7 @@ def test_those_that_wait_for_a_job_are_found_through_others_and_by_state(queue: 
 def test_an_interrupted_job_is_queued_again_until_its_attempts_are_spent(queue: Queue) -> None:
     queue.add()
     queue.add(after=(1,))
-    states = [requeue(queue.db, *attempt_of(queue.start()), "its worker died", bill=BILL) for _ in range(ATTEMPTS)]
+    states = [requeue(queue.db, *attempt_of(queue.start()), "its worker died", usage=USAGE) for _ in range(ATTEMPTS)]
     assert states == ["queued", "queued", "failed"]
     job = queue.job(1)
     assert (job.state, job.attempt) == ("failed", 3)
@@ -368,7 +368,7 @@ def test_an_interrupted_job_that_was_to_be_cancelled_is(queue: Queue, counts: bo
     job = queue.start()
     # Asked for after the worker had looked.
     cancel(queue.db, job.id)
-    assert requeue(queue.db, *attempt_of(job), "its worker died", counts, BILL) == "cancelled"
+    assert requeue(queue.db, *attempt_of(job), "its worker died", counts, USAGE) == "cancelled"
     assert queue.states() == ["cancelled", "cancelled"]
     assert (queue.job(1).error, queue.job(1).seconds) == (None, 12.5)
 
@@ -378,7 +378,7 @@ def test_a_job_that_had_handed_in_its_result_when_it_was_interrupted_has_succeed
     job = queue.start()
     commit_result(queue.db, *attempt_of(job), {"made": 1})
     cancel(queue.db, job.id)
-    assert requeue(queue.db, *attempt_of(job), "its worker died", bill=BILL) == "succeeded"
+    assert requeue(queue.db, *attempt_of(job), "its worker died", usage=USAGE) == "succeeded"
     assert (queue.job(job.id).result, queue.job(job.id).seconds) == ({"made": 1}, 12.5)
 
 
@@ -389,7 +389,7 @@ def test_a_job_that_was_put_back_says_nothing_of_the_attempt_before(queue: Queue
     record_usage(queue.db, job, 187.5, 640.0)
     report(queue.db, job.id, 1, "halfway", 0.5)
     commit_error(queue.db, job.id, 1, "it was ended before it could end itself")
-    requeue(queue.db, *attempt_of(job), "its worker died", bill=BILL)
+    requeue(queue.db, *attempt_of(job), "its worker died", usage=USAGE)
     job = queue.job(job.id)
     assert (job.state, job.stage, job.progress, job.process_group) == ("queued", None, None, None)
     assert (job.cpu_percent, job.rss_mb, job.error) == (None, None, None)

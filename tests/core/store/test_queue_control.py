@@ -17,16 +17,16 @@ from core.store.queue_control import (
     JobUpdate,
     cancel,
     cancel_all,
-    edit,
     forget_ended,
     move_before,
     move_first,
     move_last,
     pause,
-    queued,
+    require_queued,
     resume,
     retry,
     retry_failed,
+    update_job,
 )
 from core.store.voices import get_voice, put_variant
 from tests.core.store.test_jobs import LATER, Queue, attempt_of, queue
@@ -41,19 +41,19 @@ Act = Callable[..., Any]
     [
         cancel,
         retry,
-        queued,
+        require_queued,
         move_first,
         move_last,
         partial(move_before, other_id=1),
         lambda db, job_id: move_before(db, 1, job_id),
-        partial(edit, changes=JobUpdate(priority=1), says="priority 1"),
+        partial(update_job, changes=JobUpdate(priority=1), detail="priority 1"),
     ],
     ids=["cancel", "retry", "queued", "move_first", "move_last", "move_before", "move_before_it", "edit"],
 )
 @pytest.mark.parametrize("job_id", [7, 0, -1, 10**30])
 def test_nothing_can_be_done_with_a_job_that_is_not_there(queue: Queue, act: Act, job_id: int) -> None:
     queue.add()
-    with pytest.raises(NotFound, match=f"no job {job_id} here"):
+    with pytest.raises(NotFound, match=f"no job {job_id}: list"):
         act(queue.db, job_id)
     assert queue.told(1) == [(0, "queued", None)]
 
@@ -62,12 +62,12 @@ def test_nothing_can_be_done_with_a_job_that_is_not_there(queue: Queue, act: Act
 @pytest.mark.parametrize(
     "act",
     [
-        queued,
+        require_queued,
         move_first,
         move_last,
         partial(move_before, other_id=1),
         lambda db, job_id: move_before(db, 1, job_id),
-        partial(edit, changes=JobUpdate(priority=1), says="priority 1"),
+        partial(update_job, changes=JobUpdate(priority=1), detail="priority 1"),
     ],
     ids=["queued", "move_first", "move_last", "move_before", "move_before_it", "edit"],
 )
@@ -181,8 +181,8 @@ def test_a_retry_revives_what_was_cancelled_for_that_reason(queue: Queue) -> Non
 
 def test_a_retry_revives_what_waits_for_a_younger_job(queue: Queue) -> None:
     first, second, third = queue.add(), queue.add(), queue.add()
-    edit(queue.db, first, JobUpdate(after=(second,)), "after 2")
-    edit(queue.db, second, JobUpdate(after=(third,)), "after 3")
+    update_job(queue.db, first, JobUpdate(after=(second,)), "after 2")
+    update_job(queue.db, second, JobUpdate(after=(third,)), "after 3")
     assert queue.end("failed") == third
     assert retry(queue.db, third) == [third, second, first]
     assert queue.states() == ["queued"] * 3
@@ -233,13 +233,13 @@ def test_a_retried_job_starts_with_a_clean_row(queue: Queue) -> None:
     job = queue.start()
     report(queue.db, job.id, 1, "halfway", 0.5)
     cancel(queue.db, job.id)
-    finish(queue.db, job.id, 1, "cancelled", bill=ResourceUsage(1.0, 2.0, 3.0))
+    finish(queue.db, job.id, 1, "cancelled", usage=ResourceUsage(1.0, 2.0, 3.0))
     retry(queue.db, job.id)
     job = queue.job(job.id)
     assert (job.state, job.cancel_asked, job.stage, job.progress) == ("queued", False, None, None)
     assert (job.started_at, job.finished_at, job.error, job.result) == (None,) * 4
     assert (job.seconds, job.cpu_seconds, job.peak_mb) == (None,) * 3
-    assert queue.told(1)[-1] == (1, "queued", "tried again")
+    assert queue.told(1)[-1] == (1, "queued", "retried")
     job = queue.start()
     report(queue.db, job.id, 2, "again", 0.1)
 
@@ -277,8 +277,8 @@ def test_all_that_failed_is_tried_again_with_what_was_cancelled_because_of_it(qu
     assert {queue.job(job_id).state for job_id in (broken, other, both, last)} == {"queued"}
     assert (queue.job(well).state, queue.job(unwanted).state) == ("succeeded", "cancelled")
     assert [queue.told(job_id)[-1] for job_id in (broken, last)] == [
-        (1, "queued", "tried again"),
-        (0, "queued", "tried again"),
+        (1, "queued", "retried"),
+        (0, "queued", "retried"),
     ]
     assert retry_failed(queue.db) == []
 
@@ -332,8 +332,8 @@ def test_jobs_of_one_turn_go_by_their_age(queue: Queue) -> None:
     first, second, third = queue.add(), queue.add(), queue.add()
     move_last(queue.db, first)
     fourth, fifth = queue.add(), queue.add(priority=1)
-    edit(queue.db, fifth, JobUpdate(priority=0), "priority 0")
-    assert queue.job(fourth).turn == queue.job(fifth).turn
+    update_job(queue.db, fifth, JobUpdate(priority=0), "priority 0")
+    assert queue.job(fourth).position == queue.job(fifth).position
     assert queue.order() == [second, third, first, fourth, fifth]
     move_before(queue.db, first, fifth)
     assert queue.order() == [second, third, fourth, first, fifth]
@@ -376,7 +376,7 @@ def test_jobs_that_run_come_back_to_their_place_among_those_that_nobody_moved(qu
         (JobUpdate(params={}), {"params": {}}),
         (JobUpdate(variant="other"), {"variant": "other"}),
         (JobUpdate(not_before="9998-01-01T00:00:00.000Z"), {"not_before": "9998-01-01T00:00:00.000Z"}),
-        (JobUpdate(at_once=True), {"not_before": None}),
+        (JobUpdate(clear_not_before=True), {"not_before": None}),
         (JobUpdate(after=(1,)), {"after": (1,)}),
         (JobUpdate(after=()), {"after": ()}),
         (JobUpdate(after=(3, 1, 3)), {"after": (1, 3)}),
@@ -388,25 +388,25 @@ def test_what_is_edited_changes_and_nothing_else(queue: Queue, changes: JobUpdat
     job_id = queue.add(params={"bits": 8}, priority=1, after=(first,), not_before=LATER)
     queue.add()
     before = queue.job(job_id)
-    edit(queue.db, job_id, changes, "as was asked for")
+    update_job(queue.db, job_id, changes, "as was asked for")
     job = queue.job(job_id)
-    fields = ("kind", "variant", "params", "priority", "after", "not_before", "turn", "need", "state")
+    fields = ("kind", "variant", "params", "priority", "after", "not_before", "position", "resources", "state")
     assert {name: getattr(job, name) for name in fields} == {name: getattr(before, name) for name in fields} | kept
     assert queue.told(job_id)[1:] == [(0, "edited", "as was asked for")]
 
 
 def test_a_job_goes_where_its_new_priority_puts_it(queue: Queue) -> None:
     first, second, third = queue.add(), queue.add(priority=1), queue.add(priority=1)
-    edit(queue.db, first, JobUpdate(priority=1), "priority 1")
+    update_job(queue.db, first, JobUpdate(priority=1), "priority 1")
     assert queue.order() == [first, second, third]
-    edit(queue.db, second, JobUpdate(priority=0), "priority 0")
+    update_job(queue.db, second, JobUpdate(priority=0), "priority 0")
     assert queue.order() == [first, third, second]
 
 
 def test_a_job_may_wait_for_another_one_than_before(queue: Queue) -> None:
     first, second = queue.add(), queue.add()
     waiting = queue.add(after=(first,))
-    edit(queue.db, waiting, JobUpdate(after=(second,)), "after 2")
+    update_job(queue.db, waiting, JobUpdate(after=(second,)), "after 2")
     assert queue.end("failed") == first
     assert queue.states() == ["failed", "queued", "queued"]
     assert [queue.end(), queue.end()] == [second, waiting]
@@ -417,10 +417,10 @@ def test_a_job_cannot_be_made_to_wait_for_one_that_did_not_succeed(queue: Queue,
     first = queue.add()
     queue.end(state)
     second = queue.add()
-    with pytest.raises(InvalidInput, match=f"job {first} .*: nothing can wait for it"):
-        edit(queue.db, second, JobUpdate(after=(first,), priority=9), "after 1")
+    with pytest.raises(InvalidInput, match=f"job {first} .*: no job can wait for it"):
+        update_job(queue.db, second, JobUpdate(after=(first,), priority=9), "after 1")
     with pytest.raises(NotFound, match="no job 7"):
-        edit(queue.db, second, JobUpdate(after=(7,), priority=9), "after 7")
+        update_job(queue.db, second, JobUpdate(after=(7,), priority=9), "after 7")
     assert (queue.job(second).after, queue.job(second).priority) == ((), 0)
 
 
@@ -430,8 +430,8 @@ def test_no_job_waits_for_itself(queue: Queue, job_id: int, after: int) -> None:
     queue.add(after=(1,))
     queue.add(after=(2,))
     queue.add(after=(3,))
-    with pytest.raises(InvalidInput, match=f"job {job_id} cannot wait for job {after}: that one waits for it"):
-        edit(queue.db, job_id, JobUpdate(after=(after,)), f"after {after}")
+    with pytest.raises(InvalidInput, match=f"job {job_id} cannot wait for job {after}, which waits for it"):
+        update_job(queue.db, job_id, JobUpdate(after=(after,)), f"after {after}")
     assert [queue.job(entry).after for entry in (1, 2, 3, 4)] == [(), (1,), (2,), (3,)]
     assert [queue.end() for _ in range(4)] == [1, 2, 3, 4]
 
@@ -440,7 +440,7 @@ def test_jobs_may_wait_for_one_in_many_ways(queue: Queue) -> None:
     for _ in range(4):
         queue.add()
     for job_id, after in ((4, (1,)), (3, (1, 4)), (2, (1, 3, 4))):
-        edit(queue.db, job_id, JobUpdate(after=after), "after")
+        update_job(queue.db, job_id, JobUpdate(after=after), "after")
     assert [queue.end() for _ in range(4)] == [1, 4, 3, 2]
 
 
@@ -450,12 +450,14 @@ def test_a_benchmark_measures_what_the_job_that_it_waits_for_makes_now(queue: Qu
     waiting = queue.add("benchmark", None, {"variants": ["int8", "int4"], "threads": [1]}, after=(made, other))
     later = queue.add("benchmark", None, {"variants": ["int8"], "threads": [1]}, after=(waiting,))
     unrelated = queue.add("benchmark", None, {"variants": ["int8"], "threads": [1]})
-    edit(queue.db, made, JobUpdate(variant="int8+clip=max", params={"clip": "max"}), "clip=max; now int8+clip=max")
+    update_job(
+        queue.db, made, JobUpdate(variant="int8+clip=max", params={"clip": "max"}), "clip=max; now int8+clip=max"
+    )
     assert queue.job(waiting).params == {"variants": ["int8+clip=max", "int4"], "threads": [1]}
     assert queue.told(waiting)[1:] == [(0, "edited", "measures int8+clip=max instead of int8")]
     # These were not queued to measure what that job makes.
     assert queue.job(later).params == queue.job(unrelated).params == {"variants": ["int8"], "threads": [1]}
-    edit(queue.db, made, JobUpdate(variant="int4"), "now int4")
+    update_job(queue.db, made, JobUpdate(variant="int4"), "now int4")
     assert queue.job(waiting).params["variants"] == ["int4"]
 
 
@@ -463,7 +465,7 @@ def test_a_benchmark_that_has_ended_says_what_it_was_to_measure(queue: Queue) ->
     made = queue.add(variant="int8")
     unwanted = queue.add("benchmark", None, {"variants": ["int8"]}, after=(made,))
     cancel(queue.db, unwanted)
-    edit(queue.db, made, JobUpdate(variant="int4"), "now int4")
+    update_job(queue.db, made, JobUpdate(variant="int4"), "now int4")
     assert queue.job(unwanted).params == {"variants": ["int8"]}
 
 

@@ -19,7 +19,7 @@ from core.store.jobs import add_job, get_job
 from core.store.lifecycle import finish
 from core.store.results import list_results
 from core.workspace import Workspace
-from jobs.submit import benchmark_job, making_job
+from jobs.submit import benchmark_job, variant_job
 from jobs.worker_control import stop_worker, worker_status
 from tests.running import COMMAND, environment, ttsdash, ttsdash_json
 from tests.vits import MULTI_SPEAKER, write_voice
@@ -131,7 +131,7 @@ def test_a_failed_job_makes_wait_end_with_1_and_shows_its_line(
     assert done.returncode == 1
     assert "failed: cannot read" in done.stdout
     retried = ttsdash(workspace, "jobs", "retry", "1")
-    assert (retried.returncode, retried.stdout) == (0, "queued again: job 1\n")
+    assert (retried.returncode, retried.stdout) == (0, "requeued: job 1\n")
     assert ttsdash(workspace, "jobs", "wait", "1").returncode == 1
     log = ttsdash(workspace, "jobs", "logs", "1", "-f").stdout
     assert log.count("attempt") == 2
@@ -156,7 +156,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
     assert ttsdash(workspace, "voices").stdout.startswith("no voices yet")
     assert ttsdash(workspace, "jobs").stdout.startswith("no jobs yet")
     assert ttsdash(workspace, "results").stdout.startswith("no results yet")
-    assert ttsdash(workspace, "worker").stdout.startswith("no worker runs")
+    assert ttsdash(workspace, "worker").stdout.startswith("no worker is running")
 
 
 @pytest.mark.parametrize(
@@ -170,11 +170,11 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         (["optimize", "--model", "nobody", "--dynamic"], 1, "voice not found: 'nobody'"),
         (["optimize", "--model", "/nowhere/x.onnx", "--dynamic"], 2, "/nowhere/x.onnx does not exist"),
         (["benchmark", "nobody"], 1, "voice not found: 'nobody'"),
-        (["jobs", "show", "7"], 1, "no job 7 here: see `ttsdash jobs list`"),
+        (["jobs", "show", "7"], 1, "no job 7: list them with `ttsdash jobs list`"),
         (["jobs", "show", "seven"], 2, "Invalid value for 'ID'"),
-        (["jobs", "wait", "7"], 1, "no job 7 here"),
+        (["jobs", "wait", "7"], 1, "no job 7: list them"),
         (["results", "show", "abc"], 1, "result not found: 'abc'"),
-        (["jobs", "show", "99999999999999999999"], 1, "no job 99999999999999999999 here"),
+        (["jobs", "show", "99999999999999999999"], 1, "no job 99999999999999999999: list them"),
         (["voices", "list", "--home", ""], 2, "Invalid value for '--home': it is empty"),
         (["optimize", "--model", "nobody", "--static", "--calibration", ""], 2, "--calibration is empty: name a file"),
         (["--home", "--help"], 2, "Invalid value for '--home': --help is taken for its folder"),
@@ -194,7 +194,7 @@ def test_an_impossible_request_prints_one_line_and_exits_with_the_right_code(
 def test_an_ended_job_is_not_cancelled_and_a_successful_one_not_retried(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    job_id = add_job(db, making_job(voice, "guide"))
+    job_id = add_job(db, variant_job(voice, "guide"))
     db.execute("UPDATE jobs SET state = 'running', attempt = 1")
     finish(db, job_id, 1, "succeeded")
     assert refused(ttsdash(workspace, "jobs", "cancel", job_id), 2) == "job 1 succeeded: nothing to cancel"
@@ -208,7 +208,7 @@ def test_the_options_of_a_benchmark_are_checked_before_it_is_queued(
     (tmp_path / "empty.txt").write_text("\n\n")
     for arguments, code, expected in [
         (["--variant", "int9"], 1, "tiny has no variant 'int9'; it has: original"),
-        (["--threads", "0"], 2, "0 threads cannot be: give 1 to 1024"),
+        (["--threads", "0"], 2, "invalid number of threads: 0 (use 1 to 1024)"),
         (["--texts", tmp_path / "none.txt"], 2, f"cannot read {tmp_path}/none.txt"),
         (["--texts", tmp_path / "empty.txt"], 2, f"{tmp_path}/empty.txt has no text"),
     ]:
@@ -245,7 +245,7 @@ def test_names_from_outside_cannot_control_the_terminal(workspace: Workspace, tm
 
 def test_a_reader_that_ends_is_not_an_error(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     for _ in range(400):
-        add_job(db, making_job(voice, "guide"))
+        add_job(db, variant_job(voice, "guide"))
     program = subprocess.Popen(
         [sys.executable, "-P", "-m", "tui.cli", "jobs", "list"],
         stdout=subprocess.PIPE,
@@ -292,18 +292,18 @@ def test_a_full_disk_while_writing_is_one_line(workspace: Workspace, voice_path:
 def test_a_second_worker_is_refused(workspace: Workspace) -> None:
     ttsdash(workspace, "worker", "start")
     expected = refused(ttsdash(workspace, "worker", "run"), 1)
-    assert expected.startswith(f"a worker runs already in {workspace.root}")
+    assert expected.startswith(f"a worker is already running in {workspace.root}")
     status = ttsdash_json(workspace, "worker", "status")
     assert set(status) >= {"running", "pid", "since", "version", "slots", "jobs"}
     assert status["running"]
     assert ttsdash(workspace, "worker", "stop").stdout.startswith("worker stopped, pid")
-    assert ttsdash(workspace, "worker", "stop").stdout == "no worker runs\n"
+    assert ttsdash(workspace, "worker", "stop").stdout == "no worker is running\n"
 
 
 def test_cancelling_a_queued_job_cancels_jobs_that_depend_on_it(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    first = add_job(db, making_job(voice, "guide"))
+    first = add_job(db, variant_job(voice, "guide"))
     second = add_job(db, replace(benchmark_job(voice, []), after=(first,)))
     assert ttsdash(workspace, "jobs", "cancel", first).stdout == f"job {first}: cancelled\n"
     assert get_job(db, second).state == "cancelled"

@@ -17,7 +17,7 @@ from core.workspace import Workspace
 from jobs import doctor as examination
 from jobs.doctor import judge_worker
 from jobs.lock import WorkerInfo
-from jobs.submit import making_job
+from jobs.submit import variant_job
 from tests.running import ttsdash
 from tests.vits import write_voice
 from tui.cli.app import ttsdash as program
@@ -86,7 +86,7 @@ def test_unreadable_tables_are_a_finding(quick: None, workspace: Workspace, db: 
 def test_jobs_waiting_without_a_worker_are_a_problem_with_the_command_that_starts_one(
     quick: None, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    add_job(db, making_job(voice, "guide"))
+    add_job(db, variant_job(voice, "guide"))
     done = doctor(workspace)
     assert done.exit_code == 1
     lines = done.stdout.splitlines()

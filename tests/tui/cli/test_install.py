@@ -85,10 +85,10 @@ def test_a_dry_run_shows_the_steps_that_install_takes_and_uninstall_reverts(
     *steps, last = done.stdout.splitlines()
     assert steps[0] == f"write {unit}"
     assert steps[1:] == [f"run {command}" for command in called(calls)]
-    assert last == f"the worker of {workspace.root} starts with the machine, and logging out does not end it"
+    assert last == f"the worker of {workspace.root} starts with the machine and keeps running when you log out"
     content = [f"    {line}".rstrip() for line in unit.read_text().splitlines()]
     shown = [line.rstrip() for line in looked.stdout.splitlines()]
-    assert shown == [steps[0], *content, *steps[1:], "nothing was done: --dry-run"]
+    assert shown == [steps[0], *content, *steps[1:], "nothing was done (--dry-run)"]
 
     name = unit.stem
     looked = on_machine(machine, workspace, "uninstall", "--dry-run")
@@ -97,7 +97,7 @@ def test_a_dry_run_shows_the_steps_that_install_takes_and_uninstall_reverts(
     assert called(calls) == [f"systemctl --user disable --now {name}", "systemctl --user daemon-reload"]
     assert done.stdout.splitlines() == [
         *looked.stdout.splitlines()[:-1],
-        f"the worker of {workspace.root} is removed; lingering stays as it is: `loginctl disable-linger` turns it off",
+        f"the worker of {workspace.root} was removed; lingering stays enabled (turn it off with `loginctl disable-linger`)",
     ]
     assert (done.returncode, unit.exists()) == (0, False)
 
@@ -129,7 +129,7 @@ def test_a_step_that_fails_is_the_last_line_and_exit_code_1(
     assert done.returncode == 1
     assert done.stdout.splitlines() == [f"write {unit}", "run systemctl --user daemon-reload", f"remove {unit}"]
     assert done.stderr.startswith(
-        "ttsdash: `systemctl --user daemon-reload` ended with 1 (Failed to connect to bus): log in as "
+        "ttsdash: `systemctl --user daemon-reload` failed with exit code 1 (Failed to connect to bus): log in as "
     )
     assert refused(call("install", "--json"), 1) == done.stderr.strip().removeprefix("ttsdash: ")
 
@@ -143,7 +143,7 @@ def test_an_unusable_store_is_reported_before_anything_is_done(call: Call, calls
 def test_without_systemd_the_message_names_an_alternative(workspace: Workspace, calls: Path, tmp_path: Path) -> None:
     expected = refused(on_machine(tmp_path / "container", workspace, "install"), 1)
     assert expected.startswith(
-        "no systemd runs here: call `ttsdash worker start`, or have a supervisor of your own run "
+        "systemd does not run on this machine: use `ttsdash worker start`, or have your own supervisor run "
     )
     assert called(calls) == []
 

@@ -25,7 +25,7 @@ from core.store.jobs import add_event, add_job, get_job, list_events, list_jobs,
 from core.store.lifecycle import ResourceUsage, claim, finish, is_paused, record_usage, report, requeue
 from core.store.queue_control import cancel, pause
 from core.workspace import Workspace
-from jobs.submit import Scheduling, benchmark_job, making_job, submit
+from jobs.submit import Scheduling, benchmark_job, submit, variant_job
 from jobs.worker_control import stop_worker
 from tests.running import COMMAND, environment, heed_signals, ttsdash
 from tests.tui.cli.test_apply import on_a_terminal
@@ -33,7 +33,7 @@ from tests.tui.cli.test_cli import refused
 from tests.tui.conftest import announce
 from tests.waiting import wait_until
 from tui.cli.app import run as run_program
-from tui.cli.progress import Watch
+from tui.cli.progress import JobMonitor
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -104,12 +104,12 @@ class Queue:
         self.workspace, self.db, self.voice = workspace, db, voice
 
     def add(self, recipe: str = "dynamic", **terms: object) -> int:
-        return submit(self.workspace, self.db, making_job(self.voice, recipe), terms=Scheduling(**terms))[0]  # type: ignore[arg-type]
+        return submit(self.workspace, self.db, variant_job(self.voice, recipe), scheduling=Scheduling(**terms))[0]  # type: ignore[arg-type]
 
     def add_benchmark(self, **terms: object) -> int:
-        return submit(self.workspace, self.db, benchmark_job(self.voice, ["dynamic-int8"]), terms=Scheduling(**terms))[
-            0
-        ]  # type: ignore[arg-type]
+        return submit(
+            self.workspace, self.db, benchmark_job(self.voice, ["dynamic-int8"]), scheduling=Scheduling(**terms)
+        )[0]  # type: ignore[arg-type]
 
     def start(self) -> Job:
         job = claim(self.db, machine=this_machine().id)
@@ -168,7 +168,7 @@ def test_what_is_there_or_on_its_way_is_not_made_again_unless_that_is_asked_for(
     assert said(call(*optimize))[0] == "job 1: quantize dynamic-int8, tiny: queued"
     assert said(call(*optimize)) == [
         "dynamic-int8: already queued, job 1 (--force makes it again)",
-        "nothing new was queued",
+        "no new jobs",
     ]
     answer = answered(call(*optimize, "--json"))
     assert isinstance(answer, dict)
@@ -182,8 +182,12 @@ def test_what_is_there_or_on_its_way_is_not_made_again_unless_that_is_asked_for(
 @pytest.mark.parametrize(
     ("paused", "ending", "says"),
     [
-        (False, True, "the worker ends and takes no further job: `ttsdash worker start` once it has ended"),
-        (True, False, "the queue is paused: `ttsdash jobs resume` starts jobs again"),
+        (
+            False,
+            True,
+            "the worker is stopping and starts no further job: run `ttsdash worker start` once it has stopped",
+        ),
+        (True, False, "the queue is paused: resume it with `ttsdash jobs resume`"),
     ],
 )
 def test_who_queues_a_job_that_will_not_be_started_is_told_why(
@@ -201,14 +205,14 @@ def test_who_queues_a_job_that_will_not_be_started_is_told_why(
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["--at", "02:00", "--in", "2h"], 2, "--at and --in at once: say one of them"),
+        (["--at", "02:00", "--in", "2h"], 2, "--at and --in exclude each other: give one of them"),
         (["--at", "25:00"], 2, "--at: '25:00' is not a time: write 02:00 or 2026-05-01 02:00"),
         (["--at", "2020-01-01 02:00"], 2, "--at: '2020-01-01 02:00' is in the past"),
         (["--in", "soon"], 2, "--in: 'soon' is not a duration: write 30min, 2h or 1h30m"),
         (["--in", ""], 2, "--in: '' is not a duration"),
         (["--priority", "1001"], 2, "Invalid value for '--priority': 1001 is not in the range -1000<=x<=1000."),
-        (["--after", "99"], 1, "no job 99 here: see `ttsdash jobs list`"),
-        (["--after", "1"], 2, "job 1 failed: nothing can wait for it; retry it first"),
+        (["--after", "99"], 1, "no job 99: list them with `ttsdash jobs list`"),
+        (["--after", "1"], 2, "job 1 failed: no job can wait for it (retry it first)"),
     ],
 )
 def test_terms_that_cannot_be_are_refused_and_nothing_is_queued(
@@ -230,7 +234,7 @@ def test_the_list_is_limited_and_says_how_many_more_there_are(call: Call, queue:
     queue.end("failed", "it broke")
     printed = said(call("jobs", "--limit", "1"))
     assert re.match(r" ?4  quantize", printed[2])
-    assert printed[3] == "and 3 more: `--limit 4` lists all"
+    assert printed[3] == "and 3 more (list all with `--limit 4`)"
     assert said(call("jobs", "list", "--state", "queued", "--state", "running", "--limit", "2"))[4].startswith(
         "and 1 more"
     )
@@ -306,7 +310,7 @@ def test_a_queued_job_is_shown_with_its_place_its_needs_and_why_it_waits(call: C
     queue.end(seconds=60)
     first, shown = queue.add(), queue.add(priority=-3)
     printed = said(call("jobs", "show", shown))
-    for line in ("priority    -3", "place       2 of 2", f"waits       behind job {first}"):
+    for line in ("priority    -3", "position    2 of 2", f"waits       behind job {first}"):
         assert line in printed
     assert "expected    about 1 min, from 1 past run here" in printed
     assert any(re.fullmatch(r"needs       \d cores?, \d+ MB", line) for line in printed)
@@ -337,7 +341,7 @@ def test_a_running_job_is_shown_with_what_it_takes_and_an_ended_one_with_its_bil
     queue.end(seconds=12.34, cpu_seconds=75.12, peak_mb=820.4)
     printed = said(call("jobs", "show", 1))
     assert "took        12.3 s, 1 min 15 s of CPU, at most 820 MB" in printed
-    assert not any(line.startswith(("uses", "place", "waits", "expected")) for line in printed)
+    assert not any(line.startswith(("uses", "position", "waits", "expected")) for line in printed)
     assert [line[21:] for line in printed[-5:]] == [
         "queued",
         "started, attempt 1",
@@ -374,7 +378,9 @@ def test_a_narrow_terminal_shows_each_note_once_under_the_table(workspace: Works
         queue.add()
     queue.end("failed", "cannot read the voice: put it back")
     shown = Terminal(workspace, "jobs", columns=80).read_to_end(0)
-    assert "job 8, 7, 6, 5, 4 and 2 more: no worker runs\r\njob 1: cannot read the voice: put it back\r\n" in shown
+    assert (
+        "job 8, 7, 6, 5, 4 and 2 more: no worker is running\r\njob 1: cannot read the voice: put it back\r\n" in shown
+    )
     assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip()) <= 80 for line in shown.splitlines())
 
 
@@ -468,9 +474,9 @@ def test_all_are_cancelled_at_once_and_those_that_run_are_awaited(workspace: Wor
     queue.start()
     # Its worker is dead: the command ends the job itself.
     done = ttsdash(workspace, "jobs", "cancel", "--all")
-    assert (done.returncode, done.stdout) == (0, "4 waiting jobs cancelled\njob 1: cancelled\n")
+    assert (done.returncode, done.stdout) == (0, "4 queued jobs cancelled\njob 1: cancelled\n")
     assert queue.states() == ["cancelled"] * 5
-    assert said(ttsdash(workspace, "jobs", "cancel", "--all")) == ["no job is open"]
+    assert said(ttsdash(workspace, "jobs", "cancel", "--all")) == ["no job is queued or running"]
 
 
 def test_cancelling_prints_a_job_several_jobs_or_what_became_of_all(call: Call, queue: Queue) -> None:
@@ -492,21 +498,21 @@ def test_jobs_are_tried_again_one_by_one_or_all_that_failed(call: Call, queue: Q
     for _ in range(2):
         queue.add()
         queue.end("failed")
-    assert said(call("jobs", "retry", 1, 2)) == ["queued again: job 1, 2"]
+    assert said(call("jobs", "retry", 1, 2)) == ["requeued: job 1, 2"]
     assert queue.states() == ["queued", "queued", "failed", "failed"]
-    assert said(call("jobs", "retry", "--failed")) == ["queued again: job 3, 4"]
-    assert said(call("jobs", "retry", "--failed")) == ["no job failed"]
+    assert said(call("jobs", "retry", "--failed")) == ["requeued: job 3, 4"]
+    assert said(call("jobs", "retry", "--failed")) == ["no job has failed"]
     assert queue.states() == ["queued"] * 4
 
 
 def test_a_paused_queue_says_so_until_it_is_resumed(call: Call, queue: Queue) -> None:
-    paused = "the queue is paused: `ttsdash jobs resume` starts jobs again"
+    paused = "the queue is paused: resume it with `ttsdash jobs resume`"
     assert said(call("jobs", "pause")) == [paused]
-    assert said(call("jobs", "pause")) == ["the queue was already paused: `ttsdash jobs resume` starts jobs again"]
+    assert said(call("jobs", "pause")) == ["the queue was already paused: resume it with `ttsdash jobs resume`"]
     for command in (["jobs"], ["jobs", "--since-last"], ["worker"]):
         assert said(call(*command))[-1] == paused
     assert answered(call("jobs", "pause", "--json")) == {"paused": True}
-    assert said(call("jobs", "resume")) == ["jobs are started again"]
+    assert said(call("jobs", "resume")) == ["the queue is resumed"]
     assert said(call("jobs", "resume")) == ["the queue was not paused"]
     assert answered(call("jobs", "resume", "--json")) == {"paused": False}
     assert not is_paused(queue.db)
@@ -515,9 +521,9 @@ def test_a_paused_queue_says_so_until_it_is_resumed(call: Call, queue: Queue) ->
 def test_resuming_starts_a_worker_which_runs_what_waits(workspace: Workspace, queue: Queue) -> None:
     pause(queue.db)
     queue.add("optimized")
-    assert said(ttsdash(workspace, "jobs", "resume")) == ["jobs are started again"]
+    assert said(ttsdash(workspace, "jobs", "resume")) == ["the queue is resumed"]
     status = said(ttsdash(workspace, "worker"))
-    assert "ends after 30 min without a job" in status
+    assert "stops after 30 min without a job" in status
     wait_until(lambda: queue.job(1).attempt == 1)
     stop_worker(workspace, at_once=True)
 
@@ -525,9 +531,9 @@ def test_resuming_starts_a_worker_which_runs_what_waits(workspace: Workspace, qu
 def test_a_job_is_moved_within_the_queue(call: Call, queue: Queue) -> None:
     for _ in range(4):
         queue.add()
-    assert said(call("jobs", "move", 3, "--first")) == ["job 3: place 1 of 4"]
-    assert said(call("jobs", "move", 1, "--last")) == ["job 1: place 4 of 4"]
-    assert said(call("jobs", "move", 4, "--before", 2)) == ["job 4: place 2 of 4"]
+    assert said(call("jobs", "move", 3, "--first")) == ["job 3: position 1 of 4"]
+    assert said(call("jobs", "move", 1, "--last")) == ["job 1: position 4 of 4"]
+    assert said(call("jobs", "move", 4, "--before", 2)) == ["job 4: position 2 of 4"]
     assert queue.order() == [3, 4, 2, 1]
     moved = answered(call("jobs", "move", 2, "--first", "--json"))
     assert isinstance(moved, dict)
@@ -574,33 +580,33 @@ def test_a_new_time_is_told_on_the_readers_clock(call: Call, queue: Queue) -> No
     [
         (["cancel"], 2, "say which jobs: their ids, or --all"),
         (["cancel", "2", "--all"], 2, "say which jobs: their ids, or --all"),
-        (["cancel", "2", "99"], 1, "no job 99 here"),
+        (["cancel", "2", "99"], 1, "no job 99: list them"),
         (["cancel", "2", "1"], 2, "job 1 succeeded: nothing to cancel"),
         (["retry"], 2, "say which jobs: their ids, or --failed"),
         (["retry", "3", "--failed"], 2, "say which jobs: their ids, or --failed"),
-        (["retry", "3", "99"], 1, "no job 99 here"),
-        (["retry", "3", "2"], 2, "job 2 is queued: only a failed or cancelled job can be tried again"),
+        (["retry", "3", "99"], 1, "no job 99: list them"),
+        (["retry", "3", "2"], 2, "job 2 is queued: only a failed or cancelled job can be retried"),
         (["move", "2"], 2, "say where to: --first, --last or --before OTHER"),
         (["move", "2", "--first", "--last"], 2, "say where to: --first, --last or --before OTHER"),
-        (["move", "2", "--before", "99"], 1, "no job 99 here"),
+        (["move", "2", "--before", "99"], 1, "no job 99: list them"),
         (["move", "1", "--first"], 2, "job 1 is succeeded: only a queued job can be changed"),
         (["edit", "2"], 2, "nothing to change in job 2: see `ttsdash jobs edit --help`"),
         (["edit", "1", "--priority", "1"], 2, "job 1 is succeeded: only a queued job can be changed"),
-        (["edit", "99", "--priority", "1"], 1, "no job 99 here"),
-        (["edit", "2", "--after", "3", "--no-after"], 2, "--after and --no-after at once: say one of them"),
-        (["edit", "2", "--now", "--in", "2h"], 2, "--now and a time at once: say one of them"),
+        (["edit", "99", "--priority", "1"], 1, "no job 99: list them"),
+        (["edit", "2", "--after", "3", "--no-after"], 2, "--after and --no-after exclude each other: give one of them"),
+        (["edit", "2", "--now", "--in", "2h"], 2, "--now excludes --at and --in: give one of them"),
         (["edit", "2", "--threads", "1"], 2, "job 2 is a quantize: only a benchmark has variants and threads"),
         (["edit", "2", "--param", "stages"], 2, "parameter 'stages': write it as name=value"),
-        (["edit", "4", "--param", "stages=1"], 2, "job 4 is a benchmark: it has no parameters of a recipe"),
+        (["edit", "4", "--param", "stages=1"], 2, "job 4 is a benchmark, which has no recipe parameters"),
         (["edit", "4", "--variant", "int9"], 1, "tiny has no variant 'int9'; it has: original"),
-        (["clean"], 2, "there is no terminal to ask on: add --yes to forget 2 ended jobs and remove their logs"),
-        (["clean", "--json"], 2, "there is no terminal to ask on: add --yes to forget 2 ended jobs"),
-        (["list", "--since-last", "--state", "failed"], 2, "--since-last tells all there is: it takes neither --state"),
-        (["--since-last", "--limit", "3"], 2, "--since-last tells all there is: it takes neither --state nor --limit"),
+        (["clean"], 2, "no terminal to ask for confirmation: add --yes to delete 2 ended jobs and their logs"),
+        (["clean", "--json"], 2, "no terminal to ask for confirmation: add --yes to delete 2 ended jobs"),
+        (["list", "--since-last", "--state", "failed"], 2, "--since-last takes neither --state"),
+        (["--since-last", "--limit", "3"], 2, "--since-last takes neither --state nor --limit"),
         (["--state", "lost"], 2, "Invalid value for '--state': 'lost' is not one of 'queued', 'running', 'succeeded'"),
         (["--limit", "0"], 2, "Invalid value for '--limit': 0 is not in the range"),
         (["--frob"], 2, "No such option '--frob'."),
-        (["wait", "2", "99"], 1, "no job 99 here"),
+        (["wait", "2", "99"], 1, "no job 99: list them"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_changes_nothing(
@@ -630,13 +636,13 @@ def test_what_has_ended_is_forgotten_with_its_logs_once_that_is_confirmed(
         shown = "\n".join(said(ttsdash(workspace, "jobs", "clean", "--yes")))
     else:
         shown = on_a_terminal(workspace, f"{says}\n", "jobs", "clean")
-        assert "forget 3 ended jobs and remove their logs? Variants and results stay. [y/N] " in shown
+        assert "delete 3 ended jobs and their logs? Variants and results are kept. [y/N] " in shown
     logs = sorted(path.name for path in workspace.logs.iterdir())
     if says == "n":
-        assert shown.endswith("nothing was removed\r\n")
+        assert shown.endswith("nothing was deleted\r\n")
         assert (len(queue.states()), logs) == (4, ["1.log", "1.log.1", "2.log", "4.log"])
     else:
-        assert "forgotten: 3 jobs" in shown
+        assert "deleted: 3 jobs" in shown
         assert (queue.states(), logs) == (["queued"], ["4.log"])
         assert said(ttsdash(workspace, "jobs", "clean")) == ["no job has ended"]
 
@@ -647,19 +653,19 @@ def test_what_has_ended_is_forgotten_with_its_logs_once_that_is_confirmed(
 def test_of_very_many_jobs_those_that_run_and_the_next_few_are_watched_with_few_queries(queue: Queue) -> None:
     with transaction(queue.db):
         for _ in range(1000):
-            add_job(queue.db, making_job(queue.voice, "dynamic"))
-    watch = Watch(queue.workspace, queue.db, open_ids(queue.db))
+            add_job(queue.db, variant_job(queue.voice, "dynamic"))
+    monitor = JobMonitor(queue.workspace, queue.db, open_ids(queue.db))
     queries: list[str] = []
     running = queue.start()
     queue.db.set_trace_callback(queries.append)
-    look = watch.look()
+    poll = monitor.poll()
     queue.db.set_trace_callback(None)
-    assert ([job.id for job in look.jobs], look.open) == ([*range(1, 10)], 1000)
+    assert ([job.id for job in poll.jobs], poll.open) == ([*range(1, 10)], 1000)
     assert len(queries) < 20
     finish(queue.db, running.id, running.attempt, "failed")
-    look = watch.look()
-    assert ([job.id for job in look.jobs if job.state == "failed"], look.open) == ([1], 999)
-    assert [job.state for job in watch.look().jobs] == ["queued"] * 8
+    poll = monitor.poll()
+    assert ([job.id for job in poll.jobs if job.state == "failed"], poll.open) == ([1], 999)
+    assert [job.state for job in monitor.poll().jobs] == ["queued"] * 8
 
 
 def test_bars_are_drawn_for_the_next_few_of_many_jobs(workspace: Workspace, queue: Queue) -> None:
@@ -674,11 +680,11 @@ def test_bars_are_drawn_for_the_next_few_of_many_jobs(workspace: Workspace, queu
     assert "30 jobs" in shown
     assert "job 9: quantize dynamic-int8" not in shown
     assert "the queue is paused" in shown
-    assert "follow them again: ttsdash jobs wait\r\n" in shown
+    assert "follow them with: ttsdash jobs wait\r\n" in shown
 
 
 def test_waiting_for_nothing_ends_at_once_and_for_what_has_ended_tells_how(call: Call, queue: Queue) -> None:
-    assert said(call("jobs", "wait")) == ["no job is open"]
+    assert said(call("jobs", "wait")) == ["no job is queued or running"]
     queue.add()
     queue.end("failed", "it broke")
     done = call("jobs", "wait", 1)
@@ -691,9 +697,9 @@ def test_waiting_for_nothing_ends_at_once_and_for_what_has_ended_tells_how(call:
 @pytest.mark.parametrize(
     ("info", "line"),
     [
-        ({}, "stays until it is stopped"),
-        ({"idle_s": 1800.0}, "ends after 30 min without a job"),
-        ({"ending": True}, "takes no further job, and ends after job 1"),
+        ({}, "runs until it is stopped"),
+        ({"idle_s": 1800.0}, "stops after 30 min without a job"),
+        ({"ending": True}, "starts no further job, and stops after job 1"),
     ],
 )
 def test_the_status_of_the_worker_tells_what_it_has_and_when_it_ends(
@@ -707,7 +713,7 @@ def test_the_status_of_the_worker_tells_what_it_has_and_when_it_ends(
     assert printed[0].startswith(f"worker on job 1: pid {os.getpid()}, since ")
     assert printed[0].endswith(", ttsdash 1.0")
     assert printed[1:3] == ["2 slots, 4 cores, 8000 MB of memory", line]
-    assert re.fullmatch(r"ttsdash \S+ is installed: `ttsdash worker stop && ttsdash worker start`", printed[3])
+    assert re.fullmatch(r"ttsdash \S+ is installed: run `ttsdash worker stop && ttsdash worker start`", printed[3])
     assert printed[4:] == ["1 job waits"]
     status = answered(call("worker", "status", "--json"))
     assert isinstance(status, dict)
@@ -717,19 +723,19 @@ def test_the_status_of_the_worker_tells_what_it_has_and_when_it_ends(
 
 def test_a_worker_that_gives_no_sign_of_life_is_said_to_be_silent(call: Call, workspace: Workspace) -> None:
     os.utime(workspace.worker_lock, (0, time.time() - 120))
-    assert "gave no sign of life for a minute: `ttsdash worker start` replaces it" in said(call("worker"))
+    assert "unresponsive for a minute: `ttsdash worker start` replaces it" in said(call("worker"))
 
 
 def test_no_worker_is_started_beside_one_that_ends(call: Call, workspace: Workspace) -> None:
     announce(workspace, os.getpid(), ending=True)
-    says = f"the worker (pid {os.getpid()}) ends and takes no further job: start one once it has ended"
+    says = f"the worker (pid {os.getpid()}) is stopping: start one once it has stopped"
     assert refused(call("worker", "start"), 1) == says
 
 
 def test_starting_a_worker_where_one_runs_says_when_that_one_ends(call: Call, workspace: Workspace) -> None:
     announce(workspace, os.getpid(), idle_s=600.0)
     assert said(call("worker", "start")) == [
-        f"worker already running, pid {os.getpid()}, 2 slots; ends after 10 min without a job"
+        f"worker already running, pid {os.getpid()}, 2 slots; stops after 10 min without a job"
     ]
 
 
@@ -740,7 +746,7 @@ def test_with_ten_thousand_queued_jobs_each_command_answers_within_a_second(call
     """By the time of the processor, which is that of the tests beside this one, too, when the wall's is asked."""
     with transaction(queue.db):
         for _ in range(10_000):
-            add_job(queue.db, making_job(queue.voice, "dynamic"))
+            add_job(queue.db, variant_job(queue.voice, "dynamic"))
     for command in (
         "list",
         "list --json",

@@ -27,7 +27,7 @@ from core.store.screen_state import read_screen
 from core.store.voices import add_voice, get_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
-from jobs.submit import making_job
+from jobs.submit import variant_job
 from tests.running import COMMAND, environment, heed_signals
 from tests.tui.conftest import announce
 from tests.vits import write_voice
@@ -209,7 +209,7 @@ def test_a_command_that_follows_ends_when_its_reader_has_gone(used: Workspace, s
 def test_a_worker_whose_output_is_closed_keeps_working_and_drains(used: Workspace, start: Start) -> None:
     used.worker_lock.unlink()
     with closing(open_store(used)) as db:
-        job = add_job(db, replace(making_job(get_voice(db, "tiny"), "guide"), priority=9))
+        job = add_job(db, replace(variant_job(get_voice(db, "tiny"), "guide"), priority=9))
         writer = unread_pipe()
         process = start("worker run --slots 1", stdout=writer, stderr=writer)
         os.close(writer)
@@ -322,7 +322,7 @@ def test_a_signal_to_a_command_that_waits_for_jobs(command: str, start: Start) -
         assert first_line(process.stderr).startswith(b"job ")
     for (code, said), expected in zip(hit(processes), ENDS, strict=True):
         assert code == expected
-        assert re.fullmatch(rb"\nthe jobs go on without you; follow them again: ttsdash jobs wait \d+\n", said)
+        assert re.fullmatch(rb"\nthe jobs continue in the background; follow them with: ttsdash jobs wait \d+\n", said)
 
 
 def test_a_signal_to_a_command_that_follows_a_log(start: Start) -> None:

@@ -235,7 +235,9 @@ async def test_the_focused_row_stays_when_jobs_appear_above_it(full: Workspace) 
         table = app.query_one("#jobs-table", KeyedTable)
         focused = table.focused_key
         db = open_store(full)
-        submit(full, db, NewJob("quantize", JOE, "dynamic-int8", {"recipe": "guide"}), terms=Scheduling(priority=1))
+        submit(
+            full, db, NewJob("quantize", JOE, "dynamic-int8", {"recipe": "guide"}), scheduling=Scheduling(priority=1)
+        )
         db.close()
         await until(pilot, lambda: list(notes(app))[:4] == ["5", "9", "6", "7"])
         assert table.focused_key == focused == "7"
@@ -256,7 +258,7 @@ async def test_the_queue_is_paused_and_resumed_with_a_key_and_every_tab_shows_it
         assert "queue paused" in text_of(app, "#worker")
         await pilot.press("2", "p")
         await until(pilot, lambda: text_of(app, "#worker") == "running job 5 · 3 queued")
-        assert notes(app)["6"] == "another runs alone"
+        assert notes(app)["6"] == "another job runs alone"
 
 
 async def test_the_table_lists_running_jobs_then_queued_ones_in_order_then_the_latest_ended(
@@ -286,7 +288,7 @@ async def test_the_table_lists_running_jobs_then_queued_ones_in_order_then_the_l
         ("jK", "job 6 is already the first in the queue"),
         ("jjjJ", "job 8 is already the last in the queue"),
         ("K", "job 5 is running: only a queued job can be changed"),
-        ("Gr", "job 1 is succeeded: only a failed or cancelled job can be tried again"),
+        ("Gr", "job 1 is succeeded: only a failed or cancelled job can be retried"),
     ],
 )
 async def test_an_impossible_action_is_refused_in_one_line(worked: Workspace, keys: str, notice: str) -> None:

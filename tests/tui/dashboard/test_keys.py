@@ -17,11 +17,11 @@ from core.records.jobs import Job
 from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import add_job, get_job
-from core.store.queue_control import JobUpdate, edit, pause
+from core.store.queue_control import JobUpdate, pause, update_job
 from core.store.screen_state import read_screen, save_screen
 from core.workspace import Workspace
 from jobs.edit import JobEdit
-from jobs.submit import making_job
+from jobs.submit import variant_job
 from tests.tui.pilot import DrivenDashboard, dashboard, is_ready, store, text_of, until
 from tests.waiting import wait_until
 from tui.dashboard.app import Dashboard
@@ -304,7 +304,7 @@ def states_of(app: Dashboard) -> dict[int, str]:
 
 
 async def test_a_queued_job_is_edited_in_a_dialog(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    job_id = add_job(db, making_job(voice, "dynamic"))
+    job_id = add_job(db, variant_job(voice, "dynamic"))
     pause(db)
     app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -331,7 +331,7 @@ async def test_a_queued_job_is_edited_in_a_dialog(workspace: Workspace, db: sqli
         ({"priority": ""}, JobEdit(priority=0)),
         ({"after": "4, 5"}, JobEdit(after=(4, 5))),
         ({"after": ""}, JobEdit(after=())),
-        ({"not_before": ""}, JobEdit(at_once=True)),
+        ({"not_before": ""}, JobEdit(clear_not_before=True)),
         ({"params": "clip=max"}, JobEdit(params={"clip": "max"})),
     ],
 )
@@ -360,9 +360,9 @@ def test_invalid_input_is_reported_before_anything_changes(typed: dict[str, str]
 @pytest.fixture
 def job(db: sqlite3.Connection, voice: Voice) -> Job:
     """A job with every field that can be edited."""
-    first = add_job(db, making_job(voice, "guide"))
-    job_id = add_job(db, making_job(voice, "dynamic"))
-    edit(db, job_id, JobUpdate(after=(first,), not_before="2026-05-01T02:00:00.000Z"), "")
+    first = add_job(db, variant_job(voice, "guide"))
+    job_id = add_job(db, variant_job(voice, "dynamic"))
+    update_job(db, job_id, JobUpdate(after=(first,), not_before="2026-05-01T02:00:00.000Z"), "")
     return get_job(db, job_id)
 
 

@@ -46,11 +46,11 @@ def _times(job: Job) -> Iterator[str]:
 
 def _requirements(job: Job) -> Iterator[str]:
     """Yield what the job needs to start, and the limits that end it."""
-    if job.need.alone:
+    if job.resources.exclusive:
         yield "needs the machine to itself"
     else:
-        memory = f", {job.need.memory_mb} MB" if job.need.memory_mb else ""
-        yield f"needs {counted(job.need.cores, 'core')}{memory}"
+        memory = f", {job.resources.memory_mb} MB" if job.resources.memory_mb else ""
+        yield f"needs {counted(job.resources.cores, 'core')}{memory}"
     limits = []
     if job.limits.seconds is not None:
         limits.append(format_duration(job.limits.seconds))

@@ -113,7 +113,7 @@ def _with_start(changes: JobEdit, typed: str) -> JobEdit:
     """Add a start time, given as a time or as a delay; nothing means now."""
     text = typed.strip()
     if not text:
-        return replace(changes, at_once=True)
+        return replace(changes, clear_not_before=True)
     if text.startswith("in "):
         return replace(
             changes, not_before=format_timestamp(datetime.now(UTC) + timedelta(seconds=parse_duration(text[3:])))

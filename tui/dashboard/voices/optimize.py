@@ -21,7 +21,7 @@ from core.records.voices import Voice
 from core.text import escape_control
 from core.variants.recipes import RECIPES, Recipe, read_params
 from core.voices.sentences import label_of
-from jobs.submit import OptimizeRequest, making_jobs
+from jobs.submit import OptimizeRequest, variant_jobs
 from tui.dashboard.common.checkbox import PlainCheckbox
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
@@ -215,7 +215,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         label = self._calibration.label if self._calibration_typed else None
         return [
             f"{job.variant}+calibration={label}" if label and self._recipes[name].calibrated else str(job.variant)
-            for name, job in zip(request.recipes, making_jobs(self._voice, request), strict=True)
+            for name, job in zip(request.recipes, variant_jobs(self._voice, request), strict=True)
         ]
 
     @on(PlainCheckbox.Changed)
@@ -249,7 +249,7 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         durations = [self.forecasts.recipes[name].duration for name in request.recipes]
         if request.benchmark:
             variants = len(request.recipes) or len(self._voice.variants) - 1
-            durations.append(self.forecasts.benchmark and self.forecasts.benchmark.times(1 + variants))
+            durations.append(self.forecasts.benchmark and self.forecasts.benchmark.scaled(1 + variants))
         return durations
 
     def _show_status(self, line: str, invalid: bool = False) -> None:
