@@ -87,7 +87,7 @@ def wrong_with_line(line: str) -> str | None:
 
 
 def add(path: Path, home: Path) -> str | None:
-    """In a process of its own: why the voice is refused; None when it is not."""
+    """Return why the voice is refused, in a separate process; None if it is not."""
     # One that hangs ends the process, as does one that crashes.
     signal.alarm(_LONGEST_S)
     with closing(open_store(Workspace(home))) as db:

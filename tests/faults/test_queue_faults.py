@@ -237,7 +237,7 @@ def mounted(at: Path, *how: str) -> Iterator[None]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Workspace]:
-    """A workspace on a small disk of its own."""
+    """A workspace on a small separate disk."""
     made = Workspace(tmp_path / "small")
     made.root.mkdir()
     with mounted(made.root, "-t", "tmpfs", "-o", "size=48m", "tmpfs"):
@@ -286,7 +286,7 @@ def test_jobs_on_a_disk_that_fills_wait_or_say_so_and_succeed_once_there_is_room
         assert_whole(small_disk, db)
 
 
-def test_a_job_that_may_not_write_says_so_and_loses_nothing(
+def test_a_job_that_may_not_write_is_reported_and_loses_nothing(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)

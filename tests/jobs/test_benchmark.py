@@ -53,7 +53,7 @@ def test_what_is_gone_is_listed_with_the_reason_and_the_others_are_measured(
     assert results["int4"].unmeasured["speedup"] == f"missing: {made['int4']}"
 
 
-def test_when_none_of_them_is_what_was_made_the_job_says_so(
+def test_when_none_of_them_is_what_was_made_the_job_is_reported(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, made: dict[str, Path]
 ) -> None:
     made["int4"].unlink()

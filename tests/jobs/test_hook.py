@@ -1,4 +1,4 @@
-"""The hook: told of each end of a job that was started, and harmless whatever it does."""
+"""The hook runs once for each started job that ends, and whatever it does is harmless."""
 
 import json
 import os
@@ -40,9 +40,9 @@ RECORD = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read() + '\\n')"
 
 
 @pytest.fixture
-def told(tmp_path: Path, workspace: Workspace) -> Path:
-    """What the hook was told, one job a line."""
-    path = tmp_path / "told"
+def reported(tmp_path: Path, workspace: Workspace) -> Path:
+    """A file to which the hook writes each job that it gets, one per line."""
+    path = tmp_path / "reported"
     path.touch()
     set_hook(workspace, sys.executable, "-c", RECORD, path)
     return path
@@ -62,47 +62,47 @@ def run_all(workspace: Workspace) -> None:
     runner.finish()
 
 
-def test_a_job_that_ends_is_told_as_json(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice, told: Path
+def test_a_job_that_ends_is_reported_as_json(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, reported: Path
 ) -> None:
     start_worker(workspace)
     job = ended(db, *submit(workspace, db, NewJob("teleport", voice.id, None, {})))
-    shape = json.loads(wait_until(told.read_text))
+    shape = json.loads(wait_until(reported.read_text))
     assert (shape["id"], shape["state"], shape["error"]) == (job.id, "failed", job.error)
     assert shape["voice"] == voice.key
 
 
-def test_what_ended_while_no_worker_ran_is_told_by_the_next_one_and_only_once(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice, told: Path
+def test_what_ended_while_no_worker_ran_is_reported_by_the_next_one_and_only_once(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, reported: Path
 ) -> None:
     ids = [an_ended_job(workspace, db, voice, state) for state in ("succeeded", "failed", "cancelled")]
     run_all(workspace)
     run_all(workspace)
-    assert [json.loads(line)["id"] for line in told.read_text().splitlines()] == ids
+    assert [json.loads(line)["id"] for line in reported.read_text().splitlines()] == ids
 
 
-def test_a_job_that_never_started_is_not_told(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice, told: Path
+def test_a_job_that_never_started_is_not_reported(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, reported: Path
 ) -> None:
     (job_id,) = submit(workspace, db, NewJob("teleport", voice.id, None, {}))
     cancel(db, job_id)
     run_all(workspace)
-    assert told.read_text() == ""
+    assert reported.read_text() == ""
 
 
-def test_without_a_hook_nothing_is_told_later(
+def test_without_a_hook_nothing_is_reported_later(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
 ) -> None:
     an_ended_job(workspace, db, voice)
     run_all(workspace)
-    path = tmp_path / "told"
+    path = tmp_path / "reported"
     set_hook(workspace, sys.executable, "-c", RECORD, path)
     run_all(workspace)
     assert not path.exists()
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "message"),
     [
         ([sys.executable, "-c", "import sys; sys.exit('no such channel')"], "ended with code 1: no such channel"),
         ([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], "ended with code -9"),
@@ -111,9 +111,9 @@ def test_without_a_hook_nothing_is_told_later(
         ([sys.executable, "-c", "import sys; sys.stdin.close(); sys.exit(3)"], "ended with code 3"),
     ],
 )
-def test_a_hook_that_fails_or_hangs_is_told_and_harms_nothing(
+def test_a_hook_that_fails_or_hangs_is_reported_and_harms_nothing(
     command: list[str],
-    says: str,
+    message: str,
     workspace: Workspace,
     db: sqlite3.Connection,
     voice: Voice,
@@ -126,11 +126,11 @@ def test_a_hook_that_fails_or_hangs_is_told_and_harms_nothing(
     run_all(workspace)
     (event,) = [event for event in list_events(db, job_id) if event.event == "hook failed"]
     assert event.detail is not None
-    assert event.detail.endswith(says)
+    assert event.detail.endswith(message)
     assert get_job(db, job_id).state == "succeeded"
 
 
-def test_a_setting_that_cannot_be_is_told_like_a_hook_that_failed(
+def test_a_setting_that_cannot_be_is_reported_like_a_hook_that_failed(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     job_id = an_ended_job(workspace, db, voice)
@@ -176,25 +176,25 @@ def test_the_hook_finds_its_workspace(workspace: Workspace, tmp_path: Path) -> N
     assert seen.read_text() == str(workspace.root)
 
 
-def test_a_hook_ends_with_a_worker_that_is_killed_and_its_job_is_told_again(
+def test_a_hook_ends_with_a_worker_that_is_killed_and_its_job_is_reported_again(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
 ) -> None:
-    told = tmp_path / "told"
+    reported = tmp_path / "reported"
     hangs_once = f"""
 import os, time
-open({str(told)!r}, "a").write(str(os.getpid()) + "\\n")
-if len(open({str(told)!r}).readlines()) == 1:
+open({str(reported)!r}, "a").write(str(os.getpid()) + "\\n")
+if len(open({str(reported)!r}).readlines()) == 1:
     time.sleep(600)
 """
     set_hook(workspace, sys.executable, script(tmp_path, hangs_once))
     an_ended_job(workspace, db, voice)
     worker, _ = start_worker(workspace)
-    wait_until(lambda: told.exists() and told.read_text().endswith("\n"))
+    wait_until(lambda: reported.exists() and reported.read_text().endswith("\n"))
     assert is_hook_running(workspace)
     os.kill(worker.pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(worker.pid, worker.birth))
     start_worker(workspace)
-    first, _ = wait_until(lambda: len(pids := told.read_text().split()) == 2 and pids)
+    first, _ = wait_until(lambda: len(pids := reported.read_text().split()) == 2 and pids)
     assert not psutil.pid_exists(int(first)) or psutil.Process(int(first)).status() == psutil.STATUS_ZOMBIE
     stop_worker(workspace)
     assert [event for event in list_events(db, 1) if event.event == "hook failed"] == []

@@ -1,4 +1,4 @@
-"""The lock of a workspace's one worker, and what it tells of it."""
+"""The lock of a workspace's one worker, and what it reports of it."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ from jobs.lock import WorkerInfo, running_worker, take_lock
 from jobs.process_groups import start_token
 
 
-def test_whoever_looks_while_a_worker_announces_itself_anew_sees_a_worker(workspace: Workspace) -> None:
+def test_whoever_looks_while_a_worker_announces_itself_again_sees_a_worker(workspace: Workspace) -> None:
     lock = take_lock(workspace)
     assert lock is not None
     info = WorkerInfo(os.getpid(), start_token(os.getpid()) or "", "2026-05-01T02:00:00.000Z", "1.0", 2, 2, 4000)

@@ -46,12 +46,12 @@ def test_the_jobs_that_it_waits_for_are_named(workspace: Workspace, db: sqlite3.
     assert reason(workspace, db, third) == f"after {first}, {second}"
 
 
-def test_its_time_is_told(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
+def test_its_time_is_reported(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     (job_id,) = submit(workspace, db, plain(voice), scheduling=Scheduling(not_before="2999-01-01T00:00:00.000Z"))
     assert str(reason(workspace, db, job_id)).startswith("not before 29")
 
 
-def test_a_paused_queue_and_a_missing_worker_are_told(
+def test_a_paused_queue_and_a_missing_worker_are_reported(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     (job_id,) = submit(workspace, db, plain(voice))
@@ -61,7 +61,7 @@ def test_a_paused_queue_and_a_missing_worker_are_told(
 
 
 @pytest.mark.parametrize(
-    ("running", "next_one", "capacity", "says"),
+    ("running", "next_one", "capacity", "message"),
     [
         (Resources(), Resources(exclusive=True), ROOMY, "it runs alone, once the others have ended"),
         (Resources(exclusive=True), Resources(), ROOMY, "another job runs alone"),
@@ -70,11 +70,11 @@ def test_a_paused_queue_and_a_missing_worker_are_told(
         (Resources(memory_mb=7000), Resources(memory_mb=2000), ROOMY, "it needs 2000 MB of memory, 1000 free"),
     ],
 )
-def test_what_is_taken_is_told_and_those_behind_wait_for_the_first(
+def test_what_is_taken_is_reported_and_those_behind_wait_for_the_first(
     running: Resources,
     next_one: Resources,
     capacity: Capacity,
-    says: str,
+    message: str,
     workspace: Workspace,
     db: sqlite3.Connection,
     voice: Voice,
@@ -82,7 +82,7 @@ def test_what_is_taken_is_told_and_those_behind_wait_for_the_first(
     _, blocked, behind = submit(workspace, db, plain(voice, running), plain(voice, next_one), plain(voice))
     assert claim(db, capacity)
     assert claim(db, capacity) is None
-    assert reason(workspace, db, blocked, capacity) == says
+    assert reason(workspace, db, blocked, capacity) == message
     assert reason(workspace, db, behind, capacity) == f"behind job {blocked}"
 
 
@@ -97,7 +97,7 @@ def test_two_that_make_the_same_variant_run_one_after_the_other(
     assert reason(workspace, db, second) == f"job {first} makes the same variant"
 
 
-def test_a_disk_that_is_nearly_full_is_told(
+def test_a_disk_that_is_nearly_full_is_reported(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert disk_shortage(workspace, voice.size_bytes) is None

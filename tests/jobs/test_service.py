@@ -35,7 +35,7 @@ def machine(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the stand-ins of a user, who has a home of their own, write down how they are called."""
+    """A file in which fake commands record how they are called, for a user with a temporary home."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / "config"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
@@ -45,15 +45,15 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stand_in(folder: Path, name: str, then: str = "") -> None:
-    """A command that writes down its arguments; and then does what it is told to in the shell's language."""
+    """A command that records its arguments, then runs the given shell code."""
     path = folder / "bin" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(f'#!/bin/sh\necho "{name} $*" >> "{folder}/calls"\n{then}\n')
     path.chmod(0o700)
 
 
-def failing(call: str, code: int = 1, says: str = "") -> str:
-    return f"case \"$*\" in *'{call}'*) printf '{says}' >&2; exit {code};; esac"
+def failing(call: str, code: int = 1, message: str = "") -> str:
+    return f"case \"$*\" in *'{call}'*) printf '{message}' >&2; exit {code};; esac"
 
 
 def called(calls: Path) -> list[str]:
@@ -64,7 +64,7 @@ def called(calls: Path) -> list[str]:
 
 
 def installed(workspace: Workspace, service: Service) -> list[str]:
-    """What `install` says that it does."""
+    """The lines that `install` prints."""
     said: list[str] = []
     execute(plan_install(workspace, service), said.append)
     return said
@@ -125,13 +125,13 @@ def read_folder(text: str) -> Path:
 @example(" ends with a space ")
 def test_a_unit_names_the_workspace_whatever_is_in_its_path(name: str) -> None:
     folder = f"/srv/{name}"
-    told = read_unit(unit("n", ("/usr/bin/python 3", "-m", "jobs.worker", folder), Path(folder)))
-    assert read_words(told["ExecStart"]) == ["/usr/bin/python 3", "-m", "jobs.worker", folder]
-    assert read_folder(told["WorkingDirectory"]) == Path(folder)
+    defined = read_unit(unit("n", ("/usr/bin/python 3", "-m", "jobs.worker", folder), Path(folder)))
+    assert read_words(defined["ExecStart"]) == ["/usr/bin/python 3", "-m", "jobs.worker", folder]
+    assert read_folder(defined["WorkingDirectory"]) == Path(folder)
 
 
 def test_what_the_unit_asks_of_systemd() -> None:
-    told = read_unit(unit("ttsdash", ("/usr/bin/python3", "-m", "jobs.worker", "/srv/a"), Path("/srv/a")))
+    defined = read_unit(unit("ttsdash", ("/usr/bin/python3", "-m", "jobs.worker", "/srv/a"), Path("/srv/a")))
     wanted = {
         "ExecStart": "/usr/bin/python3 -m jobs.worker /srv/a",
         "Environment": "PYTHONUTF8=1 TTSDASH_SERVICE=ttsdash",
@@ -140,7 +140,7 @@ def test_what_the_unit_asks_of_systemd() -> None:
         "KillMode": "mixed",
         "WantedBy": "default.target",
     }
-    assert {key: told[key] for key in wanted} == wanted
+    assert {key: defined[key] for key in wanted} == wanted
 
 
 def test_what_the_agent_asks_of_launchd(calls: Path, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_what_the_agent_asks_of_launchd(calls: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 @pytest.mark.parametrize("name", ["a\nb", "a\x07b", "a\x85b", os.fsdecode(b"a\xff")])
-def test_a_workspace_that_no_service_can_be_told_of_is_refused(name: str, platform: str) -> None:
+def test_a_workspace_that_no_service_definition_can_name_is_refused(name: str, platform: str) -> None:
     with pytest.raises(InvalidInput, match="has a character in its name that a service definition cannot contain"):
         service_for(Workspace(Path("/srv") / name), platform=platform)
 
@@ -239,19 +239,19 @@ def test_a_worker_that_was_started_by_hand_is_in_the_way_and_the_service_s_own_i
     os.kill(by_hand.pid, signal.SIGKILL)
     wait_until(lambda: running_worker(workspace) is None)
 
-    start_as_told(linux)
+    start_as_defined(linux)
     wait_until(lambda: running_worker(workspace))
     assert plan_install(workspace, linux).steps == linux.start
     assert plan_install(workspace, macos).steps == ()
 
 
-def start_as_told(service: Service) -> subprocess.Popen[bytes]:
+def start_as_defined(service: Service) -> subprocess.Popen[bytes]:
     """Start the worker as the unit has it."""
-    told = read_unit(service.content.decode())
+    defined = read_unit(service.content.decode())
     return subprocess.Popen(
-        read_words(told["ExecStart"]),
-        cwd=read_folder(told["WorkingDirectory"]),
-        env=os.environ | dict(variable.split("=") for variable in told["Environment"].split()),
+        read_words(defined["ExecStart"]),
+        cwd=read_folder(defined["WorkingDirectory"]),
+        env=os.environ | dict(variable.split("=") for variable in defined["Environment"].split()),
         start_new_session=True,
     )
 
@@ -259,7 +259,7 @@ def start_as_told(service: Service) -> subprocess.Popen[bytes]:
 def test_the_unit_s_command_starts_a_worker_in_a_folder_of_any_name(tmp_path: Path, machine: Path) -> None:
     workspace = Workspace(tmp_path / HOSTILE)
     workspace.prepare()
-    process = start_as_told(service_for(workspace, slots=3, platform="linux", root=machine))
+    process = start_as_defined(service_for(workspace, slots=3, platform="linux", root=machine))
     info = wait_until(lambda: running_worker(workspace))
     process.kill()
     process.wait()
@@ -273,7 +273,7 @@ LINKED = "Created symlink /a → /b.\\nJob for it failed.\\nSee more.\\n"
 
 
 @pytest.mark.parametrize(
-    ("command", "call", "code", "stderr", "says", "undo"),
+    ("command", "call", "code", "stderr", "message", "undo"),
     [
         ("systemctl", "daemon-reload", 1, NO_BUS, "(Failed to connect to bus: No medium found): log in as ", []),
         (
@@ -292,7 +292,7 @@ def test_a_step_that_fails_leaves_nothing_installed(
     call: str,
     code: int,
     stderr: str,
-    says: str,
+    message: str,
     undo: list[str],
     workspace: Workspace,
     machine: Path,
@@ -303,9 +303,9 @@ def test_a_step_that_fails_leaves_nothing_installed(
     stand_in(tmp_path, command, failing(call, code, stderr))
     with pytest.raises(TtsdashError) as caught:
         installed(workspace, service)
-    message = str(caught.value)
-    assert says in message
-    assert message.endswith(f"; {service.file} was removed again")
+    error = str(caught.value)
+    assert message in error
+    assert error.endswith(f"; {service.file} was removed again")
     assert list(service.file.parent.iterdir()) == []
     made = called(calls)
     failed = next(

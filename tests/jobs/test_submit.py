@@ -22,7 +22,7 @@ from jobs.kinds import KINDS
 from jobs.submit import OptimizeRequest, Scheduling, Submission, benchmark_job, submit, submit_optimize
 
 
-def wish(workspace: Workspace, db: sqlite3.Connection, voice: Voice, *recipes: str, **more: object) -> Submission:
+def optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, *recipes: str, **more: object) -> Submission:
     return submit_optimize(workspace, db, voice, OptimizeRequest(recipes, **more))  # type: ignore[arg-type]
 
 
@@ -36,30 +36,30 @@ def work(workspace: Workspace, db: sqlite3.Connection) -> None:
 
 
 def test_what_a_job_is_to_make_is_not_queued_again(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    first = wish(workspace, db, voice, "guide")
-    again = wish(workspace, db, voice, "guide")
+    first = optimize(workspace, db, voice, "guide")
+    again = optimize(workspace, db, voice, "guide")
     assert (again.ids, again.already) == (first.ids, {"dynamic-int8-guide": first.ids[0]})
     assert len(list_jobs(db)) == 1
 
 
 def test_what_is_there_is_not_made_again(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    first = wish(workspace, db, voice, "guide")
+    first = optimize(workspace, db, voice, "guide")
     work(workspace, db)
-    again = wish(workspace, db, voice, "guide")
+    again = optimize(workspace, db, voice, "guide")
     assert (again.ids, again.already) == (first.ids, {"dynamic-int8-guide": first.ids[0]})
     assert open_ids(db) == []
 
 
 def test_force_makes_it_again(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    first = wish(workspace, db, voice, "guide")
-    again = wish(workspace, db, voice, "guide", force=True)
+    first = optimize(workspace, db, voice, "guide")
+    again = optimize(workspace, db, voice, "guide", force=True)
     assert again.already == {}
     assert again.ids != first.ids
 
 
 def test_other_parameters_are_another_variant(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-    wish(workspace, db, voice, "dynamic")
-    assert wish(workspace, db, voice, "dynamic", params={"stages": "1"}).already == {}
+    optimize(workspace, db, voice, "dynamic")
+    assert optimize(workspace, db, voice, "dynamic", params={"stages": "1"}).already == {}
 
 
 def _delete(voice: Voice, db: sqlite3.Connection) -> None:
@@ -78,26 +78,26 @@ def _upgrade(voice: Voice, db: sqlite3.Connection) -> None:
 def test_what_is_gone_or_damaged_or_was_made_with_other_tools_is_made_again(
     change: object, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    wish(workspace, db, voice, "guide")
+    optimize(workspace, db, voice, "guide")
     work(workspace, db)
     change(get_voice(db, voice.key), db)  # type: ignore[operator]
-    assert wish(workspace, db, voice, "guide").already == {}
+    assert optimize(workspace, db, voice, "guide").already == {}
 
 
 def test_a_job_that_is_being_cancelled_makes_nothing(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    (first,) = wish(workspace, db, voice, "guide").ids
+    (first,) = optimize(workspace, db, voice, "guide").ids
     claim(db)
     cancel(db, first)
-    assert wish(workspace, db, voice, "guide").already == {}
+    assert optimize(workspace, db, voice, "guide").already == {}
 
 
 def test_a_benchmark_is_always_run_and_waits_for_what_is_being_made(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    making, measuring = wish(workspace, db, voice, "guide", benchmark=True).ids
-    same, again = wish(workspace, db, voice, "guide", benchmark=True).ids
+    making, measuring = optimize(workspace, db, voice, "guide", benchmark=True).ids
+    same, again = optimize(workspace, db, voice, "guide", benchmark=True).ids
     assert same == making
     assert again != measuring
     assert get_job(db, again).after == (making,)
@@ -107,16 +107,16 @@ def test_a_benchmark_is_always_run_and_waits_for_what_is_being_made(
 def test_a_benchmark_of_what_is_there_waits_for_nothing(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    wish(workspace, db, voice, "guide")
+    optimize(workspace, db, voice, "guide")
     work(workspace, db)
-    *_, measuring = wish(workspace, db, voice, "guide", benchmark=True).ids
+    *_, measuring = optimize(workspace, db, voice, "guide", benchmark=True).ids
     assert get_job(db, measuring).after == ()
 
 
 def test_priority_time_and_prerequisites_are_kept(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     (before,) = submit(workspace, db, benchmark_job(voice, []))
     scheduling = Scheduling(priority=3, after=(before,), not_before="2999-01-01T00:00:00.000Z")
-    making, measuring = wish(workspace, db, voice, "guide", benchmark=True, scheduling=scheduling).ids
+    making, measuring = optimize(workspace, db, voice, "guide", benchmark=True, scheduling=scheduling).ids
     jobs = get_job(db, making), get_job(db, measuring)
     assert [job.priority for job in jobs] == [3, 3]
     assert [job.after for job in jobs] == [(before,), (before, making)]
@@ -141,14 +141,14 @@ def test_with_settings_that_cannot_be_nothing_is_queued(
 ) -> None:
     workspace.settings_file.write_text("time_limit: soon")
     with pytest.raises(InvalidInput, match=r"ttsdash\.yaml: time_limit: 'soon' is not a duration"):
-        wish(workspace, db, voice, "guide")
+        optimize(workspace, db, voice, "guide")
     assert list_jobs(db) == []
 
 
 def test_a_queued_job_gets_other_parameters_and_its_benchmark_follows(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    making, measuring = wish(workspace, db, voice, "dynamic", params={"window": "128"}, benchmark=True).ids
+    making, measuring = optimize(workspace, db, voice, "dynamic", params={"window": "128"}, benchmark=True).ids
     edit_job(workspace, db, making, JobEdit(params={"stages": "1"}, priority=2))
     job = get_job(db, making)
     assert (job.variant, job.priority) == ("dynamic-int8+stages=1+window=128", 2)
@@ -157,7 +157,7 @@ def test_a_queued_job_gets_other_parameters_and_its_benchmark_follows(
 
 
 @pytest.mark.parametrize(
-    ("wording", "says"),
+    ("wording", "message"),
     [
         (JobEdit(), "nothing to change in job 2"),
         (JobEdit(params={"stages": "1"}), "job 2 is a benchmark, which has no recipe parameters"),
@@ -166,11 +166,11 @@ def test_a_queued_job_gets_other_parameters_and_its_benchmark_follows(
     ],
 )
 def test_an_edit_that_cannot_be_changes_nothing(
-    wording: JobEdit, says: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
+    wording: JobEdit, message: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
-    ids: Sequence[int] = wish(workspace, db, voice, "dynamic", benchmark=True).ids
+    ids: Sequence[int] = optimize(workspace, db, voice, "dynamic", benchmark=True).ids
     before = [get_job(db, job_id) for job_id in ids]
-    with pytest.raises(InvalidInput, match=says):
+    with pytest.raises(InvalidInput, match=message):
         edit_job(workspace, db, ids[1], wording)
     assert [get_job(db, job_id) for job_id in ids] == before
 

@@ -97,14 +97,14 @@ def test_a_child_that_crashes_fails_its_job_at_once_with_one_line(
 
 
 @pytest.mark.parametrize(
-    ("setting", "says"),
+    ("setting", "message"),
     [
         ("time_limit: 1s", r"^ended after 1 s, its time_limit: set a longer one in ttsdash.yaml, then retry it$"),
         ("memory_limit: 20 MB", r"its memory_limit is 20 MB: set a higher one in ttsdash.yaml, then retry it$"),
     ],
 )
 def test_a_job_over_a_limit_is_ended_with_that_reason(
-    setting: str, says: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
+    setting: str, message: str, workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     workspace.settings_file.write_text(setting)
     start_worker(workspace)
@@ -112,7 +112,7 @@ def test_a_job_over_a_limit_is_ended_with_that_reason(
     job = ended(db, job_id)
     assert (job.state, job.attempt) == ("failed", 1)
     assert job.error is not None
-    assert re.search(says, job.error), job.error
+    assert re.search(message, job.error), job.error
     wait_until(lambda: not children(workspace), timeout=5)
     assert half_files(workspace) == []
 
@@ -166,7 +166,7 @@ def test_a_stop_at_once_also_ends_a_worker_that_hangs(
     assert ended(db, benchmark).state == "succeeded"
 
 
-def test_a_worker_that_drains_says_so_and_gives_signs_of_life(
+def test_a_worker_that_drains_is_reported_and_has_signs_of_life(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
     info = running_worker(workspace)

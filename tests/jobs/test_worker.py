@@ -275,7 +275,7 @@ def test_a_job_that_fails_on_its_own_keeps_the_traceback_in_its_log(
     assert "Traceback" in workspace.job_log(job.id).read_text()
 
 
-def test_a_quantize_of_a_voice_that_vanished_says_so_and_cancels_what_waits_for_it(
+def test_a_quantize_of_a_voice_that_vanished_is_reported_and_cancels_what_waits_for_it(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     Path(voice.path).unlink()
@@ -409,14 +409,12 @@ def test_the_lock_is_held_by_one_and_ends_with_its_holder(workspace: Workspace) 
 
 
 def test_a_worker_on_a_store_that_is_no_good_is_refused_at_once(workspace: Workspace) -> None:
-    workspace.data_db.write_bytes(b"no data base" * 400)
+    workspace.data_db.write_bytes(b"not a database" * 400)
     with pytest.raises(InvalidInput, match=r"cannot use .*data\.db \(file is not a database\)"):
         start_worker(workspace)
 
 
-def test_logs_and_data_bases_are_for_the_owner_alone(
-    workspace: Workspace, db: sqlite3.Connection, voice: Voice
-) -> None:
+def test_logs_and_databases_are_for_the_owner_alone(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     start_worker(workspace)
     ended(db, *submit(workspace, db, variant_job(voice, "guide")))
     files = [path for path in workspace.root.rglob("*") if path.is_file()]

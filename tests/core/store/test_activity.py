@@ -35,7 +35,7 @@ def test_in_a_new_workspace_nothing_has_happened(queue: Queue) -> None:
     )
 
 
-def test_the_first_visit_tells_all_that_has_ended_so_far(queue: Queue) -> None:
+def test_the_first_visit_reports_all_that_has_ended_so_far(queue: Queue) -> None:
     for state in ("succeeded", "failed"):
         queue.add()
         queue.end(state)
@@ -43,7 +43,7 @@ def test_the_first_visit_tells_all_that_has_ended_so_far(queue: Queue) -> None:
     assert (away.since, _ended(away), away.counts) == (None, [2, 1], {"succeeded": 1, "failed": 1})
 
 
-def test_what_ended_since_the_last_visit_is_told_the_last_one_first(queue: Queue) -> None:
+def test_what_ended_since_the_last_visit_is_reported_the_last_one_first(queue: Queue) -> None:
     queue.add()
     queue.end()
     before = now()
@@ -64,7 +64,7 @@ def test_what_ended_since_the_last_visit_is_told_the_last_one_first(queue: Queue
     assert away.counts == {"succeeded": 1, "failed": 1, "cancelled": 1}
 
 
-def test_jobs_are_told_in_the_order_in_which_they_ended(queue: Queue) -> None:
+def test_jobs_are_reported_in_the_order_in_which_they_ended(queue: Queue) -> None:
     for _ in range(3):
         queue.add()
     jobs = [queue.start() for _ in range(3)]
@@ -81,7 +81,7 @@ def test_a_visit_that_is_noted_is_over(queue: Queue) -> None:
     assert (away.ended, away.counts, away.since is None) == ((), {}, False)
 
 
-def test_what_ends_while_it_is_told_is_told_the_next_time(queue: Queue) -> None:
+def test_what_ends_while_it_is_reported_is_reported_the_next_time(queue: Queue) -> None:
     queue.add()
     queue.add()
     queue.end()
@@ -91,7 +91,7 @@ def test_what_ends_while_it_is_told_is_told_the_next_time(queue: Queue) -> None:
     assert _ended(read_activity(queue.db)) == [2]
 
 
-def test_a_job_that_was_queued_again_is_not_told_before_it_has_ended_again(queue: Queue) -> None:
+def test_a_job_that_was_queued_again_is_not_reported_before_it_has_ended_again(queue: Queue) -> None:
     queue.add()
     queue.end("failed")
     retry(queue.db, 1)
@@ -103,7 +103,7 @@ def test_a_job_that_was_queued_again_is_not_told_before_it_has_ended_again(queue
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-def test_a_job_that_ends_twice_in_the_same_way_is_told_once(queue: Queue, state: str) -> None:
+def test_a_job_that_ends_twice_in_the_same_way_is_reported_once(queue: Queue, state: str) -> None:
     queue.add()
     queue.add()
     queue.end(state)
@@ -124,7 +124,7 @@ def test_a_job_that_is_tried_again_after_a_visit_is_news_when_it_ends(queue: Que
     assert _ended(read_activity(queue.db)) == [1]
 
 
-def test_what_was_cancelled_because_of_another_is_told_with_the_reason(queue: Queue) -> None:
+def test_what_was_cancelled_because_of_another_is_reported_with_the_reason(queue: Queue) -> None:
     first = queue.add()
     queue.add(after=(first,))
     cancel(queue.db, first)
@@ -132,7 +132,7 @@ def test_what_was_cancelled_because_of_another_is_told_with_the_reason(queue: Qu
     assert [(job.id, job.error) for job in away.ended] == [(2, "job 1, which it waits for, was cancelled"), (1, None)]
 
 
-def test_hooks_that_failed_are_told_until_the_next_visit(queue: Queue) -> None:
+def test_hooks_that_failed_are_reported_until_the_next_visit(queue: Queue) -> None:
     for _ in range(2):
         queue.add()
         queue.end()
@@ -141,13 +141,13 @@ def test_hooks_that_failed_are_told_until_the_next_visit(queue: Queue) -> None:
     away = _visit(queue)
     assert away.hook_failures == ((2, "notify was killed: it took longer than 60 s"), (1, "notify ended with code 1"))
     assert _ended(away) == [2, 1]
-    # The hook of a job that was told before may fail later.
+    # The hook of a job that was reported before may fail later.
     _hook_fails(queue, 1, "notify ended with code 2")
     away = read_activity(queue.db)
     assert (away.hook_failures, away.ended) == (((1, "notify ended with code 2"),), ())
 
 
-def test_what_was_forgotten_is_not_told_and_what_ends_afterwards_is(queue: Queue) -> None:
+def test_what_was_forgotten_is_not_reported_and_what_ends_afterwards_is(queue: Queue) -> None:
     for _ in range(3):
         queue.add()
         queue.end("failed")
@@ -162,7 +162,7 @@ def test_what_was_forgotten_is_not_told_and_what_ends_afterwards_is(queue: Queue
     assert read_activity(queue.db).ended == ()
 
 
-def test_of_very_many_that_have_ended_the_last_ones_are_told_and_all_are_counted(queue: Queue) -> None:
+def test_of_very_many_that_have_ended_the_last_ones_are_reported_and_all_are_counted(queue: Queue) -> None:
     with transaction(queue.db):
         for _ in range(510):
             add_job(queue.db, NewJob("quantize", queue.voice.id, "small", {}))

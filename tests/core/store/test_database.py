@@ -1,4 +1,4 @@
-"""`core.store.database` opens a workspace's data base, makes it, and leaves alone what is not its own."""
+"""`core.store.database` opens a workspace's database, makes it, and leaves alone what is not its own."""
 
 import sqlite3
 from collections.abc import Callable
@@ -87,7 +87,7 @@ def test_the_migrations_make_the_schema(db: sqlite3.Connection) -> None:
 
 
 def _make_old(workspace: Workspace, version: int, content: str) -> None:
-    """A data base as an older version has left it."""
+    """A database as an older version has left it."""
     after = {1: "m002_selection", 2: "m003_queue"}[version]
     with closing(sqlite3.connect(workspace.data_db)) as old:
         old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -95,7 +95,7 @@ def _make_old(workspace: Workspace, version: int, content: str) -> None:
         old.executescript(f"PRAGMA journal_mode = WAL; PRAGMA user_version = {version}; {content}")
 
 
-def test_a_data_base_of_the_first_version_keeps_all_it_holds(workspace: Workspace) -> None:
+def test_a_database_of_the_first_version_keeps_all_it_holds(workspace: Workspace) -> None:
     _make_old(
         workspace,
         1,
@@ -115,8 +115,8 @@ def test_a_data_base_of_the_first_version_keeps_all_it_holds(workspace: Workspac
         assert (result.engine, result.program_db) == ("onnxruntime", None)
         assert list_parts(db, Sample, "r") == (Sample(0, "short", 1.5, 2.5),)
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
-        made_anew = {row["name"] for row in db.execute("SELECT name FROM sqlite_schema WHERE tbl_name = 'results'")}
-        assert made_anew >= {"results_by_time", "results_by_variant", "results_by_benchmark"}
+        recreated = {row["name"] for row in db.execute("SELECT name FROM sqlite_schema WHERE tbl_name = 'results'")}
+        assert recreated >= {"results_by_time", "results_by_variant", "results_by_benchmark"}
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -129,7 +129,7 @@ def test_the_queue_of_an_older_version_goes_on_as_it_stood(workspace: Workspace,
         assert [job.id for job in list_queued(db)] == [6, 7, 5, 9, 8]
         assert (get_job(db, 5).resources, get_job(db, 9).resources) == (Resources(exclusive=True), Resources())
         assert (get_job(db, 5).after, get_job(db, 5).waits_for) == ((1, 4), (4,))
-        # A run of which it is not known where it was and what it took tells nothing of the next one.
+        # A run without machine and duration is no basis for an estimate.
         assert estimate(db, get_job(db, 4), "here") is None
         for check in ("integrity_check", "foreign_key_check"):
             assert [row[0] for row in db.execute(f"PRAGMA {check}")] == (["ok"] if check == "integrity_check" else [])
@@ -170,13 +170,13 @@ def test_what_ended_before_an_upgrade_is_no_news(workspace: Workspace, version: 
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_an_older_data_base_without_jobs_has_an_empty_queue(workspace: Workspace, version: int) -> None:
+def test_an_older_database_without_jobs_has_an_empty_queue(workspace: Workspace, version: int) -> None:
     _make_old(workspace, version, "")
     with closing(open_store(workspace)) as db:
         assert (list_jobs(db), claim(db), read_activity(db).up_to) == ([], None, 0)
 
 
-def test_processes_that_open_an_older_data_base_at_once_all_see_all_of_it(workspace: Workspace) -> None:
+def test_processes_that_open_an_older_database_at_once_all_see_all_of_it(workspace: Workspace) -> None:
     _make_old(workspace, 1, _JOBS_OF_OLD)
     then = "print(db.execute('SELECT count(*), sum(turn) FROM jobs').fetchone()[:])"
     processes = [start_in_another_process(workspace, then) for _ in range(2)]
@@ -332,7 +332,7 @@ def _damaged_header(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (_newer, "newer ttsdash"),
         (_newer_in_wal, "newer ttsdash"),
@@ -345,15 +345,15 @@ def _damaged_header(path: Path) -> None:
     ],
 )
 def test_what_is_not_ours_is_refused_and_not_touched(
-    make: Callable[[Path], None], says: str, workspace: Workspace
+    make: Callable[[Path], None], message: str, workspace: Workspace
 ) -> None:
     make(workspace.data_db)
     before = workspace.data_db.read_bytes()
-    assert says in refusal(open_store, workspace, names=workspace.data_db)
+    assert message in refusal(open_store, workspace, names=workspace.data_db)
     assert workspace.data_db.read_bytes() == before
 
 
-def test_a_folder_in_the_place_of_the_data_base_is_refused(workspace: Workspace) -> None:
+def test_a_folder_in_the_place_of_the_database_is_refused(workspace: Workspace) -> None:
     workspace.data_db.mkdir()
     refusal(open_store, workspace, names=workspace.data_db)
 

@@ -17,15 +17,15 @@ __all__ = ["queue"]
 _SMALL = {"variant": "small"}
 
 
-def _ran(queue: Queue, seconds: float | None, state: str = "succeeded", machine: str = "here", **wishes: Any) -> None:
+def _ran(queue: Queue, seconds: float | None, state: str = "succeeded", machine: str = "here", **fields: Any) -> None:
     """A job that was run, and took so long."""
-    queue.add(**_SMALL | wishes)
+    queue.add(**_SMALL | fields)
     queue.end(state, machine, ResourceUsage(seconds))
 
 
-def _estimate(queue: Queue, **wishes: Any) -> tuple[float, int] | None:
+def _estimate(queue: Queue, **fields: Any) -> tuple[float, int] | None:
     """For such a job: the seconds, and from how many runs."""
-    job_id = queue.add(**_SMALL | wishes)
+    job_id = queue.add(**_SMALL | fields)
     found = estimate(queue.db, queue.job(job_id), "here")
     cancel(queue.db, job_id)
     return found and (found.seconds, found.runs)
@@ -120,7 +120,7 @@ def test_benchmarks_of_different_size_are_brought_to_one_measure(queue: Queue) -
 
 
 @pytest.mark.parametrize(
-    ("seconds", "runs", "says"),
+    ("seconds", "runs", "message"),
     [
         (0.4, 1, "about 0 s, from 1 past run here"),
         (45.0, 1, "about 45 s, from 1 past run here"),
@@ -128,12 +128,12 @@ def test_benchmarks_of_different_size_are_brought_to_one_measure(queue: Queue) -
         (7500.0, 20, "about 2 h 5 min, from 20 past runs here"),
     ],
 )
-def test_an_estimate_says_what_it_comes_from(seconds: float, runs: int, says: str) -> None:
-    assert str(Estimate(seconds, runs)) == says
+def test_an_estimate_reports_what_it_comes_from(seconds: float, runs: int, message: str) -> None:
+    assert str(Estimate(seconds, runs)) == message
 
 
 @pytest.mark.parametrize(
-    ("elapsed", "says"),
+    ("elapsed", "message"),
     [
         (0.0, "about 1 min 40 s left"),
         (70.0, "about 30 s left"),
@@ -141,5 +141,5 @@ def test_an_estimate_says_what_it_comes_from(seconds: float, runs: int, says: st
         (5000.0, "longer than the 1 min 40 s of past runs"),
     ],
 )
-def test_what_is_left_is_never_less_than_nothing(elapsed: float, says: str) -> None:
-    assert Estimate(100.0, 3).remaining(elapsed) == says
+def test_what_is_left_is_never_less_than_nothing(elapsed: float, message: str) -> None:
+    assert Estimate(100.0, 3).remaining(elapsed) == message

@@ -397,7 +397,7 @@ class Jobs(RuleBasedStateMachine):
             move_first,
             move_last,
             partial(move_before, other_id=job_id),
-            partial(update_job, changes=JobUpdate(), says=""),
+            partial(update_job, changes=JobUpdate(), detail=""),
         )
         acts = [(cancel, OPEN), (retry, IN_VAIN), *((act, ("queued",)) for act in only_queued)]
         for act, states in acts:
@@ -485,7 +485,7 @@ class Jobs(RuleBasedStateMachine):
                 assert not {self.known[entry].state for entry in known.after} & set(IN_VAIN)
 
     @invariant()
-    def every_attempt_is_told(self) -> None:
+    def every_attempt_is_reported(self) -> None:
         started = dict(
             map(tuple, self.db.execute("SELECT job_id, sum(event = 'started') FROM job_events GROUP BY job_id"))
         )

@@ -33,10 +33,10 @@ class Queue:
         variant: str | None = None,
         params: dict[str, Any] | None = None,
         voice_id: str | None = None,
-        **wishes: Any,
+        **fields: Any,
     ) -> int:
         with transaction(self.db):
-            return add_job(self.db, NewJob(kind, voice_id or self.voice.id, variant, params or {}, **wishes))
+            return add_job(self.db, NewJob(kind, voice_id or self.voice.id, variant, params or {}, **fields))
 
     def start(self, capacity: Capacity = UNLIMITED, machine: str | None = None) -> Job:
         job = claim(self.db, capacity, machine)
@@ -67,7 +67,7 @@ class Queue:
         """Those that wait, the next one first."""
         return [job.id for job in list_queued(self.db)]
 
-    def told(self, job_id: int) -> list[tuple[int, str, str | None]]:
+    def events(self, job_id: int) -> list[tuple[int, str, str | None]]:
         """A job's history."""
         return [(event.attempt, event.event, event.detail) for event in list_events(self.db, job_id)]
 
@@ -105,7 +105,7 @@ def test_a_job_of_which_nothing_is_said_is_ordinary(queue: Queue) -> None:
     )
     assert (job.not_before, job.stage, job.progress, job.started_at, job.finished_at) == (None,) * 5
     assert (job.error, job.result, job.machine_id, job.seconds, job.cancel_asked) == (None, None, None, None, False)
-    assert queue.told(job.id) == [(0, "queued", None)]
+    assert queue.events(job.id) == [(0, "queued", None)]
 
 
 def test_jobs_are_listed_newest_first_and_by_state(queue: Queue) -> None:
@@ -199,7 +199,7 @@ def test_the_number_of_a_job_never_comes_again(queue: Queue) -> None:
     assert queue.add() == 2
 
 
-def test_a_job_is_told_to_scripts_with_everything_that_they_may_count_on(queue: Queue) -> None:
+def test_a_job_is_reported_to_scripts_with_everything_that_they_may_count_on(queue: Queue) -> None:
     first = queue.add(variant="small", resources=Resources(2, 800), limits=Limits(3600, 2000))
     second = queue.add(after=(first,), not_before=LATER)
     job = queue.start(machine="m")
@@ -243,7 +243,7 @@ def test_a_job_is_told_to_scripts_with_everything_that_they_may_count_on(queue: 
 
 
 @pytest.mark.parametrize("state", ENDED)
-def test_a_job_that_has_ended_says_so(queue: Queue, state: str) -> None:
+def test_a_job_that_has_ended_is_reported(queue: Queue, state: str) -> None:
     queue.add()
     queue.end(state)
     assert queue.job(1).ended

@@ -39,7 +39,7 @@ LONG_AGO = "2001-01-01T00:00:00.000Z"
 USAGE = ResourceUsage(seconds=12.5, cpu_seconds=20.25, peak_mb=512.0)
 
 
-def test_an_empty_queue_gives_nothing(queue: Queue) -> None:
+def test_nothing_is_claimed_from_an_empty_queue(queue: Queue) -> None:
     assert next_runnable(queue.db) is None
     assert claim(queue.db) is None
 
@@ -191,7 +191,7 @@ def test_a_job_alone_that_cannot_start_yet_holds_nobody_back(queue: Queue) -> No
     assert queue.started() == [first, other]
 
 
-def test_a_running_job_says_where_it_is_and_what_it_takes(queue: Queue) -> None:
+def test_a_running_job_reports_where_it_is_and_what_it_takes(queue: Queue) -> None:
     queue.add()
     job = queue.start()
     record_process(queue.db, job, 4711)
@@ -262,14 +262,14 @@ def _each_write(db: sqlite3.Connection, job: Job) -> list[Any]:
 
 def _nothing_is_written(queue: Queue, late: Job) -> None:
     """Whatever this attempt still does, the job stays as it is."""
-    before, told = queue.job(late.id), queue.told(late.id)
+    before, reported = queue.job(late.id), queue.events(late.id)
     for write in _each_write(queue.db, late):
         with pytest.raises(StaleAttempt):
             write()
     record_usage(queue.db, late, 1.0, 1.0)
     assert not finish(queue.db, *attempt_of(late), "failed", "late", USAGE)
     assert requeue(queue.db, *attempt_of(late), "late", usage=USAGE, not_before=LATER) == before.state
-    assert (queue.job(late.id), queue.told(late.id)) == (before, told)
+    assert (queue.job(late.id), queue.events(late.id)) == (before, reported)
 
 
 def test_an_attempt_that_was_superseded_writes_nothing(queue: Queue) -> None:
@@ -323,7 +323,7 @@ def test_what_waits_for_a_job_in_vain_is_cancelled_with_the_reason(queue: Queue,
     for job_id in (second, third):
         assert queue.job(job_id).error == reason
         assert queue.job(job_id).finished_at is not None
-        assert queue.told(job_id)[-1] == (0, "cancelled", reason)
+        assert queue.events(job_id)[-1] == (0, "cancelled", reason)
     assert queue.started() == [other]
 
 
@@ -382,7 +382,7 @@ def test_a_job_that_had_handed_in_its_result_when_it_was_interrupted_has_succeed
     assert (queue.job(job.id).result, queue.job(job.id).seconds) == ({"made": 1}, 12.5)
 
 
-def test_a_job_that_was_put_back_says_nothing_of_the_attempt_before(queue: Queue) -> None:
+def test_a_requeued_job_shows_nothing_of_the_attempt_before(queue: Queue) -> None:
     queue.add()
     job = queue.start()
     record_process(queue.db, job, 4711)
@@ -438,7 +438,7 @@ def test_each_change_is_an_event(queue: Queue) -> None:
     requeue(queue.db, *attempt_of(queue.start()), "the worker was stopped", counts=False)
     cancel(queue.db, queue.start().id)
     finish(queue.db, 1, 3, "cancelled")
-    assert queue.told(1) == [
+    assert queue.events(1) == [
         (0, "queued", None),
         (1, "started", None),
         (1, "requeued", "its worker died"),
@@ -450,4 +450,4 @@ def test_each_change_is_an_event(queue: Queue) -> None:
     ]
     queue.add()
     queue.end("failed")
-    assert queue.told(2)[-1] == (1, "failed", "it broke")
+    assert queue.events(2)[-1] == (1, "failed", "it broke")

@@ -55,7 +55,7 @@ def test_nothing_can_be_done_with_a_job_that_is_not_there(queue: Queue, act: Act
     queue.add()
     with pytest.raises(NotFound, match=f"no job {job_id}: list"):
         act(queue.db, job_id)
-    assert queue.told(1) == [(0, "queued", None)]
+    assert queue.events(1) == [(0, "queued", None)]
 
 
 @pytest.mark.parametrize("state", ["running", "succeeded", "failed", "cancelled"])
@@ -98,7 +98,7 @@ def test_a_queued_job_is_cancelled_at_once(queue: Queue) -> None:
     job = queue.job(job_id)
     assert (job.state, job.error) == ("cancelled", None)
     assert job.finished_at is not None
-    assert queue.told(job_id)[-1] == (0, "cancelled", None)
+    assert queue.events(job_id)[-1] == (0, "cancelled", None)
     assert claim(queue.db) is None
 
 
@@ -108,17 +108,17 @@ def test_a_running_job_is_asked_to_end(queue: Queue) -> None:
     assert cancel(queue.db, job.id) == "asked"
     assert (queue.job(1).state, queue.job(1).finished_at) == ("running", None)
     assert is_cancel_asked(queue.db, job.id)
-    assert queue.told(1)[-1] == (1, "cancel asked", None)
+    assert queue.events(1)[-1] == (1, "cancel asked", None)
 
 
 @pytest.mark.parametrize(
-    ("state", "says"),
+    ("state", "message"),
     [("succeeded", "job 1 succeeded"), ("failed", "job 1 failed"), ("cancelled", "job 1 was cancelled")],
 )
-def test_a_job_that_has_ended_cannot_be_cancelled(queue: Queue, state: str, says: str) -> None:
+def test_a_job_that_has_ended_cannot_be_cancelled(queue: Queue, state: str, message: str) -> None:
     queue.add()
     queue.end(state)
-    with pytest.raises(InvalidInput, match=f"{says}: nothing to cancel"):
+    with pytest.raises(InvalidInput, match=f"{message}: nothing to cancel"):
         cancel(queue.db, 1)
     assert not is_cancel_asked(queue.db, 1)
 
@@ -155,8 +155,8 @@ def test_everything_is_cancelled_at_once(queue: Queue) -> None:
         # Each by hand, also what waits for another.
         assert queue.job(job_id).error is None
         assert queue.job(job_id).finished_at is not None
-        assert queue.told(job_id)[1:] == [(0, "cancelled", None)]
-    assert queue.told(running[0])[-1] == (1, "cancel asked", None)
+        assert queue.events(job_id)[1:] == [(0, "cancelled", None)]
+    assert queue.events(running[0])[-1] == (1, "cancel asked", None)
     assert claim(queue.db) is None
 
 
@@ -239,7 +239,7 @@ def test_a_retried_job_starts_with_a_clean_row(queue: Queue) -> None:
     assert (job.state, job.cancel_asked, job.stage, job.progress) == ("queued", False, None, None)
     assert (job.started_at, job.finished_at, job.error, job.result) == (None,) * 4
     assert (job.seconds, job.cpu_seconds, job.peak_mb) == (None,) * 3
-    assert queue.told(1)[-1] == (1, "queued", "retried")
+    assert queue.events(1)[-1] == (1, "queued", "retried")
     job = queue.start()
     report(queue.db, job.id, 2, "again", 0.1)
 
@@ -276,7 +276,7 @@ def test_all_that_failed_is_tried_again_with_what_was_cancelled_because_of_it(qu
     assert retry_failed(queue.db) == [broken, other, both, last]
     assert {queue.job(job_id).state for job_id in (broken, other, both, last)} == {"queued"}
     assert (queue.job(well).state, queue.job(unwanted).state) == ("succeeded", "cancelled")
-    assert [queue.told(job_id)[-1] for job_id in (broken, last)] == [
+    assert [queue.events(job_id)[-1] for job_id in (broken, last)] == [
         (1, "queued", "retried"),
         (0, "queued", "retried"),
     ]
@@ -323,9 +323,9 @@ def test_a_job_that_is_moved_takes_the_priority_of_its_place(queue: Queue) -> No
     move_before(queue.db, low, second)
     assert queue.order() == [first, low, second, high]
     assert [queue.job(job_id).priority for job_id in queue.order()] == [0] * 4
-    assert queue.told(low)[1:] == [(0, "edited", "priority 5"), (0, "edited", "priority 0")]
+    assert queue.events(low)[1:] == [(0, "edited", "priority 5"), (0, "edited", "priority 0")]
     move_before(queue.db, low, first)
-    assert len(queue.told(low)) == 3
+    assert len(queue.events(low)) == 3
 
 
 def test_jobs_of_one_turn_go_by_their_age(queue: Queue) -> None:
@@ -392,7 +392,7 @@ def test_what_is_edited_changes_and_nothing_else(queue: Queue, changes: JobUpdat
     job = queue.job(job_id)
     fields = ("kind", "variant", "params", "priority", "after", "not_before", "position", "resources", "state")
     assert {name: getattr(job, name) for name in fields} == {name: getattr(before, name) for name in fields} | kept
-    assert queue.told(job_id)[1:] == [(0, "edited", "as was asked for")]
+    assert queue.events(job_id)[1:] == [(0, "edited", "as was asked for")]
 
 
 def test_a_job_goes_where_its_new_priority_puts_it(queue: Queue) -> None:
@@ -454,14 +454,14 @@ def test_a_benchmark_measures_what_the_job_that_it_waits_for_makes_now(queue: Qu
         queue.db, made, JobUpdate(variant="int8+clip=max", params={"clip": "max"}), "clip=max; now int8+clip=max"
     )
     assert queue.job(waiting).params == {"variants": ["int8+clip=max", "int4"], "threads": [1]}
-    assert queue.told(waiting)[1:] == [(0, "edited", "measures int8+clip=max instead of int8")]
+    assert queue.events(waiting)[1:] == [(0, "edited", "measures int8+clip=max instead of int8")]
     # These were not queued to measure what that job makes.
     assert queue.job(later).params == queue.job(unrelated).params == {"variants": ["int8"], "threads": [1]}
     update_job(queue.db, made, JobUpdate(variant="int4"), "now int4")
     assert queue.job(waiting).params["variants"] == ["int4"]
 
 
-def test_a_benchmark_that_has_ended_says_what_it_was_to_measure(queue: Queue) -> None:
+def test_a_benchmark_that_has_ended_reports_what_it_was_to_measure(queue: Queue) -> None:
     made = queue.add(variant="int8")
     unwanted = queue.add("benchmark", None, {"variants": ["int8"]}, after=(made,))
     cancel(queue.db, unwanted)
@@ -514,7 +514,7 @@ def test_what_a_forgotten_job_made_and_measured_stays(queue: Queue) -> None:
 
 
 def test_the_number_of_an_event_never_comes_again(queue: Queue) -> None:
-    # What the user and the hook were told of is known by it.
+    # Visits and hooks refer to events by their ids.
     queue.add()
     queue.end()
     last = queue.db.execute("SELECT max(id) FROM job_events").fetchone()[0]

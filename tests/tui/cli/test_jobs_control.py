@@ -78,10 +78,10 @@ class Terminal:
         )
         os.close(its)
 
-    def read_until(self, says: str) -> None:
+    def read_until(self, message: str) -> None:
         def shows() -> bool:
             self._shown += os.read(self._terminal, 4096)
-            return says.encode() in self._shown
+            return message.encode() in self._shown
 
         # Not as long as a worker may be silent: after that it would be killed, and tests stand for it.
         wait_until(shows, timeout=20)
@@ -180,7 +180,7 @@ def test_what_is_there_or_on_its_way_is_not_made_again_unless_that_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("paused", "ending", "says"),
+    ("paused", "ending", "message"),
     [
         (
             False,
@@ -190,20 +190,20 @@ def test_what_is_there_or_on_its_way_is_not_made_again_unless_that_is_asked_for(
         (True, False, "the queue is paused: resume it with `ttsdash jobs resume`"),
     ],
 )
-def test_who_queues_a_job_that_will_not_be_started_is_told_why(
-    paused: bool, ending: bool, says: str, call: Call, queue: Queue
+def test_queuing_a_job_that_will_not_be_started_reports_why(
+    paused: bool, ending: bool, message: str, call: Call, queue: Queue
 ) -> None:
     announce(queue.workspace, os.getpid(), ending=ending)
     if paused:
         pause(queue.db)
     for command in (("optimize", "--dynamic", "--model"), ("benchmark",)):
-        assert says in said(call(*command, queue.voice.key))
-    assert says in said(call("jobs", "list"))
-    assert says in said(call("jobs", "--since-last"))
+        assert message in said(call(*command, queue.voice.key))
+    assert message in said(call("jobs", "list"))
+    assert message in said(call("jobs", "--since-last"))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "message"),
     [
         (["--at", "02:00", "--in", "2h"], 2, "--at and --in exclude each other: give one of them"),
         (["--at", "25:00"], 2, "--at: '25:00' is not a time: write 02:00 or 2026-05-01 02:00"),
@@ -216,19 +216,19 @@ def test_who_queues_a_job_that_will_not_be_started_is_told_why(
     ],
 )
 def test_terms_that_cannot_be_are_refused_and_nothing_is_queued(
-    arguments: list[str], code: int, says: str, call: Call, queue: Queue
+    arguments: list[str], code: int, message: str, call: Call, queue: Queue
 ) -> None:
     queue.add()
     queue.end("failed")
     for command in (("optimize", "--optimized", "--model"), ("benchmark",)):
-        assert refused(call(*command, queue.voice.key, *arguments), code).startswith(says)
+        assert refused(call(*command, queue.voice.key, *arguments), code).startswith(message)
     assert queue.states() == ["failed"]
 
 
 # Looking
 
 
-def test_the_list_is_limited_and_says_how_many_more_there_are(call: Call, queue: Queue) -> None:
+def test_the_list_is_limited_and_reports_how_many_more_there_are(call: Call, queue: Queue) -> None:
     for _ in range(4):
         queue.add()
     queue.end("failed", "it broke")
@@ -253,7 +253,7 @@ def test_priorities_have_a_column_once_there_are_any(call: Call, queue: Queue) -
     assert newest[header.index("prio.") : header.index("prio.") + 5].strip() == "5"
 
 
-def test_the_note_of_a_job_says_why_it_waits_how_far_it_is_or_how_it_went_wrong(call: Call, queue: Queue) -> None:
+def test_the_note_of_a_job_reports_why_it_waits_how_far_it_is_or_how_it_went_wrong(call: Call, queue: Queue) -> None:
     queue.add()
     queue.end("failed", "cannot read the voice: put it back")
     running = queue.add()
@@ -269,7 +269,7 @@ def test_the_note_of_a_job_says_why_it_waits_how_far_it_is_or_how_it_went_wrong(
     assert said(call("jobs"))[3].endswith("asked to end")
 
 
-def test_the_time_that_is_left_comes_from_past_runs_and_is_not_told_without_any(call: Call, queue: Queue) -> None:
+def test_the_time_that_is_left_comes_from_past_runs_and_is_not_reported_without_any(call: Call, queue: Queue) -> None:
     for _ in range(3):
         queue.add()
         queue.end(seconds=600)
@@ -295,7 +295,7 @@ def test_the_time_that_is_left_comes_from_past_runs_and_is_not_told_without_any(
         (None, None, LONG_AGO, "–"),
     ],
 )
-def test_what_a_job_took_is_told_by_the_steady_clock_and_of_old_rows_by_the_other(
+def test_what_a_job_took_is_reported_by_the_steady_clock_and_of_old_rows_by_the_other(
     seconds: float | None, started: str | None, finished: str, took: str, call: Call, queue: Queue
 ) -> None:
     queue.add()
@@ -351,7 +351,7 @@ def test_a_running_job_is_shown_with_what_it_takes_and_an_ended_one_with_its_bil
     ]
 
 
-def test_a_log_that_is_started_anew_is_followed_on(workspace: Workspace, queue: Queue) -> None:
+def test_a_log_that_is_started_again_is_followed_on(workspace: Workspace, queue: Queue) -> None:
     queue.add()
     job = queue.start()
     log = workspace.job_log(1)
@@ -387,7 +387,7 @@ def test_a_narrow_terminal_shows_each_note_once_under_the_table(workspace: Works
 # While you were away
 
 
-def test_what_happened_since_the_last_look_is_told_once(call: Call, queue: Queue) -> None:
+def test_what_happened_since_the_last_look_is_reported_once(call: Call, queue: Queue) -> None:
     for _ in range(6):
         queue.add()
     queue.end(seconds=12)
@@ -505,7 +505,7 @@ def test_jobs_are_tried_again_one_by_one_or_all_that_failed(call: Call, queue: Q
     assert queue.states() == ["queued"] * 4
 
 
-def test_a_paused_queue_says_so_until_it_is_resumed(call: Call, queue: Queue) -> None:
+def test_a_paused_queue_is_reported_until_it_is_resumed(call: Call, queue: Queue) -> None:
     paused = "the queue is paused: resume it with `ttsdash jobs resume`"
     assert said(call("jobs", "pause")) == [paused]
     assert said(call("jobs", "pause")) == ["the queue was already paused: resume it with `ttsdash jobs resume`"]
@@ -541,7 +541,7 @@ def test_a_job_is_moved_within_the_queue(call: Call, queue: Queue) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "arguments", "says", "becomes"),
+    ("job", "arguments", "message", "becomes"),
     [
         (2, ["--priority", "9"], "priority 9", {"priority": 9}),
         (2, ["--param", "stages=1"], "stages=1; now static-int8+stages=1", {"variant": "static-int8+stages=1"}),
@@ -553,17 +553,17 @@ def test_a_job_is_moved_within_the_queue(call: Call, queue: Queue) -> None:
     ],
 )
 def test_a_queued_job_is_edited(
-    job: int, arguments: list[str], says: str, becomes: dict[str, object], call: Call, queue: Queue
+    job: int, arguments: list[str], message: str, becomes: dict[str, object], call: Call, queue: Queue
 ) -> None:
     queue.add()
     queue.add("static")
     queue.add_benchmark(after=(2,), not_before="2999-01-01T00:00:00.000Z")
-    assert said(call("jobs", "edit", job, *arguments)) == [f"job {job}: {says}"]
+    assert said(call("jobs", "edit", job, *arguments)) == [f"job {job}: {message}"]
     edited = queue.job(job)
     assert {name: getattr(edited, name) for name in becomes} == becomes
 
 
-def test_a_new_time_is_told_on_the_readers_clock(call: Call, queue: Queue) -> None:
+def test_a_new_time_is_reported_on_the_readers_clock(call: Call, queue: Queue) -> None:
     queue.add()
     (line,) = said(call("jobs", "edit", 1, "--in", "90min"))
     not_before = queue.job(1).not_before
@@ -576,7 +576,7 @@ def test_a_new_time_is_told_on_the_readers_clock(call: Call, queue: Queue) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "message"),
     [
         (["cancel"], 2, "say which jobs: their ids, or --all"),
         (["cancel", "2", "--all"], 2, "say which jobs: their ids, or --all"),
@@ -610,7 +610,7 @@ def test_a_new_time_is_told_on_the_readers_clock(call: Call, queue: Queue) -> No
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_changes_nothing(
-    arguments: list[str], code: int, says: str, call: Call, queue: Queue
+    arguments: list[str], code: int, message: str, call: Call, queue: Queue
 ) -> None:
     for state in ("succeeded", None, "failed"):
         queue.add(priority=1 if state else 0)
@@ -618,13 +618,13 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(
             queue.end(state)
     queue.add_benchmark(after=(2,))
     before = list_jobs(queue.db)
-    assert refused(call("jobs", *arguments), code).startswith(says)
+    assert refused(call("jobs", *arguments), code).startswith(message)
     assert list_jobs(queue.db) == before
 
 
-@pytest.mark.parametrize("says", ["n", "y", "--yes"])
+@pytest.mark.parametrize("answer", ["n", "y", "--yes"])
 def test_what_has_ended_is_forgotten_with_its_logs_once_that_is_confirmed(
-    says: str, workspace: Workspace, queue: Queue
+    answer: str, workspace: Workspace, queue: Queue
 ) -> None:
     for state in ENDED:
         queue.add()
@@ -632,13 +632,13 @@ def test_what_has_ended_is_forgotten_with_its_logs_once_that_is_confirmed(
     queue.add()
     for name in ("1.log", "1.log.1", "2.log", "4.log"):
         (workspace.logs / name).write_text("...")
-    if says == "--yes":
+    if answer == "--yes":
         shown = "\n".join(said(ttsdash(workspace, "jobs", "clean", "--yes")))
     else:
-        shown = on_a_terminal(workspace, f"{says}\n", "jobs", "clean")
+        shown = on_a_terminal(workspace, f"{answer}\n", "jobs", "clean")
         assert "delete 3 ended jobs and their logs? Variants and results are kept. [y/N] " in shown
     logs = sorted(path.name for path in workspace.logs.iterdir())
-    if says == "n":
+    if answer == "n":
         assert shown.endswith("nothing was deleted\r\n")
         assert (len(queue.states()), logs) == (4, ["1.log", "1.log.1", "2.log", "4.log"])
     else:
@@ -683,7 +683,7 @@ def test_bars_are_drawn_for_the_next_few_of_many_jobs(workspace: Workspace, queu
     assert "follow them with: ttsdash jobs wait\r\n" in shown
 
 
-def test_waiting_for_nothing_ends_at_once_and_for_what_has_ended_tells_how(call: Call, queue: Queue) -> None:
+def test_waiting_for_nothing_ends_at_once_and_for_what_has_ended_reports_how(call: Call, queue: Queue) -> None:
     assert said(call("jobs", "wait")) == ["no job is queued or running"]
     queue.add()
     queue.end("failed", "it broke")
@@ -702,7 +702,7 @@ def test_waiting_for_nothing_ends_at_once_and_for_what_has_ended_tells_how(call:
         ({"ending": True}, "starts no further job, and stops after job 1"),
     ],
 )
-def test_the_status_of_the_worker_tells_what_it_has_and_when_it_ends(
+def test_the_status_of_the_worker_reports_what_it_has_and_when_it_ends(
     info: dict[str, object], line: str, call: Call, queue: Queue
 ) -> None:
     queue.add()
@@ -721,18 +721,18 @@ def test_the_status_of_the_worker_tells_what_it_has_and_when_it_ends(
     assert (status["waiting"], status["paused"], status["unresponsive"]) == (1, False, False)
 
 
-def test_a_worker_that_gives_no_sign_of_life_is_said_to_be_silent(call: Call, workspace: Workspace) -> None:
+def test_a_worker_without_a_heartbeat_is_reported_as_unresponsive(call: Call, workspace: Workspace) -> None:
     os.utime(workspace.worker_lock, (0, time.time() - 120))
     assert "unresponsive for a minute: `ttsdash worker start` replaces it" in said(call("worker"))
 
 
 def test_no_worker_is_started_beside_one_that_ends(call: Call, workspace: Workspace) -> None:
     announce(workspace, os.getpid(), ending=True)
-    says = f"the worker (pid {os.getpid()}) is stopping: start one once it has stopped"
-    assert refused(call("worker", "start"), 1) == says
+    message = f"the worker (pid {os.getpid()}) is stopping: start one once it has stopped"
+    assert refused(call("worker", "start"), 1) == message
 
 
-def test_starting_a_worker_where_one_runs_says_when_that_one_ends(call: Call, workspace: Workspace) -> None:
+def test_starting_a_worker_where_one_runs_reports_when_that_one_ends(call: Call, workspace: Workspace) -> None:
     announce(workspace, os.getpid(), idle_s=600.0)
     assert said(call("worker", "start")) == [
         f"worker already running, pid {os.getpid()}, 2 slots; stops after 10 min without a job"
