@@ -70,7 +70,7 @@ async def take_all(workspace: Workspace) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        # What the dashboard keeps of where one was lands in a copy, whose place tells nothing of this machine.
+        # The dashboard saves its state in a copy, whose path reveals nothing of this machine.
         shutil.copytree(find_workspace(sys.argv[1]).root, Path(folder) / "workspace")
         os.chdir(folder)
         asyncio.run(take_all(Workspace(Path("workspace"))))

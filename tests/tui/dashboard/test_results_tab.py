@@ -101,7 +101,7 @@ def drawn(screen: Screen[Any]) -> str:
     return "\n".join(canvas.render_line(y).text for y in range(canvas.size.height))
 
 
-def told(pilot: Pilot[None]) -> list[str]:
+def notices(pilot: Pilot[None]) -> list[str]:
     app = pilot.app
     assert isinstance(app, DrivenDashboard)
     return app.notices
@@ -118,7 +118,7 @@ async def test_the_whole_history_is_turned_over_page_by_page(long: Workspace) ->
         assert str(pane.table.border_subtitle) == shown
         assert cells(pane)[0][1] == "eve"
         await pilot.press("N")
-        assert told(pilot) == ["This is the first page."]
+        assert notices(pilot) == ["This is the first page."]
         await pilot.press("G", "n")
         await until(pilot, lambda: pane.page.query.page == 2)
         assert pane.table.focused_key == ids(pane)[0]
@@ -126,7 +126,7 @@ async def test_the_whole_history_is_turned_over_page_by_page(long: Workspace) ->
         await pilot.press("n")
         await until(pilot, lambda: f"to {total} of {total}" in str(pane.table.border_subtitle))
         await pilot.press("n")
-        assert told(pilot)[-1] == "This is the last page."
+        assert notices(pilot)[-1] == "This is the last page."
 
 
 async def test_what_is_stored_meanwhile_comes_in_above_and_the_focus_stays(history: Workspace) -> None:
@@ -215,12 +215,12 @@ async def test_the_list_is_narrowed_down_while_one_types_and_a_slip_takes_nothin
         assert not line.display
 
 
-async def test_the_marked_are_compared_and_what_does_not_compare_is_told_apart(history: Workspace) -> None:
+async def test_marked_results_are_compared_and_incomparable_ones_are_marked(history: Workspace) -> None:
     app = dashboard(history)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
         await pilot.press("c")
-        assert told(pilot) == ["Mark at least two results with Space, then press c."]
+        assert notices(pilot) == ["Mark at least two results with Space, then press c."]
         await pilot.press("slash")
         await filtered(pilot, "benchmark:b-14 threads:1")
         await pilot.press("enter", "g", "j", "space", "space", "c")
@@ -269,7 +269,7 @@ def trending(history: Workspace) -> Workspace:
     return history
 
 
-async def test_the_course_of_a_variant_is_drawn_and_told_in_words(
+async def test_the_trend_of_a_variant_is_drawn_and_described(
     trending: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
@@ -307,7 +307,7 @@ async def test_the_course_of_a_variant_is_drawn_and_told_in_words(
         assert text_of(app, ".text").startswith("latency, ms")
 
 
-async def test_a_trend_of_one_point_or_none_is_told_in_words(workspace: Workspace) -> None:
+async def test_a_trend_of_one_point_or_none_is_described(workspace: Workspace) -> None:
     untimed = dict.fromkeys(("speedup", "speedup_low", "speedup_high", "verdict", "latency_ms"))
     with closing(open_store(workspace)) as db, transaction(db):
         put_benchmark(
@@ -464,7 +464,7 @@ async def test_the_history_is_exported_in_the_format_of_its_extension(history: W
         voice = pane.page.results[0].voice
         await until(pilot, lambda: f"results of {voice}, complete" in text_of(app, "#summary"))
         await pilot.press("enter")
-        await until(pilot, lambda: "Wrote out.jsonl." in told(pilot))
+        await until(pilot, lambda: "Wrote out.jsonl." in notices(pilot))
         lines = Path("out.jsonl").read_text().splitlines()
         assert {json.loads(line)["voice_key"] for line in lines[1:-1]} == {voice}
 
@@ -532,7 +532,7 @@ async def test_what_is_broken_in_what_was_remembered_is_let_go(history: Workspac
         assert ids(pane)
 
 
-async def test_a_page_that_is_no_more_there_gives_way_to_the_last_one(long: Workspace) -> None:
+async def test_a_page_beyond_the_last_one_shows_the_last_one(long: Workspace) -> None:
     app = dashboard(long)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
@@ -587,13 +587,13 @@ def test_what_a_pareto_chart_looks_like_without_colour(
 
 
 def test_what_a_filter_with_a_slip_looks_like(snap_compare: Compare, trending: Workspace) -> None:
-    told_off = looks(
+    wait_for_chart = looks(
         "space",
         *"grade>good",
         text="tia",
         ready=lambda pilot: "is not one of" in text_of(pilot.app, "FilterLine .problem"),
     )
-    assert snap_compare(dashboard(trending), terminal_size=(80, 24), run_before=told_off)
+    assert snap_compare(dashboard(trending), terminal_size=(80, 24), run_before=wait_for_chart)
 
 
 def test_what_a_spectrogram_looks_like(snap_compare: Compare, trending: Workspace) -> None:

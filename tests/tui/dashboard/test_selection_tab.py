@@ -122,7 +122,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
 
         variant.rename(variant.with_suffix(".away"))
         await pilot.press("1", "4")
-        lost = "! static-int8: its file is missing: press s to select anew"
+        lost = "! static-int8: its file is missing; s re-evaluates"
         await until(pilot, lambda: lost in text_of(app, "#selection-pane .detail Static"))
         variant.with_suffix(".away").rename(variant)
         await pilot.press("1", "4")
@@ -220,8 +220,8 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
         await until(pilot, lambda: app.screen.query(".text Static"))
         config.write_text("# by hand\n")
         await pilot.press("y")
-        mend = f"{config} has changed since it was read and was not written: try again"
-        await until(pilot, lambda: mend in app.notices)
+        fix = f"{config} has changed since it was read and was not written: try again"
+        await until(pilot, lambda: fix in app.notices)
         assert config.read_text() == "# by hand\n"
 
         config.unlink()
@@ -230,7 +230,7 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
         assert row(pane)[-2:] == ["unknown", "–"]
 
 
-async def test_the_configuration_is_read_anew_when_the_tab_is_opened(
+async def test_the_configuration_is_read_again_when_the_tab_is_opened(
     workspace: Workspace, config: Path, variant: Path
 ) -> None:
     set_assistant(workspace, config)

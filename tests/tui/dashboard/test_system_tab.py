@@ -143,15 +143,15 @@ def is_at_work(process: psutil.Process) -> bool:
     ],
     ids=["started by itself", "started by hand", "ending"],
 )
-def test_the_worker_s_slots_its_jobs_and_its_end_are_told(
+def test_the_slots_the_jobs_and_the_end_of_the_worker_are_shown(
     worked: Workspace, state: dict[str, object], ends: str
 ) -> None:
     with closing(open_store(worked)) as db:
         snapshot = SnapshotReader(worked, db).read()
     assert snapshot
     assert snapshot.worker
-    told = worker_facts(replace(snapshot, worker=replace(snapshot.worker, **({"idle_s": 1800.0} | state))))
-    assert told == {
+    facts = worker_facts(replace(snapshot, worker=replace(snapshot.worker, **({"idle_s": 1800.0} | state))))
+    assert facts == {
         "state": f"running, pid {snapshot.worker.pid}, since 2024-01-02 09:00:00, version 1.0",
         "slots": "2 jobs at a time on 4 cores; benchmarks always run alone",
         "running": "job 5 (benchmark)",
@@ -160,13 +160,13 @@ def test_the_worker_s_slots_its_jobs_and_its_end_are_told(
     assert "not responding · w restarts it" in worker_facts(replace(snapshot, worker_unresponsive=True))["state"]
 
 
-def test_what_the_workspace_takes_of_the_disk_is_told_in_mb(workspace: Workspace) -> None:
+def test_disk_usage_of_the_workspace_is_shown_in_mb(workspace: Workspace) -> None:
     for folder, size in ((workspace.optimized_models / "a" / "b", 2_000_000), (workspace.logs, 300_000)):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "file").write_bytes(b"\0" * size)
-    told = disk_facts(workspace)
-    assert told["folder"] == str(workspace.root)
-    assert {name: told[name].strip() for name in ("optimized_models", "recordings", "data.db", "logs")} == {
+    facts = disk_facts(workspace)
+    assert facts["folder"] == str(workspace.root)
+    assert {name: facts[name].strip() for name in ("optimized_models", "recordings", "data.db", "logs")} == {
         "optimized_models": "2.0 MB",
         "recordings": "0.0 MB",
         "data.db": "0.0 MB",

@@ -106,9 +106,11 @@ class ResultsPane(TablePane):
         self._run_requested = ""
 
     def above_table(self) -> ComposeResult:
+        """Compose the filter."""
         yield FilterLine(_EXAMPLE)
 
     def on_mount(self) -> None:
+        """Show the restored filter."""
         self._filter_line.put(self._query.filter)
         self._ready = True
 

@@ -34,6 +34,7 @@ class AssistantScreen(ModalScreen[Path | None]):
         self._known = known
 
     def compose(self) -> ComposeResult:
+        """Compose the dialog."""
         with Vertical(classes="dialog"):
             yield PlainText("The configuration of your assistant", classes="title")
             yield Input(self._known, placeholder="path of its YAML file", compact=True)

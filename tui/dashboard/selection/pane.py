@@ -67,6 +67,7 @@ class SelectionPane(TablePane):
         """Paths of variants that no longer exist."""
 
     def below_table(self) -> ComposeResult:
+        """Compose the chain."""
         yield Chain()
 
     @property

@@ -44,12 +44,14 @@ class PickScreen(ModalScreen[str | None]):
         self._heading, self._picks, self._current = title, picks, current
 
     def compose(self) -> ComposeResult:
+        """Compose the list."""
         with Vertical(classes="dialog"):
             yield PlainText(escape_control(self._heading), classes="title")
             yield OptionList(*(Option(self._prompt(pick)) for pick in self._picks), compact=True, classes="picks")
             yield PlainText("Enter select   ↑ ↓ choose   Esc back", classes="hint")
 
     def on_mount(self) -> None:
+        """Highlight the current choice."""
         ids = [pick.id for pick in self._picks]
         self.query_one(OptionList).highlighted = ids.index(self._current) if self._current in ids else 0
 
@@ -59,9 +61,11 @@ class PickScreen(ModalScreen[str | None]):
         return Content(f"{mark}{escape_control(pick.name)}{description}")
 
     def action_down(self) -> None:
+        """Highlight the next choice."""
         self.query_one(OptionList).action_cursor_down()
 
     def action_up(self) -> None:
+        """Highlight the previous choice."""
         self.query_one(OptionList).action_cursor_up()
 
     @on(OptionList.OptionSelected)

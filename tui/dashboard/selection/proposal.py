@@ -33,6 +33,7 @@ class ProposalScreen(ModalScreen[bool]):
         self._proposal = proposal
 
     def compose(self) -> ComposeResult:
+        """Compose the question and the diff."""
         proposal = self._proposal
         with Vertical(classes="dialog wide"):
             yield PlainText(escape_control(_question(proposal)), classes="title")
