@@ -22,7 +22,7 @@ from jobs.hook import HookRunner, is_hook_running, run_hook
 from jobs.process_groups import TAG, is_alive
 from jobs.submit import submit
 from jobs.worker_control import start_worker, stop_worker
-from tests.running import ended
+from tests.running import wait_for_end
 from tests.waiting import wait_until
 
 
@@ -66,7 +66,7 @@ def test_a_job_that_ends_is_reported_as_json(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, reported: Path
 ) -> None:
     start_worker(workspace)
-    job = ended(db, *submit(workspace, db, NewJob("teleport", voice.id, None, {})))
+    job = wait_for_end(db, *submit(workspace, db, NewJob("teleport", voice.id, None, {})))
     shape = json.loads(wait_until(reported.read_text))
     assert (shape["id"], shape["state"], shape["error"]) == (job.id, "failed", job.error)
     assert shape["voice"] == voice.key
