@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import sqlite3
 import subprocess
@@ -45,7 +46,7 @@ def environment(workspace: Workspace) -> dict[str, str]:
     return {**os.environ, "TTSDASH_HOME": str(workspace.root), "COLUMNS": "120"}
 
 
-def heed_signals() -> None:
+def reset_signal_handlers() -> None:
     """Reset the handlers of signals in a started process: a background job of a shell script ignores SIGINT."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -63,7 +64,7 @@ def processes_of(workspace: Workspace) -> list[psutil.Process]:
     return found
 
 
-def half_files(workspace: Workspace) -> list[Path]:
+def leftover_files(workspace: Workspace) -> list[Path]:
     """Return what no job may leave behind: drafts and scratch files."""
     made = [*workspace.optimized_models.rglob("*"), *workspace.recordings.rglob("*")]
     hidden = [path for path in made if path.name.startswith(".")]
@@ -71,7 +72,7 @@ def half_files(workspace: Workspace) -> list[Path]:
     return hidden + (list(scratch.iterdir()) if scratch.exists() else [])
 
 
-def ended(db: sqlite3.Connection, job_id: int) -> Job:
+def wait_for_end(db: sqlite3.Connection, job_id: int) -> Job:
     """Wait for the end of a job, and return it."""
 
     def look() -> Job | None:
@@ -81,7 +82,7 @@ def ended(db: sqlite3.Connection, job_id: int) -> Job:
     return wait_until(look)
 
 
-def in_the_middle(db: sqlite3.Connection, job_id: int) -> Job:
+def wait_for_progress(db: sqlite3.Connection, job_id: int) -> Job:
     """Wait until the job's child has begun to measure, and return the job."""
 
     def look() -> Job | None:
@@ -92,7 +93,39 @@ def in_the_middle(db: sqlite3.Connection, job_id: int) -> Job:
     return wait_until(look)
 
 
-def children(workspace: Workspace) -> list[psutil.Process]:
+def worker_children(workspace: Workspace) -> list[psutil.Process]:
     """Return the living processes that the worker has started."""
     status = worker_status(workspace)
     return [process for process in processes_of(workspace) if process.pid != status.pid]
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line that a refused command prints, without the program's name."""
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("ttsdash: ")
+    return lines[0].removeprefix("ttsdash: ")
+
+
+def on_a_terminal(workspace: Workspace, typed: str, *arguments: object) -> str:
+    """Return what a command prints on a terminal where something is typed."""
+    ours, its = pty.openpty()
+    variables = environment(workspace) | {"TERM": "xterm"}
+    variables.pop("NO_COLOR", None)
+    process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdin=its, stdout=its, stderr=its, env=variables)
+    os.close(its)
+    os.write(ours, typed.encode())
+    shown = b""
+    while True:
+        try:
+            read = os.read(ours, 4096)
+        except OSError:
+            break
+        if not read:
+            break
+        shown += read
+    os.close(ours)
+    assert process.wait(60) == 0, shown
+    return shown.decode()

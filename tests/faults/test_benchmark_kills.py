@@ -15,7 +15,7 @@ from core.workspace import Workspace
 from jobs.submit import benchmark_job, submit
 from jobs.worker_control import start_worker
 from tests.faults.conftest import LONG
-from tests.running import ended, half_files
+from tests.running import leftover_files, wait_for_end
 from tests.waiting import wait_until
 
 # About the duration of one benchmark.
@@ -62,7 +62,7 @@ def test_a_benchmark_killed_at_random_leaves_no_partial_result_and_completes(
             with suppress(ProcessLookupError):
                 os.killpg(process, signal.SIGKILL)
             assert_all_complete(db)
-        assert ended(db, job_id).state == "succeeded"
+        assert wait_for_end(db, job_id).state == "succeeded"
         assert len({result.benchmark_id for result in list_results(db)}) == number + 1
     assert_all_complete(db)
-    assert half_files(workspace) == []
+    assert leftover_files(workspace) == []

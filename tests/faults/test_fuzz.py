@@ -35,7 +35,7 @@ from jobs.submit import benchmark_job, submit, variant_job
 from jobs.worker_control import start_worker, stop_worker
 from tests.faults.conftest import LONG
 from tests.faults.mutations import KINDS, NASTY_NAMES, Mutant, mutate
-from tests.running import half_files, processes_of
+from tests.running import leftover_files, processes_of
 from tests.vits import TINY, voice_config
 from tests.waiting import wait_until
 
@@ -182,6 +182,6 @@ def test_jobs_on_broken_voices_end_with_one_line_each_and_the_worker_lives(
     _log.info("%s", Counter(job.state for job in ended.values()))
     wrong = {job_id: wrong_with_end(db, job) for job_id, job in ended.items()}
     assert [f"job {job_id}, {of[job_id]}: {why}" for job_id, why in wrong.items() if why] == []
-    assert half_files(workspace) == []
+    assert leftover_files(workspace) == []
     for case in cases:
         assert {path.name for path in case.path.parent.iterdir()} == {case.path.name, f"{case.path.name}.json"}

@@ -35,7 +35,7 @@ from jobs.process_groups import is_alive
 from jobs.submit import benchmark_job, submit, variant_job, wake
 from jobs.worker_control import start_worker, stop_worker
 from tests.faults.conftest import LONG
-from tests.running import ended, half_files, processes_of
+from tests.running import leftover_files, processes_of, wait_for_end
 from tests.vits import TINY, write_voice
 from tests.waiting import wait_until
 
@@ -181,7 +181,7 @@ def assert_whole(workspace: Workspace, db: sqlite3.Connection) -> None:
     """The store, the variants, and nothing beside."""
     assert [tuple(row) for row in db.execute("PRAGMA integrity_check")] == [("ok",)]
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
-    assert half_files(workspace) == []
+    assert leftover_files(workspace) == []
     assert unknown_files(workspace, db) == []
     for voice in list_voices(db):
         for variant in voice.variants:
@@ -291,10 +291,10 @@ def test_a_job_that_may_not_write_is_reported_and_loses_nothing(
 ) -> None:
     start_worker(workspace)
     (first,) = submit(workspace, db, variant_job(voice, "guide"))
-    ended(db, first)
+    wait_for_end(db, first)
     with mounted(workspace.optimized_models, "--bind", "-o", "ro", str(workspace.optimized_models)):
         (second,) = submit(workspace, db, variant_job(voice, "guide"))
-        job = ended(db, second)
+        job = wait_for_end(db, second)
     assert job.state == "failed"
     assert str(job.error).startswith("Read-only file system (")
     assert str(job.error).endswith("): choose a folder that can be written to")

@@ -22,7 +22,7 @@ from jobs.hook import HookRunner, is_hook_running, run_hook
 from jobs.process_groups import TAG, is_alive
 from jobs.submit import submit
 from jobs.worker_control import start_worker, stop_worker
-from tests.running import ended
+from tests.running import wait_for_end
 from tests.waiting import wait_until
 
 
@@ -66,7 +66,7 @@ def test_a_finished_job_is_passed_to_the_hook_as_json(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice, received: Path
 ) -> None:
     start_worker(workspace)
-    job = ended(db, *submit(workspace, db, NewJob("teleport", voice.id, None, {})))
+    job = wait_for_end(db, *submit(workspace, db, NewJob("teleport", voice.id, None, {})))
     job_json = json.loads(wait_until(received.read_text))
     assert (job_json["id"], job_json["state"], job_json["error"]) == (job.id, "failed", job.error)
     assert job_json["voice"] == voice.key

@@ -21,46 +21,12 @@ from jobs.service.service import SERVICE_VARIABLE, Service, service_name
 from jobs.service.steps import Command, Plan, RemoveFile, WriteFile, execute
 from jobs.service.systemd import unit
 from jobs.worker_control import start_worker
+from tests.jobs.stand_ins import called, calls, failing, machine, stand_in
 from tests.waiting import wait_until
 
+__all__ = ["calls", "machine"]
+
 HOSTILE = 'wöd %h $HOME ${USER} $$ "it\'s" a\\b; \\'
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Path:
-    """The root directory of a fake machine with systemd."""
-    (tmp_path / "machine" / "run" / "systemd" / "system").mkdir(parents=True)
-    return tmp_path / "machine"
-
-
-@pytest.fixture
-def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file in which fake commands record their calls, for a user with a temporary home."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / "config"))
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
-    for name in ("systemctl", "loginctl", "launchctl"):
-        stand_in(tmp_path, name)
-    return tmp_path / "calls"
-
-
-def stand_in(folder: Path, name: str, then: str = "") -> None:
-    """Create a fake command that records its arguments, then runs the given shell code."""
-    path = folder / "bin" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f'#!/bin/sh\necho "{name} $*" >> "{folder}/calls"\n{then}\n')
-    path.chmod(0o700)
-
-
-def failing(call: str, code: int = 1, message: str = "") -> str:
-    return f"case \"$*\" in *'{call}'*) printf '{message}' >&2; exit {code};; esac"
-
-
-def called(calls: Path) -> list[str]:
-    """Return the recorded calls and clear the record."""
-    found = calls.read_text().splitlines() if calls.exists() else []
-    calls.unlink(missing_ok=True)
-    return found
 
 
 def install(workspace: Workspace, service: Service) -> list[str]:

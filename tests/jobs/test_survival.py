@@ -30,7 +30,7 @@ from jobs.lock import is_unresponsive, running_worker
 from jobs.process_groups import is_alive, start_token
 from jobs.submit import Scheduling, benchmark_job, submit, variant_job, wake
 from jobs.worker_control import ensure_worker, start_worker, stop_worker, worker_status
-from tests.running import children, ended, half_files, in_the_middle, processes_of, ttsdash
+from tests.running import leftover_files, processes_of, ttsdash, wait_for_end, wait_for_progress, worker_children
 from tests.waiting import wait_until
 
 
@@ -39,7 +39,7 @@ def benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> int
     """A running benchmark that has begun to measure."""
     start_worker(workspace)
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
-    in_the_middle(db, job_id)
+    wait_for_progress(db, job_id)
     return job_id
 
 
@@ -66,10 +66,10 @@ def test_a_job_whose_process_is_killed_is_retried_and_the_reason_is_kept(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
     os.kill(child_of(db, benchmark), signal.SIGKILL)
-    job = ended(db, benchmark)
+    job = wait_for_end(db, benchmark)
     assert (job.state, job.attempt) == ("succeeded", 2)
     assert requeue_reasons(db, benchmark) == ["its process was killed (signal 9)"]
-    assert half_files(workspace) == []
+    assert leftover_files(workspace) == []
 
 
 def test_a_job_whose_process_is_killed_three_times_fails(
@@ -79,11 +79,11 @@ def test_a_job_whose_process_is_killed_three_times_fails(
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
     for attempt in (1, 2, 3):
         os.kill(child_of(db, job_id, attempt), signal.SIGKILL)
-    job = ended(db, job_id)
+    job = wait_for_end(db, job_id)
     assert (job.state, job.attempt) == ("failed", 3)
     assert job.error == "given up after 3 attempts: its process was killed (signal 9); see its log"
     # The probes of the killed processes have ended too, and the worker still runs.
-    wait_until(lambda: not children(workspace), timeout=5)
+    wait_until(lambda: not worker_children(workspace), timeout=5)
     assert worker_status(workspace).running
 
 
@@ -91,7 +91,7 @@ def test_a_job_whose_process_crashes_fails_at_once_with_one_line(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
     os.kill(child_of(db, benchmark), signal.SIGSEGV)
-    job = ended(db, benchmark)
+    job = wait_for_end(db, benchmark)
     assert (job.state, job.attempt) == ("failed", 1)
     assert job.error == f"its process crashed (SIGSEGV): see `ttsdash jobs logs {benchmark}`"
 
@@ -109,12 +109,12 @@ def test_a_job_that_exceeds_a_limit_fails_with_that_reason(
     workspace.settings_file.write_text(setting)
     start_worker(workspace)
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
-    job = ended(db, job_id)
+    job = wait_for_end(db, job_id)
     assert (job.state, job.attempt) == ("failed", 1)
     assert job.error is not None
     assert re.search(message, job.error), job.error
-    wait_until(lambda: not children(workspace), timeout=5)
-    assert half_files(workspace) == []
+    wait_until(lambda: not worker_children(workspace), timeout=5)
+    assert leftover_files(workspace) == []
 
 
 def test_a_hanging_worker_is_replaced_and_its_job_succeeds(
@@ -130,7 +130,7 @@ def test_a_hanging_worker_is_replaced_and_its_job_succeeds(
     assert started
     assert after.pid != before.pid
     assert not is_alive(before.pid, before.birth)
-    job = ended(db, benchmark)
+    job = wait_for_end(db, benchmark)
     assert (job.state, job.attempt) == ("succeeded", 2)
     assert requeue_reasons(db, benchmark) == ["its worker died"]
 
@@ -148,7 +148,7 @@ def test_a_worker_that_slept_with_its_machine_is_not_considered_hanging(
     info, started = ensure_worker(workspace)
     assert not started
     wait_until(lambda: not is_unresponsive(workspace), timeout=10)
-    job = ended(db, benchmark)
+    job = wait_for_end(db, benchmark)
     assert (job.state, job.attempt) == ("succeeded", 1)
     assert running_worker(workspace) == info
 
@@ -163,7 +163,7 @@ def test_stopping_at_once_also_ends_a_hanging_worker(
     assert stop_worker(workspace, at_once=True) == info
     wait_until(lambda: not processes_of(workspace), timeout=5)
     start_worker(workspace)
-    assert ended(db, benchmark).state == "succeeded"
+    assert wait_for_end(db, benchmark).state == "succeeded"
 
 
 def test_a_draining_worker_is_shown_as_ending_and_stays_responsive(
@@ -175,7 +175,7 @@ def test_a_draining_worker_is_shown_as_ending_and_stays_responsive(
     wait_until(lambda: worker_status(workspace).ending, timeout=5)
     backdate_last_sign_of_life(workspace)
     wait_until(lambda: not is_unresponsive(workspace), timeout=10)
-    assert ended(db, benchmark).state == "succeeded"
+    assert wait_for_end(db, benchmark).state == "succeeded"
     wait_until(lambda: running_worker(workspace) is None, timeout=10)
 
 
@@ -191,7 +191,7 @@ def test_an_idle_worker_ends_and_is_started_again_when_needed(
     second, started = ensure_worker(workspace)
     assert started
     assert second.pid != first.pid
-    assert ended(db, job_id).state == "succeeded"
+    assert wait_for_end(db, job_id).state == "succeeded"
 
 
 def test_a_worker_stays_for_a_scheduled_job_and_starts_it_on_time(
@@ -200,7 +200,7 @@ def test_a_worker_stays_for_a_scheduled_job_and_starts_it_on_time(
     start_worker(workspace, idle_s=0.5)
     due = format_timestamp(datetime.now(UTC) + timedelta(seconds=4))
     (job_id,) = submit(workspace, db, variant_job(voice, "guide"), scheduling=Scheduling(not_before=due))
-    job = ended(db, job_id)
+    job = wait_for_end(db, job_id)
     assert job.state == "succeeded"
     assert job.started_at is not None
     # Huey checks for due tasks once a second; its one-minute tick would be much later.
@@ -214,7 +214,7 @@ def test_a_worker_starts_a_scheduled_job_whose_wake_up_was_lost(
     with transaction(db):
         job_id = add_job(db, NewJob("teleport", voice.id, None, {}, not_before=due))
     start_worker(workspace)
-    job = ended(db, job_id)
+    job = wait_for_end(db, job_id)
     assert job.started_at is not None
     assert 0 <= seconds_between(due, job.started_at) < 5
 
@@ -231,7 +231,7 @@ def test_a_paused_queue_starts_nothing_until_it_is_resumed(
     assert open_ids(db) == [first, second]
     assert resume(db)
     wake(workspace)
-    assert (ended(db, first).state, ended(db, second).state) == ("succeeded", "failed")
+    assert (wait_for_end(db, first).state, wait_for_end(db, second).state) == ("succeeded", "failed")
     assert get_job(db, first).attempt == 1
 
 
@@ -245,7 +245,7 @@ def test_a_worker_ends_without_losing_jobs_when_a_newer_version_takes_over_the_s
     assert get_job(db, waiting).state == "queued"
     db.execute(f"PRAGMA user_version = {VERSION}")
     start_worker(workspace)
-    assert ended(db, waiting).state == "succeeded"
+    assert wait_for_end(db, waiting).state == "succeeded"
 
 
 def test_a_job_that_cannot_open_a_newer_store_fails_with_one_line(
@@ -288,7 +288,7 @@ def test_a_finished_job_records_the_resources_it_used(
     live = wait_until(lambda: job if (job := get_job(db, benchmark)).rss_mb else None)
     assert live.cpu_percent is not None
     began = time.monotonic()
-    job = ended(db, benchmark)
+    job = wait_for_end(db, benchmark)
     assert job.seconds is not None
     assert job.seconds >= time.monotonic() - began - 1
     assert job.cpu_seconds is not None
@@ -311,7 +311,7 @@ def test_a_worker_whose_files_are_moved_ends_and_another_takes_over(
         (job_id,) = submit(workspace, db, variant_job(voice, "guide"))
         second, started = ensure_worker(workspace)
         assert started
-        assert ended(db, job_id).state == "succeeded"
+        assert wait_for_end(db, job_id).state == "succeeded"
     wait_until(lambda: not is_alive(first.pid, first.birth))
     assert running_worker(workspace) == second
     assert "was replaced by another file: stopping" in workspace.worker_log.read_text()

@@ -36,7 +36,16 @@ from jobs.process_groups import TAG
 from jobs.recovery import environment_tag
 from jobs.submit import OptimizeRequest, Scheduling, benchmark_job, submit, submit_optimize, variant_job, wake
 from jobs.worker_control import reap_cancelled, start_worker, stop_worker, worker_status
-from tests.running import children, ended, environment, half_files, heed_signals, in_the_middle, processes_of, ttsdash
+from tests.running import (
+    environment,
+    leftover_files,
+    processes_of,
+    reset_signal_handlers,
+    ttsdash,
+    wait_for_end,
+    wait_for_progress,
+    worker_children,
+)
 from tests.waiting import wait_until
 
 
@@ -48,7 +57,7 @@ def test_a_job_fails_if_its_sentences_changed_while_it_was_queued(
     (job_id,) = submit(workspace, db, variant_job(voice, "static", {}, str(sentences)))
     sentences.write_text("Three, four.\n", encoding="utf-8")
     start_worker(workspace)
-    job = ended(db, job_id)
+    job = wait_for_end(db, job_id)
     assert job.state == "failed"
     assert job.error is not None
     assert "mine.txt has changed since static-int8+calibration=mine-" in job.error
@@ -59,7 +68,7 @@ def benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> int
     """A running benchmark that has begun to measure."""
     start_worker(workspace)
     (job_id,) = submit(workspace, db, benchmark_job(voice, []))
-    in_the_middle(db, job_id)
+    wait_for_progress(db, job_id)
     return job_id
 
 
@@ -69,7 +78,7 @@ def test_a_benchmark_runs_after_its_quantize_job_and_both_succeed(
     quantize_id, benchmark_id = submit_optimize(workspace, db, voice, OptimizeRequest(["guide"], benchmark=True)).ids
     start_worker(workspace)
 
-    assert ended(db, benchmark_id).state == "succeeded"
+    assert wait_for_end(db, benchmark_id).state == "succeeded"
     first, second = get_job(db, quantize_id), get_job(db, benchmark_id)
     assert first.state == "succeeded"
     assert first.finished_at is not None
@@ -79,7 +88,7 @@ def test_a_benchmark_runs_after_its_quantize_job_and_both_succeed(
     assert first.result == {"variant": {**variant.__dict__}}
     assert Path(variant.path).with_name("dynamic-int8-guide.onnx.json").is_file()
     assert {result.variant for result in list_results(db)} == {"original", "dynamic-int8-guide"}
-    assert half_files(workspace) == []
+    assert leftover_files(workspace) == []
 
 
 def test_a_job_whose_worker_was_killed_succeeds_once_on_the_second_attempt(
@@ -92,12 +101,12 @@ def test_a_job_whose_worker_was_killed_succeeds_once_on_the_second_attempt(
 
     start_worker(workspace)
 
-    job = ended(db, benchmark)
+    job = wait_for_end(db, benchmark)
     assert (job.state, job.attempt) == ("succeeded", 2)
     events = [event.event for event in list_events(db, benchmark)]
     assert events == ["queued", "started", "requeued", "started", "succeeded"]
     assert len({result.benchmark_id for result in list_results(db)}) == 1
-    assert half_files(workspace) == []
+    assert leftover_files(workspace) == []
 
 
 @pytest.mark.long
@@ -117,11 +126,11 @@ def test_a_killed_conversion_is_repeated_and_its_variant_is_measured_where_possi
 
     start_worker(workspace)
 
-    assert ended(db, benchmark_id).state == "succeeded"
+    assert wait_for_end(db, benchmark_id).state == "succeeded"
     assert (get_job(db, convert_id).kind, get_job(db, convert_id).attempt) == ("convert", 2)
     variant = get_voice(db, voice.key).variant("coreml")
     assert checksum_of(Path(variant.path)) == variant.sha256
-    assert half_files(workspace) == []
+    assert leftover_files(workspace) == []
     if sys.platform != "darwin":
         assert variant.caveat == "converted, not yet run on a Mac"
         rows = [result for result in list_results(db) if result.variant == "coreml"]
@@ -138,11 +147,11 @@ def test_a_killed_conversion_is_repeated_and_its_variant_is_measured_where_possi
 def test_a_running_job_is_cancelled_within_two_seconds_and_leaves_no_files(
     workspace: Workspace, db: sqlite3.Connection, benchmark: int
 ) -> None:
-    assert len(children(workspace)) >= 2
+    assert len(worker_children(workspace)) >= 2
     cancel(db, benchmark)
     wait_until(lambda: get_job(db, benchmark).state == "cancelled", timeout=2)
-    wait_until(lambda: not children(workspace), timeout=1)
-    assert half_files(workspace) == []
+    wait_until(lambda: not worker_children(workspace), timeout=1)
+    assert leftover_files(workspace) == []
     assert list_results(db) == []
 
 
@@ -156,7 +165,7 @@ def test_a_job_cancelled_between_claim_and_start_also_ends(
     JobProcess(workspace, db, job).run_to_end(threading.Event())
     assert get_job(db, job_id).state == "cancelled"
     assert processes_of(workspace) == []
-    assert half_files(workspace) == []
+    assert leftover_files(workspace) == []
 
 
 def test_a_quantize_job_cancelled_at_any_moment_leaves_no_partial_file(
@@ -168,16 +177,16 @@ def test_a_quantize_job_cancelled_at_any_moment_leaves_no_partial_file(
     wait_until(lambda: (scratch.exists() and any(scratch.iterdir())) or get_job(db, job_id).ended)
     with contextlib.suppress(InvalidInput):
         cancel(db, job_id)
-    ended(db, job_id)
-    wait_until(lambda: half_files(workspace) == [], timeout=5)
+    wait_for_end(db, job_id)
+    wait_until(lambda: leftover_files(workspace) == [], timeout=5)
 
 
 def test_a_cancelled_job_can_be_retried(workspace: Workspace, db: sqlite3.Connection, benchmark: int) -> None:
     cancel(db, benchmark)
-    ended(db, benchmark)
+    wait_for_end(db, benchmark)
     assert retry(db, benchmark) == [benchmark]
     wake(workspace)
-    assert ended(db, benchmark).state == "succeeded"
+    assert wait_for_end(db, benchmark).state == "succeeded"
 
 
 def test_stopping_lets_the_running_job_finish_and_starts_no_other(
@@ -214,7 +223,7 @@ def test_a_worker_ignores_a_hangup(workspace: Workspace, db: sqlite3.Connection,
     pid = worker_status(workspace).pid
     assert pid is not None
     os.kill(pid, signal.SIGHUP)
-    assert ended(db, benchmark).state == "succeeded"
+    assert wait_for_end(db, benchmark).state == "succeeded"
     assert worker_status(workspace).pid == pid
 
 
@@ -242,10 +251,10 @@ def test_a_job_continues_when_the_terminal_that_queued_it_closes(
         preexec_fn=_take_terminal,
     )
     os.close(terminal)
-    in_the_middle(db, wait_until(lambda: next(iter(worker_status(workspace).jobs), None)))
+    wait_for_progress(db, wait_until(lambda: next(iter(worker_status(workspace).jobs), None)))
     os.close(controller)
     assert waiting.wait(10) != 0
-    assert ended(db, 1).state == "succeeded"
+    assert wait_for_end(db, 1).state == "succeeded"
 
 
 def _take_terminal() -> None:
@@ -253,7 +262,7 @@ def _take_terminal() -> None:
     import fcntl
     import termios
 
-    heed_signals()
+    reset_signal_handlers()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
@@ -261,7 +270,7 @@ def test_a_job_of_an_unknown_kind_fails_with_one_line(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
-    job = ended(db, *submit(workspace, db, NewJob("teleport", voice.id, None, {})))
+    job = wait_for_end(db, *submit(workspace, db, NewJob("teleport", voice.id, None, {})))
     assert (job.state, job.error) == ("failed", "unknown kind of job: 'teleport' (update ttsdash)")
 
 
@@ -270,7 +279,7 @@ def test_a_job_with_an_unexpected_error_keeps_the_traceback_in_its_log(
 ) -> None:
     start_worker(workspace)
     broken = NewJob("benchmark", voice.id, None, {"no": "variants"}, resources=Resources(exclusive=True))
-    job = ended(db, *submit(workspace, db, broken))
+    job = wait_for_end(db, *submit(workspace, db, broken))
     assert (job.state, job.error) == ("failed", "KeyError: 'variants'")
     assert "Traceback" in workspace.job_log(job.id).read_text()
 
@@ -281,11 +290,11 @@ def test_a_quantize_job_for_a_missing_voice_fails_and_its_benchmark_is_cancelled
     Path(voice.path).unlink()
     quantize_id, benchmark_id = submit_optimize(workspace, db, voice, OptimizeRequest(["guide"], benchmark=True)).ids
     start_worker(workspace)
-    failed = ended(db, quantize_id)
+    failed = wait_for_end(db, quantize_id)
     assert failed.state == "failed"
     assert failed.error is not None
     assert failed.error.startswith(f"cannot read {voice.path}")
-    waiting = ended(db, benchmark_id)
+    waiting = wait_for_end(db, benchmark_id)
     assert (waiting.state, waiting.error) == ("cancelled", f"job {quantize_id}, which it waits for, failed")
     assert not variant_path(workspace, voice.key, "dynamic-int8").exists()
 
@@ -296,7 +305,7 @@ def test_a_voice_that_changed_since_it_was_added_is_not_quantized(
     with Path(voice.path).open("ab") as file:
         file.write(b"\0")
     start_worker(workspace)
-    job = ended(db, *submit(workspace, db, variant_job(voice, "guide")))
+    job = wait_for_end(db, *submit(workspace, db, variant_job(voice, "guide")))
     assert job.error == f"{voice.path} has changed since it was added: add it again (ttsdash voices add PATH)"
 
 
@@ -308,7 +317,7 @@ def test_a_benchmark_never_runs_at_the_same_time_as_another_job(
     start_worker(workspace, slots=3)
     spans = []
     for job_id in ids:
-        job = ended(db, job_id)
+        job = wait_for_end(db, job_id)
         assert job.state == "succeeded"
         spans.append((job.started_at, job.finished_at))
     (_, first_end), (start, end), (last_start, _) = spans
@@ -341,7 +350,7 @@ def test_a_foreign_message_in_the_queue_runs_no_code_and_loses_no_job(
     with queue:
         queue.execute("INSERT INTO task (queue, data, priority) VALUES ('ttsdash', ?, 9)", (message,))
     queue.close()
-    job = ended(db, *submit(workspace, db, variant_job(voice, "guide")))
+    job = wait_for_end(db, *submit(workspace, db, variant_job(voice, "guide")))
     assert job.state == "succeeded"
     assert not proof.exists()
 
@@ -353,7 +362,7 @@ def test_jobs_survive_a_lost_or_damaged_queue_file(workspace: Workspace, db: sql
     workspace.queue_db.write_bytes(b"this is not a database" * 100)
     (second,) = submit(workspace, db, variant_job(voice, "guide"))
     start_worker(workspace)
-    assert [ended(db, job_id).state for job_id in (first, second)] == ["succeeded", "succeeded"]
+    assert [wait_for_end(db, job_id).state for job_id in (first, second)] == ["succeeded", "succeeded"]
 
 
 def test_a_job_fails_after_its_worker_died_three_times(
@@ -420,7 +429,7 @@ def test_logs_and_databases_are_readable_only_by_the_owner(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     start_worker(workspace)
-    ended(db, *submit(workspace, db, variant_job(voice, "guide")))
+    wait_for_end(db, *submit(workspace, db, variant_job(voice, "guide")))
     files = [path for path in workspace.root.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"data.db", "queue.db", "1.log", "worker.log", "dynamic-int8-guide.onnx"}
     assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}

@@ -8,7 +8,7 @@ from core.assistant.active_config import ActiveConfig, read_active_config
 from core.engines.names import BY_PROVIDER
 from core.settings import set_assistant
 from core.workspace import Workspace
-from tests.core.assistant.test_changes import select, variant_of, voice_of
+from tests.core.assistant.candidates import select, variant_of, voice_of
 
 MADE = voice_of(variant_of("static-int8"), variant_of("coreml"))
 

@@ -14,10 +14,10 @@ from core.engines.names import BY_PROVIDER
 from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Decision, Selection, Verdict
-from core.records.voices import Variant, Voice
+from core.records.selections import Decision, Verdict
 from core.variants.checksums import checksum_of, write_manifest
 from core.yaml_edit.scalar import Value
+from tests.core.assistant.candidates import RECIPES, select, variant_of, voice_of
 
 VOICE, QUANTIZED, COREML = (f"models.tts.piper.{name}_path" for name in ("voice", "quantized", "coreml"))
 SIZE = "voice_assistant.performance.tts_cache_size"
@@ -25,41 +25,7 @@ SWITCHES = [
     f"voice_assistant.performance.{name}"
     for name in ("tts_cache_enabled", "tts_parallel_processing", "tts_optimize_for_speed")
 ]
-RECIPES = {
-    "original": None,
-    "static-int8": "static",
-    "dynamic-int8": "dynamic",
-    "int4": "int4",
-    "optimized": "optimized",
-    "dynamic-int8-guide": "guide",
-    "coreml": "coreml",
-    "coreml+weights=int8": "coreml",
-}
 SOUND = {VOICE: "/v/original.onnx", SIZE: 100, **dict.fromkeys(SWITCHES, True)}
-
-
-def variant_of(name: str) -> Variant:
-    recipe = RECIPES[name]
-    path = f"/v/{name}" if recipe == "coreml" else f"/v/{name}.onnx"
-    params = {"run_on": "a Mac"} if recipe == "coreml" else {}
-    return Variant("amy", name, path, 1, "a" * 64, recipe, params, None, {}, None, "2024-01-02T09:00:00.000Z")
-
-
-def voice_of(*variants: Variant) -> Voice:
-    original = variant_of("original")
-    return Voice(
-        "a" * 64, "amy", original.path, 1, 22050, 1, "en_US", {}, {}, original.created_at, (original, *variants)
-    )
-
-
-def select(*candidates: str, warnings: tuple[SelectionWarning, ...] = ()) -> Selection:
-    """Make a selection of candidates in the policy's order; `+` marks the selected one, `-` the rejected ones."""
-    verdicts = {"+": Verdict.SELECTED, "-": Verdict.REJECTED}
-    decisions = tuple(
-        Decision(name.strip("+-"), verdicts.get(name[0], Verdict.ELIGIBLE), "a reason") for name in candidates
-    )
-    selected = next(decision.variant for decision in decisions if decision.verdict is Verdict.SELECTED)
-    return Selection("amy", "priority", None, selected, "a reason", decisions, warnings)
 
 
 def plan(

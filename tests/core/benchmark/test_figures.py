@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from core.benchmark import texts as texts_module
 from core.benchmark.statistics import bootstrap_median, median, p90
 from core.benchmark.texts import texts_for, texts_from
-from core.records.results import Result
 from core.records.verdict import speed_verdict
 from core.report.summary import summarize
 from tests.core.refusals import refusal
+from tests.factories import make_result, make_variant_result
 
 _LANGUAGES = sorted(file.stem for file in (Path(texts_module.__file__).parent / "text_sets").glob("*.json"))
 
@@ -153,53 +153,8 @@ def test_any_text_becomes_sentences_or_is_refused(text: str, tmp_path: Path) -> 
         refusal(texts_from, path, names=path)
 
 
-ORIGINAL = Result(
-    id="0",
-    benchmark_id="b",
-    voice="amy",
-    voice_id="0",
-    variant="original",
-    variant_sha256="0",
-    recipe=None,
-    machine="m",
-    machine_facts={},
-    environment={},
-    engine="onnxruntime",
-    threads=1,
-    stock=False,
-    benchmark_version="v",
-    pairs=10,
-    speedup=1.0,
-    speedup_ci=(1.0, 1.0),
-    verdict="no difference",
-    rtf=0.1,
-    latency_ms=100.0,
-    latency_p90_ms=110.0,
-    original_latency_ms=100.0,
-    ttfa_ms=101.0,
-    cold_start_s=1.5,
-    load_s=0.5,
-    throughput=12.0,
-    requests=2,
-    cpu_s_per_audio_s=0.1,
-    energy_j=None,
-    peak_rss_mb=200.0,
-    settled_rss_mb=180.0,
-    bare_rss_mb=50.0,
-    size_bytes=1000,
-    program_db=None,
-    duration_drift_pct=0.0,
-    mel_db=0.0,
-    pesq=None,
-    estoi=None,
-    defects={"clipped": 0, "silent": 0, "not_finite": 0},
-    grade="transparent",
-    noisy=False,
-    unmeasured={},
-    regression=None,
-    created_at="2026-01-01T00:00:00.000Z",
-)
-VARIANT = replace(ORIGINAL, id="1", variant="small", size_bytes=250, peak_rss_mb=100.0)
+ORIGINAL = make_result()
+VARIANT = make_variant_result()
 UNTIMED: dict[str, object] = {
     "engine": "coreml-evaluated",
     "speedup": None,

@@ -40,15 +40,16 @@ from core.store.voices import get_voice, put_variant
 from core.variants.checksums import checksum_of, write_manifest
 from core.voices.file import config_path_of
 from core.workspace import APPLICATION_ID, Workspace
-from tests.core.benchmark.test_figures import ORIGINAL as RESULT
 from tests.core.machines import MACHINES, SERVER
+from tests.factories import make_result, make_variant, make_voice
 from tests.measured import a_result
 
 FRESH = "2026-01-01T00:00:00.000Z"
-STATIC = Variant("tiny", "static-int8", "/nowhere", 1, "c" * 64, "static", {}, None, {}, None, FRESH)
-ORIGINAL = replace(STATIC, name="original", sha256="a" * 64, recipe=None)
-ALONE = Voice("a" * 64, "tiny", "/nowhere", 1, 22050, 1, "en_US", {}, {}, FRESH, (ORIGINAL,))
-TINY = replace(ALONE, variants=(ORIGINAL, STATIC))
+RESULT = make_result()
+STATIC = make_variant()
+ORIGINAL = make_variant("original")
+ALONE = make_voice()
+TINY = make_voice(STATIC)
 
 
 def states(findings: list[Finding]) -> dict[str, str]:

@@ -24,7 +24,7 @@ from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, 
 from core.store.database import open_store, transaction
 from core.store.results import list_results, read_benchmark
 from core.workspace import Workspace
-from tests.core.export.test_export import (
+from tests.core.export.benchmarks import (
     benchmark,
     environment,
     evil_benchmark,

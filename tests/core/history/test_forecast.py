@@ -6,14 +6,14 @@ import pytest
 
 from core.history.forecast import forecast
 from core.records.results import Result
-from tests.core.benchmark.test_figures import VARIANT
+from tests.factories import make_variant_result
 
 HERE = "this machine"
 
 
 def past(speedup: float, grade: str | None = "slight", run: str = "a", **more: object) -> Result:
     values = {"machine": HERE, "recipe": "static", "variant": "static-int8", "threads": 2, "stock": True} | more
-    return replace(VARIANT, speedup=speedup, grade=grade, benchmark_id=run, **values)  # type: ignore[arg-type]
+    return make_variant_result(speedup=speedup, grade=grade, benchmark_id=run, **values)
 
 
 def said(*results: Result) -> str | None:
@@ -21,7 +21,7 @@ def said(*results: Result) -> str | None:
     return str(expected) if expected else None
 
 
-def test_the_median_of_past_runs_is_told() -> None:
+def test_a_forecast_is_the_median_of_past_runs() -> None:
     runs = [past(1.0, "broken", "a"), past(1.2, "broken", "b"), past(1.1, "slight", "c")]
     assert said(*runs) == "1.1x, sound broken, from 3 past runs here"
 
@@ -40,7 +40,7 @@ def test_of_one_run_the_most_threads_count() -> None:
         {"speedup": None},
     ],
 )
-def test_what_was_measured_elsewhere_or_otherwise_says_nothing(other: dict[str, object]) -> None:
+def test_runs_on_other_machines_or_of_other_recipes_do_not_count(other: dict[str, object]) -> None:
     assert said(replace(past(2.0), **other)) is None  # type: ignore[arg-type]
 
 
@@ -48,14 +48,15 @@ def test_without_a_past_nothing_is_said() -> None:
     assert said() is None
 
 
-def test_a_run_without_a_grade_still_tells_the_speed() -> None:
+def test_a_run_without_a_grade_still_counts_for_the_speed() -> None:
     assert said(past(1.5, None)) == "1.5x, from 1 past run here"
 
 
-def test_the_size_is_told_as_its_share_of_the_original_s() -> None:
+def test_the_size_is_forecast_as_a_share_of_the_original() -> None:
     runs = [past(1.2, run=run, size_bytes=size) for run, size in (("a", 30), ("b", 40), ("c", 50))]
     originals = [
-        replace(VARIANT, variant="original", recipe=None, benchmark_id=run, size_bytes=100) for run in ("a", "b", "c")
+        make_variant_result(variant="original", recipe=None, benchmark_id=run, size_bytes=100)
+        for run in ("a", "b", "c")
     ]
     expected = forecast([*runs, *originals], HERE, "static", "static-int8")
     assert expected

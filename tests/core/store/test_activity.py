@@ -9,9 +9,7 @@ from core.store.database import transaction
 from core.store.jobs import add_event, add_job
 from core.store.lifecycle import finish
 from core.store.queue_control import cancel, cancel_all, forget_ended, retry
-from tests.core.store.test_jobs import Queue, attempt_of, queue
-
-__all__ = ["queue"]
+from tests.core.store.job_queue import Queue, attempt_of
 
 
 def _ended(away: Activity) -> list[int]:

@@ -8,11 +8,8 @@ from core.store.durations import Estimate, estimate
 from core.store.lifecycle import ResourceUsage
 from core.store.queue_control import cancel
 from core.store.voices import add_voice
-from tests.core.store.test_jobs import Queue, queue
+from tests.core.store.job_queue import Queue
 from tests.core.voice_files import voice_file
-
-__all__ = ["queue"]
-
 
 _SMALL = {"variant": "small"}
 

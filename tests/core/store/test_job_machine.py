@@ -38,7 +38,7 @@ from core.store.queue_control import (
 )
 from core.store.voices import add_voice
 from core.workspace import Workspace
-from tests.core.store.test_jobs import LATER
+from tests.core.store.job_queue import LATER
 from tests.core.voice_files import voice_file
 
 CAPACITY = Capacity(slots=3, cores=4, memory_mb=1000)

@@ -29,10 +29,8 @@ from core.store.lifecycle import (
 )
 from core.store.queue_control import cancel, move_first, pause, resume
 from core.store.voices import add_voice
-from tests.core.store.test_jobs import LATER, Queue, attempt_of, queue
+from tests.core.store.job_queue import LATER, Queue, attempt_of
 from tests.core.voice_files import voice_file
-
-__all__ = ["queue"]
 
 ALONE = Resources(exclusive=True)
 LONG_AGO = "2001-01-01T00:00:00.000Z"

@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.clock import now
 from core.errors import InvalidInput, NotFound
 from core.records.jobs import ATTEMPTS
-from core.records.voices import Variant
 from core.store.database import transaction
 from core.store.jobs import list_jobs
 from core.store.lifecycle import ResourceUsage, claim, commit_result, finish, is_cancel_asked, report, requeue
@@ -29,9 +27,8 @@ from core.store.queue_control import (
     update_job,
 )
 from core.store.voices import get_voice, put_variant
-from tests.core.store.test_jobs import LATER, Queue, attempt_of, queue
-
-__all__ = ["queue"]
+from tests.core.store.job_queue import LATER, Queue, attempt_of
+from tests.factories import make_variant
 
 Act = Callable[..., Any]
 
@@ -497,7 +494,7 @@ def test_what_waits_for_a_forgotten_job_runs(queue: Queue) -> None:
 def test_what_a_forgotten_job_made_and_measured_stays(queue: Queue) -> None:
     job_id = queue.add()
     job = queue.start()
-    variant = Variant("amy", "small", "/small.onnx", 9, "b" * 64, "int4", {}, "a" * 64, {}, job_id, now())
+    variant = make_variant("small", voice="amy", path="/small.onnx", recipe="int4", job_id=job_id)
     with transaction(queue.db):
         put_variant(queue.db, queue.voice.id, variant)
         queue.db.execute("INSERT INTO machines VALUES ('m', '{}')")

@@ -68,7 +68,7 @@ def test_an_unknown_voice_is_not_found_and_the_known_ones_are_named(db: sqlite3.
     with pytest.raises(NotFound, match="ttsdash voices add"):
         get_voice(db, "amy")
     add_voice(db, voice_file())
-    with pytest.raises(NotFound, match="there is: amy"):
+    with pytest.raises(NotFound, match="known: amy"):
         get_voice(db, "bob")
 
 
@@ -84,7 +84,7 @@ def test_a_variant_is_kept_with_its_lineage(db: sqlite3.Connection, stored: Voic
     assert list_voices(db) == [get_voice(db, "amy")]
 
 
-def test_a_variant_that_is_made_anew_replaces_the_old_one_which_is_not_lost(
+def test_a_new_build_of_a_variant_replaces_the_old_one_in_lists_and_keeps_it_in_the_store(
     db: sqlite3.Connection, stored: Voice
 ) -> None:
     old, new = _variant("small", "b" * 64), replace(_variant("small", "c" * 64), params={"bits": 4})

@@ -1,8 +1,6 @@
 """`ttsdash apply` and `ttsdash voices import`: output, files and exit codes."""
 
 import json
-import os
-import pty
 import shutil
 import sqlite3
 import subprocess
@@ -19,8 +17,8 @@ from core.store.database import transaction
 from core.store.voices import add_voice, get_voice, put_variant
 from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
-from tests.running import COMMAND, environment, ttsdash, ttsdash_json
-from tests.tui.cli.test_cli import refused
+from tests.factories import make_variant
+from tests.running import on_a_terminal, refused, ttsdash, ttsdash_json
 from tests.vits import VitsShape, write_voice
 from tui.cli.app import run as run_program
 
@@ -54,8 +52,8 @@ def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Variant:
     path.parent.mkdir()
     shutil.copyfile(voice.path, path)
     shutil.copyfile(config_path_of(Path(voice.path)), config_path_of(path))
-    made = Variant(
-        voice.key, "static-int8", str(path), 1, voice.id, "static", {}, voice.id, {}, None, "2024-01-02T09:00:00.000Z"
+    made = make_variant(
+        voice=voice.key, path=str(path), sha256=voice.id, source_sha256=voice.id, created_at="2024-01-02T09:00:00.000Z"
     )
     with transaction(db):
         put_variant(db, voice.id, made)
@@ -161,28 +159,6 @@ def shown_lines(shown: str) -> str:
         line.removeprefix("\x1b[32m+").removesuffix("\x1b[0m") for line in shown.splitlines() if "\x1b[32m+" in line
     ]
     return "".join(f"{line}\n" for line in added if not line.startswith("++"))
-
-
-def on_a_terminal(workspace: Workspace, typed: str, *arguments: object) -> str:
-    """Return what a command prints on a terminal where something is typed."""
-    ours, its = pty.openpty()
-    variables = environment(workspace) | {"TERM": "xterm"}
-    variables.pop("NO_COLOR", None)
-    process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdin=its, stdout=its, stderr=its, env=variables)
-    os.close(its)
-    os.write(ours, typed.encode())
-    shown = b""
-    while True:
-        try:
-            read = os.read(ours, 4096)
-        except OSError:
-            break
-        if not read:
-            break
-        shown += read
-    os.close(ours)
-    assert process.wait(60) == 0, shown
-    return shown.decode()
 
 
 @pytest.mark.parametrize(

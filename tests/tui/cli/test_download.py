@@ -10,7 +10,7 @@ import pytest
 
 from core.workspace import Workspace
 from tests.piper_collection import NAME, Collection, point_at, serving
-from tests.running import COMMAND, environment, heed_signals, ttsdash, ttsdash_json
+from tests.running import COMMAND, environment, reset_signal_handlers, ttsdash, ttsdash_json
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def start(workspace: Workspace) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(workspace),
-        preexec_fn=heed_signals,
+        preexec_fn=reset_signal_handlers,
     )
     assert process.stderr
     assert process.stderr.readline().startswith(b'{"received": ')

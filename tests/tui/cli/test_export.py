@@ -15,8 +15,8 @@ from core.export.write import FORMATS
 from core.store.database import open_store
 from core.store.results import list_results
 from core.workspace import Workspace
-from tests.core.export.test_export import benchmark, evil_benchmark, put
-from tests.tui.cli.test_cli import refused
+from tests.core.export.benchmarks import benchmark, evil_benchmark, put
+from tests.running import refused
 from tui.cli.app import run as run_program
 
 Call = Callable[..., subprocess.CompletedProcess[str]]

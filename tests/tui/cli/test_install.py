@@ -17,10 +17,9 @@ from core.workspace import Workspace
 from jobs.lock import running_worker
 from jobs.service.install import service_for
 from jobs.service.service import service_name
-from tests.jobs.test_service import called, calls, failing, machine, stand_in
-from tests.running import environment, ttsdash
+from tests.jobs.stand_ins import called, calls, failing, machine, stand_in
+from tests.running import environment, refused, ttsdash
 from tests.schemas import check
-from tests.tui.cli.test_cli import refused
 from tui.cli.app import run as run_program
 
 __all__ = ["calls", "machine"]

@@ -27,9 +27,7 @@ from core.store.queue_control import cancel, pause
 from core.workspace import Workspace
 from jobs.submit import Scheduling, benchmark_job, submit, variant_job
 from jobs.worker_control import stop_worker
-from tests.running import COMMAND, environment, heed_signals, ttsdash
-from tests.tui.cli.test_apply import on_a_terminal
-from tests.tui.cli.test_cli import refused
+from tests.running import COMMAND, environment, on_a_terminal, refused, reset_signal_handlers, ttsdash
 from tests.tui.conftest import announce
 from tests.waiting import wait_until
 from tui.cli.app import run as run_program
@@ -74,7 +72,7 @@ class Terminal:
         self._shown = b""
         variables = environment(workspace) | {"TERM": "xterm", "COLUMNS": str(columns)}
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments], stdin=its, stdout=its, stderr=its, env=variables, preexec_fn=heed_signals
+            [*COMMAND, *arguments], stdin=its, stdout=its, stderr=its, env=variables, preexec_fn=reset_signal_handlers
         )
         os.close(its)
 

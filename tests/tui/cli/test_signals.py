@@ -28,7 +28,7 @@ from core.store.voices import add_voice, get_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
 from jobs.submit import variant_job
-from tests.running import COMMAND, environment, heed_signals
+from tests.running import COMMAND, environment, reset_signal_handlers
 from tests.tui.conftest import announce
 from tests.vits import write_voice
 from tests.waiting import wait_until
@@ -108,7 +108,7 @@ def start(used: Workspace) -> Iterator[Start]:
     """Starts a command on the workspace `used`; what still runs at the end is killed."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def run(call: str, prepare: Callable[[], None] = heed_signals, **options: Any) -> subprocess.Popen[bytes]:
+    def run(call: str, prepare: Callable[[], None] = reset_signal_handlers, **options: Any) -> subprocess.Popen[bytes]:
         words = (
             call.replace("VOICE", "voices/tiny.onnx")
             .replace("CONFIG", "assistant.yaml")
@@ -128,7 +128,7 @@ def start(used: Workspace) -> Iterator[Start]:
 
 
 def ignore_hangups() -> None:
-    heed_signals()
+    reset_signal_handlers()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
@@ -346,7 +346,7 @@ def test_what_is_ignored_from_the_beginning_stays_so(start: Start) -> None:
 class Terminal:
     """A terminal, and the program that has it."""
 
-    def __init__(self, start: Start, call: str, prepare: Callable[[], None] = heed_signals) -> None:
+    def __init__(self, start: Start, call: str, prepare: Callable[[], None] = reset_signal_handlers) -> None:
         self._outside, self._inside = pty.openpty()
         os.set_blocking(self._outside, False)
         termios.tcsetwinsize(self._inside, (24, 80))
