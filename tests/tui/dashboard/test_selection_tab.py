@@ -136,7 +136,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         assert text_of(app, "#problem") == f"{config}x does not exist: check the path"
         await pilot.press("backspace", "enter")
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
-        assert "NOT what is selected: press a, and it loads static-int8" in text_of(
+        assert "NOT the selected variant; a makes it load static-int8" in text_of(
             app, "#selection-pane .detail Static"
         )
 

@@ -105,7 +105,7 @@ async def test_the_doctor_looks_in_a_process_of_its_own(workspace: Workspace, vo
     found = await run_doctor(workspace)
     assert list(found) == ["machine", "workspace", "worker", "voice tiny", "configuration"]
     (problem,) = found["configuration"]
-    assert (problem.state, problem.fix) == ("problem", "press 4, then f, and name the assistant's YAML file")
+    assert (problem.state, problem.fix) == ("problem", "press 4, then f, and choose the assistant's YAML file")
     assert problem.message == f"{tmp_path}/missing.yaml does not exist: check the path"
 
     (tmp_path / "missing.yaml").write_text(f"models: {{tts: {{piper: {{voice_path: {voice.path}}}}}}}\n")
