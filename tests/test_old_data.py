@@ -38,19 +38,22 @@ def old_workspace(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def without_lineage_in_the_store(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Results without what only a library with the voice knows."""
-    return [{name: value for name, value in result.items() if name != "recipe"} for result in results]
-
-
 def with_todays_keys(answer: Any) -> Any:
-    """Return an old answer with the keys of today: those that were renamed, and one that was added."""
+    """Return an old answer with today's names of its keys."""
     if isinstance(answer, list):
         return [with_todays_keys(entry) for entry in answer]
     if not isinstance(answer, dict):
         return answer
-    renamed = {RENAMED_KEYS.get(key, key): with_todays_keys(value) for key, value in answer.items()}
-    return renamed | {"unrecognized": None} if "components" in renamed else renamed
+    return {RENAMED_KEYS.get(key, key): with_todays_keys(value) for key, value in answer.items()}
+
+
+def without_added_keys(new: Any, old: Any) -> Any:
+    """Return a new answer without the keys that the old one does not have: keys may be added."""
+    if isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
+        return [without_added_keys(*pair) for pair in zip(new, old, strict=True)]
+    if isinstance(new, dict) and isinstance(old, dict):
+        return {key: without_added_keys(value, old[key]) for key, value in new.items() if key in old}
+    return new
 
 
 @pytest.mark.parametrize("command", [command for command in ANSWERS if not command.startswith("select ")])
@@ -59,7 +62,8 @@ def test_commands_answer_as_the_old_version_did(old_workspace: Workspace, comman
     expected = ANSWERS[command]
     if command.startswith(("voices ", "jobs ")):
         expected = with_todays_keys(expected)
-    assert ttsdash_json(old_workspace, *command.split(), *machine) == expected
+    answer = ttsdash_json(old_workspace, *command.split(), *machine)
+    assert without_added_keys(answer, expected) == expected
 
 
 def todays_verdict(old: str) -> str:
@@ -102,6 +106,8 @@ def test_opening_the_old_database_loses_no_row(old_workspace: Workspace) -> None
     before = counts(shutil.copyfile(OLD / "data.db", old_workspace.root / "before.db"))
     open_store(old_workspace).close()
     after = counts(old_workspace.data_db)
+    # Migrations that came since are recorded too.
+    before.pop("_sqlite_migrations")
     assert {name: after.get(name) for name in before} == before
     assert before["samples"] > 50
 
@@ -112,14 +118,11 @@ def test_old_exports_are_imported_with_the_same_results(workspace: Workspace, na
     assert done.returncode == 0, done.stderr
     imported = ttsdash_json(workspace, "results", "list", "--limit", 100)
     by_id = {result["id"]: result for result in imported}
-    assert without_lineage_in_the_store([by_id[result["id"]] for result in RESULTS]) == without_lineage_in_the_store(
-        RESULTS
-    )
+    # What the recipe was is known only to a library with the voice.
+    expected = [{key: value for key, value in result.items() if key != "recipe"} for result in RESULTS]
+    assert without_added_keys([by_id[result["id"]] for result in RESULTS], expected) == expected
     for result in RESULTS:
         old = ANSWERS[f"results show {result['id']}"]
         new = ttsdash_json(workspace, "results", "show", result["id"])
-        assert (new["samples"], new["starts"], new["parallel_runs"]) == (
-            old["samples"],
-            old["starts"],
-            old["parallel_runs"],
-        )
+        for part in ("samples", "starts", "parallel_runs"):
+            assert without_added_keys(new[part], old[part]) == old[part]

@@ -29,7 +29,7 @@ def read_model(path: Path) -> onnx.ModelProto:
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
     if not model.graph.node or not model.opset_import:
-        raise InvalidInput(f"{path} holds no ONNX graph, or is truncated: get the file again")
+        raise InvalidInput(f"{path} contains no ONNX graph, or is truncated: get the file again")
     _check_external_data(path, model)
     _check_operators(path, model)
     return model

@@ -346,7 +346,7 @@ class Actions:
 
         config = read_settings(self._workspace).assistant
         if config is None:
-            raise InvalidInput("no assistant config set: f chooses its YAML file")
+            raise InvalidInput("no assistant configuration set: press f to choose its YAML file")
         return config
 
     # Results

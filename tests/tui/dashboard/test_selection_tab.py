@@ -111,7 +111,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         assert row(pane) == ["–", "press s", "–", "unknown", "–"]
         detail = text_of(app, "#selection-pane .detail Static")
         assert "press s" in detail
-        assert "No assistant config set: f chooses its YAML file" in detail
+        assert "No assistant configuration set: press f to choose its YAML file" in detail
         await pilot.press("s")
         await until(pilot, lambda: boxes(app).get("quantized") == ["static-int8", "SELECTED"])
         assert boxes(app) == {
@@ -136,9 +136,7 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         assert text_of(app, "#problem") == f"{config}x does not exist: check the path"
         await pilot.press("backspace", "enter")
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
-        assert "NOT the selected variant; a makes it load static-int8" in text_of(
-            app, "#selection-pane .detail Static"
-        )
+        assert "NOT the selected variant; a makes it load static-int8" in text_of(app, "#selection-pane .detail Static")
 
         before_proposal = list(db.iterdump())
         for answer in "ny":
@@ -212,7 +210,7 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
         pane = await opened(pilot)
         for key in "au":
             await pilot.press(key)
-            await until(pilot, lambda: "no assistant config set: f chooses its YAML file" in app.notices)
+            await until(pilot, lambda: "no assistant configuration set: press f to choose its YAML file" in app.notices)
             app.notices.clear()
 
         set_assistant(workspace, config)

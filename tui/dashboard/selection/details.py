@@ -49,7 +49,7 @@ def _assistant(today: ActiveConfig, voice: Voice, selection: Selection | None) -
     if today.problem:
         yield label, today.problem
     elif today.config is None:
-        yield label, "No assistant config set: f chooses its YAML file"
+        yield label, "No assistant configuration set: press f to choose its YAML file"
     elif loaded is None:
         yield label, f"{_short(today.config)} has no {VOICE_PATH}: a adds it"
     else:
