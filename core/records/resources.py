@@ -39,7 +39,7 @@ def _reasons(needed: Resources, running: Sequence[Resources], capacity: Capacity
     if needed.exclusive:
         yield "it runs alone, once the others have ended"
     if any(other.exclusive for other in running):
-        yield "another job runs alone"
+        yield "another runs alone"
     if len(running) >= capacity.slots:
         yield "all slots are busy"
     cores = capacity.cores - sum(other.cores for other in running)

@@ -66,7 +66,7 @@ def test_the_reason_mentions_a_paused_queue_or_a_missing_worker(
     ("running", "next_job", "capacity", "message"),
     [
         (Resources(), Resources(exclusive=True), ROOMY, "it runs alone, once the others have ended"),
-        (Resources(exclusive=True), Resources(), ROOMY, "another job runs alone"),
+        (Resources(exclusive=True), Resources(), ROOMY, "another runs alone"),
         (Resources(), Resources(), replace(ROOMY, slots=1), "all slots are busy"),
         (Resources(cores=3), Resources(cores=6), ROOMY, "it needs 6 cores, 5 free"),
         (Resources(memory_mb=7000), Resources(memory_mb=2000), ROOMY, "it needs 2000 MB of memory, 1000 free"),

@@ -60,7 +60,7 @@ def cancel(session: Session, job_ids: tuple[int, ...], every: bool) -> None:
     elif every and not jobs:
         print_line("no job is queued or running")
     for job in jobs:
-        print_line(f"job {job.id}: {job.state if job.ended else 'asked to end, but still running'}")
+        print_line(f"job {job.id}: {job.state if job.ended else 'cancelling, but still running'}")
 
 
 def _await_ends(session: Session, job_ids: Sequence[int]) -> None:

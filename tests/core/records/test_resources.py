@@ -17,7 +17,7 @@ _ALONE = Resources(exclusive=True)
         (_ALONE, [], None),
         (_ALONE, [DEFAULT_RESOURCES], "it runs alone, once the others have ended"),
         (_ALONE, [_ALONE], "it runs alone, once the others have ended"),
-        (DEFAULT_RESOURCES, [_ALONE], "another job runs alone"),
+        (DEFAULT_RESOURCES, [_ALONE], "another runs alone"),
         (Resources(cores=2), [Resources(cores=2)], None),
         (Resources(cores=3), [Resources(cores=2)], "it needs 3 cores, 2 free"),
         (Resources(cores=1), [Resources(cores=2), Resources(cores=2)], "it needs 1 core, 0 free"),

@@ -264,7 +264,7 @@ def test_the_note_of_a_job_reports_why_it_waits_how_far_it_is_or_how_it_went_wro
     assert first.endswith("cannot read the voice: put it back")
     assert queue.job(waiting).state == "queued"
     cancel(queue.db, running)
-    assert said(call("jobs"))[3].endswith("asked to end")
+    assert said(call("jobs"))[3].endswith("cancelling")
 
 
 def test_the_time_that_is_left_comes_from_past_runs_and_is_not_reported_without_any(call: Call, queue: Queue) -> None:
@@ -330,7 +330,7 @@ def test_a_queued_job_is_shown_with_its_place_its_needs_and_why_it_waits(call: C
     )
 
 
-def test_a_running_job_is_shown_with_what_it_takes_and_an_ended_one_with_its_bill(call: Call, queue: Queue) -> None:
+def test_a_running_job_is_shown_with_what_it_takes_and_an_ended_one_with_its_usage(call: Call, queue: Queue) -> None:
     queue.add()
     job = queue.start()
     record_usage(queue.db, job, 183.4, 812.3)
@@ -338,7 +338,7 @@ def test_a_running_job_is_shown_with_what_it_takes_and_an_ended_one_with_its_bil
     requeue(queue.db, 1, 1, "its process was killed (signal 9)")
     queue.end(seconds=12.34, cpu_seconds=75.12, peak_mb=820.4)
     printed = said(call("jobs", "show", 1))
-    assert "took        12.3 s, 1 min 15 s of CPU, at most 820 MB" in printed
+    assert "took        12.3 s, 1 min 15 s CPU, peak 820 MB" in printed
     assert not any(line.startswith(("uses", "position", "waits", "expected")) for line in printed)
     assert [line[21:] for line in printed[-5:]] == [
         "queued",

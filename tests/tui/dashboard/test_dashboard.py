@@ -258,7 +258,7 @@ async def test_the_queue_is_paused_and_resumed_with_a_key_and_every_tab_shows_it
         assert "queue paused" in text_of(app, "#worker")
         await pilot.press("2", "p")
         await until(pilot, lambda: text_of(app, "#worker") == "running job 5 · 3 queued")
-        assert notes(app)["6"] == "another job runs alone"
+        assert notes(app)["6"] == "another runs alone"
 
 
 async def test_the_table_lists_running_jobs_then_queued_ones_in_order_then_the_latest_ended(
@@ -383,7 +383,7 @@ async def test_the_details_show_whole_reasons_attempts_requirements_limits_and_u
             await pilot.press("j")
     for job_id, line in (
         ("1", "queued 2024-01-02 09:01:30, ended 2024-01-02 09:03:05"),
-        ("1", "took 1 min 5 s, 1 min 41 s of CPU, at most 820 MB"),
+        ("1", "took 1 min 5 s, 1 min 41 s CPU, peak 820 MB"),
         ("3", "cannot read /voices/en_US-amy-medium.onnx (No such file or directory): put it back"),
         ("5", "job 5: benchmark, en_US-joe-medium: running, attempt 2"),
         ("5", "attempt 1 interrupted: its worker died"),
@@ -422,7 +422,7 @@ def hanging(workspace: Workspace) -> Iterator[subprocess.Popen[bytes]]:
 async def test_an_unresponsive_worker_is_replaced_with_a_key(
     workspace: Workspace, hanging: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.lock._WATCHED_S", 0.2)
+    monkeypatch.setattr("jobs.lock._WATCH_S", 0.2)
     app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: text_of(app, "#worker") == "worker not responding · w restarts it")

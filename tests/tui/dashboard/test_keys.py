@@ -67,7 +67,7 @@ async def test_a_custom_key_replaces_the_default(full: Workspace) -> None:
         ("keys: {queue.pause: [x]}", "queue.pause: \"['x']\" is not a key"),
         ("keys: {queue.pause: 1}", "queue.pause: '1' is already the key of app.voices: change that one, too"),
         ("keys: {results.sort: /, queue.jump: x}", "queue.jump: unknown action; actions: queue.cancel"),
-        ("keys: [x]", "keys: give actions with their keys"),
+        ("keys: [x]", "keys: write actions with their keys"),
         ("hook: [", "ttsdash.yaml, line 1: not YAML"),
     ],
 )
@@ -346,8 +346,8 @@ def test_only_edited_fields_change(typed: dict[str, str], changes: JobEdit | Non
         ({"priority": "1001"}, "priority 1001 is out of range (-1000 to 1000)"),
         ({"priority": "1 2"}, "'1 2' is not a priority: type a number"),
         ({"after": "first"}, "'first' is not a job id"),
-        ({"not_before": "in a while"}, "no length of time"),
-        ({"not_before": "soon"}, "'soon' is no time"),
+        ({"not_before": "in a while"}, "is not a duration"),
+        ({"not_before": "soon"}, "'soon' is not a time"),
         ({"params": "loud"}, "loud"),
     ],
 )
