@@ -33,7 +33,7 @@ from core.history.names import find_voice, variants_of
 from core.history.pareto import compute_pareto
 from core.history.prune import prunable, prune
 from core.history.trend import list_trend, series
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextFigures
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
 from core.records.verdict import speed_verdict
 from core.records.voices import ORIGINAL
 from core.store.database import open_store, transaction
@@ -171,7 +171,7 @@ class History:
             ),
             starts=tuple(Startup(number, number == 0, 0.3, 0.9) for number in range(2)),
             parallel_runs=(ParallelRun(0, 2, 0.6, 9.6),),
-            texts=tuple(TextFigures(text, 4.8, latency, latency * 1.1, latency / 4800, speedup) for text in _TEXTS),
+            texts=tuple(TextMetrics(text, 4.8, latency, latency * 1.1, latency / 4800, speedup) for text in _TEXTS),
         )
 
     def _machine(self, like: Machine, cpu: str) -> Machine:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.history.compare import Comparison
     from core.history.pareto import ParetoPoint
     from core.history.trend import Series
-    from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
+    from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics
     from core.store.activity import Activity
     from core.store.durations import Estimate
     from jobs.service.service import Service
@@ -359,7 +359,7 @@ class ResultDetailsJson(ResultJson):
 
 def result_details_json(
     result: Result,
-    texts: "Sequence[TextFigures]",
+    texts: "Sequence[TextMetrics]",
     samples: "Sequence[Sample]",
     starts: "Sequence[Startup]",
     parallel_runs: "Sequence[ParallelRun]",
@@ -570,7 +570,7 @@ def selection_json(selection: Selection) -> SelectionJson:
         "selected": selection.selected,
         "reason": selection.reason,
         "candidates": [
-            {"variant": one.variant, "verdict": one.verdict, "reason": one.reason} for one in selection.candidates
+            {"variant": one.variant, "verdict": one.status, "reason": one.reason} for one in selection.candidates
         ],
         "warnings": [warning.text for warning in selection.warnings],
     }

@@ -14,7 +14,7 @@ from core.assistant.keys import (
 )
 from core.coreml.layout import FRONT, PACKAGE
 from core.engines.names import BY_PROVIDER
-from core.records.selections import Decision, Selection, Verdict
+from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import ORIGINAL, Voice
 from core.variants.checksums import integrity_error
 from core.yaml_edit.scalar import Value
@@ -89,7 +89,7 @@ def loadable_variant(voice: Voice, selection: Selection) -> str | None:
     files = [variant.name for variant in voice.variants if variant.recipe != _COREML]
     if selection.selected in files:
         return selection.selected
-    usable = (decision.variant for decision in selection.candidates if decision.verdict is not Verdict.REJECTED)
+    usable = (decision.variant for decision in selection.candidates if decision.status is not CandidateStatus.REJECTED)
     return next((name for name in usable if name in files), None)
 
 
@@ -103,7 +103,7 @@ def coreml_errors(voice: Voice) -> dict[str, str]:
 def _quantized_target(voice: Voice, selection: Selection) -> _Target:
     decisions = _decisions_on(voice, selection, _QUANTIZED)
     for decision in decisions:
-        if decision.verdict is not Verdict.REJECTED:
+        if decision.status is not CandidateStatus.REJECTED:
             return _Target(QUANTIZED_PATH, voice.variant(decision.variant).path)
     rejections = "; ".join(f"{decision.variant} was rejected: {decision.reason}" for decision in decisions)
     missing = f"there is no quantized variant: ttsdash optimize --model {voice.key} --static --dynamic"
@@ -118,7 +118,7 @@ def _coreml_target(voice: Voice, selection: Selection, problems: Mapping[str, st
         missing = f"there is no Core ML variant: ttsdash optimize --model {voice.key} --coreml"
         return _unchanged(COREML_PATH, damage or missing)
     variant = voice.variant(decision.variant)
-    caveats = [decision.reason] if decision.verdict is Verdict.REJECTED else []
+    caveats = [decision.reason] if decision.status is CandidateStatus.REJECTED else []
     if variant.caveat and not decision.names_caveat:
         caveats.append(variant.caveat)
     engine = (

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant
-from core.benchmark.figures import MIN_PAIRS, Measurements, Memory, speedup, undisturbed_pairs
 from core.benchmark.load import ExternalLoad
 from core.benchmark.page_cache import evict
 from core.benchmark.probe import Probe
 from core.benchmark.statistics import ci_width
+from core.benchmark.timing import MIN_PAIRS, Measurements, Memory, speedup, undisturbed_pairs
 from core.hardware.detection import usable_cores
 from core.quality.compare import Recordings
 from core.records.benchmarks import ParallelRun, Sample, Startup

@@ -12,10 +12,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant
-from core.benchmark.figures import MIN_PAIRS, figures_by_text, latency_ms, undisturbed_pairs, with_timing
 from core.benchmark.load import LoadMeter
 from core.benchmark.probe import ProbeFailed
 from core.benchmark.round import BLOCK, MIN_BLOCKS, Ids, ReportProgress, Round, open_probe, record_all
+from core.benchmark.timing import MIN_PAIRS, latency_ms, metrics_by_text, undisturbed_pairs, with_timing
 from core.clock import now
 from core.hardware.energy import open_meter
 from core.hardware.machine import this_environment, this_machine
@@ -141,7 +141,7 @@ def _result(
         samples=measured.samples if measured else (),
         starts=measured.starts if measured else (),
         parallel_runs=measured.parallel_runs if measured else (),
-        texts=figures_by_text(original, measured) if measured else (),
+        texts=metrics_by_text(original, measured) if measured else (),
     )
 
 

@@ -147,7 +147,7 @@ def _ratios(one: Result, other: Result, compared: Sequence[Metric]) -> dict[str,
 
 
 def _paired(first: SampledResult, other: SampledResult) -> Speed:
-    from core.benchmark.figures import speedup
+    from core.benchmark.timing import speedup
 
     # A variant whose interval was narrow enough earlier has fewer pairs.
     both = {sample.pair for sample in first.samples} & {sample.pair for sample in other.samples}
@@ -157,8 +157,8 @@ def _paired(first: SampledResult, other: SampledResult) -> Speed:
 
 
 def _unpaired(first: SampledResult, other: SampledResult) -> Speed:
-    from core.benchmark.figures import ratios
     from core.benchmark.statistics import median_change
+    from core.benchmark.timing import ratios
 
     found = median_change(*(ratios(one.original, one.samples) for one in (first, other)))
     return Speed(found.ratio, None, found.p, _SPEED_VERDICTS[found.verdict])

@@ -80,13 +80,13 @@ def _keep_texts(db: sqlite3.Connection, before: str) -> None:
 
 
 def _keep_texts_of(db: sqlite3.Connection, result_id: str, original_id: str) -> None:
-    from core.benchmark.figures import Measurements, figures_by_text
+    from core.benchmark.timing import Measurements, metrics_by_text
 
     measured, original = (Measurements(list_parts(db, Sample, one), (), (), ()) for one in (result_id, original_id))
     db.executemany(
         """INSERT INTO result_texts (result_id, text, audio_seconds, latency_ms, latency_p90_ms, rtf, speedup)
            VALUES (?, ?, ?, ?, ?, ?, ?)""",
-        [(result_id, *astuple(figures)) for figures in figures_by_text(original, measured)],
+        [(result_id, *astuple(figures)) for figures in metrics_by_text(original, measured)],
     )
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from core.benchmark.figures import Values, ratios
 from core.benchmark.statistics import median, median_change
+from core.benchmark.timing import Values, ratios
 from core.history.trend import versions_changed
 from core.quality.grade import GRADES
 from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample

@@ -48,7 +48,7 @@ class ParallelRun:
 
 
 @dataclass(frozen=True)
-class TextFigures:
+class TextMetrics:
     """Metrics of one text, medians over the pairs. They remain when raw samples are pruned."""
 
     text: str
@@ -81,7 +81,7 @@ class ResultRecord:
     samples: tuple[Sample, ...] = ()
     starts: tuple[Startup, ...] = ()
     parallel_runs: tuple[ParallelRun, ...] = ()
-    texts: tuple[TextFigures, ...] = ()
+    texts: tuple[TextMetrics, ...] = ()
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -17,8 +17,8 @@ POLICIES: dict[Policy, str] = {
 """What each policy selects."""
 
 
-class Verdict(StrEnum):
-    """The outcome for one candidate. The values are stored and part of the JSON output."""
+class CandidateStatus(StrEnum):
+    """What was decided on a candidate. The values are stored and part of the JSON output, as `verdict`."""
 
     SELECTED = "selected"
     ELIGIBLE = "eligible"
@@ -28,10 +28,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict on a candidate, with its reason."""
+    """The status of a candidate, with its reason."""
 
     variant: str
-    verdict: Verdict
+    status: CandidateStatus
     reason: str
     names_caveat: bool = False
     """Whether the reason includes the candidate's caveat."""

@@ -7,15 +7,15 @@ from core.engines.names import BY_PROVIDER
 from core.hardware.capabilities import core_ml_missing
 from core.hardware.detection import HardwareInfo
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Decision, Policy, Selection, Verdict
+from core.records.selections import CandidateStatus, Decision, Policy, Selection
 from core.records.verdict import SpeedVerdict, speed_verdict
-from core.selection.figures import Figures
 from core.selection.pairs import PairedSpeed, Unpaired
+from core.selection.performance import Performance
 
 _COREML, _GUIDE = "coreml", "guide"
 # The policy `priority`: Core ML, then quantized, then what only rewrites the graph, then the original.
 _ORDER = (_COREML, "static", "dynamic", "int4", "optimized", None)
-_BASELINE = Figures(1.0, (1.0, 1.0), "transparent")
+_BASELINE = Performance(1.0, (1.0, 1.0), "transparent")
 _OPPOSITE: dict[SpeedVerdict, SpeedVerdict] = {
     "faster": "slower",
     "slower": "faster",
@@ -35,7 +35,7 @@ class Candidate:
     caveat: str | None = None
     """Why it is not verified although its files are intact."""
     oldest_macos: int = 0
-    figures: Figures | None = None
+    performance: Performance | None = None
     """The newest result of these very files, on this machine, at all cores."""
 
     @property
@@ -92,7 +92,7 @@ def _rank(candidate: Candidate, policy: Policy) -> tuple[float, int, bool, float
     order = _ORDER.index(candidate.recipe) if candidate.recipe in _ORDER else len(_ORDER)
     if candidate.name == BY_PROVIDER:
         order = len(_ORDER)
-    speedup = candidate.figures.speedup if candidate.figures else 0.0
+    speedup = candidate.performance.speedup if candidate.performance else 0.0
     first = -speedup if policy == "measured" else 0.0
     return first, order, "+" in candidate.name, -speedup, candidate.name
 
@@ -106,22 +106,22 @@ def _rejection(candidate: Candidate, hardware: HardwareInfo, policy: Policy) -> 
         reason = "made by the guide's recipe, for comparison only"
     if reason is None and candidate.caveat:
         reason = f"not verified: {candidate.caveat}"
-    figures = candidate.figures
-    if reason is None and figures and figures.grade == "broken":
+    performance = candidate.performance
+    if reason is None and performance and performance.grade == "broken":
         reason = "sound: broken"
     if reason or candidate.is_original:
         return reason
     if policy == "measured":
-        return _rejection_by_figures(figures)
+        return _rejection_by_performance(performance)
     return "only the policy measured can select it" if candidate.name == BY_PROVIDER else None
 
 
-def _rejection_by_figures(figures: Figures | None) -> str | None:
-    if figures is None:
+def _rejection_by_performance(performance: Performance | None) -> str | None:
+    if performance is None:
         return "not measured on this machine at all cores"
-    if speed_verdict(figures.interval) == "slower":
-        return f"slower than the original: {figures.speedup:.2f}x"
-    return None if figures.sounds_good else f"sound: {figures.grade or 'not graded'}"
+    if speed_verdict(performance.interval) == "slower":
+        return f"slower than the original: {performance.speedup:.2f}x"
+    return None if performance.sounds_good else f"sound: {performance.grade or 'not graded'}"
 
 
 def _unusable(candidate: Candidate, hardware: HardwareInfo) -> str | None:
@@ -143,25 +143,25 @@ def _reason(picked: Candidate, policy: Policy) -> str:
 
 def _decision(candidate: Candidate, picked: Candidate, reason: str, rejection: str | None) -> Decision:
     if candidate is picked:
-        return Decision(candidate.name, Verdict.SELECTED, reason)
+        return Decision(candidate.name, CandidateStatus.SELECTED, reason)
     if rejection:
-        return Decision(candidate.name, Verdict.REJECTED, rejection, names_caveat=candidate.caveat is not None)
-    return Decision(candidate.name, Verdict.ELIGIBLE, f"ranks lower: {_describe(candidate)}")
+        return Decision(candidate.name, CandidateStatus.REJECTED, rejection, names_caveat=candidate.caveat is not None)
+    return Decision(candidate.name, CandidateStatus.ELIGIBLE, f"ranks lower: {_describe(candidate)}")
 
 
 def _describe(candidate: Candidate) -> str:
     """Describe how fast a candidate is and how it sounds."""
     if candidate.is_original:
         return "the baseline of all speed-ups"
-    figures = candidate.figures
-    if figures is None:
+    performance = candidate.performance
+    if performance is None:
         return "not measured on this machine at all cores"
-    facts = [f"{figures.speedup:.2f}x as fast as the original"]
-    if speed_verdict(figures.interval) == "no difference":
+    facts = [f"{performance.speedup:.2f}x as fast as the original"]
+    if speed_verdict(performance.interval) == "no difference":
         facts.append("no difference")
-    if figures.noisy:
+    if performance.noisy:
         facts.append("noisy run")
-    return ", ".join([*facts, f"sound {figures.grade or 'not graded'}"])
+    return ", ".join([*facts, f"sound {performance.grade or 'not graded'}"])
 
 
 def _warnings(
@@ -169,29 +169,29 @@ def _warnings(
 ) -> Iterator[SelectionWarning]:
     """Yield what speaks against the selected candidate."""
     name = picked.name
-    if picked.figures is None and not picked.is_original:
+    if picked.performance is None and not picked.is_original:
         text = f"{name} has not been measured on this machine at all cores: ttsdash benchmark {voice}"
         yield SelectionWarning(WarningKind.UNMEASURED, name, text)
         return
-    figures = _figures_of(picked)
+    performance = _performance_of(picked)
     if picked.caveat:
         yield SelectionWarning(WarningKind.UNVERIFIED, name, f"{name}: {picked.caveat}")
-    if speed_verdict(figures.interval) == "slower":
-        text = f"{name} is SLOWER than the original on this machine: {figures.speedup:.2f}x"
+    if speed_verdict(performance.interval) == "slower":
+        text = f"{name} is SLOWER than the original on this machine: {performance.speedup:.2f}x"
         yield SelectionWarning(WarningKind.SLOWER, name, text)
-    if figures.grade is None:
+    if performance.grade is None:
         yield SelectionWarning(WarningKind.UNGRADED, name, f"the sound of {name} has not been graded")
-    elif not figures.sounds_good:
-        how = "broken" if figures.grade == "broken" else "noticeably worse than the original"
+    elif not performance.sounds_good:
+        how = "broken" if performance.grade == "broken" else "noticeably worse than the original"
         yield SelectionWarning(WarningKind.DEGRADED, name, f"{name} sounds {how}")
     for other in others:
-        if other.is_original or other.figures:
+        if other.is_original or other.performance:
             yield from _better_alternative(picked, other, compare)
 
 
 def _better_alternative(picked: Candidate, other: Candidate, compare: Compare) -> Iterator[SelectionWarning]:
     """Yield a warning if another candidate is faster than the selected one, or sounds better and is no slower."""
-    ours, theirs = _figures_of(picked), _figures_of(other)
+    ours, theirs = _performance_of(picked), _performance_of(other)
     if not (theirs.sounds_good or theirs.sounds_no_worse_than(ours)):
         return
     if other.is_original and not theirs.sounds_better_than(ours):
@@ -209,7 +209,7 @@ def _relative_speed(picked: Candidate, other: Candidate, compare: Compare) -> tu
 
     The result of a variant is its speed relative to the original, pair by pair: nothing is left to compare there.
     """
-    ours, theirs = _figures_of(picked), _figures_of(other)
+    ours, theirs = _performance_of(picked), _performance_of(other)
     figures = f"{theirs.speedup:.2f}x, {picked.name} {ours.speedup:.2f}x"
     if picked.is_original:
         return speed_verdict(theirs.interval), figures
@@ -226,10 +226,10 @@ def _relative_speed(picked: Candidate, other: Candidate, compare: Compare) -> tu
     return "slower" if ours.is_faster_than(theirs) else "no difference", figures
 
 
-def _figures_of(candidate: Candidate) -> Figures:
-    """Return the figures of a measured candidate; the original is the baseline."""
+def _performance_of(candidate: Candidate) -> Performance:
+    """Return the performance of a measured candidate; the original is the baseline."""
     if candidate.is_original:
         return _BASELINE
-    if candidate.figures is None:
-        raise ValueError(f"{candidate.name} has no figures")
-    return candidate.figures
+    if candidate.performance is None:
+        raise ValueError(f"{candidate.name} has not been measured")
+    return candidate.performance

@@ -14,8 +14,8 @@ from core.records.results import Result
 from core.records.selections import Preference, Selection
 from core.records.voices import ORIGINAL, Voice
 from core.selection.decide import Candidate, decide
-from core.selection.figures import Figures
 from core.selection.pairs import PairedSpeed, Unpaired
+from core.selection.performance import Performance
 from core.store.database import transaction
 from core.store.results import list_parts, list_results, newest_result
 from core.store.selections import get_preference, put_selection
@@ -101,19 +101,21 @@ def _candidates(voice: Voice, results: Mapping[str, Result]) -> list[Candidate]:
             problem=integrity_error(Path(variant.path), variant.sha256, voice.config if variant.recipe else None),
             caveat=variant.caveat,
             oldest_macos=int(str(variant.params.get("target", "macos0")).removeprefix("macos")),
-            figures=_figures(results.get(variant.name)),
+            performance=_figures(results.get(variant.name)),
         )
         for variant in voice.variants
     ]
     if BY_PROVIDER in results:
-        candidates.append(Candidate(BY_PROVIDER, None, figures=_figures(results[BY_PROVIDER])))
+        candidates.append(Candidate(BY_PROVIDER, None, performance=_figures(results[BY_PROVIDER])))
     return candidates
 
 
-def _figures(result: Result | None) -> Figures | None:
+def _figures(result: Result | None) -> Performance | None:
     if result is None or result.speedup is None:
         return None
-    return Figures(result.speedup, result.speedup_ci or (result.speedup, result.speedup), result.grade, result.noisy)
+    return Performance(
+        result.speedup, result.speedup_ci or (result.speedup, result.speedup), result.grade, result.noisy
+    )
 
 
 def _compare(db: sqlite3.Connection, picked: Result, other: Result) -> PairedSpeed | Unpaired:
@@ -124,7 +126,7 @@ def _compare(db: sqlite3.Connection, picked: Result, other: Result) -> PairedSpe
     if not first or not second:
         return Unpaired.PRUNED
     # SciPy takes half a second to import, so it is loaded only where there are pairs.
-    from core.benchmark.figures import MIN_PAIRS, counted_pairs, speedup
+    from core.benchmark.timing import MIN_PAIRS, counted_pairs, speedup
 
     if len(counted_pairs(first, second)) < MIN_PAIRS:
         return Unpaired.FEW_PAIRS

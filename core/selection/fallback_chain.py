@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.records.selections import Decision, Selection, Verdict
+from core.records.selections import CandidateStatus, Decision, Selection
 
 _RECIPES = {
     "Core ML": ("coreml",),
@@ -13,7 +13,7 @@ _RECIPES = {
 }
 # Not a step of the guide's chain: shown only once such a variant exists.
 _OPTIONAL = "optimized"
-_BEST_FIRST = (Verdict.SELECTED, Verdict.ELIGIBLE, Verdict.REJECTED)
+_BEST_FIRST = (CandidateStatus.SELECTED, CandidateStatus.ELIGIBLE, CandidateStatus.REJECTED)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Step:
     @property
     def first(self) -> Decision | None:
         """Return the selected candidate, else the first eligible one, else the first of all."""
-        return min(self.candidates, key=lambda decision: _BEST_FIRST.index(decision.verdict), default=None)
+        return min(self.candidates, key=lambda decision: _BEST_FIRST.index(decision.status), default=None)
 
 
 def fallback_chain(selection: Selection, recipes: Mapping[str, str | None]) -> tuple[Step, ...]:

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 from core.errors import NotFound
 from core.hardware.machine import Environment, Machine
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextFigures
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
 from core.records.results import Result
 from core.records.voices import ORIGINAL
 
-Part = TypeVar("Part", Sample, Startup, ParallelRun, TextFigures)
+Part = TypeVar("Part", Sample, Startup, ParallelRun, TextMetrics)
 
 
 def put_benchmark(db: sqlite3.Connection, record: BenchmarkRecord, job_id: int | None) -> None:
@@ -195,7 +195,7 @@ _PARTS: dict[str, tuple[str, type[Any]]] = {
     "samples": ("samples", Sample),
     "starts": ("starts", Startup),
     "parallel_runs": ("parallel_runs", ParallelRun),
-    "result_texts": ("texts", TextFigures),
+    "result_texts": ("texts", TextMetrics),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from core.clock import now
 from core.hardware.machine import Machine
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Decision, Preference, Selection, StoredSelection, Verdict
+from core.records.selections import CandidateStatus, Decision, Preference, Selection, StoredSelection
 
 
 def get_preference(db: sqlite3.Connection, voice_id: str) -> Preference:
@@ -44,7 +44,7 @@ def put_selection(
             selection.selected,
             sha256,
             selection.reason,
-            json.dumps([asdict(candidate) for candidate in selection.candidates]),
+            json.dumps([_stored(decision) for decision in selection.candidates]),
             json.dumps([asdict(warning) for warning in selection.warnings]),
             cause,
             now(),
@@ -102,9 +102,19 @@ def _selection(row: sqlite3.Row) -> StoredSelection:
 
 def _decision(entry: dict[str, Any]) -> Decision:
     """Read a stored decision; versions up to 0.1 had another word for `rejected`."""
-    known = {verdict.value for verdict in Verdict}
-    verdict = Verdict(entry["verdict"]) if entry["verdict"] in known else Verdict.REJECTED
-    return Decision(entry["variant"], verdict, entry["reason"], entry.get("names_caveat", False))
+    known = {status.value for status in CandidateStatus}
+    status = CandidateStatus(entry["verdict"]) if entry["verdict"] in known else CandidateStatus.REJECTED
+    return Decision(entry["variant"], status, entry["reason"], entry.get("names_caveat", False))
+
+
+def _stored(decision: Decision) -> dict[str, Any]:
+    """Return a decision under its stored keys, which `_decision` reads."""
+    return {
+        "variant": decision.variant,
+        "verdict": decision.status,
+        "reason": decision.reason,
+        "names_caveat": decision.names_caveat,
+    }
 
 
 def _warning(entry: str | dict[str, Any], selected: str) -> SelectionWarning:

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from contextlib import suppress
 
-from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
+from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics
 from core.records.voices import Voice
 from core.store.jobs import get_job
 from core.store.results import list_parts, list_results
@@ -42,7 +42,7 @@ def assert_all_complete(db: sqlite3.Connection) -> None:
         assert [(sample.pair, sample.text) for sample in samples] == [
             (pair, text) for pair in range(result.pairs) for text in sorted(texts)
         ]
-        assert {figures.text for figures in list_parts(db, TextFigures, result.id)} == texts
+        assert {figures.text for figures in list_parts(db, TextMetrics, result.id)} == texts
         assert len(list_parts(db, Startup, result.id)) * 5 == result.pairs
         assert list_parts(db, ParallelRun, result.id)
 

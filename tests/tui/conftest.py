@@ -17,7 +17,7 @@ from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.records.job_states import ENDED
 from core.records.jobs import Limits, NewJob
 from core.records.resources import Resources
-from core.records.selections import Decision, Selection, Verdict
+from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import Variant
 from core.store.database import open_store, transaction
 from core.store.jobs import add_event, add_job
@@ -221,9 +221,9 @@ def _selections(db: sqlite3.Connection) -> None:
         selected="original",
         reason="no variant that ranks higher can be used",
         candidates=(
-            Decision("coreml", Verdict.REJECTED, no_mac),
-            Decision("original", Verdict.SELECTED, "no variant that ranks higher can be used"),
-            Decision("dynamic-int8-guide", Verdict.REJECTED, "made by the guide's recipe, for comparison only"),
+            Decision("coreml", CandidateStatus.REJECTED, no_mac),
+            Decision("original", CandidateStatus.SELECTED, "no variant that ranks higher can be used"),
+            Decision("dynamic-int8-guide", CandidateStatus.REJECTED, "made by the guide's recipe, for comparison only"),
         ),
     )
     put_selection(db, JOE, MACHINE, selection, JOE, "job 2")

@@ -10,7 +10,7 @@ from core.hardware.machine import this_machine
 from core.history.filter import Term, read_filter
 from core.history.listing import SORTS, WHEN, Page, list_page
 from core.history.names import find_voice, voice_names
-from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
+from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics
 from core.records.metrics import METRICS, Metric
 from core.records.results import Result
 from core.records.voices import ORIGINAL
@@ -178,7 +178,7 @@ def show(session: Session, result_id: str) -> None:
     if session.as_json:
         printed = result_details_json(
             found,
-            list_parts(session.db, TextFigures, found.id),
+            list_parts(session.db, TextMetrics, found.id),
             list_parts(session.db, Sample, found.id),
             list_parts(session.db, Startup, found.id),
             list_parts(session.db, ParallelRun, found.id),
@@ -190,14 +190,14 @@ def show(session: Session, result_id: str) -> None:
     pair = recording_pair(session.workspace, found.voice, found.variant)
     recordings = [("recording", str(path)) for path in pair if path.exists()]
     print_facts([*_facts(found), *recordings])
-    _print_texts(list_parts(session.db, TextFigures, found.id))
+    _print_texts(list_parts(session.db, TextMetrics, found.id))
     print_line()
     summary = summarize(list_results(session.db, benchmark_id=found.benchmark_id))
     for line in summary.lines(None if found.variant == ORIGINAL else found.variant):
         print_line(line)
 
 
-def _print_texts(texts: Sequence[TextFigures]) -> None:
+def _print_texts(texts: Sequence[TextMetrics]) -> None:
     if not texts:
         return
     print_line()

@@ -44,7 +44,7 @@ def print_selection(selection: Selection) -> None:
     print_line(f"{selection.voice}: {selection.selected} ({selection.reason})")
     print_table(
         (f"policy {selection.policy}", "verdict", "reason"),
-        [(decision.variant, decision.verdict, decision.reason) for decision in selection.candidates],
+        [(decision.variant, decision.status, decision.reason) for decision in selection.candidates],
         empty="no variants",
     )
     for warning in selection.warnings:

@@ -1,7 +1,7 @@
 """A voice with variants of every recipe, and selections of them."""
 
 from core.records.selection_warnings import SelectionWarning
-from core.records.selections import Decision, Selection, Verdict
+from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import Variant, Voice
 from tests.factories import make_variant, make_voice
 
@@ -39,9 +39,9 @@ def voice_of(*variants: Variant) -> Voice:
 
 def select(*candidates: str, warnings: tuple[SelectionWarning, ...] = ()) -> Selection:
     """Make a selection of candidates in the policy's order; `+` marks the selected one, `-` the rejected ones."""
-    verdicts = {"+": Verdict.SELECTED, "-": Verdict.REJECTED}
+    statuses = {"+": CandidateStatus.SELECTED, "-": CandidateStatus.REJECTED}
     decisions = tuple(
-        Decision(name.strip("+-"), verdicts.get(name[0], Verdict.ELIGIBLE), "a reason") for name in candidates
+        Decision(name.strip("+-"), statuses.get(name[0], CandidateStatus.ELIGIBLE), "a reason") for name in candidates
     )
-    selected = next(decision.variant for decision in decisions if decision.verdict is Verdict.SELECTED)
+    selected = next(decision.variant for decision in decisions if decision.status is CandidateStatus.SELECTED)
     return Selection("amy", "priority", None, selected, "a reason", decisions, warnings)

@@ -14,7 +14,7 @@ from core.engines.names import BY_PROVIDER
 from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Decision, Verdict
+from core.records.selections import CandidateStatus, Decision
 from core.variants.checksums import checksum_of, write_manifest
 from core.yaml_edit.scalar import Value
 from tests.core.assistant.candidates import RECIPES, select, variant_of, voice_of
@@ -107,7 +107,9 @@ def test_the_coreml_path_is_the_package_of_an_intact_variant(
 )
 def test_the_caveat_of_a_package_appears_once(reason: str, names_caveat: bool, lines: int) -> None:
     voice = voice_of(replace(variant_of("coreml"), params={}))
-    selection = replace(select("+original"), candidates=(Decision("coreml", Verdict.REJECTED, reason, names_caveat),))
+    selection = replace(
+        select("+original"), candidates=(Decision("coreml", CandidateStatus.REJECTED, reason, names_caveat),)
+    )
     notes = make_plan(voice, selection, {}, SOUND, resolve_paths(SOUND, Path("/etc")), False).notes
     assert "".join(notes).count("converted, not yet run on a Mac") == 1
     assert len([line for line in notes if line.startswith(COREML)]) == lines

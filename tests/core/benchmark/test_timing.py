@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from core.benchmark.figures import (
+from core.benchmark.timing import (
     Measurements,
     Memory,
-    figures_by_text,
+    metrics_by_text,
     ratios,
     speedup,
     undisturbed_pairs,
@@ -74,7 +74,7 @@ def test_metrics_come_from_the_undisturbed_pairs_if_there_are_ten(quiet: int, co
     figures = with_timing(UNTIMED, beside, found, "medium", 0.0)
     assert (figures.pairs, len(ratios(original, variant))) == (counted, counted)
     assert (_round(figures.latency_p90_ms), _round(figures.speedup)) == (200 if quiet == 10 else 600, 2)
-    assert round(figures_by_text(beside, found)[1].latency_p90_ms, 6) == (200 if quiet == 10 else 600)
+    assert round(metrics_by_text(beside, found)[1].latency_p90_ms, 6) == (200 if quiet == 10 else 600)
 
 
 def test_all_pairs_of_an_older_version_count() -> None:
@@ -83,7 +83,7 @@ def test_all_pairs_of_an_older_version_count() -> None:
 
 
 def test_each_text_has_metrics() -> None:
-    short, medium = figures_by_text(measured(0.4), measured(0.2))
+    short, medium = metrics_by_text(measured(0.4), measured(0.2))
     assert (short.text, round(short.latency_ms, 6), short.audio_seconds) == ("short", 100.0, 1.0)
     assert (medium.text, round(medium.rtf, 6), medium.speedup) == ("medium", 0.1, 2.0)
 
@@ -91,4 +91,4 @@ def test_each_text_has_metrics() -> None:
 def test_a_model_without_audio_has_no_rtf() -> None:
     figures = with_timing(UNTIMED, measured(0.4), measured(0.2, audio=0.0), "medium", 0.0)
     assert (figures.rtf, figures.cpu_s_per_audio_s, figures.speedup) == (None, None, 2.0)
-    assert figures_by_text(measured(0.4), measured(0.2, audio=0.0)) == ()
+    assert metrics_by_text(measured(0.4), measured(0.2, audio=0.0)) == ()

@@ -31,7 +31,7 @@ from core.records.selection_warnings import SelectionWarning, WarningKind
 from core.records.selections import Selection, StoredSelection
 from core.records.voices import Variant, Voice
 from core.selection.decide import Candidate, decide
-from core.selection.figures import Figures
+from core.selection.performance import Performance
 from core.store.database import open_store, transaction
 from core.store.migrations import VERSION
 from core.store.results import put_benchmark
@@ -595,26 +595,26 @@ def test_only_results_of_the_current_files_on_this_machine_count(
 
 
 SLOW, FAST, BAD = (
-    Figures(0.8, (0.7, 0.9), "slight"),
-    Figures(2.0, (1.9, 2.1), "slight"),
-    Figures(2.0, (1.9, 2.1), "noticeable"),
+    Performance(0.8, (0.7, 0.9), "slight"),
+    Performance(2.0, (1.9, 2.1), "slight"),
+    Performance(2.0, (1.9, 2.1), "noticeable"),
 )
 
 
 @pytest.mark.parametrize(
     ("candidate", "pinned", "state", "message", "fix"),
     [
-        (Candidate("static-int8", "static", figures=FAST), None, "ok", "static-int8: the first usable one", None),
-        (Candidate("static-int8", "static", figures=SLOW), None, "problem", "is SLOWER than", " --policy measured"),
+        (Candidate("static-int8", "static", performance=FAST), None, "ok", "static-int8: the first usable one", None),
+        (Candidate("static-int8", "static", performance=SLOW), None, "problem", "is SLOWER than", " --policy measured"),
         (
-            Candidate("static-int8", "static", figures=SLOW),
+            Candidate("static-int8", "static", performance=SLOW),
             "static-int8",
             "problem",
             "SLOWER",
             " --unpin --policy measured",
         ),
         (
-            Candidate("static-int8", "static", figures=BAD),
+            Candidate("static-int8", "static", performance=BAD),
             None,
             "problem",
             "sounds noticeably worse",
@@ -622,7 +622,7 @@ SLOW, FAST, BAD = (
         ),
         (Candidate("static-int8", "static", problem="missing"), "static-int8", "problem", "cannot be used", " --unpin"),
         (
-            Candidate("static-int8", "static", figures=replace(FAST, grade=None)),
+            Candidate("static-int8", "static", performance=replace(FAST, grade=None)),
             None,
             "note",
             "has not been graded",
@@ -645,13 +645,13 @@ def test_the_warnings_about_the_selected_variant(
 def test_a_better_variant_can_be_pinned() -> None:
     candidates = [
         Candidate("original", None),
-        Candidate("static-int8", "static", figures=Figures(1.4, (1.3, 1.5), "slight")),
-        Candidate("int4", "int4", figures=FAST),
+        Candidate("static-int8", "static", performance=Performance(1.4, (1.3, 1.5), "slight")),
+        Candidate("int4", "int4", performance=FAST),
     ]
     (found,) = judge_selection(TINY, stored(decide("tiny", candidates, SERVER, "priority")))
     assert (found.state, found.fix) == ("note", "ttsdash select tiny --pin int4")
     # The original run by another provider cannot be pinned.
-    candidates[2] = Candidate(BY_PROVIDER, None, figures=FAST)
+    candidates[2] = Candidate(BY_PROVIDER, None, performance=FAST)
     (found,) = judge_selection(TINY, stored(decide("tiny", candidates, SERVER, "measured", pinned="static-int8")))
     assert (found.state, found.fix) == ("note", "ttsdash select tiny --unpin")
 
@@ -714,7 +714,7 @@ def test_a_loaded_variant_that_is_slower_is_reported_with_its_figures(
     use = findings_by_check(db, config)["use"]
     assert use.state == "problem"
     assert "0.80x as fast as the original (95 % interval 0.70–0.90)" in use.message
-    candidates = [Candidate("original", None), Candidate("static-int8", "static", figures=SLOW)]
+    candidates = [Candidate("original", None), Candidate("static-int8", "static", performance=SLOW)]
     selection = decide("tiny", candidates, SERVER, "priority")
     with transaction(db):
         put_selection(db, voice.id, this_machine(), selection, variant.sha256, "job 1")

@@ -20,7 +20,7 @@ from core.export import stream
 from core.export.document import FORMAT, Tally, dump, dump_benchmark, header, load_benchmark
 from core.export.ingest import Ingested, ingest
 from core.export.read import read_export
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextFigures
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
 from core.store.database import open_store, transaction
 from core.store.results import list_results, read_benchmark
 from core.workspace import Workspace
@@ -224,7 +224,7 @@ def results(draw: st.DrawFn, number: int) -> ResultRecord:
         ),
         starts=tuple(Startup(start, draw(st.booleans()), draw(amounts), draw(amounts)) for start in numbers),
         parallel_runs=tuple(ParallelRun(run, draw(st.integers(0, 99)), draw(times), draw(times)) for run in numbers),
-        texts=tuple(TextFigures(name, *(draw(amounts) for _ in fields(TextFigures)[1:])) for name in names),
+        texts=tuple(TextMetrics(name, *(draw(amounts) for _ in fields(TextMetrics)[1:])) for name in names),
     )
 
 

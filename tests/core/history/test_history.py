@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.benchmark.figures import Measurements, figures_by_text
+from core.benchmark.timing import Measurements, metrics_by_text
 from core.errors import InvalidInput, NotFound, TtsdashError
 from core.hardware.machine import this_machine
 from core.history.compare import find_result, read_samples
@@ -21,7 +21,7 @@ from core.history.pareto import compute_pareto
 from core.history.prune import Prunable, prunable, prune
 from core.history.regression import list_earlier
 from core.history.trend import list_trend, series
-from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
+from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics
 from core.records.results import Result
 from core.records.voices import ORIGINAL, Voice
 from core.store.database import open_store, transaction
@@ -286,9 +286,9 @@ def test_missing_metrics_of_texts_are_stored_before_their_samples_are_deleted(
     with transaction(own_history):
         own_history.execute("INSERT INTO result_texts VALUES ('00-dynamic-int8-1', 'kept', 1, 2, 3, 4, 5)")
     prune(own_history, OLD_ONES)
-    assert list_parts(own_history, TextFigures, "00-int4-1") == figures_by_text(original, measured)
-    assert list_parts(own_history, TextFigures, "00-dynamic-int8-1") == (TextFigures("kept", 1, 2, 3, 4, 5),)
-    assert list_parts(own_history, TextFigures, "15-int4-1") == ()
+    assert list_parts(own_history, TextMetrics, "00-int4-1") == metrics_by_text(original, measured)
+    assert list_parts(own_history, TextMetrics, "00-dynamic-int8-1") == (TextMetrics("kept", 1, 2, 3, 4, 5),)
+    assert list_parts(own_history, TextMetrics, "15-int4-1") == ()
 
 
 def test_a_pruned_benchmark_can_still_be_read(own_history: sqlite3.Connection) -> None:

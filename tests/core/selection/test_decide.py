@@ -6,25 +6,25 @@ import pytest
 
 from core.records.selections import Policy, Selection
 from core.selection.decide import Candidate, decide
-from core.selection.figures import Figures
 from core.selection.pairs import PairedSpeed, Unpaired
+from core.selection.performance import Performance
 from tests.core.machines import MACHINES, SERVER
 
 NOT_RUN = "converted, not yet run on a Mac"
 
 
-def figures(speedup: float, grade: str | None = "slight", spread: float = 0.05) -> Figures:
-    return Figures(speedup, (speedup - spread, speedup + spread), grade)
+def measured(speedup: float, grade: str | None = "slight", spread: float = 0.05) -> Performance:
+    return Performance(speedup, (speedup - spread, speedup + spread), grade)
 
 
-ORIGINAL = Candidate("original", None, figures=figures(1.0, "transparent", 0.0))
-OPTIMIZED = Candidate("optimized", "optimized", figures=figures(1.2, "transparent"))
-DYNAMIC = Candidate("dynamic-int8", "dynamic", figures=figures(1.9))
-STATIC = Candidate("static-int8", "static", figures=figures(1.7))
-INT4 = Candidate("int4", "int4", figures=figures(1.4))
-GUIDE = Candidate("dynamic-int8-guide", "guide", figures=figures(3.0, "transparent"))
-COREML = Candidate("coreml", "coreml", oldest_macos=14, figures=figures(3.5, "transparent"))
-CONVERTED = replace(COREML, caveat=NOT_RUN, figures=None)
+ORIGINAL = Candidate("original", None, performance=measured(1.0, "transparent", 0.0))
+OPTIMIZED = Candidate("optimized", "optimized", performance=measured(1.2, "transparent"))
+DYNAMIC = Candidate("dynamic-int8", "dynamic", performance=measured(1.9))
+STATIC = Candidate("static-int8", "static", performance=measured(1.7))
+INT4 = Candidate("int4", "int4", performance=measured(1.4))
+GUIDE = Candidate("dynamic-int8-guide", "guide", performance=measured(3.0, "transparent"))
+COREML = Candidate("coreml", "coreml", oldest_macos=14, performance=measured(3.5, "transparent"))
+CONVERTED = replace(COREML, caveat=NOT_RUN, performance=None)
 ALL = (ORIGINAL, COREML, GUIDE, DYNAMIC, INT4, STATIC, OPTIMIZED)
 
 
@@ -34,7 +34,7 @@ def chosen(machine: str, *candidates: Candidate, policy: Policy = "priority", pi
 
 def why(selection: Selection, variant: str) -> str:
     (decision,) = (decision for decision in selection.candidates if decision.variant == variant)
-    return f"{decision.verdict}: {decision.reason}"
+    return f"{decision.status}: {decision.reason}"
 
 
 def warnings(selection: Selection) -> dict[str, str]:
@@ -77,10 +77,10 @@ def test_a_package_for_macos_13_is_selected_on_macos_13() -> None:
         ((ORIGINAL, OPTIMIZED, INT4, DYNAMIC, STATIC), "static-int8"),
         ((ORIGINAL, GUIDE), "original"),
         # The default parameters come before others, however fast those are.
-        ((ORIGINAL, STATIC, replace(STATIC, name="static-int8+clip=max", figures=figures(2.5))), "static-int8"),
+        ((ORIGINAL, STATIC, replace(STATIC, name="static-int8+clip=max", performance=measured(2.5))), "static-int8"),
         ((ORIGINAL, replace(STATIC, name="static-int8+clip=max")), "static-int8+clip=max"),
         # A variant that has not been measured can be selected, with a warning.
-        ((ORIGINAL, replace(STATIC, figures=None)), "static-int8"),
+        ((ORIGINAL, replace(STATIC, performance=None)), "static-int8"),
     ],
 )
 def test_the_order_of_the_guide(candidates: tuple[Candidate, ...], selected: str) -> None:
@@ -92,11 +92,14 @@ def test_the_order_of_the_guide(candidates: tuple[Candidate, ...], selected: str
     [
         ((ORIGINAL,), "original"),
         ((ORIGINAL, OPTIMIZED, STATIC, DYNAMIC), "dynamic-int8"),
-        ((ORIGINAL, OPTIMIZED, replace(DYNAMIC, figures=figures(1.9, "noticeable"))), "optimized"),
-        ((ORIGINAL, OPTIMIZED, replace(DYNAMIC, figures=None)), "optimized"),
-        ((ORIGINAL, replace(DYNAMIC, figures=figures(0.3))), "original"),
+        ((ORIGINAL, OPTIMIZED, replace(DYNAMIC, performance=measured(1.9, "noticeable"))), "optimized"),
+        ((ORIGINAL, OPTIMIZED, replace(DYNAMIC, performance=None)), "optimized"),
+        ((ORIGINAL, replace(DYNAMIC, performance=measured(0.3))), "original"),
         # The original run by another provider is the same file, but can be the fastest.
-        ((ORIGINAL, OPTIMIZED, Candidate("original@coreml", None, figures=figures(2.0, "slight"))), "original@coreml"),
+        (
+            (ORIGINAL, OPTIMIZED, Candidate("original@coreml", None, performance=measured(2.0, "slight"))),
+            "original@coreml",
+        ),
     ],
 )
 def test_the_fastest_variant_with_an_acceptable_sound(candidates: tuple[Candidate, ...], selected: str) -> None:
@@ -108,10 +111,10 @@ def test_the_fastest_variant_with_an_acceptable_sound(candidates: tuple[Candidat
     [
         (replace(STATIC, problem="missing: /x"), "priority", "missing: /x"),
         (replace(STATIC, problem="checksum differs: /x"), "measured", "checksum differs: /x"),
-        (replace(STATIC, figures=figures(1.7, "broken")), "priority", "sound: broken"),
-        (replace(STATIC, figures=figures(1.7, "noticeable")), "measured", "sound: noticeable"),
-        (replace(STATIC, figures=figures(0.28)), "measured", "slower than the original: 0.28x"),
-        (replace(STATIC, figures=None), "measured", "not measured on this machine at all cores"),
+        (replace(STATIC, performance=measured(1.7, "broken")), "priority", "sound: broken"),
+        (replace(STATIC, performance=measured(1.7, "noticeable")), "measured", "sound: noticeable"),
+        (replace(STATIC, performance=measured(0.28)), "measured", "slower than the original: 0.28x"),
+        (replace(STATIC, performance=None), "measured", "not measured on this machine at all cores"),
         (GUIDE, "priority", "made by the guide's recipe, for comparison only"),
         (GUIDE, "measured", "made by the guide's recipe, for comparison only"),
         (CONVERTED, "priority", f"needs macOS on Apple Silicon; {NOT_RUN}"),
@@ -154,7 +157,7 @@ def test_if_nothing_can_be_used_the_original_is_selected_with_a_warning() -> Non
     ("candidates", "warning", "text"),
     [
         (
-            (ORIGINAL, replace(STATIC, figures=figures(0.28))),
+            (ORIGINAL, replace(STATIC, performance=measured(0.28))),
             "slower: static-int8",
             "static-int8 is SLOWER than the original",
         ),
@@ -164,23 +167,23 @@ def test_if_nothing_can_be_used_the_original_is_selected_with_a_warning() -> Non
             "dynamic-int8 is faster: 1.90x, static-int8 1.70x (measured in different runs)",
         ),
         (
-            (ORIGINAL, replace(STATIC, figures=figures(1.2)), OPTIMIZED),
+            (ORIGINAL, replace(STATIC, performance=measured(1.2)), OPTIMIZED),
             "better-exists: optimized",
             "optimized sounds better (transparent) and is no slower than static-int8: "
             "1.20x, static-int8 1.20x (measured in different runs)",
         ),
         (
-            (ORIGINAL, replace(STATIC, figures=None)),
+            (ORIGINAL, replace(STATIC, performance=None)),
             "unmeasured: static-int8",
             "static-int8 has not been measured on this machine",
         ),
         (
-            (ORIGINAL, replace(STATIC, figures=figures(1.7, "noticeable"))),
+            (ORIGINAL, replace(STATIC, performance=measured(1.7, "noticeable"))),
             "degraded: static-int8",
             "static-int8 sounds noticeably worse than the original",
         ),
         (
-            (ORIGINAL, replace(STATIC, figures=figures(1.7, None))),
+            (ORIGINAL, replace(STATIC, performance=measured(1.7, None))),
             "ungraded: static-int8",
             "the sound of static-int8 has not been graded",
         ),
@@ -191,14 +194,14 @@ def test_the_selected_variant_gets_warnings(candidates: tuple[Candidate, ...], w
 
 
 def test_an_unverified_variant_that_is_pinned_gets_a_warning() -> None:
-    converted = replace(CONVERTED, figures=figures(3.5, "transparent"))
+    converted = replace(CONVERTED, performance=measured(3.5, "transparent"))
     selection = chosen("M4 on macOS 15", ORIGINAL, converted, pinned="coreml")
     assert warnings(selection) == {"unverified: coreml": f"coreml: {NOT_RUN}"}
 
 
 # The results of one run whose intervals overlap because the time of the original varied.
-WIDE_STATIC = replace(STATIC, figures=Figures(1.70, (1.33, 1.77), "slight"))
-WIDE_OPTIMIZED = replace(OPTIMIZED, figures=Figures(1.21, (1.06, 1.37), "transparent"))
+WIDE_STATIC = replace(STATIC, performance=Performance(1.70, (1.33, 1.77), "slight"))
+WIDE_OPTIMIZED = replace(OPTIMIZED, performance=Performance(1.21, (1.06, 1.37), "transparent"))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +241,7 @@ def test_variants_of_one_run_are_compared_by_their_own_pairs(
         asked.append((picked.name, other.name))
         return found
 
-    candidates = (ORIGINAL, WIDE_STATIC, WIDE_OPTIMIZED, replace(INT4, figures=figures(2.5, "noticeable")))
+    candidates = (ORIGINAL, WIDE_STATIC, WIDE_OPTIMIZED, replace(INT4, performance=measured(2.5, "noticeable")))
     selection = decide("amy", candidates, SERVER, "priority", compare=compare)
     assert selection.selected == "static-int8"
     assert warnings(selection) == expected
@@ -252,9 +255,9 @@ def test_variants_of_one_run_are_compared_by_their_own_pairs(
         (ORIGINAL,),
         (ORIGINAL, DYNAMIC),
         # The intervals overlap: neither is faster.
-        (ORIGINAL, STATIC, replace(DYNAMIC, figures=figures(1.75))),
+        (ORIGINAL, STATIC, replace(DYNAMIC, performance=measured(1.75))),
         # Faster, but it sounds worse than slight.
-        (ORIGINAL, STATIC, replace(INT4, figures=figures(2.5, "noticeable"))),
+        (ORIGINAL, STATIC, replace(INT4, performance=measured(2.5, "noticeable"))),
     ],
 )
 def test_a_good_selection_has_no_warnings(candidates: tuple[Candidate, ...]) -> None:
@@ -262,7 +265,7 @@ def test_a_good_selection_has_no_warnings(candidates: tuple[Candidate, ...]) -> 
 
 
 def test_a_pin_overrides_the_policy() -> None:
-    broken = replace(INT4, figures=figures(1.4, "broken"))
+    broken = replace(INT4, performance=measured(1.4, "broken"))
     selection = chosen("server", ORIGINAL, STATIC, broken, policy="measured", pinned="int4")
     assert (selection.selected, selection.reason) == ("int4", "pinned")
     assert warnings(selection)["degraded: int4"] == "int4 sounds broken"
@@ -283,8 +286,8 @@ def test_the_policy_decides_if_the_pinned_variant_cannot_be_used(
     assert warnings(selection)["unusable-pin: int4"] == f"int4 is pinned but cannot be used: {reason}"
 
 
-def test_each_candidate_has_one_verdict_in_the_policys_order() -> None:
+def test_each_candidate_has_one_status_in_the_policys_order() -> None:
     selection = chosen("server", *ALL)
     order = ["coreml", "static-int8", "dynamic-int8", "int4", "optimized", "original", "dynamic-int8-guide"]
     assert [decision.variant for decision in selection.candidates] == order
-    assert [decision.verdict for decision in selection.candidates].count("selected") == 1
+    assert [decision.status for decision in selection.candidates].count("selected") == 1

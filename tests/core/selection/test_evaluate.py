@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.benchmark.figures import speedup
+from core.benchmark.timing import speedup
 from core.errors import InvalidInput
 from core.files import sha256_of
 from core.hardware.machine import this_machine
@@ -66,7 +66,7 @@ def select(db: sqlite3.Connection, voice: Voice, cause: str = "job 1") -> dict[s
     """Return the decisions by variant, and under "" the selected variant."""
     selection = select_and_record(db, voice.key, cause)
     return {"": selection.selected} | {
-        decision.variant: f"{decision.verdict}: {decision.reason}" for decision in selection.candidates
+        decision.variant: f"{decision.status}: {decision.reason}" for decision in selection.candidates
     }
 
 

@@ -1,16 +1,16 @@
 """`core.selection.fallback_chain`: the steps of the chain and their candidates."""
 
 from core.engines.names import BY_PROVIDER
-from core.records.selections import Decision, Selection, Verdict
+from core.records.selections import CandidateStatus, Decision, Selection
 from core.selection.fallback_chain import fallback_chain
 
 RECIPES = {"coreml": "coreml", "static-int8": "static", "dynamic-int8-guide": "guide", "optimized": "optimized"}
 
 
-def steps(**verdicts: Verdict) -> dict[str, list[str]]:
+def steps(**statuses: CandidateStatus) -> dict[str, list[str]]:
     """Return the candidates by step, with the first one after a colon."""
-    decisions = tuple(Decision(name.replace("_", "-"), verdict, "a reason") for name, verdict in verdicts.items())
-    selected = next(decision.variant for decision in decisions if decision.verdict == "selected")
+    decisions = tuple(Decision(name.replace("_", "-"), status, "a reason") for name, status in statuses.items())
+    selected = next(decision.variant for decision in decisions if decision.status == "selected")
     made = fallback_chain(
         Selection("amy", "priority", None, selected, "a reason", decisions), {**RECIPES, "original": None}
     )
@@ -43,8 +43,8 @@ def test_the_first_candidate_of_a_step_is_the_selected_one_else_the_next_eligibl
 
 def test_the_original_run_by_another_provider_belongs_to_the_original() -> None:
     decisions = (
-        Decision("original", Verdict.ELIGIBLE, "a reason"),
-        Decision(BY_PROVIDER, Verdict.SELECTED, "a reason"),
+        Decision("original", CandidateStatus.ELIGIBLE, "a reason"),
+        Decision(BY_PROVIDER, CandidateStatus.SELECTED, "a reason"),
     )
     selection = Selection("amy", "measured", None, BY_PROVIDER, "a reason", decisions)
     original = fallback_chain(selection, {"original": None})[-1]

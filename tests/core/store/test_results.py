@@ -11,7 +11,7 @@ import sqlite_utils
 
 from core.errors import NotFound
 from core.hardware.machine import Machine, this_environment, this_machine
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, Sample, Startup, TextFigures
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, Sample, Startup, TextMetrics
 from core.records.results import Result
 from core.records.voices import ORIGINAL, Voice
 from core.store.database import open_store, transaction
@@ -73,7 +73,7 @@ def test_a_benchmark_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Vo
         "samples": (Sample(0, "short", 0.1, 2.0, 0.05, 0.2, 1.5, 0.01),),
         "starts": (Startup(0, True, 0.5, 1.5), Startup(1, False, 0.3, 1.2)),
         "parallel_runs": (ParallelRun(0, 2, 0.4, 4.0),),
-        "texts": (TextFigures("short", 2.0, 100.0, 110.0, 0.05, 1.1),),
+        "texts": (TextMetrics("short", 2.0, 100.0, 110.0, 0.05, 1.1),),
     }
     put = replace(put, results=tuple(replace(result, **parts) for result in put.results))
     _put(db, put)

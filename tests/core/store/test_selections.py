@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from core.hardware.machine import Machine
 from core.records.selection_warnings import SelectionWarning, WarningKind
-from core.records.selections import Decision, Preference, Selection, Verdict
+from core.records.selections import CandidateStatus, Decision, Preference, Selection
 from core.records.voices import Voice
 from core.store.database import transaction
 from core.store.selections import get_preference, latest_selections, list_selections, put_preference, put_selection
@@ -18,8 +18,8 @@ SELECTION = Selection(
     selected="static-int8",
     reason="the first in order that can be used: 1.70x here, sound slight",
     candidates=(
-        Decision("static-int8", Verdict.SELECTED, "the first"),
-        Decision("original", Verdict.ELIGIBLE, "comes after"),
+        Decision("static-int8", CandidateStatus.SELECTED, "the first"),
+        Decision("original", CandidateStatus.ELIGIBLE, "comes after"),
     ),
     warnings=(SelectionWarning(WarningKind.FASTER_EXISTS, "dynamic-int8", "dynamic-int8 is faster here"),),
 )

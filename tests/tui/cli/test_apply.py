@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.records.selections import Decision, Selection, Verdict
+from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import Variant, Voice
 from core.selection import evaluate
 from core.store.database import transaction
@@ -65,7 +65,7 @@ def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     """Run a command in this process, with the original selected and without loading it."""
 
     def decide(*_: object) -> Selection:
-        decisions = (Decision("original", Verdict.SELECTED, "by hand"),)
+        decisions = (Decision("original", CandidateStatus.SELECTED, "by hand"),)
         return Selection("tiny", "priority", None, "original", "by hand", decisions)
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:

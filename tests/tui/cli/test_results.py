@@ -14,7 +14,7 @@ import pytest
 
 from core.clock import format_timestamp
 from core.hardware.machine import this_machine
-from core.records.benchmarks import TextFigures
+from core.records.benchmarks import TextMetrics
 from core.store.database import open_store, transaction
 from core.store.jobs import add_job
 from core.store.results import put_benchmark
@@ -191,7 +191,7 @@ def test_a_result_is_one_line_on_a_narrow_terminal(
 
 def test_a_result_is_shown_with_every_metric(fixed_place: Workspace, call: Call) -> None:
     worse = {"worse": ["speed-up 1.35x, was 1.50x"], "changed": ["onnxruntime 1.30 -> 1.31"], "against": ["r"]}
-    texts = (TextFigures("long", 8.0, 400.0, 440.0, 0.05, 1.4), TextFigures("short", 2.0, 100.0, 110.0, 0.05, 1.6))
+    texts = (TextMetrics("long", 8.0, 400.0, 440.0, 0.05, 1.4), TextMetrics("short", 2.0, 100.0, 110.0, 0.05, 1.6))
     results = (a_result("r-original", "original"), a_result("r-int4", "int4", regression=worse))
     results = tuple(replace(one, samples=(), starts=(), parallel_runs=(), texts=texts) for one in results)
     with closing(open_store(fixed_place)) as db, transaction(db):

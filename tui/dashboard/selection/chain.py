@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from core.records.selections import Decision, Verdict
+from core.records.selections import CandidateStatus, Decision
 from core.selection.fallback_chain import Step
 from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
@@ -17,7 +17,11 @@ from tui.text.format import shortened
 
 _MAX_STEPS = 4
 _REASON_LINES = 3
-_VERDICTS = {Verdict.SELECTED: "SELECTED", Verdict.ELIGIBLE: "fallback", Verdict.REJECTED: "rejected"}
+_STATUSES = {
+    CandidateStatus.SELECTED: "SELECTED",
+    CandidateStatus.ELIGIBLE: "fallback",
+    CandidateStatus.REJECTED: "rejected",
+}
 
 
 class Chain(Horizontal):
@@ -50,7 +54,7 @@ class StepBox(Widget):
         first, others = (step.first, len(step.candidates) - 1) if step else (None, 0)
         self.border_title = step.name if step else ""
         self.border_subtitle = f"and {others} more" if others > 0 else ""
-        self.set_class(first is not None and first.verdict is Verdict.SELECTED, "selected")
+        self.set_class(first is not None and first.status is CandidateStatus.SELECTED, "selected")
 
     def render(self) -> Content:
         """Return the variant, its decision and the reason."""
@@ -61,10 +65,12 @@ class StepBox(Widget):
             escape_control(first.variant),
             textwrap.wrap(_figures(first), width, max_lines=_REASON_LINES, placeholder=" …", break_on_hyphens=False),
         )
-        return Content("\n".join([shortened(name, width), _VERDICTS[first.verdict], *reason]))
+        return Content("\n".join([shortened(name, width), _STATUSES[first.status], *reason]))
 
 
 def _figures(decision: Decision) -> str:
     """Return the reason of a decision, without the words before its figures if it has some."""
     _, _, figures = decision.reason.partition(": ")
-    return escape_control(decision.reason if decision.verdict is Verdict.REJECTED else figures or decision.reason)
+    return escape_control(
+        decision.reason if decision.status is CandidateStatus.REJECTED else figures or decision.reason
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.assistant.keys import VOICE_PATH
-from core.records.selections import Decision, Selection, Verdict
+from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step
 from tui.text.format import hanging
@@ -29,9 +29,9 @@ def describe_selection(
 
 def decision_words(decision: Decision) -> str:
     """Return a decision with its reason; the reason of an eligible variant already names its rank."""
-    if decision.verdict is Verdict.ELIGIBLE:
+    if decision.status is CandidateStatus.ELIGIBLE:
         return decision.reason
-    return f"{decision.verdict}: {decision.reason}"
+    return f"{decision.status}: {decision.reason}"
 
 
 def _chosen(selection: Selection | None) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from core.records.selections import POLICIES, Policy, Selection, Verdict
+from core.records.selections import POLICIES, CandidateStatus, Policy, Selection
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step, fallback_chain
 from core.text import escape_control
@@ -156,7 +156,7 @@ class SelectionPane(TablePane):
             return
         missing = {variant.name for variant in self.voice.variants if variant.path in self._missing}
         for decision in self.selection.candidates:
-            if decision.variant in missing and decision.verdict is not Verdict.REJECTED:
+            if decision.variant in missing and decision.status is not CandidateStatus.REJECTED:
                 yield f"! {decision.variant}: its file is missing; s re-evaluates"
 
     # Actions

@@ -75,7 +75,7 @@ def _selection(snapshot: Snapshot, voice: Voice) -> Lines:
     yield from (f"! {warning.text}" for warning in selection.warnings)
     for decision in selection.candidates:
         if decision.variant != selection.selected:
-            yield f"  {decision.variant} {decision.verdict}: {decision.reason}"
+            yield f"  {decision.variant} {decision.status}: {decision.reason}"
     yield ""
 
 
@@ -121,7 +121,7 @@ def _verdict(snapshot: Snapshot, voice: Voice, variant: Variant) -> Lines:
     selection = snapshot.selections.get(voice.key)
     for decision in selection.candidates if selection else ():
         if decision.variant == variant.name:
-            yield f"{decision.verdict} on this machine: {decision.reason}"
+            yield f"{decision.status} on this machine: {decision.reason}"
 
 
 def _results(snapshot: Snapshot, variant: Variant, result: Result) -> Lines:

@@ -1,4 +1,4 @@
-"""The figures of a benchmark result that a selection depends on."""
+"""The performance of a variant in its newest benchmark, as far as a selection depends on it."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ _GOOD = ("transparent", "slight")
 
 
 @dataclass(frozen=True)
-class Figures:
+class Performance:
     """The speed-up over the original with its 95 % interval, and the sound grade."""
 
     speedup: float
@@ -22,14 +22,14 @@ class Figures:
         """Return whether the grade is slight or better."""
         return self.grade in _GOOD
 
-    def sounds_better_than(self, other: "Figures") -> bool:
+    def sounds_better_than(self, other: "Performance") -> bool:
         """Compare the grades; a result without one ranks last."""
         return _BEST_FIRST.index(self.grade) < _BEST_FIRST.index(other.grade)
 
-    def sounds_no_worse_than(self, other: "Figures") -> bool:
+    def sounds_no_worse_than(self, other: "Performance") -> bool:
         """Compare the grades; a result without one ranks last."""
         return not other.sounds_better_than(self)
 
-    def is_faster_than(self, other: "Figures") -> bool:
+    def is_faster_than(self, other: "Performance") -> bool:
         """Return whether the intervals do not overlap and this one is higher."""
         return self.interval[0] > other.interval[1]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.benchmark.statistics import bootstrap_median, median, p90
-from core.records.benchmarks import ParallelRun, Sample, Startup, TextFigures
+from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics
 from core.records.metrics import Metrics
 from core.records.verdict import speed_verdict
 
@@ -103,7 +103,7 @@ def latency_ms(measured: Measurements, latency_text: str) -> float:
     return _median_ms(_of_text(latency_text, _of_pairs(pairs, measured.samples)))
 
 
-def figures_by_text(original: Measurements, measured: Measurements) -> tuple[TextFigures, ...]:
+def metrics_by_text(original: Measurements, measured: Measurements) -> tuple[TextMetrics, ...]:
     """Return the metrics of each text that the model produced audio for."""
     found = []
     pairs = counted_pairs(original.samples, measured.samples)
@@ -114,7 +114,7 @@ def figures_by_text(original: Measurements, measured: Measurements) -> tuple[Tex
         if not audio:
             continue
         found.append(
-            TextFigures(
+            TextMetrics(
                 text=text,
                 audio_seconds=audio / len(of_text),
                 latency_ms=_median_ms(of_text),
