@@ -39,7 +39,7 @@ class WorkerInfo:
     memory_mb: int
     idle_s: float | None = None
     """The worker stops after this long without a job; None: never."""
-    ending: bool = False
+    stopping: bool = False
     """Whether it is draining: it starts no further job and stops when the running ones have ended."""
     store: str | None = None
     """Device and inode of its `data.db`."""

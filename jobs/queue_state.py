@@ -28,7 +28,7 @@ class QueueState:
     """The next runnable job."""
     disk_shortage: str | None
     """Why the disk is too full for the next job, if so."""
-    ending: bool = False
+    stopping: bool = False
     """Whether the worker is draining and accepts no further job."""
 
 
@@ -42,11 +42,11 @@ def read_queue_state(workspace: Workspace, db: sqlite3.Connection) -> QueueState
     job = get_job(db, next_id) if next_id else None
     return QueueState(
         paused=is_paused(db),
-        capacity=Capacity(worker.slots, worker.cores, worker.memory_mb) if worker and not worker.ending else None,
+        capacity=Capacity(worker.slots, worker.cores, worker.memory_mb) if worker and not worker.stopping else None,
         running=tuple(list_jobs(db, states=(JobState.RUNNING,))),
         next=job,
         disk_shortage=disk_shortage(workspace, get_voice(db, job.voice).size_bytes) if job else None,
-        ending=worker is not None and worker.ending,
+        stopping=worker is not None and worker.stopping,
     )
 
 
@@ -54,7 +54,7 @@ def stalled_reason(state: QueueState) -> str | None:
     """Return why no job at all is started and what to do, or None if jobs are started."""
     if state.paused:
         return PAUSED_REASON
-    if state.ending:
+    if state.stopping:
         return "the worker is stopping and starts no further job: run `ttsdash worker start` once it has stopped"
     if state.capacity is None:
         return "no worker is running, so no job starts: run `ttsdash worker start`"
@@ -83,7 +83,7 @@ def _reasons(job: Job, state: QueueState) -> Iterator[str | None]:
     if state.paused:
         yield "the queue is paused"
     if state.capacity is None:
-        yield "the worker is stopping" if state.ending else "no worker is running"
+        yield "the worker is stopping" if state.stopping else "no worker is running"
     elif same := [other.id for other in state.running if _make_same_variant(job, other)]:
         yield f"job {same[0]} makes the same variant"
     elif state.next and job.id != state.next.id:

@@ -55,7 +55,7 @@ class Submission:
     """The jobs that fulfil a request, in its order, and which of them existed before."""
 
     ids: tuple[int, ...]
-    already: Mapping[str, int | None] = field(default_factory=dict)
+    existing: Mapping[str, int | None] = field(default_factory=dict)
     """By variant, the job that makes or made it; None if that job was deleted."""
     variant_jobs: tuple[NewJob, ...] = ()
     """The jobs that make the requested variants, whether or not they were queued."""
@@ -115,8 +115,10 @@ def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, 
     up_to_date = {} if request.force else find_up_to_date(get_voice(db, voice.key), jobs)
     scheduling = request.scheduling
     with transaction(db):
-        already = {} if request.force else up_to_date | _find_open(db, jobs)
-        made = [already[job.variant] if job.variant in already else _add(db, job, scheduling, settings) for job in jobs]
+        existing = {} if request.force else up_to_date | _find_open(db, jobs)
+        made = [
+            existing[job.variant] if job.variant in existing else _add(db, job, scheduling, settings) for job in jobs
+        ]
         ids = [job_id for job_id in made if job_id is not None]
         if request.benchmark:
             variants = [str(job.variant) for job in jobs] or [variant.name for variant in voice.variants]
@@ -124,7 +126,7 @@ def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, 
             after = tuple(dict.fromkeys((*scheduling.after, *waits_for)))
             ids.append(_add(db, benchmark_job(voice, variants), replace(scheduling, after=after), settings))
     wake(workspace, scheduling.not_before)
-    return Submission(tuple(ids), already, tuple(jobs))
+    return Submission(tuple(ids), existing, tuple(jobs))
 
 
 def find_up_to_date(voice: Voice, jobs: Sequence[NewJob]) -> dict[str, int | None]:

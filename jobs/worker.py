@@ -198,7 +198,7 @@ class Worker:
         _log.info("worker started, pid %s, %s slots, in %s", self._info.pid, self._info.slots, self._workspace.root)
 
     def _announce_end(self) -> None:
-        self._lock.announce(replace(self._info, ending=True))
+        self._lock.announce(replace(self._info, stopping=True))
 
 
 def main() -> None:

@@ -35,8 +35,8 @@ class WorkerStatus:
     cores: int | None = None
     memory_mb: int | None = None
     idle_s: float | None = None
-    ending: bool = False
-    silent: bool = False
+    stopping: bool = False
+    unresponsive: bool = False
     """Whether it has had no heartbeat for a minute."""
 
 
@@ -58,8 +58,8 @@ def worker_status(workspace: Workspace) -> WorkerStatus:
         cores=info.cores,
         memory_mb=info.memory_mb,
         idle_s=info.idle_s,
-        ending=info.ending,
-        silent=is_unresponsive(workspace),
+        stopping=info.stopping,
+        unresponsive=is_unresponsive(workspace),
     )
 
 

@@ -155,7 +155,7 @@ class JobEventJson(TypedDict):
 
 
 class JobDetailsJson(JobJson):
-    """A job with its place in the queue and its events."""
+    """A job with its position and its events."""
 
     waiting_reason: Annotated[str | None, "why it waits"]
     position: Annotated[int | None, "in the queue, from 1"]
@@ -167,7 +167,7 @@ class JobDetailsJson(JobJson):
 def job_details_json(
     job: Job, events: Sequence[JobEvent], waiting_reason: str | None, position: int | None, expected: "Estimate | None"
 ) -> JobDetailsJson:
-    """Return a job with its place in the queue and its events."""
+    """Return a job with its position and its events."""
     return {
         **job_json(job),
         "waiting_reason": waiting_reason,
@@ -625,7 +625,7 @@ class SubmissionJson(TypedDict):
 
 def submission_json(submission: "Submission", jobs: Sequence[Job]) -> SubmissionJson:
     """Return the jobs of a submission."""
-    return {"jobs": [job_json(job) for job in jobs], "existing": dict(submission.already)}
+    return {"jobs": [job_json(job) for job in jobs], "existing": dict(submission.existing)}
 
 
 class ChangeJson(TypedDict):
@@ -737,8 +737,8 @@ def worker_json(status: "WorkerStatus", paused: bool, waiting: int) -> WorkerJso
         "cores": status.cores,
         "memory_mb": status.memory_mb,
         "idle_s": status.idle_s,
-        "stopping": status.ending,
-        "unresponsive": status.silent,
+        "stopping": status.stopping,
+        "unresponsive": status.unresponsive,
         "installed_version": program_version(),
         "paused": paused,
         "waiting": waiting,

@@ -27,11 +27,11 @@ class Finding:
     fix: str | None = None
 
 
-def run_check(check: str, examine: Callable[[], Iterable[Finding]]) -> list[Finding]:
+def run_check(check: str, produce: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """Return the findings of a check. If it fails, that is one more finding: neither earlier ones nor other checks are lost."""
     found: list[Finding] = []
     try:
-        found.extend(examine())
+        found.extend(produce())
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in one check, the others still run
         fix = "run the doctor again; if this persists, report this line together with the output of ttsdash --version"
         found.append(Finding(check, State.PROBLEM, f"this check failed: {format_error(error)}", fix))

@@ -42,7 +42,7 @@ def judge_machine(hardware: HardwareInfo, python: tuple[int, int]) -> Iterator[F
         fix = "raise the limit, or make the variants on another machine"
         yield Finding("memory", State.PROBLEM, f"{memory.detail}: {memory.benefit}", fix)
     if leaks_memory(hardware):
-        message = f"{hardware.onnxruntime} can leak about 11 MB per sentence on Apple Silicon"
+        message = f"{hardware.onnxruntime} can leak about 11 MB per sentence on Apple silicon"
         yield Finding("ONNX Runtime", State.PROBLEM, message, pip_install("--upgrade", "onnxruntime>=1.27"))
 
 
@@ -71,7 +71,7 @@ def _core_ml(hardware: HardwareInfo) -> Finding:
     engine = next(found for found in capabilities(hardware) if found.name is CapabilityName.NEURAL_ENGINE)
     if hardware.system != "Darwin":
         hint = ": packages can be made on this machine and run on a Mac" if hardware.coremltools else ""
-        return Finding("Core ML", State.NOTE, f"Core ML needs macOS on Apple Silicon{hint}")
+        return Finding("Core ML", State.NOTE, f"Core ML needs macOS on Apple silicon{hint}")
     if hardware.rosetta:
         return Finding("Core ML", State.PROBLEM, engine.detail, "install ttsdash again with an arm64 Python")
     if not engine.available:
@@ -79,7 +79,7 @@ def _core_ml(hardware: HardwareInfo) -> Finding:
     macos = f"macOS {hardware.macos}"
     major = int((hardware.macos or "0").split(".")[0])
     if major >= OLDEST_MACOS:
-        return Finding("Core ML", State.OK, f"{macos} on Apple Silicon")
+        return Finding("Core ML", State.OK, f"{macos} on Apple silicon")
     if major >= _OLDEST_TARGET:
         fix = f"ttsdash optimize --model VOICE --coreml --param target=macos{major}"
         return Finding("Core ML", State.NOTE, f"{macos}: packages need {OLDEST_MACOS} unless made for {major}", fix)

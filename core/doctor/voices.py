@@ -27,7 +27,7 @@ def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[
     """Yield the findings for a voice on a machine."""
     errors = {variant.name: _file_error(voice, variant) for variant in voice.variants}
     yield from judge_files(voice, errors)
-    yield judge_figures(voice, local_results(db, voice.id, machine))
+    yield judge_results(voice, local_results(db, voice.id, machine))
     stored = latest_selection(db, voice.id, machine)
     if stored and errors.get(stored.selection.selected):
         message = f"the files of {stored.selection.selected} were damaged after it was selected"
@@ -59,25 +59,25 @@ def judge_files(voice: Voice, errors: Mapping[str, str | None]) -> Iterator[Find
         yield Finding("files", State.OK, f"present and unchanged: {', '.join(intact)}")
 
 
-def judge_figures(voice: Voice, results: Sequence[Result]) -> Finding:
+def judge_results(voice: Voice, results: Sequence[Result]) -> Finding:
     """Return whether every variant has been measured; `results` are those of this machine, newest first."""
     made = [variant for variant in voice.variants if variant.name != ORIGINAL]
     benchmark = f"ttsdash benchmark {shlex.quote(voice.key)}"
     if not made:
         fix = f"ttsdash optimize --model {shlex.quote(voice.key)} --dynamic --benchmark"
-        return Finding("figures", State.NOTE, "there is no variant but the original", fix)
+        return Finding("results", State.NOTE, "there is no variant but the original", fix)
     known = {(result.variant, result.variant_sha256) for result in results}
     missing = [variant.name for variant in made if (variant.name, variant.sha256) not in known]
     if missing:
         message = f"not measured on this machine at all cores: {', '.join(missing)}"
-        return Finding("figures", State.NOTE, message, benchmark)
+        return Finding("results", State.NOTE, message, benchmark)
     if any(result.noisy for result in results if result.benchmark_id == results[0].benchmark_id):
         message = "the latest benchmark was a noisy run: its speeds are less certain"
-        return Finding("figures", State.NOTE, message, benchmark)
+        return Finding("results", State.NOTE, message, benchmark)
     timed = {result.variant for result in results if result.speedup is not None}
     untimed = ", ".join(variant.name for variant in made if variant.name not in timed)
     message = "every variant has been measured on this machine"
-    return Finding("figures", State.OK, message + (f", except for the speed of {untimed}" if untimed else ""))
+    return Finding("results", State.OK, message + (f", except for the speed of {untimed}" if untimed else ""))
 
 
 def judge_selection(voice: Voice, stored: StoredSelection | None) -> Iterator[Finding]:

@@ -105,9 +105,9 @@ def _runtime(hardware: HardwareInfo) -> _Availability:
 
 
 def _apple_silicon(hardware: HardwareInfo) -> str | None:
-    """Return why this process does not run natively on Apple Silicon, None if it does."""
+    """Return why this process does not run natively on Apple silicon, None if it does."""
     if hardware.system != "Darwin":
-        return "needs a Mac with Apple Silicon"
+        return "needs a Mac with Apple silicon"
     if hardware.rosetta:
         return "this Python runs under Rosetta: use an arm64 one"
     return None if hardware.architecture == "arm64" else "this Mac has an Intel processor"
@@ -125,7 +125,7 @@ def core_ml_missing(hardware: HardwareInfo, oldest_macos: int = OLDEST_MACOS) ->
     """
     missing = _apple_silicon(hardware)
     if missing:
-        return "needs macOS on Apple Silicon" if hardware.system != "Darwin" else missing
+        return "needs macOS on Apple silicon" if hardware.system != "Darwin" else missing
     if _macos_major(hardware) < oldest_macos:
         return f"macOS {hardware.macos}: this package needs {oldest_macos}"
     return MISSING["coremltools"] if hardware.coremltools is None else None

@@ -23,7 +23,7 @@ def test_a_running_worker_stays_visible_while_it_updates_the_lock(workspace: Wor
     reader = threading.Thread(target=poll)
     reader.start()
     for number in range(2000):
-        lock.announce(replace(info, ending=bool(number % 2), slots=10 ** (number % 4)))
+        lock.announce(replace(info, stopping=bool(number % 2), slots=10 ** (number % 4)))
     finished.set()
     reader.join()
     assert seen

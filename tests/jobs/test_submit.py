@@ -42,7 +42,7 @@ def test_a_variant_that_is_already_queued_is_not_queued_again(
 ) -> None:
     first = optimize(workspace, db, voice, "guide")
     again = optimize(workspace, db, voice, "guide")
-    assert (again.ids, again.already) == (first.ids, {"dynamic-int8-guide": first.ids[0]})
+    assert (again.ids, again.existing) == (first.ids, {"dynamic-int8-guide": first.ids[0]})
     assert len(list_jobs(db)) == 1
 
 
@@ -50,20 +50,20 @@ def test_an_existing_variant_is_not_made_again(workspace: Workspace, db: sqlite3
     first = optimize(workspace, db, voice, "guide")
     run_next_job(workspace, db)
     again = optimize(workspace, db, voice, "guide")
-    assert (again.ids, again.already) == (first.ids, {"dynamic-int8-guide": first.ids[0]})
+    assert (again.ids, again.existing) == (first.ids, {"dynamic-int8-guide": first.ids[0]})
     assert open_ids(db) == []
 
 
 def test_force_queues_a_variant_again(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     first = optimize(workspace, db, voice, "guide")
     again = optimize(workspace, db, voice, "guide", force=True)
-    assert again.already == {}
+    assert again.existing == {}
     assert again.ids != first.ids
 
 
 def test_other_parameters_make_another_variant(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     optimize(workspace, db, voice, "dynamic")
-    assert optimize(workspace, db, voice, "dynamic", params={"stages": "1"}).already == {}
+    assert optimize(workspace, db, voice, "dynamic", params={"stages": "1"}).existing == {}
 
 
 def _delete(voice: Voice, db: sqlite3.Connection) -> None:
@@ -85,7 +85,7 @@ def test_a_missing_damaged_or_outdated_variant_is_made_again(
     optimize(workspace, db, voice, "guide")
     run_next_job(workspace, db)
     change(get_voice(db, voice.key), db)  # type: ignore[operator]
-    assert optimize(workspace, db, voice, "guide").already == {}
+    assert optimize(workspace, db, voice, "guide").existing == {}
 
 
 def test_a_job_that_is_being_cancelled_does_not_count_as_queued(
@@ -94,7 +94,7 @@ def test_a_job_that_is_being_cancelled_does_not_count_as_queued(
     (first,) = optimize(workspace, db, voice, "guide").ids
     claim(db)
     cancel(db, first)
-    assert optimize(workspace, db, voice, "guide").already == {}
+    assert optimize(workspace, db, voice, "guide").existing == {}
 
 
 def test_a_benchmark_is_always_queued_and_waits_for_its_variants(

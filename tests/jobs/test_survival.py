@@ -125,7 +125,7 @@ def test_a_hanging_worker_is_replaced_and_its_job_succeeds(
     assert before
     os.kill(before.pid, signal.SIGSTOP)
     backdate_last_sign_of_life(workspace)
-    assert worker_status(workspace).silent
+    assert worker_status(workspace).unresponsive
     after, started = ensure_worker(workspace)
     assert started
     assert after.pid != before.pid
@@ -172,7 +172,7 @@ def test_a_draining_worker_is_shown_as_ending_and_stays_responsive(
     info = running_worker(workspace)
     assert info
     os.kill(info.pid, signal.SIGINT)
-    wait_until(lambda: worker_status(workspace).ending, timeout=5)
+    wait_until(lambda: worker_status(workspace).stopping, timeout=5)
     backdate_last_sign_of_life(workspace)
     wait_until(lambda: not is_unresponsive(workspace), timeout=10)
     assert wait_for_end(db, benchmark).state == "succeeded"

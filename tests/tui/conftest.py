@@ -213,7 +213,7 @@ def _results(db: sqlite3.Connection) -> None:
 
 
 def _selections(db: sqlite3.Connection) -> None:
-    no_mac = "needs macOS on Apple Silicon; converted, not yet run on a Mac"
+    no_mac = "needs macOS on Apple silicon; converted, not yet run on a Mac"
     selection = Selection(
         voice="en_US-joe-medium",
         policy="priority",

@@ -13,7 +13,7 @@ from jobs.queue_state import read_queue_state, stalled_reason
 from tui.cli.context import Session
 from tui.cli.output import print_line
 from tui.json_output import activity_json
-from tui.text.format import counted, job_duration, job_title, moment
+from tui.text.format import counted, job_duration, job_title, local_time
 
 _MAX_LISTED = 20
 
@@ -35,7 +35,7 @@ def print_activity(session: Session) -> None:
 
 def _lines(session: Session, activity: Activity) -> Iterator[str]:
     nothing = ": nothing ended" if not (activity.ended or activity.hook_failures) else ""
-    yield (f"since {moment(activity.since)}" if activity.since else "up to now") + nothing
+    yield (f"since {local_time(activity.since)}" if activity.since else "up to now") + nothing
     for state in ENDED:
         jobs, count = activity.in_state(state), activity.counts.get(state, 0)
         if jobs:

@@ -18,7 +18,7 @@ from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.json_output import proposal_json
 
-_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command(cls=Command)
@@ -76,9 +76,9 @@ def _on_a_terminal() -> bool:
 
 
 def _print_proposal(proposal: Proposal) -> None:
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for line in proposal.diff:
-        colour = _COLOURS.get(line[:1]) if coloured else None
-        click.echo(click.style(escape_control(line), fg=colour) if colour else escape_control(line))
+        color = _COLORS.get(line[:1]) if colored else None
+        click.echo(click.style(escape_control(line), fg=color) if color else escape_control(line))
     for note in proposal.plan.notes:
         print_line(f"! {note}")

@@ -33,7 +33,7 @@ from tui.cli.scheduling import not_before, scheduling_options
 @click.option(
     "--width", metavar="PERCENT", help="Measure until each speed-up's interval is this narrow (default: 5 %)."
 )
-@click.option("--budget", metavar="TIME", help="Measure for at most TIME (default: 3min).")
+@click.option("--budget", metavar="DURATION", help="Measure for at most DURATION (default: 3min).")
 @scheduling_options
 @click.option("--wait", is_flag=True, help="Wait until the job has ended, then show the results.")
 @pass_session

@@ -23,13 +23,13 @@ from tui.text.format import counted
     "name",
     type=click.Choice([*FORMATS]),
     metavar="F",
-    help=f"{', '.join(FORMATS)}; default: the suffix of FILE.",
+    help=f"{', '.join(FORMATS)} (default: the suffix of FILE).",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The file to write or replace; default: standard output.",
+    help="The file to write or replace (default: standard output).",
 )
 @click.option("--voice", metavar="VOICE", help="Only results of this voice.")
 @pass_session

@@ -26,11 +26,11 @@ from tui.text.format import (
     id_list,
     job_duration,
     job_note,
-    moment,
+    local_time,
     parameters,
     resource_usage,
+    short_time,
     time_left,
-    when,
 )
 
 _LATEST = 200
@@ -104,7 +104,7 @@ def _print_jobs(session: Session, found: Sequence[Job], queue: QueueState) -> No
         "state": lambda job: job.state,
         ">att.": lambda job: str(job.attempt),
         ">prio.": (lambda job: str(job.priority)) if any(job.priority for job in found) else None,
-        "created": lambda job: moment(job.created_at) if roomy else when(job.created_at),
+        "created": lambda job: local_time(job.created_at) if roomy else short_time(job.created_at),
         ">took": job_duration,
         "note": (lambda job: notes[job.id]) if roomy else None,
     }
@@ -159,7 +159,7 @@ def show(session: Session, job_id: int) -> None:
             ("attempt", str(job.attempt)),
             ("priority", str(job.priority)),
             ("after", ", ".join(map(str, job.after)) or None),
-            ("not before", moment(job.not_before) if job.not_before else None),
+            ("not before", local_time(job.not_before) if job.not_before else None),
             ("position", f"{position[0]} of {position[1]}" if position else None),
             ("waits", waits),
             ("expected", _expected(job, expected)),
@@ -180,7 +180,7 @@ def show(session: Session, job_id: int) -> None:
     print_line()
     for event in events:
         attempt = f", attempt {event.attempt}" if event.event == JobEventKind.STARTED else ""
-        print_line(f"{moment(event.at)}  {event.event}{attempt}" + (f": {event.detail}" if event.detail else ""))
+        print_line(f"{local_time(event.at)}  {event.event}{attempt}" + (f": {event.detail}" if event.detail else ""))
 
 
 def _expected(job: Job, expected: Estimate | None) -> str | None:

@@ -97,7 +97,7 @@ def _print_forecasts(session: Session, voice: Voice, submission: Submission) -> 
     machine = this_machine().id
     for job in submission.variant_jobs:
         expected = read_forecast(session.db, machine, job.params["recipe"], str(job.variant))
-        if expected and job.variant not in submission.already:
+        if expected and job.variant not in submission.existing:
             print_line(f"forecast for {job.variant}: {expected.of(voice.size_bytes)}")
 
 
@@ -139,7 +139,7 @@ def finish_or_follow(session: Session, submission: Submission, wait: bool, selec
 
 def _print_already(session: Session, submission: Submission) -> None:
     queue = read_queue_state(session.workspace, session.db)
-    for variant, job_id in submission.already.items():
+    for variant, job_id in submission.existing.items():
         job = None if job_id is None else get_job(session.db, job_id)
         state = job.state if job and not job.ended else "up to date"
         by = f", job {job.id}" if job else ""
@@ -152,7 +152,7 @@ def _print_queued(session: Session, submission: Submission) -> None:
     """Print the new jobs, and why they wait."""
     queue = read_queue_state(session.workspace, session.db)
     why = stalled_reason(queue)
-    new = [get_job(session.db, job_id) for job_id in submission.ids if job_id not in submission.already.values()]
+    new = [get_job(session.db, job_id) for job_id in submission.ids if job_id not in submission.existing.values()]
     for job in new:
         reason = None if why else waiting_reason(job, queue)
         print_line(f"{job_title(job)}: {job.state}" + (f", {reason}" if reason else ""))

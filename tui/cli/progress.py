@@ -18,7 +18,7 @@ from core.workspace import Workspace
 from jobs.queue_state import PAUSED_REASON, QueueState, read_queue_state, waiting_reason
 from jobs.worker_control import ensure_worker
 from tui.cli.output import print_line
-from tui.text.format import counted, elapsed, job_duration, job_name, job_note, job_title, minutes, time_left
+from tui.text.format import counted, elapsed, job_duration, job_name, job_note, job_title, short_duration, time_left
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -159,7 +159,11 @@ class _Bars:
             self._progress.update(
                 self._tasks[job.id],
                 completed={JobState.QUEUED: 0.0, JobState.SUCCEEDED: 1.0}.get(job.state, job.progress),
-                time=minutes(elapsed(job)) if job.state == JobState.RUNNING else job_duration(job) if job.ended else "",
+                time=short_duration(elapsed(job))
+                if job.state == JobState.RUNNING
+                else job_duration(job)
+                if job.ended
+                else "",
                 status=job.state if job.ended else note or job.state,
             )
             if job.ended and job.id not in self._ended:

@@ -12,7 +12,7 @@ from core.history.since import parse_since
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.json_output import PrunedJson
-from tui.text.format import counted, megabytes, moment
+from tui.text.format import counted, local_time, megabytes
 
 _DEFAULT_AGE = "90d"
 
@@ -21,8 +21,8 @@ _DEFAULT_AGE = "90d"
 @click.option(
     "--older-than",
     default=_DEFAULT_AGE,
-    metavar="AGE",
-    help=f"Results older than 2w, 1y or 2026-05-01; default {_DEFAULT_AGE}.",
+    metavar="DURATION-or-DATE",
+    help=f"Results older than 2w, 1y or 2026-05-01 (default: {_DEFAULT_AGE}).",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -36,7 +36,7 @@ def prune(session: Session, older_than: str, dry_run: bool, yes: bool) -> None:
     if before > now():
         raise InvalidInput(f"--older-than: {older_than} is in the future")
     found = prunable(session.db, before)
-    what = f"{counted(found.samples, 'sample')} of {counted(found.results, 'result')} from before {moment(before)}"
+    what = f"{counted(found.samples, 'sample')} of {counted(found.results, 'result')} from before {local_time(before)}"
     freed = 0
     if not dry_run:
         if found.results and not yes and not _confirmed(session, what):
@@ -45,7 +45,7 @@ def prune(session: Session, older_than: str, dry_run: bool, yes: bool) -> None:
     if session.as_json:
         session.print_json(PrunedJson(before=before, results=found.results, samples=found.samples, freed_bytes=freed))
     elif dry_run:
-        print_line(f"would delete {what}" if found.results else f"nothing to delete from before {moment(before)}")
+        print_line(f"would delete {what}" if found.results else f"nothing to delete from before {local_time(before)}")
     else:
         print_line(f"deleted {what}; the database is {megabytes(freed)} MB smaller")
 

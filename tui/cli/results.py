@@ -28,13 +28,13 @@ from tui.json_output import result_details_json, result_json
 from tui.text.format import (
     RESULT_HEADERS,
     counted,
-    figure,
-    moment,
+    decimal,
+    local_time,
     result_row,
+    short_time,
     shortened,
     speedup,
     unmeasured_reasons,
-    when,
 )
 
 _ROWS, _ROWS_OF_JSON = 50, 500
@@ -60,17 +60,24 @@ for command in (check, compare, export, import_, pareto, prune, trend):
     results.add_command(command)
 
 
-# A term may start with "-" and contain an "h".
+def _help_if_asked(ctx: click.Context, _: click.Parameter, terms: tuple[str, ...]) -> tuple[str, ...]:
+    """Print the help for `-h`. As an option, it would also be found within a term such as `-hifi`."""
+    if "-h" in terms:
+        click.echo(ctx.get_help())
+        ctx.exit()
+    return terms
+
+
 @results.command("list", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
-@click.argument("terms", nargs=-1, metavar="[FILTER]...")
+@click.argument("terms", nargs=-1, metavar="[FILTER]...", callback=_help_if_asked)
 @click.option("--voice", metavar="VOICE", help="Only results of this voice.")
 @click.option("--sort", default=WHEN, type=click.Choice(SORTS), metavar="COLUMN", help=f"Sort by {', '.join(SORTS)}.")
-@click.option("--reverse", is_flag=True, help="Reverse the order: oldest, worst or Z first.")
+@click.option("--reverse", is_flag=True, help="Reverse the sort order.")
 @click.option(
     "--limit",
     type=click.IntRange(1, 10**6),
     metavar="N",
-    help=f"N results per page; default {_ROWS}, {_ROWS_OF_JSON} with --json.",
+    help=f"Show N results per page (default: {_ROWS}, {_ROWS_OF_JSON} with --json).",
 )
 @click.option("--page", default=1, type=click.IntRange(1, 10**6), metavar="N", help="Show page N.")
 @pass_session
@@ -130,13 +137,20 @@ def _print_page(found: Page, rows: int, page: int) -> None:
 
 def _row(result: Result, labels: Labels) -> tuple[str, ...]:
     distinguishing = [label(result) for label in labels.values()]
-    head = (result.id[:8], moment(result.created_at), result.voice, *distinguishing, str(result.threads))
+    head = (result.id[:8], local_time(result.created_at), result.voice, *distinguishing, str(result.threads))
     return (*head, *result_row(result))
 
 
 def _short_row(result: Result) -> tuple[str, ...]:
     names = (shortened(result.voice, 12), shortened(result.variant, 12))
-    return (result.id[:8], when(result.created_at), *names, str(result.threads), speedup(result), result.grade or "–")
+    return (
+        result.id[:8],
+        short_time(result.created_at),
+        *names,
+        str(result.threads),
+        speedup(result),
+        result.grade or "–",
+    )
 
 
 def _labels(results: Sequence[Result]) -> Labels:
@@ -221,7 +235,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
     worse = result.regression or {}
     return [
         ("result", result.id),
-        ("benchmark", f"{result.benchmark_id}, {moment(result.created_at)}, version {result.benchmark_version}"),
+        ("benchmark", f"{result.benchmark_id}, {local_time(result.created_at)}, version {result.benchmark_version}"),
         ("voice", result.voice),
         ("variant", f"{result.variant}, SHA-256 {result.variant_sha256}"),
         ("machine", machine),
@@ -248,13 +262,13 @@ def _metrics(result: Result) -> Iterator[tuple[str, str]]:
         if metric.field == "latency_ms":
             yield "of the original", f"{result.original_latency_ms:.1f} ms"
         elif metric.field == "settled_rss_mb":
-            yield "without a model", f"{figure(result.bare_rss_mb, 0)} MB"
+            yield "without a model", f"{decimal(result.bare_rss_mb, 0)} MB"
 
 
 def _metric(result: Result, metric: Metric) -> str:
     if metric.field == "speedup":
         return _speedup(result)
-    value = f"{figure(metric.value(result), metric.digits)} {metric.unit}".rstrip()
+    value = f"{decimal(metric.value(result), metric.digits)} {metric.unit}".rstrip()
     if metric.field == "throughput" and result.requests:
         return f"{value}, {result.requests} parallel requests"
     return value

@@ -20,7 +20,7 @@ _OPTIONS = (
         "--after", type=int, multiple=True, metavar="ID", help="Wait until job ID has succeeded; may be repeated."
     ),
     click.option("--at", metavar="TIME", help="Do not start before TIME: 02:00, or '2026-05-01 02:00'."),
-    click.option("--in", "span", metavar="SPAN", help="Do not start until SPAN has passed: 30min, 2h."),
+    click.option("--in", "span", metavar="DURATION", help="Do not start until DURATION has passed: 30min, 2h."),
 )
 
 

@@ -9,7 +9,7 @@ from core.store.voices import get_voice
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
 from tui.json_output import selection_history_json
-from tui.text.format import moment
+from tui.text.format import local_time
 
 _LATEST = 5
 
@@ -57,7 +57,7 @@ def _print_history(history: list[StoredSelection]) -> None:
     changes = [stored for stored, before in zip(history, previous, strict=False) if _outcome(stored) != before]
     for stored in changes[:_LATEST]:
         selection = stored.selection
-        print_line(f"{moment(stored.created_at)}  {selection.selected}  {selection.reason}; cause: {stored.cause}")
+        print_line(f"{local_time(stored.created_at)}  {selection.selected}  {selection.reason}; cause: {stored.cause}")
 
 
 def _outcome(stored: StoredSelection) -> tuple[str, str, str | None]:

@@ -12,14 +12,14 @@ from core.records.results import Result
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
 from tui.json_output import trend_json
-from tui.text.format import counted, figure, moment, speedup
-from tui.text.results import since_before, trend_line
+from tui.text.format import counted, decimal, local_time, speedup
+from tui.text.results import changes_since_previous, trend_line
 
 
 @click.command(cls=Command)
 @click.argument("voice", metavar="VOICE")
-@click.option("--variant", metavar="NAME", help="Show every result of this variant; default: a line per variant.")
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="At N threads; default: at all cores.")
+@click.option("--variant", metavar="NAME", help="Show every result of this variant (default: a line per variant).")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="At N threads (default: all cores).")
 @click.option("--machine", default="this", metavar="ID", help="Start of the id of a machine, or part of its CPU name.")
 @pass_session
 def trend(session: Session, voice: str, variant: str | None, threads: int | None, machine: str) -> None:
@@ -63,12 +63,12 @@ def _print_points(found: Sequence[Series], machine: Machine) -> None:
 def _row(point: Point) -> tuple[str, ...]:
     result = point.result
     return (
-        moment(result.created_at),
+        local_time(result.created_at),
         result.id[:8],
         speedup(result),
-        figure(result.latency_ms, 0),
-        figure(result.original_latency_ms, 0),
-        since_before(point),
+        decimal(result.latency_ms, 0),
+        decimal(result.original_latency_ms, 0),
+        changes_since_previous(point),
     )
 
 
@@ -78,8 +78,8 @@ def _print_overview(found: dict[str, list[Series]]) -> None:
             name,
             one.version[:7],
             str(len(one.points)),
-            moment(one.points[0].result.created_at),
-            moment(one.points[-1].result.created_at),
+            local_time(one.points[0].result.created_at),
+            local_time(one.points[-1].result.created_at),
             str(sum(bool(point.result.regression) for point in one.points) or ""),
             trend_line(one),
         )

@@ -13,7 +13,7 @@ from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.download import download
 from tui.cli.output import print_added, print_facts, print_line, print_table
 from tui.json_output import voice_json
-from tui.text.format import megabytes, moment, parameters
+from tui.text.format import local_time, megabytes, parameters
 
 
 @click.group(cls=DefaultCommandGroup, default="list")
@@ -95,7 +95,7 @@ def show(session: Session, voice: str) -> None:
             ("speakers", str(found.speakers)),
             ("sample rate", f"{found.sample_rate} Hz"),
             ("opset", None if graph.opset is None else str(graph.opset)),
-            ("added", moment(found.added_at)),
+            ("added", local_time(found.added_at)),
             ("graph", f"not recognized: {graph.unrecognized}" if graph.unrecognized else None),
         ]
     )
@@ -105,7 +105,7 @@ def show(session: Session, voice: str) -> None:
     print_line()
     for variant in found.variants:
         made = f"recipe {variant.recipe}, job {variant.job_id}" if variant.recipe else "the original file"
-        print_line(f"{variant.name}: {megabytes(variant.size_bytes)} MB, {made}, {moment(variant.created_at)}")
+        print_line(f"{variant.name}: {megabytes(variant.size_bytes)} MB, {made}, {local_time(variant.created_at)}")
         if variant.caveat:
             print_line(f"  {variant.caveat}")
         print_line(f"  {variant.path}")

@@ -20,7 +20,7 @@ from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.output import print_line
 from tui.cli.service import install, slots_option, uninstall, warn_of_logout
 from tui.json_output import worker_json
-from tui.text.format import counted, moment
+from tui.text.format import counted, local_time
 
 
 @click.group(cls=DefaultCommandGroup, default="status")
@@ -52,7 +52,7 @@ def run(session: Session, slots: int | None) -> None:
 def start(session: Session, slots: int | None) -> None:
     """Start the worker in the background; it keeps running when the terminal is closed."""
     info, started = start_worker(session.workspace, slots)
-    if info.ending:
+    if info.stopping:
         raise TtsdashError(f"the worker (pid {info.pid}) is stopping: start one once it has stopped")
     if session.as_json:
         _print_json(session)
@@ -118,11 +118,11 @@ def status(session: Session) -> None:
 def _print_running(found: WorkerStatus) -> None:
     jobs = ", ".join(map(str, found.jobs))
     activity = f"on job {jobs}" if jobs else "idle"
-    print_line(f"worker {activity}: pid {found.pid}, since {moment(found.since)}, ttsdash {found.version}")
+    print_line(f"worker {activity}: pid {found.pid}, since {local_time(found.since)}, ttsdash {found.version}")
     print_line(f"{counted(found.slots, 'slot')}, {counted(found.cores, 'core')}, {found.memory_mb} MB of memory")
     after = f" after job {jobs}" if jobs else ""
-    print_line(f"starts no further job, and stops{after}" if found.ending else _lifetime(found.idle_s))
-    if found.silent:
+    print_line(f"starts no further job, and stops{after}" if found.stopping else _lifetime(found.idle_s))
+    if found.unresponsive:
         print_line("unresponsive for a minute: `ttsdash worker start` replaces it")
     installed = program_version()
     if found.version != installed:

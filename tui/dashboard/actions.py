@@ -369,12 +369,12 @@ def voice_added(voice: dict[str, Any]) -> Outcome:
 
 
 def _submitted(submission: Submission) -> Outcome:
-    new = [job_id for job_id in submission.ids if job_id not in submission.already.values()]
+    new = [job_id for job_id in submission.ids if job_id not in submission.existing.values()]
     report = []
     if new:
         report.append(_queued(new))
-    if submission.already:
-        report.append(f"already made or queued: {', '.join(submission.already)}")
+    if submission.existing:
+        report.append(f"already made or queued: {', '.join(submission.existing)}")
     first = next(iter(new or submission.ids), None)
     return Outcome(" · ".join(report), _job(first) if first else None)
 

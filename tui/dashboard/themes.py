@@ -31,8 +31,8 @@ HIGH_CONTRAST = Theme(
     variables={"text-muted": "#ffffff", "text-disabled": "#c0c0c0", "footer-key-foreground": "#ffff00"},
 )
 # From the palette of M. Okabe and K. Ito, which everybody can distinguish ("Color Universal Design", 2008).
-COLOUR_BLIND = Theme(
-    name="colour-blind",
+COLOR_BLIND = Theme(
+    name="color-blind",
     primary="#0072b2",
     secondary="#56b4e9",
     accent="#56b4e9",
@@ -41,5 +41,5 @@ COLOUR_BLIND = Theme(
     error="#d55e00",
     dark=True,
 )
-CUSTOM_THEMES = (LIGHT, HIGH_CONTRAST, COLOUR_BLIND)
-THEME_CYCLE = ("textual-dark", LIGHT.name, HIGH_CONTRAST.name, COLOUR_BLIND.name)
+CUSTOM_THEMES = (LIGHT, HIGH_CONTRAST, COLOR_BLIND)
+THEME_CYCLE = ("textual-dark", LIGHT.name, HIGH_CONTRAST.name, COLOR_BLIND.name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from core.doctor.finding import State
-from tui.text.format import counted, hanging
+from tui.text.format import counted, hanging_indent
 
 if TYPE_CHECKING:
     from jobs.doctor import Findings
@@ -24,9 +24,9 @@ def finding_lines(found: Findings, width: int = _WIDE) -> Iterator[str]:
             continue
         yield area
         for finding in findings:
-            yield hanging(f"  {_LABELS[finding.state]:<7}  {finding.check:<{column}}  ", finding.message, width)
+            yield hanging_indent(f"  {_LABELS[finding.state]:<7}  {finding.check:<{column}}  ", finding.message, width)
             if finding.fix:
-                yield hanging(f"{'':11}→ ", finding.fix, width)
+                yield hanging_indent(f"{'':11}→ ", finding.fix, width)
         yield ""
 
 

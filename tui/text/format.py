@@ -24,17 +24,17 @@ def megabytes(size: float) -> str:
     return f"{size / 1e6:.1f}"
 
 
-def figure(value: float | None, digits: int) -> str:
+def decimal(value: float | None, digits: int) -> str:
     """Return a number with so many decimals, or a dash for None."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def moment(stamp: str | None) -> str:
+def local_time(stamp: str | None) -> str:
     """Return a timestamp in local time, or a dash for None."""
     return parse_timestamp(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S") if stamp else "–"
 
 
-def when(stamp: str) -> str:
+def short_time(stamp: str) -> str:
     """Return a timestamp in a short form for tables: today's time, otherwise the day, or the month if it is older."""
     local = parse_timestamp(stamp).astimezone()
     today = datetime.now(local.tzinfo)
@@ -117,7 +117,7 @@ def metric_head(metric: Metric, separator: str = " ") -> str:
 
 def metric_cell(result: Result, metric: Metric) -> str:
     """Return a cell of the column of a metric; the speed-up includes its interval and marks."""
-    return speedup(result) if metric.field == "speedup" else figure(metric.value(result), metric.column_digits)
+    return speedup(result) if metric.field == "speedup" else decimal(metric.value(result), metric.column_digits)
 
 
 RESULT_HEADERS = ("variant", *(metric_head(metric, "\n") for metric in RUN_COLUMNS), "sound")
@@ -142,7 +142,7 @@ def _seconds(job: Job) -> float | None:
     return max(0.0, seconds_between(job.started_at, job.finished_at))
 
 
-def minutes(seconds: float) -> str:
+def short_duration(seconds: float) -> str:
     """Return minutes and seconds: `3:20`."""
     whole, rest = divmod(round(seconds), 60)
     return f"{whole}:{rest:02}"
@@ -151,7 +151,7 @@ def minutes(seconds: float) -> str:
 def job_duration(job: Job) -> str:
     """Return the minutes and seconds that the last attempt took, or a dash if it has not ended."""
     seconds = _seconds(job)
-    return "–" if seconds is None else minutes(seconds)
+    return "–" if seconds is None else short_duration(seconds)
 
 
 def resource_usage(job: Job) -> str | None:
@@ -236,7 +236,7 @@ def shortened(name: str, width: int = 28) -> str:
     return name if len(name) <= width else name[: width - 1] + "…"
 
 
-def hanging(label: str, text: str, width: int) -> str:
+def hanging_indent(label: str, text: str, width: int) -> str:
     """Wrap a text next to its label, with continuation lines indented below the text."""
     lines = textwrap.wrap(escape_control(text), max(20, width - len(label)), break_on_hyphens=False)
     return "\n".join((label if number == 0 else " " * len(label)) + line for number, line in enumerate(lines or [""]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.records.metrics import METRICS
 from core.records.voices import ORIGINAL
-from tui.text.format import figure, megabytes, moment, shortened, sparkline, speedup
+from tui.text.format import decimal, local_time, megabytes, shortened, sparkline, speedup
 
 if TYPE_CHECKING:
     from core.history.compare import Comparison, Speed
@@ -39,12 +39,12 @@ def comparison_rows(results: Sequence[Result], comparisons: Sequence[Comparison]
         ("voice", [result.voice for result in results]),
         ("variant", [result.variant for result in results]),
         ("threads", [str(result.threads) for result in results]),
-        ("measured", [moment(result.created_at) for result in results]),
+        ("measured", [local_time(result.created_at) for result in results]),
         ("on", [shortened(result.machine_facts["cpu"]) for result in results]),
     )
     rows = [(label, *cells) for label, cells in facts]
     for metric in METRICS:
-        values = [figure(metric.value(result), metric.digits) for result in results]
+        values = [decimal(metric.value(result), metric.digits) for result in results]
         pairs = zip(values, ratios, strict=True)
         rows.append((metric.title, *(_cell(value, ratio.get(metric.field)) for value, ratio in pairs)))
     return [*rows, ("sound", *(result.grade or "–" for result in results))]
@@ -77,7 +77,7 @@ def _speed(speed: Speed) -> str:
     return f"{speed.verdict}, {speed.ratio:.2f}x as fast ({certainty})"
 
 
-def since_before(point: Point) -> str:
+def changes_since_previous(point: Point) -> str:
     """Return what got worse at a point of a trend, and what changed since the previous one."""
     regression = point.result.regression
     worse = [f"worse: {'; '.join(regression['worse'])}"] if regression else []
@@ -108,6 +108,6 @@ def pareto_row(one: ParetoPoint) -> tuple[str, ...]:
         megabytes(result.size_bytes),
         speedup(result),
         result.grade or "–",
-        figure(result.pesq, 2),
+        decimal(result.pesq, 2),
         ", ".join(one.dominated_by),
     )

@@ -1,4 +1,4 @@
-"""A scatter chart of size against speed-up; colour and shape show the grade of the sound."""
+"""A scatter chart of size against speed-up; color and shape show the grade of the sound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -103,7 +103,7 @@ def test_the_coreml_path_is_the_package_of_an_intact_variant(
 
 @pytest.mark.parametrize(
     ("reason", "names_caveat", "lines"),
-    [("needs macOS; converted, not yet run on a Mac", True, 2), ("needs macOS on Apple Silicon", False, 3)],
+    [("needs macOS; converted, not yet run on a Mac", True, 2), ("needs macOS on Apple silicon", False, 3)],
 )
 def test_the_caveat_of_a_package_appears_once(reason: str, names_caveat: bool, lines: int) -> None:
     voice = voice_of(replace(variant_of("coreml"), params={}))

@@ -114,7 +114,7 @@ def test_the_findings_on_each_machine(machine: str, problems: str, notes: str) -
         ),
         ("Intel Mac", {"coremltools": None}, (3, 12), "coremltools", "note", "is not installed", "pip install"),
         ("server", {}, (3, 12), "Core ML", "note", "packages can be made on this machine and run on a Mac", ""),
-        ("Raspberry Pi 5", {}, (3, 12), "Core ML", "note", "needs macOS on Apple Silicon", ""),
+        ("Raspberry Pi 5", {}, (3, 12), "Core ML", "note", "needs macOS on Apple silicon", ""),
         ("Rosetta", {}, (3, 12), "Core ML", "problem", "runs under Rosetta", "arm64 Python"),
         ("M1 on macOS 13", {}, (3, 12), "Core ML", "note", "macOS 13.6.1: packages need 14", "target=macos13"),
         (
@@ -126,7 +126,7 @@ def test_the_findings_on_each_machine(machine: str, problems: str, notes: str) -
             "macOS 12.7: packages need at least 13",
             "update macOS",
         ),
-        ("M4 on macOS 15", {}, (3, 12), "Core ML", "ok", "macOS 15.1 on Apple Silicon", ""),
+        ("M4 on macOS 15", {}, (3, 12), "Core ML", "ok", "macOS 15.1 on Apple silicon", ""),
         ("Intel Mac", {}, (3, 12), "processor", "note", "int8 is hardly faster", "--policy measured"),
         ("container", {}, (3, 12), "cores", "note", "limited to 0.5 CPUs", "limit"),
         *(
@@ -212,11 +212,11 @@ def test_a_voice_without_phonemes_is_reported(voice: Voice) -> None:
 
 
 def test_a_check_that_fails_is_a_problem_and_hides_nothing() -> None:
-    def examine() -> list[Finding]:
+    def produce() -> list[Finding]:
         yield Finding("disk space", "ok", "72 GB free")
         raise ZeroDivisionError("division\nby zero")
 
-    found = run_check("privacy", examine)  # type: ignore[arg-type]
+    found = run_check("privacy", produce)  # type: ignore[arg-type]
     assert states(found) == {"disk space": "ok", "privacy": "problem"}
     assert found[1].message == "this check failed: ZeroDivisionError: division by zero"
 
@@ -516,7 +516,7 @@ def voice_findings(db: sqlite3.Connection, voice: Voice) -> list[Finding]:
 
 
 def test_a_voice_without_variants_gets_a_note(db: sqlite3.Connection, voice: Voice) -> None:
-    assert states(voice_findings(db, voice)) == {"files": "ok", "figures": "note"}
+    assert states(voice_findings(db, voice)) == {"files": "ok", "results": "note"}
     assert states(list(judge_library([]))) == {"voices": "note"}
     assert list(judge_library([voice])) == []
 
@@ -582,10 +582,10 @@ def test_only_results_of_the_current_files_on_this_machine_count(
     db: sqlite3.Connection, voice: Voice, variant: Variant
 ) -> None:
     assert (
-        only(voice_findings(db, voice), "figures").message == "not measured on this machine at all cores: static-int8"
+        only(voice_findings(db, voice), "results").message == "not measured on this machine at all cores: static-int8"
     )
     measure(db, voice, variant)
-    assert only(voice_findings(db, voice), "figures").state == "ok"
+    assert only(voice_findings(db, voice), "results").state == "ok"
     here = get_voice(db, voice.key)
     mine = replace(RESULT, variant=variant.name, variant_sha256=variant.sha256)
     assert judge_figures(here, [replace(mine, variant_sha256="d" * 64)]).state == "note"

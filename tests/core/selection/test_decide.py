@@ -45,14 +45,14 @@ def warnings(selection: Selection) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("machine", "by_priority", "by_measure", "core_ml_reason"),
     [
-        # Core ML on Apple Silicon if it is available and loads; then quantized; then the original.
+        # Core ML on Apple silicon if it is available and loads; then quantized; then the original.
         ("M4 on macOS 15", "coreml", "coreml", "selected"),
         ("M1 on macOS 13", "static-int8", "dynamic-int8", "macOS 13.6.1: this package needs 14"),
         ("Rosetta", "static-int8", "dynamic-int8", "this Python runs under Rosetta"),
         ("Intel Mac", "static-int8", "dynamic-int8", "this Mac has an Intel processor"),
-        ("server", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
-        ("container", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
-        ("Raspberry Pi 5", "static-int8", "dynamic-int8", "needs macOS on Apple Silicon"),
+        ("server", "static-int8", "dynamic-int8", "needs macOS on Apple silicon"),
+        ("container", "static-int8", "dynamic-int8", "needs macOS on Apple silicon"),
+        ("Raspberry Pi 5", "static-int8", "dynamic-int8", "needs macOS on Apple silicon"),
     ],
 )
 def test_the_selection_on_each_machine(machine: str, by_priority: str, by_measure: str, core_ml_reason: str) -> None:
@@ -117,7 +117,7 @@ def test_the_fastest_variant_with_an_acceptable_sound(candidates: tuple[Candidat
         (replace(STATIC, performance=None), "measured", "not measured on this machine at all cores"),
         (GUIDE, "priority", "made by the guide's recipe, for comparison only"),
         (GUIDE, "measured", "made by the guide's recipe, for comparison only"),
-        (CONVERTED, "priority", f"needs macOS on Apple Silicon; {NOT_RUN}"),
+        (CONVERTED, "priority", f"needs macOS on Apple silicon; {NOT_RUN}"),
     ],
 )
 def test_each_rejection_has_a_reason(candidate: Candidate, policy: Policy, reason: str) -> None:

@@ -137,7 +137,7 @@ def test_json_without_yes_writes_nothing(call: Call, workspace: Workspace, confi
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])
-def test_on_a_terminal_it_asks_shows_colours_and_escapes_control_characters(
+def test_on_a_terminal_it_asks_shows_colors_and_escapes_control_characters(
     answer: str, workspace: Workspace, config: Path, tmp_path: Path
 ) -> None:
     config = config.rename(tmp_path / "evil\x1b[2Jname.yaml")

@@ -178,7 +178,7 @@ def test_what_is_there_or_on_its_way_is_not_made_again_unless_that_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("paused", "ending", "message"),
+    ("paused", "stopping", "message"),
     [
         (
             False,
@@ -189,9 +189,9 @@ def test_what_is_there_or_on_its_way_is_not_made_again_unless_that_is_asked_for(
     ],
 )
 def test_queuing_a_job_that_will_not_be_started_reports_why(
-    paused: bool, ending: bool, message: str, call: Call, queue: Queue
+    paused: bool, stopping: bool, message: str, call: Call, queue: Queue
 ) -> None:
-    announce(queue.workspace, os.getpid(), ending=ending)
+    announce(queue.workspace, os.getpid(), stopping=stopping)
     if paused:
         pause(queue.db)
     for command in (("optimize", "--dynamic", "--model"), ("benchmark",)):
@@ -697,7 +697,7 @@ def test_waiting_for_nothing_ends_at_once_and_for_what_has_ended_reports_how(cal
     [
         ({}, "runs until it is stopped"),
         ({"idle_s": 1800.0}, "stops after 30 min without a job"),
-        ({"ending": True}, "starts no further job, and stops after job 1"),
+        ({"stopping": True}, "starts no further job, and stops after job 1"),
     ],
 )
 def test_the_status_of_the_worker_reports_what_it_has_and_when_it_ends(
@@ -725,7 +725,7 @@ def test_a_worker_without_a_heartbeat_is_reported_as_unresponsive(call: Call, wo
 
 
 def test_no_worker_is_started_beside_one_that_ends(call: Call, workspace: Workspace) -> None:
-    announce(workspace, os.getpid(), ending=True)
+    announce(workspace, os.getpid(), stopping=True)
     message = f"the worker (pid {os.getpid()}) is stopping: start one once it has stopped"
     assert refused(call("worker", "start"), 1) == message
 

@@ -128,7 +128,7 @@ def test_an_excluding_term_is_not_taken_for_an_option(
         (["--limt", "3"], "No such option '--limt'."),
         (["speeed>1"], "'speeed>1': unknown field 'speeed' (known: voice, "),
         (["noisy:maybe"], "'noisy:maybe': 'maybe' is not one of yes, no"),
-        (["--sort", "colour"], "Invalid value for '--sort': 'colour' is not one of 'when', 'voice', "),
+        (["--sort", "color"], "Invalid value for '--sort': 'color' is not one of 'when', 'voice', "),
         (["--limit", "0"], "Invalid value for '--limit'"),
         (["--page", "0"], "Invalid value for '--page'"),
     ],

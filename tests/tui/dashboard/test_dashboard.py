@@ -397,8 +397,8 @@ async def test_the_details_show_whole_reasons_attempts_requirements_limits_and_u
 
 @pytest.mark.parametrize(
     ("state", "shown"),
-    [({"ending": True}, "worker stops after job 5 · 3 queued"), ({}, "running job 5 · 3 queued")],
-    ids=["ending", "running"],
+    [({"stopping": True}, "worker stops after job 5 · 3 queued"), ({}, "running job 5 · 3 queued")],
+    ids=["stopping", "running"],
 )
 async def test_the_status_bar_shows_the_state_of_the_worker(
     full: Workspace, state: dict[str, bool], shown: str

@@ -516,7 +516,7 @@ async def test_what_was_looked_at_is_looked_at_again_after_a_reconnect(long: Wor
     "state",
     [
         {},
-        {"filter": "bogus:1", "sort": "colour", "reverse": "yes", "page": -3, "focus": 7},
+        {"filter": "bogus:1", "sort": "color", "reverse": "yes", "page": -3, "focus": 7},
         {"filter": 5, "sort": None, "reverse": None, "page": True, "focus": "missing"},
         {"filter": [], "sort": [], "page": 10**30, "more": 1},
     ],
@@ -578,7 +578,7 @@ def test_what_a_trend_looks_like(snap_compare: Compare, trending: Workspace, siz
     assert snap_compare(dashboard(trending), terminal_size=size, run_before=drawn_whole)
 
 
-def test_what_a_pareto_chart_looks_like_without_colour(
+def test_what_a_pareto_chart_looks_like_without_color(
     snap_compare: Compare, trending: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")

@@ -56,12 +56,12 @@ def test_what_opens_over_a_tab(snap_compare: Compare, full: Workspace, keys: tup
     assert snap_compare(dashboard(full, environment=RECORDED), terminal_size=(80, 24), run_before=presses(*keys))
 
 
-@pytest.mark.parametrize(("theme", "keys"), [("light", "2"), ("high-contrast", "1"), ("colour-blind", "4")])
+@pytest.mark.parametrize(("theme", "keys"), [("light", "2"), ("high-contrast", "1"), ("color-blind", "4")])
 def test_other_themes(snap_compare: Compare, full: Workspace, theme: str, keys: str) -> None:
     app = dashboard(full, environment=RECORDED, screen={"app": {"theme": theme}})
     assert snap_compare(app, terminal_size=(120, 40), run_before=presses(keys))
 
 
-def test_without_colour(snap_compare: Compare, full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_color(snap_compare: Compare, full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert snap_compare(dashboard(full, environment=RECORDED), terminal_size=(80, 24), run_before=presses("2"))

@@ -139,9 +139,9 @@ def is_at_work(process: psutil.Process) -> bool:
     [
         ({}, "after 30 min idle, or when you stop it (w)"),
         ({"idle_s": None}, "when you stop it (w)"),
-        ({"ending": True}, "when the running jobs have ended"),
+        ({"stopping": True}, "when the running jobs have ended"),
     ],
-    ids=["started by itself", "started by hand", "ending"],
+    ids=["started by itself", "started by hand", "stopping"],
 )
 def test_the_slots_the_jobs_and_the_end_of_the_worker_are_shown(
     worked: Workspace, state: dict[str, object], ends: str

@@ -15,7 +15,7 @@ from core.store.activity import Activity
 from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.common.scrolled_text import KeyScroll
-from tui.text.format import counted, job_duration, job_title, moment
+from tui.text.format import counted, job_duration, job_title, local_time
 
 _SECTIONS = (JobState.FAILED, JobState.SUCCEEDED, JobState.CANCELLED)
 # The maximum per section.
@@ -36,7 +36,7 @@ class ActivityScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Yield the widgets."""
         with Vertical(classes="dialog"):
-            yield PlainText(f"Since your last visit ({moment(self._activity.since)})", classes="title")
+            yield PlainText(f"Since your last visit ({local_time(self._activity.since)})", classes="title")
             yield PlainText(_summary(self._activity))
             with KeyScroll(classes="report"):
                 yield PlainText("\n".join(_lines(self._activity)))

@@ -1,4 +1,4 @@
-"""A checkbox that is readable without colours."""
+"""A checkbox that is readable without colors."""
 
 from textual.widgets import Checkbox
 

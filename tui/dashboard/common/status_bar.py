@@ -53,7 +53,7 @@ def _worker_status(snapshot: Snapshot) -> str:
     if snapshot.worker_unresponsive:
         return "worker not responding"
     running = f"job {', '.join(str(job.id) for job in snapshot.running)}" if snapshot.running else ""
-    if snapshot.worker.ending:
+    if snapshot.worker.stopping:
         return f"worker stops after {running}" if running else "worker stopping"
     return f"running {running}" if running else "worker idle"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from core.clock import format_duration
 from core.records.job_states import JobEventKind
 from core.records.jobs import Job, JobEvent
-from tui.text.format import counted, job_title, moment, parameters, resource_usage
+from tui.text.format import counted, job_title, local_time, parameters, resource_usage
 
 
 def describe_job(job: Job, note: str, failed_attempts: Sequence[JobEvent]) -> str:
@@ -37,11 +37,11 @@ def _attempt(event: JobEvent) -> str:
 
 
 def _times(job: Job) -> Iterator[str]:
-    yield f"queued {moment(job.created_at)}"
+    yield f"queued {local_time(job.created_at)}"
     if job.not_before and not job.ended:
-        yield f"not before {moment(job.not_before)}"
+        yield f"not before {local_time(job.not_before)}"
     if job.finished_at:
-        yield f"ended {moment(job.finished_at)}"
+        yield f"ended {local_time(job.finished_at)}"
 
 
 def _requirements(job: Job) -> Iterator[str]:

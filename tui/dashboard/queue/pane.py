@@ -45,8 +45,8 @@ class QueuePane(TablePane):
         Binding("R", "retry_failed", "Retry all failed", show=False, id="queue.retry_failed"),
         Binding("e", "edit", "Edit", id="queue.edit"),
         Binding("p", "pause", "Pause / resume", id="queue.pause"),
-        Binding("K", "move(-1)", "Move up", show=False, id="queue.earlier"),
-        Binding("J", "move(1)", "Move down", show=False, id="queue.later"),
+        Binding("K", "move(-1)", "Move up", show=False, id="queue.move_up"),
+        Binding("J", "move(1)", "Move down", show=False, id="queue.move_down"),
         Binding("plus", "change_priority(1)", "Raise priority", show=False, id="queue.raise"),
         Binding("minus", "change_priority(-1)", "Lower priority", show=False, id="queue.lower"),
     ]

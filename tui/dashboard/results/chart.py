@@ -15,7 +15,7 @@ _LEVEL_POINTS = 200
 
 
 class _Cells(Canvas):
-    """A canvas that never draws an empty line, which Textual cannot do without colours."""
+    """A canvas that never draws an empty line, which Textual cannot do without colors."""
 
     def render_line(self, y: int) -> Strip:
         """Return a line, blank before the canvas knows its size."""
@@ -24,7 +24,7 @@ class _Cells(Canvas):
 
 
 class Chart(PlotWidget, can_focus=False):
-    """Points and lines over labelled axes, readable without colours. Draw into it once it is mounted."""
+    """Points and lines over labelled axes, readable without colors. Draw into it once it is mounted."""
 
     def __init__(self) -> None:
         super().__init__(allow_pan_and_zoom=False)

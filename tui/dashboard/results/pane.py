@@ -27,7 +27,16 @@ from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.messages import Outcome
 from tui.dashboard.results.filter_line import FilterLine
 from tui.dashboard.results.history import ROWS, HistoryPage, ResultQuery, read_history, read_run
-from tui.text.format import counted, figure, metric_cell, metric_head, shortened, speedup, unmeasured_reasons, when
+from tui.text.format import (
+    counted,
+    decimal,
+    metric_cell,
+    metric_head,
+    short_time,
+    shortened,
+    speedup,
+    unmeasured_reasons,
+)
 
 if TYPE_CHECKING:
     from core.records.results import Result
@@ -66,7 +75,7 @@ class ResultsPane(TablePane):
         Binding("s", "sort", "Sort", id="results.sort"),
         Binding("S", "reverse", "Reverse sort", show=False, id="results.reverse"),
         Binding("n", "page(1)", "Next page", show=False, id="results.next_page"),
-        Binding("N", "page(-1)", "Previous page", show=False, id="results.page_before"),
+        Binding("N", "page(-1)", "Previous page", show=False, id="results.previous_page"),
         Binding("c", "compare", "Compare", id="results.compare"),
         Binding("t", "trend", "Trend", id="results.trend"),
         Binding("P", "pareto", "Pareto", id="results.pareto"),
@@ -372,7 +381,7 @@ def _order(query: ResultQuery) -> str:
 
 def _cells(result: Result) -> tuple[str, ...]:
     return (
-        when(result.created_at),
+        short_time(result.created_at),
         shortened(result.voice, 20),
         shortened(result.variant, 20),
         str(result.threads),
@@ -412,8 +421,8 @@ def _timing(result: Result) -> list[str]:
     if result.latency_ms is None:
         return []
     return [
-        f"latency {figure(result.latency_ms, 0)} ms (p90 {figure(result.latency_p90_ms, 0)}), the original "
-        f"{figure(result.original_latency_ms, 0)} ms; loads in {figure(result.load_s, 2)} s; {result.pairs} pairs"
+        f"latency {decimal(result.latency_ms, 0)} ms (p90 {decimal(result.latency_p90_ms, 0)}), the original "
+        f"{decimal(result.original_latency_ms, 0)} ms; loads in {decimal(result.load_s, 2)} s; {result.pairs} pairs"
     ]
 
 

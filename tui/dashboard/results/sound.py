@@ -19,7 +19,7 @@ from core.store.database import open_store
 from core.workspace import Workspace
 from tui.dashboard.results.reading import ReadingScreen
 from tui.dashboard.results.sound_view import SoundView
-from tui.text.format import moment
+from tui.text.format import local_time
 
 if TYPE_CHECKING:
     from tui.dashboard.results.sound_picture import Recording
@@ -86,7 +86,7 @@ def _on_this_machine(result: Result) -> tuple[Term, ...]:
 
 def _words(result: Result, sound: Sound) -> list[str]:
     """Describe the quality, and name the files to listen to."""
-    last = f", of {moment(sound.last.created_at)}" if sound.last else ""
+    last = f", of {local_time(sound.last.created_at)}" if sound.last else ""
     of_another = sound.last is None or sound.last.benchmark_id != result.benchmark_id
     return [
         describe_quality(result),

@@ -14,8 +14,8 @@ from core.store.database import open_store
 from core.workspace import Workspace
 from tui.dashboard.common.scrolled_text import ScrolledText
 from tui.dashboard.results.reading import ReadingScreen
-from tui.text.format import counted, moment, speedup
-from tui.text.results import since_before, trend_figure, trend_line
+from tui.text.format import counted, local_time, speedup
+from tui.text.results import changes_since_previous, trend_figure, trend_line
 
 if TYPE_CHECKING:
     from tui.dashboard.results.chart import Chart
@@ -112,9 +112,9 @@ def _words(mine: Series, others: int) -> list[str]:
         ),
     ]
     changes = [
-        f"{moment(point.result.created_at)}  {point.result.id[:8]}  {speedup(point.result)}  {since_before(point)}"
+        f"{local_time(point.result.created_at)}  {point.result.id[:8]}  {speedup(point.result)}  {changes_since_previous(point)}"
         for point in reversed(points)
-        if since_before(point)
+        if changes_since_previous(point)
     ]
     if len(points) > 1 and not changes:
         changes = ["No software changes, no regressions."]

@@ -10,7 +10,7 @@ from core.assistant.keys import VOICE_PATH
 from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step
-from tui.text.format import hanging
+from tui.text.format import hanging_indent
 
 if TYPE_CHECKING:
     from core.assistant.active_config import ActiveConfig
@@ -21,7 +21,7 @@ def describe_selection(
 ) -> str:
     """Return the details of a voice's selection; `today` is None while the configuration is being read."""
     lines = [*_chosen(selection), *(_assistant(today, voice, selection) if today else [])]
-    shown = [hanging(label, text, width) for label, text in lines]
+    shown = [hanging_indent(label, text, width) for label, text in lines]
     if steps:
         shown += ["", *_reasons(steps, width)]
     return "\n".join(shown)
@@ -87,7 +87,7 @@ def _reasons(steps: Sequence[Step], width: int) -> Iterator[str]:
         if not step.candidates:
             yield label + "not made: press 1, then o"
         for decision in step.candidates:
-            yield hanging(label, f"{decision.variant}, {decision_words(decision)}", width)
+            yield hanging_indent(label, f"{decision.variant}, {decision_words(decision)}", width)
             label = " " * len(label)
 
 

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
-from tui.text.format import hanging
+from tui.text.format import hanging_indent
 
 # The width of the dialog's text.
 _WIDTH = 66
@@ -57,7 +57,7 @@ class PickScreen(ModalScreen[str | None]):
 
     def _prompt(self, pick: Pick) -> Content:
         mark = "* " if pick.id == self._current else "  "
-        description = f"\n{hanging('    ', pick.description, _WIDTH)}" if pick.description else ""
+        description = f"\n{hanging_indent('    ', pick.description, _WIDTH)}" if pick.description else ""
         return Content(f"{mark}{escape_control(pick.name)}{description}")
 
     def action_down(self) -> None:

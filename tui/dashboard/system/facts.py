@@ -14,7 +14,7 @@ from core.clock import format_duration
 from core.errors import TtsdashError, format_error
 from core.workspace import Workspace, network_file_system
 from tui.dashboard.snapshot import Snapshot
-from tui.text.format import counted, megabytes, moment
+from tui.text.format import counted, local_time, megabytes
 
 if TYPE_CHECKING:
     from core.hardware.detection import HardwareInfo
@@ -30,14 +30,14 @@ def worker_facts(snapshot: Snapshot) -> Facts:
         return {"state": "stopped · w starts it"}
     state = "not responding · w restarts it" if snapshot.worker_unresponsive else "running"
     jobs = ", ".join(f"job {job.id} ({job.kind})" for job in snapshot.running)
-    if worker.ending:
+    if worker.stopping:
         stops = "when the running jobs have ended"
     elif worker.idle_s is None:
         stops = "when you stop it (w)"
     else:
         stops = f"after {format_duration(worker.idle_s)} idle, or when you stop it (w)"
     return {
-        "state": f"{state}, pid {worker.pid}, since {moment(worker.since)}, version {worker.version}",
+        "state": f"{state}, pid {worker.pid}, since {local_time(worker.since)}, version {worker.version}",
         "slots": f"{counted(worker.slots, 'job')} at a time on {counted(worker.cores, 'core')}; benchmarks always run alone",
         "running": jobs or "idle",
         "stops": stops,

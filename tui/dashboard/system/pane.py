@@ -18,7 +18,7 @@ from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.system import facts
 from tui.dashboard.system.facts import Facts
 from tui.text.findings import finding_lines, summary
-from tui.text.format import hanging, when
+from tui.text.format import hanging_indent, short_time
 
 if TYPE_CHECKING:
     from jobs.doctor import Findings
@@ -44,7 +44,7 @@ class SystemPane(VerticalScroll, Pane):
     """Sections of facts in one or two columns. The machine is asked when the tab is first opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("d", "examine", "Check again", id="system.examine"),
+        Binding("d", "check", "Check again", id="system.check"),
         Binding("j", "scroll_down", "Down", show=False),
         Binding("k", "scroll_up", "Up", show=False),
         Binding("g", "scroll_home", "First", show=False),
@@ -58,7 +58,7 @@ class SystemPane(VerticalScroll, Pane):
         facts: dict[str, Facts]
 
     @dataclass
-    class Examined(Message):
+    class Checked(Message):
         """The doctor has finished, or failed for the reason in `problem`."""
 
         at: str
@@ -69,7 +69,7 @@ class SystemPane(VerticalScroll, Pane):
         super().__init__(id=id)
         self.context = context
         self._facts: dict[str, Facts] = {}
-        self._examined: SystemPane.Examined | None = None
+        self._report: SystemPane.Checked | None = None
         self._opened = False
 
     def compose(self) -> ComposeResult:
@@ -87,7 +87,7 @@ class SystemPane(VerticalScroll, Pane):
         if not self._opened:
             self._opened = True
             self.run_worker(self._ask_machine, thread=True, group="system")
-            self.action_examine()
+            self.action_check()
         else:
             self.run_worker(self._measure_disk, thread=True, group="system")
 
@@ -113,29 +113,29 @@ class SystemPane(VerticalScroll, Pane):
     def _measure_disk(self) -> None:
         self.post_message(self.FactsRead({"disk": self.context.environment.disk_facts(self.workspace)}))
 
-    def action_examine(self) -> None:
+    def action_check(self) -> None:
         """Run the doctor and measure the disk again."""
-        self._examined = None
+        self._report = None
         self._draw("doctor")
         self.run_worker(self._measure_disk, thread=True, group="system")
-        self.run_worker(self._examine(), exclusive=True, group="doctor")
+        self.run_worker(self._check(), exclusive=True, group="doctor")
 
-    async def _examine(self) -> None:
+    async def _check(self) -> None:
         environment = self.context.environment
         try:
             found = await environment.run_doctor(self.workspace)
-            self.post_message(self.Examined(environment.clock(), found))
+            self.post_message(self.Checked(environment.clock(), found))
         except (TtsdashError, OSError) as error:
-            self.post_message(self.Examined(environment.clock(), {}, format_error(error)))
+            self.post_message(self.Checked(environment.clock(), {}, format_error(error)))
 
     @on(FactsRead)
     def _show_facts(self, message: FactsRead) -> None:
         self._facts |= message.facts
         self._draw(*message.facts)
 
-    @on(Examined)
-    def _show_findings(self, message: Examined) -> None:
-        self._examined = message
+    @on(Checked)
+    def _show_findings(self, message: Checked) -> None:
+        self._report = message
         self._draw("doctor")
 
     # Drawing
@@ -146,21 +146,20 @@ class SystemPane(VerticalScroll, Pane):
         for name in names:
             section = self.query_one(f"#system-{name}", PlainText)
             if name == "doctor":
-                section.show(_doctor(self._examined, width))
+                section.show(_doctor(self._report, width))
             elif name in self._facts:
                 facts = self._facts[name].items()
-                section.show("\n".join(hanging(f"{fact:<{_LABEL}}", value, width) for fact, value in facts))
+                section.show("\n".join(hanging_indent(f"{fact:<{_LABEL}}", value, width) for fact, value in facts))
 
 
-def _doctor(examined: SystemPane.Examined | None, width: int) -> str:
-    if examined is None:
+def _doctor(report: SystemPane.Checked | None, width: int) -> str:
+    if report is None:
         return "checking …"
-    if examined.problem:
-        return hanging("", f"{examined.problem}; d checks again", width)
-    headline = f"{summary(examined.found)}, as of {when(examined.at)}; d checks again"
+    if report.problem:
+        return hanging_indent("", f"{report.problem}; d checks again", width)
+    headline = f"{summary(report.found)}, as of {short_time(report.at)}; d checks again"
     parts = (
-        finding_lines(_in_states(examined.found, states), width)
-        for states in ((State.PROBLEM, State.NOTE), (State.OK,))
+        finding_lines(_in_states(report.found, states), width) for states in ((State.PROBLEM, State.NOTE), (State.OK,))
     )
     return "\n".join([headline, "", *(line for part in parts for line in part)]).rstrip()
 

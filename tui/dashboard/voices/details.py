@@ -9,7 +9,7 @@ from core.records.graph_summary import GraphSummary
 from core.records.job_states import OPEN
 from core.records.voices import ORIGINAL
 from core.variants.recipes import GUIDE, RECIPES
-from tui.text.format import counted, figure, id_list, megabytes, moment, parameters
+from tui.text.format import counted, decimal, id_list, local_time, megabytes, parameters
 
 if TYPE_CHECKING:
     from core.records.results import Result
@@ -33,7 +33,7 @@ def describe_voice(
     yield f"Variants: {', '.join(made)}" if made else "No variants yet."
     yield from _available(voice, forecasts)
     yield ""
-    yield f"{voice.language}, {counted(voice.speakers, 'speaker')}, {voice.sample_rate} Hz, added {moment(voice.added_at)}"
+    yield f"{voice.language}, {counted(voice.speakers, 'speaker')}, {voice.sample_rate} Hz, added {local_time(voice.added_at)}"
     yield voice.path
     graph = GraphSummary.from_json(voice.anatomy)
     if graph.components:
@@ -137,9 +137,9 @@ def _results(snapshot: Snapshot, variant: Variant, result: Result) -> Lines:
     ]
     yield from summarize([other for other in comparable if other.variant in (ORIGINAL, variant.name)]).lines()
     if result.rtf is not None:
-        latency = f"latency {figure(result.latency_ms, 0)} ms (original {figure(result.original_latency_ms, 0)})"
+        latency = f"latency {decimal(result.latency_ms, 0)} ms (original {decimal(result.original_latency_ms, 0)})"
         threads = counted(result.threads, "thread")
-        yield f"RTF {figure(result.rtf, 3)}, {latency} at {threads}, measured {moment(result.created_at)}"
+        yield f"RTF {decimal(result.rtf, 3)}, {latency} at {threads}, measured {local_time(result.created_at)}"
 
 
 def _pareto(snapshot: Snapshot, voice: Voice, variant: Variant) -> str:
@@ -167,7 +167,7 @@ def _expected_result(voice: Voice, variant: Variant, forecasts: VoiceForecasts |
 def _lineage(voice: Voice, variant: Variant) -> Lines:
     source = voice.key if variant.source_sha256 == voice.id else "another file of this voice"
     by = f" by job {variant.job_id}" if variant.job_id else ""
-    yield f"made {moment(variant.created_at)}{by} from {source} (SHA-256 {(variant.source_sha256 or '?')[:16]}…)"
+    yield f"made {local_time(variant.created_at)}{by} from {source} (SHA-256 {(variant.source_sha256 or '?')[:16]}…)"
     yield f"recipe {variant.recipe}: {parameters(variant.params) or 'no parameters'}"
     yield f"with {', '.join(f'{name} {value}' for name, value in variant.tools.items())}"
     yield f"SHA-256 {variant.sha256[:16]}…, {variant.path}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.records.job_states import OPEN
 from core.records.jobs import NewJob
 from core.variants.recipes import RECIPES
-from tui.text.format import speedup, when
+from tui.text.format import short_time, speedup
 
 if TYPE_CHECKING:
     from core.history.forecast import Forecast
@@ -72,5 +72,5 @@ def describe_existing(snapshot: Snapshot, voice: Voice, missing: frozenset[str])
         if variant.recipe and variant.path not in missing:
             result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
             figures = f"{speedup(result)}, {result.grade or 'not graded'}" if result else "not measured"
-            made[variant.name] = f"made {when(variant.created_at)}, {figures}"
+            made[variant.name] = f"made {short_time(variant.created_at)}, {figures}"
     return making | made

@@ -26,7 +26,7 @@ from tui.dashboard.common.checkbox import PlainCheckbox
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.voices.forecasts import VoiceForecasts, describe_existing, read_forecasts
-from tui.text.format import counted, moment, speedup, total_duration
+from tui.text.format import counted, local_time, speedup, total_duration
 
 if TYPE_CHECKING:
     from core.store.durations import Estimate
@@ -189,9 +189,9 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
             return "file missing: making it again restores it" if made else "not made yet"
         result = self._snapshot.latest_result(self._voice.key, made.name, made.sha256)
         if result is None:
-            return f"made {moment(made.created_at)}, not measured"
+            return f"made {local_time(made.created_at)}, not measured"
         measured = speedup(result) if result.speedup is None else f"measured {speedup(result)}"
-        return f"made {moment(made.created_at)}, {measured}, sound {result.grade or 'not graded'}"
+        return f"made {local_time(made.created_at)}, {measured}, sound {result.grade or 'not graded'}"
 
     # The request
 

@@ -15,7 +15,7 @@ from tui.dashboard.common.confirm import confirm
 from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.messages import Planned
-from tui.text.format import RATIO_SCALE, figure, megabytes, ratio_bar, shortened, speedup
+from tui.text.format import RATIO_SCALE, decimal, megabytes, ratio_bar, shortened, speedup
 
 if TYPE_CHECKING:
     from core.records.results import Result
@@ -289,7 +289,7 @@ def _cells(name: str, size: str, speed: str, result: Result | None) -> dict[str,
         ">thr.": str(result.threads) if result else "–",
         _SPEED: speed,
         RATIO_SCALE: ratio_bar(result) if result else "",
-        ">RTF": figure(result.rtf if result else None, 3),
-        ">peak MB": figure(result.peak_rss_mb if result else None, 0),
+        ">RTF": decimal(result.rtf if result else None, 3),
+        ">peak MB": decimal(result.peak_rss_mb if result else None, 0),
         "sound": (result.grade or "not graded") if result else "–",
     }
