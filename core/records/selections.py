@@ -6,15 +6,15 @@ from typing import Literal
 
 from core.records.selection_warnings import SelectionWarning
 
-Policy = Literal["priority", "measured"]
+Policy = Literal["measured", "priority"]
 
 POLICIES: dict[Policy, str] = {
-    "priority": "Core ML, then quantized, then optimized, then the original; "
-    "skips what is broken or not verified, accepts what has not been measured on this machine",
     "measured": "the fastest on this machine at all cores with a sound grade of slight or better; "
     "nothing slower than the original, nothing that has not been measured on this machine",
+    "priority": "Core ML, then quantized, then optimized, then the original; skips what is broken or not verified, "
+    "accepts what has not been measured on this machine unless a benchmark of it is queued",
 }
-"""What each policy selects."""
+"""What each policy selects, the default first."""
 
 
 class CandidateStatus(StrEnum):
@@ -54,7 +54,7 @@ class Selection:
 class Preference:
     """The user's policy for a voice and the pinned variant, if any."""
 
-    policy: Policy = "priority"
+    policy: Policy = "measured"
     pinned: str | None = None
 
 

@@ -8,12 +8,12 @@ from core.hardware.capabilities import core_ml_missing
 from core.hardware.detection import HardwareInfo
 from core.records.selection_warnings import SelectionWarning, WarningKind
 from core.records.selections import CandidateStatus, Decision, Policy, Selection
-from core.records.verdict import SpeedVerdict, speed_verdict
+from core.records.verdict import LOW, SpeedVerdict, speed_verdict
 from core.selection.pairs import PairedSpeed, Unpaired
 from core.selection.performance import Performance
 
 _COREML, _GUIDE = "coreml", "guide"
-# The policy `priority`: Core ML, then quantized, then what only rewrites the graph, then the original.
+# The guide's order: Core ML, then quantized, then what only rewrites the graph, then the original.
 _ORDER = (_COREML, "static", "dynamic", "int4", "optimized", None)
 _BASELINE = Performance(1.0, (1.0, 1.0), "transparent")
 _OPPOSITE: dict[SpeedVerdict, SpeedVerdict] = {
@@ -35,6 +35,8 @@ class Candidate:
     caveat: str | None = None
     """Why it is not verified although its files are intact."""
     oldest_macos: int = 0
+    benchmark_job: int | None = None
+    """The open job that will measure it."""
     performance: Performance | None = None
     """The newest result of these very files, on this machine, at all cores."""
 
@@ -71,11 +73,13 @@ def decide(
         text = f"{pinned} is pinned but cannot be used: {unusable or 'it no longer exists'}"
         warnings.append(SelectionWarning(WarningKind.UNUSABLE_PIN, pinned, text))
         picked = None
-    for candidate in ranked:
-        if picked is None and rejections[candidate.name] is None:
-            rejections[candidate.name] = load_error(candidate)
-            if rejections[candidate.name] is None:
-                picked, reason = candidate, _reason(candidate, policy)
+    usable = [candidate for candidate in ranked if rejections[candidate.name] is None]
+    while picked is None and usable:
+        candidate, tied = _first(usable, policy, compare)
+        usable.remove(candidate)
+        rejections[candidate.name] = load_error(candidate)
+        if rejections[candidate.name] is None:
+            picked, reason = candidate, _reason(candidate, policy, tied, ranked)
     if picked is None:
         picked = next(candidate for candidate in ranked if candidate.is_original)
         reason = "no candidate can be used; the original is the last resort"
@@ -87,14 +91,42 @@ def decide(
     return Selection(voice, policy, pinned, picked.name, reason, decisions, tuple(warnings))
 
 
-def _rank(candidate: Candidate, policy: Policy) -> tuple[float, int, bool, float, str]:
-    """Return the sort key: by policy, then default parameters before others, then the faster one."""
+def _rank(candidate: Candidate, policy: Policy) -> tuple[object, ...]:
+    """Return the sort key: the faster one first with the policy `measured`, then the guide's order."""
+    in_order = _guide_order(candidate)
+    return (-_speedup(candidate), *in_order) if policy == "measured" else in_order
+
+
+def _guide_order(candidate: Candidate) -> tuple[int, bool, float, str]:
+    """Return the sort key: by recipe, then default parameters before others, then the faster one."""
     order = _ORDER.index(candidate.recipe) if candidate.recipe in _ORDER else len(_ORDER)
     if candidate.name == BY_PROVIDER:
         order = len(_ORDER)
-    speedup = candidate.performance.speedup if candidate.performance else 0.0
-    first = -speedup if policy == "measured" else 0.0
-    return first, order, "+" in candidate.name, -speedup, candidate.name
+    return order, "+" in candidate.name, -_speedup(candidate), candidate.name
+
+
+def _speedup(candidate: Candidate) -> float:
+    if candidate.is_original:
+        return _BASELINE.speedup
+    return candidate.performance.speedup if candidate.performance else 0.0
+
+
+def _first(usable: Sequence[Candidate], policy: Policy, compare: Compare) -> tuple[Candidate, Candidate | None]:
+    """Return the candidate to select, and the one that it ties with if that has the higher speed-up.
+
+    With the policy `measured`, the guide's order decides between candidates whose speeds do not differ from the fastest.
+    """
+    fastest = usable[0]
+    if policy != "measured" or fastest.is_original:
+        return fastest, None
+    tied = [fastest, *(other for other in usable[1:] if _ties(fastest, other, compare))]
+    first = min(tied, key=_guide_order)
+    return first, None if first is fastest else fastest
+
+
+def _ties(fastest: Candidate, other: Candidate, compare: Compare) -> bool:
+    speed = _relative_speed(fastest, other, compare)
+    return speed.verdict == "no difference" and speed.ratio >= LOW
 
 
 def _rejection(candidate: Candidate, hardware: HardwareInfo, policy: Policy) -> str | None:
@@ -113,6 +145,8 @@ def _rejection(candidate: Candidate, hardware: HardwareInfo, policy: Policy) -> 
         return reason
     if policy == "measured":
         return _rejection_by_performance(performance)
+    if performance is None and candidate.benchmark_job is not None:
+        return f"not measured on this machine yet: job {candidate.benchmark_job} will"
     return "only the policy measured can select it" if candidate.name == BY_PROVIDER else None
 
 
@@ -131,14 +165,19 @@ def _unusable(candidate: Candidate, hardware: HardwareInfo) -> str | None:
     return core_ml_missing(hardware, candidate.oldest_macos) if candidate.recipe == _COREML else None
 
 
-def _reason(picked: Candidate, policy: Policy) -> str:
-    if picked.is_original:
-        if policy == "measured":
-            return "no variant with an acceptable sound is faster on this machine"
-        return "no variant that ranks higher can be used"
-    if policy == "measured":
+def _reason(picked: Candidate, policy: Policy, tied: Candidate | None, ranked: Sequence[Candidate]) -> str:
+    """Return why a candidate was selected; `tied` is the faster one that it ties with."""
+    if policy == "priority":
+        if picked.is_original:
+            return "no variant that ranks higher can be used"
+        return f"the first usable one in the policy's order: {_describe(picked)}"
+    if tied:
+        return f"as fast as {tied.name} within 3 % and earlier in the guide's order: {_describe(picked)}"
+    if not picked.is_original:
         return f"the fastest with an acceptable sound: {_describe(picked)}"
-    return f"the first usable one in the policy's order: {_describe(picked)}"
+    if not any(candidate.performance for candidate in ranked if not candidate.is_original):
+        return "no variant has been measured on this machine at all cores"
+    return "no variant with an acceptable sound is faster on this machine"
 
 
 def _decision(candidate: Candidate, picked: Candidate, reason: str, rejection: str | None) -> Decision:
@@ -196,34 +235,44 @@ def _better_alternative(picked: Candidate, other: Candidate, compare: Compare) -
         return
     if other.is_original and not theirs.sounds_better_than(ours):
         return
-    speed, figures = _relative_speed(picked, other, compare)
-    if speed == "faster" and not other.is_original:
-        yield SelectionWarning(WarningKind.FASTER_EXISTS, other.name, f"{other.name} is faster: {figures}")
-    elif speed != "slower" and theirs.sounds_better_than(ours):
-        text = f"{other.name} sounds better ({theirs.grade}) and is no slower than {picked.name}: {figures}"
+    speed = _relative_speed(picked, other, compare)
+    if speed.verdict == "faster" and not other.is_original:
+        yield SelectionWarning(WarningKind.FASTER_EXISTS, other.name, f"{other.name} is faster: {speed.figures}")
+    elif speed.verdict != "slower" and theirs.sounds_better_than(ours):
+        text = f"{other.name} sounds better ({theirs.grade}) and is no slower than {picked.name}: {speed.figures}"
         yield SelectionWarning(WarningKind.BETTER_EXISTS, other.name, text)
 
 
-def _relative_speed(picked: Candidate, other: Candidate, compare: Compare) -> tuple[SpeedVerdict, str]:
-    """Return how fast another candidate is relative to the selected one, and the figures that show it.
+@dataclass(frozen=True)
+class _RelativeSpeed:
+    """How fast one candidate is relative to another, with the figures that show it."""
+
+    verdict: SpeedVerdict
+    ratio: float
+    figures: str
+
+
+def _relative_speed(picked: Candidate, other: Candidate, compare: Compare) -> _RelativeSpeed:
+    """Return how fast another candidate is relative to the selected one.
 
     The result of a variant is its speed relative to the original, pair by pair: nothing is left to compare there.
     """
     ours, theirs = _performance_of(picked), _performance_of(other)
+    ratio = theirs.speedup / ours.speedup
     figures = f"{theirs.speedup:.2f}x, {picked.name} {ours.speedup:.2f}x"
     if picked.is_original:
-        return speed_verdict(theirs.interval), figures
+        return _RelativeSpeed(speed_verdict(theirs.interval), ratio, figures)
     if other.is_original:
-        return _OPPOSITE[speed_verdict(ours.interval)], figures
+        return _RelativeSpeed(_OPPOSITE[speed_verdict(ours.interval)], ratio, figures)
     found = compare(picked, other)
     if isinstance(found, PairedSpeed):
         low, high = found.interval
         figures = f"{found.ratio:.2f}x as fast in the same pairs (95 % interval {low:.2f}–{high:.2f})"
-        return speed_verdict(found.interval), figures
-    figures = f"{figures} ({found})"
-    if theirs.is_faster_than(ours):
-        return "faster", figures
-    return "slower" if ours.is_faster_than(theirs) else "no difference", figures
+        return _RelativeSpeed(speed_verdict(found.interval), found.ratio, figures)
+    verdict: SpeedVerdict = "faster" if theirs.is_faster_than(ours) else "no difference"
+    if ours.is_faster_than(theirs):
+        verdict = "slower"
+    return _RelativeSpeed(verdict, ratio, f"{figures} ({found})")
 
 
 def _performance_of(candidate: Candidate) -> Performance:

@@ -10,6 +10,7 @@ from core.engines.names import BY_PROVIDER, EngineName
 from core.hardware.detection import HardwareInfo, detect
 from core.hardware.machine import Machine, this_machine
 from core.records.benchmarks import Sample
+from core.records.job_states import JobKind
 from core.records.results import Result
 from core.records.selections import Preference, Selection
 from core.records.voices import ORIGINAL, Voice
@@ -17,6 +18,7 @@ from core.selection.decide import Candidate, decide
 from core.selection.pairs import PairedSpeed, Unpaired
 from core.selection.performance import Performance
 from core.store.database import transaction
+from core.store.jobs import list_open
 from core.store.results import list_parts, list_results, newest_result
 from core.store.selections import get_preference, put_selection
 from core.store.voices import get_voice
@@ -45,7 +47,7 @@ def evaluate(db: sqlite3.Connection, voice_key: str, hardware: HardwareInfo | No
     paths = {variant.name: variant.path for variant in voice.variants}
     selection = decide(
         voice.key,
-        _candidates(voice, results),
+        _candidates(voice, results, _open_benchmarks(db, voice)),
         hardware or detect(),
         preference.policy,
         preference.pinned,
@@ -93,7 +95,13 @@ def _latest_results(db: sqlite3.Connection, voice: Voice, machine: Machine) -> d
     return {name: result for name, result in found.items() if result and result.speedup is not None}
 
 
-def _candidates(voice: Voice, results: Mapping[str, Result]) -> list[Candidate]:
+def _open_benchmarks(db: sqlite3.Connection, voice: Voice) -> dict[str, int]:
+    """Return variant -> the first open job that will measure it."""
+    benchmarks = [job for job in list_open(db, voice.id) if job.kind == JobKind.BENCHMARK]
+    return {variant: job.id for job in reversed(benchmarks) for variant in job.params["variants"]}
+
+
+def _candidates(voice: Voice, results: Mapping[str, Result], benchmarks: Mapping[str, int]) -> list[Candidate]:
     candidates = [
         Candidate(
             name=variant.name,
@@ -101,16 +109,17 @@ def _candidates(voice: Voice, results: Mapping[str, Result]) -> list[Candidate]:
             problem=integrity_error(Path(variant.path), variant.sha256, voice.config if variant.recipe else None),
             caveat=variant.caveat,
             oldest_macos=int(str(variant.params.get("target", "macos0")).removeprefix("macos")),
-            performance=_figures(results.get(variant.name)),
+            benchmark_job=benchmarks.get(variant.name),
+            performance=_performance(results.get(variant.name)),
         )
         for variant in voice.variants
     ]
     if BY_PROVIDER in results:
-        candidates.append(Candidate(BY_PROVIDER, None, performance=_figures(results[BY_PROVIDER])))
+        candidates.append(Candidate(BY_PROVIDER, None, performance=_performance(results[BY_PROVIDER])))
     return candidates
 
 
-def _figures(result: Result | None) -> Performance | None:
+def _performance(result: Result | None) -> Performance | None:
     if result is None or result.speedup is None:
         return None
     return Performance(

@@ -98,6 +98,14 @@ def list_queued(db: sqlite3.Connection, limit: int = 500) -> list[Job]:
     return [_job(row) for row in rows]
 
 
+def list_open(db: sqlite3.Connection, voice_id: str) -> list[Job]:
+    """Return the jobs of a voice that have not ended, oldest first."""
+    rows = db.execute(
+        f"{_JOBS} WHERE jobs.state IN {sql_list(OPEN)} AND jobs.voice_id = ? ORDER BY jobs.id", (voice_id,)
+    )
+    return [_job(row) for row in rows]
+
+
 def open_ids(db: sqlite3.Connection) -> list[int]:
     """Return the ids of all jobs that have not ended, oldest first."""
     return [row[0] for row in db.execute(f"SELECT id FROM jobs WHERE state IN {sql_list(OPEN)} ORDER BY id")]

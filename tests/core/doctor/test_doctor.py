@@ -20,7 +20,7 @@ from core.doctor.fixes import remake_command
 from core.doctor.logout import Place, judge_logout, kills_user_processes, login_settings, place_of_process
 from core.doctor.machine import check_machine, judge_machine
 from core.doctor.runtime import check_phonemes, check_runtime
-from core.doctor.voices import check_voice, judge_results, judge_library, judge_selection
+from core.doctor.voices import check_voice, judge_library, judge_results, judge_selection
 from core.doctor.workspace import check_location, check_workspace, judge_space, workspace_exists
 from core.engines.names import BY_PROVIDER
 from core.errors import InvalidInput

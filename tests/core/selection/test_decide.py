@@ -107,6 +107,63 @@ def test_the_fastest_variant_with_an_acceptable_sound(candidates: tuple[Candidat
 
 
 @pytest.mark.parametrize(
+    ("static", "paired", "selected"),
+    [
+        # Within 3 %, and the interval of the pairs includes 1: the guide's order decides.
+        (1.88, PairedSpeed(0.98, (0.96, 1.01)), "static-int8"),
+        # A difference that the pairs show, however small.
+        (1.80, PairedSpeed(0.95, (0.94, 0.965)), "dynamic-int8"),
+        # Too noisy to tell, but not close.
+        (1.40, PairedSpeed(0.74, (0.50, 1.05)), "dynamic-int8"),
+        # Different runs: close, and the intervals overlap.
+        (1.87, Unpaired.DIFFERENT_RUNS, "static-int8"),
+    ],
+)
+def test_the_guides_order_decides_between_variants_that_are_equally_fast(
+    static: float, paired: PairedSpeed | Unpaired, selected: str
+) -> None:
+    candidates = (ORIGINAL, replace(STATIC, performance=measured(static)), DYNAMIC)
+    selection = decide("amy", candidates, MACHINES["server"], "measured", compare=lambda _picked, _other: paired)
+    assert selection.selected == selected
+    if selected == "static-int8":
+        assert selection.reason.startswith("as fast as dynamic-int8 within 3 % and earlier in the guide's order: 1.8")
+        assert why(selection, "dynamic-int8") == "eligible: ranks lower: 1.90x as fast as the original, sound slight"
+
+
+def test_a_variant_that_is_only_as_fast_as_the_original_is_selected_if_it_is_not_slower_by_any_figure() -> None:
+    for speedup, selected in ((1.01, "optimized"), (0.99, "original")):
+        candidates = (ORIGINAL, replace(OPTIMIZED, performance=measured(speedup, "transparent")))
+        assert chosen("server", *candidates, policy="measured").selected == selected
+
+
+def test_a_tied_variant_that_does_not_load_is_passed_over() -> None:
+    candidates = (ORIGINAL, replace(STATIC, performance=measured(1.88)), DYNAMIC)
+    errors = {"static-int8": "does not load: no reason"}
+    selection = decide("amy", candidates, MACHINES["server"], "measured", load_error=lambda one: errors.get(one.name))
+    assert selection.selected == "dynamic-int8"
+    assert why(selection, "static-int8") == "rejected: does not load: no reason"
+
+
+def test_nothing_is_selected_before_its_queued_benchmark_has_run() -> None:
+    waiting = replace(STATIC, performance=None, benchmark_job=7)
+    for policy, reason in (
+        ("priority", "rejected: not measured on this machine yet: job 7 will"),
+        ("measured", "rejected: not measured on this machine at all cores"),
+    ):
+        selection = chosen("server", ORIGINAL, waiting, policy=policy)
+        assert (selection.selected, why(selection, "static-int8")) == ("original", reason)
+    # A result that exists is used until the next one is there.
+    assert chosen("server", ORIGINAL, replace(STATIC, benchmark_job=7)).selected == "static-int8"
+
+
+def test_the_original_stays_selected_until_something_has_been_measured() -> None:
+    selection = chosen("server", ORIGINAL, replace(STATIC, performance=None), policy="measured")
+    assert selection.reason == "no variant has been measured on this machine at all cores"
+    selection = chosen("server", ORIGINAL, replace(STATIC, performance=measured(0.9)), policy="measured")
+    assert selection.reason == "no variant with an acceptable sound is faster on this machine"
+
+
+@pytest.mark.parametrize(
     ("candidate", "policy", "reason"),
     [
         (replace(STATIC, problem="missing: /x"), "priority", "missing: /x"),

@@ -32,7 +32,8 @@ from tests.measured import a_record, a_result
 
 @pytest.fixture
 def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
-    """A variant `static-int8` that is a copy of the original."""
+    """A variant `static-int8` that is a copy of the original, of a voice whose policy accepts what was not measured."""
+    put_preference(db, voice.id, Preference("priority"))
     path = Path(shutil.copyfile(voice.path, tmp_path / "static-int8.onnx"))
     config_path_of(path).write_text(json.dumps(voice.config))
     register(db, voice, path)
@@ -118,10 +119,10 @@ def test_a_change_by_another_process_is_taken_into_account(
     def unpinned_meanwhile(*arguments: object) -> str | None:
         if get_preference(db, voice.id).pinned:
             with closing(open_store(workspace)) as other:
-                put_preference(other, voice.id, Preference())
+                put_preference(other, voice.id, Preference("priority"))
         return None
 
-    put_preference(db, voice.id, Preference(pinned="original"))
+    put_preference(db, voice.id, Preference("priority", "original"))
     monkeypatch.setattr("core.selection.evaluate._load_error", unpinned_meanwhile)
     assert select(db, voice)[""] == "static-int8"
     assert [entry.selection.pinned for entry in list_selections(db, voice.id, this_machine().id)] == [None]

@@ -30,9 +30,9 @@ def put(db: sqlite3.Connection, voice: Voice, selection: Selection, machine: Mac
         return put_selection(db, voice.id, machine, selection, sha256, "job 1")
 
 
-def test_the_default_policy_is_the_guides_order(db: sqlite3.Connection, stored: Voice) -> None:
-    assert get_preference(db, stored.id) == Preference("priority", None)
-    for preference in (Preference("measured", "int4"), Preference("priority", None)):
+def test_by_default_only_measured_variants_are_selected(db: sqlite3.Connection, stored: Voice) -> None:
+    assert get_preference(db, stored.id) == Preference("measured", None)
+    for preference in (Preference("priority", "int4"), Preference("measured", None)):
         put_preference(db, stored.id, preference)
         assert get_preference(db, stored.id) == preference
 
