@@ -15,7 +15,7 @@ from core.hardware.machine import Machine
 from core.records.voices import Voice
 from core.store.database import open_store, transaction
 from core.store.jobs import list_jobs
-from core.store.results import get_result, put_benchmark
+from core.store.results import get_result, list_results, put_benchmark
 from core.store.voices import get_voice, put_variant
 from core.variants.recipes import GUIDE, RECIPES
 from core.workspace import Workspace
@@ -45,6 +45,7 @@ from tui.text.format import RATIO_SCALE, ratio_bar
 
 pytestmark = pytest.mark.usefixtures("every_recipe")
 OTHER_NAME = "de_DE-klein-low"
+LATER = "2024-02-02T09:00:00.000Z"
 
 
 def detail(app: Dashboard) -> str:
@@ -93,6 +94,28 @@ async def test_a_long_name_leaves_room_for_the_other_columns(full: Workspace) ->
         assert cells(voices)[3][0].endswith("…")
         assert cells(voices)[1][0] == "en_US-joe-medium *"
         assert [row[-1] for row in cells(voices)] == ["–", "transparent", "transparent", "–", "broken"]
+
+
+async def test_figures_of_different_runs_are_shown_with_the_time_of_their_run(full: Workspace) -> None:
+    app = dashboard(full, environment=RECORDED)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
+        voices = app.query_one(VoicesPane)
+        assert "run" not in voices.headers()
+        with closing(open_store(full)) as db:
+            measured = [result for result in list_results(db, voice_id=JOE) if result.variant == "original"]
+            again = a_result("again", "original", threads=2, variant_sha256=measured[0].variant_sha256, rtf=0.2)
+            record = a_record("later", voice_id=JOE, machine=MACHINE, results=(again,), created_at=LATER)
+            with transaction(db):
+                put_benchmark(db, record, None)
+        await until(pilot, lambda: "run" in voices.headers())
+        column = voices.headers().index("run")
+        assert [(row[column - 1], row[column]) for row in cells(voices)] == [
+            ("–", "–"),
+            ("0.200", "Feb 2024"),
+            ("–", "Jan 2024"),
+            ("0.044", "Jan 2024"),
+        ]
 
 
 async def test_a_wide_terminal_shows_the_interval_as_a_bar_and_the_details_beside_the_table(full: Workspace) -> None:

@@ -15,7 +15,7 @@ from tui.dashboard.common.confirm import confirm
 from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.messages import Planned
-from tui.text.format import RATIO_SCALE, decimal, megabytes, ratio_bar, shortened, speedup
+from tui.text.format import RATIO_SCALE, decimal, megabytes, ratio_bar, short_time, shortened, speedup
 
 if TYPE_CHECKING:
     from core.records.results import Result
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tui.dashboard.voices.forecasts import VoiceForecasts
 
 _SEPARATOR = "/"
-_NAME, _SPEED = "voice", ">speed-up, 95 %"
+_NAME, _SPEED, _RTF, _RUN = "voice", ">speed-up, 95 %", ">RTF", "run"
 # The widths from which there is room for more columns, and for the details beside the table.
 _WITH_RTF, _WITH_BAR, _SIDE_BY_SIDE = 90, 110, 160
 _DETAILS_WIDTH = 72
@@ -168,8 +168,9 @@ class VoicesPane(TablePane):
         """Return the columns that fit."""
         width = self.size.width
         bar = (RATIO_SCALE,) if width >= _WITH_BAR else ()
-        rtf = (">RTF",) if width >= _WITH_RTF else ()
-        return (*self.HEADERS[:4], *bar, *rtf, *self.HEADERS[4:])
+        rtf = (_RTF,) if width >= _WITH_RTF else ()
+        run = (_RUN,) if rtf and self.snapshot and _runs_differ(self.snapshot) else ()
+        return (*self.HEADERS[:4], *bar, *rtf, *run, *self.HEADERS[4:])
 
     def rows(self, snapshot: Snapshot) -> list[tuple[str, tuple[str, ...]]]:
         """Return a row for each voice and each variant."""
@@ -282,6 +283,19 @@ def _looks_the_same(before: Snapshot, after: Snapshot) -> bool:
     )
 
 
+def _runs_differ(snapshot: Snapshot) -> bool:
+    """Return whether some figures of a voice come from another run than those of its original."""
+    shown = (
+        {
+            result.benchmark_id
+            for variant in voice.variants
+            if (result := snapshot.latest_result(voice.key, variant.name, variant.sha256))
+        }
+        for voice in snapshot.voices
+    )
+    return any(len(runs) > 1 for runs in shown)
+
+
 def _cells(name: str, size: str, speed: str, result: Result | None) -> dict[str, str]:
     return {
         _NAME: name,
@@ -289,7 +303,8 @@ def _cells(name: str, size: str, speed: str, result: Result | None) -> dict[str,
         ">thr.": str(result.threads) if result else "–",
         _SPEED: speed,
         RATIO_SCALE: ratio_bar(result) if result else "",
-        ">RTF": decimal(result.rtf if result else None, 3),
+        _RTF: decimal(result.rtf if result else None, 3),
+        _RUN: short_time(result.created_at) if result else "–",
         ">peak MB": decimal(result.peak_rss_mb if result else None, 0),
         "sound": (result.grade or "not graded") if result else "–",
     }
