@@ -501,14 +501,16 @@ class CheckJson(TypedDict):
     regressions: list[ResultJson]
     results: Annotated[int, "how many were checked"]
     noisy: Annotated[int, "how many of them are noisy and are not judged"]
+    first: Annotated[int, "how many others have no earlier result to compare with and are not judged"]
 
 
-def check_json(results: Sequence[Result]) -> CheckJson:
-    """Return the outcome of a check of these results."""
+def check_json(results: Sequence[Result], first: Sequence[Result]) -> CheckJson:
+    """Return the outcome of a check of these results; `first` are those without an earlier result."""
     return {
         "regressions": [result_json(result) for result in results if result.regression],
         "results": len(results),
         "noisy": sum(result.noisy for result in results),
+        "first": len(first),
     }
 
 

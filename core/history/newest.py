@@ -1,6 +1,7 @@
-"""The newest result of each variant at each thread count."""
+"""The newest result of each variant at each thread count, and which of them were judged for regressions."""
 
 import sqlite3
+from collections.abc import Iterable
 
 from core.records.results import Result
 from core.store.results import RESULTS, as_result
@@ -19,3 +20,22 @@ def list_newest(db: sqlite3.Connection, machine_id: str, voice_id: str | None = 
         (*values, machine_id),
     )
     return [as_result(row) for row in rows]
+
+
+def list_without_earlier(db: sqlite3.Connection, results: Iterable[Result]) -> list[Result]:
+    """Return the results that had no earlier one to be compared with (`core.history.regression`)."""
+    return [result for result in results if not _has_earlier(db, result)]
+
+
+def _has_earlier(db: sqlite3.Connection, result: Result) -> bool:
+    row = db.execute(
+        """SELECT EXISTS (
+               SELECT 1 FROM results INDEXED BY results_by_variant
+               WHERE voice_id = ? AND variant = ? AND machine_id = ? AND threads = ? AND created_at < ?
+                   AND version = ? AND engine IS ? AND NOT noisy)""",
+        (
+            *(result.voice_id, result.variant, result.machine, result.threads, result.created_at),
+            *(result.benchmark_version, result.engine),
+        ),
+    ).fetchone()
+    return bool(row[0])

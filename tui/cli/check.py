@@ -5,7 +5,7 @@ import click
 from core.errors import InvalidInput, NotFound
 from core.hardware.machine import this_machine
 from core.history.names import find_voice
-from core.history.newest import list_newest
+from core.history.newest import list_newest, list_without_earlier
 from core.records.results import Result
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
@@ -25,15 +25,17 @@ def check(session: Session, voice: str | None) -> None:
         raise InvalidInput(str(error)) from None
     found = list_newest(session.db, this_machine().id, voice_id)
     worse = [result for result in found if result.regression]
+    first = list_without_earlier(session.db, [result for result in found if not result.noisy])
     if session.as_json:
-        session.print_json(check_json(found))
+        session.print_json(check_json(found, first))
     else:
-        _print(found, worse)
+        _print(found, worse, first)
     if worse:
         raise SystemExit(1)
 
 
-def _print(found: list[Result], worse: list[Result]) -> None:
+def _print(found: list[Result], worse: list[Result], first: list[Result]) -> None:
+    """Print the regressions, or how many results were judged and found to be none; `first` have no earlier result."""
     for result in worse:
         regression = result.regression or {}
         changes = ", ".join(regression["changed"]) or "none"
@@ -41,7 +43,13 @@ def _print(found: list[Result], worse: list[Result]) -> None:
         print_line(f"{where}: {'; '.join(regression['worse'])}; changes since: {changes} (result {result.id[:8]})")
     if not found:
         print_line("no results of this machine yet (benchmark a voice with: ttsdash benchmark VOICE)")
-    elif not worse:
-        noisy = sum(result.noisy for result in found)
-        skipped = f", {noisy} of them noisy and not judged" if noisy else ""
-        print_line(f"no regressions in the {counted(len(found), 'newest result')}{skipped}")
+        return
+    noisy = sum(result.noisy for result in found)
+    judged = len(found) - noisy - len(first)
+    if not worse:
+        clean = f"no regressions in {counted(judged, 'newest result')}"
+        print_line(clean if judged else "no result could be judged for regressions")
+    reasons = [f"{noisy} measured on a busy machine"] if noisy else []
+    reasons += [f"{len(first)} without an earlier result to compare with"] if first else []
+    if reasons:
+        print_line(f"not judged: {', '.join(reasons)}")

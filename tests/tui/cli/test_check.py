@@ -63,4 +63,17 @@ def test_a_regression_that_is_over_or_on_another_machine_is_not_reported(
     put(db, "b2", "2026-01-02T00:00:00.000Z", noisy=True)
     put(db, "b3", "2026-01-03T00:00:00.000Z", machine=a_record("x").machine, regression=WORSE)
     assert check(workspace) == 0
-    assert capsys.readouterr().out == "no regressions in the 2 newest results, 1 of them noisy and not judged\n"
+    assert capsys.readouterr().out == "no regressions in 1 newest result\nnot judged: 1 measured on a busy machine\n"
+
+
+def test_results_that_could_not_be_judged_are_not_called_free_of_regressions(
+    workspace: Workspace, db: sqlite3.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(db, "b1", "2026-01-01T00:00:00.000Z")
+    assert check(workspace) == 0
+    assert capsys.readouterr().out == (
+        "no result could be judged for regressions\nnot judged: 2 without an earlier result to compare with\n"
+    )
+    put(db, "b2", "2026-01-02T00:00:00.000Z", noisy=True, regression=None)
+    assert check(workspace, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"regressions": [], "results": 2, "noisy": 1, "first": 0}

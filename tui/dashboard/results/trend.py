@@ -1,5 +1,6 @@
 """The screen of a variant's trend on one machine, as a chart and in words."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ from textual.app import ComposeResult
 
 from core.clock import parse_timestamp
 from core.hardware.machine import Machine
-from core.history.trend import LATEST, Series, list_trend, series
+from core.history.trend import LATEST, Point, Series, list_trend, series
 from core.records.results import Result
 from core.records.voices import ORIGINAL
 from core.store.database import open_store
@@ -117,5 +118,17 @@ def _words(mine: Series, others: int) -> list[str]:
         if changes_since_previous(point)
     ]
     if len(points) > 1 and not changes:
-        changes = ["No software changes, no regressions."]
+        changes = _nothing_worse(points)
     return [*lines, "", *changes]
+
+
+def _nothing_worse(points: Sequence[Point]) -> list[str]:
+    """Return how many results were judged; noisy ones are not, nor is the first of the others."""
+    noisy = sum(point.result.noisy for point in points)
+    judged = max(len(points) - noisy - 1, 0)
+    lines = ["No software changes."]
+    if judged:
+        lines.append(f"No regressions in {counted(judged, 'result')}.")
+    if noisy:
+        lines.append(f"Not judged: {counted(noisy, 'noisy result')}.")
+    return lines
