@@ -119,7 +119,7 @@ def _locked(file: ConfigFile) -> Iterator[None]:
             raise TtsdashError(f"{file.path} is locked by another process: try again") from error
         _check_unchanged(file)
         if not os.access(file.target, os.W_OK):
-            raise InvalidInput(f"{file.path} is read-only for you: change its permissions")
+            raise InvalidInput(f"{file.path} is not writable for you: change its permissions")
         yield
 
 

@@ -32,7 +32,7 @@ def check_location(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("folder", State.PROBLEM, f"{nearest} is a file, but must be a folder", _OTHER_HOME)
     elif not _is_writable(nearest):
         yield Finding(
-            "folder", State.PROBLEM, f"{nearest} is read-only for you: no workspace can be created", _OTHER_HOME
+            "folder", State.PROBLEM, f"{nearest} is not writable for you: no workspace can be created", _OTHER_HOME
         )
 
 
@@ -73,7 +73,7 @@ def _folder(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("folder", State.PROBLEM, message, on_path('sudo chown -R "$(id -u)"', root))
     elif read_only or not _is_writable(root):
         path = [*read_only, root][0]
-        yield Finding("folder", State.PROBLEM, f"{path} is read-only for you", on_path("chmod u+rwX", path))
+        yield Finding("folder", State.PROBLEM, f"{path} is not writable for you", on_path("chmod u+rwX", path))
     else:
         yield Finding("folder", State.OK, f"{root} belongs to you")
 

@@ -267,7 +267,7 @@ def test_a_location_where_no_workspace_can_be_created_is_a_problem(
     assert (note.state, problem.state) == ("note", "problem")
     monkeypatch.setattr(os, "access", lambda *_: False)
     _, problem = check_location(Workspace(tmp_path / "new"))
-    assert problem.message == f"{tmp_path} is read-only for you: no workspace can be created"
+    assert problem.message == f"{tmp_path} is not writable for you: no workspace can be created"
 
 
 def test_databases_that_other_users_can_read_are_named(made: Workspace) -> None:

@@ -95,7 +95,7 @@ def capability_facts(probes: Callable[[], HardwareInfo]) -> Facts:
         found = capabilities(probes())
     except TtsdashError as error:
         return {"state": str(error)}
-    return {a.name: a.detail if a.available else f"unavailable: {a.detail}. It would bring {a.benefit}" for a in found}
+    return {a.name: a.detail if a.available else f"unavailable: {a.detail}. Benefit: {a.benefit}" for a in found}
 
 
 def _size(path: Path) -> int:
