@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.clock import format_duration, now, parse_timestamp, seconds_between
 from core.records.job_states import JobState
-from core.records.metrics import RUN_COLUMNS, Metric
+from core.records.metrics import METRICS, RUN_COLUMNS, Metric
 from core.text import escape_control
 
 if TYPE_CHECKING:
@@ -93,10 +93,11 @@ def _cell_of(ratio: float) -> int:
 
 
 def unmeasured_reasons(result: Result) -> str:
-    """Return the metrics that are None, grouped by reason: `peak_rss_mb, rtf (REASON)`."""
+    """Return the metrics that are None, grouped by reason: `peak memory, RTF (REASON)`."""
+    labels = {metric.field: metric.label for metric in METRICS}
     names: dict[str, list[str]] = {}
     for name, reason in result.unmeasured.items():
-        names.setdefault(reason, []).append(name)
+        names.setdefault(reason, []).append(labels.get(name, name))
     return "; ".join(f"{', '.join(named)} ({reason})" for reason, named in names.items())
 
 

@@ -210,7 +210,7 @@ def test_a_result_is_shown_with_every_metric(fixed_place: Workspace, call: Call)
         "peak memory": "180 MB",
         "settled memory": "170 MB",
         "without a model": "50 MB",
-        "not measured": "energy_j (no counter)",
+        "not measured": "energy (no counter)",
     }
     assert {name: facts[name] for name in expected} == expected
     table = lines[lines.index("") + 1 :]

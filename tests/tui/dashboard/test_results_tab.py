@@ -197,7 +197,8 @@ async def test_the_list_is_narrowed_down_while_one_types_and_a_slip_takes_nothin
         await until(pilot, lambda: pane.page.query.filter == "voice:joe int4")
         found = ids(pane)
         assert {(one.voice, one.variant) for one in pane.page.results} == {("joe at home", "int4")}
-        await pilot.press("space", *"bogus:1")
+        # At once: on a slow machine, a word typed on the way is a filter of its own.
+        await paste(pilot, " bogus:1")
         await until(pilot, lambda: "unknown field 'bogus'" in text_of(app, "FilterLine .problem"))
         assert ids(pane) == found
         await pilot.press(*["backspace"] * 8)
@@ -283,7 +284,7 @@ async def test_the_trend_of_a_variant_is_drawn_and_described(
         detail = text_of(app, "#results-pane .detail Static")
         assert "changed since: onnxruntime 1.30 -> 1.31" in detail
         assert "first audio 82 ms; throughput 12.5x real time (4 parallel requests)" in detail
-        assert "not measured: energy_j (no counter)" in detail
+        assert "not measured: energy (no counter)" in detail
 
         screen = await on_screen(pilot, TrendScreen, "t")
         await until(pilot, lambda: "!" in drawn(screen))
@@ -556,14 +557,16 @@ async def test_while_nothing_was_measured_no_key_does_harm(empty: Workspace) -> 
 # Pictures
 
 
-def looks(*keys: str, text: str = "", ready: Callable[[Pilot[None]], object]) -> Callable[[Pilot[None]], Any]:
-    """Narrow the list down to `text`, press the keys, and wait until all is drawn."""
+def looks(*keys: str, text: str = "", then: str = "", ready: Callable[[Pilot[None]], object]) -> Callable[[Pilot[None]], Any]:
+    """Narrow the list down to `text`, paste `then`, press the keys, and wait until all is drawn."""
 
     async def run(pilot: Pilot[None]) -> None:
         await opened(pilot)
         if text:
             await pilot.press("slash")
             await filtered(pilot, text)
+        if then:
+            await paste(pilot, then)
         await pilot.press(*keys)
         await until(pilot, lambda: ready(pilot) and len(pilot.app.screen.query("FooterKey")) > 1)
         await until(pilot, lambda: not is_reading(pilot.app))
@@ -588,9 +591,8 @@ def test_what_a_pareto_chart_looks_like_without_color(
 
 def test_what_a_filter_with_a_slip_looks_like(snap_compare: Compare, trending: Workspace) -> None:
     wait_for_chart = looks(
-        "space",
-        *"grade>good",
         text="tia",
+        then=" grade>good",
         ready=lambda pilot: "is not one of" in text_of(pilot.app, "FilterLine .problem"),
     )
     assert snap_compare(dashboard(trending), terminal_size=(80, 24), run_before=wait_for_chart)

@@ -166,8 +166,8 @@ def test_disk_usage_of_the_workspace_is_shown_in_mb(workspace: Workspace) -> Non
         (folder / "file").write_bytes(b"\0" * size)
     facts = disk_facts(workspace)
     assert facts["folder"] == str(workspace.root)
-    assert {name: facts[name].strip() for name in ("optimized_models", "recordings", "data.db", "logs")} == {
-        "optimized_models": "2.0 MB",
+    assert {name: facts[name].strip() for name in ("variants", "recordings", "data.db", "logs")} == {
+        "variants": "2.0 MB",
         "recordings": "0.0 MB",
         "data.db": "0.0 MB",
         "logs": "0.3 MB",

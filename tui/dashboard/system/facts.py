@@ -53,7 +53,7 @@ def disk_facts(workspace: Workspace) -> Facts:
     remote = network_file_system(workspace.root)
     data = [workspace.data_db.with_name(workspace.data_db.name + end) for end in ("", "-wal", "-shm")]
     used = {
-        workspace.optimized_models.name: _size(workspace.optimized_models),
+        "variants": _size(workspace.optimized_models),
         workspace.recordings.name: _size(workspace.recordings),
         workspace.data_db.name: sum(map(_size, data)),
         workspace.logs.name: _size(workspace.logs),
