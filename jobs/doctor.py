@@ -29,7 +29,13 @@ Findings = dict[str, list[Finding]]
 def diagnose(workspace: Workspace, config: Path | None = None) -> Findings:
     """Run all checks and change nothing. Raises InvalidInput for a configuration that cannot be read."""
     configuration = AssistantConfig.load(config) if config else None
-    found = {"machine": run_check("ONNX Runtime", check_runtime) + run_check("machine", check_machine)}
+    worker = running_worker(workspace)
+    found = {
+        "machine": [
+            *run_check("ONNX Runtime", check_runtime),
+            *run_check("machine", lambda: check_machine(worker.limits if worker else None)),
+        ]
+    }
     opened, db = open_read_only(workspace.data_db) if workspace_exists(workspace) else (None, None)
     with closing(db) if db else nullcontext():
         if opened:

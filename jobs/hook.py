@@ -5,7 +5,6 @@ The store records the last end that a hook ran for, so none is missed when a wor
 
 import json
 import logging
-import os
 import sqlite3
 import subprocess
 import tempfile
@@ -14,6 +13,7 @@ import time
 from contextlib import closing
 
 from core.errors import InvalidInput, NotFound, format_error
+from core.offline import users_environment
 from core.records.job_states import ENDED, JobEventKind, sql_list
 from core.report.job_json import job_json
 from core.settings import read_settings
@@ -125,7 +125,7 @@ def run_hook(workspace: Workspace, job: str, interrupted: threading.Event) -> st
                 stderr=output,
                 start_new_session=True,
                 cwd=workspace.root,
-                env={**os.environ, "TTSDASH_HOME": str(workspace.root), TAG: _environment_tag(workspace)},
+                env={**users_environment(), "TTSDASH_HOME": str(workspace.root), TAG: _environment_tag(workspace)},
             )
         except (OSError, ValueError) as error:
             return f"cannot start it: {format_error(error)}"

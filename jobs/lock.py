@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from core.files import PRIVATE_FILE
+from core.hardware.limits import Limits
 from core.workspace import Workspace
 from jobs.process_groups import is_alive
 
@@ -21,7 +22,7 @@ HEARTBEAT_S = 2.0
 # Far longer than any pause of a healthy worker. After a laptop wakes up, the next heartbeat comes before the watch is over.
 _UNRESPONSIVE_S = 60.0
 # The size that an announcement is padded to, so that it overwrites the previous one completely.
-_ANNOUNCEMENT_BYTES = 1024
+_ANNOUNCEMENT_BYTES = 4096
 _WATCH_S = 3 * HEARTBEAT_S
 
 
@@ -43,6 +44,8 @@ class WorkerInfo:
     """Whether it is draining: it starts no further job and stops when the running ones have ended."""
     store: str | None = None
     """Device and inode of its `data.db`."""
+    limits: Limits | None = None
+    """None for a version that does not announce them."""
 
 
 class WorkerLock:
@@ -96,6 +99,7 @@ def running_worker(workspace: Workspace) -> WorkerInfo | None:
     """Return the running worker, or None. Does not try the lock, which could keep a starting worker from getting it."""
     try:
         values = json.loads(workspace.worker_lock.read_text())
+        values["limits"] = Limits.from_json(values.get("limits"))
         info = WorkerInfo(**{field.name: values[field.name] for field in fields(WorkerInfo) if field.name in values})
     except (OSError, ValueError, TypeError):
         return None

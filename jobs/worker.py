@@ -14,6 +14,7 @@ import core
 from core.clock import now, parse_timestamp
 from core.files import create_private
 from core.hardware.detection import usable_cores, usable_memory_mb
+from core.hardware.limits import describe_limits, lift_limits, read_limits
 from core.hardware.machine import this_machine
 from core.records.jobs import Job
 from core.records.resources import Capacity
@@ -59,6 +60,7 @@ def run_worker(workspace: Workspace, slots: int, idle_s: float | None = None) ->
         memory_mb=usable_memory_mb(),
         idle_s=idle_s,
         store=inode_of(workspace.data_db),
+        limits=read_limits(),
     )
     Worker(workspace, lock, info).run()
     _log.info("worker ended")
@@ -196,6 +198,7 @@ class Worker:
     def _announce_start(self) -> None:
         self._lock.announce(self._info)
         _log.info("worker started, pid %s, %s slots, in %s", self._info.pid, self._info.slots, self._workspace.root)
+        _log.info("limits: %s", describe_limits(self._info.limits))
 
     def _announce_end(self) -> None:
         self._lock.announce(replace(self._info, stopping=True))
@@ -203,6 +206,8 @@ class Worker:
 
 def main() -> None:
     """Run a worker in the foreground; `ttsdash worker start` starts this in the background."""
+    # Its jobs inherit what it has, and measure under it.
+    lift_limits()
     parser = argparse.ArgumentParser("python -P -m jobs.worker")
     parser.add_argument("home")
     parser.add_argument("--slots", type=int, default=default_slots())

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 
 from core.errors import TtsdashError
+from core.hardware.limits import Limits
+from core.offline import users_environment
 from core.processes import module_command
 from core.records.job_states import JobState
 from core.settings import read_settings
@@ -38,6 +40,7 @@ class WorkerStatus:
     stopping: bool = False
     unresponsive: bool = False
     """Whether it has had no heartbeat for a minute."""
+    limits: Limits | None = None
 
 
 def worker_status(workspace: Workspace) -> WorkerStatus:
@@ -60,6 +63,7 @@ def worker_status(workspace: Workspace) -> WorkerStatus:
         idle_s=info.idle_s,
         stopping=info.stopping,
         unresponsive=is_unresponsive(workspace),
+        limits=info.limits,
     )
 
 
@@ -90,7 +94,7 @@ def start_worker(
         start_new_session=True,
         cwd=workspace.root,
         # Without the tag: a worker that a hook starts must not be killed with the hook.
-        env={name: value for name, value in os.environ.items() if name != TAG} | {"PYTHONUTF8": "1"},
+        env={name: value for name, value in users_environment().items() if name != TAG} | {"PYTHONUTF8": "1"},
     )
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:

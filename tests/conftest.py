@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.hardware.limits import KEEP
 from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.voices import add_voice
@@ -22,8 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def one_core_for_whole_processes(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Keep the programs that a test starts on one core, so that they leave the other cores to other tests.
+def one_core_for_whole_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep the programs that a test starts on one core, the worker too, so that they leave the others to other tests.
 
     They then measure at one thread only. A test that is marked `all_cores` has all of them.
     """
@@ -34,6 +35,7 @@ def one_core_for_whole_processes(request: pytest.FixtureRequest) -> Iterator[Non
         return
     cores = sorted(os.sched_getaffinity(0))
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    monkeypatch.setenv(KEEP, "1")
     os.sched_setaffinity(0, {cores[number % len(cores)]})
     yield
     os.sched_setaffinity(0, cores)

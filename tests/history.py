@@ -24,11 +24,14 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 16
 
 
-def put_history(db: sqlite3.Connection) -> None:
-    """Store a benchmark per day, the oldest first; the voice amy must be in the library of `db`."""
+def put_history(db: sqlite3.Connection, one_core: bool = False) -> None:
+    """Store a benchmark per day, the oldest first; the voice amy must be in the library of `db`.
+
+    With `one_core` the worker of this machine was limited to one, so that the history is the same on every machine.
+    """
     with transaction(db):
         for day in range(DAYS):
-            put_benchmark(db, benchmark(day), None)
+            put_benchmark(db, benchmark(day, one_core), None)
 
 
 def count(db: sqlite3.Connection, table: str, before: str = "9999") -> int:
@@ -38,10 +41,11 @@ def count(db: sqlite3.Connection, table: str, before: str = "9999") -> int:
     return int(db.execute(f"SELECT count(*) FROM {table} WHERE {column} IN ({ids})", (before,)).fetchone()[0])
 
 
-def benchmark(day: int) -> BenchmarkRecord:
+def benchmark(day: int, one_core: bool = False) -> BenchmarkRecord:
     """Return the benchmark of a day: every second day on this machine, in the second half with a new runtime and method."""
     voice, late = (AMY, JOE)[day % 3 == 2], day >= DAYS // 2
     machine = OTHER if day % 2 else this_machine()
+    cores = 1 if one_core and not day % 2 else machine.facts["cores"]
     return a_record(
         f"b-{day:02}",
         voice_id=voice,
@@ -56,9 +60,9 @@ def benchmark(day: int) -> BenchmarkRecord:
                 variant,
                 voice,
                 threads=threads,
-                stock=threads == machine.facts["cores"],
+                stock=threads == cores,
             )
-            for threads in sorted({1, machine.facts["cores"]})
+            for threads in sorted({1, cores})
             for variant in VARIANTS
         ),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict, cast, get_type_hints
 
 from core import program_version
+from core.hardware.limits import Limits
 from core.records.graph_summary import GraphSummary
 from core.records.jobs import Job, JobEvent
 from core.records.metrics import Metrics
@@ -255,6 +256,23 @@ class RegressionJson(TypedDict):
     against: Annotated[list[str], "ids of the earlier results"]
 
 
+class LimitsJson(TypedDict):
+    """What limited the worker, and with it its jobs."""
+
+    machine_cores: int
+    cores: Annotated[int, "on which it may run"]
+    quota: Annotated[float | None, "CPUs' worth of time that its control group allows"]
+    nice: int
+    scheduling: Annotated[str, "normal, batch, idle or real-time"]
+    address_space_mb: Annotated[int | None, "the limit of ulimit -v"]
+    variables: Annotated[list[str], "of the environment that change figures, as NAME=VALUE"]
+
+
+def limits_json(limits: Limits | None) -> LimitsJson | None:
+    """Return the limits; None if they are unknown."""
+    return None if limits is None else cast(LimitsJson, limits.to_json())
+
+
 class ResultJson(MetricsJson):
     """One variant of one benchmark at one thread count."""
 
@@ -276,6 +294,7 @@ class ResultJson(MetricsJson):
     unmeasured: Annotated[dict[str, str], "why a metric is null, by metric"]
     regression: RegressionJson | None
     created_at: str
+    limits: Annotated[LimitsJson | None, "null if an older version measured it"]
 
 
 def result_json(result: Result) -> ResultJson:
@@ -302,6 +321,7 @@ def result_json(result: Result) -> ResultJson:
         "unmeasured": result.unmeasured,
         "regression": result.regression,
         "created_at": result.created_at,
+        "limits": limits_json(result.limits),
     }
     return cast(ResultJson, printed)
 
@@ -722,6 +742,7 @@ class WorkerJson(TypedDict):
     idle_s: Annotated[float | None, "it ends after so many seconds without a job"]
     stopping: bool
     unresponsive: Annotated[bool, "whether its heartbeat is more than a minute old"]
+    limits: LimitsJson | None
     installed_version: str
     paused: Annotated[bool, "whether the queue is paused"]
     waiting: Annotated[int, "how many jobs are queued"]
@@ -741,6 +762,7 @@ def worker_json(status: "WorkerStatus", paused: bool, waiting: int) -> WorkerJso
         "idle_s": status.idle_s,
         "stopping": status.stopping,
         "unresponsive": status.unresponsive,
+        "limits": limits_json(status.limits),
         "installed_version": program_version(),
         "paused": paused,
         "waiting": waiting,

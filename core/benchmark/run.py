@@ -18,6 +18,7 @@ from core.benchmark.round import BLOCK, MIN_BLOCKS, Ids, ReportProgress, Round, 
 from core.benchmark.timing import MIN_PAIRS, latency_ms, metrics_by_text, undisturbed_pairs, with_timing
 from core.clock import now
 from core.hardware.energy import open_meter
+from core.hardware.limits import read_limits
 from core.hardware.machine import this_environment, this_machine
 from core.quality.compare import Quality, Recordings, compare_sound
 from core.records.benchmarks import BenchmarkRecord, ResultRecord
@@ -68,7 +69,7 @@ def run(plan: BenchmarkPlan, report: ReportProgress, on_recording: OnRecording |
             "texts": plan.texts.texts,
             "phonemes_ms": phonemes_ms,
         },
-        load=load,
+        load=load | {"limits": read_limits().to_json()},
         created_at=now(),
         results=tuple(
             _result(plan, one, variant, qualities.get(variant.name), phonemes_ms, bool(load["throttled"]))

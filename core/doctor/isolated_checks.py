@@ -7,6 +7,7 @@ import json
 import sys
 
 from core.errors import format_error
+from core.hardware.limits import lift_limits, read_limits
 from core.processes import run_module
 
 
@@ -44,6 +45,11 @@ def machine() -> str:
     return detect().to_json()
 
 
+def limits() -> str:
+    """Return the limits of a worker that is started here, as JSON."""
+    return json.dumps(read_limits().to_json())
+
+
 def phonemes() -> str:
     """Return how many phoneme ids Piper makes from a sentence, for the voice configuration on standard input."""
     from core.variants.variant_files import CHECK_TEXT
@@ -52,9 +58,11 @@ def phonemes() -> str:
     return str(len(phoneme_ids(json.load(sys.stdin), CHECK_TEXT)))
 
 
-_CHECKS = {"runtime": runtime, "machine": machine, "phonemes": phonemes}
+_CHECKS = {"runtime": runtime, "machine": machine, "limits": limits, "phonemes": phonemes}
 
 if __name__ == "__main__":
+    # The worker does the same: what it can do matters, not what this shell allows.
+    lift_limits()
     try:
         sys.stdout.write(f"{_CHECKS[sys.argv[1]]()}\n")
     except Exception as error:  # noqa: BLE001 - any error is the result of the check

@@ -1,13 +1,16 @@
 """Check the hardware, ONNX Runtime and coremltools of this machine."""
 
+import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 from core.doctor.finding import Finding, State
 from core.doctor.fixes import pip_install
 from core.doctor.isolated_checks import run_isolated
 from core.hardware.capabilities import MISSING, OLDEST_MACOS, CapabilityName, capabilities
 from core.hardware.detection import HardwareInfo
+from core.hardware.limits import Limits, describe_limits
 
 # coremltools has no wheels from this version on (see `MISSING`).
 _FIRST_PYTHON_WITHOUT = (3, 14)
@@ -16,9 +19,22 @@ _OLDEST_TARGET = 13
 _FIRST_LEAKING, _FIRST_FIXED = (1, 24), (1, 27)
 
 
-def check_machine() -> Iterator[Finding]:
-    """Detect the hardware in a subprocess and judge it."""
-    yield from judge_machine(HardwareInfo.from_json(run_isolated("machine")), sys.version_info[:2])
+def check_machine(worker: Limits | None = None) -> Iterator[Finding]:
+    """Detect the hardware in a subprocess and judge it, with the limits of the running worker, or of one started here."""
+    hardware = HardwareInfo.from_json(run_isolated("machine"))
+    limits = worker or Limits.from_json(json.loads(run_isolated("limits")))
+    if limits is None:
+        raise ValueError("a process has limits, if only the number of its cores")
+    yield from judge_machine(replace(hardware, affinity=limits.cores, quota=limits.quota), sys.version_info[:2])
+    yield from judge_limits(limits)
+
+
+def judge_limits(limits: Limits) -> Iterator[Finding]:
+    """Yield a note on the limits of the worker other than those of cores."""
+    others = replace(limits, cores=limits.machine_cores, quota=None)
+    if others.words:
+        fix = "in a shell without them: ttsdash worker stop; ttsdash worker start"
+        yield Finding("limits", State.NOTE, f"the worker measures with {describe_limits(others)}", fix)
 
 
 def judge_machine(hardware: HardwareInfo, python: tuple[int, int]) -> Iterator[Finding]:

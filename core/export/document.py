@@ -28,10 +28,13 @@ from core.export.check import (
     number,
     one_of,
     optional,
+    plain_object,
     positive,
     quoted,
     text,
+    within,
 )
+from core.hardware.limits import Limits
 from core.hardware.machine import Environment, Machine, fingerprint
 from core.quality.grade import GRADES
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample
@@ -153,6 +156,14 @@ def _machine(value: Any) -> Machine:
     return machine
 
 
+def _load(value: Any) -> dict[str, Any]:
+    load = plain_object(value)
+    # Exports of older versions lack it.
+    if "limits" in load:
+        within("limits", _LIMITS, load["limits"])
+    return load
+
+
 def _environment(value: Any) -> Environment:
     environment: Environment = _ENVIRONMENT(value)
     if environment.id != fingerprint(environment.versions):
@@ -229,6 +240,13 @@ _PARTS: dict[str, Check] = {
     "parallel_runs": list_of(dataclass_of(ParallelRun, seconds=positive)),
     "texts": check_for(_OF_RECORD["texts"]),
 }
+_LIMITS = dataclass_of(
+    Limits,
+    machine_cores=integer(1, _MAX_THREADS),
+    cores=integer(1, _MAX_THREADS),
+    nice=integer(-20, 20),
+    scheduling=matching(r"[a-z-]{1,20}", "scheduling policy"),
+)
 _BENCHMARK = dataclass_of(
     BenchmarkRecord,
     id=_unique_id,
@@ -236,6 +254,7 @@ _BENCHMARK = dataclass_of(
     voice_key=_NAME,
     machine=_machine,
     environment=_environment,
+    load=_load,
     version=matching(r"[0-9a-f]{8,64}", "benchmark version"),
     created_at=_moment,
     results=list_of(_result),

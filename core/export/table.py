@@ -11,6 +11,7 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
+from core.hardware.limits import describe_limits
 from core.records.results import Result
 from core.store.results import RESULTS, as_result
 from core.text import escape_control
@@ -74,6 +75,7 @@ def _cells(result: Result) -> dict[str, Any]:
         "defects": ", ".join(f"{name} {count}" for name, count in result.defects.items() if count),
         "unmeasured": "; ".join(f"{name}: {reason}" for name, reason in result.unmeasured.items()),
         "regression": regression_line(result),
+        "limits": None if result.limits is None else describe_limits(result.limits),
     }
 
 

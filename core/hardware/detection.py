@@ -1,11 +1,13 @@
 """Detect the hardware. The result is plain data, so that other machines can be recorded for tests."""
 
+import contextlib
 import ctypes
 import json
 import os
 import platform
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from core.errors import TtsdashError
 from core.processes import run_module
 
 _CGROUPS = Path("/sys/fs/cgroup")
+# Version 1 of the control groups writes about 2**63 for no limit.
+_UNLIMITED_BYTES = 2**60
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,24 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def allowed_cores() -> int:
+    """Return the number of cores of this machine, or of its container, whatever this process is limited to at the moment."""
+    if not hasattr(os, "sched_setaffinity"):
+        return os.cpu_count() or 1
+    found = []
+
+    def ask() -> None:
+        # The kernel keeps what the control group allows. Only this thread is affected.
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, range(os.sysconf("SC_NPROCESSORS_CONF")))
+        found.append(usable_cores())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
 def usable_memory_mb() -> int:
     """Return the memory that this process and its children may use together, in MB."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -120,31 +142,33 @@ def cpu_flags() -> list[str]:
 
 
 def cpu_quota(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> float | None:
-    """Return how many CPUs' worth of time Linux's control groups (version 2) allow this process, None without a limit."""
-    shares = []
-    for folder in _groups(root, own):
-        quota, _, period = _read(folder / "cpu.max").partition(" ")
-        if quota.isdecimal() and period.isdecimal():
-            shares.append(int(quota) / int(period))
+    """Return how many CPUs' worth of time Linux's control groups allow this process, None without a limit."""
+    limits = [_read(folder / "cpu.max").partition(" ")[::2] for folder in _groups(root, own)]
+    for folder in _groups(root, own, "cpu"):
+        limits.append((_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")))
+    shares = [int(quota) / int(period) for quota, period in limits if quota.isdecimal() and period.isdecimal()]
     return min(shares, default=None)
 
 
 def memory_limit(root: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int | None:
     """Return how many bytes the control groups allow this process to use, None without a limit."""
     limits = [_read(folder / "memory.max") for folder in _groups(root, own)]
-    return min((int(limit) for limit in limits if limit.isdecimal()), default=None)
+    limits += [_read(folder / "memory.limit_in_bytes") for folder in _groups(root, own, "memory")]
+    known = [int(limit) for limit in limits if limit.isdecimal()]
+    return min((limit for limit in known if limit < _UNLIMITED_BYTES), default=None)
 
 
-def _groups(root: Path, own: Path) -> Iterator[Path]:
-    """Yield the control group of the process and its parents: each can set limits."""
-    line = next((line for line in _read(own).splitlines() if line.startswith("0::")), None)
-    if line is None:
-        return
-    folder = root / line.removeprefix("0::").strip().lstrip("/")
-    yield folder
-    for parent in folder.parents:
-        if parent.is_relative_to(root):
-            yield parent
+def _groups(root: Path, own: Path, controller: str = "") -> Iterator[Path]:
+    """Yield the control group of the process and its parents: each can set limits.
+
+    They are those of version 2, or of version 1 for the controller of that name.
+    """
+    for line in _read(own).splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controller in controllers.split(","):
+            top = root / controllers if controller else root
+            folder = top / group.lstrip("/")
+            yield from (one for one in (folder, *folder.parents) if one.is_relative_to(top))
 
 
 def _read(path: Path) -> str:
@@ -199,4 +223,8 @@ def _version(package: str) -> str | None:
 
 
 if __name__ == "__main__":
+    from core.hardware.limits import lift_limits
+
+    # A worker that is started here may use more than this shell.
+    lift_limits()
     sys.stdout.write(f"{detect().to_json()}\n")

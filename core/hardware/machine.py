@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import core
-from core.hardware.detection import cpu_flags, cpu_model, usable_cores
+from core.hardware.detection import allowed_cores, cpu_flags, cpu_model
 
 _MEASURED_WITH = ("onnxruntime", "onnx", "numpy", "piper-tts")
 
@@ -35,7 +35,7 @@ def this_machine() -> Machine:
         "cpu": cpu_model(),
         "architecture": platform.machine(),
         "flags": cpu_flags(),
-        "cores": usable_cores(),
+        "cores": allowed_cores(),
         # Firmware reserves a varying amount: rounded to GiB it is stable.
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "accelerators": [],

@@ -12,7 +12,7 @@ from typing import Literal
 from core.errors import NotFound
 from core.hardware.machine import this_machine
 from core.history.names import find_voice
-from core.history.trend import versions_changed
+from core.history.trend import limits_changed, versions_changed
 from core.records.benchmarks import Sample
 from core.records.metrics import METRICS, Metric, metrics
 from core.records.results import Result
@@ -119,6 +119,7 @@ def _differs(one: Result, other: Result) -> tuple[str, ...]:
     return (
         *(f"{name} {first} -> {second}" for name, (first, second) in pairs.items() if first != second),
         *versions_changed(one.environment, other.environment),
+        *limits_changed(one.limits, other.limits),
     )
 
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from core.benchmark.statistics import median, median_change
 from core.benchmark.timing import Values, ratios
-from core.history.trend import versions_changed
+from core.hardware.limits import Limits
+from core.history.trend import limits_changed, versions_changed
 from core.quality.grade import GRADES
 from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample
 from core.records.verdict import LOW
@@ -49,6 +50,7 @@ class Earlier:
     environment: dict[str, str]
     ratios: Values
     """The speed-up of each pair; empty if the raw samples were pruned."""
+    limits: Limits | None = None
 
 
 def mark_regressions(db: sqlite3.Connection, record: BenchmarkRecord) -> BenchmarkRecord:
@@ -62,18 +64,23 @@ def _judged(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecor
         return result
     original = next(one for one in record.results if one.variant == ORIGINAL and one.threads == result.threads)
     pairs = ratios(original.samples, result.samples) if result.samples else np.array([])
-    found = find_regression(result, pairs, record.environment.versions, earlier)
+    limits = Limits.from_json(record.load.get("limits"))
+    found = find_regression(result, pairs, record.environment.versions, earlier, limits)
     return replace(result, regression=found)
 
 
 def find_regression(
-    result: ResultRecord, pairs: Values, environment: dict[str, str], earlier: Sequence[Earlier]
+    result: ResultRecord,
+    pairs: Values,
+    environment: dict[str, str],
+    earlier: Sequence[Earlier],
+    limits: Limits | None = None,
 ) -> dict[str, Any] | None:
     """Return what got worse, or None: `{"worse": [line, ...], "changed": [line, ...], "against": [id, ...]}`.
 
     `pairs` are the speed-ups of the single pairs. `earlier` is ordered newest first.
     """
-    changed = _changed(result, environment, earlier[0])
+    changed = [*_changed(result, environment, earlier[0]), *limits_changed(earlier[0].limits, limits)]
     worse = [
         *_slower(result, pairs, earlier),
         *_original_slower(result, environment, earlier),
@@ -147,7 +154,7 @@ def _changed(result: ResultRecord, environment: dict[str, str], before: Earlier)
 def list_earlier(db: sqlite3.Connection, record: BenchmarkRecord, result: ResultRecord) -> list[Earlier]:
     """Return the newest results that a result can be compared with, newest first."""
     rows = db.execute(
-        """SELECT results.*, environments.versions,
+        """SELECT results.*, environments.versions, benchmarks.load,
                (SELECT other.id FROM results AS other WHERE other.benchmark_id = results.benchmark_id
                 AND other.variant = ? AND other.threads = results.threads) AS original_id
            FROM results JOIN benchmarks ON benchmarks.id = results.benchmark_id
@@ -176,5 +183,6 @@ def _earlier(db: sqlite3.Connection, row: sqlite3.Row) -> Earlier:
     return Earlier(
         **{name: row[name] for name in copied},
         environment=json.loads(row["versions"]),
+        limits=Limits.from_json(json.loads(row["load"]).get("limits")),
         ratios=ratios(original, samples) if samples and original else np.array([]),
     )

@@ -4,9 +4,10 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from core.hardware.limits import Limits, describe_limits
 from core.hardware.machine import Machine
 from core.records.results import Result
-from core.store.results import results_at
+from core.store.results import all_cores, results_at
 
 LATEST = 500
 """The number of newest results that a trend has at most."""
@@ -36,7 +37,7 @@ def list_trend(
         """SELECT rowid FROM results INDEXED BY results_by_variant
            WHERE voice_id = ? AND variant = ? AND machine_id = ? AND threads = ?
            ORDER BY created_at DESC LIMIT ?""",
-        (voice_id, variant, machine.id, threads or machine.facts["cores"], LATEST),
+        (voice_id, variant, machine.id, threads or all_cores(db, voice_id, variant, machine), LATEST),
     )
     return results_at(db, [row[0] for row in rows][::-1])
 
@@ -57,7 +58,14 @@ def _points(results: Sequence[Result]) -> Iterator[Point]:
 
 def _changed(before: Result, after: Result) -> tuple[str, ...]:
     rebuilt = ("the variant was rebuilt",) if before.variant_sha256 != after.variant_sha256 else ()
-    return (*versions_changed(before.environment, after.environment), *rebuilt)
+    limits = limits_changed(before.limits, after.limits)
+    return (*versions_changed(before.environment, after.environment), *limits, *rebuilt)
+
+
+def limits_changed(old: Limits | None, new: Limits | None) -> tuple[str, ...]:
+    """Return a line if a worker was limited otherwise: `limits none -> nice 15`. Unknown limits count as none."""
+    before, after = (limits.words if limits else () for limits in (old, new))
+    return () if before == after else (f"limits {describe_limits(old)} -> {describe_limits(new)}",)
 
 
 def versions_changed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:

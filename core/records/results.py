@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from core.hardware.limits import Limits
 from core.records.metrics import Metrics
 
 
@@ -41,3 +42,5 @@ class Result(Metrics, Origin):
     regression: dict[str, Any] | None
     """What got worse on that machine, as judged when it was measured (`core.history.regression`)."""
     created_at: str
+    limits: Limits | None = None
+    """What limited the worker that measured it; None if that was not recorded, as by older versions."""

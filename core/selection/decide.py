@@ -154,7 +154,7 @@ def _rejection_by_performance(performance: Performance | None) -> str | None:
     if performance is None:
         return "not measured on this machine at all cores"
     if speed_verdict(performance.interval) == "slower":
-        return f"slower than the original: {performance.speedup:.2f}x"
+        return ", ".join([f"slower than the original: {performance.speedup:.2f}x", *_limits(performance)])
     return None if performance.sounds_good else f"sound: {performance.grade or 'not graded'}"
 
 
@@ -200,7 +200,11 @@ def _describe(candidate: Candidate) -> str:
         facts.append("no difference")
     if performance.noisy:
         facts.append("noisy run")
-    return ", ".join([*facts, f"sound {performance.grade or 'not graded'}"])
+    return ", ".join([*facts, *_limits(performance), f"sound {performance.grade or 'not graded'}"])
+
+
+def _limits(performance: Performance) -> list[str]:
+    return [f"limits: {' and '.join(performance.limits)}"] if performance.limits else []
 
 
 def _warnings(

@@ -123,7 +123,11 @@ def _performance(result: Result | None) -> Performance | None:
     if result is None or result.speedup is None:
         return None
     return Performance(
-        result.speedup, result.speedup_ci or (result.speedup, result.speedup), result.grade, result.noisy
+        result.speedup,
+        result.speedup_ci or (result.speedup, result.speedup),
+        result.grade,
+        result.noisy,
+        result.limits.words if result.limits else (),
     )
 
 

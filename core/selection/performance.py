@@ -16,6 +16,8 @@ class Performance:
     interval: tuple[float, float]
     grade: str | None
     noisy: bool = False
+    limits: tuple[str, ...] = ()
+    """What limited the worker that measured it, in words."""
 
     @property
     def sounds_good(self) -> bool:

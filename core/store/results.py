@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from core.errors import NotFound
+from core.hardware.limits import Limits
 from core.hardware.machine import Environment, Machine
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
 from core.records.results import Result
@@ -145,25 +146,42 @@ def results_at(db: sqlite3.Connection, places: Sequence[int]) -> list[Result]:
 def newest_result(
     db: sqlite3.Connection, voice_id: str, variant: str, machine: Machine, sha256: str | None = None
 ) -> Result | None:
-    """Return the newest result of a variant on a machine at all its cores; of exactly the files `sha256` if given.
+    """Return the newest result of a variant on a machine at all cores; of exactly the files `sha256` if given.
 
     Results with a speed-up are preferred to those without.
     """
+    threads = all_cores(db, voice_id, variant, machine, sha256)
     row = db.execute(
         f"""{RESULTS} WHERE results.rowid = (
                 SELECT rowid FROM results
-                WHERE voice_id = :voice AND variant = :variant AND machine_id = :machine AND threads = :cores AND stock
+                WHERE voice_id = :voice AND variant = :variant AND machine_id = :machine AND threads = :threads AND stock
                     AND (:sha256 IS NULL OR variant_sha256 = :sha256)
                 ORDER BY speedup IS NULL, created_at DESC LIMIT 1)""",
         {
             "voice": voice_id,
             "variant": variant,
             "machine": machine.id,
-            "cores": machine.facts["cores"],
+            "threads": threads,
             "sha256": sha256,
         },
     ).fetchone()
     return as_result(row) if row else None
+
+
+def all_cores(
+    db: sqlite3.Connection, voice_id: str, variant: str, machine: Machine, sha256: str | None = None
+) -> int | None:
+    """Return the thread count at which a variant was measured at all cores on a machine, None if it was not.
+
+    These are all cores that its worker had. If it was limited once, only the results at the most cores count.
+    """
+    row = db.execute(
+        """SELECT max(threads) FROM results INDEXED BY results_by_variant
+           WHERE voice_id = ? AND variant = ? AND machine_id = ? AND stock AND (? IS NULL OR variant_sha256 = ?)""",
+        (voice_id, variant, machine.id, sha256, sha256),
+    ).fetchone()
+    threads: int | None = row[0]
+    return threads
 
 
 def get_result(db: sqlite3.Connection, result_id: str) -> Result:
@@ -181,7 +199,8 @@ def get_result(db: sqlite3.Connection, result_id: str) -> Result:
 
 RESULTS = """SELECT results.*, coalesce(voices.key, benchmarks.voice_key) AS voice, results.machine_id AS machine,
                     results.version AS benchmark_version, machines.facts AS machine_facts,
-                    environments.versions AS environment
+                    environments.versions AS environment,
+                    json_extract(benchmarks.load, '$.limits') AS limits
              FROM results
              JOIN benchmarks ON benchmarks.id = results.benchmark_id
              LEFT JOIN voices ON voices.id = results.voice_id
@@ -208,10 +227,16 @@ def as_result(row: sqlite3.Row) -> Result:
     low, high = values.pop("speedup_low"), values.pop("speedup_high")
     values["speedup_ci"] = None if low is None else (low, high)
     values |= {name: _parse_object(values[name]) for name in ("machine_facts", "environment")}
+    values["limits"] = _parse_limits(values["limits"])
     values |= {name: None if values[name] is None else json.loads(values[name]) for name in _JSON}
     for name in ("stock", "noisy"):
         values[name] = bool(values[name])
     return Result(**values)
+
+
+@lru_cache(maxsize=64)
+def _parse_limits(document: str | None) -> Limits | None:
+    return Limits.from_json(json.loads(document)) if document else None
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -70,6 +71,22 @@ def test_a_finished_job_is_passed_to_the_hook_as_json(
     job_json = json.loads(wait_until(received.read_text))
     assert (job_json["id"], job_json["state"], job_json["error"]) == (job.id, "failed", job.error)
     assert job_json["voice"] == voice.key
+
+
+@pytest.mark.parametrize("own", [None, "0"])
+def test_the_hook_has_the_environment_of_its_user(workspace: Workspace, tmp_path: Path, own: str | None) -> None:
+    written = tmp_path / "written"
+    show = "import json, os, sys; open(sys.argv[1], 'w').write(json.dumps(dict(os.environ)))"
+    set_hook(workspace, sys.executable, "-c", show, written)
+    run = "import sys; from core.workspace import Workspace; from pathlib import Path; import threading\n"
+    run += "from jobs.hook import run_hook; sys.exit(run_hook(Workspace(Path(sys.argv[1])), '{}', threading.Event()))"
+    variables = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    subprocess.run(
+        [sys.executable, "-c", run, str(workspace.root)],
+        check=True,
+        env=variables | ({"HF_HUB_OFFLINE": own} if own else {}),
+    )
+    assert json.loads(written.read_text()).get("HF_HUB_OFFLINE") == own
 
 
 def test_jobs_that_ended_without_a_worker_are_passed_to_the_hook_exactly_once(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import click
 
+from core.hardware.limits import describe_limits
 from core.hardware.machine import this_machine
 from core.history.filter import Term, read_filter
 from core.history.listing import SORTS, WHEN, Page, list_page
@@ -241,6 +242,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("machine", machine),
         ("environment", ", ".join(f"{name} {value}" for name, value in result.environment.items())),
         ("threads", f"{result.threads} ({options})"),
+        ("limits", describe_limits(result.limits)),
         ("engine", result.engine),
         ("worse", "; ".join(worse["worse"]) if worse else None),
         ("changed", "; ".join(worse["changed"]) or "none" if worse else None),

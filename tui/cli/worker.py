@@ -9,6 +9,7 @@ import click
 from core import program_version
 from core.clock import format_duration
 from core.errors import TtsdashError
+from core.hardware.limits import describe_limits
 from core.records.job_states import JobState
 from core.store.jobs import count_jobs
 from core.store.lifecycle import is_paused
@@ -120,6 +121,8 @@ def _print_running(found: WorkerStatus) -> None:
     activity = f"on job {jobs}" if jobs else "idle"
     print_line(f"worker {activity}: pid {found.pid}, since {local_time(found.since)}, ttsdash {found.version}")
     print_line(f"{counted(found.slots, 'slot')}, {counted(found.cores, 'core')}, {found.memory_mb} MB of memory")
+    if found.limits and found.limits.words:
+        print_line(f"limits: {describe_limits(found.limits)}")
     after = f" after job {jobs}" if jobs else ""
     print_line(f"starts no further job, and stops{after}" if found.stopping else _lifetime(found.idle_s))
     if found.unresponsive:

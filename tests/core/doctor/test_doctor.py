@@ -18,13 +18,14 @@ from core.doctor.database import DatabaseFacts, judge_database, open_read_only
 from core.doctor.finding import Finding, run_check
 from core.doctor.fixes import remake_command
 from core.doctor.logout import Place, judge_logout, kills_user_processes, login_settings, place_of_process
-from core.doctor.machine import check_machine, judge_machine
+from core.doctor.machine import check_machine, judge_limits, judge_machine
 from core.doctor.runtime import check_phonemes, check_runtime
 from core.doctor.voices import check_voice, judge_library, judge_results, judge_selection
 from core.doctor.workspace import check_location, check_workspace, judge_space, workspace_exists
 from core.engines.names import BY_PROVIDER
 from core.errors import InvalidInput
 from core.files import sha256_of
+from core.hardware.limits import Limits
 from core.hardware.machine import this_environment, this_machine
 from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.records.selection_warnings import SelectionWarning, WarningKind
@@ -86,6 +87,17 @@ def test_the_findings_on_each_machine(machine: str, problems: str, notes: str) -
     assert list(found) == ["coremltools", "Core ML", "processor", "cores", "memory"]
     assert ", ".join(check for check, state in found.items() if state == "problem") == problems
     assert ", ".join(check for check, state in found.items() if state == "note") == notes
+
+
+def test_the_limits_of_the_worker_are_reported_whatever_the_shell_of_the_doctor_has() -> None:
+    limits = Limits(machine_cores=2, cores=1, nice=15, variables=("OMP_NUM_THREADS=1",))
+    found = {finding.check: finding for finding in check_machine(limits)}
+    assert found["cores"].message.startswith("limited to 1 of ") or os.cpu_count() == 1
+    assert (found["limits"].state, found["limits"].message) == (
+        "note",
+        "the worker measures with nice 15, OMP_NUM_THREADS=1",
+    )
+    assert list(judge_limits(replace(limits, nice=0, variables=()))) == []
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import pytest
 
 from core.errors import InvalidInput, TtsdashError
 from core.export.write import FORMATS, check_target, export, write_file
+from core.hardware.limits import Limits
 from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.store.database import open_store
 from core.store.results import list_results
@@ -119,9 +120,21 @@ def test_csv_has_a_row_per_result_newest_first_with_all_digits(db: sqlite3.Conne
         )
 
 
+def test_every_format_has_the_limits_of_the_worker(db: sqlite3.Connection) -> None:
+    limits = Limits(machine_cores=2, cores=1, nice=15)
+    put(db, benchmark(1), replace(benchmark(2), load={"limits": limits.to_json()}))
+    words = ["1 of 2 cores, nice 15"] * 6
+    assert sorted(row["limits"] for row in _rows(db)) == [""] * 6 + words
+    assert json.loads(written(db, "json"))["benchmarks"][1]["load"]["limits"]["nice"] == 15
+    for name in ("md", "html"):
+        assert written(db, name).count(words[0]) >= 6
+
+
 @pytest.mark.parametrize("text", EVIL)
 def test_no_text_becomes_a_formula_in_a_spreadsheet(text: str, db: sqlite3.Connection) -> None:
     evil = with_figures(benchmark(voice_key=text, machine=machine(text)), engine=text, unmeasured={text: text})
+    limits = Limits(machine_cores=1, cores=1, variables=(text,))
+    evil = replace(evil, load={"limits": limits.to_json()})
     put(db, replace(evil, environment=environment(**{text: text})))
     page = written(db, "csv")
     assert page.count("\r\n") == len(page.splitlines()) == 7

@@ -20,6 +20,7 @@ from core.export import stream
 from core.export.document import FORMAT, Tally, dump, dump_benchmark, header, load_benchmark
 from core.export.ingest import Ingested, ingest
 from core.export.read import read_export
+from core.hardware.limits import Limits
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
 from core.store.database import open_store, transaction
 from core.store.results import list_results, read_benchmark
@@ -293,6 +294,7 @@ def test_a_file_that_is_damaged_at_its_end_changes_nothing(db: sqlite3.Connectio
 
 Place = tuple[Any, ...]
 FIGURES = ("results", 5, "figures")
+LIMITS = Limits(machine_cores=4, cores=1).to_json()
 
 
 @pytest.mark.parametrize(
@@ -322,6 +324,10 @@ FIGURES = ("results", 5, "figures")
         (("environment", "versions", "kernel"), 6, "environment, versions, kernel: 6 is not a string"),
         (("load",), {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": 1}}}}}}}}, "nested too deeply"),
         (("load",), {"a": 10**13}, "is out of range"),
+        (("load",), {"limits": {"nice": 15}}, "load, limits: 'address_space_mb' is missing"),
+        (("load",), {"limits": LIMITS | {"cores": 0}}, "load, limits, cores: 0 is not an integer from 1"),
+        (("load",), {"limits": LIMITS | {"variables": [7]}}, "limits, variables, number 1: 7 is not a string"),
+        (("load",), {"limits": LIMITS | {"scheduling": "\x1b[2J"}}, "is not a scheduling policy"),
         (("texts",), {"a": "x" * 10_001}, "is longer than 10000 characters"),
         (("job_id",), 7, "'job_id' is unknown"),
         (("results",), {}, "results: an object is not a list"),

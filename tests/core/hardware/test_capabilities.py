@@ -101,6 +101,21 @@ def test_the_limits_of_control_groups(
     assert memory_limit(tmp_path, own) == limit
 
 
+def test_the_limits_of_control_groups_of_version_1(tmp_path: Path) -> None:
+    own = tmp_path / "cgroup"
+    own.write_text("4:memory:/outer/inner\n2:cpu,cpuacct:/outer/inner\n1:name=systemd:/\n0::/\n")
+    for controllers in ("memory", "cpu,cpuacct"):
+        (tmp_path / controllers / "outer" / "inner").mkdir(parents=True)
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert (cpu_quota(tmp_path, own), memory_limit(tmp_path, own)) == (None, None)
+    cpu = tmp_path / "cpu,cpuacct"
+    for folder, quota in ((cpu, -1), (cpu / "outer", 150_000), (cpu / "outer" / "inner", -1)):
+        (folder / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+        (folder / "cpu.cfs_period_us").write_text("100000\n")
+    (tmp_path / "memory" / "outer" / "memory.limit_in_bytes").write_text("512000000\n")
+    assert (cpu_quota(tmp_path, own), memory_limit(tmp_path, own)) == (1.5, 512_000_000)
+
+
 def test_detection_in_a_subprocess_returns_the_same() -> None:
     assert detect_in_subprocess() == detect()
     assert capabilities(detect())[3].available, "ONNX Runtime is there, or nothing here would run"

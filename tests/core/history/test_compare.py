@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.errors import NotFound
+from core.hardware.limits import Limits
 from core.hardware.machine import this_machine
 from core.history.compare import Comparison, SampledResult, compare_results, find_result, read_samples
 from core.records.benchmarks import Sample
@@ -102,6 +103,7 @@ def test_a_machine_that_is_slower_today_makes_no_difference() -> None:
         ({"machine": "n", "machine_facts": {"cpu": "Apple M2"}}, ("machine Example CPU -> Apple M2",)),
         ({"benchmark_version": "v2"}, ("benchmark version v1 -> v2",)),
         ({"threads": 1}, ("threads 4 -> 1",)),
+        ({"limits": Limits(4, 4, nice=15)}, ("limits unknown -> nice 15",)),
         ({"voice": "joe", "voice_id": "b" * 64}, ("voice amy -> joe",)),
         (
             {"environment": {"kernel": "6.2", "onnxruntime": "1.31"}},

@@ -15,6 +15,7 @@ from core.benchmark.run import run
 from core.benchmark.statistics import median_change
 from core.benchmark.texts import TextSet
 from core.files import sha256_of
+from core.hardware.limits import Limits
 from core.history.regression import Earlier, find_regression, list_earlier, mark_regressions
 from core.records.benchmarks import BenchmarkRecord, ResultRecord, Sample
 from core.store.database import transaction
@@ -110,6 +111,15 @@ def test_a_regression_lists_changes_since_the_previous_run() -> None:
     )
     assert found is not None
     assert found["changed"] == ["onnxruntime 1.30 -> 1.31", "numpy none -> 2", "the variant was rebuilt"]
+
+
+def test_a_regression_of_a_limited_worker_names_the_limits() -> None:
+    limits = Limits(machine_cores=4, cores=4, nice=15)
+    for earlier, listed in ((None, ["limits unknown -> nice 15"]), (limits, [])):
+        known = [replace(before(), limits=earlier), before(1.52)]
+        found = find_regression(the_result(slower(1.2)), pairs(1.2), OLD, known, limits)
+        assert found is not None
+        assert found["changed"] == listed
 
 
 def test_the_mann_whitney_test_agrees_with_textbooks() -> None:

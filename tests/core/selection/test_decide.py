@@ -42,6 +42,15 @@ def warnings(selection: Selection) -> dict[str, str]:
     return {f"{warning.kind}: {warning.variant}": warning.text for warning in selection.warnings}
 
 
+def test_what_limited_the_worker_is_part_of_the_reason() -> None:
+    performance = replace(measured(1.9), limits=("1 of 2 cores", "nice 15"))
+    found = chosen("server", ORIGINAL, replace(DYNAMIC, performance=performance), policy="measured")
+    assert why(found, "dynamic-int8").endswith("original, limits: 1 of 2 cores and nice 15, sound slight")
+    slow = replace(performance, speedup=0.5, interval=(0.4, 0.6))
+    found = chosen("server", ORIGINAL, replace(DYNAMIC, performance=slow), policy="measured")
+    assert why(found, "dynamic-int8") == "rejected: slower than the original: 0.50x, limits: 1 of 2 cores and nice 15"
+
+
 @pytest.mark.parametrize(
     ("machine", "by_priority", "by_measure", "core_ml_reason"),
     [

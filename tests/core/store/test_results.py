@@ -10,13 +10,14 @@ import pytest
 import sqlite_utils
 
 from core.errors import NotFound
+from core.hardware.limits import Limits
 from core.hardware.machine import Machine, this_environment, this_machine
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, Sample, Startup, TextMetrics
 from core.records.results import Result
 from core.records.voices import ORIGINAL, Voice
 from core.store.database import open_store, transaction
 from core.store.migrations import migrations
-from core.store.results import get_result, list_parts, list_results, put_benchmark, read_benchmark
+from core.store.results import get_result, list_parts, list_results, newest_result, put_benchmark, read_benchmark
 from core.store.voices import add_voice
 from core.workspace import APPLICATION_ID, Workspace
 from tests.core.voice_files import voice_file
@@ -33,6 +34,7 @@ def test_a_result_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Voice
     figures["speedup_ci"] = (figures.pop("speedup_low"), figures.pop("speedup_high"))
     given = {field.name: getattr(result, field.name) for field in fields(Result)}
     assert given == figures | {
+        "limits": None,
         "benchmark_id": "b1",
         "voice": "amy",
         "voice_id": record.voice_id,
@@ -188,6 +190,35 @@ def test_texts_and_load_are_stored_with_the_benchmark(db: sqlite3.Connection, st
     row = db.execute("SELECT texts, load, job_id FROM benchmarks").fetchone()
     assert (json.loads(row["texts"]), json.loads(row["load"])) == ({"name": "en v1"}, {"noisy": False})
     assert row["job_id"] is None
+
+
+def test_the_limits_of_the_worker_are_read_with_each_result(db: sqlite3.Connection, stored: Voice) -> None:
+    limits = Limits(machine_cores=4, cores=1, nice=15, variables=("OMP_NUM_THREADS=1",))
+    _put(db, _record(stored, "b1"))
+    _put(db, replace(_record(stored, "b2"), load={"limits": limits.to_json()}))
+    assert {result.limits for result in list_results(db, benchmark_id="b1")} == {None}
+    assert {result.limits for result in list_results(db, benchmark_id="b2")} == {limits}
+
+
+def test_all_cores_are_those_that_the_worker_had_the_most_if_it_had_several(
+    db: sqlite3.Connection, stored: Voice
+) -> None:
+    def newest(sha256: str | None = None) -> str | None:
+        found = newest_result(db, stored.id, "small", record.machine, sha256)
+        return found.id if found else None
+
+    record = _record(stored, "b1", at=_TIMES[0], threads=1, stock=True)
+    limited = [one for one in record.results if one.id.endswith("-1")]
+    _put(db, replace(record, results=tuple(limited)))
+    assert newest() == "b1-small-1"
+    _put(db, _record(stored, "b2", at=_TIMES[1]))
+    assert newest() == "b2-small-4"
+    again = [replace(one, id=one.id.replace("b1", "b3")) for one in limited]
+    _put(db, replace(record, id="b3", created_at=_TIMES[2], results=tuple(again)))
+    assert newest() == "b2-small-4"
+    made_again = [replace(one, id=one.id.replace("b1", "b4"), variant_sha256="d" * 64) for one in limited]
+    _put(db, replace(record, id="b4", created_at=_TIMES[2], results=tuple(made_again)))
+    assert newest("d" * 64) == "b4-small-1"
 
 
 def test_results_of_a_renamed_voice_have_its_current_name(db: sqlite3.Connection, stored: Voice) -> None:

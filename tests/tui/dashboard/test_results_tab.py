@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import DataTable, Input
 
+from core.hardware.limits import Limits
 from core.hardware.machine import this_machine
 from core.history.listing import list_page
 from core.quality.recordings import recording_pair
@@ -44,7 +45,7 @@ RATE = 16_000
 @pytest.fixture
 def history(fixed_place: Workspace) -> Workspace:
     with closing(open_store(fixed_place)) as db:
-        put_history(db)
+        put_history(db, one_core=True)
     return fixed_place
 
 
@@ -306,6 +307,19 @@ async def test_the_trend_of_a_variant_is_drawn_and_described(
         await pilot.press("enter", "g")
         await on_screen(pilot, TrendScreen, "t")
         assert text_of(app, ".text").startswith("latency, ms")
+
+
+async def test_the_details_list_what_limited_the_worker(workspace: Workspace) -> None:
+    limits = Limits(machine_cores=2, cores=1, nice=15)
+    with closing(open_store(workspace)) as db, transaction(db):
+        put_benchmark(db, a_record("b", load={"limits": limits.to_json()}, results=(a_result("o", "original"),)), None)
+    app = dashboard(workspace)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await until(
+            pilot,
+            lambda: "the worker was limited: 1 of 2 cores, nice 15" in text_of(app, "#results-pane .detail Static"),
+        )
 
 
 async def test_a_trend_of_one_point_or_none_is_described(workspace: Workspace) -> None:

@@ -399,12 +399,13 @@ def _title(result: Result) -> str:
 
 def _facts(result: Result) -> list[str]:
     versions = ", ".join(f"{name} {value}" for name, value in result.environment.items())
-    empty = unmeasured_reasons(result)
+    empty, limits = unmeasured_reasons(result), result.limits.words if result.limits else ()
     return [
         *_worse(result),
         *_timing(result),
         *_load(result),
         *([f"not measured: {empty}"] if empty else []),
+        *([f"the worker was limited: {', '.join(limits)}"] if limits else []),
         f"on {result.machine_facts['cpu']}, {result.machine_facts['cores']} cores; {versions}",
     ]
 

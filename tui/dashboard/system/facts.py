@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.clock import format_duration
 from core.errors import TtsdashError, format_error
+from core.hardware.limits import describe_limits
 from core.workspace import Workspace, network_file_system
 from tui.dashboard.snapshot import Snapshot
 from tui.text.format import counted, local_time, megabytes
@@ -39,6 +40,7 @@ def worker_facts(snapshot: Snapshot) -> Facts:
     return {
         "state": f"{state}, pid {worker.pid}, since {local_time(worker.since)}, version {worker.version}",
         "slots": f"{counted(worker.slots, 'job')} at a time on {counted(worker.cores, 'core')}; benchmarks always run alone",
+        **({"limits": describe_limits(worker.limits)} if worker.limits and worker.limits.words else {}),
         "running": jobs or "idle",
         "stops": stops,
     }
