@@ -25,10 +25,9 @@ class Observation:
         """Return the job as it is now."""
         if job.state != JobState.RUNNING:
             return job
-        stage = self.finished.get((job.id, job.attempt), job.stage)
-        if self.alive:
-            return replace(job, stage=stage)
-        return replace(job, stage=stage, interrupted=True, cpu_percent=None, rss_mb=None)
+        if (job.id, job.attempt) in self.finished:
+            job = replace(job, stage=self.finished[job.id, job.attempt], progress=1.0)
+        return job if self.alive else replace(job, interrupted=True, cpu_percent=None, rss_mb=None)
 
 
 def observe(workspace: Workspace) -> Observation:
