@@ -32,6 +32,10 @@ class InvalidInput(TtsdashError):
     exit_code = 2
 
 
+class StoreLocked(TtsdashError, sqlite3.OperationalError):
+    """The database stayed locked by another connection for as long as we wait for one."""
+
+
 class NotFound(TtsdashError):
     """An id or a name that is unknown in this workspace."""
 
@@ -52,6 +56,8 @@ def format_error(error: BaseException, limit: int = 300) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({escape_control(str(error.filename))})" if error.filename else ""
         text = f"{error.strerror}{where}{_FIXES.get(error.errno or 0, '')}"
+    elif isinstance(error, TtsdashError):
+        text = reason_of(error)
     elif isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
         text = f"the database cannot be used ({text}): run `ttsdash doctor`"
     elif isinstance(error, sqlite3.Error):

@@ -125,25 +125,30 @@ class Replacement:
 
     def __init__(self, names: dict[Path, Path]) -> None:
         """Take the final name of each draft, in the order of the renames. All are in one folder."""
-        self._names = names
+        self.names = names
         self._folder = next(iter(names)).parent
 
     def publish(self) -> None:
-        """Rename the drafts to their final names and flush that, keeping what a rollback needs."""
-        for draft, final in self._names.items():
+        """Rename the drafts to their final names and flush that, keeping what a rollback needs.
+
+        What a process that was killed meanwhile had begun is completed.
+        """
+        for draft, final in self.names.items():
+            if not os.path.lexists(draft) and any(map(os.path.lexists, _backups(draft))):
+                continue
             _back_up(draft, final)
             draft.rename(final)
         flush_folder(self._folder)
 
     def discard(self) -> None:
         """Restore what had the names before, and remove the drafts. Repeating it is harmless."""
-        for draft, final in self._names.items():
+        for draft, final in self.names.items():
             _restore(draft, final)
         self.settle()
 
     def settle(self) -> None:
         """Remove what was kept for a rollback, and drafts that were not renamed."""
-        for draft in self._names:
+        for draft in self.names:
             for path in (draft, *_backups(draft)):
                 _remove(path)
         flush_folder(self._folder)

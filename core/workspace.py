@@ -2,16 +2,16 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InvalidInput
+from core.file_systems import is_shared
 from core.files import mkdir_private
 
 # "ttsd" in SQLite's header field `application_id`: it marks a data.db as ours.
 APPLICATION_ID = 0x74747364
-_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smbfs", "smb3", "afs", "9p", "fuse.sshfs", "afpfs", "webdav"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ class Workspace:
         """Return the folder of a job's temporary files, which is removed when the job was killed."""
         return self.root / "scratch" / str(job_id)
 
+    def finished(self, job_id: int, attempt: int) -> Path:
+        """Return the file of what an attempt has finished and could not store yet."""
+        return self.root / "finished" / f"{job_id}.{attempt}.json"
+
     def job_log(self, job_id: int) -> Path:
         """Return the log of a job."""
         return self.logs / f"{job_id}.log"
@@ -107,7 +111,8 @@ def _is_own_database(path: Path) -> bool:
     try:
         if not path.is_file() or path.stat().st_uid != os.getuid():
             return False
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+        # Immutable: without locks, which another program may hold, and without a rollback, which reading does not allow.
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
             return bool(db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
     except (OSError, sqlite3.Error):
         return False
@@ -117,9 +122,12 @@ def network_file_system(path: Path) -> str | None:
     """Return the type of the network file system that `path` is on, None for a local one."""
     import psutil
 
-    nearest = max(
-        (part for part in psutil.disk_partitions(all=True) if path.is_relative_to(part.mountpoint)),
-        key=lambda part: len(part.mountpoint),
-        default=None,
-    )
-    return nearest.fstype if nearest and nearest.fstype in _NETWORK_FILE_SYSTEMS else None
+    place = path.resolve()
+    # Looking makes an automounter mount what is there.
+    with suppress(OSError):
+        place.stat()
+    mounts = [mount for mount in psutil.disk_partitions(all=True) if place.is_relative_to(mount.mountpoint)]
+    # Of several file systems at one mount point, such as that of an automounter and what it has mounted, the last one is
+    # on top.
+    nearest = max(enumerate(mounts), key=lambda entry: (len(Path(entry[1].mountpoint).parts), entry[0]), default=None)
+    return nearest[1].fstype if nearest and is_shared(nearest[1].fstype) else None

@@ -1,7 +1,7 @@
 """Run all checks of the doctor, those of the worker included."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,12 @@ from core.doctor.runtime import check_phonemes, check_runtime
 from core.doctor.voices import check_voice, judge_library
 from core.doctor.workspace import check_location, check_workspace, workspace_exists
 from core.hardware.machine import this_machine
-from core.store.jobs import open_ids
+from core.store.jobs import open_ids, unmended_failures
 from core.store.voices import list_voices
 from core.workspace import Workspace
 from jobs.lock import WorkerInfo, is_unresponsive, running_worker
+
+_MAX_IDS = 5
 
 Findings = dict[str, list[Finding]]
 """The findings by area, in display order."""
@@ -58,7 +60,9 @@ def _check_worker(workspace: Workspace, db: sqlite3.Connection | None) -> Iterat
     yield judge_worker(info, program_version(), len(open_ids(db)) if db else None)
     if info and is_unresponsive(workspace):
         yield Finding("worker", State.PROBLEM, "it has not responded for a minute", "ttsdash worker start")
-    yield from run_check("logging out", lambda: check_logout(info.pid if info else None))
+    if db:
+        yield from judge_failed(unmended_failures(db))
+    yield from run_check("logging out", lambda: check_logout(info.pid if info and not info.elsewhere else None))
 
 
 def judge_worker(info: WorkerInfo | None, installed: str, open_jobs: int | None) -> Finding:
@@ -67,11 +71,23 @@ def judge_worker(info: WorkerInfo | None, installed: str, open_jobs: int | None)
         message = f"running ttsdash {info.version} (pid {info.pid}), but {installed} is installed"
         return Finding("worker", State.PROBLEM, message, "ttsdash worker stop && ttsdash worker start")
     if info:
-        return Finding("worker", State.OK, f"running, pid {info.pid}, ttsdash {info.version}")
+        where = f" on {info.host}" if info.elsewhere else ""
+        return Finding("worker", State.OK, f"running{where}, pid {info.pid}, ttsdash {info.version}")
     if open_jobs:
         message = f"not running, but {open_jobs} {'job is' if open_jobs == 1 else 'jobs are'} waiting"
         return Finding("worker", State.PROBLEM, message, "ttsdash worker start")
     return Finding("worker", State.OK, "not running" if open_jobs is None else "not running, no jobs waiting")
+
+
+def judge_failed(failed: Sequence[int]) -> Iterator[Finding]:
+    """Yield a finding for failed jobs that were neither retried nor deleted, given their ids."""
+    if not failed:
+        return
+    ids = ", ".join(map(str, failed[:_MAX_IDS])) + (", ..." if len(failed) > _MAX_IDS else "")
+    which = f"job {ids}" if len(failed) == 1 else f"{len(failed)} jobs ({ids})"
+    message = f"{which} failed and {'was' if len(failed) == 1 else 'were'} neither retried nor deleted (jobs clean)"
+    show = f"ttsdash jobs show {failed[0]}" if len(failed) == 1 else "ttsdash jobs list --state failed"
+    yield Finding("failed jobs", State.PROBLEM, message, f"{show} && ttsdash jobs retry --failed")
 
 
 def _voices(db: sqlite3.Connection) -> Findings:

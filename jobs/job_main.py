@@ -3,16 +3,18 @@
 import contextlib
 import logging
 import os
-import sqlite3
 import sys
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from core.errors import TtsdashError, format_error
 from core.processes import die_with_parent
-from core.records.jobs import Job
+from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import StaleAttempt, get_job
 from core.store.lifecycle import commit_error
+from core.store.locked import when_unlocked
 from core.store.voices import get_voice
 from core.workspace import Workspace, find_workspace
 from jobs.context import JobContext
@@ -20,6 +22,9 @@ from jobs.kinds import KINDS
 from jobs.reporter import Reporter
 from jobs.scheduling import disk_shortage
 
+T = TypeVar("T")
+
+_WAITING = "waiting: data.db is %s"
 _log = logging.getLogger("ttsdash.job")
 
 
@@ -32,18 +37,23 @@ def main() -> int:
     # It logs every operator that it removes, and warns where there is no Core ML.
     logging.getLogger("coremltools").setLevel(logging.ERROR)
     workspace = find_workspace(home)
+
+    def patiently(action: Callable[[], T]) -> T:
+        return when_unlocked(workspace.data_db, action, on_wait=lambda reason: _log.warning(_WAITING, reason))
+
     try:
-        db = open_store(workspace)
+        db = patiently(lambda: open_store(workspace))
     except TtsdashError as error:
         # The job's row is out of reach; the worker reports the last line of the log.
         _log.error("%s", error)
         return 1
-    job = get_job(db, job_id)
+    job = patiently(lambda: get_job(db, job_id))
+    voice = patiently(lambda: get_voice(db, job.voice))
     reporter = Reporter(workspace, job_id, attempt)
     try:
         if job.kind not in KINDS:
             raise TtsdashError(f"unknown kind of job: {job.kind!r} (update ttsdash)")
-        context = JobContext(workspace, db, job, get_voice(db, job.voice), attempt, reporter.report)
+        context = JobContext(workspace, db, job, voice, attempt, reporter.report)
         KINDS[job.kind](context)
         reporter.report("selecting", 1.0)
         _update_selection(context)
@@ -53,8 +63,9 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - whatever a job raises is recorded as its error
         # An input error explains itself; anything else is a bug, which needs a traceback.
         _log.error("failed: %s", format_error(error), exc_info=not isinstance(error, TtsdashError))
+        reason = _reason(workspace, voice, error)
         with contextlib.suppress(StaleAttempt):
-            commit_error(db, job_id, attempt, _reason(workspace, db, job, error))
+            patiently(lambda: commit_error(db, job_id, attempt, reason))
         return 1
     finally:
         reporter.stop()
@@ -62,10 +73,10 @@ def main() -> int:
     return 0
 
 
-def _reason(workspace: Workspace, db: sqlite3.Connection, job: Job, error: Exception) -> str:
+def _reason(workspace: Workspace, voice: Voice, error: Exception) -> str:
     """Return the error as one line, preceded by a disk shortage, since libraries may report a full disk as something else."""
     reason = format_error(error)
-    shortage = disk_shortage(workspace, get_voice(db, job.voice).size_bytes)
+    shortage = disk_shortage(workspace, voice.size_bytes)
     return f"{shortage}; {reason}" if shortage else reason
 
 

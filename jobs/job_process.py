@@ -26,6 +26,7 @@ from core.store.lifecycle import ResourceUsage, finish, is_cancel_asked, record_
 from core.workspace import Workspace
 from jobs.process_groups import TAG, kill_group
 from jobs.recovery import environment_tag, remove_leftovers
+from jobs.storing import store_kept
 from jobs.usage import UsageMeter
 
 _POLL_INTERVAL_S = 0.1
@@ -145,7 +146,9 @@ class JobProcess:
         return None
 
     def _record(self, code: int, stopped_by: str | None, out_of_memory: bool, usage: ResourceUsage) -> None:
-        db, job = self._db, get_job(self._db, self._job.id)
+        db = self._db
+        store_kept(self._workspace, db, self._job)
+        job = get_job(db, self._job.id)
         remove_leftovers(self._workspace, job)
         # A job whose result is committed has succeeded, however its process ended.
         if code == 0 or job.result is not None:
@@ -182,7 +185,9 @@ class JobProcess:
 
 
 def _persist(record: Callable[[], object], interrupted: threading.Event) -> None:
-    """Record how a job ended, retrying while the disk is full; an interrupted worker leaves it to the next one."""
+    """Record how a job ended, retrying while the disk is full or `data.db` is locked; an interrupted worker leaves it to
+    the next one.
+    """
     while True:
         try:
             record()

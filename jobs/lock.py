@@ -6,11 +6,13 @@ The modification time of the file is the worker's heartbeat, set by its main loo
 import fcntl
 import json
 import os
+import socket
 import time
 from dataclasses import asdict, dataclass, fields
 from io import TextIOWrapper
 from pathlib import Path
 
+from core.errors import InvalidInput
 from core.files import PRIVATE_FILE
 from core.hardware.limits import Limits
 from core.workspace import Workspace
@@ -46,6 +48,13 @@ class WorkerInfo:
     """Device and inode of its `data.db`."""
     limits: Limits | None = None
     """None for a version that does not announce them."""
+    host: str = ""
+    """The machine that it runs on; older versions did not say."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Return whether it runs on another machine that shares the folder; its pid has no meaning here."""
+        return self.host not in ("", socket.gethostname())
 
 
 class WorkerLock:
@@ -84,12 +93,23 @@ def _inode(status: os.stat_result) -> str:
 
 
 def take_lock(workspace: Workspace) -> WorkerLock | None:
-    """Take the lock, or return None if another process holds it."""
+    """Take the lock, or return None if another process holds it. Raises InvalidInput where there are no locks.
+
+    Not every network file system passes locks on: a worker of another machine that had a heartbeat lately holds it, too.
+    """
     descriptor = os.open(workspace.worker_lock, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
     file = os.fdopen(descriptor, "r+")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        file.close()
+        return None
+    except OSError as error:
+        file.close()
+        reason = f"cannot lock {workspace.worker_lock} ({error.strerror})"
+        raise InvalidInput(f"{reason}: use --home DIR with a local folder") from error
+    worker = running_worker(workspace)
+    if worker and worker.elsewhere:
         file.close()
         return None
     return WorkerLock(file)
@@ -103,6 +123,8 @@ def running_worker(workspace: Workspace) -> WorkerInfo | None:
         info = WorkerInfo(**{field.name: values[field.name] for field in fields(WorkerInfo) if field.name in values})
     except (OSError, ValueError, TypeError):
         return None
+    if info.elsewhere:
+        return None if is_unresponsive(workspace) else info
     return info if is_alive(info.pid, info.birth) else None
 
 

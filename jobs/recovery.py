@@ -13,6 +13,7 @@ from core.store.lifecycle import requeue
 from core.variants.variant_files import discard_drafts, jobs_with_drafts
 from core.workspace import Workspace
 from jobs.process_groups import kill_orphans
+from jobs.storing import drop_outdated, store_kept
 
 _log = logging.getLogger("ttsdash.worker")
 
@@ -32,17 +33,19 @@ def remove_leftovers(workspace: Workspace, job: Job) -> None:
 
 
 def reconcile(workspace: Workspace, db: sqlite3.Connection) -> None:
-    """Kill the processes that a dead worker left running, and requeue their jobs or fail them.
+    """Kill the processes that a dead worker left running, store what their jobs had finished, requeue or fail the others.
 
     Also removes unfinished files that could not be removed when their jobs ended. Requires the worker's lock.
     """
     for job in list_jobs(db, states=(JobState.RUNNING,)):
         if job.process_group is not None:
             kill_orphans(job.process_group, environment_tag(workspace, job))
+        store_kept(workspace, db, job)
         # Read the job again: its process may have committed the result just before it was killed.
         remove_leftovers(workspace, get_job(db, job.id))
         state = requeue(db, job.id, job.attempt, "its worker died")
         _log.warning("job %s was left running by a dead worker: now %s", job.id, state)
+    drop_outdated(workspace, db)
     for job_id in jobs_with_drafts(workspace):
         with suppress(NotFound):
             remove_leftovers(workspace, get_job(db, job_id))

@@ -1,14 +1,17 @@
 """Progress and heartbeat of a job process, written by a thread at most four times a second."""
 
+import contextlib
 import logging
 import os
 import sqlite3
 import threading
 import time
 
+from core.errors import StoreLocked
 from core.store.database import open_store
 from core.store.jobs import StaleAttempt
 from core.store.lifecycle import report
+from core.store.locked import is_locked
 from core.workspace import Workspace
 
 _WRITE_INTERVAL_S = 0.25
@@ -38,9 +41,13 @@ class Reporter:
         self._thread.join()
 
     def _write(self) -> None:
-        db = open_store(self._workspace)
+        db = self._open()
+        if db is None:
+            return
         # A lost heartbeat is soon followed by another one, so this connection need not wait for the disk.
         db.execute("PRAGMA synchronous = NORMAL")
+        # Nor for a lock, which would delay the end of the job.
+        db.execute("PRAGMA busy_timeout = 1000")
         written, written_at = None, float("-inf")
         while not self._stopped.wait(_WRITE_INTERVAL_S):
             latest = self._latest
@@ -53,5 +60,14 @@ class Reporter:
                 _log.info("stopping: %s", error)
                 os._exit(1)
             except sqlite3.OperationalError as error:
-                _log.warning("cannot write progress: %s", error)
+                # A job that has to wait for the lock reports that itself.
+                if not is_locked(error):
+                    _log.warning("cannot write progress: %s", error)
         db.close()
+
+    def _open(self) -> sqlite3.Connection | None:
+        """Open the store once it is not locked; return None if the job ends before."""
+        while not self._stopped.is_set():
+            with contextlib.suppress(StoreLocked):
+                return open_store(self._workspace)
+        return None

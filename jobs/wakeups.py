@@ -15,7 +15,7 @@ from huey.registry import Message
 from huey.serializer import Serializer
 
 from core.files import create_private
-from core.workspace import Workspace
+from core.workspace import Workspace, network_file_system
 
 # Never change these: Huey discards messages with an unknown task name, such as those of another version.
 _TASK = "run_next"
@@ -74,7 +74,13 @@ def _open(workspace: Workspace, on_wake: Callable[[], None]) -> Wakeups:
     create_private(workspace.queue_db)
     # The queue may be lost at any time, so it need not wait for the disk.
     huey = SqliteHuey(
-        "ttsdash", filename=str(workspace.queue_db), results=False, serializer=JsonSerializer(), fsync=False, timeout=30
+        "ttsdash",
+        filename=str(workspace.queue_db),
+        results=False,
+        serializer=JsonSerializer(),
+        fsync=False,
+        journal_mode="delete" if network_file_system(workspace.root) else "wal",
+        timeout=30,
     )
 
     def run_next() -> None:

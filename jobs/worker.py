@@ -3,12 +3,15 @@
 import argparse
 import logging
 import os
+import socket
 import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from logging.handlers import RotatingFileHandler
+from typing import TypeVar
 
 import core
 from core.clock import now, parse_timestamp
@@ -21,6 +24,7 @@ from core.records.resources import Capacity
 from core.store.database import is_newer, open_store, transaction
 from core.store.jobs import get_job, open_ids
 from core.store.lifecycle import claim, next_not_before, next_runnable
+from core.store.locked import when_unlocked
 from core.store.voices import get_voice
 from core.workspace import Workspace, find_workspace
 from jobs.consumer import POLL_S, WorkerConsumer
@@ -31,6 +35,8 @@ from jobs.process_groups import start_token
 from jobs.recovery import reconcile
 from jobs.scheduling import disk_shortage
 from jobs.wakeups import open_wakeups
+
+T = TypeVar("T")
 
 _LOCK_S = 5.0
 _log = logging.getLogger("ttsdash.worker")
@@ -43,12 +49,18 @@ def default_slots() -> int:
 
 def run_worker(workspace: Workspace, slots: int, idle_s: float | None = None) -> int:
     """Run jobs until SIGINT (drain), SIGTERM (requeue running jobs) or `idle_s` seconds without a job. Return the exit code."""
-    db = open_store(workspace)
+
+    def patiently(action: Callable[[], T]) -> T:
+        return when_unlocked(
+            workspace.data_db, action, on_wait=lambda reason: _log.warning("waiting: data.db is %s", reason)
+        )
+
+    db = patiently(lambda: open_store(workspace))
     lock = _take_lock(workspace)
     if lock is None:
         return ALREADY_RUNNING
     lock.beat()
-    reconcile(workspace, db)
+    patiently(lambda: reconcile(workspace, db))
     kill_orphaned_hook(workspace)
     info = WorkerInfo(
         pid=os.getpid(),
@@ -61,6 +73,7 @@ def run_worker(workspace: Workspace, slots: int, idle_s: float | None = None) ->
         idle_s=idle_s,
         store=inode_of(workspace.data_db),
         limits=read_limits(),
+        host=socket.gethostname(),
     )
     Worker(workspace, lock, info).run()
     _log.info("worker ended")

@@ -14,6 +14,7 @@ from core.records.job_states import JobState
 from core.settings import read_settings
 from core.store.database import open_store
 from core.store.jobs import list_jobs
+from core.store.locked import lock_holders, locked_by
 from core.workspace import Workspace
 from jobs.lock import ALREADY_RUNNING, WorkerInfo, inode_of, is_hung, is_unresponsive, running_worker, take_lock
 from jobs.process_groups import TAG, is_alive
@@ -30,10 +31,14 @@ class WorkerStatus:
 
     running: bool
     pid: int | None = None
+    host: str | None = None
+    """The machine that it runs on, if that is another one."""
     since: str | None = None
     version: str | None = None
     slots: int | None = None
     jobs: tuple[int, ...] = ()
+    interrupted: tuple[int, ...] = ()
+    """The jobs that a worker which died left behind; the next one runs them again."""
     cores: int | None = None
     memory_mb: int | None = None
     idle_s: float | None = None
@@ -46,14 +51,15 @@ class WorkerStatus:
 def worker_status(workspace: Workspace) -> WorkerStatus:
     """Return the state of the workspace's worker."""
     info = running_worker(workspace)
-    if info is None:
-        return WorkerStatus(running=False)
     db = open_store(workspace)
     jobs = tuple(sorted(job.id for job in list_jobs(db, states=(JobState.RUNNING,))))
     db.close()
+    if info is None:
+        return WorkerStatus(running=False, interrupted=jobs)
     return WorkerStatus(
         running=True,
         pid=info.pid,
+        host=info.host if info.elsewhere else None,
         since=info.since,
         version=info.version,
         slots=info.slots,
@@ -106,12 +112,17 @@ def start_worker(
         if code is not None and code != ALREADY_RUNNING:
             break
         time.sleep(_POLL_INTERVAL_S)
+    if process.poll() is None and lock_holders(workspace.data_db):
+        locked = f"data.db is {locked_by(workspace.data_db)}"
+        raise TtsdashError(f"the worker waits, since {locked}: close it there, and the worker starts by itself")
     raise TtsdashError(f"the worker did not start: see {workspace.worker_log}")
 
 
 def _healthy_worker(workspace: Workspace) -> WorkerInfo | None:
     """Return the running worker, after killing a hung one and waiting for one whose store was moved away."""
     info = running_worker(workspace)
+    if info and info.elsewhere:
+        return info
     if info and info.store not in (None, inode_of(workspace.data_db)):
         _await_end(info)
     elif info and is_hung(workspace) and running_worker(workspace) == info:
@@ -132,11 +143,14 @@ def _await_end(info: WorkerInfo) -> None:
 def stop_worker(workspace: Workspace, at_once: bool = False) -> WorkerInfo | None:
     """Stop the worker: let it finish its running jobs, or requeue them (`at_once`). Return it, or None if none was running.
 
-    With `at_once` a worker that does not react is killed; the next worker requeues its jobs.
+    With `at_once` a worker that does not react is killed; the next worker requeues its jobs. Raises TtsdashError for a worker
+    on another machine.
     """
     info = running_worker(workspace)
     if info is None:
         return None
+    if info.elsewhere:
+        raise TtsdashError(f"the worker runs on {info.host} (pid {info.pid}): run this command there")
     os.kill(info.pid, signal.SIGTERM if at_once else signal.SIGINT)
     if at_once:
         _await_end(info)

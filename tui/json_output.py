@@ -231,6 +231,7 @@ class ActivityJson(TypedDict):
     counts: Annotated[dict[str, int], "ended jobs by state"]
     hook_failures: list[HookFailureJson]
     running: int
+    interrupted: Annotated[int, "jobs whose worker died; the next one runs them again"]
     waiting: int
     paused: bool
 
@@ -243,6 +244,7 @@ def activity_json(activity: "Activity", paused: bool) -> ActivityJson:
         "counts": {str(state): count for state, count in activity.counts.items()},
         "hook_failures": [{"job": job_id, "detail": detail} for job_id, detail in activity.hook_failures],
         "running": activity.running,
+        "interrupted": activity.interrupted,
         "waiting": activity.waiting,
         "paused": paused,
     }
@@ -733,10 +735,12 @@ class WorkerJson(TypedDict):
 
     running: bool
     pid: int | None
+    host: Annotated[str | None, "the machine that it runs on, if that is another one"]
     since: str | None
     version: Annotated[str | None, "of ttsdash, as the worker was started"]
     slots: int | None
     jobs: Annotated[list[int], "ids of the jobs that run"]
+    interrupted: Annotated[list[int], "ids of the jobs whose worker died; the next one runs them again"]
     cores: int | None
     memory_mb: int | None
     idle_s: Annotated[float | None, "it ends after so many seconds without a job"]
@@ -753,10 +757,12 @@ def worker_json(status: "WorkerStatus", paused: bool, waiting: int) -> WorkerJso
     return {
         "running": status.running,
         "pid": status.pid,
+        "host": status.host,
         "since": status.since,
         "version": status.version,
         "slots": status.slots,
         "jobs": list(status.jobs),
+        "interrupted": list(status.interrupted),
         "cores": status.cores,
         "memory_mb": status.memory_mb,
         "idle_s": status.idle_s,

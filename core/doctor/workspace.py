@@ -45,7 +45,10 @@ def check_workspace(workspace: Workspace) -> Iterator[Finding]:
     yield from _folder(workspace)
     remote = network_file_system(root)
     if remote:
-        message = f"{root} is on a network file system ({remote}), where SQLite can lose data"
+        message = (
+            f"{root} is on a network file system ({remote}), where SQLite can lose data if file locks fail: "
+            "data.db has a rollback journal there, which is slower, and safe while they work"
+        )
         yield Finding("file system", State.PROBLEM, message, "use --home DIR with a local folder")
     else:
         yield Finding("file system", State.OK, "local")

@@ -14,6 +14,8 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+INTERRUPTED = "interrupted"
+"""What is shown as the state of a running job whose worker has died. It is derived from the worker, and never stored."""
 OPEN = (JobState.QUEUED, JobState.RUNNING)
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 UNSUCCESSFUL = (JobState.FAILED, JobState.CANCELLED)

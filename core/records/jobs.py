@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core.records.job_states import ENDED, JobState
+from core.records.job_states import ENDED, INTERRUPTED, JobState
 from core.records.resources import DEFAULT_RESOURCES, Resources
 
 ATTEMPTS = 3
@@ -85,6 +85,13 @@ class Job:
     """Peak memory of all its processes together."""
     error: str | None
     result: dict[str, Any] | None
+    interrupted: bool = False
+    """Whether it is running in the store only, because its worker has died (`jobs.liveness`)."""
+
+    @property
+    def shown_state(self) -> str:
+        """Return the state to show: `interrupted`, or the one in the store."""
+        return INTERRUPTED if self.interrupted else self.state
 
     @property
     def ended(self) -> bool:

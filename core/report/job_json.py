@@ -13,7 +13,7 @@ class JobJson(TypedDict):
     voice: str
     variant: str | None
     params: dict[str, Any]
-    state: Annotated[str, "`queued`, `running`, `succeeded`, `failed` or `cancelled`"]
+    state: Annotated[str, "`queued`, `running`, `interrupted` (its worker died), `succeeded`, `failed` or `cancelled`"]
     stage: str | None
     progress: Annotated[float | None, "0 to 1"]
     attempt: int
@@ -46,7 +46,7 @@ def job_json(job: Job) -> JobJson:
         "voice": job.voice,
         "variant": job.variant,
         "params": job.params,
-        "state": job.state,
+        "state": job.shown_state,
         "stage": job.stage,
         "progress": job.progress,
         "attempt": job.attempt,

@@ -29,6 +29,8 @@ class Activity:
     """The number of ended jobs by state; states without jobs are absent."""
     up_to: int
     """The id of the last event included."""
+    interrupted: int = 0
+    """The number of jobs whose worker has died; they do not count as running."""
 
     def in_state(self, state: JobState) -> tuple[Job, ...]:
         """Return the ended jobs of that state."""

@@ -7,15 +7,17 @@ importing it takes 0.15 s and loads NumPy, which every start of the dashboard wo
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.errors import InvalidInput, TtsdashError
 from core.files import create_private
+from core.store.locked import is_locked, store_locked
 from core.store.migrations import VERSION, migrations
-from core.workspace import APPLICATION_ID, Workspace
+from core.workspace import APPLICATION_ID, Workspace, network_file_system
 
 BUSY_TIMEOUT_S = 30
+_LEAVE_WAL_S = 2
 # SQLite treats a file shorter than its header as empty and would overwrite it.
 _SMALLEST_DATABASE = 512
 
@@ -26,20 +28,21 @@ def open_store(workspace: Workspace) -> sqlite3.Connection:
     Raises InvalidInput for a file that is not a ttsdash database or was written by a newer version; it stays untouched.
     """
     workspace.prepare()
-    path = workspace.data_db
+    path, shared = workspace.data_db, None
     try:
         create_private(path)
         if not path.is_file() or 0 < path.stat().st_size < _SMALLEST_DATABASE:
             raise InvalidInput(f"{path} is not a database: move it away, or use --home DIR")
-        db = _connect(path)
-        _check(db, path)
-        if _version(db) < VERSION:
-            _migrate(db)
-        # In WAL mode only FULL makes a commit durable: acknowledged jobs and results survive a power cut.
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA foreign_keys = ON")
+        shared = network_file_system(workspace.root)
+        return _open(path, shared)
     except sqlite3.OperationalError as error:
-        # The file itself may be fine: a full disk, a read-only folder, a lock that is never released.
+        if is_locked(error):
+            raise store_locked(path) from error
+        # The file itself may be fine: a full disk, a read-only folder, a server without locks.
+        if shared:
+            where = f"{path} on this network file system ({shared})"
+            fix = "check free disk space, permissions and file locks, or use --home DIR with a local folder"
+            raise TtsdashError(f"cannot open {where} ({error}): {fix}") from error
         raise TtsdashError(
             f"cannot open {path} ({error}): check free disk space and permissions, then try again"
         ) from error
@@ -49,19 +52,54 @@ def open_store(workspace: Workspace) -> sqlite3.Connection:
         raise InvalidInput(
             f"cannot open {path} ({error.strerror}): check its owner and permissions, or use --home DIR"
         ) from error
+
+
+def _open(path: Path, shared: str | None) -> sqlite3.Connection:
+    """Connect to the database, check it and migrate it. `shared` is the network file system that it is on, if it is."""
+    db = _connect(path)
+    try:
+        if shared:
+            _check_shared(db, path, shared)
+        else:
+            _check(db, path)
+        if _version(db) < VERSION:
+            _migrate(db, shared)
+        elif not shared:
+            _return_to_wal(db)
+        # In WAL mode only FULL makes a commit durable, with a rollback journal only EXTRA: acknowledged jobs and results
+        # survive a power cut.
+        db.execute(f"PRAGMA synchronous = {'EXTRA' if shared else 'FULL'}")
+        db.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        # Whatever it has locked is free at once, not when it is collected.
+        db.close()
+        raise
     return db
 
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Run the block in a transaction that takes the write lock at once; a deferred BEGIN could fail at its first write."""
-    db.execute("BEGIN IMMEDIATE")
+    """Run the block in a transaction that takes all locks at once, so that neither a write nor the commit waits for one.
+
+    With a write-ahead log, readers go on meanwhile. Raises StoreLocked, before the block runs.
+    """
+    try:
+        db.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if is_locked(error):
+            raise store_locked(_path_of(db)) from error
+        raise
     try:
         yield db
+        db.commit()
     except BaseException:
         db.rollback()
         raise
-    db.commit()
+
+
+def _path_of(db: sqlite3.Connection) -> Path:
+    # A pragma rather than a query, which would need a lock itself.
+    return next(Path(row[2]) for row in db.execute("PRAGMA database_list") if row[1] == "main")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -91,12 +129,46 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _migrate(db: sqlite3.Connection) -> None:
+def _check_shared(db: sqlite3.Connection, path: Path, kind: str) -> None:
+    """Check a database on a network file system, and switch it to a rollback journal.
+
+    The write-ahead log needs memory that all its users share, which machines do not. This connection therefore enters it, if
+    an earlier version has left one, with exclusive access only. Raises InvalidInput.
+    """
+    left = path.with_name(f"{path.name}-wal").exists()
+    try:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute(f"PRAGMA busy_timeout = {(_LEAVE_WAL_S if left else BUSY_TIMEOUT_S) * 1000:.0f}")
+        _check(db, path)
+        if db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            db.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.OperationalError as error:
+        if left and is_locked(error):
+            raise InvalidInput(
+                f"{path} is in use in a mode that loses data on a network file system ({kind}): run "
+                "`ttsdash worker stop --now`, close whatever else uses it on any machine, then try again"
+            ) from error
+        raise
+    db.execute("PRAGMA locking_mode = NORMAL")
+    db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+    # The exclusive access ends with the first read.
+    _version(db)
+
+
+def _return_to_wal(db: sqlite3.Connection) -> None:
+    """Switch a database that was on a network file system back to write-ahead logging, unless it is in use."""
+    if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        with suppress(sqlite3.OperationalError):
+            db.execute("PRAGMA journal_mode = WAL")
+
+
+def _migrate(db: sqlite3.Connection, shared: str | None) -> None:
     import sqlite_utils
 
     # Before switching to WAL, so that the id is in the file itself, by which a workspace is recognized.
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    _enable_wal(db)
+    if not shared:
+        _enable_wal(db)
     # Of two simultaneous first starts the second waits here, then finds nothing left to apply.
     with transaction(db):
         db.row_factory = None

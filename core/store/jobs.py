@@ -111,6 +111,19 @@ def open_ids(db: sqlite3.Connection) -> list[int]:
     return [row[0] for row in db.execute(f"SELECT id FROM jobs WHERE state IN {sql_list(OPEN)} ORDER BY id")]
 
 
+def unmended_failures(db: sqlite3.Connection) -> list[int]:
+    """Return the failed jobs, oldest first, without those whose work a later job has done."""
+    rows = db.execute(
+        f"""SELECT id FROM jobs AS failed WHERE state = '{JobState.FAILED}'
+             AND NOT EXISTS (SELECT 1 FROM jobs AS later WHERE later.id > failed.id
+                             AND later.state = '{JobState.SUCCEEDED}' AND later.kind = failed.kind
+                             AND later.voice_id = failed.voice_id AND later.variant IS failed.variant
+                             AND later.params = failed.params)
+           ORDER BY id"""
+    )
+    return [row[0] for row in rows]
+
+
 def count_jobs(db: sqlite3.Connection) -> dict[JobState, int]:
     """Return the number of jobs by state; states without jobs are absent."""
     return {JobState(row[0]): row[1] for row in db.execute("SELECT state, count(*) FROM jobs GROUP BY state")}

@@ -13,14 +13,14 @@ from core.benchmark.run import run as run_benchmark
 from core.benchmark.texts import texts_for, texts_from
 from core.engines.names import BY_PROVIDER, EngineName
 from core.errors import InvalidInput
-from core.history.regression import mark_regressions
 from core.quality.recordings import recording_pair, write_recording
 from core.records.voices import NOT_RUN, ORIGINAL, Variant, Voice
 from core.settings import read_settings
-from core.store.results import put_benchmark
 from core.variants.checksums import integrity_error
 from core.variants.recipes import RECIPES
 from jobs.context import JobContext
+from jobs.finished import FinishedWork
+from jobs.storing import store_finished
 
 _log = logging.getLogger("ttsdash.job")
 
@@ -47,7 +47,7 @@ def run(context: JobContext) -> None:
         budget_s=params.get("budget_s") or settings.benchmark_budget_s,
     )
     spoken: dict[str, list[npt.NDArray[np.float32]]] = {}
-    record = mark_regressions(context.db, run_benchmark(plan, context.report, on_recording=spoken.__setitem__))
+    record = run_benchmark(plan, context.report, on_recording=spoken.__setitem__)
     _log.info("load: %s", record.load)
     for result in record.results:
         _log.info("%s", {name: value for name, value in result.figures.items() if name != "unmeasured"})
@@ -57,8 +57,8 @@ def run(context: JobContext) -> None:
         pair = recording_pair(context.workspace, voice.key, name)
         for path, recordings in zip(pair, (spoken[name], spoken[ORIGINAL]), strict=True):
             write_recording(path, recordings, voice.sample_rate, scratch)
-    with context.committing({"benchmark_id": record.id, "results": [result.id for result in record.results]}) as db:
-        put_benchmark(db, record, context.job.id)
+    outcome = {"benchmark_id": record.id, "results": [result.id for result in record.results]}
+    store_finished(context, FinishedWork(outcome, benchmark=record))
 
 
 def _candidate(variant: Variant, voice: Voice) -> BenchmarkVariant:

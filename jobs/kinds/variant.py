@@ -11,7 +11,6 @@ from core.clock import now
 from core.errors import InvalidInput, TtsdashError, reason_of
 from core.files import sha256_of
 from core.records.voices import Variant
-from core.store.voices import put_variant
 from core.text import truncate
 from core.variants.checksums import checksum_of, size_of
 from core.variants.recipes import RECIPES, Recipe, Task
@@ -20,6 +19,8 @@ from core.voices.phonemes import phoneme_ids
 from core.voices.sentences import label_of
 from core.workspace import Workspace
 from jobs.context import JobContext
+from jobs.finished import FinishedWork, forget
+from jobs.storing import store_finished
 
 _log = logging.getLogger("ttsdash.job")
 
@@ -81,11 +82,12 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
             job_id=context.job.id,
             created_at=now(),
         )
-        with context.committing({"variant": dataclasses.asdict(variant)}) as db:
-            put_variant(db, voice.id, variant)
-            draft.publish()
+        outcome = {"variant": dataclasses.asdict(variant)}
+        names = tuple(draft.names.items())
+        store_finished(context, FinishedWork(outcome, variant=variant, voice_id=voice.id, names=names))
     except BaseException:
         draft.discard()
+        forget(context.workspace, context.job.id, context.attempt)
         raise
     draft.settle()
 

@@ -9,6 +9,7 @@ from core.records.job_states import ENDED, JobState
 from core.records.jobs import Job
 from core.store.activity import Activity, read_activity, record_visit
 from core.store.lifecycle import is_paused
+from jobs.liveness import observed_activity
 from jobs.queue_state import read_queue_state, stalled_reason
 from tui.cli.context import Session
 from tui.cli.output import print_line
@@ -20,7 +21,7 @@ _MAX_LISTED = 20
 
 def print_activity(session: Session) -> None:
     """Print the activity, and record that the user has seen it."""
-    activity = read_activity(session.db)
+    activity = observed_activity(read_activity(session.db), session.workspace)
     if session.as_json:
         session.print_json(activity_json(activity, is_paused(session.db)))
     else:
@@ -50,10 +51,11 @@ def _lines(session: Session, activity: Activity) -> Iterator[str]:
         yield f"{counted(len(activity.hook_failures), 'hook')} failed"
     for job_id, detail in activity.hook_failures[:_MAX_LISTED]:
         yield f"  job {job_id}: {detail}"
-    yield f"{activity.running or 'none'} running, {activity.waiting or 'none'} waiting"
+    interrupted = f", {activity.interrupted} interrupted" if activity.interrupted else ""
+    yield f"{activity.running or 'none'} running{interrupted}, {activity.waiting or 'none'} waiting"
     queue = read_queue_state(session.workspace, session.db)
     why = stalled_reason(queue)
-    if why and (activity.running or activity.waiting or queue.paused):
+    if why and (activity.running or activity.interrupted or activity.waiting or queue.paused):
         yield why
 
 

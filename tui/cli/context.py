@@ -23,13 +23,13 @@ class Session:
 
     @cached_property
     def workspace(self) -> Workspace:
-        """Return the workspace, with a warning on a network file system."""
+        """Return the workspace, with a warning if one is going to be created on a network file system."""
         workspace = find_workspace(self.home)
-        remote = network_file_system(workspace.root)
+        remote = None if _exists(workspace) else network_file_system(workspace.root)
         if remote:
             click.echo(
-                f"ttsdash: {workspace.root} is on a network file system ({remote}), where SQLite can lose data: "
-                "use --home DIR with a local folder",
+                f"ttsdash: {workspace.root} is on a network file system ({remote}), where SQLite can lose data if file "
+                "locks fail: better use --home DIR with a local folder",
                 err=True,
             )
         return workspace
@@ -54,6 +54,13 @@ class Session:
             click.echo(f"[{lines}]")
         else:
             click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _exists(workspace: Workspace) -> bool:
+    try:
+        return workspace.data_db.exists()
+    except OSError:
+        return True  # the command reports what is wrong with it
 
 
 def session_of(context: click.Context) -> Session:

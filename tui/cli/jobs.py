@@ -10,11 +10,12 @@ import click
 
 from core.clock import format_duration
 from core.errors import InvalidInput, NotFound
-from core.records.job_states import OPEN, JobEventKind, JobState
+from core.records.job_states import INTERRUPTED, OPEN, JobEventKind, JobState
 from core.records.jobs import Job
 from core.report.job_json import job_json
 from core.store.durations import Estimate, estimate
 from core.store.jobs import count_jobs, get_job, list_events, list_jobs, open_ids
+from jobs.liveness import observed, stored_states
 from jobs.queue_state import QueueState, queue_position, read_queue_state, stalled_reason, waiting_reason
 from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.jobs_control import cancel, clean, edit, move, pause, resume, retry
@@ -56,7 +57,7 @@ for command in (cancel, retry, pause, resume, move, edit, clean):
     "--state",
     "states",
     multiple=True,
-    type=click.Choice([state.value for state in JobState]),
+    type=click.Choice([*(state.value for state in JobState), INTERRUPTED]),
     help="List only jobs in this state; may be repeated.",
 )
 @click.option(
@@ -75,7 +76,8 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
             raise InvalidInput("--since-last takes neither --state nor --limit")
         print_activity(session)
         return
-    found = list_jobs(session.db, [JobState(state) for state in states], limit or _LATEST)
+    asked = stored_states(states, session.workspace)
+    found = _list(session, asked, limit or _LATEST) if asked or not states else []
     if session.as_json:
         session.print_json([job_json(job) for job in found])
         return
@@ -84,13 +86,17 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
         print_line(f"no job is {' or '.join(states)}")
     else:
         _print_jobs(session, found, queue)
-    total = sum(count for state, count in counts.items() if not states or state in states)
+    total = sum(count for state, count in counts.items() if not states or state in asked)
     if total > len(found):
         print_line(f"and {total - len(found)} more (list all with `--limit {total}`)")
     why = stalled_reason(queue)
     if why and (queue.paused or any(state in counts for state in OPEN)):
         print_line()
         print_line(why)
+
+
+def _list(session: Session, states: Sequence[JobState], limit: int) -> list[Job]:
+    return observed(list_jobs(session.db, states, limit), session.workspace)
 
 
 def _print_jobs(session: Session, found: Sequence[Job], queue: QueueState) -> None:
@@ -101,7 +107,7 @@ def _print_jobs(session: Session, found: Sequence[Job], queue: QueueState) -> No
         "kind": lambda job: job.kind,
         "voice": lambda job: job.voice,
         "variant": lambda job: job.variant or "–",
-        "state": lambda job: job.state,
+        "state": lambda job: job.shown_state,
         ">att.": lambda job: str(job.attempt),
         ">prio.": (lambda job: str(job.priority)) if any(job.priority for job in found) else None,
         "created": lambda job: local_time(job.created_at) if roomy else short_time(job.created_at),
@@ -138,7 +144,7 @@ def show(session: Session, job_id: int) -> None:
     """Show job ID and its history."""
     from core.hardware.machine import this_machine
 
-    job = get_job(session.db, job_id)
+    (job,) = observed([get_job(session.db, job_id)], session.workspace)
     events = list_events(session.db, job_id)
     waits = waiting_reason(job, read_queue_state(session.workspace, session.db))
     position = queue_position(session.db, job) if job.state == JobState.QUEUED else None
@@ -153,7 +159,7 @@ def show(session: Session, job_id: int) -> None:
             ("voice", job.voice),
             ("variant", job.variant),
             ("parameters", parameters(job.params)),
-            ("state", job.state),
+            ("state", job.shown_state),
             ("stage", job.stage),
             ("progress", f"{job.progress:.0%}" if job.progress is not None else None),
             ("attempt", str(job.attempt)),
@@ -186,7 +192,7 @@ def show(session: Session, job_id: int) -> None:
 def _expected(job: Job, expected: Estimate | None) -> str | None:
     if expected is None:
         return None
-    return time_left(job, expected) if job.state == JobState.RUNNING else str(expected)
+    return time_left(job, expected) if job.state == JobState.RUNNING and not job.interrupted else str(expected)
 
 
 def _limits(job: Job) -> str | None:

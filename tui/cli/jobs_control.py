@@ -15,6 +15,7 @@ from core.store import queue_control
 from core.store.jobs import count_jobs, get_job, list_events
 from core.variants.recipes import read_params
 from jobs.edit import JobEdit, edit_job
+from jobs.liveness import observed
 from jobs.queue_state import queue_position
 from jobs.scheduling import default_limits
 from jobs.submit import wake
@@ -46,7 +47,7 @@ def cancel(session: Session, job_ids: tuple[int, ...], every: bool) -> None:
     else:
         waiting, asked = 0, queue_control.cancel_jobs(session.db, job_ids)
     _await_ends(session, asked)
-    jobs = [get_job(session.db, job_id) for job_id in (asked if every else job_ids)]
+    jobs = observed((get_job(session.db, job_id) for job_id in (asked if every else job_ids)), session.workspace)
     if session.as_json:
         if every:
             session.print_json(cancelled_jobs_json(waiting, jobs))
@@ -60,7 +61,7 @@ def cancel(session: Session, job_ids: tuple[int, ...], every: bool) -> None:
     elif every and not jobs:
         print_line("no job is queued or running")
     for job in jobs:
-        print_line(f"job {job.id}: {job.state if job.ended else 'cancelling, but still running'}")
+        print_line(f"job {job.id}: {job.state if job.ended else f'cancelling, but still {job.shown_state}'}")
 
 
 def _await_ends(session: Session, job_ids: Sequence[int]) -> None:

@@ -15,6 +15,7 @@ from core.records.jobs import Job
 from core.store.durations import estimate
 from core.store.jobs import get_job, list_jobs, open_ids
 from core.workspace import Workspace
+from jobs.liveness import observed
 from jobs.queue_state import PAUSED_REASON, QueueState, read_queue_state, waiting_reason
 from jobs.worker_control import ensure_worker
 from tui.cli.output import print_line
@@ -85,11 +86,14 @@ class JobMonitor:
     def poll(self) -> Poll:
         """Return the jobs that have ended since the last poll, the running ones, and the next few."""
         before, self._open = self._open, self._ids.intersection(open_ids(self._db))
-        running = [job for job in list_jobs(self._db, states=(JobState.RUNNING,)) if job.id in self._open]
+        running = [job for job in self._read_running() if job.id in self._open]
         waiting = sorted(self._open.difference(job.id for job in running))
         others = [get_job(self._db, job_id) for job_id in [*(before - self._open), *waiting[:_MAX_NEXT]]]
         jobs = sorted([*running, *others], key=lambda job: job.id)
         return Poll(jobs, len(self._open), read_queue_state(self._workspace, self._db))
+
+    def _read_running(self) -> list[Job]:
+        return observed(list_jobs(self._db, states=(JobState.RUNNING,)), self._workspace)
 
 
 class _Lines:
@@ -108,7 +112,7 @@ class _Lines:
             reason = waiting_reason(job, poll.queue) if job.not_before or poll.queue.disk_shortage else None
             state = f"queued, {reason}" if reason else str(job.state)
             if job.state == JobState.RUNNING:
-                state = job.stage or job.state
+                state = job.shown_state if job.interrupted else job.stage or job.state
             line = f"{job_title(job)}: {state}"
             if self._printed.get(job.id) != line:
                 self._printed[job.id] = line

@@ -21,7 +21,7 @@ from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.output import print_line
 from tui.cli.service import install, slots_option, uninstall, warn_of_logout
 from tui.json_output import worker_json
-from tui.text.format import counted, local_time
+from tui.text.format import counted, id_list, local_time
 
 
 @click.group(cls=DefaultCommandGroup, default="status")
@@ -110,6 +110,9 @@ def status(session: Session) -> None:
         _print_running(found)
     else:
         print_line("no worker is running: start one with `ttsdash worker start`")
+    if found.interrupted:
+        which = id_list(found.interrupted)
+        print_line(f"job {which}: interrupted, since the last worker died; the next one runs it again")
     if waiting:
         print_line(f"{counted(waiting, 'job')} {'waits' if waiting == 1 else 'wait'}")
     if is_paused(session.db):
@@ -119,7 +122,8 @@ def status(session: Session) -> None:
 def _print_running(found: WorkerStatus) -> None:
     jobs = ", ".join(map(str, found.jobs))
     activity = f"on job {jobs}" if jobs else "idle"
-    print_line(f"worker {activity}: pid {found.pid}, since {local_time(found.since)}, ttsdash {found.version}")
+    where = f" on {found.host}" if found.host else ""
+    print_line(f"worker {activity}: pid {found.pid}{where}, since {local_time(found.since)}, ttsdash {found.version}")
     print_line(f"{counted(found.slots, 'slot')}, {counted(found.cores, 'core')}, {found.memory_mb} MB of memory")
     if found.limits and found.limits.words:
         print_line(f"limits: {describe_limits(found.limits)}")

@@ -64,9 +64,10 @@ class Actions:
     def read_activity(self) -> ActivityRead:
         """Read the activity since the last visit."""
         from core.store.activity import read_activity
+        from jobs.liveness import observed_activity
 
         with closing(open_store(self._workspace)) as db:
-            return ActivityRead(read_activity(db))
+            return ActivityRead(observed_activity(read_activity(db), self._workspace))
 
     def record_visit(self, activity: Activity) -> Outcome:
         """Record that the user has seen this activity."""
@@ -92,10 +93,10 @@ class Actions:
         return Outcome()
 
     def start_worker(self) -> Outcome:
-        """Start a worker; it replaces an unresponsive one."""
+        """Start a worker, which stops when idle like any that the dashboard starts; it replaces an unresponsive one."""
         from jobs import worker_control
 
-        worker_control.start_worker(self._workspace)
+        worker_control.ensure_worker(self._workspace)
         return Outcome("Worker started.")
 
     def stop_worker(self) -> Outcome:

@@ -18,6 +18,7 @@ from core.store.jobs import count_jobs, list_events, list_jobs, list_queued
 from core.store.selections import latest_selections
 from core.store.voices import list_voices
 from core.workspace import Workspace
+from jobs.liveness import Observation, observe
 from jobs.lock import WorkerInfo, is_unresponsive, running_worker
 from jobs.queue_state import EMPTY_QUEUE, QueueState, read_queue_state
 
@@ -34,7 +35,7 @@ class Snapshot:
     jobs: list[Job] = field(default_factory=list)
     """Running jobs, queued ones in queue order, then ended ones, the latest first."""
     running: list[Job] = field(default_factory=list)
-    """Running jobs with their current progress; in `jobs`, progress is as of the last change of a state."""
+    """Running jobs with their current progress, or interrupted ones if no worker is running; in `jobs`, progress is as of the last change of a state."""
     counts: Mapping[JobState, int] = field(default_factory=dict)
     """The number of jobs in each state, including those that are not shown."""
     failed_attempts: Mapping[int, tuple[JobEvent, ...]] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class SnapshotReader:
     def __init__(self, workspace: Workspace, db: sqlite3.Connection, machine: Machine | None = None) -> None:
         self._workspace, self._db = workspace, db
         self._data_version: int | None = None
+        self._seen: Observation | None = None
         self._versions: tuple[object, ...] = ()
         self._last_result: int | None = None
         self._latest = Snapshot(machine=(machine or this_machine()).id)
@@ -77,24 +79,23 @@ class SnapshotReader:
         """Return a snapshot, or None if nothing has changed since the last call."""
         worker = running_worker(self._workspace)
         unresponsive = worker is not None and is_unresponsive(self._workspace)
+        seen = observe(self._workspace)
         data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
         latest = self._latest
-        if (data_version, worker, unresponsive) == (self._data_version, latest.worker, latest.worker_unresponsive):
+        before = (self._data_version, latest.worker, latest.worker_unresponsive, self._seen)
+        if (data_version, worker, unresponsive, seen) == before:
             return None
         with _read_transaction(self._db):
-            snapshot = self._refresh(replace(latest, worker=worker, worker_unresponsive=unresponsive))
-        self._data_version, self._latest = data_version, snapshot
+            snapshot = self._refresh(replace(latest, worker=worker, worker_unresponsive=unresponsive), seen)
+        self._data_version, self._seen, self._latest = data_version, seen, snapshot
         return snapshot
 
-    def _refresh(self, snapshot: Snapshot) -> Snapshot:
-        voices, running, counts = (
-            list_voices(self._db),
-            list_jobs(self._db, states=(JobState.RUNNING,)),
-            count_jobs(self._db),
-        )
+    def _refresh(self, snapshot: Snapshot, seen: Observation) -> Snapshot:
+        voices, counts = list_voices(self._db), count_jobs(self._db)
+        running = [seen.see(job) for job in list_jobs(self._db, states=(JobState.RUNNING,))]
         if voices != snapshot.voices:
             snapshot = replace(snapshot, voices=voices)
-        versions = (counts, *self._read_versions())
+        versions = (counts, seen.alive, *self._read_versions())
         if versions != self._versions:
             snapshot = replace(self._read_lists(snapshot, running), counts=counts)
         if versions != self._versions or snapshot.worker != self._latest.worker:

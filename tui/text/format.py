@@ -202,6 +202,8 @@ def job_note(job: Job, waits_for: str | None, left: str | None = None) -> str:
     """Return the note on a job next to its state: why it waits, its progress, or its error."""
     if job.state == JobState.QUEUED:
         return waits_for or ""
+    if job.interrupted:
+        return "its worker died: the next one continues"
     if job.cancel_asked and job.state == JobState.RUNNING:
         return "cancelling"
     if job.state == JobState.RUNNING:

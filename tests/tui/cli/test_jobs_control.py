@@ -431,6 +431,7 @@ def test_what_happened_since_the_last_look_as_json(call: Call, queue: Queue) -> 
         "counts": {"failed": 1},
         "hook_failures": [{"job": 1, "detail": "notify ended with code 1"}],
         "running": 0,
+        "interrupted": 0,
         "waiting": 1,
         "paused": False,
     }

@@ -438,7 +438,7 @@ async def test_a_returning_user_is_shown_once_what_happened(left: Workspace, key
         await until(pilot, lambda: app.screen.query(".report Static"))
         shown = "\n".join(str(widget.render()) for widget in app.screen.query(Static))
         assert re.search("Failed\n.*job 3.*\n.*cannot read /voices", shown)
-        assert "1 failed, 2 succeeded, 1 cancelled, 1 hook failed\nNow: 1 running, 3 queued" in shown
+        assert "1 failed, 2 succeeded, 1 cancelled, 1 hook failed\nNow: 0 running, 1 interrupted, 3 queued" in shown
         scrolled = app.screen.query_one(VerticalScroll)
         await pilot.press("j", "j")
         assert scrolled.scroll_y == 2

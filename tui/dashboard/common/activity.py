@@ -47,8 +47,9 @@ def _summary(activity: Activity) -> str:
     parts = [f"{activity.counts[state]} {state}" for state in _SECTIONS if state in activity.counts]
     if activity.hook_failures:
         parts.append(f"{counted(len(activity.hook_failures), 'hook')} failed")
-    if activity.running or activity.waiting:
-        now = f"{activity.running} running, {activity.waiting} queued"
+    if activity.running or activity.interrupted or activity.waiting:
+        interrupted = f", {activity.interrupted} interrupted" if activity.interrupted else ""
+        now = f"{activity.running} running{interrupted}, {activity.waiting} queued"
     else:
         now = "the queue is empty"
     return f"{', '.join(parts)}\nNow: {now}"

@@ -92,12 +92,12 @@ class QueuePane(TablePane):
         area = self.query_one("#running", Vertical)
         shown = {str(widget.id): widget for widget in area.query(RunningJob)}
         for job in snapshot.running:
-            expected, orphaned = snapshot.estimates.get(job.id), snapshot.worker is None
+            expected = snapshot.estimates.get(job.id)
             widget = shown.pop(f"running-{job.id}", None)
             if widget is None:
-                area.mount(RunningJob(job, expected, orphaned, self.context.environment.clock))
+                area.mount(RunningJob(job, expected, self.context.environment.clock))
             else:
-                widget.show(job, expected, orphaned)
+                widget.show(job, expected)
         for ended in shown.values():
             ended.remove()
 
@@ -137,7 +137,7 @@ class QueuePane(TablePane):
         if len(ids) > 1:
             question = f"Cancel {len(ids)} jobs ({id_list(ids)})?"
         else:
-            question = f"Cancel job {ids[0]} ({open_jobs[0].kind}, {open_jobs[0].state})?"
+            question = f"Cancel job {ids[0]} ({open_jobs[0].kind}, {open_jobs[0].shown_state})?"
         dependents = _dependents(self.snapshot.jobs, ids)
         if dependents:
             verb, object_ = "depends" if len(dependents) == 1 else "depend", "it" if len(ids) == 1 else "them"
@@ -214,7 +214,13 @@ def _row(job: Job, queue: QueueState, width: int) -> tuple[str, ...]:
     """Return the cells of a job, with the whole note."""
     what = f"{job.kind} {job.variant}" if job.variant else job.kind
     note = _note(job, queue) or _remark(job)
-    return (str(job.id), shortened(what, width * 23 // 80), shortened(job.voice, width * 17 // 80), job.state, note)
+    return (
+        str(job.id),
+        shortened(what, width * 23 // 80),
+        shortened(job.voice, width * 17 // 80),
+        job.shown_state,
+        note,
+    )
 
 
 def _note(job: Job, queue: QueueState) -> str:

@@ -20,7 +20,7 @@ _HISTORY_MIN_WIDTH = 100
 class RunningJob(Vertical):
     """Two lines, which are redrawn without the table below. A wide terminal also shows the recent usage as sparklines."""
 
-    def __init__(self, job: Job, expected: Estimate | None, orphaned: bool, clock: Callable[[], str]) -> None:
+    def __init__(self, job: Job, expected: Estimate | None, clock: Callable[[], str]) -> None:
         super().__init__(id=f"running-{job.id}")
         self._clock = clock
         self._title = PlainText(job_title(job), classes="title")
@@ -28,7 +28,7 @@ class RunningJob(Vertical):
         self._left, self._stage, self._usage = (PlainText(classes=name) for name in ("left", "stage", "usage"))
         self._cpu, self._memory = (deque[float](maxlen=_HISTORY) for _ in range(2))
         self._heartbeat: str | None = None
-        self.show(job, expected, orphaned)
+        self.show(job, expected)
 
     def compose(self) -> ComposeResult:
         """Yield the widgets."""
@@ -40,13 +40,13 @@ class RunningJob(Vertical):
             yield self._stage
             yield self._usage
 
-    def show(self, job: Job, expected: Estimate | None, orphaned: bool) -> None:
-        """Show the current state of the job. `orphaned` means that its worker has died."""
+    def show(self, job: Job, expected: Estimate | None) -> None:
+        """Show the current state of the job."""
         # Without a value the bar would pulse, which is costly over a slow connection.
         self._bar.update(progress=job.progress or 0.0)
-        self._stage.show("interrupted · w restarts the worker" if orphaned else _stage(job))
-        self._left.show("" if orphaned else _left(job, expected, self._clock()))
-        self._usage.show("" if orphaned else self._usage_of(job))
+        self._stage.show("interrupted · w restarts the worker" if job.interrupted else _stage(job))
+        self._left.show("" if job.interrupted else _left(job, expected, self._clock()))
+        self._usage.show("" if job.interrupted else self._usage_of(job))
 
     def _usage_of(self, job: Job) -> str:
         if job.cpu_percent is None or job.rss_mb is None:

@@ -62,7 +62,11 @@ def disk_facts(workspace: Workspace) -> Facts:
     }
     return {
         "folder": str(workspace.root),
-        **({"WARNING": f"on a network file system ({remote}), where SQLite can lose data"} if remote else {}),
+        **(
+            {"WARNING": f"on a network file system ({remote}), where SQLite can lose data if file locks fail"}
+            if remote
+            else {}
+        ),
         "free": f"{disk.free / 1e9:.1f} GB of {disk.total / 1e9:.1f} GB",
         **{name: f"{megabytes(size):>8} MB" for name, size in used.items()},
     }

@@ -63,7 +63,7 @@ def read_forecasts(workspace: Workspace, voice: Voice, machine_id: str) -> Voice
 def describe_existing(snapshot: Snapshot, voice: Voice, missing: frozenset[str]) -> dict[str, str]:
     """Return, by name, a note on each variant that exists or that a job is making. `missing` are paths without a file."""
     making = {
-        str(job.variant): f"{job.state} as job {job.id}"
+        str(job.variant): f"{job.shown_state} as job {job.id}"
         for job in snapshot.jobs
         if job.voice_id == voice.id and job.variant and job.state in OPEN
     }
