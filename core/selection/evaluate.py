@@ -114,12 +114,18 @@ def _figures(result: Result | None) -> Performance | None:
     if result is None or result.speedup is None:
         return None
     return Performance(
-        result.speedup, result.speedup_ci or (result.speedup, result.speedup), result.grade, result.noisy
+        result.speedup,
+        result.speedup_ci or (result.speedup, result.speedup),
+        result.grade,
+        result.noisy,
+        result.text_set if result.text_set_note else None,
     )
 
 
 def _compare(db: sqlite3.Connection, picked: Result, other: Result) -> PairedSpeed | Unpaired:
     """Return how fast one variant is relative to the selected one, from the pairs of the run that measured both."""
+    if picked.text_set != other.text_set:
+        return Unpaired.DIFFERENT_TEXTS
     if (picked.benchmark_id, picked.threads) != (other.benchmark_id, other.threads):
         return Unpaired.DIFFERENT_RUNS
     first, second = (list_parts(db, Sample, result.id) for result in (picked, other))

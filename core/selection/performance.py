@@ -16,6 +16,8 @@ class Performance:
     interval: tuple[float, float]
     grade: str | None
     noisy: bool = False
+    texts: str | None = None
+    """The name of the texts it was measured with, if they are not those in the voice's language as written."""
 
     @property
     def sounds_good(self) -> bool:

@@ -42,6 +42,13 @@ def warnings(selection: Selection) -> dict[str, str]:
     return {f"{warning.kind}: {warning.variant}": warning.text for warning in selection.warnings}
 
 
+def test_a_reason_names_the_texts_that_are_not_those_of_the_voices_language() -> None:
+    generated = replace(STATIC, performance=replace(measured(1.7), texts="generated v1"))
+    selection = chosen("server", ORIGINAL, generated, INT4, policy="measured")
+    assert "1.70x as fast as the original, texts generated v1, sound slight" in why(selection, "static-int8")
+    assert "texts" not in why(selection, "int4")
+
+
 @pytest.mark.parametrize(
     ("machine", "by_priority", "by_measure", "core_ml_reason"),
     [
