@@ -30,7 +30,13 @@ class Phonemes:
 
 def is_sound(phoneme: str) -> bool:
     """Return whether a phoneme is spoken: it is no space, no punctuation and no stress mark."""
-    return any(unicodedata.category(char)[0] not in "ZPC" and char not in _WITHOUT_SOUND for char in phoneme)
+    return any(_has_sound(char) for char in phoneme)
+
+
+def _has_sound(char: str) -> bool:
+    # Some voices have characters for private use (Co) for sounds without a letter.
+    category = unicodedata.category(char)
+    return (category == "Co" or category[0] not in "ZPC") and char not in _WITHOUT_SOUND
 
 
 def phonemes_of(config: dict[str, Any], text: str) -> Phonemes:

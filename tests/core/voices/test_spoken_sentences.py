@@ -174,6 +174,17 @@ def test_a_phoneme_that_is_mapped_to_no_id_is_dropped() -> None:
     assert phonemes_of(ESPEAK | {"phoneme_id_map": ids}, "Go.").dropped_share == 1
 
 
+@pytest.mark.parametrize(
+    ("phoneme", "expected"),
+    [
+        *((sound, True) for sound in ("a", "zh", "ŋ", "\u0306", "ː", "1", "\ue000", "ん")),
+        *((pause, False) for pause in (" ", ".", "。", "ˈ", "\u0361", "\n", "\ud800", "—")),
+    ],
+)
+def test_pauses_and_stress_are_no_sounds(phoneme: str, expected: bool) -> None:
+    assert is_sound(phoneme) == expected
+
+
 @pytest.mark.parametrize("text", ["...", "?!", "-"])
 def test_nothing_is_said_by_a_text_without_sounds(text: str) -> None:
     assert phonemes_of(ESPEAK, text).dropped_share == 1
