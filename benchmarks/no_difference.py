@@ -59,7 +59,7 @@ def plan_for(model: Path, copy: Path, budget_s: float) -> BenchmarkPlan:
             BenchmarkVariant(name, path, voice.sha256, voice.size_bytes, None)
             for name, path in (("original", model), ("copy", copy))
         ),
-        texts=texts_for(voice.language),
+        texts=texts_for(voice.config, voice.language),
         threads=default_threads(),
         width=0.05,
         budget_s=budget_s,

@@ -63,6 +63,8 @@ def make_result(**changes: Any) -> Result:
         "threads": 1,
         "stock": False,
         "benchmark_version": "v",
+        "text_set": "en v1",
+        "text_set_note": None,
         "pairs": 10,
         "speedup": 1.0,
         "speedup_ci": (1.0, 1.0),

@@ -13,7 +13,7 @@ from core.hardware.limits import Limits
 from core.records.graph_summary import GraphSummary
 from core.records.jobs import Job, JobEvent
 from core.records.metrics import Metrics
-from core.records.results import Result
+from core.records.results import Result, SpokenTexts
 from core.records.selections import Selection, StoredSelection
 from core.records.voices import Variant, Voice
 from core.report.job_json import JobJson, job_json
@@ -103,11 +103,13 @@ class VoiceJson(TypedDict):
     language: str
     graph: GraphJson
     added_at: str
+    text_set: Annotated[str | None, "the texts of its newest benchmark, with language and version: `sv v1`"]
+    text_set_note: Annotated[str | None, "why these texts, if they are not those in its language as written"]
     variants: list[VariantJson]
 
 
-def voice_json(voice: Voice) -> VoiceJson:
-    """Return a voice with its variants."""
+def voice_json(voice: Voice, spoken: SpokenTexts | None) -> VoiceJson:
+    """Return a voice with its variants; `spoken` are the texts of its newest benchmark."""
     return {
         "voice": voice.key,
         "path": voice.path,
@@ -118,6 +120,8 @@ def voice_json(voice: Voice) -> VoiceJson:
         "language": voice.language,
         "graph": _graph_json(GraphSummary.from_json(voice.anatomy)),
         "added_at": voice.added_at,
+        "text_set": spoken.name if spoken else None,
+        "text_set_note": spoken.note if spoken else None,
         "variants": [variant_json(variant) for variant in voice.variants],
     }
 
@@ -292,6 +296,8 @@ class ResultJson(MetricsJson):
     threads: int
     stock: Annotated[bool, "whether ONNX Runtime ran with its default session options"]
     benchmark_version: str
+    text_set: Annotated[str, "the texts that were spoken, with language and version: `sv v1`"]
+    text_set_note: Annotated[str | None, "why these texts, if they are not those in the voice's language as written"]
     noisy: Annotated[bool, "whether other work kept the machine busy"]
     unmeasured: Annotated[dict[str, str], "why a metric is null, by metric"]
     regression: RegressionJson | None
@@ -318,6 +324,8 @@ def result_json(result: Result) -> ResultJson:
         "threads": result.threads,
         "stock": result.stock,
         "benchmark_version": result.benchmark_version,
+        "text_set": result.text_set,
+        "text_set_note": result.text_set_note,
         **metrics,
         "noisy": result.noisy,
         "unmeasured": result.unmeasured,

@@ -37,7 +37,7 @@ def run(plan: BenchmarkPlan, report: ReportProgress, on_recording: OnRecording |
     Raises ProbeFailed when a model cannot be loaded or run, InvalidInput for texts without phonemes.
     """
     report("phonemes", 0.0)
-    ids = {name: phoneme_ids(plan.config, text) for name, text in plan.texts.texts.items()}
+    ids = plan.texts.ids(plan.config)
     phonemes_ms = _phonemes_ms(plan)
     plan = replace(plan, candidates=tuple(_check_engine(variant, plan, ids) for variant in plan.candidates))
     evaluated = _record_untimed(plan, ids, report)
@@ -63,12 +63,7 @@ def run(plan: BenchmarkPlan, report: ReportProgress, on_recording: OnRecording |
         machine=this_machine(),
         environment=this_environment(),
         version=_version(ids, plan.config),
-        texts={
-            "name": plan.texts.name,
-            "latency_text": plan.texts.latency_text,
-            "texts": plan.texts.texts,
-            "phonemes_ms": phonemes_ms,
-        },
+        texts=plan.texts.to_json() | {"phonemes_ms": phonemes_ms},
         load=load | {"limits": read_limits().to_json()},
         created_at=now(),
         results=tuple(
@@ -79,8 +74,13 @@ def run(plan: BenchmarkPlan, report: ReportProgress, on_recording: OnRecording |
     )
 
 
-def _phonemes_ms(plan: BenchmarkPlan) -> float:
-    """Time the conversion of the latency text to phonemes; call it after a first conversion, which loads espeak."""
+def _phonemes_ms(plan: BenchmarkPlan) -> float | None:
+    """Time the conversion of the latency text to phonemes; call it after a first conversion, which loads espeak.
+
+    Returns None for generated texts, which are phonemes from the start.
+    """
+    if plan.texts.phonemes:
+        return None
     started = time.perf_counter()
     phoneme_ids(plan.config, plan.texts.texts[plan.texts.latency_text])
     return (time.perf_counter() - started) * 1000
@@ -114,7 +114,7 @@ def _result(
     one: Round,
     variant: BenchmarkVariant,
     quality: Quality | None,
-    phonemes_ms: float,
+    phonemes_ms: float | None,
     throttled: bool,
 ) -> ResultRecord:
     original, latency_text = one.measured(plan.candidates[0]), plan.texts.latency_text
@@ -179,6 +179,7 @@ def _unmeasured(metrics: Metrics, one: Round, variant: BenchmarkVariant, quality
     reasons = {
         "energy_j": meter if isinstance(meter, str) else "the energy counter could not be read",
         "cold_start_s": one.not_cold.get(variant.name, ""),
+        "ttfa_ms": "no time to make phonemes: the texts were generated from them" if one.plan.texts.phonemes else "",
         "throughput": "Core ML's Python interface serves one request at a time",
         **dict.fromkeys(("rtf", "cpu_s_per_audio_s"), "it produced no audio"),
         **reasons,

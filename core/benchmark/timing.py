@@ -65,9 +65,9 @@ def ratios(original: Sequence[Sample], samples: Sequence[Sample]) -> Values:
 
 
 def with_timing(
-    metrics: Metrics, original: Measurements, measured: Measurements, latency_text: str, phonemes_ms: float
+    metrics: Metrics, original: Measurements, measured: Measurements, latency_text: str, phonemes_ms: float | None
 ) -> Metrics:
-    """Return the metrics with speed and memory filled in."""
+    """Return the metrics with speed and memory filled in. `phonemes_ms` is the time to make the phonemes of the latency text."""
     pairs = counted_pairs(original.samples, measured.samples)
     samples = _of_pairs(pairs, measured.samples)
     of_text = _of_text(latency_text, samples)
@@ -84,7 +84,7 @@ def with_timing(
         latency_ms=_median_ms(of_text),
         latency_p90_ms=p90(_seconds(of_text)) * 1000,
         original_latency_ms=_median_ms(_of_text(latency_text, _of_pairs(pairs, original.samples))),
-        ttfa_ms=None if first_audio is None else phonemes_ms + first_audio * 1000,
+        ttfa_ms=None if first_audio is None or phonemes_ms is None else phonemes_ms + first_audio * 1000,
         cold_start_s=_known_median([start.first_audio_s for start in measured.starts if start.cold]),
         load_s=_known_median([start.load_s for start in measured.starts if not start.cold]),
         throughput=_known_median([run.audio_seconds / run.seconds for run in measured.parallel_runs]),

@@ -21,7 +21,6 @@ from core.quality.compare import compare_sound
 from core.records.voices import NOT_RUN
 from core.variants.recipes import Task
 from core.vits.split import SplitModel, split_model
-from core.voices.phonemes import phoneme_ids
 
 MIN_SNR_DB = {"fp32": 100.0, "fp16": 40.0}
 """The signal-to-noise ratio of a correctly lowered program by precision, which only rounding limits."""
@@ -37,8 +36,10 @@ def verify(task: Task) -> dict[str, Any]:
 
     Raises TtsdashError if the program computes something else, or if the variant sounds broken.
     """
-    texts = texts_for(task.language).texts
-    ids = {name: phoneme_ids(task.config, texts[name]) for name in _TEXTS}
+    texts = texts_for(task.config, task.language)
+    task.log(f"texts: {texts.label}")
+    spoken = texts.ids(task.config)
+    ids = {name: spoken[name] for name in _TEXTS}
     task.progress("evaluating the program", 0.0)
     original = split_model(onnx.load(task.source))
     frames = EncoderHalf(original.encoder.SerializeToString())(ids["medium"])

@@ -114,6 +114,7 @@ def _differs(one: Result, other: Result) -> tuple[str, ...]:
         "voice": _distinguished((one.voice, one.voice_id), (other.voice, other.voice_id)),
         "threads": (one.threads, other.threads),
         "machine": _distinguished(*((str(result.machine_facts["cpu"]), result.machine) for result in (one, other))),
+        "texts": (one.text_set, other.text_set),
         "benchmark version": (one.benchmark_version, other.benchmark_version),
     }
     return (

@@ -20,7 +20,10 @@ class ParetoPoint:
 
 
 def compute_pareto(results: Sequence[Result]) -> list[ParetoPoint]:
-    """Return a point for each result, given one per variant of a voice. Untimed and ungraded ones neither dominate nor are dominated."""
+    """Return a point for each result, given one per variant of a voice.
+
+    Untimed and ungraded ones neither dominate nor are dominated, and none dominates one that spoke other texts.
+    """
     known = [result for result in results if result.speedup_ci and result.grade]
     return [
         ParetoPoint(result, tuple(other.variant for other in known if result in known and _dominates(other, result)))
@@ -29,6 +32,8 @@ def compute_pareto(results: Sequence[Result]) -> list[ParetoPoint]:
 
 
 def _dominates(one: Result, other: Result) -> bool:
+    if one.text_set != other.text_set:
+        return False
     signs = [_size(one, other), _speed(one, other), _sound(one, other)]
     return min(signs) >= 0 and max(signs) > 0
 

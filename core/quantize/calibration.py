@@ -1,8 +1,6 @@
 """Running a voice to observe the values of its tensors."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,39 +13,38 @@ from onnx import TensorProto, helper
 from core.graph.index import GraphIndex, drop_unused_initializers
 from core.seed import SEED
 from core.vits.piper_session import PiperSession
-from core.voices.phonemes import phoneme_ids
-from core.voices.sentences import label_of, read_sentences
+from core.voices.sentences import label_of
+from core.voices.spoken_sentences import (
+    SpokenSentences,
+    Written,
+    read_written,
+    spoken_file,
+    spoken_sentences,
+)
 
 Values = npt.NDArray[np.float32]
 
 _SETS = Path(__file__).parent / "calibration_sets"
+# Lengths of generated sentences in phonemes, like those of the written ones.
+_GENERATED = (48, 44, 66, 36, 80, 25, 62, 52, 36, 66, 5, 74)
 # Values kept of each tensor and sentence, besides the smallest and the largest.
 _MAX_VALUES = 20_000
 
 
-@dataclass(frozen=True)
-class CalibrationSet:
-    """Sentences to calibrate on. The name goes into the lineage."""
+def calibration_sentences(config: dict[str, Any], language: str, file: Path | None) -> SpokenSentences:
+    """Return the sentences of a file, or else those of ttsdash for a language (`en_US`) or generated for the voice.
 
-    name: str
-    sentences: list[str]
-
-
-def calibration_sentences(language: str, file: Path | None) -> CalibrationSet:
-    """Return the sentences of a file, or else the program's own for a language (`en_US`), English if it has none."""
+    Raises InvalidInput for a file that the voice cannot say. The name goes into the lineage.
+    """
     if file is not None:
-        return CalibrationSet(label_of(file), read_sentences(file))
-    family = language.replace("-", "_").split("_")[0].lower()
-    path = _SETS / f"{family}.json"
-    if not path.is_file():
-        family, path = "en", _SETS / "en.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return CalibrationSet(f"{family} v{content['version']}", content["sentences"])
+        return spoken_file(config, language, file, label_of(file))
+    return spoken_sentences(config, language, written_sentences(language), _GENERATED, "calibration")
 
 
-def phoneme_ids_of(config: dict[str, Any], sentences: Sequence[str]) -> list[list[int]]:
-    """Return the phoneme ids of each sentence."""
-    return [phoneme_ids(config, sentence) for sentence in sentences]
+def written_sentences(language: str) -> Written | None:
+    """Return the sentences for the language of a voice, None if there are none."""
+    found = read_written(_SETS, language, "sentences")
+    return found and Written(found[0], tuple(found[1]))
 
 
 def collect_values(

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from core.graph.builder import GraphBuilder
-from core.quantize.calibration import CalibrationSet, calibration_sentences, collect_values, phoneme_ids_of
+from core.quantize.calibration import calibration_sentences, collect_values
 from core.quantize.kernels.static_int8 import Ranges, StaticConvolutions, StaticInt8
 from core.quantize.pipeline import Method, Targets, quantize
 from core.quantize.ranges import fit_range
@@ -16,6 +16,7 @@ from core.quantize.steps import compress_remaining, text_weights_for_int8
 from core.variants.recipes import Task
 from core.vits.convolution import Convolution
 from core.vits.hifigan import Stage
+from core.voices.spoken_sentences import SpokenSentences
 
 
 def make(task: Task) -> dict[str, Any]:
@@ -23,12 +24,12 @@ def make(task: Task) -> dict[str, Any]:
 
     Raises InvalidInput for a source that is already quantized or cannot be quantized.
     """
-    calibration = calibration_sentences(task.language, task.calibration)
+    calibration = calibration_sentences(task.config, task.language, task.calibration)
     quantize(task, partial(_method, calibration))
     return {"calibration": calibration.name}
 
 
-def _method(calibration: CalibrationSet, task: Task, targets: Targets) -> Method:
+def _method(calibration: SpokenSentences, task: Task, targets: Targets) -> Method:
     in_int8, stages = text_weights_for_int8(targets.voice, task), targets.stages
     requantized = [conv.output for conv in _convolutions(stages[: int(task.params["rounded"])])]
     convolutions = [conv for conv, _ in targets.flow] + _convolutions(stages)
@@ -46,15 +47,15 @@ def _method(calibration: CalibrationSet, task: Task, targets: Targets) -> Method
     )
 
 
-def _calibrate(task: Task, targets: Targets, calibration: CalibrationSet, tensors: list[str]) -> Ranges:
+def _calibrate(task: Task, targets: Targets, calibration: SpokenSentences, tensors: list[str]) -> Ranges:
     """Return the ranges of the tensors while the voice speaks the sentences."""
     count = len(calibration.sentences)
-    task.log(f"calibrated on {count} sentences ({calibration.name})")
+    task.log(f"calibrated on {count} sentences ({calibration.label})")
     values = collect_values(
         targets.voice.model,
         tensors,
         task.config,
-        phoneme_ids_of(task.config, calibration.sentences),
+        [sentence.ids(task.config) for sentence in calibration.sentences],
         lambda number: task.progress(f"calibrating, sentence {number} of {count}", 0.1 + 0.4 * number / count),
     )
     task.progress("computing the ranges", 0.5)

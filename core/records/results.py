@@ -8,6 +8,19 @@ from core.records.metrics import Metrics
 
 
 @dataclass(frozen=True)
+class SpokenTexts:
+    """The texts of a benchmark."""
+
+    name: str
+    """With the language and the version: `sv v1`."""
+    note: str | None
+    """Why these, if they are not the ones in the voice's language as they are written."""
+
+    def __str__(self) -> str:
+        return f"{self.name or 'unknown'} ({self.note})" if self.note else self.name or "unknown"
+
+
+@dataclass(frozen=True)
 class Origin:
     """The variant, machine and settings that a result belongs to."""
 
@@ -27,6 +40,9 @@ class Origin:
     stock: bool
     """Whether ONNX Runtime's default session options were used."""
     benchmark_version: str
+    text_set: str
+    """The name of the texts that were spoken, and the note on them, as in `SpokenTexts`."""
+    text_set_note: str | None
 
 
 @dataclass(frozen=True)
@@ -44,3 +60,8 @@ class Result(Metrics, Origin):
     created_at: str
     limits: Limits | None = None
     """What limited the worker that measured it; None if that was not recorded, as by older versions."""
+
+    @property
+    def spoken(self) -> SpokenTexts:
+        """Return the texts that were spoken."""
+        return SpokenTexts(self.text_set, self.text_set_note)

@@ -40,7 +40,10 @@ def summarize(results: Sequence[Result]) -> BenchmarkSummary:
         size = [_size(rows[0], original)] if original else []
         variants[name] = " ".join([*size, _speed(rows), describe_quality(rows[0])])
     busy = "Noisy run (other processes were active): treat the speeds as approximate."
-    return BenchmarkSummary(variants, (busy,) if any(result.noisy for result in results) else ())
+    notes = [busy] if any(result.noisy for result in results) else []
+    sets = {(result.text_set, result.text_set_note): None for result in results if result.text_set_note}
+    notes += [f"Texts: {name} ({note})." for name, note in sets]
+    return BenchmarkSummary(variants, tuple(notes))
 
 
 def _size(row: Result, original: Result) -> str:

@@ -200,6 +200,8 @@ def _describe(candidate: Candidate) -> str:
         facts.append("no difference")
     if performance.noisy:
         facts.append("noisy run")
+    if performance.texts:
+        facts.append(f"texts {performance.texts}")
     return ", ".join([*facts, *_limits(performance), f"sound {performance.grade or 'not graded'}"])
 
 

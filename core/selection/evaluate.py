@@ -128,11 +128,14 @@ def _performance(result: Result | None) -> Performance | None:
         result.grade,
         result.noisy,
         result.limits.words if result.limits else (),
+        result.text_set if result.text_set_note else None,
     )
 
 
 def _compare(db: sqlite3.Connection, picked: Result, other: Result) -> PairedSpeed | Unpaired:
     """Return how fast one variant is relative to the selected one, from the pairs of the run that measured both."""
+    if picked.text_set != other.text_set:
+        return Unpaired.DIFFERENT_TEXTS
     if (picked.benchmark_id, picked.threads) != (other.benchmark_id, other.threads):
         return Unpaired.DIFFERENT_RUNS
     first, second = (list_parts(db, Sample, result.id) for result in (picked, other))

@@ -7,6 +7,7 @@ from enum import StrEnum
 class Unpaired(StrEnum):
     """The reasons why two variants have no pairs to compare. The values are shown to the user."""
 
+    DIFFERENT_TEXTS = "measured with different texts"
     DIFFERENT_RUNS = "measured in different runs"
     PRUNED = "the raw samples of their run were pruned"
     FEW_PAIRS = "their run has too few common pairs"

@@ -18,6 +18,8 @@ class Performance:
     noisy: bool = False
     limits: tuple[str, ...] = ()
     """What limited the worker that measured it, in words."""
+    texts: str | None = None
+    """The name of the texts it was measured with, if they are not those in the voice's language as written."""
 
     @property
     def sounds_good(self) -> bool:

@@ -15,7 +15,7 @@ from core.errors import NotFound
 from core.hardware.limits import Limits
 from core.hardware.machine import Environment, Machine
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
-from core.records.results import Result
+from core.records.results import Result, SpokenTexts
 from core.records.voices import ORIGINAL
 
 Part = TypeVar("Part", Sample, Startup, ParallelRun, TextMetrics)
@@ -199,7 +199,7 @@ def get_result(db: sqlite3.Connection, result_id: str) -> Result:
 
 RESULTS = """SELECT results.*, coalesce(voices.key, benchmarks.voice_key) AS voice, results.machine_id AS machine,
                     results.version AS benchmark_version, machines.facts AS machine_facts,
-                    environments.versions AS environment,
+                    environments.versions AS environment, benchmarks.texts AS texts,
                     json_extract(benchmarks.load, '$.limits') AS limits
              FROM results
              JOIN benchmarks ON benchmarks.id = results.benchmark_id
@@ -231,7 +231,24 @@ def as_result(row: sqlite3.Row) -> Result:
     values |= {name: None if values[name] is None else json.loads(values[name]) for name in _JSON}
     for name in ("stock", "noisy"):
         values[name] = bool(values[name])
-    return Result(**values)
+    spoken = _spoken_texts(values.pop("texts"))
+    return Result(**values, text_set=spoken.name, text_set_note=spoken.note)
+
+
+def newest_texts(db: sqlite3.Connection, voice_id: str) -> SpokenTexts | None:
+    """Return the texts of a voice's newest benchmark, None without one."""
+    row = db.execute(
+        "SELECT texts FROM benchmarks WHERE voice_id = ? ORDER BY created_at DESC LIMIT 1", (voice_id,)
+    ).fetchone()
+    return _spoken_texts(row["texts"]) if row else None
+
+
+@lru_cache(maxsize=64)
+def _spoken_texts(document: str) -> SpokenTexts:
+    """Parse the texts of a benchmark. Those of older versions have no note."""
+    texts = json.loads(document)
+    note = texts.get("note")
+    return SpokenTexts(str(texts.get("name", "")), None if note is None else str(note))
 
 
 @lru_cache(maxsize=64)

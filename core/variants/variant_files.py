@@ -122,9 +122,10 @@ def check_variant(source: Path, draft: Path, config: dict[str, Any], log: Callab
     from piper.voice import PiperVoice
 
     from core.engines.ort import OrtVoice
-    from core.voices.phonemes import phoneme_ids
+    from core.voices.spoken_sentences import check_sentence
 
-    ids = phoneme_ids(config, CHECK_TEXT)
+    sentence = check_sentence(config, CHECK_TEXT)
+    ids = sentence.ids(config)
     try:
         PiperVoice.load(draft, config_path_of(draft))
         audio = OrtVoice(draft).synthesize(ids)
@@ -133,7 +134,7 @@ def check_variant(source: Path, draft: Path, config: dict[str, Any], log: Callab
     original = OrtVoice(source).synthesize(ids)
     if not original.size:
         raise InvalidVariant(f"{source} itself produces no audio: get the voice's files again")
-    log(f"speaks {CHECK_TEXT!r} in {len(audio)} samples, the original in {len(original)}")
+    log(f"speaks {sentence.text!r} in {len(audio)} samples, the original in {len(original)}")
     if not audio.size or not np.isfinite(audio).all():
         raise InvalidVariant("the variant was built, but produces no audio (it is empty or not finite)")
     low, high = _LENGTH_RATIOS

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant, default_threads
 from core.benchmark.run import run as run_benchmark
-from core.benchmark.texts import texts_for, texts_from
+from core.benchmark.texts import TextSet, texts_for, texts_of_file
 from core.engines.names import BY_PROVIDER, EngineName
 from core.errors import InvalidInput
 from core.quality.recordings import recording_pair, write_recording
@@ -41,7 +41,7 @@ def run(context: JobContext) -> None:
         voice_key=voice.key,
         config=voice.config,
         candidates=(*candidates, *_with_coreml_provider(candidates[0])),
-        texts=texts_from(Path(params["texts_file"])) if params["texts_file"] else texts_for(voice.language),
+        texts=_texts(voice, params["texts_file"]),
         threads=tuple(params["threads"]) or default_threads(),
         width=params.get("width") or settings.benchmark_width,
         budget_s=params.get("budget_s") or settings.benchmark_budget_s,
@@ -59,6 +59,13 @@ def run(context: JobContext) -> None:
             write_recording(path, recordings, voice.sample_rate, scratch)
     outcome = {"benchmark_id": record.id, "results": [result.id for result in record.results]}
     store_finished(context, FinishedWork(outcome, benchmark=record))
+
+
+def _texts(voice: Voice, file: str | None) -> TextSet:
+    """Return the texts that the voice is measured with, and log which they are."""
+    texts = texts_of_file(voice.config, voice.language, Path(file)) if file else texts_for(voice.config, voice.language)
+    _log.info("texts: %s", texts.label)
+    return texts
 
 
 def _candidate(variant: Variant, voice: Voice) -> BenchmarkVariant:

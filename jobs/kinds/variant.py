@@ -15,8 +15,8 @@ from core.text import truncate
 from core.variants.checksums import checksum_of, size_of
 from core.variants.recipes import RECIPES, Recipe, Task
 from core.variants.variant_files import CHECK_TEXT, Draft, FolderDraft
-from core.voices.phonemes import phoneme_ids
 from core.voices.sentences import label_of
+from core.voices.spoken_sentences import check_sentence
 from core.workspace import Workspace
 from jobs.context import JobContext
 from jobs.finished import FinishedWork, forget
@@ -49,8 +49,8 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
     source = Path(voice.path)
     context.report("reading the original", 0.02)
     require_unchanged(source, voice.id)
-    # Fails now if the voice cannot speak the text that the finished variant is checked with.
-    phoneme_ids(voice.config, CHECK_TEXT)
+    # Fails now if the voice cannot speak at all: the finished variant is checked with that sentence.
+    check_sentence(voice.config, CHECK_TEXT)
     draft = draft_of(context.workspace, voice.key, name, context.job.id)
     task = Task(
         source=source,

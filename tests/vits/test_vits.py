@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from piper.voice import PiperVoice
 
-from core.benchmark.texts import texts_for
+from core.benchmark.texts import written_texts
 from core.engines.ort import OrtVoice
 from core.voices.file import config_path_of, read_voice
 from core.voices.phonemes import phoneme_ids
@@ -95,7 +95,9 @@ def test_piper_and_ttsdash_load_the_written_files(shape: VitsShape, tmp_path: Pa
 
 def test_every_phoneme_of_english_texts_is_known(voice_path: Path) -> None:
     voice, config = PiperVoice.load(voice_path), voice_config(TINY)
-    texts = *texts_for("en").texts.values(), "The quick brown fox jumps over the lazy dog; judge my vow: his measure?"
+    written = written_texts("en")
+    assert written
+    texts = *written.texts.values(), "The quick brown fox jumps over the lazy dog; judge my vow: his measure?"
     for text in texts:
         assert {phoneme for sentence in voice.phonemize(text) for phoneme in sentence} <= set(config["phoneme_id_map"])
         ids = phoneme_ids(config, text)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from core.benchmark.texts import texts_from
+from core.benchmark.texts import texts_of_file
 from core.clock import parse_duration
 from core.errors import InvalidInput
 from core.store.voices import get_voice
@@ -56,7 +56,7 @@ def benchmark(
     found = get_voice(session.db, voice)
     chosen = [found.variant(name).name for name in variants] or [variant.name for variant in found.variants]
     if texts is not None:
-        texts_from(texts)
+        texts_of_file(found.config, found.language, texts)
     file = str(texts.absolute()) if texts else None
     width_share = _parse("--width", parse_percent, width)
     budget_s = _parse("--budget", parse_duration, budget)

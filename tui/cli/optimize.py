@@ -15,6 +15,7 @@ from core.store.voices import add_voice, get_voice
 from core.text import truncate
 from core.variants.recipes import GUIDE, RECIPES, read_params
 from core.voices.file import read_voice
+from core.voices.spoken_sentences import spoken_file
 from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
 from jobs.submit import OptimizeRequest, Scheduling, Submission, submit_optimize
 from jobs.worker_control import ensure_worker
@@ -82,6 +83,8 @@ def optimize(
         for recipe in RECIPES.values():
             if everything and recipe.missing and not flags[recipe.name]:
                 print_line(f"without {recipe.variant}: {recipe.missing}")
+    if calibration and any(RECIPES[name].calibrated for name in recipes):
+        spoken_file(voice.config, voice.language, Path(calibration), calibration)
     submission = submit_optimize(session.workspace, session.db, voice, request)
     ensure_worker(session.workspace)
     if not session.as_json:

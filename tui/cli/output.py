@@ -8,6 +8,7 @@ from itertools import groupby
 from core.records.graph_summary import GraphSummary
 from core.records.results import Result
 from core.records.voices import Voice
+from core.store.results import newest_texts
 from core.text import escape_control
 from tui.cli.context import Session
 from tui.json_output import voice_json
@@ -96,7 +97,7 @@ def print_results(results: Sequence[Result]) -> None:
 def print_added(session: Session, voice: Voice) -> None:
     """Print a voice that was registered."""
     if session.as_json:
-        session.print_json(voice_json(voice))
+        session.print_json(voice_json(voice, newest_texts(session.db, voice.id)))
         return
     print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {counted(voice.speakers, 'speaker')}")
     unrecognized = GraphSummary.from_json(voice.anatomy).unrecognized

@@ -8,7 +8,7 @@ from core.store.results import newest_result
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_table
 from tui.json_output import pareto_result_json
-from tui.text.results import DOMINATED, PARETO_HEADERS, pareto_row
+from tui.text.results import DOMINATED, PARETO_HEADERS, different_texts, pareto_row
 
 
 @click.command(cls=Command)
@@ -34,3 +34,6 @@ def pareto(session: Session, voice: str, machine: str) -> None:
     if found:
         print_line()
         print_line(DOMINATED)
+        texts = different_texts([one.result for one in found])
+        if texts:
+            print_line(texts)

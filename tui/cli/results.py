@@ -159,14 +159,17 @@ def _labels(results: Sequence[Result]) -> Labels:
     here = this_machine().id
     # The benchmark version depends on the phonemes, so each voice has versions that differ from other voices'.
     versions = {(result.voice_id, result.benchmark_version) for result in results}
+    text_sets = {(result.voice_id, result.text_set) for result in results}
     several = {
         "machine": any(result.machine != here for result in results),
         "runtime": len({_runtime(result) for result in results}) > 1,
+        "text set": len(text_sets) > len({result.voice_id for result in results}),
         "benchmark version": len(versions) > len({result.voice_id for result in results}),
     }
     labels: Labels = {
         "machine": lambda one: "this one" if one.machine == here else shortened(one.machine_facts["cpu"], 16),
         "runtime": _runtime,
+        "text set": lambda one: one.text_set,
         "benchmark version": lambda one: one.benchmark_version[:7],
     }
     return {name: label for name, label in labels.items() if several[name]}
@@ -241,6 +244,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
         ("variant", f"{result.variant}, SHA-256 {result.variant_sha256}"),
         ("machine", machine),
         ("environment", ", ".join(f"{name} {value}" for name, value in result.environment.items())),
+        ("texts", str(result.spoken)),
         ("threads", f"{result.threads} ({options})"),
         ("limits", describe_limits(result.limits)),
         ("engine", result.engine),

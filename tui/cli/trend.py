@@ -48,7 +48,8 @@ def _print_points(found: Sequence[Series], machine: Machine) -> None:
     for one in found:
         last = one.points[-1].result
         print_line(
-            f"{last.variant}, {counted(last.threads, 'thread')}, on {machine.facts['cpu']}, benchmark version {one.version}"
+            f"{last.variant}, {counted(last.threads, 'thread')}, on {machine.facts['cpu']}, texts {last.spoken}, "
+            f"benchmark version {one.version}"
         )
         print_table(
             ("when", "id", ">speed-up, 95 %", ">latency ms", ">original ms", "changes since the previous one"),

@@ -6,6 +6,7 @@ import click
 
 from core.errors import InvalidInput
 from core.records.graph_summary import GraphSummary
+from core.store.results import newest_texts
 from core.store.voices import add_voice, get_voice, list_voices
 from core.text import escape_control
 from core.voices.file import read_voice
@@ -30,7 +31,7 @@ def list_(session: Session) -> None:
     """List the voices."""
     found = list_voices(session.db)
     if session.as_json:
-        session.print_json([voice_json(voice) for voice in found])
+        session.print_json([voice_json(voice, newest_texts(session.db, voice.id)) for voice in found])
         return
     print_table(
         ("voice", "language", ">speakers", ">Hz", ">MB", "variants"),
@@ -82,8 +83,9 @@ def import_(session: Session, config: Path) -> None:
 def show(session: Session, voice: str) -> None:
     """Show VOICE: the components of its graph, its variants and how each was made."""
     found = get_voice(session.db, voice)
+    spoken = newest_texts(session.db, found.id)
     if session.as_json:
-        session.print_json(voice_json(found))
+        session.print_json(voice_json(found, spoken))
         return
     graph = GraphSummary.from_json(found.anatomy)
     print_facts(
@@ -92,6 +94,7 @@ def show(session: Session, voice: str) -> None:
             ("file", found.path),
             ("SHA-256", found.id),
             ("language", found.language),
+            ("texts", f"{spoken}, in the newest benchmark" if spoken else None),
             ("speakers", str(found.speakers)),
             ("sample rate", f"{found.sample_rate} Hz"),
             ("opset", None if graph.opset is None else str(graph.opset)),

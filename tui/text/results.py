@@ -39,6 +39,7 @@ def comparison_rows(results: Sequence[Result], comparisons: Sequence[Comparison]
         ("voice", [result.voice for result in results]),
         ("variant", [result.variant for result in results]),
         ("threads", [str(result.threads) for result in results]),
+        ("texts", [shortened(result.text_set) for result in results]),
         ("measured", [local_time(result.created_at) for result in results]),
         ("on", [shortened(result.machine_facts["cpu"]) for result in results]),
     )
@@ -98,6 +99,17 @@ def trend_line(one: Series) -> str:
     is_original = results[-1].variant == ORIGINAL
     first, last = (f"{value:.0f} ms" if is_original else f"{value:.2f}x" for value in (known[0], known[-1]))
     return f"{first} {sparkline(known[-_BARS:])} {last}"
+
+
+def different_texts(results: Sequence[Result]) -> str | None:
+    """Return a note if not all spoke the same texts: which ones spoke which."""
+    spoken: dict[str, list[str]] = {}
+    for result in results:
+        spoken.setdefault(result.text_set, []).append(result.variant)
+    if len(spoken) < 2:
+        return None
+    named = "; ".join(f"{name}: {', '.join(variants)}" for name, variants in spoken.items())
+    return f"different texts, not comparable: {named}"
 
 
 def pareto_row(one: ParetoPoint) -> tuple[str, ...]:

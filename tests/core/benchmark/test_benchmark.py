@@ -177,7 +177,13 @@ def test_a_run_records_its_machine_voice_and_texts(record: BenchmarkRecord, plan
     assert record.machine == this_machine()
     assert record.voice_id == plan.voice_id
     assert record.texts.pop("phonemes_ms") > 0
-    assert record.texts == {"name": "mine", "latency_text": "second", "texts": _TEXTS.texts}
+    assert record.texts == {
+        "name": "mine",
+        "kind": "written",
+        "note": None,
+        "latency_text": "second",
+        "texts": _TEXTS.texts,
+    }
     assert {"load_before", "load_after", "others_share", "clock_mhz", "throttled"} == set(record.load)
     shares = [sample.others_share for result in record.results for sample in result.samples]
     assert all(share is not None and 0 <= share <= 1 for share in shares)

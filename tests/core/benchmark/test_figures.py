@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.benchmark import texts as texts_module
 from core.benchmark.statistics import bootstrap_median, median, p90
-from core.benchmark.texts import texts_for, texts_from
+from core.benchmark.texts import TextSet, texts_from, written_texts
 from core.records.verdict import speed_verdict
 from core.report.summary import summarize
 from tests.core.refusals import refusal
@@ -78,9 +78,15 @@ def test_a_verdict_needs_the_whole_interval(interval: tuple[float, float], expec
     assert speed_verdict(interval) == expected
 
 
+def _written(language: str) -> TextSet:
+    found = written_texts(language)
+    assert found
+    return found
+
+
 @pytest.mark.parametrize("language", _LANGUAGES)
 def test_each_language_has_a_short_a_medium_and_a_long_text(language: str) -> None:
-    found = texts_for(language)
+    found = _written(language)
     assert (found.language, found.latency_text) == (language, "medium")
     assert list(found.texts) == ["short", "medium", "long"]
     short, medium, long = (len(text) for text in found.texts.values())
@@ -89,7 +95,7 @@ def test_each_language_has_a_short_a_medium_and_a_long_text(language: str) -> No
 
 
 def test_texts_of_different_languages_are_different() -> None:
-    every = [text for language in _LANGUAGES for text in texts_for(language).texts.values()]
+    every = [text for language in _LANGUAGES for text in _written(language).texts.values()]
     assert len(set(every)) == 3 * len(_LANGUAGES)
 
 
@@ -101,16 +107,19 @@ def test_texts_of_different_languages_are_different() -> None:
         ("de", "de"),
         ("DE_at", "de"),
         ("zh_CN", "zh"),
-        ("tlh", "en"),
-        ("", "en"),
-        ("_", "en"),
-        ("\0", "en"),
+        ("cmn", "zh"),
+        ("nb_NO", "no"),
     ],
 )
-def test_a_language_without_texts_gets_the_english_ones(language: str, family: str) -> None:
-    found = texts_for(language)
+def test_a_language_is_known_by_its_codes(language: str, family: str) -> None:
+    found = _written(language)
     assert found.language == family
     assert found.name.startswith(f"{family} v")
+
+
+@pytest.mark.parametrize("language", ["tlh", "", "_", "\0"])
+def test_a_language_without_texts_gets_no_other_language(language: str) -> None:
+    assert written_texts(language) is None
 
 
 def test_a_file_of_texts_has_one_per_line(tmp_path: Path) -> None:
@@ -211,6 +220,13 @@ def test_all_thread_counts_of_a_variant_are_on_one_line() -> None:
     (line,) = summarize([ORIGINAL, replace(ORIGINAL, threads=4), fast, wide]).lines()
     assert "faster than the original at 1 thread" in line
     assert "slower than the original at 4 threads" in line
+
+
+def test_texts_that_are_not_those_of_the_voices_language_are_noted_once() -> None:
+    generated = {"text_set": "generated v1", "text_set_note": "from its phonemes"}
+    found = summarize([replace(ORIGINAL, **generated), replace(VARIANT, **generated)])
+    assert found.notes == ("Texts: generated v1 (from its phonemes).",)
+    assert summarize([ORIGINAL, VARIANT]).notes == ()
 
 
 def test_each_variant_has_a_line_and_the_original_none() -> None:

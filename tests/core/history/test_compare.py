@@ -47,6 +47,8 @@ def a_measured(
         machine_facts={"cpu": "Example CPU"},
         environment={"kernel": "6.1", "onnxruntime": "1.30"},
         benchmark_version="v1",
+        text_set="en v1",
+        text_set_note=None,
         created_at="2026-01-01T00:00:00.000Z",
     )
     return SampledResult(replace(result, **changes), samples(seconds, pairs, noise), samples(1.0, PAIRS, noise + 1))
@@ -102,6 +104,7 @@ def test_a_machine_that_is_slower_today_makes_no_difference() -> None:
     [
         ({"machine": "n", "machine_facts": {"cpu": "Apple M2"}}, ("machine Example CPU -> Apple M2",)),
         ({"benchmark_version": "v2"}, ("benchmark version v1 -> v2",)),
+        ({"text_set": "sv v1"}, ("texts en v1 -> sv v1",)),
         ({"threads": 1}, ("threads 4 -> 1",)),
         ({"limits": Limits(4, 4, nice=15)}, ("limits unknown -> nice 15",)),
         ({"voice": "joe", "voice_id": "b" * 64}, ("voice amy -> joe",)),

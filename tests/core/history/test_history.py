@@ -201,7 +201,12 @@ def test_the_newest_result_is_at_all_cores_and_timed_if_possible(db: sqlite3.Con
 
 
 def made(
-    variant: str, size: float, interval: tuple[float, float] | None, grade: str | None, pesq: float | None
+    variant: str,
+    size: float,
+    interval: tuple[float, float] | None,
+    grade: str | None,
+    pesq: float | None,
+    text_set: str = "en v1",
 ) -> Result:
     record = a_result(variant, variant).figures
     figures = {name: record[name] for name in record if name not in ("speedup_low", "speedup_high")}
@@ -215,6 +220,8 @@ def made(
         machine_facts={},
         environment={},
         benchmark_version="v1",
+        text_set=text_set,
+        text_set_note=None,
         created_at="t",
     )
 
@@ -246,6 +253,12 @@ def test_a_variant_is_dominated_by_one_as_good_in_everything_and_better_in_somet
     first, second = compute_pareto([made("one", *one), made("other", *other)])
     assert first.dominated_by == (("other",) if dominated else ())
     assert second.dominated_by == ()
+
+
+def test_no_variant_is_dominated_by_one_that_spoke_other_texts() -> None:
+    one = made("one", 23.4, (1.0, 1.1), "slight", 4.0)
+    better = made("other", 13.9, (2.0, 2.1), "transparent", 4.5, text_set="generated v1")
+    assert [point.dominated_by for point in compute_pareto([one, better])] == [(), ()]
 
 
 def test_the_original_takes_part() -> None:

@@ -13,6 +13,7 @@ def make(
     target: Path,
     log: list[str] | None = None,
     calibration: Path | None = None,
+    language: str = "en",
     **params: str,
 ) -> dict[str, Any]:
     """Build a variant of a voice, and return what the recipe adds to the lineage."""
@@ -23,7 +24,7 @@ def make(
             source=source,
             target=target,
             config=read_config(config_path_of(source)),
-            language="en",
+            language=language,
             params=made_by.resolve(params),
             calibration=calibration,
             log=log.append,

@@ -13,10 +13,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core.benchmark.texts import texts_for
 from core.engines.ort import OrtVoice
 from core.errors import InvalidInput, TtsdashError
-from core.quantize import calibration
 from core.quantize.optimized import is_equivalent
 from core.variants.recipes import GUIDE, RECIPES
 from core.variants.variant_files import check_variant
@@ -272,16 +270,11 @@ def test_static_is_calibrated_on_the_given_sentences(
     assert (tmp_path / "mine.onnx").read_bytes() != medium_variant("static").read_bytes()
 
 
-@pytest.mark.parametrize("language", ["en", "de", "es", "fr", "it", "pt", "ru", "zh"])
-def test_calibration_and_benchmark_sentences_are_disjoint(language: str) -> None:
-    sentences = calibration.calibration_sentences(language, None)
-    assert sentences.name == f"{language} v1"
-    assert len(set(sentences.sentences)) == 12
-    assert not set(sentences.sentences) & set(texts_for(language).texts.values())
-
-
-def test_a_language_without_sentences_is_calibrated_on_english_ones() -> None:
-    assert calibration.calibration_sentences("sv_SE", None) == calibration.calibration_sentences("en_GB", None)
+def test_a_language_without_sentences_is_calibrated_on_generated_ones(medium: Path, tmp_path: Path) -> None:
+    log: list[str] = []
+    lineage = make("static", medium, tmp_path / "made.onnx", log, language="tlh")
+    assert lineage["calibration"] == "generated v1"
+    assert "calibrated on 12 sentences (generated v1 (from its phonemes: no sentences in 'tlh'))" in log
 
 
 def test_random_phonemes_are_known_to_the_voice_and_reproducible(medium: Path) -> None:

@@ -148,6 +148,7 @@ def measure(
     speeds: dict[str, tuple[float, str]],
     created_at: str = "2026-01-01T00:00:00.000Z",
     pairs: int = PAIRS,
+    texts: str = "en v1",
 ) -> None:
     """Store a benchmark of variants with their seconds and grades; their figures come from their samples."""
     shas = {made.name: made.sha256 for made in get_voice(db, voice.key).variants}
@@ -162,6 +163,7 @@ def measure(
     record_selection = a_record(
         benchmark, voice_id=voice.id, machine=this_machine(), created_at=created_at, results=tuple(results)
     )
+    record_selection = replace(record_selection, texts={"name": texts})
     with transaction(db):
         put_benchmark(db, record_selection, job_id=None)
 
@@ -214,6 +216,10 @@ def test_variants_of_different_runs_are_compared_by_their_intervals_with_a_note(
     (text,) = better(db, voice)
     assert text.startswith("optimized sounds better (transparent) and is no slower than static-int8: ")
     assert text.endswith("(measured in different runs)")
+
+    measure(db, voice, "third", {"optimized": BOTH["optimized"]}, "2026-01-03T00:00:00.000Z", texts="generated v1")
+    (text,) = better(db, voice)
+    assert text.endswith("(measured with different texts)")
 
 
 def test_a_run_with_too_few_common_pairs_is_named_as_the_reason(

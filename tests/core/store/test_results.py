@@ -42,6 +42,8 @@ def test_a_result_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Voice
         "machine_facts": record.machine.facts,
         "environment": record.environment.versions,
         "benchmark_version": "v1",
+        "text_set": "en v1",
+        "text_set_note": None,
         "created_at": _TIMES[0],
     }
 
@@ -219,6 +221,22 @@ def test_all_cores_are_those_that_the_worker_had_the_most_if_it_had_several(
     made_again = [replace(one, id=one.id.replace("b1", "b4"), variant_sha256="d" * 64) for one in limited]
     _put(db, replace(record, id="b4", created_at=_TIMES[2], results=tuple(made_again)))
     assert newest("d" * 64) == "b4-small-1"
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ({"name": "en v1"}, ("en v1", None)),
+        ({"name": "generated v1", "note": "from its phonemes"}, ("generated v1", "from its phonemes")),
+        # Of another program, or of an old export.
+        ({}, ("", None)),
+        ({"name": 7, "note": {"a": 1}}, ("7", "{'a': 1}")),
+    ],
+)
+def test_a_result_has_the_name_of_its_texts_and_the_note_on_them(
+    texts: dict[str, Any], expected: tuple[str, str | None], db: sqlite3.Connection, stored: Voice
+) -> None:
+    _put(db, replace(_record(stored, "b1"), texts=texts))
+    result = list_results(db)[0]
+    assert (result.text_set, result.text_set_note) == expected
 
 
 def test_results_of_a_renamed_voice_have_its_current_name(db: sqlite3.Connection, stored: Voice) -> None:

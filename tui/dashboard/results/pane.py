@@ -404,6 +404,7 @@ def _facts(result: Result) -> list[str]:
         *_worse(result),
         *_timing(result),
         *_load(result),
+        f"texts {result.spoken}",
         *([f"not measured: {empty}"] if empty else []),
         *([f"the worker was limited: {', '.join(limits)}"] if limits else []),
         f"on {result.machine_facts['cpu']}, {result.machine_facts['cores']} cores; {versions}",

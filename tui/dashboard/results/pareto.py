@@ -13,7 +13,7 @@ from core.store.results import newest_result
 from core.workspace import Workspace
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.results.reading import ReadingScreen
-from tui.text.results import DOMINATED, PARETO_HEADERS, pareto_row
+from tui.text.results import DOMINATED, PARETO_HEADERS, different_texts, pareto_row
 
 _SIGNS = {"transparent": "●", "slight": "○", "noticeable": "△", "broken": "×"}
 
@@ -66,4 +66,5 @@ def _legend(found: list[ParetoPoint], drawn: int) -> str:
     if drawn < 2:
         return f"Only one variant has a speed: benchmark others to compare.\n{DOMINATED}"
     signs = "   ".join(f"{sign} {grade}" for grade, sign in _SIGNS.items())
-    return f"speed-up over MB   {signs}\n{DOMINATED}"
+    texts = different_texts([one.result for one in found])
+    return "\n".join([f"speed-up over MB   {signs}", DOMINATED, *([texts] if texts else [])])
