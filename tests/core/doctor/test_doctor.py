@@ -20,7 +20,7 @@ from core.doctor.fixes import remake_command
 from core.doctor.logout import Place, judge_logout, kills_user_processes, login_settings, place_of_process
 from core.doctor.machine import check_machine, judge_machine
 from core.doctor.runtime import check_phonemes, check_runtime
-from core.doctor.voices import check_voice, judge_figures, judge_library, judge_selection
+from core.doctor.voices import check_voice, judge_library, judge_results, judge_selection
 from core.doctor.workspace import check_location, check_workspace, judge_space, workspace_exists
 from core.engines.names import BY_PROVIDER
 from core.errors import InvalidInput
@@ -588,10 +588,10 @@ def test_only_results_of_the_current_files_on_this_machine_count(
     assert only(voice_findings(db, voice), "results").state == "ok"
     here = get_voice(db, voice.key)
     mine = replace(RESULT, variant=variant.name, variant_sha256=variant.sha256)
-    assert judge_figures(here, [replace(mine, variant_sha256="d" * 64)]).state == "note"
-    busy = judge_figures(here, [replace(mine, noisy=True)])
+    assert judge_results(here, [replace(mine, variant_sha256="d" * 64)]).state == "note"
+    busy = judge_results(here, [replace(mine, noisy=True)])
     assert (busy.state, busy.fix) == ("note", "ttsdash benchmark tiny")
-    assert judge_figures(here, [mine, replace(mine, benchmark_id="earlier", noisy=True)]).state == "ok"
+    assert judge_results(here, [mine, replace(mine, benchmark_id="earlier", noisy=True)]).state == "ok"
 
 
 SLOW, FAST, BAD = (
