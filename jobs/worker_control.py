@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from core.errors import TtsdashError
-from core.processes import module_command
+from core.processes import child_environment, module_command
 from core.records.job_states import JobState
 from core.settings import read_settings
 from core.store.database import open_store
@@ -90,7 +90,7 @@ def start_worker(
         start_new_session=True,
         cwd=workspace.root,
         # Without the tag: a worker that a hook starts must not be killed with the hook.
-        env={name: value for name, value in os.environ.items() if name != TAG} | {"PYTHONUTF8": "1"},
+        env={name: value for name, value in child_environment().items() if name != TAG} | {"PYTHONUTF8": "1"},
     )
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
