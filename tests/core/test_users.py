@@ -8,7 +8,7 @@ import pytest
 
 from core.doctor.finding import Finding, run_check
 from core.doctor.workspace import check_location, check_workspace
-from core.errors import InvalidInput
+from core.errors import InvalidInput, format_error
 from core.files import atomic_write, mkdir_private
 from core.store.database import open_store
 from core.users import closed_folder, expand_home, home_folder, user_name
@@ -108,6 +108,9 @@ def test_a_working_directory_that_was_removed_is_no_workspace(tmp_path: Path, mo
     assert find_workspace(tmp_path / "named").root == tmp_path / "named"
     with pytest.raises(InvalidInput, match="--home DIR with an absolute path"):
         find_workspace("relative")
+    with pytest.raises(FileNotFoundError) as caught:
+        Path("relative").absolute()
+    assert format_error(caught.value) == "the working directory was removed: change to another folder"
 
 
 def test_a_uid_without_an_account_stands_for_the_name() -> None:
