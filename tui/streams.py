@@ -7,12 +7,8 @@ UnicodeEncodeError for it, and OSError for a full disk or a reader that has gone
 import codecs
 import io
 import os
-import select
 import sys
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import TextIO
 
 _PLAIN = {
     **dict.fromkeys("─–·", "-"),
@@ -43,54 +39,42 @@ def _escape(char: str) -> str:
 codecs.register_error(_PLAIN_ERRORS, _replace)
 
 
-class _Descriptor(io.RawIOBase):
-    """A file descriptor to write to. The first error is kept, and what is written after it is dropped."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self.failure: OSError | None = None
-
-    def write(self, data: "ReadableBuffer", /) -> int:
-        if self.failure is None:
-            try:
-                return self._write(data)
-            except OSError as error:
-                self.failure = error
-        return memoryview(data).nbytes
-
-    def _write(self, data: "ReadableBuffer") -> int:
-        while True:
-            try:
-                return os.write(self._number, data)
-            except BlockingIOError:  # a descriptor that another program has set to be non-blocking
-                select.select([], [self._number], [])
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._number
-
-    def isatty(self) -> bool:
-        return os.isatty(self._number)
-
-
 class Output(io.TextIOWrapper):
-    """Standard output or standard error."""
+    """Standard output or standard error. The first error of writing is kept, and what is written after it is dropped."""
 
     def __init__(self, number: int, encoding: str, by_line: bool) -> None:
-        self._descriptor = _Descriptor(number)
+        self.failure: OSError | None = None
+        """Why something could not be written, None as long as everything could."""
+        file = io.FileIO(number, "w", closefd=False)
         super().__init__(
-            io.BufferedWriter(self._descriptor),
+            io.BufferedWriter(file),
             encoding=encoding,
             errors=_PLAIN_ERRORS,
-            line_buffering=by_line or self._descriptor.isatty(),
+            line_buffering=by_line or file.isatty(),
         )
 
-    @property
-    def failure(self) -> OSError | None:
-        """Return why something could not be written, None as long as everything could."""
-        return self._descriptor.failure
+    def write(self, text: str, /) -> int:
+        """Write text; a line is also flushed, if this is standard error or a terminal."""
+        try:
+            return super().write(text)
+        except OSError as error:
+            self.drop(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        try:
+            super().flush()
+        except OSError as error:
+            self.drop(error)
+
+    def drop(self, error: OSError) -> None:
+        """Keep an error, and let the stream lead nowhere, so that what is still in its buffers raises none."""
+        self.failure = error
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+        self.flush()
 
 
 def open_streams(encoding: str | None = None) -> None:
@@ -147,3 +131,13 @@ def write_line(text: str, stream: TextIO | None = None) -> None:
     stream = stream or sys.stdout
     stream.write((text if is_screen(stream) else click.unstyle(text)) + "\n")
     stream.flush()
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes, such as a file in UTF-8, to standard output."""
+    try:
+        sys.stdout.buffer.write(data)
+    except OSError as error:
+        if not isinstance(sys.stdout, Output):
+            raise
+        sys.stdout.drop(error)

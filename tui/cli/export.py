@@ -15,7 +15,7 @@ from core.users import expand_home
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.json_output import ExportedJson, ImportedJson, imported_json
-from tui.streams import failure_of, require_output
+from tui.streams import failure_of, require_output, write_bytes
 from tui.text.format import counted
 
 
@@ -47,7 +47,7 @@ def export(session: Session, name: str | None, output: Path | None, voice: str |
         return
     with contextlib.closing(chunks):
         for chunk in chunks:
-            sys.stdout.buffer.write(chunk.encode())
+            write_bytes(chunk.encode())
             if failure_of(sys.stdout):
                 break
     require_output()
