@@ -1,6 +1,7 @@
 """Errors for the user: one line that names the thing and the fix."""
 
 import errno
+import os
 import re
 import sqlite3
 
@@ -53,7 +54,9 @@ def reason_of(error: BaseException) -> str:
 def format_error(error: BaseException, limit: int = 300) -> str:
     """Return an error as one line of at most `limit` characters, with a fix where one is known."""
     text = escape_control(" ".join(str(error).split()))
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, FileNotFoundError) and not error.filename and not _has_working_directory():
+        text = "the working directory was removed: change to another folder"
+    elif isinstance(error, OSError) and error.strerror:
         where = f" ({escape_control(str(error.filename))})" if error.filename else ""
         text = f"{error.strerror}{where}{_FIXES.get(error.errno or 0, '')}"
     elif isinstance(error, TtsdashError):
@@ -65,3 +68,11 @@ def format_error(error: BaseException, limit: int = 300) -> str:
     else:
         text = reason_of(error)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd does the same
+    except FileNotFoundError:
+        return False
+    return True

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from core.users import give_to_owner_of, refuse_foreign_folder
+
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 _REPLACED, _ABSENT = ".replaced", ".absent"
@@ -20,9 +22,13 @@ def sha256_of(path: Path) -> str:
 
 
 def mkdir_private(path: Path) -> None:
-    """Create a folder and its missing parents, readable by the owner only. An existing folder keeps its mode."""
+    """Create a folder and its missing parents, readable by the owner only. An existing folder keeps its mode.
+
+    Raises InvalidInput if this is root and the folder would be in another user's.
+    """
     if not path.is_dir():
         mkdir_private(path.parent)
+        refuse_foreign_folder(path.parent)
         path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
@@ -84,11 +90,13 @@ def draft_of(path: Path, draft: Path | None = None) -> Iterator[Path]:
 def atomic_write(path: Path, draft: Path | None = None) -> Iterator[BinaryIO]:
     """Yield a stream whose content replaces the file when the block ends. If the block raises, nothing has changed.
 
-    The file is readable by its owner only, unless the block sets another mode. A symbolic link is replaced, not followed.
+    The file is readable by its owner only, unless the block sets another mode; what root writes in another user's folder
+    is that user's. A symbolic link is replaced, not followed.
     """
     with draft_of(path, draft) as place:
         descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
         with os.fdopen(descriptor, "wb") as stream:
+            give_to_owner_of(place.parent, descriptor)
             yield stream
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 
 from core.errors import TtsdashError, format_error
 
@@ -17,9 +18,15 @@ _TIMEOUT_S = 60
 def module_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs one of ttsdash's modules with this Python.
 
-    `-P` keeps the working directory off the module search path: a file there cannot shadow a library.
+    `-P` keeps the working directory off the module search path: a file there cannot shadow a library. In UTF-8 mode the
+    paths in the store are the same files in any locale.
     """
-    return [sys.executable, "-P", "-m", module, *arguments]
+    return [sys.executable, "-X", "utf8", "-P", "-m", module, *arguments]
+
+
+def child_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment for one of ttsdash's modules: any character can be printed, whatever the user has set."""
+    return {**environment, "PYTHONIOENCODING": "utf-8:backslashreplace"}
 
 
 def run_module(module: str, *arguments: str, stdin: str = "") -> str:
@@ -29,7 +36,16 @@ def run_module(module: str, *arguments: str, stdin: str = "") -> str:
     """
     command = module_command(module, *arguments)
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+        done = subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=child_environment(),
+            check=False,
+            timeout=_TIMEOUT_S,
+        )
     except subprocess.TimeoutExpired:
         raise TtsdashError(f"no answer within {_TIMEOUT_S} s") from None
     except OSError as error:

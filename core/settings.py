@@ -12,6 +12,7 @@ from core.clock import parse_duration
 from core.errors import InvalidInput, format_error
 from core.files import replace_text
 from core.text import parse_megabytes, parse_percent
+from core.users import expand_home
 from core.workspace import Workspace
 
 
@@ -115,8 +116,8 @@ def _keys(value: Any) -> dict[str, str]:
 
 
 def _path(value: Any) -> Path:
-    with suppress(RuntimeError, TypeError):  # the home of an unknown user; not a string
-        path = Path(value).expanduser()
+    with suppress(InvalidInput, TypeError):  # an unknown home folder; not a string
+        path = expand_home(Path(value))
         if path.is_absolute() and "\0" not in value:
             return path
     raise ValueError(f"{str(value)!r} is not an absolute path: write /home/me/assistant.yaml or ~/assistant.yaml")

@@ -9,6 +9,7 @@ from pathlib import Path
 from core.errors import InvalidInput
 from core.file_systems import is_shared
 from core.files import mkdir_private
+from core.users import expand_home, owner_of, refuse_foreign_folder, why_no_home
 
 # "ttsd" in SQLite's header field `application_id`: it marks a data.db as ours.
 APPLICATION_ID = 0x74747364
@@ -80,30 +81,67 @@ class Workspace:
     def prepare(self) -> None:
         """Create the folders that are missing. Raises InvalidInput where that is impossible."""
         for folder in (self.root, self.optimized_models, self.logs):
-            if folder.exists() and not folder.is_dir():
-                raise InvalidInput(
-                    f"{folder} is a file, but the workspace needs a folder there: move it or use --home DIR"
-                )
             try:
+                if folder.exists() and not folder.is_dir():
+                    raise InvalidInput(
+                        f"{folder} is a file, but the workspace needs a folder there: move it or use --home DIR"
+                    )
                 mkdir_private(folder)
             except OSError as error:
                 raise InvalidInput(f"cannot create the folder {folder} ({error.strerror}): use --home DIR") from error
+        refuse_foreign_folder(self.root)
         if not os.access(self.root, os.W_OK | os.X_OK):
-            raise InvalidInput(f"the workspace {self.root} is read-only: make it writable or use --home DIR")
+            foreign = self.root.stat().st_uid != os.getuid()
+            whose = f" for you: it belongs to {owner_of(self.root)}" if foreign else ""
+            raise InvalidInput(f"the workspace {self.root} is read-only{whose}: make it writable or use --home DIR")
 
 
 def find_workspace(home: str | os.PathLike[str] | None = None, start: Path | None = None) -> Workspace:
-    """Return `home`, else $TTSDASH_HOME, else the nearest parent that is a workspace, else the per-user data directory."""
+    """Return `home`, else $TTSDASH_HOME, else the nearest parent that is a workspace, else the per-user data directory.
+
+    Raises InvalidInput if the named folder cannot be found, or if there is none of these.
+    """
     chosen = home or os.environ.get("TTSDASH_HOME")
     if chosen:
-        return Workspace(Path(chosen).expanduser().resolve())
-    start = (start or Path.cwd()).resolve()
-    for folder in (start, *start.parents):
+        return Workspace(_resolve(Path(chosen), "--home" if home else "TTSDASH_HOME"))
+    for folder in _upward(start):
         if _is_own_database(folder / "data.db"):
             return Workspace(folder)
+    return Workspace(per_user_root())
+
+
+def per_user_root() -> Path:
+    """Return the workspace in the per-user data directory. Raises InvalidInput if the user has none."""
     import platformdirs
 
-    return Workspace(Path(platformdirs.user_data_dir("ttsdash", appauthor=False)))
+    try:
+        root = Path(platformdirs.user_data_dir("ttsdash", appauthor=False))
+    except RuntimeError:
+        root = Path()
+    # Older versions of platformdirs return a relative path where there is no home folder.
+    if not root.is_absolute():
+        raise InvalidInput(f"your home folder is unknown ({why_no_home()}): use --home DIR")
+    return root
+
+
+def _resolve(path: Path, source: str) -> Path:
+    """Return a named folder as an absolute path without links. Raises InvalidInput, which names the source."""
+    try:
+        return expand_home(path).resolve()
+    except InvalidInput as error:
+        raise InvalidInput(f"{source}: {error}" + ("" if source == "--home" else ", or use --home DIR")) from None
+    except (OSError, RuntimeError) as error:  # the working directory was removed; a loop of links
+        reason = error.strerror if isinstance(error, OSError) else "a loop of links"
+        raise InvalidInput(f"{source}: cannot find {path} ({reason}): use --home DIR with an absolute path") from error
+
+
+def _upward(start: Path | None) -> list[Path]:
+    """Return a folder, by default the working directory, and its parents; nothing if that directory was removed."""
+    try:
+        nearest = (start or Path.cwd()).resolve()
+    except OSError:
+        return []
+    return [nearest, *nearest.parents]
 
 
 def _is_own_database(path: Path) -> bool:

@@ -18,7 +18,7 @@ from core.clock import format_duration, now
 from core.errors import format_error
 from core.files import PRIVATE_FILE, mkdir_private
 from core.hardware.memory import out_of_memory_kills
-from core.processes import module_command
+from core.processes import child_environment, module_command
 from core.records.job_states import JobState
 from core.records.jobs import Job
 from core.store.jobs import get_job
@@ -84,7 +84,7 @@ class JobProcess:
                 start_new_session=True,
                 cwd=self._workspace.root,
                 env={
-                    **os.environ,
+                    **child_environment(),
                     TAG: environment_tag(self._workspace, self._job),
                     "TMPDIR": str(scratch),
                     "PYTHONUTF8": "1",

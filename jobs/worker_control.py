@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core.errors import TtsdashError
 from core.hardware.limits import Limits
 from core.offline import users_environment
-from core.processes import module_command
+from core.processes import child_environment, module_command
 from core.records.job_states import JobState
 from core.settings import read_settings
 from core.store.database import open_store
@@ -92,6 +92,7 @@ def start_worker(
     # Report an unusable store here, not in the log of a background process.
     open_store(workspace).close()
     options = [*(["--slots", str(slots)] if slots else []), *(["--idle", str(idle_s)] if idle_s else [])]
+    environment = child_environment(users_environment())
     process = subprocess.Popen(
         module_command("jobs.worker", str(workspace.root), *options),
         stdin=subprocess.DEVNULL,
@@ -100,7 +101,7 @@ def start_worker(
         start_new_session=True,
         cwd=workspace.root,
         # Without the tag: a worker that a hook starts must not be killed with the hook.
-        env={name: value for name, value in users_environment().items() if name != TAG} | {"PYTHONUTF8": "1"},
+        env={name: value for name, value in environment.items() if name != TAG} | {"PYTHONUTF8": "1"},
     )
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:

@@ -1,5 +1,6 @@
 """Plan the changes to an assistant's configuration for a selection, with notes for the user."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ def _quantized_target(voice: Voice, selection: Selection) -> _Target:
         if decision.status is not CandidateStatus.REJECTED:
             return _Target(QUANTIZED_PATH, voice.variant(decision.variant).path)
     rejections = "; ".join(f"{decision.variant} was rejected: {decision.reason}" for decision in decisions)
-    missing = f"there is no quantized variant: ttsdash optimize --model {voice.key} --static --dynamic"
+    missing = f"there is no quantized variant: ttsdash optimize --model {shlex.quote(voice.key)} --static --dynamic"
     return _unchanged(QUANTIZED_PATH, rejections or missing)
 
 
@@ -115,7 +116,7 @@ def _coreml_target(voice: Voice, selection: Selection, problems: Mapping[str, st
     decision = next((decision for decision in decisions if decision.variant not in problems), None)
     if decision is None:
         damage = "; ".join(problems[decision.variant] for decision in decisions)
-        missing = f"there is no Core ML variant: ttsdash optimize --model {voice.key} --coreml"
+        missing = f"there is no Core ML variant: ttsdash optimize --model {shlex.quote(voice.key)} --coreml"
         return _unchanged(COREML_PATH, damage or missing)
     variant = voice.variant(decision.variant)
     caveats = [decision.reason] if decision.status is CandidateStatus.REJECTED else []

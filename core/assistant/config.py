@@ -7,6 +7,8 @@ from typing import Self
 
 from core.assistant.file import ConfigFile, read_file
 from core.assistant.keys import ALL, COREML_PATH, FALLBACK_PATH, QUANTIZED_PATH, VOICE_PATH
+from core.errors import InvalidInput
+from core.users import expand_home
 from core.yaml_edit.document import Document
 from core.yaml_edit.scalar import Value
 
@@ -59,10 +61,18 @@ def resolve_path(value: object, folder: Path) -> Path | None:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         return None
     try:
-        path = Path(value).expanduser()
+        path = expand_home(Path(value))
         tried = [base / path for base in (folder, folder.parent)]
-        found = next((entry for entry in tried if entry.exists()), tried[0])
+        found = next((entry for entry in tried if _is_there(entry)), tried[0])
         # Links to folders are resolved. A link to the voice itself is not: its configuration lies next to the link.
         return found.parent.resolve() / found.name
-    except (OSError, RuntimeError, ValueError):
+    except (OSError, RuntimeError, ValueError, InvalidInput):
         return None
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a file exists, as far as this user can see."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False

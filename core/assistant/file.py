@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.errors import InvalidInput, NotFound, TtsdashError
 from core.files import atomic_write, flush_folder
+from core.users import expand_home
 
 _LARGEST = 5_000_000
 _BACKUP = ".ttsdash-backup"
@@ -48,7 +49,7 @@ class Backup:
 def read_file(path: Path) -> ConfigFile:
     """Read a configuration file. Raises InvalidInput for a path that cannot be one, or that cannot be read."""
     try:
-        path = path.expanduser().absolute()
+        path = expand_home(path).absolute()
         str(path).encode()
         target = Path(os.path.realpath(path, strict=True))
         status = target.stat()
@@ -61,7 +62,7 @@ def read_file(path: Path) -> ConfigFile:
         return ConfigFile(path, target, target.read_bytes())
     except UnicodeEncodeError as error:
         raise InvalidInput(f"{path} has a name that is not UTF-8: rename it") from error
-    except (RuntimeError, ValueError) as error:  # the home of an unknown user; a NUL character
+    except (RuntimeError, ValueError) as error:  # a loop of links; a NUL character
         raise InvalidInput(f"{path} is not a valid path: check it") from error
     except FileNotFoundError as error:
         raise InvalidInput(f"{path} does not exist: check the path") from error

@@ -1,5 +1,6 @@
 """Proposals: what would be written to an assistant's configuration, or restored, shown before the user agrees."""
 
+import shlex
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +110,9 @@ def _find_voice(db: sqlite3.Connection, config: AssistantConfig, wanted: str | N
         return get_voice(db, loaded.voice), ()
     reason = f"{loaded.key} is {loaded.path}" if loaded else f"{VOICE_PATH} is not set"
     if not voices:
+        named = shlex.quote(str(path))
         raise InvalidInput(
-            f"no voice in this workspace: import the assistant's with: ttsdash voices import --config {path}"
+            f"no voice in this workspace: import the assistant's with: ttsdash voices import --config {named}"
         )
     if len(voices) > 1 or loaded:
         known = ", ".join(voice.key for voice in voices)

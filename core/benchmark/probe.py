@@ -13,7 +13,7 @@ import numpy as np
 
 from core.engines.names import EngineName
 from core.errors import TtsdashError
-from core.processes import module_command
+from core.processes import child_environment, module_command
 
 
 class ProbeFailed(TtsdashError):
@@ -64,7 +64,8 @@ class Probe:
             module_command("core.benchmark.probe_process", str(os.getpid())),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            env=child_environment(),
         )
         try:
             answer = self._ask({"kind": "load", "model": str(model), "engine": engine, "threads": threads})

@@ -9,6 +9,7 @@ from core.doctor.finding import Finding, State
 from core.doctor.fixes import on_path
 from core.errors import format_error
 from core.store.migrations import VERSION
+from core.users import closed_folder, why_closed
 from core.workspace import APPLICATION_ID
 
 _CHECK = "database"
@@ -45,7 +46,8 @@ def open_read_only(path: Path) -> tuple[Finding, sqlite3.Connection | None]:
         db.row_factory = sqlite3.Row
         finding = judge_database(_read_facts(db), path)
     except (sqlite3.OperationalError, OSError) as error:
-        return _problem(format_error(error), on_path("ls -l", path)), None
+        closed = closed_folder(path)
+        return _problem(why_closed(path) or format_error(error), on_path("ls -ld", closed or path)), None
     except sqlite3.DatabaseError as error:
         return _damaged(path, str(error)), None
     if finding.state is State.OK:

@@ -26,7 +26,7 @@ def remake_command(variant: Variant) -> str:
     if recipe is None:
         return f"update ttsdash: this version has no recipe {variant.recipe!r}"
     params = [
-        f"--param {name}={variant.params[name]}"
+        shlex.join(["--param", f"{name}={variant.params[name]}"])
         for name, param in recipe.params.items()
         if variant.params.get(name, param.default) != param.default
     ]

@@ -5,13 +5,13 @@ With KillUserProcesses logind ends all processes of a session, even if its user 
 """
 
 import os
-import pwd
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from core.doctor.finding import Finding, State
+from core.users import user_name
 
 Place = Literal["session", "manager", "elsewhere"]
 
@@ -29,14 +29,6 @@ def check_logout(worker: int | None, root: Path = Path("/")) -> Iterator[Finding
     user = user_name()
     kills = kills_user_processes(login_settings(root), user)
     yield judge_logout(place_of_process(worker or os.getpid(), root), kills, lingers(user, root))
-
-
-def user_name() -> str:
-    """Return the name of the user of this process, or the uid if the system has no name for it."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 def lingers(user: str, root: Path) -> bool:

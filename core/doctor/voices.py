@@ -3,11 +3,12 @@
 import shlex
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core.doctor.files import model_error
 from core.doctor.finding import Finding, State
-from core.doctor.fixes import remake_command
+from core.doctor.fixes import on_path, remake_command
 from core.engines.names import BY_PROVIDER
 from core.history.newest import list_newest
 from core.records.results import Result
@@ -15,6 +16,7 @@ from core.records.selection_warnings import SelectionWarning, WarningKind
 from core.records.selections import Selection, StoredSelection
 from core.records.voices import ORIGINAL, Variant, Voice
 from core.store.selections import latest_selection
+from core.users import closed_folder, owner_of
 
 
 def judge_library(voices: Sequence[Voice]) -> Iterator[Finding]:
@@ -25,8 +27,13 @@ def judge_library(voices: Sequence[Voice]) -> Iterator[Finding]:
 
 def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[Finding]:
     """Yield the findings for a voice on a machine."""
-    errors = {variant.name: _file_error(voice, variant) for variant in voice.variants}
-    yield from judge_files(voice, errors)
+    closed = {variant.name: folder for variant in voice.variants if (folder := closed_folder(Path(variant.path)))}
+    for name, folder in closed.items():
+        message = f"{name}: {folder} belongs to {owner_of(folder)}, and you may not enter it"
+        yield Finding("files", State.PROBLEM, message, on_path("ls -ld", folder))
+    enterable = [variant for variant in voice.variants if variant.name not in closed]
+    errors = {variant.name: _file_error(voice, variant) for variant in enterable}
+    yield from judge_files(replace(voice, variants=tuple(enterable)), errors)
     yield judge_results(voice, local_results(db, voice.id, machine))
     stored = latest_selection(db, voice.id, machine)
     if stored and errors.get(stored.selection.selected):

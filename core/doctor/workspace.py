@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.doctor.finding import Finding, State
 from core.doctor.fixes import on_path
+from core.users import closed_folder, owner_of, why_closed
 from core.workspace import Workspace, network_file_system
 
 # Making a variant of a 63 MB voice takes about half a GB: drafts, calibration, recordings.
@@ -30,6 +31,13 @@ def check_location(workspace: Workspace) -> Iterator[Finding]:
     nearest = next(folder for folder in (workspace.root, *workspace.root.parents) if folder.exists())
     if not nearest.is_dir():
         yield Finding("folder", State.PROBLEM, f"{nearest} is a file, but must be a folder", _OTHER_HOME)
+    elif os.getuid() == 0 and nearest.stat().st_uid != 0:
+        yield Finding(
+            "folder",
+            State.PROBLEM,
+            f"{nearest} belongs to {owner_of(nearest)}: root makes none there",
+            _as_owner(nearest),
+        )
     elif not _is_writable(nearest):
         yield Finding(
             "folder", State.PROBLEM, f"{nearest} is not writable for you: no workspace can be created", _OTHER_HOME
@@ -40,7 +48,7 @@ def check_workspace(workspace: Workspace) -> Iterator[Finding]:
     """Yield the findings for the folder of a workspace."""
     root = workspace.root
     if not os.access(root, os.R_OK | os.X_OK):
-        yield Finding("folder", State.PROBLEM, f"{root} is not readable for you", _OTHER_HOME)
+        yield _unreadable(root)
         return
     yield from _folder(workspace)
     remote = network_file_system(root)
@@ -54,6 +62,17 @@ def check_workspace(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("file system", State.OK, "local")
     yield judge_space(shutil.disk_usage(root).free, root)
     yield from _privacy(workspace)
+
+
+def _unreadable(root: Path) -> Finding:
+    why, closed = why_closed(root / "data.db"), closed_folder(root / "data.db")
+    take_over = f", or make it yours: {_chown(root)}" if closed == root else ""
+    message = f"{root} is not readable for you" + (f": {why}" if why else "")
+    return Finding("folder", State.PROBLEM, message, _OTHER_HOME + take_over)
+
+
+def _chown(root: Path) -> str:
+    return on_path('sudo chown -R "$(id -u)"', root)
 
 
 def judge_space(free: int, root: Path) -> Finding:
@@ -73,12 +92,17 @@ def _folder(workspace: Workspace) -> Iterator[Finding]:
     read_only = [path for path in existing if not os.access(path, os.R_OK | os.W_OK)]
     if foreign:
         message = f"{foreign[0]} belongs to another user (uid {foreign[0].stat().st_uid})"
-        yield Finding("folder", State.PROBLEM, message, on_path('sudo chown -R "$(id -u)"', root))
+        yield Finding("folder", State.PROBLEM, message, _as_owner(foreign[0]) or _chown(root))
     elif read_only or not _is_writable(root):
         path = [*read_only, root][0]
         yield Finding("folder", State.PROBLEM, f"{path} is not writable for you", on_path("chmod u+rwX", path))
     else:
         yield Finding("folder", State.OK, f"{root} belongs to you")
+
+
+def _as_owner(path: Path) -> str | None:
+    """Return how to work in somebody else's workspace, if this is root: it must stay its owner's."""
+    return f"run ttsdash as {owner_of(path)}, or use --home DIR with a folder of your own" if os.getuid() == 0 else None
 
 
 def _is_writable(folder: Path) -> bool:

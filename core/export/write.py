@@ -11,6 +11,7 @@ from core.errors import InvalidInput, TtsdashError
 from core.export.history import json_lines, json_object
 from core.export.table import csv_rows, markdown_rows
 from core.files import replace_text
+from core.users import expand_home
 
 Format = Callable[[sqlite3.Connection, str | None], Iterator[str]]
 
@@ -72,7 +73,7 @@ def _is_export(file: Path) -> bool:
 
 def check_target(path: Path) -> Path:
     """Return the real path of a file that an export may be written to. Raises InvalidInput if it may not."""
-    target = Path(os.path.realpath(path.expanduser()))
+    target = Path(os.path.realpath(expand_home(path)))
     if target.is_dir():
         raise InvalidInput(f"{path} is a folder: name a file in it")
     if not target.parent.is_dir():

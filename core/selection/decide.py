@@ -1,5 +1,6 @@
 """Decide which variant of a voice to use on a machine. Pure: facts in, a selection with reasons and warnings out."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -215,7 +216,7 @@ def _warnings(
     """Yield what speaks against the selected candidate."""
     name = picked.name
     if picked.performance is None and not picked.is_original:
-        text = f"{name} has not been measured on this machine at all cores: ttsdash benchmark {voice}"
+        text = f"{name} has not been measured on this machine at all cores: ttsdash benchmark {shlex.quote(voice)}"
         yield SelectionWarning(WarningKind.UNMEASURED, name, text)
         return
     performance = _performance_of(picked)

@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from core.clock import now
 from core.errors import InvalidInput, NotFound
 from core.records.voices import ORIGINAL, Variant, Voice
 from core.store.database import transaction
+from core.users import expand_home
 from core.voices.file import VoiceFile, default_key
 
 
@@ -81,8 +83,9 @@ def get_voice(db: sqlite3.Connection, key: str) -> Voice:
     """Return the voice with that name or path. Raises NotFound."""
     row = db.execute("SELECT * FROM voices WHERE key = ?", (key,)).fetchone()
     if row is None:
-        path = str(Path(key).expanduser().absolute())
-        row = db.execute("SELECT * FROM voices WHERE path = ? ORDER BY added_at DESC", (path,)).fetchone()
+        with suppress(InvalidInput, OSError):  # an unknown home folder; a removed working directory
+            path = str(expand_home(Path(key)).absolute())
+            row = db.execute("SELECT * FROM voices WHERE path = ? ORDER BY added_at DESC", (path,)).fetchone()
     if row is None:
         known = ", ".join(entry["key"] for entry in db.execute("SELECT key FROM voices ORDER BY key LIMIT 10"))
         hint = f"known: {known}" if known else "add one with: ttsdash voices add PATH"

@@ -10,6 +10,7 @@ from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.graph_summary import ComponentSummary, GraphSummary
 from core.text import safe_name, truncate
+from core.users import expand_home
 
 _GENERIC_STEMS = {"model", "voice", "piper", "tts", "onnx"}
 _MAX_CONFIG_BYTES = 16_000_000
@@ -67,7 +68,7 @@ def read_voice(path: Path) -> VoiceFile:
     """Read and check both files of a voice. Raises InvalidInput with one line that names the file and the fix."""
     from core.graph.model import read_model
 
-    path = path.expanduser().absolute()
+    path = expand_home(path).absolute()
     try:
         str(path).encode()
     except UnicodeEncodeError as error:

@@ -4,7 +4,7 @@ import os
 import plistlib
 from pathlib import Path
 
-from jobs.service.service import SERVICE_VARIABLE, Service
+from jobs.service.service import SERVICE_VARIABLE, Service, service_home
 from jobs.service.steps import Command
 
 # Exit codes of launchctl: values of errno, and a specific one.
@@ -16,7 +16,7 @@ _NOT_LOADED = 113
 def launchd_service(name: str, command: tuple[str, ...], folder: Path) -> Service:
     """Return the worker as a launch agent of the current user."""
     label = f"org.ttsdash.{name}"
-    file = Path.home() / "Library" / "LaunchAgents" / f"{label}.plist"
+    file = service_home() / "Library" / "LaunchAgents" / f"{label}.plist"
     domain = f"gui/{os.getuid()}"
     target = f"{domain}/{label}"
     log_in = f"log in on the screen of this Mac, and see `launchctl print {target}`"

@@ -3,10 +3,13 @@
 import hashlib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.workspace import Workspace
+from core.errors import InvalidInput
+from core.users import home_folder, why_no_home
+from core.workspace import Workspace, per_user_root
 from jobs.service.steps import Command
 
 SERVICE_VARIABLE = "TTSDASH_SERVICE"
@@ -44,11 +47,20 @@ class Service:
 
 def service_name(workspace: Workspace) -> str:
     """Return `ttsdash` for the per-user workspace, otherwise `ttsdash-FOLDER-HASH`, unique to the path."""
-    import platformdirs
-
     root = workspace.root.resolve()
-    if root == Path(platformdirs.user_data_dir("ttsdash", appauthor=False)).resolve():
-        return "ttsdash"
+    with suppress(InvalidInput):  # a user without a home folder
+        if root == per_user_root().resolve():
+            return "ttsdash"
     readable = re.sub(r"[^a-z0-9]+", "-", root.name.lower())[:_MAX_NAME_PART].strip("-")
     digits = hashlib.sha256(os.fsencode(root)).hexdigest()[:6]
     return "-".join(part for part in ("ttsdash", readable, digits) if part)
+
+
+def service_home() -> Path:
+    """Return the home folder, which the service manager reads definitions from. Raises InvalidInput if it is unknown."""
+    home = home_folder()
+    if home is None:
+        raise InvalidInput(
+            f"your home folder, where a service is defined, is unknown ({why_no_home()}): set HOME, or use `ttsdash worker start`"
+        )
+    return home

@@ -2,12 +2,14 @@
 
 import os
 import re
+import shlex
 from pathlib import Path
 
-from core.doctor.logout import lingers, user_name
+from core.doctor.logout import lingers
 from core.errors import InvalidInput
+from core.users import user_name
 from jobs.lock import ALREADY_RUNNING
-from jobs.service.service import SERVICE_VARIABLE, Service
+from jobs.service.service import SERVICE_VARIABLE, Service, service_home
 from jobs.service.steps import Command
 
 _UNIT = """\
@@ -48,7 +50,7 @@ def systemd_service(name: str, command: tuple[str, ...], folder: Path, root: Pat
 
     reload = systemctl("daemon-reload")
     enable = systemctl("enable", "--now", name, fix=f"see `journalctl --user --unit {name}`")
-    ask = f"ask an administrator to run `loginctl enable-linger {user}`, then try again"
+    ask = f"ask an administrator to run `loginctl enable-linger {shlex.quote(user)}`, then try again"
     linger = Command(("loginctl", "enable-linger"), ask)
     stay = (enable,) if lingers(user, root) else (enable, linger)
     return Service(
@@ -99,4 +101,6 @@ def _literal(text: str) -> str:
 
 
 def _config_home() -> Path:
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    """Return the folder of user units. A relative $XDG_CONFIG_HOME is ignored, as its specification demands."""
+    named = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    return named if named.is_absolute() else service_home() / ".config"

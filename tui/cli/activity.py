@@ -3,8 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 
-import click
-
 from core.records.job_states import ENDED, JobState
 from core.records.jobs import Job
 from core.store.activity import Activity, read_activity, record_visit
@@ -12,7 +10,7 @@ from core.store.lifecycle import is_paused
 from jobs.liveness import observed_activity
 from jobs.queue_state import read_queue_state, stalled_reason
 from tui.cli.context import Session
-from tui.cli.output import print_line
+from tui.cli.output import print_line, print_note
 from tui.json_output import activity_json
 from tui.text.format import counted, job_duration, job_title, local_time
 
@@ -31,7 +29,7 @@ def print_activity(session: Session) -> None:
         record_visit(session.db, activity)
     except sqlite3.OperationalError as error:
         # For example on a full disk: the same activity is shown again next time.
-        click.echo(f"ttsdash: cannot record that you have seen this ({error})", err=True)
+        print_note(f"ttsdash: cannot record that you have seen this ({error})")
 
 
 def _lines(session: Session, activity: Activity) -> Iterator[str]:

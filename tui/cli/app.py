@@ -1,6 +1,6 @@
 """The commands, and how errors become one line and an exit code."""
 
-import contextlib
+import codecs
 import os
 import sqlite3
 import sys
@@ -9,8 +9,10 @@ import click
 
 from core.errors import TtsdashError, format_error
 from core.text import escape_control, truncate
-from tui.cli.context import LazyGroup, session_of
+from tui.cli.context import LazyGroup, Session, session_of
 from tui.signals import shutdown
+from tui.streams import failure_of, write_line
+from tui.terminal import can_move_cursor
 
 _COMMANDS = {
     name: f"tui.cli.{name}"
@@ -34,12 +36,30 @@ def ttsdash(context: click.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     session = session_of(context)
-    # It is drawn on standard error.
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise click.UsageError(f"the dashboard needs a terminal; these commands do not: {', '.join(_COMMANDS)}")
+    _require_screen(session)
     from tui.dashboard.launch import open_dashboard
 
     open_dashboard(session.workspace)
+
+
+def _require_screen(session: Session) -> None:
+    """Refuse to open the dashboard where it cannot be drawn. Raises UsageError."""
+    others = f"these commands do not: {', '.join(_COMMANDS)}"
+    # It is drawn on standard error.
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise click.UsageError(f"the dashboard needs a terminal; {others}")
+    if not can_move_cursor():
+        name = os.environ.get("TERM")
+        kind = f"TERM={escape_control(name)}" if name else "a terminal without a name in TERM"
+        raise click.UsageError(f"the dashboard needs a terminal that can move its cursor, not {kind}; {others}")
+    encoding = codecs.lookup(sys.stderr.encoding).name
+    if encoding != "utf-8":
+        unset = "-u PYTHONIOENCODING " if "PYTHONIOENCODING" in os.environ else ""
+        command = f"{f'env {unset}' if unset else ''}PYTHONUTF8=1 {session.program}"
+        raise click.UsageError(
+            f"the dashboard needs a terminal and a locale in UTF-8, not in {encoding}: if your terminal shows UTF-8, run "
+            f"`{command}`; {others}"
+        )
 
 
 def run(arguments: list[str]) -> int:
@@ -51,9 +71,7 @@ def run(arguments: list[str]) -> int:
         return shell_complete(ttsdash, {}, "ttsdash", "_TTSDASH_COMPLETE", completion)
     code, error = outcome(arguments)
     if error:
-        with contextlib.suppress(OSError):
-            click.echo(f"ttsdash: {error}", err=True)
-    _empty_buffers()
+        write_line(f"ttsdash: {error}", sys.stderr)
     return code
 
 
@@ -64,7 +82,7 @@ def outcome(arguments: list[str]) -> tuple[int, str]:
         # Not `ttsdash.main`, which exits with 1 when the reader of a pipe has ended.
         with shutdown, ttsdash.make_context("ttsdash", arguments) as context:
             ttsdash.invoke(context)
-        sys.stdout.flush()
+            message = _lost_output()
     except click.exceptions.Exit as end:
         code = end.exit_code
     except click.UsageError as error:
@@ -95,12 +113,10 @@ def _is_unreadable(text: str) -> bool:
     return any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _empty_buffers() -> None:
-    """Flush the standard streams; discard what cannot be written, so that Python does not report it again at exit."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(nowhere, stream.fileno())
+def _lost_output() -> str:
+    """Return a warning if a command has done its work, but its output could not be written."""
+    sys.stdout.flush()
+    failure = failure_of(sys.stdout)
+    if failure is None or isinstance(failure, BrokenPipeError):
+        return ""
+    return f"done, but its output could not be written ({failure.strerror})"

@@ -17,6 +17,8 @@ from core.yaml_edit.scalar import format_scalar
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.json_output import proposal_json
+from tui.streams import write_line
+from tui.terminal import is_screen
 
 _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -76,9 +78,9 @@ def _on_a_terminal() -> bool:
 
 
 def _print_proposal(proposal: Proposal) -> None:
-    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colored = is_screen(sys.stdout) and not os.environ.get("NO_COLOR")
     for line in proposal.diff:
         color = _COLORS.get(line[:1]) if colored else None
-        click.echo(click.style(escape_control(line), fg=color) if color else escape_control(line))
+        write_line(click.style(escape_control(line), fg=color) if color else escape_control(line))
     for note in proposal.plan.notes:
         print_line(f"! {note}")

@@ -13,7 +13,7 @@ from tui.json_output import check_json
 from tui.text.format import counted
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, only_prints=True)
 @click.option("--voice", metavar="VOICE", help="Only results of this voice.")
 @pass_session
 def check(session: Session, voice: str | None) -> None:

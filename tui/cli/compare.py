@@ -10,7 +10,7 @@ from tui.json_output import compared_results_json
 from tui.text.results import comparison_headers, comparison_rows, comparison_words
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, only_prints=True)
 @click.argument("names", nargs=-1, metavar="A B [C]...")
 @pass_session
 def compare(session: Session, names: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ import importlib
 import json
 import shlex
 import sqlite3
+import sys
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,9 @@ import click
 from click_default_group import DefaultGroup
 
 from core.store.database import open_store
+from core.text import escape_control
 from core.workspace import Workspace, find_workspace, network_file_system
+from tui.streams import is_unicode, require_output, write_line
 
 
 class Session:
@@ -27,10 +30,10 @@ class Session:
         workspace = find_workspace(self.home)
         remote = None if _exists(workspace) else network_file_system(workspace.root)
         if remote:
-            click.echo(
-                f"ttsdash: {workspace.root} is on a network file system ({remote}), where SQLite can lose data if file "
-                "locks fail: better use --home DIR with a local folder",
-                err=True,
+            write_line(
+                f"ttsdash: {escape_control(str(workspace.root))} is on a network file system ({remote}), where SQLite can "
+                "lose data if file locks fail: better use --home DIR with a local folder",
+                sys.stderr,
             )
         return workspace
 
@@ -47,13 +50,14 @@ class Session:
     def print_json(self, value: Any) -> None:
         """Print JSON: an object indented, an array with one line per element.
 
-        Indenting thousands of jobs takes several times as long.
+        Indenting thousands of jobs takes several times as long. JSON's own escapes stand for what cannot be encoded.
         """
+        ascii_only = not is_unicode(sys.stdout)
         if isinstance(value, list):
-            lines = ",\n ".join(json.dumps(element, ensure_ascii=False) for element in value)
-            click.echo(f"[{lines}]")
+            lines = ",\n ".join(json.dumps(element, ensure_ascii=ascii_only) for element in value)
+            write_line(f"[{lines}]")
         else:
-            click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+            write_line(json.dumps(value, indent=2, ensure_ascii=ascii_only))
 
 
 def _exists(workspace: Workspace) -> bool:
@@ -90,7 +94,22 @@ def _set_json(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 class Command(click.Command):
-    """A command with the common options."""
+    """A command with the common options.
+
+    One that only prints has failed if its output could not be written; any other has done its work nevertheless.
+    """
+
+    def __init__(self, *args: Any, only_prints: bool = False, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._only_prints = only_prints
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Raises OSError if it only prints, and its output could not be written."""
+        try:
+            return super().invoke(ctx)
+        finally:
+            if self._only_prints:
+                require_output()
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the command's parameters and the common options."""

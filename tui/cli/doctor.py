@@ -15,7 +15,7 @@ from tui.json_output import findings_json
 from tui.text.findings import count, finding_lines, summary
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, only_prints=True)
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @pass_session
 def doctor(session: Session, config: Path | None) -> None:

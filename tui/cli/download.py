@@ -12,8 +12,9 @@ import click
 from core.store.voices import add_voice
 from core.voices.file import read_voice
 from tui.cli.context import Command, Session, pass_session
-from tui.cli.output import print_added, print_line
+from tui.cli.output import print_added, print_line, print_note
 from tui.json_output import download_progress_json
+from tui.terminal import is_screen
 from tui.text.format import megabytes
 
 if TYPE_CHECKING:
@@ -57,21 +58,17 @@ def _print_names(session: Session) -> None:
 def _progress(session: Session, name: str) -> "Iterator[OnProgress]":
     """Yield what shows the progress: a bar in a terminal, lines in a pipe, JSON lines with --json."""
     if session.as_json:
-        yield _throttled(lambda received, total: _print_error(json.dumps(download_progress_json(received, total))))
-    elif not sys.stderr.isatty():
-        yield _by_steps(lambda received, total: _print_error(f"{name}: {megabytes(received)} of {megabytes(total)} MB"))
+        yield _throttled(lambda received, total: print_note(json.dumps(download_progress_json(received, total))))
+    elif not is_screen(sys.stderr):
+        yield _by_steps(lambda received, total: print_note(f"{name}: {megabytes(received)} of {megabytes(total)} MB"))
     else:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        with Progress(*columns, console=Console(file=sys.stderr)) as bar:
             task = bar.add_task(name, total=None)
             yield lambda received, total: bar.update(task, completed=received, total=total)
-
-
-def _print_error(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _throttled(report: "OnProgress") -> "OnProgress":

@@ -11,9 +11,11 @@ from core.errors import InvalidInput
 from core.export.write import FORMATS, write_file
 from core.export.write import export as export_history
 from core.history.names import find_voice
+from core.users import expand_home
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.json_output import ExportedJson, ImportedJson, imported_json
+from tui.streams import failure_of, require_output, write_bytes
 from tui.text.format import counted
 
 
@@ -44,7 +46,11 @@ def export(session: Session, name: str | None, output: Path | None, voice: str |
         _print(session, ExportedJson(output=str(output), format=name), f"wrote {output}")
         return
     with contextlib.closing(chunks):
-        sys.stdout.buffer.writelines(chunk.encode() for chunk in chunks)
+        for chunk in chunks:
+            write_bytes(chunk.encode())
+            if failure_of(sys.stdout):
+                break
+    require_output()
 
 
 @click.command("import", cls=Command)
@@ -64,7 +70,7 @@ def _open(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
     if file == Path("-"):
         return contextlib.nullcontext(sys.stdin.buffer)
     try:
-        return file.expanduser().open("rb")
+        return expand_home(file).open("rb")
     except OSError as error:
         raise InvalidInput(f"cannot import {file} ({error.strerror}): name an export of ttsdash") from error
 

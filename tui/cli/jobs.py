@@ -22,6 +22,7 @@ from tui.cli.jobs_control import cancel, clean, edit, move, pause, resume, retry
 from tui.cli.output import print_facts, print_line, print_table
 from tui.cli.progress import follow, print_failures, time_left_of
 from tui.json_output import job_details_json
+from tui.streams import require_output
 from tui.text.format import (
     counted,
     id_list,
@@ -52,7 +53,7 @@ for command in (cancel, retry, pause, resume, move, edit, clean):
     jobs.add_command(command)
 
 
-@jobs.command("list")
+@jobs.command("list", only_prints=True)
 @click.option(
     "--state",
     "states",
@@ -137,7 +138,7 @@ def _print_notes(notes: dict[int, str]) -> None:
         print_line(f"job {id_list(ids)}: {note}")
 
 
-@jobs.command()
+@jobs.command(only_prints=True)
 @click.argument("job_id", type=int, metavar="ID")
 @pass_session
 def show(session: Session, job_id: int) -> None:
@@ -208,7 +209,7 @@ def _usage(job: Job) -> str | None:
     return f"{job.cpu_percent:.0f} % of a core, {job.rss_mb:.0f} MB"
 
 
-@jobs.command()
+@jobs.command(only_prints=True)
 @click.argument("job_id", type=int, metavar="ID")
 @click.option("-f", "--follow", "keep_following", is_flag=True, help="Keep printing until the job has ended.")
 @pass_session
@@ -231,6 +232,7 @@ def logs(session: Session, job_id: int, keep_following: bool) -> None:
                     file.seek(-len(line), os.SEEK_CUR)
                     break
                 print_line(line.decode(errors="replace").rstrip("\n"))
+                require_output()
             if last_round:
                 return
             time.sleep(_POLL_INTERVAL_S)

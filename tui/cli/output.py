@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Literal
 
 from core.records.graph_summary import GraphSummary
 from core.records.results import Result
@@ -12,6 +13,8 @@ from core.store.results import newest_texts
 from core.text import escape_control
 from tui.cli.context import Session
 from tui.json_output import voice_json
+from tui.streams import printable, write_line
+from tui.terminal import is_screen
 from tui.text.format import RESULT_HEADERS, counted, megabytes, result_row
 
 # In pipes and files a row stays on one line.
@@ -23,7 +26,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], empty: st
 
     `gap` is the number of spaces between columns, at least 1.
     """
-    body = [[escape_control(cell) for cell in row] for row in rows]
+    body = [[printable(escape_control(cell)) for cell in row] for row in rows]
     if not body:
         print_line(empty)
     elif not _print_plain(headers, body, gap):
@@ -47,7 +50,7 @@ def _print_plain(headers: Sequence[str], body: Sequence[Sequence[str]], gap: int
         padded = [space + cell if header.startswith(">") else cell + space for header, cell, space in parts]
         return (" " * gap).join(padded).rstrip()
 
-    click.echo("\n".join([click.style(line(names), bold=True), "─" * width, *map(line, body)]))
+    write_line("\n".join([click.style(line(names), bold=True), "─" * width, *map(line, body)]))
     return True
 
 
@@ -61,17 +64,19 @@ def _print_folded(headers: Sequence[str], body: Sequence[Sequence[str]], gap: in
         table.add_column(header.lstrip(">"), justify="right" if header.startswith(">") else "left", overflow="fold")
     for row in body:
         table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    if not sys.stdout.isatty():
-        console = Console(highlight=False, markup=False, width=_WIDE)
-    console.print(table)
+    width = None if sys.stdout.isatty() else _WIDE
+    colors: Literal["auto"] | None = "auto" if is_screen(sys.stdout) else None
+    Console(file=sys.stdout, color_system=colors, highlight=False, markup=False, width=width).print(table)
 
 
 def print_line(text: str = "") -> None:
     """Print a line of text, with control characters escaped."""
-    import click
+    write_line(escape_control(text))
 
-    click.echo(escape_control(text))
+
+def print_note(text: str) -> None:
+    """Print a line of text on standard error, with control characters escaped."""
+    write_line(escape_control(text), sys.stderr)
 
 
 def print_facts(facts: Iterable[tuple[str, str | None]]) -> None:

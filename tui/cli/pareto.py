@@ -11,7 +11,7 @@ from tui.json_output import pareto_result_json
 from tui.text.results import DOMINATED, PARETO_HEADERS, different_texts, pareto_row
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, only_prints=True)
 @click.argument("voice", metavar="VOICE")
 @click.option("--machine", default="this", metavar="ID", help="Start of the id of a machine, or part of its CPU name.")
 @pass_session

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
 from core.hardware.machine import this_machine
 from core.records.job_states import JobState
 from core.records.jobs import Job
@@ -18,7 +16,9 @@ from core.workspace import Workspace
 from jobs.liveness import observed
 from jobs.queue_state import PAUSED_REASON, QueueState, read_queue_state, waiting_reason
 from jobs.worker_control import ensure_worker
-from tui.cli.output import print_line
+from tui.cli.output import print_line, print_note
+from tui.streams import is_unicode, stop_if_unread
+from tui.terminal import is_screen
 from tui.text.format import counted, elapsed, job_duration, job_name, job_note, job_title, short_duration, time_left
 
 if TYPE_CHECKING:
@@ -36,19 +36,21 @@ _MAX_IDS = 20
 def follow(workspace: Workspace, db: sqlite3.Connection, job_ids: Sequence[int]) -> list[Job]:
     """Show progress until all jobs have ended, and return them. Starts a worker if none is running."""
     monitor = JobMonitor(workspace, db, job_ids)
-    display = _Bars(db, len(job_ids)) if sys.stderr.isatty() else _Lines()
+    display = _Bars(db, len(job_ids)) if is_screen(sys.stderr) else _Lines()
     try:
         with display:
             while True:
                 poll = monitor.poll()
                 display.update(poll)
+                stop_if_unread(sys.stderr)
                 if not poll.open:
                     return [get_job(db, job_id) for job_id in job_ids]
                 ensure_worker(workspace)
                 time.sleep(_POLL_INTERVAL_S)
     except KeyboardInterrupt:
         ids = "".join(f" {job_id}" for job_id in job_ids) if len(job_ids) <= _MAX_IDS else ""
-        click.echo(f"\nthe jobs continue in the background; follow them with: ttsdash jobs wait{ids}", err=True)
+        print_note("")
+        print_note(f"the jobs continue in the background; follow them with: ttsdash jobs wait{ids}")
         raise
 
 
@@ -116,9 +118,9 @@ class _Lines:
             line = f"{job_title(job)}: {state}"
             if self._printed.get(job.id) != line:
                 self._printed[job.id] = line
-                click.echo(line, err=True)
+                print_note(line)
         if poll.queue.paused and not self._paused and poll.open:
-            click.echo(PAUSED_REASON, err=True)
+            print_note(PAUSED_REASON)
         self._paused = poll.queue.paused
 
 
@@ -128,14 +130,19 @@ class _Bars:
         from rich.progress import BarColumn, Progress, TextColumn
         from rich.table import Column
 
-        console = Console(stderr=True)
+        console = Console(file=sys.stderr)
         self._db, self._jobs = db, jobs
         self._title = job_title if console.width >= _MIN_WIDTH_FOR_VOICE else job_name
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),
             TextColumn("{task.fields[time]}", markup=False, justify="right"),
-            TextColumn("{task.fields[status]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            TextColumn(
+                "{task.fields[status]}",
+                markup=False,
+                # Where "…" cannot be shown, its replacement would be wider.
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis" if is_unicode(sys.stderr) else "crop"),
+            ),
             console=console,
             expand=True,
         )

@@ -26,6 +26,7 @@ from tui.cli.pareto import pareto
 from tui.cli.prune import prune
 from tui.cli.trend import trend
 from tui.json_output import result_details_json, result_json
+from tui.streams import write_line
 from tui.text.format import (
     RESULT_HEADERS,
     counted,
@@ -64,12 +65,16 @@ for command in (check, compare, export, import_, pareto, prune, trend):
 def _help_if_asked(ctx: click.Context, _: click.Parameter, terms: tuple[str, ...]) -> tuple[str, ...]:
     """Print the help for `-h`. As an option, it would also be found within a term such as `-hifi`."""
     if "-h" in terms:
-        click.echo(ctx.get_help())
+        write_line(ctx.get_help())
         ctx.exit()
     return terms
 
 
-@results.command("list", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@results.command(
+    "list",
+    only_prints=True,
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)
 @click.argument("terms", nargs=-1, metavar="[FILTER]...", callback=_help_if_asked)
 @click.option("--voice", metavar="VOICE", help="Only results of this voice.")
 @click.option("--sort", default=WHEN, type=click.Choice(SORTS), metavar="COLUMN", help=f"Sort by {', '.join(SORTS)}.")
@@ -187,7 +192,7 @@ def _range_shown(shown: int, total: int, rows: int, page: int) -> str:
     return f"{first} to {last} of {total}{more}"
 
 
-@results.command()
+@results.command(only_prints=True)
 @click.argument("result_id", metavar="ID")
 @pass_session
 def show(session: Session, result_id: str) -> None:

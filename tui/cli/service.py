@@ -7,12 +7,11 @@ import click
 from core.doctor.finding import State, run_check
 from core.doctor.logout import check_logout
 from core.store.database import open_store
-from core.text import escape_control
 from jobs.service.install import plan_install, plan_uninstall, service_for
 from jobs.service.service import Service
 from jobs.service.steps import Plan, WriteFile, execute
 from tui.cli.context import Command, Session, pass_session
-from tui.cli.output import print_line
+from tui.cli.output import print_line, print_note
 from tui.json_output import service_json
 
 slots_option = click.option(
@@ -73,4 +72,4 @@ def warn_of_logout(session: Session, worker: int) -> None:
     for finding in run_check("logging out", lambda: check_logout(worker)):
         if finding.state is State.PROBLEM:
             fix = str(finding.fix).replace("ttsdash", program)
-            click.echo(escape_control(f"ttsdash: {finding.message}: {fix}"), err=True)
+            print_note(f"ttsdash: {finding.message}: {fix}")

@@ -1,5 +1,6 @@
 """`ttsdash results trend`: show the results of variants over time."""
 
+import shlex
 from collections.abc import Sequence
 
 import click
@@ -16,7 +17,7 @@ from tui.text.format import counted, decimal, local_time, speedup
 from tui.text.results import changes_since_previous, trend_line
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, only_prints=True)
 @click.argument("voice", metavar="VOICE")
 @click.option("--variant", metavar="NAME", help="Show every result of this variant (default: a line per variant).")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="At N threads (default: all cores).")
@@ -27,7 +28,7 @@ def trend(session: Session, voice: str, variant: str | None, threads: int | None
     voice_id, where = find_voice(session.db, voice), find_machine(session.db, machine)
     known = variants_of(session.db, voice_id)
     if variant is not None and variant not in known:
-        fix = f"known: {', '.join(known)}" if known else f"benchmark it with: ttsdash benchmark {voice}"
+        fix = f"known: {', '.join(known)}" if known else f"benchmark it with: ttsdash benchmark {shlex.quote(voice)}"
         raise NotFound(f"no results of {voice}/{variant} ({fix})")
     found = {
         name: series(list_trend(session.db, voice_id, name, where, threads))

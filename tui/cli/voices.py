@@ -25,7 +25,7 @@ def voices() -> None:
 voices.add_command(download)
 
 
-@voices.command("list")
+@voices.command("list", only_prints=True)
 @pass_session
 def list_(session: Session) -> None:
     """List the voices."""
@@ -77,7 +77,7 @@ def import_(session: Session, config: Path) -> None:
     print_added(session, voice)
 
 
-@voices.command()
+@voices.command(only_prints=True)
 @click.argument("voice")
 @pass_session
 def show(session: Session, voice: str) -> None:

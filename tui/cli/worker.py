@@ -18,7 +18,7 @@ from jobs.lock import ALREADY_RUNNING, is_unresponsive, running_worker
 from jobs.queue_state import PAUSED_REASON
 from jobs.worker_control import WorkerStatus, start_worker, stop_worker, worker_status
 from tui.cli.context import DefaultCommandGroup, Session, pass_session
-from tui.cli.output import print_line
+from tui.cli.output import print_line, print_note
 from tui.cli.service import install, slots_option, uninstall, warn_of_logout
 from tui.json_output import worker_json
 from tui.text.format import counted, id_list, local_time
@@ -90,15 +90,15 @@ def _running_jobs(session: Session) -> tuple[int, ...]:
 
 def _explain_wait(session: Session, running: Sequence[int]) -> None:
     if is_unresponsive(session.workspace) and running_worker(session.workspace):
-        click.echo("the worker has been unresponsive for a minute: --now kills it", err=True)
+        print_note("the worker has been unresponsive for a minute: --now kills it")
     elif running:
         ids = ", ".join(map(str, running))
-        click.echo(f"waiting for job {ids} to end (--now requeues it)", err=True)
+        print_note(f"waiting for job {ids} to end (--now requeues it)")
     elif running_worker(session.workspace) and is_hook_running(session.workspace):
-        click.echo("waiting for the hook to end (--now kills it)", err=True)
+        print_note("waiting for the hook to end (--now kills it)")
 
 
-@worker.command()
+@worker.command(only_prints=True)
 @pass_session
 def status(session: Session) -> None:
     """Show whether a worker is running, and which jobs it runs."""

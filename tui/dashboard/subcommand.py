@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from core.errors import InvalidInput, TtsdashError
-from core.processes import module_command
+from core.processes import child_environment, module_command
 from core.workspace import Workspace
 
 _ERROR = "error"
@@ -37,7 +37,7 @@ class Subcommand:
         Raises TtsdashError with the command's error, InvalidInput if the user can fix it.
         """
         # Standard output goes to a file, so that it cannot block the command while this reads its progress.
-        with tempfile.TemporaryFile("w+") as output:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
             with self._lock:
                 if self._terminated:
                     return None
@@ -46,8 +46,9 @@ class Subcommand:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.PIPE,
-                    text=True,
+                    encoding="utf-8",
                     errors="replace",
+                    env=child_environment(),
                     start_new_session=True,
                 )
             error = ""

@@ -6,12 +6,14 @@ import math
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.clock import format_duration, now, parse_timestamp, seconds_between
 from core.records.job_states import JobState
 from core.records.metrics import METRICS, RUN_COLUMNS, Metric
 from core.text import escape_control
+from core.users import home_folder
 
 if TYPE_CHECKING:
     from core.records.jobs import Job
@@ -243,3 +245,9 @@ def hanging_indent(label: str, text: str, width: int) -> str:
     """Wrap a text next to its label, with continuation lines indented below the text."""
     lines = textwrap.wrap(escape_control(text), max(20, width - len(label)), break_on_hyphens=False)
     return "\n".join((label if number == 0 else " " * len(label)) + line for number, line in enumerate(lines or [""]))
+
+
+def short_path(path: Path) -> str:
+    """Return a path with `~` for the home folder, if that is known."""
+    home = home_folder()
+    return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) and path != home else str(path)

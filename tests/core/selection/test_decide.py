@@ -49,6 +49,8 @@ def test_what_limited_the_worker_is_part_of_the_reason() -> None:
     slow = replace(performance, speedup=0.5, interval=(0.4, 0.6))
     found = chosen("server", ORIGINAL, replace(DYNAMIC, performance=slow), policy="measured")
     assert why(found, "dynamic-int8") == "rejected: slower than the original: 0.50x, limits: 1 of 2 cores and nice 15"
+
+
 def test_a_reason_names_the_texts_that_are_not_those_of_the_voices_language() -> None:
     generated = replace(STATIC, performance=replace(measured(1.7), texts="generated v1"))
     selection = chosen("server", ORIGINAL, generated, INT4, policy="measured")

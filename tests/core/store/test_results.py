@@ -221,6 +221,8 @@ def test_all_cores_are_those_that_the_worker_had_the_most_if_it_had_several(
     made_again = [replace(one, id=one.id.replace("b1", "b4"), variant_sha256="d" * 64) for one in limited]
     _put(db, replace(record, id="b4", created_at=_TIMES[2], results=tuple(made_again)))
     assert newest("d" * 64) == "b4-small-1"
+
+
 @pytest.mark.parametrize(
     ("texts", "expected"),
     [

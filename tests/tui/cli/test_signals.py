@@ -9,6 +9,7 @@ import select
 import signal
 import sqlite3
 import subprocess
+import sys
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,91 +17,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import psutil
 import pytest
 
-from core.export.write import export
 from core.store.database import open_store
 from core.store.jobs import add_job, get_job
 from core.store.screen_state import read_screen
-from core.store.voices import add_voice, get_voice
-from core.voices.file import read_voice
+from core.store.voices import get_voice
 from core.workspace import Workspace
 from jobs.submit import variant_job
 from tests.running import COMMAND, environment, reset_signal_handlers
-from tests.tui.conftest import announce
-from tests.vits import write_voice
+from tests.tui.cli.calls import CALLS, RUNNING, used, words_of
 from tests.waiting import wait_until
-from tui.cli.app import ttsdash
+
+__all__ = ["used"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ENDS = [128 + number for number in SIGNALS]
 PAGE = 4096
-# Jobs of the workspace `used`.
-DONE, FAILED, RUNNING, QUEUED = 1, 3, 5, 6
-CALLS = {
-    "apply": "CONFIG --dry-run",
-    "benchmark": "tiny",
-    "doctor": "",
-    "jobs cancel": f"{QUEUED}",
-    "jobs clean": "--yes",
-    "jobs edit": f"{QUEUED} --priority 1",
-    "jobs list": "",
-    "jobs logs": f"{DONE}",
-    "jobs move": f"{QUEUED} --first",
-    "jobs pause": "",
-    "jobs resume": "",
-    "jobs retry": f"{FAILED}",
-    "jobs show": f"{DONE}",
-    "jobs wait": f"{DONE}",
-    "optimize": "--model VOICE --guide",
-    "results check": "",
-    "results compare": "original-1 dynamic-int8-guide-1",
-    "results export": "--format html",
-    "results import": "HISTORY",
-    "results list": "",
-    "results pareto": "en_US-joe-medium",
-    "results prune": "--dry-run",
-    "results show": "original-1",
-    "results trend": "en_US-joe-medium",
-    "select": "tiny",
-    "voices add": "VOICE",
-    "voices download": "en_US-there-low",  # more depends on the network
-    "voices import": "--config CONFIG",
-    "voices list": "",
-    "voices show": "tiny",
-    "worker install": "--help",  # more depends on the machine
-    "worker run": "",
-    "worker start": "",
-    "worker status": "",
-    "worker stop": "--now",
-    "worker uninstall": "--dry-run",
-}
-"""A call of each command that can be done in the workspace `used`."""
-
 Start = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def used(full: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    """The history of `full`, a voice that is really there, logs, and a worker that does nothing."""
-    # What is left in a buffer fails once more, at exit.
-    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    voice = write_voice(Path("voices"))
-    Path("assistant.yaml").write_text(f"models:\n  tts:\n    piper:\n      voice_path: {voice}\n")
-    write_voice(full.voices, name="en_US-there-low")
-    with closing(open_store(full)) as db:
-        added = add_voice(db, read_voice(voice))
-        # Of a voice that has none.
-        Path("history.jsonl").write_text("".join(export(db, "jsonl", added.id)))
-    for job in (DONE, RUNNING):
-        full.job_log(job).write_text("one\ntwo\n")
-    worker = subprocess.Popen(["sleep", "600"])
-    announce(full, worker.pid)
-    yield full
-    worker.kill()
-    worker.wait()
 
 
 @pytest.fixture
@@ -109,12 +44,7 @@ def start(used: Workspace) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def run(call: str, prepare: Callable[[], None] = reset_signal_handlers, **options: Any) -> subprocess.Popen[bytes]:
-        words = (
-            call.replace("VOICE", "voices/tiny.onnx")
-            .replace("CONFIG", "assistant.yaml")
-            .replace("HISTORY", "history.jsonl")
-            .split()
-        )
+        words = words_of(call)
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         options = pipes | {"env": environment(used)} | options
         process = subprocess.Popen([*COMMAND, *words], preexec_fn=prepare, **options)
@@ -130,15 +60,6 @@ def start(used: Workspace) -> Iterator[Start]:
 def ignore_hangups() -> None:
     reset_signal_handlers()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-def commands(group: click.Group, context: click.Context, *names: str) -> Iterator[str]:
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if isinstance(command, click.Group):
-            yield from commands(command, click.Context(command, parent=context), *names, name)
-        else:
-            yield " ".join((*names, name))
 
 
 def hit(processes: list[subprocess.Popen[bytes]]) -> list[tuple[int, bytes]]:
@@ -160,10 +81,6 @@ def first_line(stream: Any) -> bytes:
     line: bytes = stream.readline()
     assert line, "it has ended without a word"
     return line
-
-
-def test_each_command_is_called_here() -> None:
-    assert set(commands(ttsdash, click.Context(ttsdash))) == set(CALLS)
 
 
 # Readers that go away
@@ -374,6 +291,11 @@ class Terminal:
     def press(self, key: bytes) -> None:
         os.write(self._outside, key)
 
+    @property
+    def unread(self) -> int:
+        """How many bytes that were typed the program has not read."""
+        return int.from_bytes(fcntl.ioctl(self._inside, termios.FIONREAD, bytes(4)), sys.byteorder)
+
     def hang_up(self) -> None:
         os.close(self._outside)
         os.close(self._inside)
@@ -427,21 +349,25 @@ def test_a_terminal_that_vanishes(start: Start) -> None:
         assert terminal.program.wait(10) == 128 + signal.SIGHUP
 
 
-def test_bytes_that_are_not_text_are_ignored(start: Start) -> None:
+@pytest.mark.parametrize(
+    "noise",
+    [b"\xe9", b"\xc3", b"\xe2\x94", b"\xf0\x9f\x98", b"\xff\xfe", b"\xc3\xe9\x80"],
+    ids=["Latin-1", "half a letter", "two of three bytes", "three of four bytes", "never UTF-8", "several"],
+)
+@pytest.mark.parametrize("together", [True, False], ids=["in one piece with a key", "before a key"])
+def test_bytes_that_are_not_text_are_ignored_and_no_key_is_lost(noise: bytes, together: bool, start: Start) -> None:
     dashboard = Terminal(start, "")
     look_at_the_queue(dashboard)
-    dashboard.press(b"\xe9\xc3")
-
-    def keys_work() -> bool:
-        # One that comes in the same piece as what is no text is lost with it.
+    if together:
+        dashboard.press(noise + b"3")
+    else:
+        dashboard.press(noise)
+        wait_until(lambda: dashboard.unread == 0)
         dashboard.press(b"3")
-        return b"Pareto" in dashboard.shown()
-
-    wait_until(keys_work)
+    wait_until(lambda: b"Pareto" in dashboard.shown())
     dashboard.press(b"q")
     assert dashboard.code() == 0
     assert b"Traceback" not in dashboard.shown()
-    assert b"UnicodeDecodeError" not in dashboard.shown()
     assert dashboard.is_as_before
     dashboard.hang_up()
 

@@ -571,7 +571,9 @@ async def test_while_nothing_was_measured_no_key_does_harm(empty: Workspace) -> 
 # Pictures
 
 
-def looks(*keys: str, text: str = "", then: str = "", ready: Callable[[Pilot[None]], object]) -> Callable[[Pilot[None]], Any]:
+def looks(
+    *keys: str, text: str = "", then: str = "", ready: Callable[[Pilot[None]], object]
+) -> Callable[[Pilot[None]], Any]:
     """Narrow the list down to `text`, paste `then`, press the keys, and wait until all is drawn."""
 
     async def run(pilot: Pilot[None]) -> None:

@@ -5,12 +5,15 @@ from pathlib import Path
 
 from textual.suggester import Suggester
 
+from core.errors import InvalidInput
+from core.users import expand_home
+
 
 def typed_path(text: str) -> Path:
-    """Return a path with `~` expanded, unless it names an unknown user."""
+    """Return a path with `~` expanded, unless that home folder is unknown."""
     try:
-        return Path(text).expanduser()
-    except RuntimeError:
+        return expand_home(Path(text))
+    except InvalidInput:
         return Path(text)
 
 

@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 
 from core.records.job_states import JobState
 from tui.dashboard.common.plain_text import PlainText
+from tui.text.format import short_path
 
 if TYPE_CHECKING:
     from tui.dashboard.snapshot import Snapshot
@@ -25,7 +26,7 @@ class StatusBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Yield the widgets."""
-        yield PlainText(f"ttsdash  {_short(self._root)}", id="workspace")
+        yield PlainText(f"ttsdash  {short_path(self._root)}", id="workspace")
         yield PlainText(id="worker")
 
     def show(self, snapshot: Snapshot) -> None:
@@ -56,8 +57,3 @@ def _worker_status(snapshot: Snapshot) -> str:
     if snapshot.worker.stopping:
         return f"worker stops after {running}" if running else "worker stopping"
     return f"running {running}" if running else "worker idle"
-
-
-def _short(path: Path) -> str:
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)

@@ -25,6 +25,7 @@ from core.store.database import open_store
 from core.workspace import Workspace
 from tui.dashboard.common.checkbox import PlainCheckbox
 from tui.dashboard.common.confirm import confirm
+from tui.dashboard.common.path_suggester import typed_path
 from tui.dashboard.common.plain_text import PlainText
 from tui.text.format import counted
 
@@ -89,7 +90,7 @@ class ExportScreen(ModalScreen[ExportRequest | None]):
     def _request(self) -> ExportRequest:
         only = self._voice is not None and self.query_one("#only", PlainCheckbox).value
         typed = self.query_one(Input).value.strip()
-        return ExportRequest(Path(typed).expanduser(), self._voice if only else None)
+        return ExportRequest(typed_path(typed), self._voice if only else None)
 
     @on(Input.Changed)
     @on(Checkbox.Changed)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.assistant.keys import VOICE_PATH
 from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step
-from tui.text.format import hanging_indent
+from tui.text.format import hanging_indent, short_path
 
 if TYPE_CHECKING:
     from core.assistant.active_config import ActiveConfig
@@ -51,12 +50,12 @@ def _assistant(today: ActiveConfig, voice: Voice, selection: Selection | None) -
     elif today.config is None:
         yield label, "No assistant configuration set: press f to choose its YAML file"
     elif loaded is None:
-        yield label, f"{_short(today.config)} has no {VOICE_PATH}: a adds it"
+        yield label, f"{short_path(today.config)} has no {VOICE_PATH}: a adds it"
     else:
         key = loaded.key.rpartition(".")[2]
         yield (
             label,
-            f"{_short(today.config)}, {key}: {_short(loaded.path)}"
+            f"{short_path(today.config)}, {key}: {short_path(loaded.path)}"
             + ("" if today.exists else ", which is missing: restore it"),
         )
         yield " " * len(label), _verdict(today, voice, selection)
@@ -89,8 +88,3 @@ def _reasons(steps: Sequence[Step], width: int) -> Iterator[str]:
         for decision in step.candidates:
             yield hanging_indent(label, f"{decision.variant}, {decision_words(decision)}", width)
             label = " " * len(label)
-
-
-def _short(path: Path) -> str:
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)

@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.users import home_folder
+
 _MAX_DEPTH = 3
 _MAX_FOLDERS = 2_000
 _SKIPPED = {"node_modules", "optimized_models", "site-packages", "__pycache__"}
@@ -12,8 +14,9 @@ _SKIPPED = {"node_modules", "optimized_models", "site-packages", "__pycache__"}
 
 def find_voices(limit: int = 20) -> list[Path]:
     """Return up to `limit` voices (`.onnx` with `.onnx.json`) from the current folder and Piper's usual folders."""
-    home = Path.home()
-    roots = [*_demo_voice(), Path.cwd(), home / ".local/share/piper-voices", home / "piper_voices", home / "Downloads"]
+    home = home_folder()
+    usual = [home / name for name in (".local/share/piper-voices", "piper_voices", "Downloads")] if home else []
+    roots = [*_demo_voice(), Path.cwd(), *usual]
     found: dict[Path, None] = {}
     for root in roots:
         for path in _below(root):
