@@ -19,10 +19,10 @@ from core.files import (
 )
 from core.text import safe_name, truncate
 from core.variants.checksums import write_manifest
+from core.voices.check_text import check_text
 from core.voices.file import config_path_of
 from core.workspace import Workspace
 
-CHECK_TEXT = "1 2 3."
 # The allowed length of a variant's audio, relative to the original's.
 _LENGTH_RATIOS = 0.5, 2.0
 
@@ -124,7 +124,8 @@ def check_variant(source: Path, draft: Path, config: dict[str, Any], log: Callab
     from core.engines.ort import OrtVoice
     from core.voices.phonemes import phoneme_ids
 
-    ids = phoneme_ids(config, CHECK_TEXT)
+    text = check_text(config)
+    ids = phoneme_ids(config, text)
     try:
         PiperVoice.load(draft, config_path_of(draft))
         audio = OrtVoice(draft).synthesize(ids)
@@ -133,7 +134,7 @@ def check_variant(source: Path, draft: Path, config: dict[str, Any], log: Callab
     original = OrtVoice(source).synthesize(ids)
     if not original.size:
         raise InvalidVariant(f"{source} itself produces no audio: get the voice's files again")
-    log(f"speaks {CHECK_TEXT!r} in {len(audio)} samples, the original in {len(original)}")
+    log(f"speaks {text!r} in {len(audio)} samples, the original in {len(original)}")
     if not audio.size or not np.isfinite(audio).all():
         raise InvalidVariant("the variant was built, but produces no audio (it is empty or not finite)")
     low, high = _LENGTH_RATIOS

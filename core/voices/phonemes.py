@@ -5,6 +5,7 @@ from typing import Any
 
 from core.errors import InvalidInput
 from core.seed import SEED
+from core.voices.phonemizer import open_piper
 
 
 def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
@@ -12,11 +13,8 @@ def phoneme_ids(config: dict[str, Any], text: str) -> list[int]:
 
     Raises InvalidInput for a voice that piper-tts has no phonemes for.
     """
-    from piper.config import PiperConfig
-    from piper.voice import PiperVoice
-
     try:
-        voice = PiperVoice(session=None, config=PiperConfig.from_dict(config))
+        voice = open_piper(config)
         sentences = voice.phonemize(text)
         phonemes = [
             phoneme for number, sentence in enumerate(sentences) for phoneme in ([" "] if number else []) + sentence

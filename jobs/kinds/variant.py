@@ -15,7 +15,8 @@ from core.store.voices import put_variant
 from core.text import truncate
 from core.variants.checksums import checksum_of, size_of
 from core.variants.recipes import RECIPES, Recipe, Task
-from core.variants.variant_files import CHECK_TEXT, Draft, FolderDraft
+from core.variants.variant_files import Draft, FolderDraft
+from core.voices.check_text import check_text
 from core.voices.phonemes import phoneme_ids
 from core.voices.sentences import label_of
 from core.workspace import Workspace
@@ -49,7 +50,7 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
     context.report("reading the original", 0.02)
     require_unchanged(source, voice.id)
     # Fails now if the voice cannot speak the text that the finished variant is checked with.
-    phoneme_ids(voice.config, CHECK_TEXT)
+    phoneme_ids(voice.config, check_text(voice.config))
     draft = draft_of(context.workspace, voice.key, name, context.job.id)
     task = Task(
         source=source,
