@@ -103,9 +103,10 @@ def _check_inputs(path: Path, model: Any, config: dict[str, Any]) -> None:
         )
     rows = _embedding_rows(model)
     ids = [entry for entries in config["phoneme_id_map"].values() for entry in entries]
-    if not ids:
+    # An empty map is that of a phonemizer whose packages are missing, which the trial finds.
+    if config["phoneme_id_map"] and not ids:
         raise InvalidInput(f"{config_path} has an empty phoneme_id_map: get the file again")
-    if rows is not None and max(ids) >= rows:
+    if rows is not None and max(ids, default=0) >= rows:
         raise InvalidInput(
             f"{config_path} maps to phoneme id {truncate(max(ids))}, but the model has {rows} of them: it is another voice's file"
         )

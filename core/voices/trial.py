@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from core.processes import module_command, signal_name
 from core.voices.check_text import check_text
 from core.voices.faults import CannotSpeak, Fault
@@ -66,6 +64,8 @@ def try_voice(model: Path, config: dict[str, Any], timeout_s: float = _TIMEOUT_S
 
 def _watch(process: subprocess.Popen[str], timeout_s: float) -> Fault | None:
     """Wait for the end of the process. Return the limit that it exceeded, if any."""
+    import psutil
+
     watched, until = psutil.Process(process.pid), time.monotonic() + timeout_s
     while True:
         with suppress(subprocess.TimeoutExpired):

@@ -7,6 +7,7 @@ then {"seconds"} or {"fault", "facts"}.
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from core.errors import reason_of
@@ -20,7 +21,7 @@ READY = "ready"
 
 _MARKS = ("^", "_", "$")
 _INT64, _FLOAT = "tensor(int64)", "tensor(float)"
-_RANKS = {"input": 2, "input_lengths": 1, "scales": 1, "sid": 1}
+_SHAPES: dict[str, tuple[int | None, ...]] = {"input": (1, None), "input_lengths": (1,), "scales": (3,), "sid": (1,)}
 
 
 def main() -> None:
@@ -161,10 +162,24 @@ def _check_inputs(voice: Any) -> None:
         raise FaultFound(Fault.MISSING_INPUT, names=", ".join(sorted(missing)))
     for name, entry in needed.items():
         expected = provided.get(name, _INT64)
-        rank = len(entry.shape)
-        if entry.type != expected or (rank and rank != _RANKS[name]):
-            found = f"{entry.type} of {rank} axes"
-            raise FaultFound(Fault.INPUT_TYPE, name=name, found=found, expected=f"{expected} of {_RANKS[name]}")
+        if entry.type != expected or not _fits(entry.shape, _SHAPES[name]):
+            found, wanted = f"{entry.type} {_described(entry.shape)}", f"{expected} {_described(_SHAPES[name])}"
+            raise FaultFound(Fault.INPUT_TYPE, name=name, found=found, expected=wanted)
+
+
+def _fits(shape: Sequence[Any], provided: Sequence[int | None]) -> bool:
+    """Return whether an input takes an array of that shape, of which None is any length."""
+    if not shape:
+        # The model declares none.
+        return True
+    fixed = [size if isinstance(size, int) and size > 0 else None for size in shape]
+    return len(fixed) == len(provided) and all(
+        size is None or size == length for size, length in zip(fixed, provided, strict=True)
+    )
+
+
+def _described(shape: Sequence[Any]) -> str:
+    return f"[{', '.join(str(size) if isinstance(size, int) else 'any' for size in shape)}]"
 
 
 if __name__ == "__main__":

@@ -160,6 +160,11 @@ def _other_type(model: onnx.ModelProto) -> None:
     model.graph.node.insert(0, helper.make_node("Cast", ["input"], [ids], to=onnx.TensorProto.INT64))
 
 
+def _fixed_length(model: onnx.ModelProto) -> None:
+    for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, 50), strict=True):
+        dimension.dim_value = size
+
+
 def _two_channels(model: onnx.ModelProto) -> None:
     _last(model)
     model.graph.node.append(helper.make_node("Concat", ["audio", "audio"], ["output"], axis=1))
@@ -210,7 +215,16 @@ def _bad_graph(model: onnx.ModelProto) -> None:
             _extra_input,
             "needs the input lid, which Piper does not provide: export it with no inputs",
         ),
-        (Fault.INPUT_TYPE, _other_type, "input is tensor(int32) of 2 axes, not tensor(int64) of 2: export it again"),
+        (
+            Fault.INPUT_TYPE,
+            _other_type,
+            "input is tensor(int32) [any, any], not tensor(int64) [1, any]: export it again",
+        ),
+        (
+            Fault.INPUT_TYPE,
+            _fixed_length,
+            "input is tensor(int64) [1, 50], not tensor(int64) [1, any]: export it again",
+        ),
         (Fault.NOT_AUDIO, _two_channels, "instead of audio: add a whole voice, not a part of one"),
         (Fault.NOT_FINITE, _scaled(np.nan), "values that are not numbers"),
         (Fault.NOT_FINITE, _scaled(np.inf), "values that are not numbers"),
