@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -29,7 +30,17 @@ def child_environment(environment: Mapping[str, str] = os.environ) -> dict[str, 
     return {**environment, "PYTHONIOENCODING": "utf-8:backslashreplace"}
 
 
-def run_module(module: str, *arguments: str, stdin: str = "") -> str:
+def python_command(*arguments: str) -> str:
+    """Return the command line, for a shell, that runs the Python that runs ttsdash."""
+    return shlex.join([sys.executable, *arguments])
+
+
+def pip_install(*arguments: str) -> str:
+    """Return the command line that installs packages for the Python that runs ttsdash."""
+    return python_command("-m", "pip", "install", *arguments)
+
+
+def run_module(module: str, *arguments: str) -> str:
     """Run one of ttsdash's modules in a subprocess and return the last line that it prints.
 
     Raises TtsdashError with the reason: the last line on its standard error, the signal that killed it, or a timeout.
@@ -38,7 +49,7 @@ def run_module(module: str, *arguments: str, stdin: str = "") -> str:
     try:
         done = subprocess.run(
             command,
-            input=stdin,
+            input="",
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -51,13 +62,14 @@ def run_module(module: str, *arguments: str, stdin: str = "") -> str:
     except OSError as error:
         raise TtsdashError(format_error(error)) from error
     if done.returncode < 0:
-        raise TtsdashError(f"its process was killed ({_signal_name(-done.returncode)})")
+        raise TtsdashError(f"its process was killed ({signal_name(-done.returncode)})")
     if done.returncode:
         raise TtsdashError(_last_line(done.stderr) or f"its process exited with {done.returncode}")
     return _last_line(done.stdout)
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """Return the name of a signal."""
     try:
         return signal.Signals(number).name
     except ValueError:

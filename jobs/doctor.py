@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.doctor.finding import Finding, State, run_check
 from core.doctor.logout import check_logout
 from core.doctor.machine import check_machine
 from core.doctor.runtime import check_phonemes, check_runtime
+from core.doctor.speech import check_speech
 from core.doctor.voices import check_voice, judge_library
 from core.doctor.workspace import check_location, check_workspace, workspace_exists
 from core.hardware.machine import this_machine
@@ -23,6 +25,7 @@ from core.workspace import Workspace
 from jobs.lock import WorkerInfo, is_unresponsive, running_worker
 
 _MAX_IDS = 5
+_TRIALS_AT_A_TIME = 2
 
 Findings = dict[str, list[Finding]]
 """The findings by area, in display order."""
@@ -36,6 +39,7 @@ def diagnose(workspace: Workspace, config: Path | None = None) -> Findings:
         "machine": [
             *run_check("ONNX Runtime", check_runtime),
             *run_check("machine", lambda: check_machine(worker.limits if worker else None)),
+            *run_check("phonemes", check_phonemes),
         ]
     }
     opened, db = open_read_only(workspace.data_db) if workspace_exists(workspace) else (None, None)
@@ -46,7 +50,6 @@ def diagnose(workspace: Workspace, config: Path | None = None) -> Findings:
         else:
             found["workspace"] = run_check("folder", lambda: check_location(workspace))
         if db:
-            found["machine"] += run_check("phonemes", lambda: check_phonemes(list_voices(db)))
             found |= _voices(db)
         if configuration:
             found["configuration"] = run_check(
@@ -95,7 +98,11 @@ def _voices(db: sqlite3.Connection) -> Findings:
     library = run_check("voices", lambda: judge_library(list_voices(db)))
     if library:
         return {"voices": library}
-    machine = this_machine().id
+    machine, voices = this_machine().id, list_voices(db)
+    # Each trial is a process; the connection to the store stays in this thread.
+    with ThreadPoolExecutor(_TRIALS_AT_A_TIME) as pool:
+        spoken = pool.map(lambda voice: run_check("speech", lambda: check_speech(voice)), voices)
     return {
-        f"voice {voice.key}": run_check("files", partial(check_voice, db, voice, machine)) for voice in list_voices(db)
+        f"voice {voice.key}": [*run_check("files", partial(check_voice, db, voice, machine)), *speech]
+        for voice, speech in zip(voices, spoken, strict=True)
     }

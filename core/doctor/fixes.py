@@ -1,16 +1,10 @@
 """The commands that fix findings."""
 
 import shlex
-import sys
 from pathlib import Path
 
 from core.records.voices import Variant
 from core.variants.recipes import RECIPES
-
-
-def pip_install(*arguments: str) -> str:
-    """Return the command that installs packages for the Python that runs ttsdash."""
-    return shlex.join([sys.executable, "-m", "pip", "install", *arguments])
 
 
 def on_path(command: str, path: Path) -> str:

@@ -11,9 +11,9 @@ from core.hardware.limits import lift_limits, read_limits
 from core.processes import run_module
 
 
-def run_isolated(check: str, stdin: str = "") -> str:
+def run_isolated(check: str) -> str:
     """Run a check of this module in a subprocess and return its result. Raises TtsdashError with why it failed."""
-    return run_module("core.doctor.isolated_checks", check, stdin=stdin)
+    return run_module("core.doctor.isolated_checks", check)
 
 
 def runtime() -> str:
@@ -51,11 +51,14 @@ def limits() -> str:
 
 
 def phonemes() -> str:
-    """Return how many phoneme ids Piper makes from a sentence, for the voice configuration on standard input."""
-    from core.variants.variant_files import CHECK_TEXT
-    from core.voices.phonemes import phoneme_ids
+    """Return how many phoneme ids Piper makes from a sentence, for an English voice."""
+    from piper.phoneme_ids import phonemes_to_ids
+    from piper.phonemize_espeak import EspeakPhonemizer
 
-    return str(len(phoneme_ids(json.load(sys.stdin), CHECK_TEXT)))
+    from core.voices.check_text import CHECK_TEXT
+
+    (sentence,) = EspeakPhonemizer().phonemize("en-us", CHECK_TEXT)
+    return str(len(phonemes_to_ids(sentence)))
 
 
 _CHECKS = {"runtime": runtime, "machine": machine, "limits": limits, "phonemes": phonemes}

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from core.doctor.finding import Finding, State
-from core.doctor.fixes import pip_install
 from core.doctor.isolated_checks import run_isolated
 from core.hardware.capabilities import MISSING, OLDEST_MACOS, CapabilityName, capabilities
 from core.hardware.detection import HardwareInfo
 from core.hardware.limits import Limits, describe_limits
+from core.processes import pip_install
 
 # coremltools has no wheels from this version on (see `MISSING`).
 _FIRST_PYTHON_WITHOUT = (3, 14)

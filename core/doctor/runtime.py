@@ -1,14 +1,12 @@
 """Check that ONNX Runtime and Piper work."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from core.doctor.finding import Finding, State
-from core.doctor.fixes import pip_install
 from core.doctor.isolated_checks import run_isolated
 from core.errors import TtsdashError
-from core.records.voices import Voice
-from core.variants.variant_files import CHECK_TEXT
+from core.processes import pip_install
+from core.voices.check_text import CHECK_TEXT
 
 
 def check_runtime() -> Iterator[Finding]:
@@ -22,13 +20,12 @@ def check_runtime() -> Iterator[Finding]:
         yield Finding("ONNX Runtime", State.OK, f"{version} runs an int8 model")
 
 
-def check_phonemes(voices: Sequence[Voice]) -> Iterator[Finding]:
-    """Make phonemes for the first voice in a subprocess: espeak comes with piper-tts, which also loads ONNX Runtime."""
-    for voice in voices[:1]:
-        try:
-            count = run_isolated("phonemes", json.dumps(voice.config))
-        except TtsdashError as error:
-            fix = pip_install("--force-reinstall", "piper-tts")
-            yield Finding("phonemes", State.PROBLEM, f"Piper makes none for {voice.key}: {error}", fix)
-        else:
-            yield Finding("phonemes", State.OK, f"Piper makes {count} phoneme ids from {CHECK_TEXT!r} for {voice.key}")
+def check_phonemes() -> Iterator[Finding]:
+    """Make English phonemes in a subprocess: espeak comes with piper-tts, which also loads ONNX Runtime."""
+    try:
+        count = run_isolated("phonemes")
+    except TtsdashError as error:
+        fix = pip_install("--force-reinstall", "piper-tts")
+        yield Finding("phonemes", State.PROBLEM, f"Piper makes none: {error}", fix)
+    else:
+        yield Finding("phonemes", State.OK, f"Piper makes {count} phoneme ids from {CHECK_TEXT!r}")

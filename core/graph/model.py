@@ -23,7 +23,8 @@ def read_model(path: Path) -> onnx.ModelProto:
     """
     _check_file(path)
     try:
-        model = onnx.load(path, load_external_data=False)
+        # Else the format follows from the name: a `.json` would be parsed as JSON.
+        model = onnx.load(path, format="protobuf", load_external_data=False)
     except DecodeError as error:
         raise InvalidInput(f"{path} is not an ONNX model, or is truncated: get the file again") from error
     except OSError as error:

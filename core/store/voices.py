@@ -55,6 +55,12 @@ def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
     return get_voice(db, key)
 
 
+def is_registered(db: sqlite3.Connection, file: VoiceFile) -> bool:
+    """Return whether a voice with the same model and configuration is registered."""
+    row = db.execute("SELECT config FROM voices WHERE id = ?", (file.sha256,)).fetchone()
+    return row is not None and json.loads(row["config"]) == file.config
+
+
 def _refuse_variant(db: sqlite3.Connection, path: str) -> None:
     made = db.execute(
         _VARIANTS + " AND recipe IS NOT NULL AND (variants.path = ? OR instr(?, variants.path || '/') = 1)",

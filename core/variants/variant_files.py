@@ -19,10 +19,10 @@ from core.files import (
 )
 from core.text import safe_name, truncate
 from core.variants.checksums import write_manifest
+from core.voices.check_text import check_text
 from core.voices.file import config_path_of
 from core.workspace import Workspace
 
-CHECK_TEXT = "1 2 3."
 # The allowed length of a variant's audio, relative to the original's.
 _LENGTH_RATIOS = 0.5, 2.0
 
@@ -124,7 +124,7 @@ def check_variant(source: Path, draft: Path, config: dict[str, Any], log: Callab
     from core.engines.ort import OrtVoice
     from core.voices.spoken_sentences import check_sentence
 
-    sentence = check_sentence(config, CHECK_TEXT)
+    sentence = check_sentence(config, check_text(config))
     ids = sentence.ids(config)
     try:
         PiperVoice.load(draft, config_path_of(draft))

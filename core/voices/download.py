@@ -19,7 +19,9 @@ from urllib.parse import quote, urlsplit
 from core.errors import InvalidInput, TtsdashError, format_error
 from core.files import PRIVATE_FILE, flush_file, flush_folder, mkdir_private
 from core.text import truncate
+from core.voices.faults import CannotSpeak
 from core.voices.file import config_path_of, is_piper_name, read_voice
+from core.voices.trial import try_voice
 
 OnProgress = Callable[[int, int | None], None]
 """Called with the bytes of the model received so far, and the total if it is known."""
@@ -40,9 +42,10 @@ def piper_names() -> list[str]:
 
 
 def download(name: str, folder: Path, on_progress: OnProgress) -> Path:
-    """Download a voice into a folder, unless it is there. Return the path of its model.
+    """Download a voice into a folder, unless it is there, and let it speak. Return the path of its model.
 
-    Raises InvalidInput for a name that is not in the collection, TtsdashError if the collection cannot be reached.
+    Raises InvalidInput for a name that is not in the collection, TtsdashError if the collection cannot be reached, or for
+    a voice that cannot speak here, which is not kept.
     """
     if not is_piper_name(name):
         raise InvalidInput(f"{truncate(name)!r} is not the name of a Piper voice: names look like en_US-lessac-medium")
@@ -51,6 +54,7 @@ def download(name: str, folder: Path, on_progress: OnProgress) -> Path:
     if model.exists():
         if not config.exists():
             raise InvalidInput(f"{model} exists without its .onnx.json: move it away, then try again")
+        try_voice(model, read_voice(model).config)
         return model
     mkdir_private(folder)
     with _drafts(folder) as drafts, _watched(on_progress):
@@ -95,11 +99,16 @@ def _drafts(folder: Path) -> Iterator[Path]:
 
 def _check(name: str, draft: Path) -> None:
     try:
-        read_voice(draft)
+        try_voice(draft, read_voice(draft).config)
+    except CannotSpeak as error:
+        raise TtsdashError(f"{name} was downloaded, but not kept: {_without_folder(error, draft)}") from error
     except InvalidInput as error:
-        raise TtsdashError(
-            f"the download of {name} is not a voice: {str(error).replace(f'{draft.parent}/', '')}"
-        ) from error
+        raise TtsdashError(f"the download of {name} is not a voice: {_without_folder(error, draft)}") from error
+
+
+def _without_folder(error: InvalidInput, draft: Path) -> str:
+    """Return a message about a draft, whose folder means nothing to the user."""
+    return str(error).replace(f"{draft.parent}/", "")
 
 
 class _ProgressHandler(urllib.request.BaseHandler):

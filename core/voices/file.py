@@ -1,6 +1,5 @@
 """A Piper voice on disk: `NAME.onnx` with `NAME.onnx.json` beside it, read and checked as untrusted input."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,13 @@ from core.files import sha256_of
 from core.records.graph_summary import ComponentSummary, GraphSummary
 from core.text import safe_name, truncate
 from core.users import expand_home
+from core.voices.config import read_config
+from core.voices.other_file import describe_other_file
 
 _GENERIC_STEMS = {"model", "voice", "piper", "tts", "onnx"}
-_MAX_CONFIG_BYTES = 16_000_000
-_SCALES = {"length_scale": "length scale", "noise_scale": "noise scale", "noise_w": "noise scale"}
 _PIPER_NAME = re.compile(r"[a-z]{2,3}_[A-Z0-9]{2,4}-\w+-\w+")
+# The code of ISO 639 for it.
+_UNDETERMINED = "und"
 _INPUTS = ("input", "input_lengths", "scales")
 
 
@@ -45,7 +46,7 @@ class VoiceFile:
         """Return the language of the configuration (`en_US`), else espeak's name for it (`en-us`)."""
         language = self.config.get("language")
         code = language.get("code") if isinstance(language, dict) else None
-        return str(code or self.config["espeak"]["voice"])
+        return str(code or self.config["espeak"]["voice"] or _UNDETERMINED)
 
 
 def is_piper_name(text: str) -> bool:
@@ -73,7 +74,10 @@ def read_voice(path: Path) -> VoiceFile:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise InvalidInput(f"{path} has a name that is not UTF-8: rename it") from error
-    model = read_model(path)
+    try:
+        model = read_model(path)
+    except InvalidInput as error:
+        raise InvalidInput(describe_other_file(path) or str(error)) from error
     config = read_config(config_path_of(path))
     _check_inputs(path, model, config)
     return VoiceFile(
@@ -85,46 +89,6 @@ def read_voice(path: Path) -> VoiceFile:
     )
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Return a voice's configuration, with the keys that Piper needs and their types checked. Raises InvalidInput."""
-    try:
-        if path.exists() and not path.is_file():
-            raise InvalidInput(f"{path} is not a regular file: put the voice's configuration there")
-        if path.stat().st_size > _MAX_CONFIG_BYTES:
-            raise InvalidInput(f"{path} is too large for a voice's configuration: get the file again")
-        config = json.loads(path.read_bytes())
-        # Half of a surrogate pair is valid JSON, but cannot be written as UTF-8.
-        json.dumps(config, ensure_ascii=False).encode()
-    except FileNotFoundError as error:
-        raise InvalidInput(f"{path} does not exist: a Piper voice needs its .onnx.json beside it") from error
-    except OSError as error:
-        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path} is not valid JSON: get the file again") from error
-    for keys, kind in (
-        (("audio", "sample_rate"), int),
-        (("espeak", "voice"), str),
-        (("num_symbols",), int),
-        (("num_speakers",), int),
-        (("phoneme_id_map",), dict),
-    ):
-        value: Any = config
-        for key in keys:
-            value = value.get(key) if isinstance(value, dict) else None
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise InvalidInput(
-                f"{path} lacks {'.'.join(keys)}, or it is not of type {kind.__name__}: this is not a Piper voice's configuration"
-            )
-    inference = config.get("inference", {})
-    scales = [inference.get(name, 1.0) if isinstance(inference, dict) else None for name in _SCALES]
-    for name, scale in zip(_SCALES, scales, strict=True):
-        if not isinstance(scale, int | float) or not 0 <= scale < 100 or (name == "length_scale" and not scale):
-            raise InvalidInput(f"{path} has an inference.{name} that is not a {_SCALES[name]}: get the file again")
-    if config["num_speakers"] < 1:
-        raise InvalidInput(f"{path} has num_speakers {truncate(config['num_speakers'])}: get the file again")
-    return config  # type: ignore[no-any-return]
-
-
 def _check_inputs(path: Path, model: Any, config: dict[str, Any]) -> None:
     """Check the configuration against the inputs of the graph."""
     names = [entry.name for entry in model.graph.input]
@@ -134,31 +98,19 @@ def _check_inputs(path: Path, model: Any, config: dict[str, Any]) -> None:
             f"{path} is not a Piper voice: its graph lacks the input {', '.join(missing) or 'and output'}"
         )
     config_path = config_path_of(path)
-    if not 1_000 <= config["audio"]["sample_rate"] <= 384_000:
-        raise InvalidInput(
-            f"{config_path} has a sample rate of {truncate(config['audio']['sample_rate'])} Hz: get the file again"
-        )
     if config["num_speakers"] > 1 and "sid" not in names:
         raise InvalidInput(
             f"{config_path} has {truncate(config['num_speakers'])} speakers, but the model has no speaker input: it is another voice's file"
         )
     rows = _embedding_rows(model)
-    highest = max((entry for ids in config["phoneme_id_map"].values() for entry in _ids(config_path, ids)), default=-1)
-    if highest < 0:
+    ids = [entry for entries in config["phoneme_id_map"].values() for entry in entries]
+    # An empty map is that of a phonemizer whose packages are missing, which the trial finds.
+    if config["phoneme_id_map"] and not ids:
         raise InvalidInput(f"{config_path} has an empty phoneme_id_map: get the file again")
-    if rows is not None and highest >= rows:
+    if rows is not None and max(ids, default=0) >= rows:
         raise InvalidInput(
-            f"{config_path} maps to phoneme id {truncate(highest)}, but the model has {rows} of them: it is another voice's file"
+            f"{config_path} maps to phoneme id {truncate(max(ids))}, but the model has {rows} of them: it is another voice's file"
         )
-
-
-def _ids(config_path: Path, ids: Any) -> list[int]:
-    whole = isinstance(ids, list) and all(isinstance(entry, int) and not isinstance(entry, bool) for entry in ids)
-    if not whole or any(entry < 0 for entry in ids):
-        raise InvalidInput(
-            f"{config_path} has values other than ids in the lists of its phoneme_id_map: get the file again"
-        )
-    return list(ids)
 
 
 def _embedding_rows(model: Any) -> int | None:

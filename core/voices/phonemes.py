@@ -1,17 +1,15 @@
 """From text to phoneme ids, as piper-tts does it for a voice."""
 
 import json
-import shlex
-import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from core.errors import InvalidInput
 from core.seed import SEED
+from core.voices.phonemizer import open_piper
 
 # Stress, ties between two letters, and a tone of espeak's Latvian: without them the same sounds are spoken.
 _WITHOUT_SOUND = frozenset("ˈˌ\u035c\u0361`")
@@ -94,32 +92,7 @@ def _piper_voice(config: dict[str, Any]) -> Any:
 
 @lru_cache(maxsize=1)
 def _parsed_voice(config: str) -> Any:
-    from piper.config import PiperConfig
-    from piper.voice import PiperVoice
-
-    parsed = json.loads(config)
-    voice = PiperVoice(session=None, config=PiperConfig.from_dict(parsed))
-    if parsed.get("phoneme_type") == "pinyin":
-        voice.download_dir = _folder_with_g2pw()
-    return voice
-
-
-def _folder_with_g2pw() -> Path:
-    """Return the folder of the model g2pW, which Piper downloads for its Chinese voices, into the working directory.
-
-    Raises InvalidInput if it is not there: ttsdash downloads only what its user asks for. Raises ImportError without
-    the packages that run it.
-    """
-    import piper.phonemize_chinese  # noqa: F401
-    import platformdirs
-
-    folder = Path(platformdirs.user_data_dir("ttsdash", appauthor=False))
-    model_folder = folder / "g2pW"
-    if not (model_folder / "g2pw.onnx").exists():
-        code = f"from piper.phonemize_chinese import ChinesePhonemizer as C; C({str(model_folder)!r})"
-        command = shlex.join([sys.executable, "-c", code])
-        raise InvalidInput(f"no phonemes: Piper's model for Chinese text is missing; download it with {command}")
-    return folder
+    return open_piper(json.loads(config))
 
 
 def random_phonemes(config: dict[str, Any], lengths: Iterable[int]) -> list[list[int]]:

@@ -14,7 +14,8 @@ from core.records.voices import Variant
 from core.text import truncate
 from core.variants.checksums import checksum_of, size_of
 from core.variants.recipes import RECIPES, Recipe, Task
-from core.variants.variant_files import CHECK_TEXT, Draft, FolderDraft
+from core.variants.variant_files import Draft, FolderDraft
+from core.voices.check_text import check_text
 from core.voices.sentences import label_of
 from core.voices.spoken_sentences import check_sentence
 from core.workspace import Workspace
@@ -50,7 +51,7 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
     context.report("reading the original", 0.02)
     require_unchanged(source, voice.id)
     # Fails now if the voice cannot speak at all: the finished variant is checked with that sentence.
-    check_sentence(voice.config, CHECK_TEXT)
+    check_sentence(voice.config, check_text(voice.config))
     draft = draft_of(context.workspace, voice.key, name, context.job.id)
     task = Task(
         source=source,

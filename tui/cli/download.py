@@ -41,7 +41,8 @@ def download(session: Session, name: str | None) -> None:
     session.workspace.prepare()
     with _progress(session, name) as on_progress:
         path = download_voice(name, session.workspace.voices, on_progress)
-    print_added(session, add_voice(session.db, read_voice(path)))
+    # The download has tried it.
+    print_added(session, add_voice(session.db, read_voice(path)), path)
 
 
 def _print_names(session: Session) -> None:

@@ -11,17 +11,17 @@ from core.records.selections import Selection
 from core.records.voices import Voice
 from core.store.jobs import get_job
 from core.store.results import list_results
-from core.store.voices import add_voice, get_voice
+from core.store.voices import get_voice
 from core.text import truncate
 from core.variants.recipes import GUIDE, RECIPES, read_params
-from core.voices.file import read_voice
 from core.voices.spoken_sentences import spoken_file
 from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
 from jobs.submit import OptimizeRequest, Scheduling, Submission, submit_optimize
 from jobs.worker_control import ensure_worker
 from tui.cli.context import Command, Session, pass_session
-from tui.cli.output import print_line, print_results
+from tui.cli.output import is_copy, print_line, print_results
 from tui.cli.progress import follow, print_failures
+from tui.cli.register import register
 from tui.cli.scheduling import not_before, scheduling_options
 from tui.cli.select import print_selection
 from tui.json_output import result_json, selection_json, submission_json
@@ -118,10 +118,9 @@ def find_or_add(session: Session, model: str) -> Voice:
             return get_voice(session.db, model)
         except NotFound as error:
             raise NotFound(f"{error} (and there is no such file)") from error
-    file = read_voice(path)
-    voice = add_voice(session.db, file)
-    if voice.path != str(file.path) and not session.as_json:
-        print_line(f"{path} is the same model as {voice.key} ({voice.path}), which is used instead")
+    voice = register(session.db, path, try_again=False)
+    if is_copy(voice, path) and not session.as_json:
+        print_line(f"{path} is a copy of {voice.key} ({voice.path}), which is used instead")
     return voice
 
 

@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Literal
 
 from core.records.graph_summary import GraphSummary
@@ -99,10 +100,18 @@ def print_results(results: Sequence[Result]) -> None:
         print_line(line)
 
 
-def print_added(session: Session, voice: Voice) -> None:
-    """Print a voice that was registered."""
+def is_copy(voice: Voice, path: Path) -> bool:
+    """Return whether a file is a copy of a voice that is registered at another path."""
+    return voice.path != str(path.expanduser().absolute())
+
+
+def print_added(session: Session, voice: Voice, path: Path) -> None:
+    """Print a voice that was registered, or that is the same as the file that was added."""
     if session.as_json:
         session.print_json(voice_json(voice, newest_texts(session.db, voice.id)))
+        return
+    if is_copy(voice, path):
+        print_line(f"{path} is a copy of {voice.key} ({voice.path}), which is registered already and stays as it is")
         return
     print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {counted(voice.speakers, 'speaker')}")
     unrecognized = GraphSummary.from_json(voice.anatomy).unrecognized

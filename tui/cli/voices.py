@@ -7,12 +7,12 @@ import click
 from core.errors import InvalidInput
 from core.records.graph_summary import GraphSummary
 from core.store.results import newest_texts
-from core.store.voices import add_voice, get_voice, list_voices
+from core.store.voices import get_voice, list_voices
 from core.text import escape_control
-from core.voices.file import read_voice
 from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.download import download
 from tui.cli.output import print_added, print_facts, print_line, print_table
+from tui.cli.register import register
 from tui.json_output import voice_json
 from tui.text.format import local_time, megabytes, parameters
 
@@ -56,8 +56,11 @@ def list_(session: Session) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @pass_session
 def add(session: Session, path: Path) -> None:
-    """Register the voice at PATH (.onnx, with its .onnx.json beside it). The files stay where they are."""
-    print_added(session, add_voice(session.db, read_voice(path)))
+    """Register the voice at PATH (.onnx, with its .onnx.json beside it), if it can speak.
+
+    It speaks a sentence through Piper first. The files stay where they are.
+    """
+    print_added(session, register(session.db, path), path)
 
 
 @voices.command("import")
@@ -71,10 +74,10 @@ def import_(session: Session, config: Path) -> None:
     assistant = AssistantConfig.load(config)
     key, path = configured_voice(assistant, list_voices(session.db))
     try:
-        voice = add_voice(session.db, read_voice(path))
+        voice = register(session.db, path)
     except InvalidInput as error:
         raise InvalidInput(f"{key} of {assistant.file.path}: {error}") from error
-    print_added(session, voice)
+    print_added(session, voice, path)
 
 
 @voices.command(only_prints=True)

@@ -112,7 +112,11 @@ class Actions:
         """Add a voice from a file, in a subprocess."""
         from tui.dashboard.subcommand import Subcommand
 
-        return voice_added(Subcommand(self._workspace, "voices", "add", path).run())
+        voice = Subcommand(self._workspace, "voices", "add", path).run()
+        if voice["path"] != str(Path(path).expanduser().absolute()):
+            report = f"{path} is a copy of {voice['voice']}, which is registered already"
+            return Outcome(report, Focus("voices", f"{voice['voice']}/original"))
+        return voice_added(voice)
 
     def optimize(self, voice: Voice, request: OptimizeRequest) -> Outcome:
         """Queue the requested variants of a voice."""

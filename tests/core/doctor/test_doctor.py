@@ -20,6 +20,7 @@ from core.doctor.fixes import remake_command
 from core.doctor.logout import Place, judge_logout, kills_user_processes, login_settings, place_of_process
 from core.doctor.machine import check_machine, judge_limits, judge_machine
 from core.doctor.runtime import check_phonemes, check_runtime
+from core.doctor.speech import check_speech
 from core.doctor.voices import check_voice, judge_library, judge_results, judge_selection
 from core.doctor.workspace import check_location, check_workspace, judge_space, workspace_exists
 from core.engines.names import BY_PROVIDER
@@ -193,8 +194,8 @@ def test_only_some_versions_of_onnx_runtime_leak_memory_and_only_on_apple_silico
 
 def test_onnx_runtime_runs_a_model_and_piper_makes_phonemes_on_this_machine(voice: Voice) -> None:
     assert states(list(check_runtime())) == {"ONNX Runtime": "ok"}
-    assert states(list(check_phonemes([voice]))) == {"phonemes": "ok"}
-    assert list(check_phonemes([])) == []
+    assert states(list(check_phonemes())) == {"phonemes": "ok"}
+    assert states(list(check_speech(voice))) == {"speech": "ok"}
 
 
 @pytest.mark.parametrize(
@@ -217,10 +218,42 @@ def test_a_broken_onnx_runtime_is_reported_and_the_hardware_is_still_detected(
     assert states(list(check_machine()))["cores"] in ("ok", "note")
 
 
-def test_a_voice_without_phonemes_is_reported(voice: Voice) -> None:
-    (found,) = check_phonemes([replace(voice, config=voice.config | {"espeak": {"voice": "xx-klingon"}})])
-    assert found.state == "problem"
-    assert found.message.startswith("Piper makes none for tiny: no phonemes for '1 2 3.'")
+def test_piper_that_makes_no_phonemes_is_reported_whatever_the_voices_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('libgomp.so.1: cannot open')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (found,) = check_phonemes()
+    assert found.message == "Piper makes none: ImportError: libgomp.so.1: cannot open"
+    assert "-m pip install --force-reinstall piper-tts" in str(found.fix)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message", "fix"),
+    [
+        (
+            {"espeak": {"voice": "xx-klingon"}},
+            "espeak-ng does not know, 'xx-klingon'",
+            "set espeak.voice to 'en-us', then: ",
+        ),
+        ({"phoneme_type": "pinyin"}, "needs more packages for its phonemes", "-m pip install 'piper-tts[zh]'"),
+        ({"inference": None}, "an inference that is not a JSON object", "correct the configuration, then: "),
+    ],
+)
+def test_a_voice_that_cannot_speak_gets_the_cause_and_its_fix(
+    changes: dict[str, object], message: str, fix: str, voice: Voice
+) -> None:
+    (found,) = check_speech(replace(voice, config=voice.config | changes))
+    assert (found.check, found.state) == ("speech", "problem")
+    assert message in found.message
+    if fix.endswith("then: "):
+        fix += f"ttsdash voices add {voice.path}"
+    assert str(found.fix).endswith(fix)
+
+
+def test_a_voice_whose_file_is_missing_is_not_tried(voice: Voice) -> None:
+    Path(voice.path).unlink()
+    assert list(check_speech(voice)) == []
 
 
 def test_a_check_that_fails_is_a_problem_and_hides_nothing() -> None:

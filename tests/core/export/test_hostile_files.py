@@ -99,8 +99,6 @@ def test_an_operator_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "lie",
     [
-        {"num_speakers": -3},
-        {"num_speakers": 0},
         {"inference": []},
         {"inference": {"length_scale": "x"}},
         {"inference": {"noise_scale": "loud"}},

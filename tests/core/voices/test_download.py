@@ -10,7 +10,7 @@ from piper import download_voices
 
 from core.errors import InvalidInput, TtsdashError
 from core.voices.download import download, piper_names
-from core.voices.file import is_piper_name, read_voice
+from core.voices.file import config_path_of, is_piper_name, read_voice
 from tests.piper_collection import NAME, Collection, serving
 
 ACCENTED = "pt_PT-tugão-medium"
@@ -58,6 +58,15 @@ def test_an_existing_voice_is_not_downloaded_again(collection: Collection, folde
     assert not collection.asked
 
 
+def test_an_existing_voice_that_cannot_speak_is_refused_and_stays(collection: Collection, folder: Path) -> None:
+    model = download(NAME, folder, nothing)
+    config = config_path_of(model)
+    config.write_text(config.read_text().replace('"espeak",', '"IPA",'))
+    with pytest.raises(InvalidInput, match="that Piper does not know, 'IPA'"):
+        download(NAME, folder, nothing)
+    assert model.exists()
+
+
 def test_a_model_without_its_configuration_is_not_written_over(collection: Collection, folder: Path) -> None:
     folder.mkdir()
     (folder / f"{NAME}.onnx").write_bytes(b"somebody's own")
@@ -94,6 +103,10 @@ def garble(collection: Collection) -> None:
     collection.files = {path: b"<html>" if path.endswith("onnx") else data for path, data in collection.files.items()}
 
 
+def silence(collection: Collection) -> None:
+    collection.files = {path: data.replace(b'"espeak",', b'"IPA",') for path, data in collection.files.items()}
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
@@ -101,9 +114,13 @@ def garble(collection: Collection) -> None:
             cut,
             rf"{NAME} was not downloaded completely from 127.0.0.1 \(the connection ended after \d+ of \d+ bytes\): try again",
         ),
-        (garble, rf"the download of {NAME} is not a voice: {NAME}.onnx is not an ONNX model"),
+        (garble, rf"the download of {NAME} is not a voice: {NAME}.onnx is a web page"),
+        (
+            silence,
+            rf"{NAME} was downloaded, but not kept: {NAME}.onnx.json has a phoneme_type that Piper does not know",
+        ),
     ],
-    ids=["cut short", "no voice"],
+    ids=["cut short", "no voice", "cannot speak"],
 )
 def test_an_incomplete_download_leaves_nothing(
     collection: Collection, folder: Path, harm: Callable[[Collection], None], message: str

@@ -146,7 +146,7 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
     [
         ([], 2, "the dashboard needs a terminal; these commands do not: apply, benchmark, doctor"),
         (["voices", "add", "/nowhere/x.onnx"], 2, "/nowhere/x.onnx does not exist: check the path"),
-        (["voices", "add", "/tmp"], 2, "/tmp is a folder: name the .onnx file in it"),
+        (["voices", "add", "/"], 2, "/ is a folder: name the .onnx file in it"),
         (["voices", "show", "nobody"], 1, "voice not found: 'nobody' (add one with: ttsdash voices add PATH)"),
         (["optimize", "--dynamic"], 2, "Missing option '--model'"),
         (["optimize", "--model", "nobody", "--dynamic"], 1, "voice not found: 'nobody'"),

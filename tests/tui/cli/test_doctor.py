@@ -11,15 +11,17 @@ from click.testing import CliRunner, Result
 
 from core.doctor.finding import Finding
 from core.records.voices import Voice
-from core.store.database import open_store
+from core.store.database import open_store, transaction
 from core.store.jobs import add_job
+from core.store.voices import add_voice
+from core.voices.file import read_voice
 from core.workspace import Workspace
 from jobs import doctor as examination
 from jobs.doctor import judge_worker
 from jobs.lock import WorkerInfo
 from jobs.submit import variant_job
 from tests.running import ttsdash
-from tests.vits import write_voice
+from tests.vits import VitsShape, write_voice
 from tui.cli.app import ttsdash as program
 
 
@@ -81,6 +83,19 @@ def test_unreadable_tables_are_a_finding(quick: None, workspace: Workspace, db: 
     found = diagnosed(workspace)
     assert found["voices", "voices"]["state"] == "problem"
     assert found["workspace", "database"]["state"] == "ok"
+
+
+def test_every_voice_is_tried(quick: None, workspace: Workspace, db: sqlite3.Connection, tmp_path: Path) -> None:
+    voices = [
+        add_voice(db, read_voice(write_voice(tmp_path, VitsShape(seed=seed), name)))
+        for seed, name in enumerate(("amy", "bob", "joe"), 1)
+    ]
+    with transaction(db):
+        config = json.dumps(voices[2].config | {"espeak": {"voice": "xx"}})
+        db.execute("UPDATE voices SET config = ? WHERE key = 'joe'", (config,))
+    found = diagnosed(workspace)
+    spoken = {area: finding["state"] for (area, check), finding in found.items() if check == "speech"}
+    assert spoken == {"voice amy": "ok", "voice bob": "ok", "voice joe": "problem"}
 
 
 def test_jobs_waiting_without_a_worker_are_a_problem_with_the_command_that_starts_one(

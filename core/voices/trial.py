@@ -1,0 +1,84 @@
+"""A trial of a voice: it speaks one sentence through piper-tts and ONNX Runtime, in a process that may crash or hang."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.processes import module_command, signal_name
+from core.voices.check_text import check_text
+from core.voices.faults import CannotSpeak, Fault
+
+_TIMEOUT_S = 60.0
+# A large voice takes half a GB.
+_MEMORY_GB = 4.0
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What a voice spoke."""
+
+    text: str
+    seconds: float
+
+
+def try_voice(model: Path, config: dict[str, Any], timeout_s: float = _TIMEOUT_S) -> Spoken:
+    """Let a voice speak, as piper-tts would, and return what it spoke. Raises CannotSpeak."""
+    text = check_text(config)
+    process = subprocess.Popen(
+        module_command("core.voices.trial_process", str(os.getpid())),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+    )
+    with process:
+        try:
+            with suppress(BrokenPipeError):
+                json.dump({"model": str(model), "config": config, "text": text}, process.stdin)  # type: ignore[arg-type]
+            with suppress(BrokenPipeError):
+                process.stdin.close()  # type: ignore[union-attr]
+            exceeded = _watch(process, timeout_s)
+            answer = "" if exceeded else process.stdout.read()  # type: ignore[union-attr]
+        finally:
+            process.kill()
+    if exceeded:
+        limit = f"{timeout_s:g}" if exceeded is Fault.TIMEOUT else f"{_MEMORY_GB:g}"
+        raise CannotSpeak(exceeded, model, {"text": text, "limit": limit})
+    if process.returncode:
+        # Without an answer, piper-tts or ONNX Runtime could not even be loaded.
+        fault = Fault.CRASH if answer else Fault.PIPER
+        raise CannotSpeak(fault, model, {"text": text, "reason": _ending(process.returncode)})
+    found = json.loads(answer.splitlines()[-1])
+    if "fault" in found:
+        raise CannotSpeak(Fault(found["fault"]), model, found["facts"] | {"text": text})
+    return Spoken(text, found["seconds"])
+
+
+def _watch(process: subprocess.Popen[str], timeout_s: float) -> Fault | None:
+    """Wait for the end of the process. Return the limit that it exceeded, if any."""
+    import psutil
+
+    watched, until = psutil.Process(process.pid), time.monotonic() + timeout_s
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_POLL_S)
+            return None
+        if time.monotonic() > until:
+            return Fault.TIMEOUT
+        with suppress(psutil.Error):
+            if watched.memory_info().rss > _MEMORY_GB * 1e9:
+                return Fault.MEMORY
+
+
+def _ending(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "killed, as the system does when memory runs out"
+    return signal_name(-code) if code < 0 else f"exit code {code}"
