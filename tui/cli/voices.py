@@ -6,8 +6,11 @@ import click
 
 from core.errors import InvalidInput
 from core.records.graph_summary import GraphSummary
+from core.records.voices import Voice
 from core.store.voices import add_voice, get_voice, list_voices
 from core.text import escape_control
+from core.variants.recipes import RECIPES
+from core.variants.suitability import unsuitable
 from core.voices.file import read_voice
 from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.download import download
@@ -103,6 +106,8 @@ def show(session: Session, voice: str) -> None:
     rows = [(one.name, str(one.nodes), megabytes(one.weight_bytes)) for one in graph.components]
     print_table(("component", ">nodes", ">MB"), rows, empty="components unknown")
     print_line()
+    for reason, variants in _unsuitable(found).items():
+        print_line(f"cannot be made: {', '.join(variants)}: {reason}")
     for variant in found.variants:
         made = f"recipe {variant.recipe}, job {variant.job_id}" if variant.recipe else "the original file"
         print_line(f"{variant.name}: {megabytes(variant.size_bytes)} MB, {made}, {local_time(variant.created_at)}")
@@ -113,3 +118,13 @@ def show(session: Session, voice: str) -> None:
         if variant.recipe:
             tools = [f"{name} {value}" for name, value in variant.tools.items()]
             print_line(escape_control(f"  {parameters(variant.params)}; with {', '.join(tools)}"))
+
+
+def _unsuitable(voice: Voice) -> dict[str, list[str]]:
+    """Return the variants that cannot be made of this voice, by reason."""
+    found: dict[str, list[str]] = {}
+    for recipe in RECIPES.values():
+        reason = unsuitable(recipe, voice)
+        if reason:
+            found.setdefault(reason, []).append(recipe.variant)
+    return found
