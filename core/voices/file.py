@@ -73,6 +73,7 @@ def read_voice(path: Path) -> VoiceFile:
     except UnicodeEncodeError as error:
         raise InvalidInput(f"{path} has a name that is not UTF-8: rename it") from error
     model = read_model(path)
+    _refuse_half(path, model)
     config = read_config(config_path_of(path))
     _check_inputs(path, model, config)
     return VoiceFile(
@@ -122,6 +123,17 @@ def read_config(path: Path) -> dict[str, Any]:
     if config["num_speakers"] < 1:
         raise InvalidInput(f"{path} has num_speakers {truncate(config['num_speakers'])}: get the file again")
     return config  # type: ignore[no-any-return]
+
+
+def _refuse_half(path: Path, model: Any) -> None:
+    from core.vits.halves import half_of
+
+    half = half_of(model)
+    if half:
+        raise InvalidInput(
+            f"{path} is only the {half} of a streaming voice: put its {half.other} beside it as {half.other}.onnx, "
+            "or take the whole voice as one .onnx file"
+        )
 
 
 def _check_inputs(path: Path, model: Any, config: dict[str, Any]) -> None:

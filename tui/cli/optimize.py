@@ -15,7 +15,7 @@ from core.store.voices import add_voice, get_voice
 from core.text import truncate
 from core.variants.recipes import GUIDE, RECIPES, read_params
 from core.variants.suitability import obstacle
-from core.voices.file import read_voice
+from core.voices.join import read_whole_voice
 from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
 from jobs.submit import OptimizeRequest, Scheduling, Submission, submit_optimize
 from jobs.worker_control import ensure_worker
@@ -131,7 +131,7 @@ def find_or_add(session: Session, model: str) -> Voice:
             return get_voice(session.db, model)
         except NotFound as error:
             raise NotFound(f"{error} (and there is no such file)") from error
-    file = read_voice(path)
+    file = read_whole_voice(path, session.workspace.voices)
     voice = add_voice(session.db, file)
     if voice.path != str(file.path) and not session.as_json:
         print_line(f"{path} is the same model as {voice.key} ({voice.path}), which is used instead")

@@ -11,7 +11,7 @@ from core.store.voices import add_voice, get_voice, list_voices
 from core.text import escape_control
 from core.variants.recipes import RECIPES
 from core.variants.suitability import unsuitable
-from core.voices.file import read_voice
+from core.voices.join import read_whole_voice
 from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.download import download
 from tui.cli.output import print_added, print_facts, print_line, print_table
@@ -58,8 +58,15 @@ def list_(session: Session) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @pass_session
 def add(session: Session, path: Path) -> None:
-    """Register the voice at PATH (.onnx, with its .onnx.json beside it). The files stay where they are."""
-    print_added(session, add_voice(session.db, read_voice(path)))
+    """Register the voice at PATH (.onnx, with its .onnx.json beside it). The files stay where they are.
+
+    A voice in several files is joined into one, in `voices/` of the workspace: PATH is then the folder of encoder.onnx and
+    decoder.onnx (a streaming export), one of them, or a model that keeps its weights in other files.
+    """
+    file = read_whole_voice(path, session.workspace.voices)
+    print_added(session, add_voice(session.db, file))
+    if file.path != path.expanduser().absolute() and not session.as_json:
+        print_line(f"joined from several files: {file.path}")
 
 
 @voices.command("import")
@@ -73,7 +80,7 @@ def import_(session: Session, config: Path) -> None:
     assistant = AssistantConfig.load(config)
     key, path = configured_voice(assistant, list_voices(session.db))
     try:
-        voice = add_voice(session.db, read_voice(path))
+        voice = add_voice(session.db, read_whole_voice(path, session.workspace.voices))
     except InvalidInput as error:
         raise InvalidInput(f"{key} of {assistant.file.path}: {error}") from error
     print_added(session, voice)
