@@ -18,6 +18,7 @@ from core.store.jobs import add_job, get_job
 from core.store.voices import get_voice
 from core.variants.checksums import integrity_error
 from core.variants.recipes import RECIPES, Value
+from core.variants.suitability import obstacle
 from core.voices.sentences import label_of
 from core.workspace import Workspace
 from jobs.scheduling import BENCHMARK_RESOURCES, default_limits, variant_resources
@@ -64,10 +65,14 @@ class Submission:
 def variant_job(
     voice: Voice, recipe: str, params: Mapping[str, Value] | None = None, calibration: str | None = None
 ) -> NewJob:
-    """Return a job that makes a variant. Raises InvalidInput for bad parameters, or a recipe this machine cannot run."""
+    """Return a job that makes a variant.
+
+    Raises InvalidInput for bad parameters, and for a recipe that this machine cannot run or the voice does not allow.
+    """
     made_by = RECIPES[recipe]
-    if made_by.missing:
-        raise InvalidInput(f"{made_by.variant}: {made_by.missing}")
+    reason = obstacle(made_by, voice)
+    if reason:
+        raise InvalidInput(f"{made_by.variant}: {reason}")
     values = made_by.complete(params or {})
     job_params: dict[str, Any] = {"recipe": recipe, "params": values}
     label = None

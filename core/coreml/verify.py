@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from core.benchmark.texts import texts_for
 from core.coreml.decoder_half import LENGTHS, CoreMLDecoderHalf
@@ -17,6 +16,7 @@ from core.coreml.layout import PACKAGE, UNROUNDED
 from core.engines.engine import opener
 from core.engines.split_voice import EncoderHalf, Frames, OrtDecoderHalf
 from core.errors import TtsdashError
+from core.graph.constant_folding import fold_constants
 from core.quality.compare import compare_sound
 from core.records.voices import NOT_RUN
 from core.variants.recipes import Task
@@ -41,7 +41,7 @@ def verify(task: Task) -> dict[str, Any]:
     spoken = texts.ids(task.config)
     ids = {name: spoken[name] for name in _TEXTS}
     task.progress("evaluating the program", 0.0)
-    original = split_model(onnx.load(task.source))
+    original = split_model(fold_constants(task.source))
     frames = EncoderHalf(original.encoder.SerializeToString())(ids["medium"])
     frames = frames.between(0, min(frames.latent.shape[2], max(_FRAME_COUNTS)))
     required, unrounded = MIN_SNR_DB[str(task.params["precision"])], task.target / UNROUNDED

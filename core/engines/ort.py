@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 
 from core.engines.engine import Audio
@@ -16,20 +17,21 @@ CORE_ML: Sequence[Any] = (("CoreMLExecutionProvider", {"ModelFormat": "MLProgram
 
 
 class OrtVoice:
-    """A loaded voice.
+    """A loaded voice, from a file or a serialized model.
 
     With the defaults the session options are ONNX Runtime's own, as piper-tts opens a model. `optimized` False runs the graph
     as it was exported, without ONNX Runtime's optimizations.
     """
 
     def __init__(
-        self, path: Path, threads: int | None = None, optimized: bool = True, providers: Sequence[Any] = CPU
+        self, path: Path | bytes, threads: int | None = None, optimized: bool = True, providers: Sequence[Any] = CPU
     ) -> None:
         self._session = PiperSession(path, threads, optimized=optimized, providers=providers)
 
     def synthesize(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Audio:
         """Return the audio of one sentence, float32 [samples]. Without noise it is the same in every call."""
-        return self._session.run(phoneme_ids, length_scale=length_scale, speaker=speaker)[0].reshape(-1)
+        audio = self._session.run(phoneme_ids, length_scale=length_scale, speaker=speaker)[0].reshape(-1)
+        return audio.astype(np.float32, copy=False)
 
     def stream(self, phoneme_ids: list[int], length_scale: float = 1.0, speaker: int = 0) -> Iterator[Audio]:
         """Yield the audio as one chunk: the graph runs as a whole."""

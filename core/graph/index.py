@@ -6,6 +6,9 @@ from typing import Any
 
 import onnx
 
+STANDARD_DOMAINS = ("", "ai.onnx")
+"""The names of the domain of ONNX's own operators."""
+
 
 class GraphIndex:
     """Producers and consumers of a graph. Nodes are identified by their position in `graph.node`, a topological order."""
@@ -68,6 +71,35 @@ def inputs_of(node: onnx.NodeProto) -> list[str]:
         if attribute.type == onnx.AttributeProto.GRAPH:
             names += [name for inner in attribute.g.node for name in inputs_of(inner)]
     return names
+
+
+def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """Yield a graph, then the subgraphs of its nodes."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from graphs_of(inner)
+
+
+def tensors_of(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Yield every stored tensor of a graph and its subgraphs: initializers, and tensors in attributes."""
+    for inner in graphs_of(graph):
+        yield from inner.initializer
+        for sparse in inner.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+        for attribute in (entry for node in inner.node for entry in node.attribute):
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+
+
+def unused_prefix(graph: onnx.GraphProto, prefix: str) -> str:
+    """Return the prefix, made longer if a tensor's name begins with it already."""
+    names = {name for inner in graphs_of(graph) for node in inner.node for name in (*node.input, *node.output)}
+    while any(name.startswith(prefix) for name in names):
+        prefix += "'"
+    return prefix
 
 
 def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:

@@ -1,18 +1,21 @@
 """Reading ONNX files as untrusted input, and writing them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, reason_of
+from core.graph.index import STANDARD_DOMAINS, graphs_of, tensors_of
 from core.text import truncate
 
 # Protocol buffers cannot hold more in one message.
 _LARGEST_FILE = 2**31 - 1
-_STANDARD_DOMAINS = ("", "ai.onnx")
-_KNOWN_DOMAINS = (*_STANDARD_DOMAINS, "ai.onnx.ml", "com.microsoft")
+# The domains of operators that ONNX Runtime has; a file can import more of them than it uses.
+_KNOWN_DOMAINS = (
+    *(*STANDARD_DOMAINS, "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training", "ai.onnx.training"),
+    *("com.microsoft", "com.microsoft.experimental", "com.microsoft.nchwc", "com.ms.internal.nhwc"),
+)
 
 
 def read_model(path: Path) -> onnx.ModelProto:
@@ -21,6 +24,13 @@ def read_model(path: Path) -> onnx.ModelProto:
     Raises InvalidInput for a file that is not a model, is damaged, needs operators that this installation does not know,
     or keeps weights in other files.
     """
+    model = _parse(path)
+    _check_external_data(path, model)
+    _check_operators(path, model)
+    return model
+
+
+def _parse(path: Path) -> onnx.ModelProto:
     _check_file(path)
     try:
         # Else the format follows from the name: a `.json` would be parsed as JSON.
@@ -31,26 +41,55 @@ def read_model(path: Path) -> onnx.ModelProto:
         raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
     if not model.graph.node or not model.opset_import:
         raise InvalidInput(f"{path} contains no ONNX graph, or is truncated: get the file again")
-    _check_external_data(path, model)
-    _check_operators(path, model)
     return model
+
+
+def read_model_in_parts(path: Path) -> tuple[onnx.ModelProto, bool]:
+    """Read a model with the weights that it keeps in other files of its folder, and check it.
+
+    Returns the model, and whether there are such files. Raises InvalidInput.
+    """
+    model = _parse(path)
+    locations = _external_files(path, model)
+    size = 0
+    for file in locations:
+        if not file.is_file():
+            raise InvalidInput(f"{file} does not exist, or is not a regular file: {path.name} keeps its weights there")
+        size += file.stat().st_size
+    if size + path.stat().st_size > _LARGEST_FILE:
+        raise InvalidInput(f"{path} and its weights exceed 2 GB together: not a Piper voice")
+    try:
+        if locations:
+            onnx.load_external_data_for_model(model, str(path.parent))
+        for tensor in tensors_of(model.graph):
+            # As it is in a model that never was in several files.
+            tensor.ClearField("data_location")
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise InvalidInput(f"cannot read the weights of {path} ({reason_of(error)}): get its files again") from error
+    _check_operators(path, model)
+    return model, bool(locations)
+
+
+def _external_files(path: Path, model: onnx.ModelProto) -> list[Path]:
+    """Return the files that hold weights of the model. Raises InvalidInput for one outside its folder."""
+    tensors = [tensor for tensor in tensors_of(model.graph) if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    locations = dict.fromkeys(_location_of(tensor) for tensor in tensors)
+    for location in locations:
+        if not _is_inside(path.parent, location):
+            raise InvalidInput(f"{path} points outside its folder for its weights ({truncate(location)!r}): refused")
+    return [path.parent / location for location in locations]
+
+
+def _location_of(tensor: onnx.TensorProto) -> str:
+    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 
 def save_model(model: onnx.ModelProto, path: Path) -> None:
     """Write a model, and declare every operator domain that it uses."""
     declared = {entry.domain for entry in model.opset_import}
-    for domain in sorted({node.domain for node in _nodes(model.graph)} - declared):
+    for domain in sorted({node.domain for graph in graphs_of(model.graph) for node in graph.node} - declared):
         model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
     onnx.save(model, path)
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Yield every node, including those of subgraphs."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                yield from _nodes(attribute.g)
 
 
 def _check_file(path: Path) -> None:
@@ -75,28 +114,11 @@ def _check_file(path: Path) -> None:
 
 
 def _check_external_data(path: Path, model: onnx.ModelProto) -> None:
-    for tensor in _tensors(model.graph):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-            if not _is_inside(path.parent, location):
-                raise InvalidInput(
-                    f"{path} points outside its folder for its weights ({truncate(location)!r}): refused"
-                )
-            raise InvalidInput(
-                f"{path} keeps weights in another file ({truncate(location)!r}): save it as one file first (onnx.save)"
-            )
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Yield every stored tensor: initializers, and tensors in attributes and subgraphs."""
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from _tensors(inner)
+    for file in _external_files(path, model):
+        location = str(file.relative_to(path.parent))
+        raise InvalidInput(
+            f"{path} keeps weights in another file ({truncate(location)!r}): save it as one file first (onnx.save)"
+        )
 
 
 def _is_inside(folder: Path, location: str) -> bool:
@@ -113,17 +135,21 @@ def _check_operators(path: Path, model: onnx.ModelProto) -> None:
         )
     newest = onnx.defs.onnx_opset_version()
     for opset in model.opset_import:
-        if opset.domain not in _KNOWN_DOMAINS:
-            raise InvalidInput(
-                f"{path} uses operators of an unknown domain, {truncate(opset.domain)!r}: not a Piper voice"
-            )
-        if opset.domain in _STANDARD_DOMAINS and not 1 <= opset.version <= newest:
+        if opset.domain in STANDARD_DOMAINS and not 1 <= opset.version <= newest:
             raise InvalidInput(
                 f"{path} needs ONNX opset {opset.version}, but this installation supports up to {newest}: update onnx and onnxruntime"
             )
-    if not any(opset.domain in _STANDARD_DOMAINS for opset in model.opset_import):
+    if not any(opset.domain in STANDARD_DOMAINS for opset in model.opset_import):
         raise InvalidInput(f"{path} does not declare its ONNX opset: not a Piper voice, or damaged")
-    for node in model.graph.node:
+    functions = {(function.domain, function.name) for function in model.functions}
+    inside = (node for function in model.functions for node in function.node)
+    for node in (*(node for graph in graphs_of(model.graph) for node in graph.node), *inside):
+        if (node.domain, node.op_type) in functions:
+            continue
+        if node.domain not in _KNOWN_DOMAINS:
+            raise InvalidInput(
+                f"{path} uses operators of an unknown domain, {truncate(node.domain)!r}: not a Piper voice"
+            )
         if not _is_known(node):
             raise InvalidInput(
                 f"{path} uses the unknown operator {truncate(node.op_type)!r}: not a Piper voice, or damaged"
@@ -132,6 +158,6 @@ def _check_operators(path: Path, model: onnx.ModelProto) -> None:
 
 def _is_known(node: onnx.NodeProto) -> bool:
     try:
-        return node.domain not in _STANDARD_DOMAINS or bool(onnx.defs.has(node.op_type))
+        return node.domain not in STANDARD_DOMAINS or bool(onnx.defs.has(node.op_type))
     except TypeError:  # bytes that are not text
         return False

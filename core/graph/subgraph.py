@@ -11,9 +11,10 @@ from onnx import helper
 
 from core.graph.builder import GraphBuilder
 from core.graph.errors import UnsupportedGraph
-from core.graph.index import GraphIndex, drop_unused_initializers
+from core.graph.index import GraphIndex, drop_unused_initializers, unused_prefix
 
-_MIN_OPSET = 13
+MIN_OPSET = 13
+"""The oldest opset that subgraphs are rewritten in."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Subgraph:
 def require_opset(model: onnx.ModelProto) -> None:
     """Raise UnsupportedGraph if the model is older than the operators that subgraphs are rewritten in."""
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    if opset < _MIN_OPSET:
-        raise UnsupportedGraph(f"opset {opset}: rewriting needs {_MIN_OPSET}")
+    if opset < MIN_OPSET:
+        raise UnsupportedGraph(f"opset {opset}: rewriting needs {MIN_OPSET}")
 
 
 class Rewritable(Protocol):
@@ -62,6 +63,7 @@ def rewrite_subgraphs(
     rewritten = onnx.ModelProto()
     rewritten.CopyFrom(model)
     subgraphs = [entry.subgraph for entry in found]
+    prefix = unused_prefix(model.graph, prefix)
     for number, (entry, subgraph) in enumerate(zip(found, subgraphs, strict=True)):
         builder = GraphBuilder(f"{prefix}_{number}")
         write(builder, entry)

@@ -5,10 +5,15 @@ run faster than fp32, and one scale for each tensor degrades the sound.
 """
 
 import logging
+from pathlib import Path
 from typing import Any
 
-from core.errors import TtsdashError, format_error
+import onnx
+
+from core.errors import InvalidInput, TtsdashError, format_error
+from core.graph.errors import UnsupportedGraph
 from core.graph.model import read_model
+from core.graph.normalize import standardize
 from core.quantize.source import require_unquantized
 from core.variants.recipes import Task
 
@@ -26,15 +31,25 @@ def make(task: Task) -> dict[str, Any]:
     try:
         quantize_dynamic(
             # Given a path, it would write a temporary file next to the voice.
-            read_model(task.source),
+            _standardized(task.source),
             task.target,
             weight_type=QuantType[_SETTINGS["weight_type"]],
             per_channel=_SETTINGS["per_channel"],
             reduce_range=_SETTINGS["reduce_range"],
         )
+    except InvalidInput:
+        raise
     except Exception as error:
         raise TtsdashError(f"the guide's method cannot quantize this voice: {format_error(error)}") from error
     finally:
         logging.getLogger().setLevel(logging.INFO)
     task.log("all weights and activations of the graph in 8 bits")
     return _SETTINGS
+
+
+def _standardized(source: Path) -> onnx.ModelProto:
+    """Read the original, and change only what the guide's tools do not understand. Raises InvalidInput."""
+    try:
+        return standardize(read_model(source))
+    except UnsupportedGraph as reason:
+        raise InvalidInput(f"{source} cannot be optimized: {reason}") from reason

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 
 from core.graph.builder import GraphBuilder
 from core.graph.errors import UnsupportedGraph
+from core.graph.index import unused_prefix
 from core.graph.subgraph import require_opset, splice
 from core.rewrite.nchwc import NCHWc
 from core.rewrite.single_batch import fix_batch
@@ -56,7 +57,7 @@ def rewrite_decoder(voice: VoiceGraph, chunking: Chunking, choose: ChooseKernel 
         raise UnsupportedGraph(voice.unsupported_decoder)
     rewritten = onnx.ModelProto()
     rewritten.CopyFrom(voice.model)
-    builder = GraphBuilder("/windowed")
+    builder = GraphBuilder(unused_prefix(voice.model.graph, "/windowed"))
     _Rewriter(builder, decoder, chunking, choose).rewrite()
     splice(rewritten.graph, [decoder.input], decoder.output, builder)
     fix_batch(rewritten.graph)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 import onnx
 
 from core.graph.builder import GraphBuilder
-from core.graph.index import GraphIndex, drop_unused_initializers
+from core.graph.index import GraphIndex, drop_unused_initializers, unused_prefix
 from core.vits.convolution import Convolution, plain_convolution
 
 WriteConvolution = Callable[[GraphBuilder, str, Convolution, int], str]
@@ -18,7 +18,7 @@ def rewrite_convolutions(
 ) -> int:
     """Rewrite the plain convolutions among the nodes at `positions`, and return their number."""
     index = GraphIndex(graph)
-    builder = GraphBuilder(prefix)
+    builder = GraphBuilder(unused_prefix(graph, prefix))
     rewritten = 0
     nodes: list[onnx.NodeProto] = []
     for position, node in enumerate(index.nodes):

@@ -75,13 +75,16 @@ def _spline(index: GraphIndex, softplus: int) -> Spline:
         for node in (index.nodes[p] for p in index.of_type("Div"))
         if node.input[0] in index.producer and node.input[1] in index.initializers
     ]
-    transposes = [p for p in index.of_type("Transpose") if p in upstream and p > max(comparisons)]
+    # Those of earlier splines, and of what the spline's noise has the size of, are upstream of the comparison.
+    own = upstream - index.ancestors([max(comparisons)])
+    transposes = [p for p in index.of_type("Transpose") if p in own]
     shapes = [
         (index.nodes[p].output[0], node)
         for p in transposes
         for consumer in index.consumers[index.nodes[p].output[0]]
         for node in divisions
-        if node.input[0] == index.nodes[consumer].output[0] and index.nodes[consumer].op_type == "Slice"
+        # A part of the shape, cut out alone or together with the others.
+        if node.input[0] in index.nodes[consumer].output and index.nodes[consumer].op_type in ("Slice", "Split")
     ]
     if not shapes:
         raise UnsupportedGraph("a spline whose widths are not scaled")

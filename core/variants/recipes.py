@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,6 +63,14 @@ class Task:
     """Takes the name of a step, and the share of the work that is done."""
 
 
+class Needs(Enum):
+    """What a recipe must recognize in a voice's graph."""
+
+    ANY_GRAPH = "nothing"
+    DECODER = "at least the decoder"
+    COMPONENTS = "every component"
+
+
 @cache
 def _is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
@@ -85,6 +94,7 @@ class Recipe:
     """The kind of job that builds it."""
     requires: str | None = None
     """A package that is not available on every machine."""
+    needs: Needs = Needs.ANY_GRAPH
 
     def tool_versions(self) -> dict[str, str]:
         """Return the installed versions of the tools that it uses."""
@@ -176,6 +186,7 @@ RECIPES = {
             "int8 where it pays, without calibration",
             "core.quantize.dynamic",
             _STAGES | _TEXT | _CHUNKS,
+            needs=Needs.DECODER,
         ),
         Recipe(
             "static",
@@ -191,6 +202,7 @@ RECIPES = {
             | _CHUNKS,
             tools=("onnxruntime", "onnx", "piper-tts"),
             calibrated=True,
+            needs=Needs.DECODER,
         ),
         Recipe(
             "int4",
@@ -201,6 +213,7 @@ RECIPES = {
             | _STAGES
             | _CHUNKS,
             recommended=False,
+            needs=Needs.DECODER,
         ),
         Recipe(
             "coreml",
@@ -218,6 +231,7 @@ RECIPES = {
             recommended=False,
             job=JobKind.CONVERT,
             requires="coremltools",
+            needs=Needs.COMPONENTS,
         ),
         Recipe(
             GUIDE,

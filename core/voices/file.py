@@ -78,6 +78,7 @@ def read_voice(path: Path) -> VoiceFile:
         model = read_model(path)
     except InvalidInput as error:
         raise InvalidInput(describe_other_file(path) or str(error)) from error
+    _refuse_half(path, model)
     config = read_config(config_path_of(path))
     _check_inputs(path, model, config)
     return VoiceFile(
@@ -87,6 +88,17 @@ def read_voice(path: Path) -> VoiceFile:
         config=config,
         anatomy=_describe(model),
     )
+
+
+def _refuse_half(path: Path, model: Any) -> None:
+    from core.vits.halves import half_of
+
+    half = half_of(model)
+    if half:
+        raise InvalidInput(
+            f"{path} is only the {half} of a streaming voice: put its {half.other} beside it as {half.other}.onnx, "
+            "or take the whole voice as one .onnx file"
+        )
 
 
 def _check_inputs(path: Path, model: Any, config: dict[str, Any]) -> None:
@@ -123,18 +135,29 @@ def _embedding_rows(model: Any) -> int | None:
 
 
 def _describe(model: Any) -> dict[str, Any]:
+    """Return the graph's summary. The model may change."""
+    from core.graph.errors import UnsupportedGraph
+    from core.graph.normalize import normalize
+    from core.graph.quantized import is_quantized
     from core.vits.voice_graph import VoiceGraph
 
-    voice = VoiceGraph(model)
+    opset = max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    nodes, quantized = len(model.graph.node), is_quantized(model)
+    try:
+        voice = VoiceGraph(normalize(model))
+    except UnsupportedGraph as reason:
+        return GraphSummary(opset, nodes, quantized=quantized, unrecognized=str(reason)).to_json()
     topology = voice.topology
     summary = GraphSummary(
-        opset=max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
-        nodes=len(model.graph.node),
+        opset=opset,
+        nodes=nodes,
         components=tuple(
             ComponentSummary(part.name, part.nodes, part.weight_bytes)
             for part in (topology.components if topology else ())
         ),
         upsampling_stages=topology.upsampling_stages if topology else None,
         unrecognized=voice.unsupported,
+        quantized=quantized,
+        decoder_recognized=topology is not None or voice.decoder is not None,
     )
     return summary.to_json()

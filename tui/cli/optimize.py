@@ -1,6 +1,6 @@
 """`ttsdash optimize`: queues jobs that make variants, with the flags of the guide's script."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ from core.store.results import list_results
 from core.store.voices import get_voice
 from core.text import truncate
 from core.variants.recipes import GUIDE, RECIPES, read_params
+from core.variants.suitability import obstacle
 from core.voices.spoken_sentences import spoken_file
 from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
 from jobs.submit import OptimizeRequest, Scheduling, Submission, submit_optimize
@@ -65,31 +66,46 @@ def optimize(
     **flags: bool,
 ) -> None:
     """Queue jobs that make variants of a voice, and their benchmark."""
-    recipes = [
-        name for name, recipe in RECIPES.items() if flags[name] or (everything and name != GUIDE and not recipe.missing)
-    ]
     if calibration == "":
         raise InvalidInput("--calibration is empty: name a file with one sentence per line")
+    scheduling = Scheduling(priority or 0, after, not_before(at, span))
+    given = read_params(params)
+    voice = find_or_add(session, model)
+    left_out = {
+        recipe.variant: reason
+        for name, recipe in RECIPES.items()
+        if everything and name != GUIDE and not flags[name] and (reason := obstacle(recipe, voice))
+    }
     request = OptimizeRequest(
-        recipes,
-        read_params(params),
+        _chosen(flags, everything, left_out),
+        given,
         calibration and str(Path(calibration).absolute()),
         benchmark,
-        Scheduling(priority or 0, after, not_before(at, span)),
+        scheduling,
         force,
     )
-    voice = find_or_add(session, model)
     if not session.as_json:
-        for recipe in RECIPES.values():
-            if everything and recipe.missing and not flags[recipe.name]:
-                print_line(f"without {recipe.variant}: {recipe.missing}")
-    if calibration and any(RECIPES[name].calibrated for name in recipes):
+        for variant, reason in left_out.items():
+            print_line(f"without {variant}: {reason}")
+    if calibration and any(RECIPES[name].calibrated for name in request.recipes):
         spoken_file(voice.config, voice.language, Path(calibration), calibration)
     submission = submit_optimize(session.workspace, session.db, voice, request)
     ensure_worker(session.workspace)
     if not session.as_json:
         _print_forecasts(session, voice, submission)
     finish_or_follow(session, submission, wait, selected=voice)
+
+
+def _chosen(flags: Mapping[str, bool], everything: bool, left_out: Mapping[str, str]) -> list[str]:
+    """Return the recipes to queue. Raises InvalidInput if all were meant and none can be applied."""
+    recipes = [
+        name
+        for name, recipe in RECIPES.items()
+        if flags[name] or (everything and name != GUIDE and recipe.variant not in left_out)
+    ]
+    if everything and not recipes:
+        raise InvalidInput(f"no variant can be made: {next(iter(left_out.values()))}")
+    return recipes
 
 
 def _print_forecasts(session: Session, voice: Voice, submission: Submission) -> None:
@@ -118,7 +134,7 @@ def find_or_add(session: Session, model: str) -> Voice:
             return get_voice(session.db, model)
         except NotFound as error:
             raise NotFound(f"{error} (and there is no such file)") from error
-    voice = register(session.db, path, try_again=False)
+    voice = register(session, path, try_again=False)
     if is_copy(voice, path) and not session.as_json:
         print_line(f"{path} is a copy of {voice.key} ({voice.path}), which is used instead")
     return voice

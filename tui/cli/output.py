@@ -114,6 +114,8 @@ def print_added(session: Session, voice: Voice, path: Path) -> None:
         print_line(f"{path} is a copy of {voice.key} ({voice.path}), which is registered already and stays as it is")
         return
     print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {counted(voice.speakers, 'speaker')}")
-    unrecognized = GraphSummary.from_json(voice.anatomy).unrecognized
-    if unrecognized:
-        print_line(f"its graph was not recognized as VITS ({unrecognized}): recipes change only what is safe")
+    graph = GraphSummary.from_json(voice.anatomy)
+    if graph.quantized:
+        print_line("it is already quantized: variants can only be made of the voice's original fp32 model")
+    elif graph.unrecognized:
+        print_line(f"its graph was not recognized as VITS ({graph.unrecognized}): recipes change only what is safe")

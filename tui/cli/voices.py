@@ -6,9 +6,12 @@ import click
 
 from core.errors import InvalidInput
 from core.records.graph_summary import GraphSummary
+from core.records.voices import Voice
 from core.store.results import newest_texts
 from core.store.voices import get_voice, list_voices
 from core.text import escape_control
+from core.variants.recipes import RECIPES
+from core.variants.suitability import unsuitable
 from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.download import download
 from tui.cli.output import print_added, print_facts, print_line, print_table
@@ -58,9 +61,11 @@ def list_(session: Session) -> None:
 def add(session: Session, path: Path) -> None:
     """Register the voice at PATH (.onnx, with its .onnx.json beside it), if it can speak.
 
-    It speaks a sentence through Piper first. The files stay where they are.
+    It speaks a sentence through Piper first. The files stay where they are. A voice in several files is joined into one, in
+    `voices/` of the workspace: PATH is then the folder of encoder.onnx and decoder.onnx (a streaming export), one of them, or
+    a model that keeps its weights in other files.
     """
-    print_added(session, register(session.db, path), path)
+    print_added(session, register(session, path), path)
 
 
 @voices.command("import")
@@ -74,7 +79,7 @@ def import_(session: Session, config: Path) -> None:
     assistant = AssistantConfig.load(config)
     key, path = configured_voice(assistant, list_voices(session.db))
     try:
-        voice = register(session.db, path)
+        voice = register(session, path)
     except InvalidInput as error:
         raise InvalidInput(f"{key} of {assistant.file.path}: {error}") from error
     print_added(session, voice, path)
@@ -109,6 +114,8 @@ def show(session: Session, voice: str) -> None:
     rows = [(one.name, str(one.nodes), megabytes(one.weight_bytes)) for one in graph.components]
     print_table(("component", ">nodes", ">MB"), rows, empty="components unknown")
     print_line()
+    for reason, variants in _unsuitable(found).items():
+        print_line(f"cannot be made: {', '.join(variants)}: {reason}")
     for variant in found.variants:
         made = f"recipe {variant.recipe}, job {variant.job_id}" if variant.recipe else "the original file"
         print_line(f"{variant.name}: {megabytes(variant.size_bytes)} MB, {made}, {local_time(variant.created_at)}")
@@ -119,3 +126,13 @@ def show(session: Session, voice: str) -> None:
         if variant.recipe:
             tools = [f"{name} {value}" for name, value in variant.tools.items()]
             print_line(escape_control(f"  {parameters(variant.params)}; with {', '.join(tools)}"))
+
+
+def _unsuitable(voice: Voice) -> dict[str, list[str]]:
+    """Return the variants that cannot be made of this voice, by reason."""
+    found: dict[str, list[str]] = {}
+    for recipe in RECIPES.values():
+        reason = unsuitable(recipe, voice)
+        if reason:
+            found.setdefault(reason, []).append(recipe.variant)
+    return found

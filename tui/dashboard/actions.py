@@ -132,10 +132,12 @@ class Actions:
         """Plan every missing variant that this machine can make, and a benchmark of all variants."""
         from core.store.durations import estimate
         from core.variants.recipes import GUIDE, RECIPES
+        from core.variants.suitability import obstacle
         from jobs.submit import OptimizeRequest, benchmark_job, find_up_to_date, variant_jobs
 
         recipes = [recipe for recipe in RECIPES.values() if recipe.name != GUIDE]
-        request = OptimizeRequest([recipe.name for recipe in recipes if not recipe.missing], benchmark=True)
+        obstacles = {recipe.name: obstacle(recipe, voice) for recipe in recipes}
+        request = OptimizeRequest([name for name, reason in obstacles.items() if reason is None], benchmark=True)
         jobs = variant_jobs(voice, request)
         existing = find_up_to_date(voice, jobs)
         new = [job for job in jobs if job.variant not in existing]
@@ -150,8 +152,8 @@ class Actions:
         if existing:
             question.append(f"Already made: {', '.join(existing)}.")
         for recipe in recipes:
-            if recipe.missing:
-                question.append(f"{recipe.variant} cannot be made here: {recipe.missing}")
+            if obstacles[recipe.name]:
+                question.append(f"{recipe.variant} cannot be made: {obstacles[recipe.name]}")
         question.append(f"Duration: {total_duration(durations)}.")
         return Planned("\n".join(question), voice, request)
 

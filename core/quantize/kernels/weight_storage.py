@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from core.graph.builder import GraphBuilder
+from core.graph.index import unused_prefix
 
 Weights = npt.NDArray[np.float32]
 Write = Callable[[GraphBuilder, str, Weights], None]
@@ -41,7 +42,7 @@ def drop_node_names(graph: onnx.GraphProto) -> None:
 
 def _store(graph: onnx.GraphProto, prefix: str, names: Collection[str] | None, write: Write) -> int:
     """Store weights, including those in the body of a loop, which stay there."""
-    builder = GraphBuilder(prefix)
+    builder = GraphBuilder(unused_prefix(graph, prefix))
     kept, stored = [], 0
     for node in graph.node:
         for attribute in node.attribute:

@@ -134,6 +134,7 @@ def _no_nodes(model: onnx.ModelProto) -> None:
 
 def _unknown_domain(model: onnx.ModelProto) -> None:
     model.opset_import.append(helper.make_opsetid("com.example.miner", 1))
+    model.graph.node[7].domain = "com.example.miner"
 
 
 def _unknown_operator(model: onnx.ModelProto) -> None:
@@ -158,6 +159,13 @@ def test_a_model_that_this_installation_cannot_run_is_refused(
     path = tmp_path / "voice.onnx"
     path.write_bytes(tiny_model.SerializeToString())
     assert expected in refusal(read_model, path, names=path)
+
+
+def test_a_model_may_import_domains_that_it_does_not_use(tiny_model: onnx.ModelProto, tmp_path: Path) -> None:
+    tiny_model.opset_import.append(helper.make_opsetid("com.example.idle", 1))
+    path = tmp_path / "voice.onnx"
+    path.write_bytes(tiny_model.SerializeToString())
+    assert read_model(path) == tiny_model
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,8 @@ def _available(voice: Voice, forecasts: VoiceForecasts | None) -> Lines:
 
 def _forecast(voice: Voice, recipe: RecipeForecast) -> str:
     """Return what past runs on this machine promise."""
-    if recipe.missing:
-        return f"cannot be made here: {recipe.missing}"
+    if recipe.obstacle:
+        return f"cannot be made: {recipe.obstacle}"
     result = f"expected {recipe.forecast.of(voice.size_bytes)}" if recipe.forecast else "no estimate yet"
     return f"{result}; time {recipe.duration}" if recipe.duration else result
 

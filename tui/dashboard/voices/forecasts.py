@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from core.records.job_states import OPEN
 from core.records.jobs import NewJob
 from core.variants.recipes import RECIPES
+from core.variants.suitability import obstacle
 from tui.text.format import short_time, speedup
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class RecipeForecast:
 
     forecast: Forecast | None
     duration: Estimate | None
-    missing: str | None
-    """Why this machine cannot run the recipe."""
+    obstacle: str | None
+    """Why the recipe cannot be applied, on this machine or to this voice."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def read_forecasts(workspace: Workspace, voice: Voice, machine_id: str) -> Voice
                 name: RecipeForecast(
                     read_forecast(db, machine_id, name, recipe.variant),
                     estimate(db, NewJob(recipe.job, voice.id, recipe.variant, {}), machine_id),
-                    recipe.missing,
+                    obstacle(recipe, voice),
                 )
                 for name, recipe in RECIPES.items()
             },

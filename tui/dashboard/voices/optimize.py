@@ -137,10 +137,10 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         for name, recipe in self._recipes.items():
             recipe_forecast = message.forecasts.recipes[name]
             note = self.query_one(f"#note-{name}", PlainText)
-            if recipe_forecast.missing:
+            if recipe_forecast.obstacle:
                 choice = self.query_one(f"#{name}", PlainCheckbox)
                 choice.value, choice.disabled = False, True
-                note.show(recipe_forecast.missing)
+                note.show(recipe_forecast.obstacle)
             elif recipe.variant not in self._existing_notes:
                 note.set_class(recipe_forecast.forecast is not None, "forecast")
                 note.show(str(recipe_forecast.forecast or "not made, no estimate"))
