@@ -13,7 +13,7 @@ from core.records.jobs import Job
 from core.store.database import open_store
 from core.store.jobs import StaleAttempt, get_job
 from core.store.lifecycle import commit_error
-from core.store.voices import get_voice
+from core.store.voices import voice_of_id
 from core.workspace import Workspace, find_workspace
 from jobs.context import JobContext
 from jobs.kinds import KINDS
@@ -43,7 +43,7 @@ def main() -> int:
     try:
         if job.kind not in KINDS:
             raise TtsdashError(f"unknown kind of job: {job.kind!r} (update ttsdash)")
-        context = JobContext(workspace, db, job, get_voice(db, job.voice), attempt, reporter.report)
+        context = JobContext(workspace, db, job, voice_of_id(db, job.voice_id), attempt, reporter.report)
         KINDS[job.kind](context)
         reporter.report("selecting", 1.0)
         _update_selection(context)
@@ -65,7 +65,7 @@ def main() -> int:
 def _reason(workspace: Workspace, db: sqlite3.Connection, job: Job, error: Exception) -> str:
     """Return the error as one line, preceded by a disk shortage, since libraries may report a full disk as something else."""
     reason = format_error(error)
-    shortage = disk_shortage(workspace, get_voice(db, job.voice).size_bytes)
+    shortage = disk_shortage(workspace, voice_of_id(db, job.voice_id).size_bytes)
     return f"{shortage}; {reason}" if shortage else reason
 
 
@@ -75,7 +75,8 @@ def _update_selection(context: JobContext) -> None:
         # This imports NumPy, so it is imported only now and does not delay the job.
         from core.selection.evaluate import select_and_record
 
-        select_and_record(context.db, context.voice.key, f"job {context.job.id}")
+        voice = voice_of_id(context.db, context.voice.id)
+        select_and_record(context.db, voice.key, f"job {context.job.id}")
     except Exception:  # noqa: BLE001 - logged, and tried again at the next occasion
         _log.exception("cannot update the selection")
 

@@ -16,6 +16,7 @@ from core.hardware.machine import Environment, Machine
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
 from core.records.results import Result
 from core.records.voices import ORIGINAL
+from core.store.sources import name_of_source
 
 Part = TypeVar("Part", Sample, Startup, ParallelRun, TextMetrics)
 
@@ -99,6 +100,16 @@ def _read_result(db: sqlite3.Connection, row: sqlite3.Row) -> ResultRecord:
     return ResultRecord.from_figures(figures, **parts)
 
 
+def delete_results(db: sqlite3.Connection, sources: Sequence[str]) -> int:
+    """Delete all benchmarks of voices with these checksums; return how many results that were. Call it in a transaction."""
+    which = f"voice_id IN ({', '.join('?' * len(sources))})"
+    for table in _PARTS:
+        db.execute(f"DELETE FROM {table} WHERE result_id IN (SELECT id FROM results WHERE {which})", sources)
+    deleted = db.execute(f"DELETE FROM results WHERE {which}", sources).rowcount
+    db.execute(f"DELETE FROM benchmarks WHERE {which}", sources)
+    return deleted
+
+
 def list_parts(db: sqlite3.Connection, kind: type[Part], result_id: str) -> tuple[Part, ...]:
     """Return the samples, startups, parallel runs or metrics by text of a result, depending on `kind`."""
     table = next(table for table, (_, known) in _PARTS.items() if known is kind)
@@ -179,12 +190,12 @@ def get_result(db: sqlite3.Connection, result_id: str) -> Result:
     return as_result(rows[0])
 
 
-RESULTS = """SELECT results.*, coalesce(voices.key, benchmarks.voice_key) AS voice, results.machine_id AS machine,
+RESULTS = f"""SELECT results.*, coalesce({name_of_source("results.voice_id")}, benchmarks.voice_key) AS voice,
+                    results.machine_id AS machine,
                     results.version AS benchmark_version, machines.facts AS machine_facts,
                     environments.versions AS environment
              FROM results
              JOIN benchmarks ON benchmarks.id = results.benchmark_id
-             LEFT JOIN voices ON voices.id = results.voice_id
              JOIN machines ON machines.id = results.machine_id
              JOIN environments ON environments.id = benchmarks.environment_id"""
 """The start of every query for results; `as_result` converts its rows."""

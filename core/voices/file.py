@@ -1,5 +1,6 @@
 """A Piper voice on disk: `NAME.onnx` with `NAME.onnx.json` beside it, read and checked as untrusted input."""
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -57,6 +58,11 @@ def config_path_of(model_path: Path) -> Path:
     return model_path.with_name(model_path.name + ".json")
 
 
+def config_sha256(config: dict[str, Any]) -> str:
+    """Return the checksum of a configuration's content, whatever spaces its file has."""
+    return hashlib.sha256(json.dumps(config).encode()).hexdigest()
+
+
 def default_key(model_path: Path) -> str:
     """Return the default name of a voice: its file's stem, or its folder's name if the stem is generic (`model.onnx`)."""
     generic = model_path.stem.lower() in _GENERIC_STEMS and model_path.parent.name
@@ -72,16 +78,29 @@ def read_voice(path: Path) -> VoiceFile:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise InvalidInput(f"{path} has a name that is not UTF-8: rename it") from error
+    before = _stamp(path)
     model = read_model(path)
+    sha256 = sha256_of(path)
+    if _stamp(path) != before:
+        raise InvalidInput(f"{path} was written while it was read: add it again when it is complete")
     config = read_config(config_path_of(path))
     _check_inputs(path, model, config)
     return VoiceFile(
         path=path,
-        sha256=sha256_of(path),
+        sha256=sha256,
         size_bytes=path.stat().st_size,
         config=config,
         anatomy=_describe(model),
     )
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what differs once a file has been written or replaced."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def read_config(path: Path) -> dict[str, Any]:

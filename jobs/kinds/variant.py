@@ -9,13 +9,14 @@ from typing import Any
 
 from core.clock import now
 from core.errors import InvalidInput, TtsdashError, reason_of
-from core.files import sha256_of
 from core.records.voices import Variant
 from core.store.voices import put_variant
 from core.text import truncate
 from core.variants.checksums import checksum_of, size_of
 from core.variants.recipes import RECIPES, Recipe, Task
+from core.variants.sources import require_unchanged
 from core.variants.variant_files import CHECK_TEXT, Draft, FolderDraft
+from core.voices.file import config_sha256
 from core.voices.phonemes import phoneme_ids
 from core.voices.sentences import label_of
 from core.workspace import Workspace
@@ -27,7 +28,7 @@ _log = logging.getLogger("ttsdash.job")
 _MAKING, _CHECKING = (0.1, 0.7), (0.7, 0.95)
 
 DraftOf = Callable[[Workspace, str, str, int], Draft | FolderDraft]
-"""Takes workspace, voice, variant and job id."""
+"""Takes workspace, folder of the voice, variant and job id."""
 Check = Callable[[Task], dict[str, Any]]
 """Raises if the variant is wrong; returns entries for its lineage."""
 
@@ -47,10 +48,10 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
         raise InvalidInput(f"{calibration} has changed since {name} was queued: queue it again")
     source = Path(voice.path)
     context.report("reading the original", 0.02)
-    require_unchanged(source, voice.id)
+    require_unchanged(voice)
     # Fails now if the voice cannot speak the text that the finished variant is checked with.
     phoneme_ids(voice.config, CHECK_TEXT)
-    draft = draft_of(context.workspace, voice.key, name, context.job.id)
+    draft = draft_of(context.workspace, voice.folder, name, context.job.id)
     task = Task(
         source=source,
         target=draft.path,
@@ -67,6 +68,8 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
             context.report("checking the variant", _CHECKING[0])
             draft.complete(voice.config)
             lineage |= check(dataclasses.replace(task, progress=_within(context, _CHECKING)))
+        # A part of it may have been made from a file that was written meanwhile.
+        require_unchanged(voice)
         context.report("storing", _CHECKING[1])
         variant = Variant(
             voice=voice.key,
@@ -76,16 +79,20 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
             sha256=checksum_of(draft.path),
             recipe=recipe.name,
             params=params | lineage,
-            source_sha256=voice.id,
+            source_sha256=voice.source_sha256,
             tools=recipe.tool_versions(),
             job_id=context.job.id,
             created_at=now(),
+            config_sha256=config_sha256(voice.config),
         )
         with context.committing({"variant": dataclasses.asdict(variant)}) as db:
             put_variant(db, voice.id, variant)
             draft.publish()
-    except BaseException:
+    except BaseException as error:
         draft.discard()
+        if isinstance(error, Exception):
+            # If the file was written meanwhile, that is why, whatever failed.
+            require_unchanged(voice)
         raise
     draft.settle()
 
@@ -106,15 +113,3 @@ def _explained(recipe: Recipe) -> Iterator[None]:
 def _within(context: JobContext, progress: tuple[float, float]) -> Callable[[str, float], None]:
     start, end = progress
     return lambda stage, done: context.report(stage, start + done * (end - start))
-
-
-def require_unchanged(source: Path, sha256: str) -> None:
-    """Raise InvalidInput if the original is missing or is not the file that was registered."""
-    try:
-        same = sha256_of(source) == sha256
-    except OSError as error:
-        raise InvalidInput(
-            f"cannot read {source} ({error.strerror}): restore it, or add the voice from its new path"
-        ) from error
-    if not same:
-        raise InvalidInput(f"{source} has changed since it was added: add it again (ttsdash voices add PATH)")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.store.voices import add_voice
-from core.voices.file import read_voice
 from tui.cli.context import Command, Session, pass_session
-from tui.cli.output import print_added, print_line
+from tui.cli.output import print_line
+from tui.cli.registering import print_registration, register
 from tui.json_output import download_progress_json
 from tui.text.format import megabytes
 
@@ -40,7 +39,7 @@ def download(session: Session, name: str | None) -> None:
     session.workspace.prepare()
     with _progress(session, name) as on_progress:
         path = download_voice(name, session.workspace.voices, on_progress)
-    print_added(session, add_voice(session.db, read_voice(path)))
+    print_registration(session, register(session, path), path)
 
 
 def _print_names(session: Session) -> None:

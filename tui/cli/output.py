@@ -5,13 +5,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from core.records.graph_summary import GraphSummary
 from core.records.results import Result
-from core.records.voices import Voice
 from core.text import escape_control
-from tui.cli.context import Session
-from tui.json_output import voice_json
-from tui.text.format import RESULT_HEADERS, counted, megabytes, result_row
+from tui.text.format import RESULT_HEADERS, counted, result_row
 
 # In pipes and files a row stays on one line.
 _WIDE = 200
@@ -91,14 +87,3 @@ def print_results(results: Sequence[Result]) -> None:
         print_line()
     for line in summarize(results).lines():
         print_line(line)
-
-
-def print_added(session: Session, voice: Voice) -> None:
-    """Print a voice that was registered."""
-    if session.as_json:
-        session.print_json(voice_json(voice))
-        return
-    print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {counted(voice.speakers, 'speaker')}")
-    unrecognized = GraphSummary.from_json(voice.anatomy).unrecognized
-    if unrecognized:
-        print_line(f"its graph was not recognized as VITS ({unrecognized}): recipes change only what is safe")

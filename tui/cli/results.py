@@ -9,7 +9,7 @@ import click
 from core.hardware.machine import this_machine
 from core.history.filter import Term, read_filter
 from core.history.listing import SORTS, WHEN, Page, list_page
-from core.history.names import find_voice, voice_names
+from core.history.names import find_voice, folder_of, voice_names
 from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics
 from core.records.metrics import METRICS, Metric
 from core.records.results import Result
@@ -162,11 +162,13 @@ def _labels(results: Sequence[Result]) -> Labels:
         "machine": any(result.machine != here for result in results),
         "runtime": len({_runtime(result) for result in results}) > 1,
         "benchmark version": len(versions) > len({result.voice_id for result in results}),
+        "file": len({result.voice_id for result in results}) > len({result.voice for result in results}),
     }
     labels: Labels = {
         "machine": lambda one: "this one" if one.machine == here else shortened(one.machine_facts["cpu"], 16),
         "runtime": _runtime,
         "benchmark version": lambda one: one.benchmark_version[:7],
+        "file": lambda one: one.voice_id[:8],
     }
     return {name: label for name, label in labels.items() if several[name]}
 
@@ -201,7 +203,8 @@ def show(session: Session, result_id: str) -> None:
         return
     from core.quality.recordings import recording_pair
 
-    pair = recording_pair(session.workspace, found.voice, found.variant)
+    folder = folder_of(session.db, found.voice_id, found.voice)
+    pair = recording_pair(session.workspace, folder, found.variant)
     recordings = [("recording", str(path)) for path in pair if path.exists()]
     print_facts([*_facts(found), *recordings])
     _print_texts(list_parts(session.db, TextMetrics, found.id))

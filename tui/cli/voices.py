@@ -6,22 +6,27 @@ import click
 
 from core.errors import InvalidInput
 from core.records.graph_summary import GraphSummary
-from core.store.voices import add_voice, get_voice, list_voices
+from core.records.voices import Variant
+from core.store.voices import get_voice, list_voices
 from core.text import escape_control
-from core.voices.file import read_voice
 from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.download import download
-from tui.cli.output import print_added, print_facts, print_line, print_table
+from tui.cli.output import print_facts, print_line, print_table
+from tui.cli.registering import print_registration, register
+from tui.cli.remove import remove
+from tui.cli.rename import rename
+from tui.cli.verify import verify
 from tui.json_output import voice_json
 from tui.text.format import local_time, megabytes, parameters
 
 
 @click.group(cls=DefaultCommandGroup, default="list")
 def voices() -> None:
-    """List, add and show voices and their variants."""
+    """List, add, show, verify, rename and remove voices and their variants."""
 
 
-voices.add_command(download)
+for command in (download, remove, rename, verify):
+    voices.add_command(command)
 
 
 @voices.command("list")
@@ -41,9 +46,7 @@ def list_(session: Session) -> None:
                 str(voice.speakers),
                 str(voice.sample_rate),
                 megabytes(voice.size_bytes),
-                ", ".join(
-                    variant.name + (f" ({variant.caveat})" if variant.caveat else "") for variant in voice.variants
-                ),
+                ", ".join(_with_remarks(variant) for variant in voice.variants),
             )
             for voice in found
         ],
@@ -51,12 +54,19 @@ def list_(session: Session) -> None:
     )
 
 
+def _with_remarks(variant: Variant) -> str:
+    return f"{variant.name} ({', '.join(variant.remarks)})" if variant.remarks else variant.name
+
+
 @voices.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @pass_session
 def add(session: Session, path: Path) -> None:
-    """Register the voice at PATH (.onnx, with its .onnx.json beside it). The files stay where they are."""
-    print_added(session, add_voice(session.db, read_voice(path)))
+    """Register the voice at PATH (.onnx, with its .onnx.json beside it). The files stay where they are.
+
+    If they have changed since the voice was added, it gets its new files, and its variants are outdated.
+    """
+    print_registration(session, register(session, path), path)
 
 
 @voices.command("import")
@@ -70,10 +80,10 @@ def import_(session: Session, config: Path) -> None:
     assistant = AssistantConfig.load(config)
     key, path = configured_voice(assistant, list_voices(session.db))
     try:
-        voice = add_voice(session.db, read_voice(path))
+        registration = register(session, path)
     except InvalidInput as error:
         raise InvalidInput(f"{key} of {assistant.file.path}: {error}") from error
-    print_added(session, voice)
+    print_registration(session, registration, path)
 
 
 @voices.command()
@@ -90,7 +100,7 @@ def show(session: Session, voice: str) -> None:
         [
             ("voice", found.key),
             ("file", found.path),
-            ("SHA-256", found.id),
+            ("SHA-256", found.source_sha256),
             ("language", found.language),
             ("speakers", str(found.speakers)),
             ("sample rate", f"{found.sample_rate} Hz"),
@@ -106,8 +116,8 @@ def show(session: Session, voice: str) -> None:
     for variant in found.variants:
         made = f"recipe {variant.recipe}, job {variant.job_id}" if variant.recipe else "the original file"
         print_line(f"{variant.name}: {megabytes(variant.size_bytes)} MB, {made}, {local_time(variant.created_at)}")
-        if variant.caveat:
-            print_line(f"  {variant.caveat}")
+        for remark in variant.remarks:
+            print_line(f"  {remark}")
         print_line(f"  {variant.path}")
         print_line(f"  SHA-256 {variant.sha256}")
         if variant.recipe:
