@@ -194,8 +194,8 @@ def build(db: sqlite3.Connection, history: History, results: int) -> None:
     with transaction(db):
         for voice, name in list(history.voices.items())[:_IN_LIBRARY]:
             db.execute(
-                "INSERT INTO voices VALUES (?, ?, ?, 63201294, 22050, 1, 'en_US', '{}', ?, ?)",
-                (voice, name, f"/voices/{name}.onnx", json.dumps({"unrecognised": "made up"}), now()),
+                "INSERT INTO voices VALUES (?, ?, ?, 63201294, 22050, 1, 'en_US', '{}', ?, ?, ?)",
+                (voice, name, f"/voices/{name}.onnx", json.dumps({"unrecognised": "made up"}), now(), name),
             )
             db.execute(
                 """INSERT INTO variants (voice_id, name, sha256, path, size_bytes, params, tools, created_at)

@@ -76,14 +76,14 @@ def draft_of(path: Path, draft: Path | None = None) -> Iterator[Path]:
     """
     draft = draft or path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        _remove(draft)
+        remove_path(draft)
         yield draft
         flush_tree(draft)
         draft.rename(path)
         flush_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
-            _remove(draft)
+            remove_path(draft)
 
 
 @contextlib.contextmanager
@@ -116,7 +116,7 @@ def copy_whole(source: Path, target: Path) -> None:
         shutil.copyfile(source, draft)
 
 
-def _remove(path: Path) -> None:
+def remove_path(path: Path) -> None:
     """Remove a file, a folder with its content, or a link, but not the link's target."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -158,7 +158,7 @@ class Replacement:
         """Remove what was kept for a rollback, and drafts that were not renamed."""
         for draft in self.names:
             for path in (draft, *_backups(draft)):
-                _remove(path)
+                remove_path(path)
         flush_folder(self._folder)
 
 
@@ -196,8 +196,8 @@ def _restore(draft: Path, final: Path) -> None:
     if os.path.lexists(replaced):
         # A folder cannot replace another.
         if replaced.is_dir() or final.is_dir():
-            _remove(final)
+            remove_path(final)
         # Does nothing if both are links to one file: then the name was not replaced yet.
         replaced.replace(final)
     elif absent.exists():
-        _remove(final)
+        remove_path(final)

@@ -1,7 +1,9 @@
 """Text from outside (file names, model metadata, exported histories), made safe to show and to use in file names."""
 
+import itertools
 import re
 import unicodedata
+from collections.abc import Collection
 
 _NOT_IN_NAMES = re.compile(r"[^\w.+=-]+")
 # In bytes, as file systems count: a name has up to 255 of them, and suffixes need room.
@@ -28,6 +30,26 @@ def safe_name(text: str, fallback: str) -> str:
     """Return text as one path component of letters, digits and `. _ + = -`, neither hidden nor too long."""
     name = _NOT_IN_NAMES.sub("-", unicodedata.normalize("NFC", text)).strip(".-")
     return name.encode()[:_MAX_NAME_BYTES].decode(errors="ignore") or fallback
+
+
+def fold_case(name: str) -> str:
+    """Return a name in a form in which two are equal if a file system that ignores case takes them for one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def free_name(name: str, suffix: str, taken: Collection[str]) -> str:
+    """Return a name that is not among the `taken` ones, which are case-folded: itself, else with the suffix, else numbered.
+
+    A name that `safe_name` returned remains one.
+    """
+    if fold_case(name) not in taken:
+        return name
+    for number in itertools.count(1):
+        end = f"-{suffix}" if number == 1 else f"-{suffix}-{number}"
+        start = name.encode()[: _MAX_NAME_BYTES - len(end.encode())].decode(errors="ignore")
+        if fold_case(start + end) not in taken:
+            return start + end
+    raise AssertionError("unreachable: there is always another number")
 
 
 def parse_megabytes(text: str) -> float:

@@ -15,7 +15,7 @@ from core.store.database import open_store
 from core.store.jobs import StaleAttempt, get_job
 from core.store.lifecycle import commit_error
 from core.store.locked import when_unlocked
-from core.store.voices import get_voice
+from core.store.voices import voice_of_id
 from core.workspace import Workspace, find_workspace
 from jobs.context import JobContext
 from jobs.kinds import KINDS
@@ -48,7 +48,7 @@ def main() -> int:
         _log.error("%s", error)
         return 1
     job = patiently(lambda: get_job(db, job_id))
-    voice = patiently(lambda: get_voice(db, job.voice))
+    voice = patiently(lambda: voice_of_id(db, job.voice_id))
     reporter = Reporter(workspace, job_id, attempt)
     try:
         if job.kind not in KINDS:
@@ -86,7 +86,8 @@ def _update_selection(context: JobContext) -> None:
         # This imports NumPy, so it is imported only now and does not delay the job.
         from core.selection.evaluate import select_and_record
 
-        select_and_record(context.db, context.voice.key, f"job {context.job.id}")
+        voice = voice_of_id(context.db, context.voice.id)
+        select_and_record(context.db, voice.key, f"job {context.job.id}")
     except Exception:  # noqa: BLE001 - logged, and tried again at the next occasion
         _log.exception("cannot update the selection")
 

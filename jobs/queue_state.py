@@ -10,7 +10,7 @@ from core.records.jobs import Job
 from core.records.resources import Capacity, blocked_reason
 from core.store.jobs import count_jobs, get_job, list_jobs
 from core.store.lifecycle import is_paused, next_runnable
-from core.store.voices import get_voice
+from core.store.voices import voice_of_id
 from core.workspace import Workspace
 from jobs.lock import running_worker
 from jobs.scheduling import disk_shortage
@@ -45,7 +45,7 @@ def read_queue_state(workspace: Workspace, db: sqlite3.Connection) -> QueueState
         capacity=Capacity(worker.slots, worker.cores, worker.memory_mb) if worker and not worker.stopping else None,
         running=tuple(list_jobs(db, states=(JobState.RUNNING,))),
         next=job,
-        disk_shortage=disk_shortage(workspace, get_voice(db, job.voice).size_bytes) if job else None,
+        disk_shortage=disk_shortage(workspace, voice_of_id(db, job.voice_id).size_bytes) if job else None,
         stopping=worker is not None and worker.stopping,
     )
 

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import suppress
 
 from core.errors import NotFound
+from core.library.remove import finish_removals
 from core.records.job_states import JobState
 from core.records.jobs import Job
 from core.store.jobs import get_job, list_jobs
@@ -49,3 +50,4 @@ def reconcile(workspace: Workspace, db: sqlite3.Connection) -> None:
     for job_id in jobs_with_drafts(workspace):
         with suppress(NotFound):
             remove_leftovers(workspace, get_job(db, job_id))
+    finish_removals(workspace, db)

@@ -1,6 +1,8 @@
 """Queues jobs: rows in the job table first, then a wake-up for the worker."""
 
+import contextlib
 import json
+import shlex
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +17,7 @@ from core.records.voices import ORIGINAL, Variant, Voice
 from core.settings import Settings, read_settings
 from core.store.database import transaction
 from core.store.jobs import add_job, get_job
-from core.store.voices import get_voice
+from core.store.voices import voice_of_id
 from core.variants.checksums import integrity_error
 from core.variants.recipes import RECIPES, Value
 from core.variants.suitability import obstacle
@@ -49,6 +51,8 @@ class OptimizeRequest:
     scheduling: Scheduling = DEFAULT_SCHEDULING
     force: bool = False
     """Make variants even if they are up to date."""
+    outdated: bool = False
+    """Make the variants again that were made from something else than what the voice is now."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Submission:
     """By variant, the job that makes or made it; None if that job was deleted."""
     variant_jobs: tuple[NewJob, ...] = ()
     """The jobs that make the requested variants, whether or not they were queued."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """By outdated variant, why it cannot be made again."""
 
 
 def variant_job(
@@ -108,16 +114,32 @@ def benchmark_job(
     return NewJob(JobKind.BENCHMARK, voice.id, None, params, resources=BENCHMARK_RESOURCES)
 
 
+def measurable(voice: Voice, names: Sequence[str] = ()) -> list[str]:
+    """Return the names of the variants to measure: these, or all that are not outdated.
+
+    Raises NotFound, and InvalidInput for an outdated one.
+    """
+    for variant in map(voice.variant, names):
+        if variant.outdated:
+            again = f"make it again: ttsdash optimize --model {shlex.quote(voice.key)} --outdated"
+            raise InvalidInput(f"{variant.name} of {voice.key} is {variant.outdated.reason}: {again}")
+    return list(names) or [variant.name for variant in voice.current_variants]
+
+
 def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, request: OptimizeRequest) -> Submission:
     """Queue a job for each recipe, then a benchmark of the variants; without recipes, of the existing variants.
 
-    A variant that is up to date or already queued is not made again, unless the request forces it. Raises InvalidInput if
+    Jobs for outdated variants, if requested, come first. A variant that is up to date or already queued is not made again, unless the request forces it. Raises InvalidInput if
     there is nothing to do or the request is invalid.
     """
-    if not request.recipes and not request.benchmark:
+    if not (request.recipes or request.outdated or request.benchmark):
         raise InvalidInput("nothing to do: say what to make (--dynamic, --optimized, ... or --all), or --benchmark")
-    jobs, settings = variant_jobs(voice, request), read_settings(workspace)
-    up_to_date = {} if request.force else find_up_to_date(get_voice(db, voice.key), jobs)
+    voice = voice_of_id(db, voice.id)
+    remade = remake_jobs(db, voice, request) if request.outdated else RemakeJobs()
+    jobs, settings = _distinct([*remade.jobs, *variant_jobs(voice, request)]), read_settings(workspace)
+    if remade.skipped and not jobs:
+        raise InvalidInput("; ".join(f"{name}: {reason}" for name, reason in remade.skipped.items()))
+    up_to_date = {} if request.force else find_up_to_date(voice, jobs)
     scheduling = request.scheduling
     with transaction(db):
         existing = {} if request.force else up_to_date | _find_open(db, jobs)
@@ -126,12 +148,61 @@ def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, 
         ]
         ids = [job_id for job_id in made if job_id is not None]
         if request.benchmark:
-            variants = [str(job.variant) for job in jobs] or [variant.name for variant in voice.variants]
+            variants = [str(job.variant) for job in jobs] or [variant.name for variant in voice.current_variants]
             waits_for = (job_id for job_id in ids if get_job(db, job_id).state in OPEN)
             after = tuple(dict.fromkeys((*scheduling.after, *waits_for)))
             ids.append(_add(db, benchmark_job(voice, variants), replace(scheduling, after=after), settings))
     wake(workspace, scheduling.not_before)
-    return Submission(tuple(ids), existing, tuple(jobs))
+    return Submission(tuple(ids), existing, tuple(jobs), remade.skipped)
+
+
+@dataclass(frozen=True)
+class RemakeJobs:
+    """The jobs that make the outdated variants of a voice again, and by variant why some cannot be made."""
+
+    jobs: tuple[NewJob, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+
+def remake_jobs(db: sqlite3.Connection, voice: Voice, request: OptimizeRequest) -> RemakeJobs:
+    """Return a job for each outdated variant of a voice, with the parameters that it was made with."""
+    jobs, skipped = [], {}
+    for variant in voice.outdated_variants:
+        try:
+            jobs.append(_remake_job(db, voice, variant, request.calibration))
+        except InvalidInput as error:
+            skipped[variant.name] = str(error)
+    return RemakeJobs(tuple(jobs), skipped)
+
+
+def _remake_job(db: sqlite3.Connection, voice: Voice, variant: Variant, calibration: str | None) -> NewJob:
+    recipe = RECIPES.get(str(variant.recipe))
+    if recipe is None:
+        raise InvalidInput(f"this version knows no recipe {variant.recipe!r}: update ttsdash")
+    params = {name: variant.params[name] for name in recipe.params if name in variant.params}
+    label, sentences = variant.params.get("calibration"), None
+    if label and variant.name.endswith(f"calibration={label}"):
+        sentences = _find_sentences(db, variant, label, calibration)
+        if sentences is None:
+            model = f"ttsdash optimize --model {shlex.quote(voice.key)} --{recipe.name} --calibration FILE"
+            raise InvalidInput(f"its sentences are not where they were: {model}")
+    # Defaults of parameters may have changed since, but this is the variant to replace.
+    return replace(variant_job(voice, recipe.name, params, sentences), variant=variant.name)
+
+
+def _find_sentences(db: sqlite3.Connection, variant: Variant, label: str, given: str | None) -> str | None:
+    """Return the file of the sentences that a variant was calibrated on, if it can still be found."""
+    row = db.execute("SELECT params FROM jobs WHERE id = ?", (variant.job_id,)).fetchone()
+    for path in (given, json.loads(row["params"]).get("calibration") if row else None):
+        with contextlib.suppress(InvalidInput, OSError):
+            if path and label_of(Path(path)) == label:
+                return str(path)
+    return None
+
+
+def _distinct(jobs: Sequence[NewJob]) -> list[NewJob]:
+    """Return one job for each variant."""
+    return list({job.variant: job for job in jobs}.values())
 
 
 def find_up_to_date(voice: Voice, jobs: Sequence[NewJob]) -> dict[str, int | None]:
@@ -148,7 +219,8 @@ def _is_up_to_date(variant: Variant, voice: Voice, job: NewJob) -> bool:
     recipe = RECIPES[job.params["recipe"]]
     return (
         variant.recipe == recipe.name
-        and variant.source_sha256 == voice.id
+        and variant.source_sha256 == voice.source_sha256
+        and variant.outdated is None
         # The lineage has more entries than the job's parameters.
         and all(variant.params.get(name) == value for name, value in job.params["params"].items())
         and variant.tools == recipe.tool_versions()
@@ -190,7 +262,11 @@ def variant_jobs(voice: Voice, request: OptimizeRequest) -> list[NewJob]:
             variants = ", ".join(RECIPES[recipe].variant for recipe in request.recipes)
             available = f"there is {', '.join(sorted(known))}" if known else "there is none"
             raise InvalidInput(f"no parameter {name!r} in {variants or 'nothing to make'}: {available}")
-    if request.calibration and not any(RECIPES[recipe].calibrated for recipe in request.recipes):
+    if (
+        request.calibration
+        and not request.outdated
+        and not any(RECIPES[recipe].calibrated for recipe in request.recipes)
+    ):
         raise InvalidInput("--calibration is for recipes that are calibrated: add --static")
     return [
         variant_job(

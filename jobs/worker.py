@@ -25,7 +25,7 @@ from core.store.database import is_newer, open_store, transaction
 from core.store.jobs import get_job, open_ids
 from core.store.lifecycle import claim, next_not_before, next_runnable
 from core.store.locked import when_unlocked
-from core.store.voices import get_voice
+from core.store.voices import voice_of_id
 from core.workspace import Workspace, find_workspace
 from jobs.consumer import POLL_S, WorkerConsumer
 from jobs.hook import HookRunner, kill_orphaned_hook
@@ -163,7 +163,7 @@ class Worker:
         """Claim the next job, unless the disk is too full for it; then it waits, and each heartbeat checks again."""
         db = self._db()
         job_id = next_runnable(db)
-        shortage = job_id and disk_shortage(self._workspace, get_voice(db, get_job(db, job_id).voice).size_bytes)
+        shortage = job_id and disk_shortage(self._workspace, voice_of_id(db, get_job(db, job_id).voice_id).size_bytes)
         if shortage:
             if not self._disk_full_logged:
                 _log.warning("job %s waits: %s", job_id, shortage)

@@ -21,13 +21,16 @@ from core.report.job_json import JobJson, job_json
 if TYPE_CHECKING:
     from core.assistant.proposal import Proposal
     from core.doctor.finding import Finding
+    from core.doctor.verification import VerifiedFile
     from core.export.ingest import Ingested
     from core.history.compare import Comparison
     from core.history.pareto import ParetoPoint
     from core.history.trend import Series
+    from core.library.remove import Removal
     from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics
     from core.store.activity import Activity
     from core.store.durations import Estimate
+    from core.store.voices import Registration
     from jobs.service.service import Service
     from jobs.service.steps import Plan
     from jobs.submit import Submission
@@ -54,6 +57,9 @@ class VariantJson(TypedDict):
     tools: Annotated[dict[str, str], "versions of the tools that made it"]
     job_id: int | None
     created_at: str
+    outdated: Annotated[
+        str | None, "what of the voice has changed since: `source` or `configuration`; null if nothing has"
+    ]
 
 
 def variant_json(variant: Variant) -> VariantJson:
@@ -70,6 +76,7 @@ def variant_json(variant: Variant) -> VariantJson:
         "tools": variant.tools,
         "job_id": variant.job_id,
         "created_at": variant.created_at,
+        "outdated": variant.outdated,
     }
 
 
@@ -108,12 +115,47 @@ class VoiceJson(TypedDict):
     variants: list[VariantJson]
 
 
+class RegisteredVoiceJson(VoiceJson):
+    """A voice that was registered."""
+
+    change: Annotated[str, "`added`, `unchanged`, `replaced`, `reconfigured`, `moved` or `copy` (of that voice)"]
+
+
+class RemovedVoiceJson(TypedDict):
+    """A voice that was removed."""
+
+    voice: str
+    path: Annotated[str, "of the voice's own file, which stays"]
+    removed: Annotated[list[str], "the files and folders of its variants"]
+    kept: Annotated[list[str], "what had the name of a variant's file, but was not what was made"]
+    jobs: Annotated[int, "how many of its jobs were deleted"]
+    results: Annotated[int, "how many results were deleted"]
+
+
+class VerifiedFileJson(TypedDict):
+    """A file or folder of a voice that was verified."""
+
+    voice: str
+    variant: str
+    path: str
+    state: Annotated[str, "`ok`, `outdated`, `changed`, `missing` or `unreadable`"]
+    message: Annotated[str | None, "what is wrong"]
+    fix: Annotated[str | None, "a command where there is one, otherwise what to do"]
+
+
+class VerifiedJson(TypedDict):
+    """The outcome of `voices verify`."""
+
+    files: list[VerifiedFileJson]
+    problems: Annotated[int, "how many are changed, missing or unreadable"]
+
+
 def voice_json(voice: Voice, spoken: SpokenTexts | None) -> VoiceJson:
     """Return a voice with its variants; `spoken` are the texts of its newest benchmark."""
     return {
         "voice": voice.key,
         "path": voice.path,
-        "sha256": voice.id,
+        "sha256": voice.source_sha256,
         "size_bytes": voice.size_bytes,
         "sample_rate": voice.sample_rate,
         "speakers": voice.speakers,
@@ -123,6 +165,41 @@ def voice_json(voice: Voice, spoken: SpokenTexts | None) -> VoiceJson:
         "text_set": spoken.name if spoken else None,
         "text_set_note": spoken.note if spoken else None,
         "variants": [variant_json(variant) for variant in voice.variants],
+    }
+
+
+def registered_voice_json(registration: "Registration", spoken: SpokenTexts | None) -> RegisteredVoiceJson:
+    """Return a voice with what registering it changed; `spoken` are the texts of its newest benchmark."""
+    return {**voice_json(registration.voice, spoken), "change": registration.change}
+
+
+def removed_voice_json(removal: "Removal", with_results: bool) -> RemovedVoiceJson:
+    """Return what was removed with a voice."""
+    return {
+        "voice": removal.voice.key,
+        "path": removal.voice.path,
+        "removed": [str(path) for path in removal.files],
+        "kept": [str(path) for path in removal.kept],
+        "jobs": len(removal.jobs),
+        "results": removal.results if with_results else 0,
+    }
+
+
+def verified_json(verified: "Sequence[VerifiedFile]") -> VerifiedJson:
+    """Return the outcome of a verification."""
+    return {
+        "files": [
+            {
+                "voice": one.variant.voice,
+                "variant": one.variant.name,
+                "path": one.variant.path,
+                "state": one.state,
+                "message": one.message,
+                "fix": one.fix,
+            }
+            for one in verified
+        ],
+        "problems": sum(one.is_problem for one in verified),
     }
 
 
@@ -651,13 +728,18 @@ class SubmissionJson(TypedDict):
     existing: Annotated[
         dict[str, int | None], "variants that need not be made, with the job that makes or made each, or null"
     ]
+    skipped: Annotated[dict[str, str], "outdated variants that cannot be made again, with the reason"]
     results: NotRequired[Annotated[list[ResultJson], "with `--wait`"]]
     selection: NotRequired[Annotated[SelectionJson, "of `optimize --wait`"]]
 
 
 def submission_json(submission: "Submission", jobs: Sequence[Job]) -> SubmissionJson:
     """Return the jobs of a submission."""
-    return {"jobs": [job_json(job) for job in jobs], "existing": dict(submission.existing)}
+    return {
+        "jobs": [job_json(job) for job in jobs],
+        "existing": dict(submission.existing),
+        "skipped": dict(submission.skipped),
+    }
 
 
 class ChangeJson(TypedDict):

@@ -95,9 +95,14 @@ def loadable_variant(voice: Voice, selection: Selection) -> str | None:
 
 
 def coreml_errors(voice: Voice) -> dict[str, str]:
-    """Verify the files of the Core ML variants; return by variant why they cannot be used."""
+    """Return by Core ML variant why it cannot be used: it is outdated, or its files are not those that were made."""
     made = [variant for variant in voice.variants if variant.recipe == _COREML]
-    errors = {variant.name: integrity_error(Path(variant.path), variant.sha256) for variant in made}
+    errors = {
+        variant.name: variant.outdated.reason
+        if variant.outdated
+        else integrity_error(Path(variant.path), variant.sha256)
+        for variant in made
+    }
     return {name: error for name, error in errors.items() if error}
 
 
@@ -107,7 +112,10 @@ def _quantized_target(voice: Voice, selection: Selection) -> _Target:
         if decision.status is not CandidateStatus.REJECTED:
             return _Target(QUANTIZED_PATH, voice.variant(decision.variant).path)
     rejections = "; ".join(f"{decision.variant} was rejected: {decision.reason}" for decision in decisions)
-    missing = f"there is no quantized variant: ttsdash optimize --model {shlex.quote(voice.key)} --static --dynamic"
+    key = shlex.quote(voice.key)
+    if rejections and any(voice.variant(decision.variant).outdated for decision in decisions):
+        rejections += f" (make it again: ttsdash optimize --model {key} --outdated)"
+    missing = f"there is no quantized variant: ttsdash optimize --model {key} --static --dynamic"
     return _unchanged(QUANTIZED_PATH, rejections or missing)
 
 

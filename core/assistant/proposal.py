@@ -16,6 +16,7 @@ from core.hardware.detection import HardwareInfo
 from core.records.voices import Voice
 from core.store.database import transaction
 from core.store.voices import get_voice, list_voices
+from core.variants.sources import add_command, source_has_changed
 from core.yaml_edit.diff import unified_diff
 
 if TYPE_CHECKING:
@@ -80,12 +81,14 @@ def propose_selection(
 ) -> Proposal:
     """Return what applying the selection of a voice would change. Nothing is written or recorded.
 
-    Without `wanted` it is the voice that the file names. Raises InvalidInput for a file that cannot be used, NotFound,
-    NoSafeEdit.
+    Without `wanted` it is the voice that the file names. Raises InvalidInput for a file that cannot be used, or a
+    voice whose file has changed, NotFound, NoSafeEdit.
     """
     from core.selection.evaluate import evaluate
 
     voice, notes = _find_voice(db, config, wanted)
+    if source_has_changed(voice):
+        raise InvalidInput(f"{voice.path} has changed since it was added: add it again ({add_command(voice)})")
     evaluation = evaluate(db, voice.key, hardware)
     plan = make_plan(voice, evaluation.selection, coreml_errors(voice), config.values, config.paths, use_selected)
     content = config.document.with_values({change.key: change.new for change in plan.changes}).encode()

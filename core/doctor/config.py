@@ -68,6 +68,9 @@ def _check_path(key: str, path: Path | None, variant: Variant | None, apply: str
 
 def _check_variant(name: str, path: Path, variant: Variant) -> Finding:
     """Check a path to a variant: its file, a file in its folder, a link to it, or a copy of it."""
+    if variant.outdated:
+        message = f"{variant.name} of {variant.voice} is {variant.outdated.reason}"
+        return Finding(name, State.PROBLEM, message, remake_command(variant))
     original = Path(variant.path)
     error = model_error(original if original.is_dir() else path, variant.sha256)
     if error is None:
@@ -107,6 +110,9 @@ def judge_use(key: str, loaded: LoadedVariant, quantized: Variant | None, apply:
 
 def _judge_made(loaded: LoadedVariant, use_selected: str) -> Finding:
     variant, figures, voice = loaded.variant, loaded.figures, shlex.quote(loaded.variant.voice)
+    if variant.outdated:
+        message = f"{variant.name} is loaded, which is {variant.outdated.reason}"
+        return Finding("use", State.PROBLEM, message, f"{remake_command(variant)} --benchmark --wait && {use_selected}")
     if figures is None or figures.speedup is None:
         message = f"{variant.name} is loaded, but has not been measured on this machine at all cores"
         return Finding("use", State.NOTE, message, f"ttsdash benchmark {voice}")
@@ -123,7 +129,7 @@ def _judge_made(loaded: LoadedVariant, use_selected: str) -> Finding:
 
 
 def _loaded_variant(db: sqlite3.Connection, voice: Voice, variant: Variant, machine: str) -> LoadedVariant:
-    results = local_results(db, voice.id, machine)
+    results = local_results(db, voice.source_sha256, machine)
     figures = next((r for r in results if (r.variant, r.variant_sha256) == (variant.name, variant.sha256)), None)
     stored = latest_selection(db, voice.id, machine)
     selected = stored.selection.selected if stored else None

@@ -17,7 +17,7 @@ from core.voices.trial import try_voice
 def check_speech(voice: Voice) -> Iterator[Finding]:
     """Try the original of a voice, with the configuration that its jobs use. Wrong files are the matter of another check."""
     path = Path(voice.path)
-    if model_error(path, voice.id):
+    if model_error(path, voice.source_sha256):
         return
     add_again = f"then: {on_path('ttsdash voices add', path)}"
     try:

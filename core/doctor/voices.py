@@ -16,7 +16,10 @@ from core.records.selection_warnings import SelectionWarning, WarningKind
 from core.records.selections import Selection, StoredSelection
 from core.records.voices import ORIGINAL, Variant, Voice
 from core.store.selections import latest_selection
+from core.store.voices import list_voices
 from core.users import closed_folder, owner_of
+from core.variants.sources import add_command, config_has_changed, source_has_changed
+from core.voices.file import config_path_of
 
 
 def judge_library(voices: Sequence[Voice]) -> Iterator[Finding]:
@@ -27,14 +30,26 @@ def judge_library(voices: Sequence[Voice]) -> Iterator[Finding]:
 
 def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[Finding]:
     """Yield the findings for a voice on a machine."""
+    namesake = _voice_at_same_path(db, voice)
+    if namesake:
+        message = f"{voice.path} is the file of {namesake.key}, too, which was added later"
+        yield Finding("files", State.PROBLEM, message, f"ttsdash voices remove {shlex.quote(voice.key)}")
+        return
     closed = {variant.name: folder for variant in voice.variants if (folder := closed_folder(Path(variant.path)))}
     for name, folder in closed.items():
         message = f"{name}: {folder} belongs to {owner_of(folder)}, and you may not enter it"
         yield Finding("files", State.PROBLEM, message, on_path("ls -ld", folder))
+    changed = None if ORIGINAL in closed else _changed_file(voice)
+    if changed:
+        yield Finding("files", State.PROBLEM, f"{changed} has changed since it was added", add_command(voice))
+        # Everything else follows from what is added now.
+        return
     enterable = [variant for variant in voice.variants if variant.name not in closed]
     errors = {variant.name: _file_error(voice, variant) for variant in enterable}
     yield from judge_files(replace(voice, variants=tuple(enterable)), errors)
-    yield judge_results(voice, local_results(db, voice.id, machine))
+    if voice.outdated_variants and len(voice.current_variants) == 1:
+        return
+    yield judge_results(voice, local_results(db, voice.source_sha256, machine))
     stored = latest_selection(db, voice.id, machine)
     if stored and errors.get(stored.selection.selected):
         message = f"the files of {stored.selection.selected} were damaged after it was selected"
@@ -49,26 +64,49 @@ def local_results(db: sqlite3.Connection, voice_id: str, machine: str) -> list[R
     return sorted(newest, key=lambda result: result.created_at, reverse=True)
 
 
+def _voice_at_same_path(db: sqlite3.Connection, voice: Voice) -> Voice | None:
+    """Return the voice that is meant by this voice's path, if that is another one.
+
+    Older versions registered a path again, as another voice, when its file had changed.
+    """
+    same = [other for other in list_voices(db) if other.path == voice.path]
+    if len(same) == 1:
+        return None
+    meant = next((other for other in same if not source_has_changed(other)), max(same, key=lambda one: one.added_at))
+    return None if meant.id == voice.id else meant
+
+
+def _changed_file(voice: Voice) -> str | None:
+    if source_has_changed(voice):
+        return voice.path
+    return str(config_path_of(Path(voice.path))) if config_has_changed(voice) else None
+
+
 def _file_error(voice: Voice, variant: Variant) -> str | None:
-    return model_error(Path(variant.path), variant.sha256, voice.config if variant.recipe else None)
+    return model_error(Path(variant.path), variant.sha256, voice.config_of(variant))
 
 
 def judge_files(voice: Voice, errors: Mapping[str, str | None]) -> Iterator[Finding]:
     """Yield the findings for the files of a voice; `errors` are by variant, None if its files are intact."""
-    intact = []
+    intact: list[str] = []
+    outdated: list[str] = []
     for variant in voice.variants:
         error = errors[variant.name]
         if error:
             yield Finding("files", State.PROBLEM, f"{variant.name}: {error}", remake_command(variant))
         else:
-            intact.append(variant.name)
+            (outdated if variant.outdated else intact).append(variant.name)
+    if outdated:
+        message = f"outdated, made before the voice's files changed: {', '.join(outdated)}"
+        again = f"ttsdash optimize --model {shlex.quote(voice.key)} --outdated --benchmark"
+        yield Finding("files", State.NOTE, message, again)
     if intact:
         yield Finding("files", State.OK, f"present and unchanged: {', '.join(intact)}")
 
 
 def judge_results(voice: Voice, results: Sequence[Result]) -> Finding:
     """Return whether every variant has been measured; `results` are those of this machine, newest first."""
-    made = [variant for variant in voice.variants if variant.name != ORIGINAL]
+    made = [variant for variant in voice.current_variants if variant.name != ORIGINAL]
     benchmark = f"ttsdash benchmark {shlex.quote(voice.key)}"
     if not made:
         fix = f"ttsdash optimize --model {shlex.quote(voice.key)} --dynamic --benchmark"
@@ -96,7 +134,7 @@ def judge_selection(voice: Voice, stored: StoredSelection | None) -> Iterator[Fi
         yield Finding("selection", State.NOTE, "no variant has been selected on this machine", again)
         return
     selection = stored.selection
-    if stored.selected_sha256 not in {variant.sha256 for variant in voice.variants}:
+    if stored.selected_sha256 not in {variant.sha256 for variant in voice.current_variants}:
         yield Finding("selection", State.NOTE, f"{selection.selected} has changed since it was selected", again)
         return
     # Missing results are reported for all variants at once.

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from core.export.document import Tally, dump, dump_benchmark, header
+from core.history.names import of_voice
 from core.records.benchmarks import BenchmarkRecord
 from core.store.results import read_benchmark
 
@@ -32,7 +33,7 @@ def json_object(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
 
 def _benchmarks(db: sqlite3.Connection, voice_id: str | None) -> Iterator[BenchmarkRecord]:
     """Yield benchmarks oldest first, so that a later export starts with the same ones."""
-    where, values = (" WHERE voice_id = ?", (voice_id,)) if voice_id else ("", ())
-    ids = db.execute(f"SELECT id FROM benchmarks{where} ORDER BY created_at, id", values).fetchall()
+    where, values = of_voice(db, voice_id, "voice_id")
+    ids = db.execute(f"SELECT id FROM benchmarks {where} ORDER BY created_at, id", values).fetchall()
     for row in ids:
         yield read_benchmark(db, row["id"])

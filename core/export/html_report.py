@@ -15,7 +15,7 @@ from core.export.charts.scatter import Scatter, scatter_chart
 from core.export.charts.trend import Trend, trend_chart
 from core.export.table import regression_line
 from core.hardware.machine import Machine
-from core.history.names import variants_of, voice_names
+from core.history.names import all_sources, distinct_names, of_voice, variants_of
 from core.history.trend import list_trend
 from core.quality.grade import GRADES
 from core.records.metrics import REPORT_COLUMNS
@@ -68,7 +68,8 @@ class VoiceReport:
 
 def html_report(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
     """Yield the page for one voice or for all."""
-    names = {one: name for one, name in voice_names(db).items() if voice_id in (None, one)}
+    sources = all_sources(db, voice_id) if voice_id else None
+    names = {one: name for one, name in distinct_names(db).items() if sources is None or one in sources}
     origins = _origins(db, voice_id)
     voices = (
         _voice(db, one, names[one], origins) for one in sorted(names, key=lambda one: (names[one].casefold(), one))
@@ -80,7 +81,7 @@ def html_report(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]:
 
 
 def _origins(db: sqlite3.Connection, voice_id: str | None) -> Origins:
-    where, values = ("WHERE voice_id = ?", (voice_id,)) if voice_id else ("", ())
+    where, values = of_voice(db, voice_id, "voice_id")
     machines, environments = (
         db.execute(
             f"""SELECT {table}.*, min(created_at) AS first FROM benchmarks JOIN {table} ON {table}.id = {table[:-1]}_id

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.hardware.limits import describe_limits
+from core.history.names import of_voice
 from core.records.results import Result
 from core.store.results import RESULTS, as_result
 from core.text import escape_control
@@ -46,9 +47,9 @@ def markdown_rows(db: sqlite3.Connection, voice_id: str | None) -> Iterator[str]
 
 def _newest_first(db: sqlite3.Connection, voice_id: str | None) -> Iterator[Result]:
     """Yield the results of one voice or of all; only one is kept in memory."""
-    where, values = (" WHERE results.voice_id = ?", (voice_id,)) if voice_id else ("", ())
+    where, values = of_voice(db, voice_id, "results.voice_id")
     yield from map(
-        as_result, db.execute(f"{RESULTS}{where} ORDER BY results.created_at DESC, results.rowid DESC", values)
+        as_result, db.execute(f"{RESULTS} {where} ORDER BY results.created_at DESC, results.rowid DESC", values)
     )
 
 

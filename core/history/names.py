@@ -2,10 +2,13 @@
 
 import json
 import sqlite3
+from collections import Counter
 
 from core.errors import InvalidInput, NotFound
 from core.hardware.machine import Machine, this_machine
-from core.store.voices import get_voice
+from core.records.voices import ORIGINAL
+from core.store.sources import earlier_sources, name_of_source
+from core.store.voices import get_voice, list_voices
 
 _THIS = "this"
 _MAX_NAMES = 10
@@ -24,14 +27,17 @@ def distinct(db: sqlite3.Connection, column: str) -> list[str]:
 
 
 def voice_names(db: sqlite3.Connection) -> dict[str, str]:
-    """Return voice id -> name. A voice that is not in the library has its name from its newest benchmark."""
+    """Return the checksum of each source -> the name of its voice.
+
+    A voice that is not in the library has its name from its newest benchmark.
+    """
     return {voice_id: _voice_name(db, voice_id) for voice_id in distinct(db, "voice_id")}
 
 
 def _voice_name(db: sqlite3.Connection, voice_id: str) -> str:
     row = db.execute(
-        """SELECT coalesce(
-               (SELECT key FROM voices WHERE id = :id),
+        f"""SELECT coalesce(
+               {name_of_source(":id")},
                (SELECT voice_key FROM benchmarks WHERE voice_id = :id ORDER BY created_at DESC LIMIT 1)) AS name""",
         {"id": voice_id},
     ).fetchone()
@@ -39,9 +45,12 @@ def _voice_name(db: sqlite3.Connection, voice_id: str) -> str:
 
 
 def find_voice(db: sqlite3.Connection, name: str) -> str:
-    """Return the id of the voice with this name or path in the library, or with this name in the history. Raises NotFound."""
+    """Return the checksum of the source of the voice with this name or path, or with this name in the history.
+
+    Raises NotFound.
+    """
     try:
-        return get_voice(db, name).id
+        return get_voice(db, name).source_sha256
     except NotFound:
         names = voice_names(db)
     for voice_id, known in names.items():
@@ -51,6 +60,43 @@ def find_voice(db: sqlite3.Connection, name: str) -> str:
     known_names = sorted({*names.values(), *library})
     fix = _known(known_names) if known_names else "add one with: ttsdash voices add PATH"
     raise NotFound(f"voice not found: {name!r} ({fix})")
+
+
+def distinct_names(db: sqlite3.Connection) -> dict[str, str]:
+    """Return the same with names that differ: earlier files of a voice, and other voices of its name, have the checksum."""
+    names = voice_names(db)
+    current = {voice.source_sha256 for voice in list_voices(db)}
+    times = Counter(names.values())
+    return {
+        source: name if times[name] == 1 or source in current else f"{name} (file {source[:8]})"
+        for source, name in names.items()
+    }
+
+
+def of_voice(db: sqlite3.Connection, source: str | None, column: str) -> tuple[str, tuple[str, ...]]:
+    """Return the SQL condition, with its values, for results of the voice with this source; none for all voices."""
+    if source is None:
+        return "", ()
+    sources = tuple(all_sources(db, source))
+    return f"WHERE {column} IN ({', '.join('?' * len(sources))})", sources
+
+
+def all_sources(db: sqlite3.Connection, source: str) -> list[str]:
+    """Return this checksum and those of the earlier files of its voice, by which its older results are found."""
+    own = db.execute(
+        "SELECT voice_id FROM variants WHERE name = ? AND sha256 = ? AND replaced_at IS NULL", (ORIGINAL, source)
+    ).fetchall()
+    return [source, *sorted({one for row in own for one in earlier_sources(db, row["voice_id"])} - {source})]
+
+
+def folder_of(db: sqlite3.Connection, source: str, name: str) -> str:
+    """Return the folder of the voice that has or had this source; a voice that is not in the library has its name's."""
+    row = db.execute(
+        """SELECT voices.folder FROM variants JOIN voices ON voices.id = variants.voice_id
+           WHERE variants.name = ? AND variants.sha256 = ? ORDER BY variants.replaced_at IS NOT NULL, voices.key""",
+        (ORIGINAL, source),
+    ).fetchone()
+    return str(row["folder"]) if row else name
 
 
 def variants_of(db: sqlite3.Connection, voice_id: str) -> list[str]:

@@ -15,9 +15,9 @@ _PAUSE_S = 0.4
 _FULL_SCALE = 32767
 
 
-def recording_pair(workspace: Workspace, voice_key: str, variant: str) -> tuple[Path, Path]:
+def recording_pair(workspace: Workspace, voice_folder: str, variant: str) -> tuple[Path, Path]:
     """Return the paths of the recordings of a variant and of its original."""
-    folder = workspace.recordings / safe_name(voice_key, "voice")
+    folder = workspace.recordings / safe_name(voice_folder, "voice")
     name = safe_name(variant, "variant")
     return folder / f"{name}.wav", folder / f"{name}.original.wav"
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from core.benchmark.probe import Probe, ProbeFailed
 from core.engines.names import BY_PROVIDER, EngineName
+from core.errors import NotFound
 from core.hardware.detection import HardwareInfo, detect
 from core.hardware.machine import Machine, this_machine
 from core.records.benchmarks import Sample
 from core.records.job_states import JobKind
 from core.records.results import Result
 from core.records.selections import Preference, Selection
-from core.records.voices import ORIGINAL, Voice
+from core.records.voices import ORIGINAL, Variant, Voice
 from core.selection.decide import Candidate, decide
 from core.selection.pairs import PairedSpeed, Unpaired
 from core.selection.performance import Performance
@@ -21,8 +22,9 @@ from core.store.database import transaction
 from core.store.jobs import list_open
 from core.store.results import list_parts, list_results, newest_result
 from core.store.selections import get_preference, put_selection
-from core.store.voices import get_voice
+from core.store.voices import get_voice, voice_of_id
 from core.variants.checksums import integrity_error
+from core.variants.sources import add_command, source_has_changed
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,12 @@ def record_selection(db: sqlite3.Connection, evaluation: Evaluation, cause: str)
     Returns False, and adds nothing, if the voice, its preference or its results have changed since the evaluation.
     """
     voice, selection = evaluation.voice, evaluation.selection
-    now = get_voice(db, voice.key)
-    state = (now.variants, get_preference(db, now.id), _newest_result_id(db, now))
-    if state != (voice.variants, evaluation.preference, evaluation.newest_result):
+    try:
+        now = voice_of_id(db, voice.id)
+    except NotFound:
+        return False
+    state = (now.key, now.variants, get_preference(db, now.id), _newest_result_id(db, now))
+    if state != (voice.key, voice.variants, evaluation.preference, evaluation.newest_result):
         return False
     selected = ORIGINAL if selection.selected == BY_PROVIDER else selection.selected
     put_selection(db, voice.id, this_machine(), selection, voice.variant(selected).sha256, cause)
@@ -85,13 +90,13 @@ def select_and_record(
 
 
 def _newest_result_id(db: sqlite3.Connection, voice: Voice) -> str | None:
-    return next((result.id for result in list_results(db, voice_id=voice.id, limit=1)), None)
+    return next((result.id for result in list_results(db, voice_id=voice.source_sha256, limit=1)), None)
 
 
 def _latest_results(db: sqlite3.Connection, voice: Voice, machine: Machine) -> dict[str, Result]:
     """Return the newest timed result of each variant's current files on a machine at all cores, by variant."""
-    checksums = {variant.name: variant.sha256 for variant in voice.variants} | {BY_PROVIDER: voice.id}
-    found = {name: newest_result(db, voice.id, name, machine, sha256) for name, sha256 in checksums.items()}
+    checksums = {variant.name: variant.sha256 for variant in voice.variants} | {BY_PROVIDER: voice.source_sha256}
+    found = {name: newest_result(db, voice.source_sha256, name, machine, sha256) for name, sha256 in checksums.items()}
     return {name: result for name, result in found.items() if result and result.speedup is not None}
 
 
@@ -102,11 +107,12 @@ def _open_benchmarks(db: sqlite3.Connection, voice: Voice) -> dict[str, int]:
 
 
 def _candidates(voice: Voice, results: Mapping[str, Result], benchmarks: Mapping[str, int]) -> list[Candidate]:
+    is_replaced = source_has_changed(voice)
     candidates = [
         Candidate(
             name=variant.name,
             recipe=variant.recipe,
-            problem=integrity_error(Path(variant.path), variant.sha256, voice.config if variant.recipe else None),
+            problem=_problem(voice, variant, is_replaced),
             caveat=variant.caveat,
             oldest_macos=int(str(variant.params.get("target", "macos0")).removeprefix("macos")),
             benchmark_job=benchmarks.get(variant.name),
@@ -117,6 +123,17 @@ def _candidates(voice: Voice, results: Mapping[str, Result], benchmarks: Mapping
     if BY_PROVIDER in results:
         candidates.append(Candidate(BY_PROVIDER, None, performance=_performance(results[BY_PROVIDER])))
     return candidates
+
+
+def _problem(voice: Voice, variant: Variant, is_replaced: bool) -> str | None:
+    """Return why a variant cannot be used. One that was made from another file than the voice's present one cannot."""
+    if variant.outdated:
+        return variant.outdated.reason
+    if variant.recipe and is_replaced:
+        return f"made from what {voice.path} was before it changed: {add_command(voice)}"
+    if is_replaced:
+        return f"{voice.path} has changed since it was added: {add_command(voice)}"
+    return integrity_error(Path(variant.path), variant.sha256, voice.config_of(variant))
 
 
 def _performance(result: Result | None) -> Performance | None:

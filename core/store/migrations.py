@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from core.text import fold_case, free_name, safe_name
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
@@ -65,6 +68,22 @@ def m006_screen(db: Database) -> None:
     _execute(db, _SIXTH)
 
 
+@_migration
+def m007_identity(db: Database) -> None:
+    """Voices keep their ids and folders whatever their file and their name become; variants record their configuration."""
+    _execute(db, _SEVENTH)
+    taken: set[str] = set()
+    for voice_id, key, config in db.execute("SELECT id, key, config FROM voices ORDER BY added_at, id").fetchall():
+        folder = free_name(safe_name(key, "voice"), voice_id[:8], taken)
+        taken.add(fold_case(folder))
+        db.execute("UPDATE voices SET folder = ? WHERE id = ?", [folder, voice_id])
+        # Until now, a variant with another configuration than its voice counted as damaged.
+        db.execute(
+            "UPDATE variants SET config_sha256 = ? WHERE voice_id = ? AND recipe IS NOT NULL",
+            [hashlib.sha256(config.encode()).hexdigest(), voice_id],
+        )
+
+
 VERSION = len(_MIGRATIONS)
 """The version of the store's format: how many migrations lead to it."""
 
@@ -79,6 +98,12 @@ _MAY_BE_EMPTY = (
     *("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms"),
     *("load_s", "peak_rss_mb", "bare_rss_mb"),
 )
+
+_SEVENTH = """
+ALTER TABLE voices ADD COLUMN folder TEXT NOT NULL DEFAULT '';    -- of its variants and recordings
+ALTER TABLE variants ADD COLUMN config_sha256 TEXT;               -- of the voice's `config` when it was made
+CREATE INDEX voices_by_source ON variants (sha256) WHERE name = 'original'
+"""
 
 _SIXTH = """
 CREATE TABLE screen (

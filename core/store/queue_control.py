@@ -265,13 +265,21 @@ def require_queued(db: sqlite3.Connection, job_id: int) -> Job:
 def forget_ended(db: sqlite3.Connection) -> list[int]:
     """Delete ended jobs and their histories, but not their variants and results; return their ids."""
     with transaction(db):
-        ids = [row[0] for row in db.execute(f"{_ENDED} ORDER BY id")]
-        for table in ("variants", "benchmarks"):
-            db.execute(f"UPDATE {table} SET job_id = NULL WHERE job_id IN ({_ENDED})")
-        db.execute(f"DELETE FROM job_after WHERE job_id IN ({_ENDED}) OR after_id IN ({_ENDED})")
-        db.execute(f"DELETE FROM job_events WHERE job_id IN ({_ENDED})")
-        db.execute(f"DELETE FROM jobs WHERE id IN ({_ENDED})")
+        return _forget(db, f"SELECT id FROM jobs WHERE state IN {sql_list(ENDED)}")
+
+
+def forget_jobs_of(db: sqlite3.Connection, voice_id: str) -> list[int]:
+    """Delete all jobs of a voice, which must have ended, and their histories; return their ids. Call it in a transaction."""
+    return _forget(db, "SELECT id FROM jobs WHERE voice_id = :voice", voice_id)
+
+
+def _forget(db: sqlite3.Connection, which: str, voice_id: str | None = None) -> list[int]:
+    """Delete the jobs that a SELECT yields, and return their ids."""
+    values = {"voice": voice_id}
+    ids = [row[0] for row in db.execute(f"{which} ORDER BY id", values)]
+    for table in ("variants", "benchmarks"):
+        db.execute(f"UPDATE {table} SET job_id = NULL WHERE job_id IN ({which})", values)
+    db.execute(f"DELETE FROM job_after WHERE job_id IN ({which}) OR after_id IN ({which})", values)
+    db.execute(f"DELETE FROM job_events WHERE job_id IN ({which})", values)
+    db.execute(f"DELETE FROM jobs WHERE id IN ({which})", values)
     return ids
-
-
-_ENDED = f"SELECT id FROM jobs WHERE state IN {sql_list(ENDED)}"

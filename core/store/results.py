@@ -17,6 +17,7 @@ from core.hardware.machine import Environment, Machine
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
 from core.records.results import Result, SpokenTexts
 from core.records.voices import ORIGINAL
+from core.store.sources import name_of_source
 
 Part = TypeVar("Part", Sample, Startup, ParallelRun, TextMetrics)
 
@@ -98,6 +99,16 @@ def _read_result(db: sqlite3.Connection, row: sqlite3.Row) -> ResultRecord:
     figures |= {name: bool(figures[name]) for name in ("stock", "noisy")}
     parts = {attribute: list_parts(db, kind, row["id"]) for attribute, kind in _PARTS.values()}
     return ResultRecord.from_figures(figures, **parts)
+
+
+def delete_results(db: sqlite3.Connection, sources: Sequence[str]) -> int:
+    """Delete all benchmarks of voices with these checksums; return how many results that were. Call it in a transaction."""
+    which = f"voice_id IN ({', '.join('?' * len(sources))})"
+    for table in _PARTS:
+        db.execute(f"DELETE FROM {table} WHERE result_id IN (SELECT id FROM results WHERE {which})", sources)
+    deleted = db.execute(f"DELETE FROM results WHERE {which}", sources).rowcount
+    db.execute(f"DELETE FROM benchmarks WHERE {which}", sources)
+    return deleted
 
 
 def list_parts(db: sqlite3.Connection, kind: type[Part], result_id: str) -> tuple[Part, ...]:
@@ -197,13 +208,13 @@ def get_result(db: sqlite3.Connection, result_id: str) -> Result:
     return as_result(rows[0])
 
 
-RESULTS = """SELECT results.*, coalesce(voices.key, benchmarks.voice_key) AS voice, results.machine_id AS machine,
+RESULTS = f"""SELECT results.*, coalesce({name_of_source("results.voice_id")}, benchmarks.voice_key) AS voice,
+                    results.machine_id AS machine,
                     results.version AS benchmark_version, machines.facts AS machine_facts,
                     environments.versions AS environment, benchmarks.texts AS texts,
                     json_extract(benchmarks.load, '$.limits') AS limits
              FROM results
              JOIN benchmarks ON benchmarks.id = results.benchmark_id
-             LEFT JOIN voices ON voices.id = results.voice_id
              JOIN machines ON machines.id = results.machine_id
              JOIN environments ON environments.id = benchmarks.environment_id"""
 """The start of every query for results; `as_result` converts its rows."""

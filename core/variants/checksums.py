@@ -1,6 +1,8 @@
 """The checksum of a variant: the SHA-256 of its file, or of the manifest of checksums in its folder."""
 
 import json
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,22 @@ _MANIFEST = "manifest.json"
 
 class Damaged(TtsdashError):
     """The path is not a regular file, or a folder that does not match its manifest."""
+
+
+class Problem(StrEnum):
+    """Why a variant on disk cannot be used."""
+
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class IntegrityProblem:
+    """Why a variant on disk cannot be used, with a line that names the file."""
+
+    kind: Problem
+    text: str
 
 
 def checksum_of(path: Path) -> str:
@@ -37,6 +55,12 @@ def checksum_of(path: Path) -> str:
 
 
 def integrity_error(path: Path, sha256: str, config: dict[str, Any] | None = None) -> str | None:
+    """Return in words what `find_problem` finds."""
+    problem = find_problem(path, sha256, config)
+    return problem.text if problem else None
+
+
+def find_problem(path: Path, sha256: str, config: dict[str, Any] | None = None) -> IntegrityProblem | None:
     """Return why a variant on disk cannot be used; None if it can.
 
     With `config` the `.onnx.json` next to a single file must have this content; the manifest of a folder lists its own.
@@ -44,22 +68,26 @@ def integrity_error(path: Path, sha256: str, config: dict[str, Any] | None = Non
     try:
         same = checksum_of(path) == sha256
         if same and not path.is_dir():
-            return _config_error(config_path_of(path), config)
+            return _config_problem(config_path_of(path), config)
     except FileNotFoundError as error:
-        return f"missing: {error.filename or path}"
+        return IntegrityProblem(Problem.MISSING, f"missing: {error.filename or path}")
     except OSError as error:
-        return f"cannot be read: {error.filename or path} ({error.strerror})"
+        return IntegrityProblem(Problem.UNREADABLE, f"cannot be read: {error.filename or path} ({error.strerror})")
     except Damaged as error:
-        return f"checksum differs: {error}"
-    return None if same else f"checksum differs: {path} is not the file that was made"
+        return _changed(str(error))
+    return None if same else _changed(f"{path} is not the file that was made")
 
 
-def _config_error(path: Path, config: dict[str, Any] | None) -> str | None:
+def _changed(text: str) -> IntegrityProblem:
+    return IntegrityProblem(Problem.CHANGED, f"checksum differs: {text}")
+
+
+def _config_problem(path: Path, config: dict[str, Any] | None) -> IntegrityProblem | None:
     try:
         found = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        return f"checksum differs: {path} is not JSON"
-    return None if config in (None, found) else f"checksum differs: {path} is not what was made"
+        return _changed(f"{path} is not JSON")
+    return None if config in (None, found) else _changed(f"{path} is not what was made")
 
 
 def size_of(path: Path) -> int:

@@ -31,15 +31,15 @@ class InvalidVariant(TtsdashError):
     """A variant does not run, or does not speak what the original speaks."""
 
 
-def variant_path(workspace: Workspace, voice_key: str, name: str) -> Path:
+def variant_path(workspace: Workspace, voice_folder: str, name: str) -> Path:
     """Return `optimized_models/VOICE/VARIANT.onnx`. Both names become single path components."""
-    folder = variant_folder(workspace, voice_key, name)
+    folder = variant_folder(workspace, voice_folder, name)
     return folder.with_name(f"{folder.name}.onnx")
 
 
-def variant_folder(workspace: Workspace, voice_key: str, name: str) -> Path:
+def variant_folder(workspace: Workspace, voice_folder: str, name: str) -> Path:
     """Return `optimized_models/VOICE/VARIANT/`, for a variant of several files."""
-    return workspace.optimized_models / safe_name(voice_key, "voice") / safe_name(name, "variant")
+    return workspace.optimized_models / safe_name(voice_folder, "voice") / safe_name(name, "variant")
 
 
 class Draft(Replacement):

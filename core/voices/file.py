@@ -1,5 +1,7 @@
 """A Piper voice on disk: `NAME.onnx` with `NAME.onnx.json` beside it, read and checked as untrusted input."""
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,11 @@ def config_path_of(model_path: Path) -> Path:
     return model_path.with_name(model_path.name + ".json")
 
 
+def config_sha256(config: dict[str, Any]) -> str:
+    """Return the checksum of a configuration's content, whatever spaces its file has."""
+    return hashlib.sha256(json.dumps(config).encode()).hexdigest()
+
+
 def default_key(model_path: Path) -> str:
     """Return the default name of a voice: its file's stem, or its folder's name if the stem is generic (`model.onnx`)."""
     generic = model_path.stem.lower() in _GENERIC_STEMS and model_path.parent.name
@@ -74,20 +81,33 @@ def read_voice(path: Path) -> VoiceFile:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise InvalidInput(f"{path} has a name that is not UTF-8: rename it") from error
+    before = _stamp(path)
     try:
         model = read_model(path)
     except InvalidInput as error:
         raise InvalidInput(describe_other_file(path) or str(error)) from error
     _refuse_half(path, model)
+    sha256 = sha256_of(path)
+    if _stamp(path) != before:
+        raise InvalidInput(f"{path} was written while it was read: add it again when it is complete")
     config = read_config(config_path_of(path))
     _check_inputs(path, model, config)
     return VoiceFile(
         path=path,
-        sha256=sha256_of(path),
+        sha256=sha256,
         size_bytes=path.stat().st_size,
         config=config,
         anatomy=_describe(model),
     )
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what differs once a file has been written or replaced."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _refuse_half(path: Path, model: Any) -> None:

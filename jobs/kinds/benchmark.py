@@ -37,7 +37,7 @@ def run(context: JobContext) -> None:
     for candidate in unusable:
         _log.warning("%s cannot be measured: %s", candidate.name, candidate.untimed)
     plan = BenchmarkPlan(
-        voice_id=voice.id,
+        voice_id=voice.source_sha256,
         voice_key=voice.key,
         config=voice.config,
         candidates=(*candidates, *_with_coreml_provider(candidates[0])),
@@ -47,14 +47,18 @@ def run(context: JobContext) -> None:
         budget_s=params.get("budget_s") or settings.benchmark_budget_s,
     )
     spoken: dict[str, list[npt.NDArray[np.float32]]] = {}
-    record = run_benchmark(plan, context.report, on_recording=spoken.__setitem__)
+    try:
+        record = run_benchmark(plan, context.report, on_recording=spoken.__setitem__)
+    finally:
+        # Also where it has failed: that may be why.
+        _require_unchanged(plan)
     _log.info("load: %s", record.load)
     for result in record.results:
         _log.info("%s", {name: value for name, value in result.figures.items() if name != "unmeasured"})
     # Before the results are committed: a failure after that would fail a job whose results are stored.
     scratch = context.workspace.scratch(context.job.id)
     for name in spoken.keys() - {ORIGINAL}:
-        pair = recording_pair(context.workspace, voice.key, name)
+        pair = recording_pair(context.workspace, voice.folder, name)
         for path, recordings in zip(pair, (spoken[name], spoken[ORIGINAL]), strict=True):
             write_recording(path, recordings, voice.sample_rate, scratch)
     outcome = {"benchmark_id": record.id, "results": [result.id for result in record.results]}
@@ -69,9 +73,10 @@ def _texts(voice: Voice, file: str | None) -> TextSet:
 
 
 def _candidate(variant: Variant, voice: Voice) -> BenchmarkVariant:
-    """Return the variant to measure; without an engine if its file is missing or was changed since it was made."""
+    """Return the variant to measure; without an engine if its file is missing, outdated, or changed since it was made."""
     path = Path(variant.path)
-    problem = integrity_error(path, variant.sha256, voice.config if variant.recipe else None)
+    problem = variant.outdated.reason if variant.outdated else None
+    problem = problem or integrity_error(path, variant.sha256, voice.config_of(variant))
     engine, untimed = (None, problem) if problem else _engine_of(path)
     return BenchmarkVariant(
         name=variant.name,
@@ -83,6 +88,13 @@ def _candidate(variant: Variant, voice: Voice) -> BenchmarkVariant:
         untimed=untimed,
         program_db=variant.params.get("program_db"),
     )
+
+
+def _require_unchanged(plan: BenchmarkPlan) -> None:
+    """Raise InvalidInput if a file was replaced while it was measured: nobody knows which of the two was."""
+    for candidate in plan.candidates:
+        if candidate.engine and integrity_error(candidate.path, candidate.sha256):
+            raise InvalidInput(f"{candidate.path} changed while it was measured: retry this job when it is complete")
 
 
 def _engine_of(path: Path) -> tuple[EngineName | None, str | None]:

@@ -15,8 +15,8 @@ def run(context: JobContext) -> None:
     make_variant(context, _draft, _check)
 
 
-def _draft(workspace: Workspace, voice: str, variant: str, job_id: int) -> FolderDraft:
-    return FolderDraft(variant_folder(workspace, voice, variant), job_id, model=FRONT)
+def _draft(workspace: Workspace, folder: str, variant: str, job_id: int) -> FolderDraft:
+    return FolderDraft(variant_folder(workspace, folder, variant), job_id, model=FRONT)
 
 
 def _check(task: Task) -> dict[str, Any]:

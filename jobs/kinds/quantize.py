@@ -14,8 +14,8 @@ def run(context: JobContext) -> None:
     make_variant(context, _draft, _check)
 
 
-def _draft(workspace: Workspace, voice: str, variant: str, job_id: int) -> Draft:
-    return Draft(variant_path(workspace, voice, variant), job_id)
+def _draft(workspace: Workspace, folder: str, variant: str, job_id: int) -> Draft:
+    return Draft(variant_path(workspace, folder, variant), job_id)
 
 
 def _check(task: Task) -> dict[str, Any]:

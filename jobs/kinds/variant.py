@@ -9,13 +9,14 @@ from typing import Any
 
 from core.clock import now
 from core.errors import InvalidInput, TtsdashError, reason_of
-from core.files import sha256_of
 from core.records.voices import Variant
 from core.text import truncate
 from core.variants.checksums import checksum_of, size_of
 from core.variants.recipes import RECIPES, Recipe, Task
+from core.variants.sources import require_unchanged
 from core.variants.variant_files import Draft, FolderDraft
 from core.voices.check_text import check_text
+from core.voices.file import config_sha256
 from core.voices.sentences import label_of
 from core.voices.spoken_sentences import check_sentence
 from core.workspace import Workspace
@@ -29,7 +30,7 @@ _log = logging.getLogger("ttsdash.job")
 _MAKING, _CHECKING = (0.1, 0.7), (0.7, 0.95)
 
 DraftOf = Callable[[Workspace, str, str, int], Draft | FolderDraft]
-"""Takes workspace, voice, variant and job id."""
+"""Takes workspace, folder of the voice, variant and job id."""
 Check = Callable[[Task], dict[str, Any]]
 """Raises if the variant is wrong; returns entries for its lineage."""
 
@@ -49,10 +50,10 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
         raise InvalidInput(f"{calibration} has changed since {name} was queued: queue it again")
     source = Path(voice.path)
     context.report("reading the original", 0.02)
-    require_unchanged(source, voice.id)
+    require_unchanged(voice)
     # Fails now if the voice cannot speak at all: the finished variant is checked with that sentence.
     check_sentence(voice.config, check_text(voice.config))
-    draft = draft_of(context.workspace, voice.key, name, context.job.id)
+    draft = draft_of(context.workspace, voice.folder, name, context.job.id)
     task = Task(
         source=source,
         target=draft.path,
@@ -69,6 +70,8 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
             context.report("checking the variant", _CHECKING[0])
             draft.complete(voice.config)
             lineage |= check(dataclasses.replace(task, progress=_within(context, _CHECKING)))
+        # A part of it may have been made from a file that was written meanwhile.
+        require_unchanged(voice)
         context.report("storing", _CHECKING[1])
         variant = Variant(
             voice=voice.key,
@@ -78,17 +81,21 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
             sha256=checksum_of(draft.path),
             recipe=recipe.name,
             params=params | lineage,
-            source_sha256=voice.id,
+            source_sha256=voice.source_sha256,
             tools=recipe.tool_versions(),
             job_id=context.job.id,
             created_at=now(),
+            config_sha256=config_sha256(voice.config),
         )
         outcome = {"variant": dataclasses.asdict(variant)}
         names = tuple(draft.names.items())
         store_finished(context, FinishedWork(outcome, variant=variant, voice_id=voice.id, names=names))
-    except BaseException:
+    except BaseException as error:
         draft.discard()
         forget(context.workspace, context.job.id, context.attempt)
+        if isinstance(error, Exception):
+            # If the file was written meanwhile, that is why, whatever failed.
+            require_unchanged(voice)
         raise
     draft.settle()
 
@@ -109,15 +116,3 @@ def _explained(recipe: Recipe) -> Iterator[None]:
 def _within(context: JobContext, progress: tuple[float, float]) -> Callable[[str, float], None]:
     start, end = progress
     return lambda stage, done: context.report(stage, start + done * (end - start))
-
-
-def require_unchanged(source: Path, sha256: str) -> None:
-    """Raise InvalidInput if the original is missing or is not the file that was registered."""
-    try:
-        same = sha256_of(source) == sha256
-    except OSError as error:
-        raise InvalidInput(
-            f"cannot read {source} ({error.strerror}): restore it, or add the voice from its new path"
-        ) from error
-    if not same:
-        raise InvalidInput(f"{source} has changed since it was added: add it again (ttsdash voices add PATH)")

@@ -108,8 +108,8 @@ def _voices(db: sqlite3.Connection) -> None:
         path = f"voices/{key}.onnx"
         touch(path)
         db.execute(
-            "INSERT INTO voices VALUES (?, ?, ?, 63201294, 22050, 1, 'en_US', '{}', ?, '2024-01-02T09:00:00.000Z')",
-            (identity, key, path, json.dumps(anatomy)),
+            """INSERT INTO voices VALUES (?, ?, ?, 63201294, 22050, 1, 'en_US', '{}', ?, '2024-01-02T09:00:00.000Z', ?)""",
+            (identity, key, path, json.dumps(anatomy), key),
         )
         put_variant(db, identity, _variant(key, "original", identity, path, 63_201_294, None))
     put_variant(

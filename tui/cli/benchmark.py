@@ -10,7 +10,8 @@ from core.clock import parse_duration
 from core.errors import InvalidInput
 from core.store.voices import get_voice
 from core.text import parse_percent
-from jobs.submit import Scheduling, Submission, benchmark_job, submit
+from core.variants.sources import require_unchanged
+from jobs.submit import Scheduling, Submission, benchmark_job, measurable, submit
 from jobs.worker_control import ensure_worker
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.optimize import finish_or_follow
@@ -54,7 +55,8 @@ def benchmark(
     """Measure variants of VOICE beside the original, in one run."""
     scheduling = Scheduling(priority or 0, after, not_before(at, span))
     found = get_voice(session.db, voice)
-    chosen = [found.variant(name).name for name in variants] or [variant.name for variant in found.variants]
+    require_unchanged(found)
+    chosen = measurable(found, variants)
     if texts is not None:
         texts_of_file(found.config, found.language, texts)
     file = str(texts.absolute()) if texts else None

@@ -7,6 +7,7 @@ from core.hardware.machine import this_machine
 from core.history.names import find_voice
 from core.history.newest import list_newest, list_without_earlier
 from core.records.results import Result
+from core.store.sources import earlier_sources
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.json_output import check_json
@@ -23,7 +24,10 @@ def check(session: Session, voice: str | None) -> None:
     except NotFound as error:
         # Exit code 1 means that there are regressions.
         raise InvalidInput(str(error)) from None
-    found = list_newest(session.db, this_machine().id, voice_id)
+    # What a voice was before its file changed cannot be better or worse any more.
+    earlier = set() if voice_id else earlier_sources(session.db)
+    newest = list_newest(session.db, this_machine().id, voice_id)
+    found = [result for result in newest if result.voice_id not in earlier]
     worse = [result for result in found if result.regression]
     first = list_without_earlier(session.db, [result for result in found if not result.noisy])
     if session.as_json:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import shlex
 import sqlite3
 import sys
@@ -46,6 +47,14 @@ class Session:
     def program(self) -> str:
         """Return the command line that calls ttsdash on this workspace."""
         return f"ttsdash --home {shlex.quote(self.home)}" if self.home else "ttsdash"
+
+    def with_home(self, fix: str) -> str:
+        """Return a fix whose commands work on this workspace, also if it was named by `--home`."""
+        if not self.home:
+            return fix
+        root = click.get_current_context().find_root()
+        commands = "|".join(root.command.list_commands(root))  # type: ignore[attr-defined]
+        return re.sub(rf"\bttsdash (?=(?:{commands})\b)", lambda _: f"{self.program} ", fix)
 
     def print_json(self, value: Any) -> None:
         """Print JSON: an object indented, an array with one line per element.

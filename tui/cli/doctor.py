@@ -1,7 +1,5 @@
 """`ttsdash doctor`: find problems, with the reason and the fix for each."""
 
-import re
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,9 +35,4 @@ def doctor(session: Session, config: Path | None) -> None:
 
 def _for_workspace(finding: Finding, session: Session) -> Finding:
     """Add --home to the commands of a fix if the workspace was named that way."""
-    if not session.home or not finding.fix:
-        return finding
-    root = click.get_current_context().find_root()
-    commands = "|".join(root.command.list_commands(root))  # type: ignore[attr-defined]
-    program = f"ttsdash --home {shlex.quote(session.home)} "
-    return replace(finding, fix=re.sub(rf"\bttsdash (?=(?:{commands})\b)", lambda _: program, finding.fix))
+    return replace(finding, fix=finding.fix and session.with_home(finding.fix))

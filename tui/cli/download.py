@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.store.voices import add_voice
-from core.voices.file import read_voice
 from tui.cli.context import Command, Session, pass_session
-from tui.cli.output import print_added, print_line, print_note
+from tui.cli.output import print_line, print_note
+from tui.cli.registering import Trial, print_registration, register
 from tui.json_output import download_progress_json
 from tui.terminal import is_screen
 from tui.text.format import megabytes
@@ -42,7 +41,7 @@ def download(session: Session, name: str | None) -> None:
     with _progress(session, name) as on_progress:
         path = download_voice(name, session.workspace.voices, on_progress)
     # The download has tried it.
-    print_added(session, add_voice(session.db, read_voice(path)), path)
+    print_registration(session, register(session, path, Trial.NONE), path)
 
 
 def _print_names(session: Session) -> None:

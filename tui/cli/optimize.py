@@ -20,9 +20,9 @@ from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
 from jobs.submit import OptimizeRequest, Scheduling, Submission, submit_optimize
 from jobs.worker_control import ensure_worker
 from tui.cli.context import Command, Session, pass_session
-from tui.cli.output import is_copy, print_line, print_results
+from tui.cli.output import print_line, print_results
 from tui.cli.progress import follow, print_failures
-from tui.cli.register import register
+from tui.cli.registering import Trial, print_change, register, register_again
 from tui.cli.scheduling import not_before, scheduling_options
 from tui.cli.select import print_selection
 from tui.json_output import result_json, selection_json, submission_json
@@ -45,6 +45,7 @@ def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the recipes; may be repeated.")
 @click.option("--calibration", metavar="FILE", help="Calibrate with these sentences, one per line.")
 @click.option("--benchmark", is_flag=True, help="Benchmark the variants beside the original.")
+@click.option("--outdated", is_flag=True, help="Make the variants again that were made before the voice changed.")
 @click.option("--force", is_flag=True, help="Make variants even if they are up to date.")
 @scheduling_options
 @click.option("--wait", is_flag=True, help="Wait until the jobs have ended, then show the results.")
@@ -57,6 +58,7 @@ def optimize(
     calibration: str | None,
     everything: bool,
     benchmark: bool,
+    outdated: bool,
     force: bool,
     priority: int | None,
     after: tuple[int, ...],
@@ -83,6 +85,7 @@ def optimize(
         benchmark,
         scheduling,
         force,
+        outdated,
     )
     if not session.as_json:
         for variant, reason in left_out.items():
@@ -121,7 +124,7 @@ def _print_forecasts(session: Session, voice: Voice, submission: Submission) -> 
 
 
 def find_or_add(session: Session, model: str) -> Voice:
-    """Return the voice with that key, or in that file, which is registered if it is new."""
+    """Return the voice with that key, or in that file, which is registered if it is new or has changed."""
     if not model.strip():
         raise InvalidInput("--model is empty: name a model file or a voice")
     path = Path(model)
@@ -131,13 +134,17 @@ def find_or_add(session: Session, model: str) -> Voice:
         raise InvalidInput(f"--model {truncate(model)}: {format_error(error)}") from error
     if path.suffix != ".onnx" and not exists:
         try:
-            return get_voice(session.db, model)
+            voice = get_voice(session.db, model)
         except NotFound as error:
             raise NotFound(f"{error} (and there is no such file)") from error
-    voice = register(session, path, try_again=False)
-    if is_copy(voice, path) and not session.as_json:
-        print_line(f"{path} is a copy of {voice.key} ({voice.path}), which is used instead")
-    return voice
+        registration = register_again(session, voice)
+    else:
+        registration = register(session, path, Trial.IF_NEW)
+    if registration is None:
+        return voice
+    if not session.as_json:
+        print_change(session, registration, path, again=False)
+    return registration.voice
 
 
 def finish_or_follow(session: Session, submission: Submission, wait: bool, selected: Voice | None = None) -> None:
@@ -164,6 +171,8 @@ def _print_already(session: Session, submission: Submission) -> None:
         why = waiting_reason(job, queue) if job else None
         waits = f", {why}; its scheduling is unchanged (ttsdash jobs edit {job.id})" if job and why else ""
         print_line(f"{variant}: already {state}{by}{waits} (--force makes it again)")
+    for variant, reason in submission.skipped.items():
+        print_line(f"{variant}: cannot be made again: {reason}")
 
 
 def _print_queued(session: Session, submission: Submission) -> None:

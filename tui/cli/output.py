@@ -4,19 +4,13 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Literal
 
-from core.records.graph_summary import GraphSummary
 from core.records.results import Result
-from core.records.voices import Voice
-from core.store.results import newest_texts
 from core.text import escape_control
-from tui.cli.context import Session
-from tui.json_output import voice_json
 from tui.streams import printable, write_line
 from tui.terminal import is_screen
-from tui.text.format import RESULT_HEADERS, counted, megabytes, result_row
+from tui.text.format import RESULT_HEADERS, counted, result_row
 
 # In pipes and files a row stays on one line.
 _WIDE = 200
@@ -98,24 +92,3 @@ def print_results(results: Sequence[Result]) -> None:
         print_line()
     for line in summarize(results).lines():
         print_line(line)
-
-
-def is_copy(voice: Voice, path: Path) -> bool:
-    """Return whether a file is a copy of a voice that is registered at another path."""
-    return voice.path != str(path.expanduser().absolute())
-
-
-def print_added(session: Session, voice: Voice, path: Path) -> None:
-    """Print a voice that was registered, or that is the same as the file that was added."""
-    if session.as_json:
-        session.print_json(voice_json(voice, newest_texts(session.db, voice.id)))
-        return
-    if is_copy(voice, path):
-        print_line(f"{path} is a copy of {voice.key} ({voice.path}), which is registered already and stays as it is")
-        return
-    print_line(f"{voice.key}: {megabytes(voice.size_bytes)} MB, {voice.language}, {counted(voice.speakers, 'speaker')}")
-    graph = GraphSummary.from_json(voice.anatomy)
-    if graph.quantized:
-        print_line("it is already quantized: variants can only be made of the voice's original fp32 model")
-    elif graph.unrecognized:
-        print_line(f"its graph was not recognized as VITS ({graph.unrecognized}): recipes change only what is safe")

@@ -10,7 +10,7 @@ from core.hardware.limits import describe_limits
 from core.hardware.machine import this_machine
 from core.history.filter import Term, read_filter
 from core.history.listing import SORTS, WHEN, Page, list_page
-from core.history.names import find_voice, voice_names
+from core.history.names import find_voice, folder_of, voice_names
 from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics
 from core.records.metrics import METRICS, Metric
 from core.records.results import Result
@@ -170,12 +170,14 @@ def _labels(results: Sequence[Result]) -> Labels:
         "runtime": len({_runtime(result) for result in results}) > 1,
         "text set": len(text_sets) > len({result.voice_id for result in results}),
         "benchmark version": len(versions) > len({result.voice_id for result in results}),
+        "file": len({result.voice_id for result in results}) > len({result.voice for result in results}),
     }
     labels: Labels = {
         "machine": lambda one: "this one" if one.machine == here else shortened(one.machine_facts["cpu"], 16),
         "runtime": _runtime,
         "text set": lambda one: one.text_set,
         "benchmark version": lambda one: one.benchmark_version[:7],
+        "file": lambda one: one.voice_id[:8],
     }
     return {name: label for name, label in labels.items() if several[name]}
 
@@ -210,7 +212,8 @@ def show(session: Session, result_id: str) -> None:
         return
     from core.quality.recordings import recording_pair
 
-    pair = recording_pair(session.workspace, found.voice, found.variant)
+    folder = folder_of(session.db, found.voice_id, found.voice)
+    pair = recording_pair(session.workspace, folder, found.variant)
     recordings = [("recording", str(path)) for path in pair if path.exists()]
     print_facts([*_facts(found), *recordings])
     _print_texts(list_parts(session.db, TextMetrics, found.id))

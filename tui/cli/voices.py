@@ -6,7 +6,7 @@ import click
 
 from core.errors import InvalidInput
 from core.records.graph_summary import GraphSummary
-from core.records.voices import Voice
+from core.records.voices import Variant, Voice
 from core.store.results import newest_texts
 from core.store.voices import get_voice, list_voices
 from core.text import escape_control
@@ -14,18 +14,22 @@ from core.variants.recipes import RECIPES
 from core.variants.suitability import unsuitable
 from tui.cli.context import DefaultCommandGroup, Session, pass_session
 from tui.cli.download import download
-from tui.cli.output import print_added, print_facts, print_line, print_table
-from tui.cli.register import register
+from tui.cli.output import print_facts, print_line, print_table
+from tui.cli.registering import print_registration, register
+from tui.cli.remove import remove
+from tui.cli.rename import rename
+from tui.cli.verify import verify
 from tui.json_output import voice_json
 from tui.text.format import local_time, megabytes, parameters
 
 
 @click.group(cls=DefaultCommandGroup, default="list")
 def voices() -> None:
-    """List, add and show voices and their variants."""
+    """List, add, show, verify, rename and remove voices and their variants."""
 
 
-voices.add_command(download)
+for command in (download, remove, rename, verify):
+    voices.add_command(command)
 
 
 @voices.command("list", only_prints=True)
@@ -34,7 +38,7 @@ def list_(session: Session) -> None:
     """List the voices."""
     found = list_voices(session.db)
     if session.as_json:
-        session.print_json([voice_json(voice, newest_texts(session.db, voice.id)) for voice in found])
+        session.print_json([voice_json(voice, newest_texts(session.db, voice.source_sha256)) for voice in found])
         return
     print_table(
         ("voice", "language", ">speakers", ">Hz", ">MB", "variants"),
@@ -45,14 +49,16 @@ def list_(session: Session) -> None:
                 str(voice.speakers),
                 str(voice.sample_rate),
                 megabytes(voice.size_bytes),
-                ", ".join(
-                    variant.name + (f" ({variant.caveat})" if variant.caveat else "") for variant in voice.variants
-                ),
+                ", ".join(_with_remarks(variant) for variant in voice.variants),
             )
             for voice in found
         ],
         empty="no voices yet: add one with `ttsdash voices add PATH.onnx`",
     )
+
+
+def _with_remarks(variant: Variant) -> str:
+    return f"{variant.name} ({', '.join(variant.remarks)})" if variant.remarks else variant.name
 
 
 @voices.command()
@@ -61,11 +67,12 @@ def list_(session: Session) -> None:
 def add(session: Session, path: Path) -> None:
     """Register the voice at PATH (.onnx, with its .onnx.json beside it), if it can speak.
 
-    It speaks a sentence through Piper first. The files stay where they are. A voice in several files is joined into one, in
-    `voices/` of the workspace: PATH is then the folder of encoder.onnx and decoder.onnx (a streaming export), one of them, or
-    a model that keeps its weights in other files.
+    It speaks a sentence through Piper first. The files stay where they are. If they have changed since the voice was added,
+    it gets its new files, and its variants are outdated. A voice in several files is joined into one, in `voices/` of the
+    workspace: PATH is then the folder of encoder.onnx and decoder.onnx (a streaming export), one of them, or a model that
+    keeps its weights in other files.
     """
-    print_added(session, register(session, path), path)
+    print_registration(session, register(session, path), path)
 
 
 @voices.command("import")
@@ -79,10 +86,10 @@ def import_(session: Session, config: Path) -> None:
     assistant = AssistantConfig.load(config)
     key, path = configured_voice(assistant, list_voices(session.db))
     try:
-        voice = register(session, path)
+        registration = register(session, path)
     except InvalidInput as error:
         raise InvalidInput(f"{key} of {assistant.file.path}: {error}") from error
-    print_added(session, voice, path)
+    print_registration(session, registration, path)
 
 
 @voices.command(only_prints=True)
@@ -91,7 +98,7 @@ def import_(session: Session, config: Path) -> None:
 def show(session: Session, voice: str) -> None:
     """Show VOICE: the components of its graph, its variants and how each was made."""
     found = get_voice(session.db, voice)
-    spoken = newest_texts(session.db, found.id)
+    spoken = newest_texts(session.db, found.source_sha256)
     if session.as_json:
         session.print_json(voice_json(found, spoken))
         return
@@ -100,7 +107,7 @@ def show(session: Session, voice: str) -> None:
         [
             ("voice", found.key),
             ("file", found.path),
-            ("SHA-256", found.id),
+            ("SHA-256", found.source_sha256),
             ("language", found.language),
             ("texts", f"{spoken}, in the newest benchmark" if spoken else None),
             ("speakers", str(found.speakers)),
@@ -119,8 +126,8 @@ def show(session: Session, voice: str) -> None:
     for variant in found.variants:
         made = f"recipe {variant.recipe}, job {variant.job_id}" if variant.recipe else "the original file"
         print_line(f"{variant.name}: {megabytes(variant.size_bytes)} MB, {made}, {local_time(variant.created_at)}")
-        if variant.caveat:
-            print_line(f"  {variant.caveat}")
+        for remark in variant.remarks:
+            print_line(f"  {remark}")
         print_line(f"  {variant.path}")
         print_line(f"  SHA-256 {variant.sha256}")
         if variant.recipe:

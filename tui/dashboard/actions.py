@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 from textual.dom import DOMNode
 from textual.message import Message
@@ -19,8 +19,16 @@ from textual.message import Message
 from core.errors import InvalidInput, TtsdashError, format_error
 from core.store.database import open_store
 from core.text import escape_control
-from tui.dashboard.messages import ActivityRead, Focus, KeysRead, Outcome, Planned, Proposed
-from tui.text.format import counted, id_list, megabytes, total_duration
+from tui.dashboard.messages import (
+    ActivityRead,
+    Focus,
+    KeysRead,
+    Outcome,
+    Planned,
+    Proposed,
+)
+from tui.dashboard.voice_actions import VoiceActions
+from tui.text.format import counted, id_list, total_duration
 
 if TYPE_CHECKING:
     from core.assistant.proposal import Proposal
@@ -53,11 +61,12 @@ def perform(
     node.run_worker(run, thread=True, group="action")
 
 
-class Actions:
+class Actions(VoiceActions):
     """The actions on one workspace. Run them with `perform`: they block, and raise what the commands raise."""
 
     def __init__(self, workspace: Workspace, environment: Environment) -> None:
-        self._workspace, self._environment = workspace, environment
+        super().__init__(workspace)
+        self._environment = environment
 
     # The dashboard itself
 
@@ -108,16 +117,6 @@ class Actions:
 
     # Voices
 
-    def add_voice(self, path: str) -> Outcome:
-        """Add a voice from a file, in a subprocess."""
-        from tui.dashboard.subcommand import Subcommand
-
-        voice = Subcommand(self._workspace, "voices", "add", path).run()
-        if voice["path"] != str(Path(path).expanduser().absolute()):
-            report = f"{path} is a copy of {voice['voice']}, which is registered already"
-            return Outcome(report, Focus("voices", f"{voice['voice']}/original"))
-        return voice_added(voice)
-
     def optimize(self, voice: Voice, request: OptimizeRequest) -> Outcome:
         """Queue the requested variants of a voice."""
         from jobs import worker_control
@@ -160,10 +159,10 @@ class Actions:
     def benchmark(self, voice: Voice, variants: tuple[str, ...]) -> Outcome:
         """Queue a benchmark of some variants of a voice."""
         from jobs import worker_control
-        from jobs.submit import benchmark_job, submit
+        from jobs.submit import benchmark_job, measurable, submit
 
         with closing(open_store(self._workspace)) as db:
-            (job_id,) = submit(self._workspace, db, benchmark_job(voice, variants))
+            (job_id,) = submit(self._workspace, db, benchmark_job(voice, measurable(voice, variants)))
         worker_control.ensure_worker(self._workspace)
         return Outcome(_queued([job_id]), _job(job_id))
 
@@ -366,13 +365,6 @@ class Actions:
         with closing(open_store(self._workspace)) as db:
             write_file(path, export(db, path.suffix.removeprefix("."), find_voice(db, voice) if voice else None))
         return Outcome(f"Wrote {path}.")
-
-
-def voice_added(voice: dict[str, Any]) -> Outcome:
-    """Return the outcome of adding a voice, given as `ttsdash voices add --json` prints it."""
-    size = megabytes(voice["size_bytes"])
-    report = f"Added {voice['voice']} ({size} MB) · o optimizes it, A makes all variants"
-    return Outcome(report, Focus("voices", f"{voice['voice']}/original"))
 
 
 def _submitted(submission: Submission) -> Outcome:

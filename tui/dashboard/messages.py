@@ -59,6 +59,22 @@ class Proposed(Message):
 
 
 @dataclass
+class RemovalPlanned(Message):
+    """The removal of a voice awaits the user's approval."""
+
+    voice: Voice
+    question: str
+
+
+@dataclass
+class Verified(Message):
+    """The files of a voice have been checked."""
+
+    title: str
+    lines: list[str]
+
+
+@dataclass
 class ActivityRead(Message):
     """The activity since the last visit has been read."""
 

@@ -12,7 +12,7 @@ from core.records.job_states import ENDED, JobEventKind, JobState
 from core.records.jobs import Job, JobEvent
 from core.records.results import Result
 from core.records.selections import Selection
-from core.records.voices import Voice
+from core.records.voices import Variant, Voice
 from core.store.durations import Estimate, estimate
 from core.store.jobs import count_jobs, list_events, list_jobs, list_queued
 from core.store.selections import latest_selections
@@ -53,15 +53,15 @@ class Snapshot:
     machine: str = ""
     """The fingerprint of this machine."""
 
-    def latest_result(self, voice: str, variant: str, sha256: str) -> Result | None:
+    def latest_result(self, voice: Voice, variant: Variant) -> Result | None:
         """Return the newest result of exactly this file on this machine, preferably one with default session options."""
-        return self._by_file.get((voice, variant, sha256))
+        return self._by_file.get((voice.source_sha256, variant.name, variant.sha256))
 
     @cached_property
     def _by_file(self) -> dict[tuple[str, str, str], Result]:
         # Later entries replace earlier ones.
         ordered = sorted(self.newest, key=lambda result: (result.stock, result.threads))
-        return {(result.voice, result.variant, result.variant_sha256): result for result in ordered}
+        return {(result.voice_id, result.variant, result.variant_sha256): result for result in ordered}
 
 
 class SnapshotReader:
@@ -72,7 +72,7 @@ class SnapshotReader:
         self._data_version: int | None = None
         self._seen: Observation | None = None
         self._versions: tuple[object, ...] = ()
-        self._last_result: int | None = None
+        self._last_result: tuple[object, ...] = ()
         self._latest = Snapshot(machine=(machine or this_machine()).id)
 
     def read(self) -> Snapshot | None:
@@ -95,15 +95,17 @@ class SnapshotReader:
         running = [seen.see(job) for job in list_jobs(self._db, states=(JobState.RUNNING,))]
         if voices != snapshot.voices:
             snapshot = replace(snapshot, voices=voices)
-        versions = (counts, seen.alive, *self._read_versions())
+        # Jobs, results and selections are listed with the names of their voices.
+        names = tuple((voice.id, voice.key, voice.source_sha256) for voice in voices)
+        versions = (counts, seen.alive, names, *self._read_versions())
         if versions != self._versions:
-            snapshot = replace(self._read_lists(snapshot, running), counts=counts)
+            snapshot = replace(self._read_lists(snapshot, running, names), counts=counts)
         if versions != self._versions or snapshot.worker != self._latest.worker:
             snapshot = replace(snapshot, queue=read_queue_state(self._workspace, self._db))
         self._versions = versions
         return replace(snapshot, running=running[::-1])
 
-    def _read_lists(self, snapshot: Snapshot, running: list[Job]) -> Snapshot:
+    def _read_lists(self, snapshot: Snapshot, running: list[Job], names: tuple[object, ...]) -> Snapshot:
         queued = list_queued(self._db, _MAX_QUEUED)
         ended = list_jobs(self._db, ENDED, _MAX_JOBS - len(running) - len(queued))
         ended.sort(key=lambda job: job.finished_at or "", reverse=True)
@@ -114,7 +116,7 @@ class SnapshotReader:
             expected = {job.id: estimate(self._db, job, snapshot.machine) for job in running}
             estimates = {job_id: known for job_id, known in expected.items() if known}
         stored = latest_selections(self._db, snapshot.machine)
-        last = self._db.execute("SELECT max(rowid) FROM results").fetchone()[0]
+        last = (names, self._db.execute("SELECT count(*), max(rowid) FROM results").fetchone()[:])
         if last != self._last_result:
             self._last_result = last
             snapshot = replace(snapshot, newest=list_newest(self._db, snapshot.machine))

@@ -12,7 +12,7 @@ from core.records.benchmarks import Sample
 from core.records.job_states import ENDED
 from core.records.jobs import NewJob
 from core.records.resources import Resources
-from core.records.voices import Voice
+from core.records.voices import Outdated, Voice
 from core.store.activity import read_activity
 from core.store.database import open_store, transaction
 from core.store.durations import estimate
@@ -21,6 +21,7 @@ from core.store.lifecycle import claim, dependents, finish, next_not_before, nex
 from core.store.migrations import VERSION, migrations
 from core.store.queue_control import cancel_all, forget_ended, move_before, retry_failed
 from core.store.results import list_parts, list_results
+from core.store.voices import list_voices
 from core.workspace import APPLICATION_ID, Workspace
 from tests.core.other_process import in_another_process, start_in_another_process
 from tests.core.refusals import refusal
@@ -88,7 +89,7 @@ def test_the_migrations_make_the_schema(db: sqlite3.Connection) -> None:
 
 def _make_old(workspace: Workspace, version: int, content: str) -> None:
     """A database as an older version has left it."""
-    after = {1: "m002_selection", 2: "m003_queue"}[version]
+    after = {1: "m002_selection", 2: "m003_queue", 6: "m007_identity"}[version]
     with closing(sqlite3.connect(workspace.data_db)) as old:
         old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         migrations().apply(sqlite_utils.Database(old), stop_before=after)
@@ -181,6 +182,36 @@ def test_processes_that_open_an_older_database_at_once_all_see_all_of_it(workspa
     then = "print(db.execute('SELECT count(*), sum(turn) FROM jobs').fetchone()[:])"
     processes = [start_in_another_process(workspace, then) for _ in range(2)]
     assert [process.communicate(timeout=60) for process in processes] == [("(9, 45)\n", "")] * 2
+
+
+def test_voices_of_an_older_version_keep_their_ids_names_and_variants_and_get_folders(workspace: Workspace) -> None:
+    long = "x" * 120
+    _make_old(
+        workspace,
+        6,
+        f"""
+            INSERT INTO voices VALUES ('{"a" * 64}', 'Amy', '/Amy.onnx', 1, 22050, 1, 'en', '{{"a": 1}}', '{{}}', 't1');
+            INSERT INTO voices VALUES ('{"b" * 64}', 'amy', '/amy.onnx', 1, 22050, 1, 'en', '{{}}', '{{}}', 't2');
+            INSERT INTO voices VALUES ('{"c" * 64}', '{long}', '/1.onnx', 1, 22050, 1, 'en', '{{}}', '{{}}', 't3');
+            INSERT INTO voices VALUES ('{"d" * 64}', '{long}-dddddddd', '/2.onnx', 1, 22050, 1, 'en', '{{}}', '{{}}', 't4');
+            INSERT INTO variants VALUES ('{"a" * 64}', 'original', '{"a" * 64}', '/Amy.onnx', 1, NULL, '{{}}', NULL, '{{}}',
+                NULL, 't', NULL);
+            INSERT INTO variants VALUES ('{"a" * 64}', 'int4', 'e', '/int4.onnx', 1, 'int4', '{{}}', '{"a" * 64}', '{{}}',
+                NULL, 't', NULL);
+            INSERT INTO variants VALUES ('{"a" * 64}', 'other', 'f', '/other.onnx', 1, 'int4', '{{}}', '{"9" * 64}', '{{}}',
+                NULL, 't', NULL);
+        """,
+    )
+    with closing(open_store(workspace)) as db:
+        voices = {voice.id[0]: voice for voice in list_voices(db)}
+        assert {key: voice.key for key, voice in voices.items()} == {
+            **{"a": "Amy", "b": "amy", "c": long, "d": f"{long}-dddddddd"},
+        }
+        assert (voices["a"].folder, voices["b"].folder) == ("Amy", f"amy-{'b' * 8}")
+        assert (voices["c"].folder, voices["d"].folder) == (long, f"{'x' * 111}-{'d' * 8}")
+        assert voices["a"].source_sha256 == "a" * 64
+        assert [variant.outdated for variant in voices["a"].variants] == [None, None, Outdated.SOURCE]
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
 # Without statistics SQLite plans by the statement alone: what it does with one job it does with ten thousand.

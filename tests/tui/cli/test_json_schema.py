@@ -93,7 +93,7 @@ def test_an_export_and_its_import_follow_the_schema(workspace: Workspace, tmp_pa
 
 def test_jobs_that_are_queued_moved_and_edited_follow_the_schema(workspace: Workspace, tmp_path: Path) -> None:
     voice = write_voice(tmp_path / "voices")
-    check(printed(workspace, "voices", "add", voice), "voice")
+    check(printed(workspace, "voices", "add", voice), "registered-voice")
     printed(workspace, "jobs", "pause")
     queued = printed(workspace, "optimize", "--model", voice, "--dynamic", "--optimized", "--benchmark")
     check(queued, "submission")
@@ -101,6 +101,10 @@ def test_jobs_that_are_queued_moved_and_edited_follow_the_schema(workspace: Work
     check(printed(workspace, "jobs", "move", second, "--first"), "moved-job")
     check(printed(workspace, "jobs", "edit", first, "--priority", 3), "job")
     check(printed(workspace, "jobs", "cancel", first), "job")
+    printed(workspace, "jobs", "cancel", "--all")
+    check(printed(workspace, "voices", "verify"), "verified")
+    check(printed(workspace, "voices", "rename", "tiny", "other"), "voice")
+    check(printed(workspace, "voices", "remove", "other", "--yes"), "removed-voice")
 
 
 def test_a_proposal_for_an_assistant_follows_the_schema(full: Workspace, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 
 from core.history.filter import Term
 from core.history.listing import list_page
+from core.history.names import folder_of
 from core.records.results import Result
 from core.records.voices import ORIGINAL
 from core.report.summary import describe_quality
@@ -62,10 +63,11 @@ class SoundScreen(ReadingScreen[Sound | str]):
         result = self._result
         if result.variant == ORIGINAL:
             return "This is the original, the baseline of the comparison: choose a variant."
-        variant, original = recording_pair(self.workspace, result.voice, result.variant)
-        if not (variant.exists() and original.exists()):
-            return f"No recording of {result.variant} on this machine: a benchmark makes one (1, then b)."
         with closing(open_store(self.workspace)) as db:
+            folder = folder_of(db, result.voice_id, result.voice)
+            variant, original = recording_pair(self.workspace, folder, result.variant)
+            if not (variant.exists() and original.exists()):
+                return f"No recording of {result.variant} on this machine: a benchmark makes one (1, then b)."
             newest = list_page(db, _on_this_machine(result), limit=1).results
         first, second = (Recording(*read_recording(path)) for path in (original, variant))
         return Sound(original, variant, first, second, newest[0] if newest else None)

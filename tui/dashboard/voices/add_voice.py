@@ -244,7 +244,7 @@ class AddVoiceScreen(ModalScreen[str | None]):
     @on(CommandEnded)
     def _command_ended(self, message: CommandEnded) -> None:
         if message.voice:
-            from tui.dashboard.actions import voice_added
+            from tui.dashboard.voice_actions import voice_added
 
             self.app.post_message(voice_added(message.voice))
             self.dismiss(None)

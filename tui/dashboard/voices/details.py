@@ -53,17 +53,16 @@ def _next_step(snapshot: Snapshot, voice: Voice, missing: frozenset[str]) -> Lin
         yield f"{jobs} waiting for a worker · w starts one"
     elif open_ids:
         yield f"{jobs} in the queue · 2 shows it"
+    elif voice.outdated_variants:
+        outdated = ", ".join(variant.name for variant in voice.outdated_variants)
+        yield f"Outdated, made before the voice's files changed: {outdated} · u makes them again"
     elif len(voice.variants) == 1:
         yield "Next: press o to choose variants, or A to make and benchmark all of them."
-    elif any(_unmeasured(snapshot, variant) for variant in voice.variants):
+    elif any(snapshot.latest_result(voice, variant) is None for variant in voice.variants):
         yield "Next: press b to benchmark its variants."
     else:
         return
     yield ""
-
-
-def _unmeasured(snapshot: Snapshot, variant: Variant) -> bool:
-    return snapshot.latest_result(variant.voice, variant.name, variant.sha256) is None
 
 
 def _selection(snapshot: Snapshot, voice: Voice) -> Lines:
@@ -104,13 +103,15 @@ def describe_variant(
     """Yield the verdict on a variant, its results, its place on the Pareto front, and how it was made."""
     if variant.path in missing:
         yield f"The file is missing: o makes it again ({variant.path})."
+    elif variant.outdated:
+        yield f"{variant.outdated.reason.capitalize()}: u makes it again."
     else:
         yield from _verdict(snapshot, voice, variant)
-    result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
+    result = snapshot.latest_result(voice, variant)
     if result:
         yield from _results(snapshot, variant, result)
         yield _pareto(snapshot, voice, variant)
-    else:
+    elif variant.outdated is None:
         yield "Not benchmarked yet: press b."
         yield from _expected_result(voice, variant, forecasts)
     yield ""
@@ -145,7 +146,7 @@ def _results(snapshot: Snapshot, variant: Variant, result: Result) -> Lines:
 def _pareto(snapshot: Snapshot, voice: Voice, variant: Variant) -> str:
     from core.history.pareto import compute_pareto
 
-    newest = [snapshot.latest_result(voice.key, other.name, other.sha256) for other in voice.variants]
+    newest = [snapshot.latest_result(voice, other) for other in voice.variants]
     points = compute_pareto([result for result in newest if result])
     point = next(point for point in points if point.result.variant == variant.name)
     if not (point.result.speedup_ci and point.result.grade):
@@ -165,7 +166,7 @@ def _expected_result(voice: Voice, variant: Variant, forecasts: VoiceForecasts |
 
 
 def _lineage(voice: Voice, variant: Variant) -> Lines:
-    source = voice.key if variant.source_sha256 == voice.id else "another file of this voice"
+    source = voice.key if variant.source_sha256 == voice.source_sha256 else "an earlier file of this voice"
     by = f" by job {variant.job_id}" if variant.job_id else ""
     yield f"made {local_time(variant.created_at)}{by} from {source} (SHA-256 {(variant.source_sha256 or '?')[:16]}…)"
     yield f"recipe {variant.recipe}: {parameters(variant.params) or 'no parameters'}"

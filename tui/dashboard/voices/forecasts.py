@@ -70,8 +70,8 @@ def describe_existing(snapshot: Snapshot, voice: Voice, missing: frozenset[str])
     }
     made = {}
     for variant in voice.variants:
-        if variant.recipe and variant.path not in missing:
-            result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
+        if variant.recipe and variant.outdated is None and variant.path not in missing:
+            result = snapshot.latest_result(voice, variant)
             figures = f"{speedup(result)}, {result.grade or 'not graded'}" if result else "not measured"
             made[variant.name] = f"made {short_time(variant.created_at)}, {figures}"
     return making | made

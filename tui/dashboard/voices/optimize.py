@@ -186,8 +186,10 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         if made is None or recipe.variant not in self._existing_notes:
             if note := self._existing_notes.get(recipe.variant):
                 return note
+            if made and made.outdated:
+                return made.outdated.reason
             return "file missing: making it again restores it" if made else "not made yet"
-        result = self._snapshot.latest_result(self._voice.key, made.name, made.sha256)
+        result = self._snapshot.latest_result(self._voice, made)
         if result is None:
             return f"made {local_time(made.created_at)}, not measured"
         measured = speedup(result) if result.speedup is None else f"measured {speedup(result)}"

@@ -14,7 +14,7 @@ from tui.dashboard.actions import perform
 from tui.dashboard.common.confirm import confirm
 from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.table import KeyedTable
-from tui.dashboard.messages import Planned
+from tui.dashboard.messages import Outcome, Planned, RemovalPlanned, Verified
 from tui.text.format import RATIO_SCALE, decimal, megabytes, ratio_bar, short_time, shortened, speedup
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class VoicesPane(TablePane):
         Binding("v", "optimize('convert')", "Convert for Core ML", show=False, id="voices.convert"),
         Binding("b", "benchmark", "Benchmark", id="voices.benchmark"),
         Binding("A", "all", "Make all", id="voices.all"),
+        Binding("u", "update", "Make outdated variants again", show=False, id="voices.update"),
+        Binding("V", "verify", "Verify the files", show=False, id="voices.verify"),
+        Binding("R", "rename", "Rename", show=False, id="voices.rename"),
+        Binding("D", "remove", "Remove the voice", show=False, id="voices.remove"),
     ]
 
     FILE_CHECK_INTERVAL_S = 5.0
@@ -200,7 +204,9 @@ class VoicesPane(TablePane):
         name = (voice.key if variant.recipe is None else f"  {variant.name}") + mark
         if variant.path in self._missing:
             return _cells(name, "–", "file missing", None)
-        result = snapshot.latest_result(voice.key, variant.name, variant.sha256)
+        result = snapshot.latest_result(voice, variant)
+        if variant.outdated:
+            return _cells(name, megabytes(variant.size_bytes), "outdated", None)
         unmeasured = "not yet run on a Mac" if variant.caveat else "not measured"
         return _cells(name, megabytes(variant.size_bytes), speedup(result) if result else unmeasured, result)
 
@@ -256,13 +262,57 @@ class VoicesPane(TablePane):
         """Benchmark the focused variant, or all variants on the row of a voice."""
         voice, variant = self._require_voice(), self.variant
         if voice and variant:
-            names = [variant.name] if variant.recipe else [other.name for other in voice.variants]
+            names = [variant.name] if variant.recipe else [other.name for other in voice.current_variants]
             perform(self, self.actions.benchmark, voice, tuple(names))
 
     def action_all(self) -> None:
         """Plan all missing variants and a benchmark."""
         if voice := self._require_voice():
             perform(self, self.actions.plan_all, voice)
+
+    def action_update(self) -> None:
+        """Plan to make the outdated variants of the focused voice again."""
+        if voice := self._require_voice():
+            perform(self, self.actions.plan_outdated, voice)
+
+    def action_verify(self) -> None:
+        """Check the files of the focused voice."""
+        if voice := self._require_voice():
+            perform(self, self.actions.verify_voice, voice)
+
+    @on(Verified)
+    def _show_verified(self, message: Verified) -> None:
+        from tui.dashboard.voices.verified import VerifiedScreen
+
+        if self.is_frontmost:
+            self.app.push_screen(VerifiedScreen(message.title, message.lines))
+
+    def action_rename(self) -> None:
+        """Open the dialog that renames the focused voice."""
+        from tui.dashboard.voices.rename_voice import RenameVoiceScreen
+
+        def report(outcome: Outcome | None) -> None:
+            if outcome:
+                self.post_message(outcome)
+
+        if voice := self._require_voice():
+            self.app.push_screen(RenameVoiceScreen(self.actions, voice), report)
+
+    def action_remove(self) -> None:
+        """Ask whether to remove the focused voice."""
+        if voice := self._require_voice():
+            perform(self, self.actions.plan_removal, voice)
+
+    @on(RemovalPlanned)
+    def _confirm_removal(self, message: RemovalPlanned) -> None:
+        from tui.dashboard.voices.remove_voice import RemoveVoiceScreen
+
+        def remove(confirmed: bool | None) -> None:
+            if confirmed:
+                perform(self, self.actions.remove_voice, message.voice)
+
+        if self.is_frontmost:
+            self.app.push_screen(RemoveVoiceScreen(message.question), remove)
 
     @on(Planned)
     def _confirm_plan(self, message: Planned) -> None:
@@ -286,11 +336,7 @@ def _looks_the_same(before: Snapshot, after: Snapshot) -> bool:
 def _runs_differ(snapshot: Snapshot) -> bool:
     """Return whether some figures of a voice come from another run than those of its original."""
     shown = (
-        {
-            result.benchmark_id
-            for variant in voice.variants
-            if (result := snapshot.latest_result(voice.key, variant.name, variant.sha256))
-        }
+        {result.benchmark_id for variant in voice.variants if (result := snapshot.latest_result(voice, variant))}
         for voice in snapshot.voices
     )
     return any(len(runs) > 1 for runs in shown)
