@@ -13,6 +13,7 @@ from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_note
 from tui.cli.registering import Trial, print_registration, register
 from tui.json_output import download_progress_json
+from tui.streams import stop_if_unread
 from tui.terminal import is_screen
 from tui.text.format import megabytes
 
@@ -58,9 +59,9 @@ def _print_names(session: Session) -> None:
 def _progress(session: Session, name: str) -> "Iterator[OnProgress]":
     """Yield what shows the progress: a bar in a terminal, lines in a pipe, JSON lines with --json."""
     if session.as_json:
-        yield _throttled(lambda received, total: print_note(json.dumps(download_progress_json(received, total))))
+        yield _throttled(lambda received, total: _report(json.dumps(download_progress_json(received, total))))
     elif not is_screen(sys.stderr):
-        yield _by_steps(lambda received, total: print_note(f"{name}: {megabytes(received)} of {megabytes(total)} MB"))
+        yield _by_steps(lambda received, total: _report(f"{name}: {megabytes(received)} of {megabytes(total)} MB"))
     else:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -69,6 +70,12 @@ def _progress(session: Session, name: str) -> "Iterator[OnProgress]":
         with Progress(*columns, console=Console(file=sys.stderr)) as bar:
             task = bar.add_task(name, total=None)
             yield lambda received, total: bar.update(task, completed=received, total=total)
+
+
+def _report(line: str) -> None:
+    """Print progress. Raises BrokenPipeError, which ends the download, if nobody reads it any more."""
+    print_note(line)
+    stop_if_unread(sys.stderr)
 
 
 def _throttled(report: "OnProgress") -> "OnProgress":
