@@ -4,6 +4,8 @@ Exporters, simplifiers and ONNX Runtime itself write the same function in many f
 exports it, is not changed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +43,10 @@ def normalize(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises UnsupportedGraph.
     """
     model = standardize(model)
-    for graph in graphs_of(model.graph):
-        _constants_to_initializers(graph)
-    _bypass(model.graph)
+    with _damage_refused():
+        for graph in graphs_of(model.graph):
+            _constants_to_initializers(graph)
+        _bypass(model.graph)
     return model
 
 
@@ -52,7 +55,7 @@ def standardize(model: onnx.ModelProto) -> onnx.ModelProto:
 
     The model itself may change. Raises UnsupportedGraph.
     """
-    try:
+    with _damage_refused():
         if model.functions:
             model = inline_local_functions(model)
         for graph in graphs_of(model.graph):
@@ -61,12 +64,17 @@ def standardize(model: onnx.ModelProto) -> onnx.ModelProto:
         _clean_domains(model)
         _drop_constant_inputs(model)
         to_fp32(model)
+        return _with_known_opset(model)
+
+
+@contextmanager
+def _damage_refused() -> Iterator[None]:
+    """Raise UnsupportedGraph for whatever onnx, NumPy and protobuf raise in this block on a damaged graph."""
+    try:
+        yield
     except Exception as error:
-        # A damaged graph makes onnx, NumPy and protobuf raise errors of any kind.
-        raise UnsupportedGraph(
-            f"its graph cannot be put into standard form ({truncate(reason_of(error), 120)})"
-        ) from error
-    return _with_known_opset(model)
+        reason = truncate(reason_of(error), 120)
+        raise UnsupportedGraph(f"its graph cannot be put into standard form ({reason})") from error
 
 
 def _clean_domains(model: onnx.ModelProto) -> None:

@@ -16,4 +16,5 @@ _PREFIX = "QLinear"
 def is_quantized(model: onnx.ModelProto) -> bool:
     """Return whether any node, including those of subgraphs, works on quantized tensors."""
     nodes = (node for graph in graphs_of(model.graph) for node in graph.node)
-    return any(node.op_type in _OPERATORS or node.op_type.startswith(_PREFIX) for node in nodes)
+    # A damaged name is not text.
+    return any(node.op_type in _OPERATORS or str(node.op_type).startswith(_PREFIX) for node in nodes)

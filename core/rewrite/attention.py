@@ -105,6 +105,9 @@ def _attention(index: GraphIndex, softmax: int) -> Attention:
         raise UnsupportedGraph("an attention without embeddings of relative positions")
     embeddings = [numpy_helper.to_array(index.initializers[name]) for name in (*key_names, *value_names)]
     convolution = index.nodes[index.producer[_only(queries)]]
+    weight = index.initializers.get(convolution.input[1])
+    if weight is None:
+        raise UnsupportedGraph("an attention whose weights are not constant")
     return Attention(
         queries=_only(queries),
         keys=_only(keys),
@@ -113,7 +116,7 @@ def _attention(index: GraphIndex, softmax: int) -> Attention:
         output=output,
         key_embeddings=embeddings[0],
         value_embeddings=embeddings[1],
-        heads=index.initializers[convolution.input[1]].dims[0] // embeddings[0].shape[2],
+        heads=weight.dims[0] // embeddings[0].shape[2],
     )
 
 

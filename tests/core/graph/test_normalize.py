@@ -13,6 +13,7 @@ from core.graph.constant_folding import fold_constants
 from core.graph.normalize import normalize, read_source
 from core.graph.precision import has_half_precision
 from core.voices.file import read_voice
+from tests.core.refusals import refusal
 from tests.vits import MULTI_SPEAKER, TINY, VitsShape, build_model, write_voice
 from tests.vits.forms import EXACT, ROUNDED
 
@@ -83,6 +84,14 @@ def test_metadata_and_names_survive(tmp_path: Path) -> None:
     assert {entry.key: entry.value for entry in made.metadata_props} == {"language": "English", "comment": "piper"}
     assert [entry.name for entry in made.graph.input] == ["input", "input_lengths", "scales"]
     assert [entry.name for entry in made.graph.output] == ["output"]
+
+
+def test_a_damaged_graph_is_read_but_not_recognized_and_no_recipe_takes_it(tmp_path: Path) -> None:
+    path, model = write_voice(tmp_path), EXACT["sparse weights"](build_model(TINY))
+    model.graph.sparse_initializer[0].indices.CopyFrom(helper.make_tensor("", TensorProto.INT64, [1], [10**9]))
+    onnx.save(model, path)
+    assert "cannot be put into standard form" in read_voice(path).anatomy["unrecognised"]
+    assert "cannot be optimized: its graph cannot be" in refusal(fold_constants, path, names=path)
 
 
 @pytest.mark.parametrize(
