@@ -33,14 +33,13 @@ def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[
         message = f"{voice.path} is the file of {namesake.key}, too, which was added later"
         yield Finding("files", State.PROBLEM, message, f"ttsdash voices remove {shlex.quote(voice.key)}")
         return
-    changed = _changed_file(voice)
-    if changed:
-        yield Finding("files", State.PROBLEM, f"{changed} has changed since it was added", add_command(voice))
-        # Everything else follows from what is added now.
-        return
     errors = {variant.name: _file_error(voice, variant) for variant in voice.variants}
     yield from judge_files(voice, errors)
-    if voice.outdated_variants and len(voice.current_variants) == 1:
+    if config_has_changed(voice):
+        message = f"{config_path_of(Path(voice.path))} has changed since it was added"
+        yield Finding("files", State.PROBLEM, message, add_command(voice))
+    # What follows from a file that has changed is known when that is added.
+    if source_has_changed(voice) or (voice.outdated_variants and len(voice.current_variants) == 1):
         return
     yield judge_results(voice, local_results(db, voice.source_sha256, machine))
     stored = latest_selection(db, voice.id, machine)
@@ -67,12 +66,6 @@ def _voice_at_same_path(db: sqlite3.Connection, voice: Voice) -> Voice | None:
         return None
     meant = next((other for other in same if not source_has_changed(other)), max(same, key=lambda one: one.added_at))
     return None if meant.id == voice.id else meant
-
-
-def _changed_file(voice: Voice) -> str | None:
-    if source_has_changed(voice):
-        return voice.path
-    return str(config_path_of(Path(voice.path))) if config_has_changed(voice) else None
 
 
 def _file_error(voice: Voice, variant: Variant) -> str | None:
