@@ -39,15 +39,14 @@ def check_voice(db: sqlite3.Connection, voice: Voice, machine: str) -> Iterator[
     for name, folder in closed.items():
         message = f"{name}: {folder} belongs to {owner_of(folder)}, and you may not enter it"
         yield Finding("files", State.PROBLEM, message, on_path("ls -ld", folder))
-    changed = None if ORIGINAL in closed else _changed_file(voice)
-    if changed:
-        yield Finding("files", State.PROBLEM, f"{changed} has changed since it was added", add_command(voice))
-        # Everything else follows from what is added now.
-        return
     enterable = [variant for variant in voice.variants if variant.name not in closed]
     errors = {variant.name: _file_error(voice, variant) for variant in enterable}
     yield from judge_files(replace(voice, variants=tuple(enterable)), errors)
-    if voice.outdated_variants and len(voice.current_variants) == 1:
+    if config_has_changed(voice):
+        message = f"{config_path_of(Path(voice.path))} has changed since it was added"
+        yield Finding("files", State.PROBLEM, message, add_command(voice))
+    # What follows from a file that has changed is known when that is added.
+    if source_has_changed(voice) or (voice.outdated_variants and len(voice.current_variants) == 1):
         return
     yield judge_results(voice, local_results(db, voice.source_sha256, machine))
     stored = latest_selection(db, voice.id, machine)
@@ -74,12 +73,6 @@ def _voice_at_same_path(db: sqlite3.Connection, voice: Voice) -> Voice | None:
         return None
     meant = next((other for other in same if not source_has_changed(other)), max(same, key=lambda one: one.added_at))
     return None if meant.id == voice.id else meant
-
-
-def _changed_file(voice: Voice) -> str | None:
-    if source_has_changed(voice):
-        return voice.path
-    return str(config_path_of(Path(voice.path))) if config_has_changed(voice) else None
 
 
 def _file_error(voice: Voice, variant: Variant) -> str | None:

@@ -90,9 +90,9 @@ def test_the_advice_for_a_voice_whose_files_have_changed_is_true(
     db: sqlite3.Connection, voice: Voice, made: Path, change: Callable[[Path], None]
 ) -> None:
     change(Path(voice.path))
-    (finding,) = check_voice(db, get_voice(db, voice.key), "here")
-    assert finding.state is State.PROBLEM
-    assert finding.fix == f"ttsdash voices add {voice.path}"
+    (finding,) = (one for one in check_voice(db, get_voice(db, voice.key), "here") if one.state is State.PROBLEM)
+    assert finding.fix
+    assert finding.fix.endswith(f"ttsdash voices add {voice.path}")
     add_voice(db, read_voice(Path(voice.path)))
     findings = list(check_voice(db, get_voice(db, voice.key), "here"))
     assert [finding.state for finding in findings] == [State.NOTE, State.OK]
