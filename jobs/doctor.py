@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from core.doctor.machine import check_machine
 from core.doctor.runtime import check_phonemes, check_runtime
 from core.doctor.voices import check_voice, judge_library
 from core.doctor.workspace import check_location, check_workspace, workspace_exists
+from core.errors import InvalidInput
 from core.hardware.machine import this_machine
+from core.settings import read_settings
 from core.store.jobs import open_ids
 from core.store.voices import list_voices
 from core.workspace import Workspace
@@ -28,7 +30,7 @@ Findings = dict[str, list[Finding]]
 
 def diagnose(workspace: Workspace, config: Path | None = None) -> Findings:
     """Run all checks and change nothing. Raises InvalidInput for a configuration that cannot be read."""
-    configuration = AssistantConfig.load(config) if config else None
+    configuration = AssistantConfig.load(config, _voice_key(workspace)) if config else None
     found = {"machine": run_check("ONNX Runtime", check_runtime) + run_check("machine", check_machine)}
     opened, db = open_read_only(workspace.data_db) if workspace_exists(workspace) else (None, None)
     with closing(db) if db else nullcontext():
@@ -45,6 +47,13 @@ def diagnose(workspace: Workspace, config: Path | None = None) -> Findings:
                 "paths", lambda: check_configuration(configuration, db, this_machine().id)
             )
     return found
+
+
+def _voice_key(workspace: Workspace) -> str | None:
+    """Return the key that names the assistant's voice; None if the settings have none, or cannot be read."""
+    with suppress(InvalidInput):
+        return read_settings(workspace).assistant_voice_key
+    return None
 
 
 def _check_worker(workspace: Workspace, db: sqlite3.Connection | None) -> Iterator[Finding]:
