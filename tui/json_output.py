@@ -617,7 +617,8 @@ class SubmissionJson(TypedDict):
 
     jobs: list[JobJson]
     existing: Annotated[
-        dict[str, int | None], "variants that need not be made, with the job that makes or made each, or null"
+        dict[str, int | None],
+        "variants that need not be made, with the job that makes or made each, or null; `benchmark` if the same is queued",
     ]
     results: NotRequired[Annotated[list[ResultJson], "with `--wait`"]]
     selection: NotRequired[Annotated[SelectionJson, "of `optimize --wait`"]]
