@@ -26,6 +26,7 @@ from tui.cli.prune import prune
 from tui.cli.trend import trend
 from tui.json_output import result_details_json, result_json
 from tui.text.format import (
+    BASELINE,
     RESULT_HEADERS,
     counted,
     decimal,
@@ -33,6 +34,7 @@ from tui.text.format import (
     result_row,
     short_time,
     shortened,
+    sound,
     speedup,
     unmeasured_reasons,
 )
@@ -149,7 +151,7 @@ def _short_row(result: Result) -> tuple[str, ...]:
         *names,
         str(result.threads),
         speedup(result),
-        result.grade or "–",
+        sound(result),
     )
 
 
@@ -251,7 +253,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
             None if result.program_db is None else f"{result.program_db:.1f} dB signal-to-noise ratio, evaluated",
         ),
         ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
-        ("sound", result.grade),
+        ("sound", sound(result) if result.grade else None),
         ("not measured", unmeasured_reasons(result) or None),
     ]
 
@@ -275,6 +277,8 @@ def _metric(result: Result, metric: Metric) -> str:
 
 
 def _speedup(result: Result) -> str:
+    if result.variant == ORIGINAL:
+        return BASELINE
     if result.speedup is None or result.speedup_ci is None:
         return "–"
     low, high = result.speedup_ci
