@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.assistant.keys import VOICE_PATH
 from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step
@@ -51,7 +50,10 @@ def _assistant(today: ActiveConfig, voice: Voice, selection: Selection | None) -
     elif today.config is None:
         yield label, "No assistant configuration set: press f to choose its YAML file"
     elif loaded is None:
-        yield label, f"{_short(today.config)} has no {VOICE_PATH}: a adds it"
+        if today.voice_key:
+            yield label, f"{_short(today.config)} has no {today.voice_key}: a sets it"
+        else:
+            yield label, f"{_short(today.config)} has no key that ttsdash knows: a chooses the one that names the voice"
     else:
         key = loaded.key.rpartition(".")[2]
         yield (
