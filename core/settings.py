@@ -36,6 +36,8 @@ class Settings:
     """The dashboard's keys by action where they differ from the defaults, separated by commas."""
     assistant: Path | None = None
     """The assistant's configuration that selections are applied to."""
+    assistant_voice_key: str | None = None
+    """The key in it that holds the path of the voice, if it is not that of the assistant that ttsdash knows: `tts.model`."""
 
 
 def read_settings(workspace: Workspace) -> Settings:
@@ -62,12 +64,21 @@ def read_settings(workspace: Workspace) -> Settings:
 
 def set_assistant(workspace: Workspace, config: Path) -> None:
     """Store the path of the assistant's configuration in the settings and keep everything else. Raises InvalidInput."""
+    _set(workspace, "assistant", str(config))
+
+
+def set_assistant_voice_key(workspace: Workspace, key: str) -> None:
+    """Store the key that holds the path of the assistant's voice, as `set_assistant` does. Raises InvalidInput."""
+    _set(workspace, "assistant_voice_key", key)
+
+
+def _set(workspace: Workspace, name: str, value: str) -> None:
     from core.yaml_edit.document import Document
 
     path = workspace.settings_file
     try:
         before = path.read_bytes().decode() if path.exists() else ""
-        replace_text(path, Document(before, str(path)).with_values({"assistant": str(config)}))
+        replace_text(path, Document(before, str(path)).with_values({name: value}))
     except (OSError, UnicodeError) as error:
         raise InvalidInput(f"cannot write {path} ({format_error(error)})") from error
 
@@ -115,6 +126,12 @@ def _keys(value: Any) -> dict[str, str]:
     return {str(action): str(keys) for action, keys in value.items()}
 
 
+def _dotted_key(value: Any) -> str:
+    if not isinstance(value, str) or not all(value.split(".")):
+        raise ValueError(f"{str(value)!r} is not a key: write it with dots, such as tts.model")
+    return value
+
+
 def _path(value: Any) -> Path:
     with suppress(InvalidInput, TypeError):  # an unknown home folder; not a string
         path = expand_home(Path(value))
@@ -132,4 +149,5 @@ _SETTINGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "benchmark_budget": ("benchmark_budget_s", _duration),
     "keys": ("keys", _keys),
     "assistant": ("assistant", _path),
+    "assistant_voice_key": ("assistant_voice_key", _dotted_key),
 }

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from core.doctor.runtime import check_phonemes, check_runtime
 from core.doctor.speech import check_speech
 from core.doctor.voices import check_voice, judge_library
 from core.doctor.workspace import check_location, check_workspace, workspace_exists
+from core.errors import InvalidInput
 from core.hardware.machine import this_machine
+from core.settings import read_settings
 from core.store.jobs import open_ids, unmended_failures
 from core.store.voices import list_voices
 from core.workspace import Workspace
@@ -33,7 +35,7 @@ Findings = dict[str, list[Finding]]
 
 def diagnose(workspace: Workspace, config: Path | None = None) -> Findings:
     """Run all checks and change nothing. Raises InvalidInput for a configuration that cannot be read."""
-    configuration = AssistantConfig.load(config) if config else None
+    configuration = AssistantConfig.load(config, _voice_key(workspace)) if config else None
     worker = running_worker(workspace)
     found = {
         "machine": [
@@ -56,6 +58,13 @@ def diagnose(workspace: Workspace, config: Path | None = None) -> Findings:
                 "paths", lambda: check_configuration(configuration, db, this_machine().id)
             )
     return found
+
+
+def _voice_key(workspace: Workspace) -> str | None:
+    """Return the key that names the assistant's voice; None if the settings have none, or cannot be read."""
+    with suppress(InvalidInput):
+        return read_settings(workspace).assistant_voice_key
+    return None
 
 
 def _check_worker(workspace: Workspace, db: sqlite3.Connection | None) -> Iterator[Finding]:

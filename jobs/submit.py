@@ -25,6 +25,8 @@ from core.voices.sentences import label_of
 from core.workspace import Workspace
 from jobs.scheduling import BENCHMARK_RESOURCES, default_limits, variant_resources
 
+BENCHMARK = "benchmark"
+"""The name of a benchmark among the existing jobs of a submission."""
 _MAX_THREADS = 1024
 
 
@@ -61,7 +63,7 @@ class Submission:
 
     ids: tuple[int, ...]
     existing: Mapping[str, int | None] = field(default_factory=dict)
-    """By variant, the job that makes or made it; None if that job was deleted."""
+    """By variant, the job that makes or made it; None if that job was deleted. `BENCHMARK` stands for a benchmark."""
     variant_jobs: tuple[NewJob, ...] = ()
     """The jobs that make the requested variants, whether or not they were queued."""
     skipped: Mapping[str, str] = field(default_factory=dict)
@@ -142,7 +144,7 @@ def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, 
     up_to_date = {} if request.force else find_up_to_date(voice, jobs)
     scheduling = request.scheduling
     with transaction(db):
-        existing = {} if request.force else up_to_date | _find_open(db, jobs)
+        existing: dict[str, int | None] = {} if request.force else up_to_date | _find_open(db, jobs)
         made = [
             existing[job.variant] if job.variant in existing else _add(db, job, scheduling, settings) for job in jobs
         ]
@@ -151,7 +153,13 @@ def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, 
             variants = [str(job.variant) for job in jobs] or [variant.name for variant in voice.current_variants]
             waits_for = (job_id for job_id in ids if get_job(db, job_id).state in OPEN)
             after = tuple(dict.fromkeys((*scheduling.after, *waits_for)))
-            ids.append(_add(db, benchmark_job(voice, variants), replace(scheduling, after=after), settings))
+            job = benchmark_job(voice, variants)
+            same = None if request.force else find_open_benchmark(db, job, after)
+            if same is None:
+                ids.append(_add(db, job, replace(scheduling, after=after), settings))
+            else:
+                ids.append(same)
+                existing |= {BENCHMARK: same}
     wake(workspace, scheduling.not_before)
     return Submission(tuple(ids), existing, tuple(jobs), remade.skipped)
 
@@ -203,6 +211,44 @@ def _find_sentences(db: sqlite3.Connection, variant: Variant, label: str, given:
 def _distinct(jobs: Sequence[NewJob]) -> list[NewJob]:
     """Return one job for each variant."""
     return list({job.variant: job for job in jobs}.values())
+
+
+def submit_benchmark(
+    workspace: Workspace,
+    db: sqlite3.Connection,
+    job: NewJob,
+    scheduling: Scheduling = DEFAULT_SCHEDULING,
+    force: bool = False,
+) -> Submission:
+    """Queue a benchmark, unless the same one is already queued or running and `force` is not given."""
+    settings = read_settings(workspace)
+    with transaction(db):
+        same = None if force else find_open_benchmark(db, job)
+        job_id = _add(db, job, scheduling, settings) if same is None else same
+    if same is not None:
+        return Submission((same,), {BENCHMARK: same})
+    wake(workspace, scheduling.not_before)
+    return Submission((job_id,))
+
+
+def find_open_benchmark(db: sqlite3.Connection, job: NewJob, after: Sequence[int] = ()) -> int | None:
+    """Return the queued or running benchmark that measures the same, once the jobs `after` have ended; None without one."""
+    rows = db.execute(
+        f"""SELECT id, params FROM jobs
+            WHERE kind = '{JobKind.BENCHMARK}' AND voice_id = ? AND state IN {sql_list(OPEN)} AND NOT cancel_asked
+            ORDER BY id""",
+        (job.voice_id,),
+    ).fetchall()
+    same = (row["id"] for row in rows if measures_the_same(json.loads(row["params"]), job.params))
+    return next((job_id for job_id in same if set(after) <= set(get_job(db, job_id).after)), None)
+
+
+def measures_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two benchmarks of a voice, given by their parameters, measure the same in the same way."""
+    compared = ("threads", "texts_file", "width", "budget_s")
+    return set(one["variants"]) == set(other["variants"]) and all(
+        (one.get(name) or None) == (other.get(name) or None) for name in compared
+    )
 
 
 def find_up_to_date(voice: Voice, jobs: Sequence[NewJob]) -> dict[str, int | None]:

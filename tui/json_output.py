@@ -726,7 +726,8 @@ class SubmissionJson(TypedDict):
 
     jobs: list[JobJson]
     existing: Annotated[
-        dict[str, int | None], "variants that need not be made, with the job that makes or made each, or null"
+        dict[str, int | None],
+        "variants that need not be made, with the job that makes or made each, or null; `benchmark` if the same is queued",
     ]
     skipped: Annotated[dict[str, str], "outdated variants that cannot be made again, with the reason"]
     results: NotRequired[Annotated[list[ResultJson], "with `--wait`"]]

@@ -24,6 +24,8 @@ class ActiveConfig:
     loaded: LoadedModel | None = None
     exists: bool = False
     """Whether the loaded file exists."""
+    voice_key: str | None = None
+    """The key that names the voice, or would; None if no known key is in the file."""
 
     def variant_of(self, voice: Voice) -> str | None:
         """Return the variant of a voice that is loaded, None if it is another voice's or unknown."""
@@ -40,10 +42,13 @@ def read_active_config(workspace: Workspace, voices: Iterable[Voice]) -> ActiveC
     """Read the settings and the configuration that they name."""
     config = None
     try:
-        config = read_settings(workspace).assistant
+        settings = read_settings(workspace)
+        config = settings.assistant
         if config is None:
             return ActiveConfig()
-        loaded = loaded_model(AssistantConfig.load(config), voices)
-        return ActiveConfig(config, None, loaded, loaded is not None and loaded.path.exists())
+        read = AssistantConfig.load(config, settings.assistant_voice_key)
+        loaded = loaded_model(read, voices)
+        key = read.voice_key if read.is_understood else None
+        return ActiveConfig(config, None, loaded, loaded is not None and loaded.path.exists(), key)
     except (TtsdashError, OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links
         return ActiveConfig(config, format_error(error))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.assistant.keys import (
-    ALL,
     CACHE_SIZE,
     COREML_PATH,
+    PERFORMANCE,
     QUANTIZED_PATH,
     SWITCHES,
     VOICE_PATH,
@@ -59,25 +59,27 @@ def make_plan(
     values: Mapping[str, Value | None],
     paths: Mapping[str, Path | None],
     use_selected: bool,
+    mapped_key: str | None = None,
+    performance: bool = False,
 ) -> Plan:
     """Return the changes that a configuration needs for a selection.
 
     `problems` are by variant why its files cannot be used; `values` and `paths` are the configuration's, by dotted key.
-    Without `use_selected` the path of the voice stays.
+    Without `use_selected` the path of the voice stays. `mapped_key` names the voice of an assistant that reads none of the
+    other keys, so that they are not set. The `performance` keys are set on request.
     """
-    selected = _voice_target(voice, selection)
-    targets = [
-        _quantized_target(voice, selection),
-        _coreml_target(voice, selection, problems),
-        selected if use_selected else _suggestion(selected, values.get(VOICE_PATH), paths.get(VOICE_PATH)),
-        _Target(CACHE_SIZE, _CACHED_PHRASES),
-        *(_Target(key, True) for key in SWITCHES),
-    ]
-    wanted = {target.key: target.value for target in targets}
+    selected = _voice_target(voice, selection, mapped_key or VOICE_PATH)
+    key = selected.key
+    targets = [selected if use_selected else _suggestion(selected, values.get(key), paths.get(key), mapped_key is None)]
+    if mapped_key is None:
+        targets += [_quantized_target(voice, selection), _coreml_target(voice, selection, problems)]
+        if performance:
+            targets += [_Target(key, _CACHED_PHRASES if key == CACHE_SIZE else True) for key in PERFORMANCE]
     changes = [
-        Change(key, values.get(key), new)
-        for key in ALL
-        if (new := wanted[key]) is not None and not _is_set(key, values.get(key), paths.get(key), new)
+        Change(target.key, values.get(target.key), target.value)
+        for target in targets
+        if target.value is not None
+        and not _is_set(target.key, values.get(target.key), paths.get(target.key), target.value)
     ]
     notes = [note for target in targets for note in target.notes] + [warning.text for warning in selection.warnings]
     return Plan(tuple(changes), tuple(notes))
@@ -121,15 +123,15 @@ def _quantized_target(voice: Voice, selection: Selection) -> _Target:
 
 def _coreml_target(voice: Voice, selection: Selection, problems: Mapping[str, str]) -> _Target:
     decisions = _decisions_on(voice, selection, (_COREML,))
-    decision = next((decision for decision in decisions if decision.variant not in problems), None)
+    intact = [decision for decision in decisions if decision.variant not in problems]
+    decision = next((decision for decision in intact if decision.status is not CandidateStatus.REJECTED), None)
     if decision is None:
-        damage = "; ".join(problems[decision.variant] for decision in decisions)
+        rejections = [f"{decision.variant} was rejected: {decision.reason}" for decision in intact]
+        damage = [problems[decision.variant] for decision in decisions if decision.variant in problems]
         missing = f"there is no Core ML variant: ttsdash optimize --model {shlex.quote(voice.key)} --coreml"
-        return _unchanged(COREML_PATH, damage or missing)
+        return _unchanged(COREML_PATH, "; ".join((*damage, *rejections)) or missing)
     variant = voice.variant(decision.variant)
-    caveats = [decision.reason] if decision.status is CandidateStatus.REJECTED else []
-    if variant.caveat and not decision.names_caveat:
-        caveats.append(variant.caveat)
+    caveats = [variant.caveat] if variant.caveat and not decision.names_caveat else []
     engine = (
         f"{COREML_PATH}: {PACKAGE} contains only the flow and the decoder; the assistant needs ttsdash's engine to run "
         f"it ({FRONT} next to it computes its input)"
@@ -138,30 +140,31 @@ def _coreml_target(voice: Voice, selection: Selection, problems: Mapping[str, st
     return _Target(COREML_PATH, str(Path(variant.path) / PACKAGE), notes)
 
 
-def _voice_target(voice: Voice, selection: Selection) -> _Target:
+def _voice_target(voice: Voice, selection: Selection, key: str) -> _Target:
     selected, loadable = selection.selected, loadable_variant(voice, selection)
     if loadable is None:
-        return _unchanged(VOICE_PATH, f"{selected} is selected, and no variant that is a single .onnx file can be used")
+        return _unchanged(key, f"{selected} is selected, and no variant that is a single .onnx file can be used")
     notes: tuple[str, ...] = ()
     if selected == BY_PROVIDER:
         notes = (
-            f"{VOICE_PATH}: {selected} is selected: the file of the original, "
+            f"{key}: {selected} is selected: the file of the original, "
             "which is that fast only with ONNX Runtime's Core ML provider",
         )
     elif loadable != selected:
         notes = (
-            f"{VOICE_PATH}: {selected} is selected, but the assistant can load only a single .onnx file: "
+            f"{key}: {selected} is selected, but the assistant can load only a single .onnx file: "
             f"{loadable} is the next in order",
         )
-    return _Target(VOICE_PATH, voice.variant(loadable).path, notes)
+    return _Target(key, voice.variant(loadable).path, notes)
 
 
-def _suggestion(target: _Target, current: Value | None, path: Path | None) -> _Target:
+def _suggestion(target: _Target, current: Value | None, path: Path | None, has_fallback: bool) -> _Target:
     """Leave the voice path unchanged, with a note on what it would be set to."""
     if target.value is None or _is_set(target.key, current, path, target.value):
         return _Target(target.key, None)
+    unset = "unset (it loads fallback_path)" if has_fallback else "unset"
     note = (
-        f"the assistant loads only {target.key}, which stays {current or 'unset (it loads fallback_path)'}: "
+        f"the assistant loads only {target.key}, which stays {current or unset}: "
         f"--use-selected sets it to {target.value}"
     )
     return _Target(target.key, None, (note,))

@@ -1,18 +1,38 @@
-"""An assistant's configuration, read and parsed once, with the paths in it resolved."""
+"""An assistant's configuration, read and parsed once, with the paths in it resolved.
 
-from collections.abc import Mapping
+ttsdash knows the keys of one assistant, below `models.tts.piper`. In the file of another assistant it sets nothing but the key
+that the user has named.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from core.assistant.file import ConfigFile, read_file
-from core.assistant.keys import ALL, COREML_PATH, FALLBACK_PATH, QUANTIZED_PATH, VOICE_PATH
+from core.assistant.keys import ALL, COREML_PATH, FALLBACK_PATH, PIPER, QUANTIZED_PATH, VOICE_PATH
 from core.errors import InvalidInput
 from core.users import expand_home
 from core.yaml_edit.document import Document
 from core.yaml_edit.scalar import Value
 
+_MODEL = ".onnx"
 PATH_KEYS = (VOICE_PATH, QUANTIZED_PATH, COREML_PATH, FALLBACK_PATH)
+
+
+class UnknownLayout(InvalidInput):
+    """A configuration in which no known key names the voice."""
+
+    def __init__(self, path: Path, candidates: Mapping[str, str]) -> None:
+        """Take the keys that hold the path of a model, with their values: the user may name one of them."""
+        self.path, self.candidates = path, candidates
+        if candidates:
+            fix = f"say which key names the voice, with --voice-key KEY: {', '.join(candidates)}"
+        else:
+            fix = (
+                f"no key of it holds the path of an {_MODEL} file: set one yourself, then name it with --voice-key KEY"
+            )
+        super().__init__(f"{path} has none of the keys that ttsdash knows ({PIPER}.…); {fix}")
 
 
 @dataclass(frozen=True)
@@ -25,32 +45,85 @@ class AssistantConfig:
     """The value of each key that ttsdash reads, None where it is not set."""
     paths: Mapping[str, Path | None]
     """The file that each path key names, if the key is set; None for a value that is not a valid path."""
+    mapped_key: str | None = None
+    """The key that the user has named as that of the voice, if this file has it."""
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, voice_key: str | None = None) -> Self:
         """Read and parse a file. Raises InvalidInput if it is not a readable YAML file."""
-        return cls.parse(read_file(path))
+        return cls.parse(read_file(path), voice_key)
 
     @classmethod
-    def parse(cls, file: ConfigFile) -> Self:
-        """Parse a file that has been read. Raises InvalidInput if it is not YAML."""
+    def parse(cls, file: ConfigFile, voice_key: str | None = None) -> Self:
+        """Parse a file that has been read; `voice_key` names its voice, if it is there. Raises InvalidInput if not YAML."""
         document = Document(file.text, str(file.path))
-        values = {key: document.value(key) for key in (*ALL, FALLBACK_PATH)}
-        return cls(file, document, values, resolve_paths(values, file.path.parent))
+        mapped = voice_key if voice_key and _voice_key_problem(document, voice_key) is None else None
+        keys = (mapped,) if mapped else (*ALL, FALLBACK_PATH)
+        values = {key: document.value(key) for key in keys}
+        paths = resolve_paths(values, file.path.parent, (mapped,) if mapped else PATH_KEYS)
+        return cls(file, document, values, paths, mapped)
+
+    @property
+    def voice_key(self) -> str:
+        """Return the key that names the voice."""
+        return self.mapped_key or VOICE_PATH
+
+    @property
+    def is_understood(self) -> bool:
+        """Return whether a known key names the voice, or could."""
+        return self.mapped_key is not None or self.document.has(PIPER)
+
+    @property
+    def model_keys(self) -> dict[str, str]:
+        """Return the keys that hold the path of a model, with these paths."""
+        return {key: str(value) for key, value in self.document.scalars() if _is_model(value)}
+
+    def require_understood(self) -> None:
+        """Raise UnknownLayout if no known key names the voice."""
+        if not self.is_understood:
+            raise UnknownLayout(self.file.path, self.model_keys)
+
+    def require_voice_key(self, key: str) -> None:
+        """Raise InvalidInput if a key cannot be the one that names the voice."""
+        problem = _voice_key_problem(self.document, key)
+        if problem:
+            candidates = ", ".join(self.model_keys)
+            known = (
+                f"keys with a path to one: {candidates}" if candidates else f"no key holds the path of an {_MODEL} file"
+            )
+            raise InvalidInput(f"{self.file.path}: {problem} ({known})")
 
     @property
     def loaded(self) -> tuple[str, Path] | None:
         """Return the key and the path of the model that the assistant loads: `voice_path`, or else `fallback_path`."""
-        for key in (VOICE_PATH, FALLBACK_PATH):
+        for key in (self.voice_key, FALLBACK_PATH):
             path = self.paths.get(key)
             if path:
                 return key, path
         return None
 
 
-def resolve_paths(values: Mapping[str, Value | None], folder: Path) -> dict[str, Path | None]:
+def _voice_key_problem(document: Document, key: str) -> str | None:
+    """Return why a key cannot name the voice: it is not there, or holds something else than a model's path."""
+    if not document.has(key):
+        return f"there is no key {key}"
+    value = document.value(key)
+    if value is None and not document.is_empty(key):
+        return f"{key} is not a single value"
+    if value not in (None, "") and not _is_model(value):
+        return f"{key} is {value}, not the path of an {_MODEL} file"
+    return None
+
+
+def _is_model(value: Value | None) -> bool:
+    return isinstance(value, str) and value.lower().endswith(_MODEL)
+
+
+def resolve_paths(
+    values: Mapping[str, Value | None], folder: Path, keys: Iterable[str] = PATH_KEYS
+) -> dict[str, Path | None]:
     """Return the files that the path keys of a configuration in `folder` name, for the keys that are set."""
-    return {key: resolve_path(values[key], folder) for key in PATH_KEYS if values.get(key) is not None}
+    return {key: resolve_path(values[key], folder) for key in keys if values.get(key) is not None}
 
 
 def resolve_path(value: object, folder: Path) -> Path | None:

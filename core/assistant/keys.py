@@ -11,4 +11,6 @@ CACHE_SIZE = f"{_PERFORMANCE}.tts_cache_size"
 SWITCHES = tuple(
     f"{_PERFORMANCE}.{name}" for name in ("tts_cache_enabled", "tts_parallel_processing", "tts_optimize_for_speed")
 )
-ALL = (VOICE_PATH, QUANTIZED_PATH, COREML_PATH, CACHE_SIZE, *SWITCHES)
+PERFORMANCE = (CACHE_SIZE, *SWITCHES)
+"""Keys that are set only on request: they have nothing to do with the voice."""
+ALL = (VOICE_PATH, QUANTIZED_PATH, COREML_PATH, *PERFORMANCE)

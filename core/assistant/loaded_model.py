@@ -47,9 +47,14 @@ def loaded_model(config: AssistantConfig, voices: Iterable[Voice]) -> LoadedMode
 def configured_voice(config: AssistantConfig, voices: Iterable[Voice]) -> tuple[str, Path]:
     """Return the key that names the assistant's voice, and the voice's path.
 
-    Raises InvalidInput if there is none, or if it is a variant that was made from one of these voices.
+    Raises UnknownLayout if no known key names it, InvalidInput if there is none, or if it is a variant that was made from one of these voices.
     """
+    config.require_understood()
     loaded, file = loaded_model(config, voices), config.file
+    if loaded is None and config.mapped_key:
+        raise InvalidInput(
+            f"no voice in {file.path}: {config.mapped_key} is empty (add one with: ttsdash voices add PATH.onnx)"
+        )
     if loaded is None:
         raise InvalidInput(
             f"no voice in {file.path}: neither {VOICE_PATH} nor {FALLBACK_PATH} is set "

@@ -32,6 +32,8 @@ class Proposal:
     plan: Plan
     voice: str | None = None
     """The voice whose selection is written; None where a backup is restored."""
+    voice_key: str | None = None
+    """The key that names the voice."""
     backup: Backup | None = None
     """The backup that is restored, if this is an undo."""
     evaluation: "Evaluation | None" = None
@@ -41,6 +43,11 @@ class Proposal:
     def changes_something(self) -> bool:
         """Return whether the new content differs from the file."""
         return self.content != self.file.content
+
+    @property
+    def offers_performance(self) -> bool:
+        """Return whether the performance keys are keys of this assistant."""
+        return self.voice_key == VOICE_PATH
 
     @property
     def diff(self) -> list[str]:
@@ -78,21 +85,38 @@ def propose_selection(
     wanted: str | None,
     use_selected: bool,
     hardware: HardwareInfo | None = None,
+    performance: bool = False,
 ) -> Proposal:
     """Return what applying the selection of a voice would change. Nothing is written or recorded.
 
-    Without `wanted` it is the voice that the file names. Raises InvalidInput for a file that cannot be used, or a
-    voice whose file has changed, NotFound, NoSafeEdit.
+    Without `wanted` it is the voice that the file names. The `performance` keys are set on request. Raises UnknownLayout for
+    a file in which no known key names the voice, InvalidInput for one that cannot be used or a voice whose file has changed,
+    NotFound, NoSafeEdit.
     """
     from core.selection.evaluate import evaluate
 
+    config.require_understood()
+    if performance and config.mapped_key:
+        raise InvalidInput(
+            f"{config.file.path}: the performance keys are those of another assistant: its voice is in {config.mapped_key}"
+        )
     voice, notes = _find_voice(db, config, wanted)
     if source_has_changed(voice):
         raise InvalidInput(f"{voice.path} has changed since it was added: add it again ({add_command(voice)})")
     evaluation = evaluate(db, voice.key, hardware)
-    plan = make_plan(voice, evaluation.selection, coreml_errors(voice), config.values, config.paths, use_selected)
+    plan = make_plan(
+        voice,
+        evaluation.selection,
+        coreml_errors(voice),
+        config.values,
+        config.paths,
+        use_selected,
+        config.mapped_key,
+        performance,
+    )
     content = config.document.with_values({change.key: change.new for change in plan.changes}).encode()
-    return Proposal(config.file, content, Plan(plan.changes, (*notes, *plan.notes)), voice.key, evaluation=evaluation)
+    plan = Plan(plan.changes, (*notes, *plan.notes))
+    return Proposal(config.file, content, plan, voice.key, config.voice_key, evaluation=evaluation)
 
 
 def propose_undo(file: ConfigFile) -> Proposal:
@@ -111,7 +135,7 @@ def _find_voice(db: sqlite3.Connection, config: AssistantConfig, wanted: str | N
         return voice, (f"{path} currently names another voice: {another}",) if another else ()
     if loaded and loaded.voice:
         return get_voice(db, loaded.voice), ()
-    reason = f"{loaded.key} is {loaded.path}" if loaded else f"{VOICE_PATH} is not set"
+    reason = f"{loaded.key} is {loaded.path}" if loaded else f"{config.voice_key} is not set"
     if not voices:
         named = shlex.quote(str(path))
         raise InvalidInput(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.assistant.config import PATH_KEYS, AssistantConfig
-from core.assistant.keys import COREML_PATH, QUANTIZED_PATH, VOICE_PATH
+from core.assistant.keys import COREML_PATH, QUANTIZED_PATH
 from core.assistant.loaded_model import variant_at
 from core.doctor.files import missing_config_error, model_error
 from core.doctor.finding import Finding, State
@@ -37,32 +37,36 @@ class LoadedVariant:
 def check_configuration(config: AssistantConfig, db: sqlite3.Connection | None, machine: str) -> Iterator[Finding]:
     """Yield the findings for a configuration. Without a database no file in it is known."""
     apply = on_path("ttsdash apply", config.file.path)
-    if not config.paths:
+    if not config.is_understood:
         message = f"{config.file.path} has none of the keys {', '.join(PATH_KEYS)}"
+        yield Finding("paths", State.NOTE, message, f"{apply} --voice-key {next(iter(config.model_keys), 'KEY')}")
+        return
+    if not config.paths:
+        message = f"{config.file.path} sets none of the keys {config.mapped_key or ', '.join(PATH_KEYS)}"
         yield Finding("paths", State.NOTE, message, f"{apply} --voice VOICE")
         return
     voices = list_voices(db) if db else []
     found = {key: variant_at(voices, path) for key, path in config.paths.items() if path}
     variants = {key: match[1] for key, match in found.items() if match}
     for key, path in config.paths.items():
-        yield _check_path(key, path, variants.get(key), apply)
-    loaded_key = config.loaded[0] if config.loaded else VOICE_PATH
+        yield _check_path(key, path, variants.get(key), _set_command(key, config.voice_key, apply))
+    loaded_key = config.loaded[0] if config.loaded else config.voice_key
     match = found.get(loaded_key)
     if db and match:
         loaded = _loaded_variant(db, *match, machine)
         yield judge_use(loaded_key, loaded, variants.get(QUANTIZED_PATH), apply)
 
 
-def _check_path(key: str, path: Path | None, variant: Variant | None, apply: str) -> Finding:
+def _check_path(key: str, path: Path | None, variant: Variant | None, set_command: str) -> Finding:
     name = _short(key)
     if path is None or not path.exists():
         lost = variant and not Path(variant.path).exists()
-        fix = remake_command(variant) if variant and lost else _set_command(key, apply)
+        fix = remake_command(variant) if variant and lost else set_command
         return Finding(name, State.PROBLEM, f"{path} does not exist" if path else "it is not a valid path", fix)
     if variant:
         return _check_variant(name, path, variant)
     if path.suffix != ".onnx":
-        return Finding(name, State.NOTE, f"{path} is not a variant of this workspace", _set_command(key, apply))
+        return Finding(name, State.NOTE, f"{path} is not a variant of this workspace", set_command)
     return _check_unknown(name, path)
 
 
@@ -139,8 +143,8 @@ def _loaded_variant(db: sqlite3.Connection, voice: Voice, variant: Variant, mach
     return LoadedVariant(variant, figures, selected if selected in loadable else None)
 
 
-def _set_command(key: str, apply: str) -> str:
-    if key == VOICE_PATH:
+def _set_command(key: str, voice_key: str, apply: str) -> str:
+    if key == voice_key:
         return f"{apply} --voice VOICE --use-selected"
     return apply if key in (QUANTIZED_PATH, COREML_PATH) else f"set {key} yourself"
 

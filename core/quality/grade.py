@@ -26,6 +26,15 @@ _LIMITS: tuple[tuple[Grade, float, float, float], ...] = (
 )
 
 
+def describe_limits() -> list[str]:
+    """Return a line per grade with its limits; a variant gets the first grade whose limits it keeps all."""
+    lines = [
+        f"{name}: at most {mel:g} dB mel distance and {drift:g} % drift, PESQ {pesq:g} or more if measured"
+        for name, mel, drift, pesq in _LIMITS
+    ]
+    return [*lines, f"{GRADES[-1]}: anything else, and clipping, silence or invalid samples"]
+
+
 def grade(mel_db: float | None, duration_drift_pct: float, defects: "Defects", pesq: float | None = None) -> Grade:
     """Return the best grade whose limits are all kept; "broken" for a variant with a defect (clipping, silence, NaN)."""
     if defects or mel_db is None:

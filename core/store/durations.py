@@ -23,7 +23,7 @@ class Estimate:
     def __str__(self) -> str:
         return f"about {format_duration(self.seconds)}, from {self.runs} past run{'s' if self.runs > 1 else ''} here"
 
-    def scaled(self, factor: int) -> "Estimate":
+    def scaled(self, factor: float) -> "Estimate":
         """Return the estimate for `factor` times the work."""
         return Estimate(self.seconds * factor, self.runs)
 

@@ -64,11 +64,30 @@ class Document:
 
     def value(self, key: str) -> Value | None:
         """Return the value of a key, through aliases and merges; None if it is absent, null, or a collection."""
+        node = self._node(key)
+        return parse_scalar(node) if node and node.kind == "scalar" else None
+
+    def _node(self, key: str) -> Node | None:
         node: Node | None = self._root
         for name in key.split("."):
             node = node and _look_up(node, name, set())
-        node = node and (node.target or node)
-        return parse_scalar(node) if node and node.kind == "scalar" else None
+        return node and (node.target or node)
+
+    def has(self, key: str) -> bool:
+        """Return whether a key is there, even if it is null; through aliases and merges."""
+        return self._node(key) is not None
+
+    def is_empty(self, key: str) -> bool:
+        """Return whether a key is there, and null."""
+        node = self._node(key)
+        return node is not None and node.is_null
+
+    def scalars(self) -> Iterator[tuple[str, Value]]:
+        """Yield the keys that are set to a single value, and can be set to another: none in lists, none that are shared."""
+        for path, node in _own_values(self._root, ()):
+            value = parse_scalar(node)
+            if value is not None:
+                yield ".".join(path), value
 
     def with_values(self, values: Mapping[str, Value]) -> str:
         """Return the text with keys set to these values.
@@ -213,6 +232,16 @@ def _mappings(node: Node) -> Iterator[Node]:
         yield node
     for child in node.children:
         yield from _mappings(child)
+
+
+def _own_values(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
+    """Yield the scalars below a mapping with their paths; a name with a dot would be ambiguous in a dotted key."""
+    for key, value in node.pairs:
+        if key.kind == "scalar" and key.value and key.value != _MERGE and "." not in key.value and not value.shared:
+            below = (*path, key.value)
+            if value.kind == "scalar":
+                yield below, value
+            yield from _own_values(value, below)
 
 
 def _others(root: Node, keys: Sequence[tuple[str, ...]]) -> Iterator[tuple[Any, ...]]:

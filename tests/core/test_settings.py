@@ -9,7 +9,7 @@ from core.settings import Settings, read_settings, set_assistant
 from core.workspace import Workspace
 from tests.core.refusals import refusal
 
-_NAMES = "hook, idle, time_limit, memory_limit, benchmark_width, benchmark_budget, keys, assistant"
+_NAMES = "hook, idle, time_limit, memory_limit, benchmark_width, benchmark_budget, keys, assistant, assistant_voice_key"
 _NO_SPAN = "is not a duration: write 30min, 2h or 1h30m"
 _NO_MEMORY = "is not an amount of memory: write 800 MB or 4 GB"
 _NO_SHARE = "is not a percentage: write 5 %, more than 0 and less than 100"

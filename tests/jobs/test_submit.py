@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,16 @@ from jobs import scheduling
 from jobs.context import JobContext
 from jobs.edit import JobEdit, edit_job
 from jobs.kinds import KINDS
-from jobs.submit import OptimizeRequest, Scheduling, Submission, benchmark_job, submit, submit_optimize
+from jobs.submit import (
+    BENCHMARK,
+    OptimizeRequest,
+    Scheduling,
+    Submission,
+    benchmark_job,
+    submit,
+    submit_benchmark,
+    submit_optimize,
+)
 
 
 def optimize(
@@ -97,15 +107,48 @@ def test_a_job_that_is_being_cancelled_does_not_count_as_queued(
     assert optimize(workspace, db, voice, "guide").existing == {}
 
 
-def test_a_benchmark_is_always_queued_and_waits_for_its_variants(
+def test_a_benchmark_waits_for_its_variants_and_the_same_one_is_queued_once_unless_forced(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
     optimize_id, benchmark_id = optimize(workspace, db, voice, "guide", benchmark=True).ids
     same, again = optimize(workspace, db, voice, "guide", benchmark=True).ids
-    assert same == optimize_id
-    assert again != benchmark_id
+    assert (same, again) == (optimize_id, benchmark_id)
     assert get_job(db, again).after == (optimize_id,)
     assert get_job(db, again).params["variants"] == ["dynamic-int8-guide"]
+    # One that would run before its new variants is another.
+    assert optimize(workspace, db, voice, "guide", benchmark=True, force=True).ids[1] != benchmark_id
+
+
+@pytest.mark.parametrize(
+    ("state", "other", "is_same"),
+    [
+        ("queued", {"variants": ["int4"]}, True),
+        ("running", {"variants": ["int4"]}, True),
+        ("succeeded", {"variants": ["int4"]}, False),
+        ("failed", {"variants": ["int4"]}, False),
+        ("queued", {"variants": []}, False),
+        ("queued", {"variants": ["int4"], "threads": [1]}, False),
+        ("queued", {"variants": ["int4"], "budget_s": 60.0}, False),
+    ],
+)
+def test_a_benchmark_that_is_queued_or_running_is_named_instead_of_queued_again(
+    state: str, other: dict[str, Any], is_same: bool, workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    (first,) = submit(workspace, db, benchmark_job(voice, ["int4"]))
+    db.execute("UPDATE jobs SET state = ? WHERE id = ?", (state, first))
+    job = benchmark_job(voice, **other)
+    submission = submit_benchmark(workspace, db, job)
+    assert submission.existing == ({BENCHMARK: first} if is_same else {})
+    assert (submission.ids == (first,)) == is_same
+    assert submit_benchmark(workspace, db, job, force=True).ids[0] > first
+
+
+def test_a_benchmark_that_is_being_cancelled_does_not_count(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    (first,) = submit(workspace, db, benchmark_job(voice, []))
+    db.execute("UPDATE jobs SET state = 'running', cancel_asked = 1 WHERE id = ?", (first,))
+    assert submit_benchmark(workspace, db, benchmark_job(voice, [])).existing == {}
 
 
 def test_a_benchmark_of_existing_variants_waits_for_nothing(

@@ -21,6 +21,7 @@ from tui.dashboard.common.pane import TablePane
 from tui.dashboard.environment import Environment
 from tui.dashboard.snapshot import Snapshot
 from tui.dashboard.tab_list import TABS
+from tui.dashboard.voices.benchmark import BenchmarkScreen
 from tui.dashboard.voices.optimize import OptimizeScreen
 from tui.dashboard.voices.pane import VoicesPane
 
@@ -78,6 +79,8 @@ async def until(pilot: Pilot[None], condition: Callable[[], object], timeout: fl
     while not _holds(condition):
         assert time.monotonic() < deadline, f"the condition did not hold within {timeout} s"
         await pilot.pause(0.05)
+    # A screen that has just appeared takes no keys before it has handled what it was sent.
+    await pilot.pause()
 
 
 def _holds(condition: Callable[[], object]) -> bool:
@@ -85,6 +88,14 @@ def _holds(condition: Callable[[], object]) -> bool:
         return bool(condition())
     except NoMatches:
         return False
+
+
+async def benchmarked(pilot: Pilot[None]) -> None:
+    """Queue a benchmark of the focused row with the defaults of its dialog."""
+    await pilot.press("b")
+    await until(pilot, lambda: isinstance(pilot.app.screen, BenchmarkScreen))
+    await pilot.press("enter")
+    await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
 
 
 async def paste(pilot: Pilot[None], text: str) -> None:
@@ -109,6 +120,7 @@ def is_reading(app: Dashboard) -> bool:
     voices, screen = app.query_one(VoicesPane), app.screen
     unread = voices.voice is not None and voices.voice.id not in voices.forecasts
     unread = unread or (isinstance(screen, OptimizeScreen) and screen.forecasts is None)
+    unread = unread or (isinstance(screen, BenchmarkScreen) and screen.expectation is None)
     return unread or any(worker.group in _READING and not worker.is_finished for worker in app.workers)
 
 

@@ -11,7 +11,7 @@ from core.errors import InvalidInput
 from core.store.voices import get_voice
 from core.text import parse_percent
 from core.variants.sources import require_unchanged
-from jobs.submit import Scheduling, Submission, benchmark_job, measurable, submit
+from jobs.submit import Scheduling, benchmark_job, measurable, submit_benchmark
 from jobs.worker_control import ensure_worker
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.optimize import finish_or_follow
@@ -35,6 +35,7 @@ from tui.cli.scheduling import not_before, scheduling_options
     "--width", metavar="PERCENT", help="Measure until each speed-up's interval is this narrow (default: 5 %)."
 )
 @click.option("--budget", metavar="DURATION", help="Measure for at most DURATION (default: 3min).")
+@click.option("--force", is_flag=True, help="Queue it even if the same benchmark is already queued or running.")
 @scheduling_options
 @click.option("--wait", is_flag=True, help="Wait until the job has ended, then show the results.")
 @pass_session
@@ -46,6 +47,7 @@ def benchmark(
     texts: Path | None,
     width: str | None,
     budget: str | None,
+    force: bool,
     priority: int | None,
     after: tuple[int, ...],
     at: str | None,
@@ -63,9 +65,9 @@ def benchmark(
     width_share = _parse("--width", parse_percent, width)
     budget_s = _parse("--budget", parse_duration, budget)
     job = benchmark_job(found, chosen, threads, file, width_share, budget_s)
-    ids = submit(session.workspace, session.db, job, scheduling=scheduling)
+    submission = submit_benchmark(session.workspace, session.db, job, scheduling, force)
     ensure_worker(session.workspace)
-    finish_or_follow(session, Submission(tuple(ids)), wait)
+    finish_or_follow(session, submission, wait)
 
 
 def _parse(option: str, parse: Callable[[str], float], text: str | None) -> float | None:

@@ -17,7 +17,7 @@ from core.variants.recipes import GUIDE, RECIPES, read_params
 from core.variants.suitability import obstacle
 from core.voices.spoken_sentences import spoken_file
 from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
-from jobs.submit import OptimizeRequest, Scheduling, Submission, submit_optimize
+from jobs.submit import BENCHMARK, OptimizeRequest, Scheduling, Submission, submit_optimize
 from jobs.worker_control import ensure_worker
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line, print_results
@@ -170,7 +170,8 @@ def _print_already(session: Session, submission: Submission) -> None:
         by = f", job {job.id}" if job else ""
         why = waiting_reason(job, queue) if job else None
         waits = f", {why}; its scheduling is unchanged (ttsdash jobs edit {job.id})" if job and why else ""
-        print_line(f"{variant}: already {state}{by}{waits} (--force makes it again)")
+        again = "queues it again" if variant == BENCHMARK else "makes it again"
+        print_line(f"{variant}: already {state}{by}{waits} (--force {again})")
     for variant, reason in submission.skipped.items():
         print_line(f"{variant}: cannot be made again: {reason}")
 

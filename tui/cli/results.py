@@ -28,6 +28,7 @@ from tui.cli.trend import trend
 from tui.json_output import result_details_json, result_json
 from tui.streams import write_line
 from tui.text.format import (
+    BASELINE,
     RESULT_HEADERS,
     counted,
     decimal,
@@ -35,6 +36,7 @@ from tui.text.format import (
     result_row,
     short_time,
     shortened,
+    sound,
     speedup,
     unmeasured_reasons,
 )
@@ -155,7 +157,7 @@ def _short_row(result: Result) -> tuple[str, ...]:
         *names,
         str(result.threads),
         speedup(result),
-        result.grade or "–",
+        sound(result),
     )
 
 
@@ -265,7 +267,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
             None if result.program_db is None else f"{result.program_db:.1f} dB signal-to-noise ratio, evaluated",
         ),
         ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
-        ("sound", result.grade),
+        ("sound", sound(result) if result.grade else None),
         ("not measured", unmeasured_reasons(result) or None),
     ]
 
@@ -289,6 +291,8 @@ def _metric(result: Result, metric: Metric) -> str:
 
 
 def _speedup(result: Result) -> str:
+    if result.variant == ORIGINAL:
+        return BASELINE
     if result.speedup is None or result.speedup_ci is None:
         return "–"
     low, high = result.speedup_ci

@@ -77,18 +77,22 @@ def add(session: Session, path: Path) -> None:
 
 @voices.command("import")
 @click.option("--config", required=True, type=click.Path(path_type=Path), help="The assistant's YAML file.")
+@click.option("--voice-key", metavar="KEY", help="The key in it that holds the voice's path; remembered.")
 @pass_session
-def import_(session: Session, config: Path) -> None:
+def import_(session: Session, config: Path, voice_key: str | None) -> None:
     """Register the voice that an assistant's configuration names."""
-    from core.assistant.config import AssistantConfig
     from core.assistant.loaded_model import configured_voice
+    from core.settings import set_assistant_voice_key
+    from tui.cli.apply import load_assistant
 
-    assistant = AssistantConfig.load(config)
+    assistant = load_assistant(session, config, voice_key)
     key, path = configured_voice(assistant, list_voices(session.db))
     try:
         registration = register(session, path)
     except InvalidInput as error:
         raise InvalidInput(f"{key} of {assistant.file.path}: {error}") from error
+    if voice_key:
+        set_assistant_voice_key(session.workspace, voice_key)
     print_registration(session, registration, path)
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
@@ -19,26 +20,20 @@ from textual.message import Message
 from core.errors import InvalidInput, TtsdashError, format_error
 from core.store.database import open_store
 from core.text import escape_control
-from tui.dashboard.messages import (
-    ActivityRead,
-    Focus,
-    KeysRead,
-    Outcome,
-    Planned,
-    Proposed,
-)
+from tui.dashboard.messages import ActivityRead, Focus, KeysRead, Outcome
 from tui.dashboard.voice_actions import VoiceActions
 from tui.text.format import counted, id_list, total_duration
 
 if TYPE_CHECKING:
     from core.assistant.proposal import Proposal
-    from core.records.jobs import Job
+    from core.records.jobs import Job, NewJob
     from core.records.selections import Policy
     from core.records.voices import Voice
     from core.store.activity import Activity
     from core.workspace import Workspace
     from jobs.edit import JobEdit
     from jobs.submit import OptimizeRequest, Submission
+    from tui.dashboard.common.confirm import Question
     from tui.dashboard.environment import Environment
 
 Arguments = ParamSpec("Arguments")
@@ -127,12 +122,13 @@ class Actions(VoiceActions):
         worker_control.ensure_worker(self._workspace)
         return _submitted(submission)
 
-    def plan_all(self, voice: Voice) -> Planned:
+    def plan_all(self, voice: Voice) -> Question:
         """Plan every missing variant that this machine can make, and a benchmark of all variants."""
         from core.store.durations import estimate
         from core.variants.recipes import GUIDE, RECIPES
         from core.variants.suitability import obstacle
         from jobs.submit import OptimizeRequest, benchmark_job, find_up_to_date, variant_jobs
+        from tui.dashboard.common.confirm import Question
 
         recipes = [recipe for recipe in RECIPES.values() if recipe.name != GUIDE]
         obstacles = {recipe.name: obstacle(recipe, voice) for recipe in recipes}
@@ -154,15 +150,39 @@ class Actions(VoiceActions):
             if obstacles[recipe.name]:
                 question.append(f"{recipe.variant} cannot be made: {obstacles[recipe.name]}")
         question.append(f"Duration: {total_duration(durations)}.")
-        return Planned("\n".join(question), voice, request)
+        return Question("\n".join(question), partial(self.optimize, voice, request))
 
-    def benchmark(self, voice: Voice, variants: tuple[str, ...]) -> Outcome:
-        """Queue a benchmark of some variants of a voice."""
+    def plan_outdated(self, voice: Voice) -> Question:
+        """Register a voice again if its files have changed, and plan its outdated variants with their benchmark."""
+        from core.store.voices import get_voice
+        from jobs.submit import OptimizeRequest, remake_jobs
+        from tui.dashboard.common.confirm import Question
+        from tui.dashboard.subcommand import Subcommand
+
+        registered = Subcommand(self._workspace, "voices", "add", voice.path).run()
+        request = OptimizeRequest(benchmark=True, outdated=True)
+        with closing(open_store(self._workspace)) as db:
+            voice = get_voice(db, registered["voice"])
+            made = remake_jobs(db, voice, request)
+        if not made.jobs:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in made.skipped.items())
+            raise InvalidInput(reasons or f"no variant of {voice.key} is outdated")
+        question = [f"Make the outdated variants of {voice.key} again, and benchmark them?"]
+        question.append(f"Make: {', '.join(str(job.variant) for job in made.jobs)}.")
+        question += [f"{name} cannot be made again: {reason}" for name, reason in made.skipped.items()]
+        return Question("\n".join(question), partial(self.optimize, voice, request))
+
+    def benchmark(self, job: NewJob, again: bool) -> Outcome:
+        """Queue a benchmark. Raises InvalidInput if the same one is queued or running, unless it is wanted again."""
+        from core.store.jobs import get_job
         from jobs import worker_control
-        from jobs.submit import benchmark_job, measurable, submit
+        from jobs.submit import submit_benchmark
 
         with closing(open_store(self._workspace)) as db:
-            (job_id,) = submit(self._workspace, db, benchmark_job(voice, measurable(voice, variants)))
+            submission = submit_benchmark(self._workspace, db, job, force=again)
+            (job_id,) = submission.ids
+            if submission.existing:
+                raise InvalidInput(f"already {get_job(db, job_id).state}: job {job_id} (the last box queues it again)")
         worker_control.ensure_worker(self._workspace)
         return Outcome(_queued([job_id]), _job(job_id))
 
@@ -315,23 +335,38 @@ class Actions(VoiceActions):
             )
         return Outcome(f"{voice}: selected {selection.selected} ({selection.reason})")
 
-    def propose_selection(self, voice: str) -> Proposed:
-        """Propose the change that makes the assistant load the selected variant of a voice. Writes nothing."""
+    def propose_selection(self, voice: str, performance: bool) -> Proposal:
+        """Propose the change that makes the assistant load the selected variant of a voice. Writes nothing.
+
+        The `performance` keys are set on request. Raises UnknownLayout if no known key names the assistant's voice.
+        """
         from core.assistant import proposal
         from core.assistant.config import AssistantConfig
+        from core.settings import read_settings
 
-        config = AssistantConfig.load(self._configuration())
+        config = AssistantConfig.load(self._configuration(), read_settings(self._workspace).assistant_voice_key)
         with closing(open_store(self._workspace)) as db:
-            return Proposed(
-                proposal.propose_selection(db, config, voice, use_selected=True, hardware=self._environment.hardware())
+            return proposal.propose_selection(
+                db,
+                config,
+                voice,
+                use_selected=True,
+                hardware=self._environment.hardware(),
+                performance=performance and config.mapped_key is None,
             )
 
-    def propose_undo(self) -> Proposed:
+    def map_voice_key(self, key: str) -> None:
+        """Record which key of the configuration holds the path of the assistant's voice."""
+        from core.settings import set_assistant_voice_key
+
+        set_assistant_voice_key(self._workspace, key)
+
+    def propose_undo(self) -> Proposal:
         """Propose to restore the assistant's configuration from its backup. Writes nothing."""
         from core.assistant import proposal
         from core.assistant.file import read_file
 
-        return Proposed(proposal.propose_undo(read_file(self._configuration())))
+        return proposal.propose_undo(read_file(self._configuration()))
 
     def write_proposal(self, proposal: Proposal) -> Outcome:
         """Write an approved change to the assistant's configuration."""
@@ -341,11 +376,13 @@ class Actions(VoiceActions):
         return Outcome(escape_control(proposal.outcome(backup) + hint))
 
     def set_assistant(self, config: Path) -> Outcome:
-        """Record which file configures the assistant."""
+        """Record which file configures the assistant. Raises InvalidInput for one that cannot be read."""
+        from core.assistant.config import AssistantConfig
         from core.settings import set_assistant
 
-        set_assistant(self._workspace, config)
-        return Outcome(escape_control(f"Assistant config set to {config}."))
+        path = AssistantConfig.load(config).file.path
+        set_assistant(self._workspace, path)
+        return Outcome(escape_control(f"Assistant config set to {path}."))
 
     def _configuration(self) -> Path:
         from core.settings import read_settings
@@ -373,7 +410,8 @@ def _submitted(submission: Submission) -> Outcome:
     if new:
         report.append(_queued(new))
     if submission.existing:
-        report.append(f"already made or queued: {', '.join(submission.existing)}")
+        names = (f"{name} (job {job})" if job else name for name, job in submission.existing.items())
+        report.append(f"already made or queued: {', '.join(names)}")
     first = next(iter(new or submission.ids), None)
     return Outcome(" · ".join(report), _job(first) if first else None)
 

@@ -14,7 +14,7 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.events import Event, InputEvent
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer, TabPane
 
 from core.workspace import Workspace
@@ -24,7 +24,8 @@ from tui.dashboard.common.tabs import Tabs
 from tui.dashboard.context import Context
 from tui.dashboard.environment import Environment
 from tui.dashboard.idle_gc import IdleCollector
-from tui.dashboard.messages import ActivityRead, KeysRead, Outcome, PaneMounted, StoreChanged
+from tui.dashboard.input_guard import InputGuard
+from tui.dashboard.messages import ActionEnded, ActivityRead, KeysRead, Outcome, PaneMounted, StoreChanged
 from tui.dashboard.store_watch import StoreWatcher
 from tui.dashboard.tab_list import TABS
 from tui.dashboard.themes import CUSTOM_THEMES, THEME_CYCLE
@@ -83,6 +84,7 @@ class Dashboard(App[None]):
         self._saved: ScreenState = {}
         self._store = StoreWatcher(workspace, environment)
         self._collector = IdleCollector()
+        self._guard = InputGuard()
 
     def compose(self) -> ComposeResult:
         """Yield the widgets."""
@@ -102,6 +104,7 @@ class Dashboard(App[None]):
         for theme in CUSTOM_THEMES:
             self.register_theme(theme)
         self.theme = self._restored_value("theme", self.available_themes, self.theme)
+        self.screen_change_signal.subscribe(self, self._guard.close_until_shown)
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
@@ -126,10 +129,14 @@ class Dashboard(App[None]):
         return ResilientDriver if default is LinuxDriver else default
 
     async def on_event(self, event: Event) -> None:
-        """Note input before handling an event."""
+        """Note input before handling an event, and drop what was typed for another screen.
+
+        A key comes a second time if no widget has used it: then it runs as a command of the screen that is open by now.
+        """
         if isinstance(event, InputEvent):
             self._collector.note_input()
-        await super().on_event(event)
+        if self._guard.admits(event):
+            await super().on_event(event)
 
     @property
     def _is_open(self) -> bool:
@@ -205,7 +212,11 @@ class Dashboard(App[None]):
     # Keys
 
     def action_tab(self, name: str) -> None:
-        """Open a tab and focus its pane."""
+        """Open a tab and focus its pane. A screen over the tabs, such as a log, is left."""
+        while len(self.screen_stack) > 1:
+            if isinstance(self.screen, ModalScreen):
+                return
+            self.pop_screen()
         self.query_one(Tabs).active = name
         self._focus_tab()
 
@@ -252,7 +263,7 @@ class Dashboard(App[None]):
 
     def action_worker(self) -> None:
         """Start the worker, or ask whether to stop it."""
-        from tui.dashboard.common.confirm import confirm
+        from tui.dashboard.common.confirm import Question, confirm
 
         if self.snapshot is None:
             return
@@ -263,7 +274,15 @@ class Dashboard(App[None]):
         if self.snapshot.running:
             ids = [job.id for job in self.snapshot.running]
             question += f" {'Job' if len(ids) == 1 else 'Jobs'} {id_list(ids)} will be requeued."
-        confirm(self, question, lambda: perform(self, self.actions.stop_worker))
+        confirm(self, Question(question, self.actions.stop_worker))
+
+    @on(ActionEnded)
+    def _end_action(self, message: ActionEnded) -> None:
+        """Give the outcome to its dialog, or show it if that is no longer open."""
+        if self._is_open and self.screen is message.dialog:
+            message.dialog.end(message.outcome)
+        else:
+            self._report(message.outcome)
 
     @on(Outcome)
     def _report(self, message: Outcome) -> None:

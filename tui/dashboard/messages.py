@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from core.assistant.proposal import Proposal
-    from core.records.voices import Voice
     from core.store.activity import Activity
-    from jobs.submit import OptimizeRequest
+    from tui.dashboard.common.dialogs import ActionScreen
     from tui.dashboard.snapshot import Snapshot
 
 
@@ -52,18 +50,11 @@ class Outcome(Message):
 
 
 @dataclass
-class Proposed(Message):
-    """A change to the assistant's configuration awaits the user's approval."""
+class ActionEnded(Message):
+    """The action of a dialog has ended."""
 
-    proposal: Proposal
-
-
-@dataclass
-class RemovalPlanned(Message):
-    """The removal of a voice awaits the user's approval."""
-
-    voice: Voice
-    question: str
+    dialog: ActionScreen
+    outcome: Outcome
 
 
 @dataclass
@@ -87,12 +78,3 @@ class KeysRead(Message):
 
     keys: Mapping[str, str]
     """By action."""
-
-
-@dataclass
-class Planned(Message):
-    """A plan to make all variants of a voice awaits the user's approval."""
-
-    question: str
-    voice: Voice
-    request: OptimizeRequest

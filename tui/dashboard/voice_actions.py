@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core.errors import InvalidInput
 from core.store.database import open_store
 from core.text import escape_control
-from tui.dashboard.messages import Focus, Outcome, Planned, RemovalPlanned, Verified
+from tui.dashboard.messages import Focus, Outcome, Verified
 from tui.text.format import megabytes
 
 if TYPE_CHECKING:
     from core.doctor.verification import VerifiedFile
     from core.records.voices import Voice
     from core.workspace import Workspace
+    from tui.dashboard.common.confirm import Question
 
 
 class VoiceActions:
@@ -24,20 +25,15 @@ class VoiceActions:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    def add_voice(self, path: str) -> Outcome:
-        """Add a voice from a file, in a subprocess."""
-        from tui.dashboard.subcommand import Subcommand
-
-        return voice_added(Subcommand(self._workspace, "voices", "add", path).run())
-
-    def plan_removal(self, voice: Voice) -> RemovalPlanned:
+    def plan_removal(self, voice: Voice) -> Question:
         """Plan the removal of a voice. Removes nothing."""
         from core.library import remove
+        from tui.dashboard.common.confirm import Question
         from tui.text.voices import removal_question
 
         with closing(open_store(self._workspace)) as db:
             planned = remove.plan_removal(self._workspace, db, voice.key)
-        return RemovalPlanned(voice, removal_question(planned))
+        return Question(removal_question(planned), partial(self.remove_voice, voice))
 
     def remove_voice(self, voice: Voice) -> Outcome:
         """Remove a voice and its variants; its own files and its results stay."""
@@ -64,25 +60,6 @@ class VoiceActions:
         with closing(open_store(self._workspace)) as db:
             verified = verification.verify_voice(voice_of_id(db, voice.id))
         return Verified(f"Files of {voice.key}", list(verified_lines(verified)))
-
-    def plan_outdated(self, voice: Voice) -> Planned:
-        """Register a voice again if its files have changed, and plan its outdated variants with their benchmark."""
-        from core.store.voices import get_voice
-        from jobs.submit import OptimizeRequest, remake_jobs
-        from tui.dashboard.subcommand import Subcommand
-
-        registered = Subcommand(self._workspace, "voices", "add", voice.path).run()
-        request = OptimizeRequest(benchmark=True, outdated=True)
-        with closing(open_store(self._workspace)) as db:
-            voice = get_voice(db, registered["voice"])
-            made = remake_jobs(db, voice, request)
-        if not made.jobs:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in made.skipped.items())
-            raise InvalidInput(reasons or f"no variant of {voice.key} is outdated")
-        question = [f"Make the outdated variants of {voice.key} again, and benchmark them?"]
-        question.append(f"Make: {', '.join(str(job.variant) for job in made.jobs)}.")
-        question += [f"{name} cannot be made again: {reason}" for name, reason in made.skipped.items()]
-        return Planned("\n".join(question), voice, request)
 
 
 _ADDED = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.clock import format_duration, now, parse_timestamp, seconds_between
 from core.records.job_states import JobState
 from core.records.metrics import METRICS, RUN_COLUMNS, Metric
+from core.records.voices import ORIGINAL
 from core.text import escape_control
 from core.users import home_folder
 
@@ -45,23 +46,37 @@ def short_time(stamp: str) -> str:
     return local.strftime("%d %b" if today - local < timedelta(days=300) else "%b %Y")
 
 
+BASELINE = "baseline"
+"""What the original, which is graded against itself, has in place of a speed-up and of a grade."""
+
+
+def sound(result: Result) -> str:
+    """Return the grade of the sound, or a dash; the original is the baseline."""
+    return BASELINE if result.variant == ORIGINAL else result.grade or "–"
+
+
 def interval(result: Result) -> str:
     """Return the 95 % interval of the speed-up; "" for the original, whose speed-up is 1 by definition."""
-    if result.speedup_ci is None or result.variant == "original":
+    if result.speedup_ci is None or result.variant == ORIGINAL:
         return ""
     low, high = result.speedup_ci
     return f"{low:.2f}–{high:.2f}"
 
 
 def speedup(result: Result) -> str:
-    """Return `1.16x 1.13–1.24`, or why there is no speed-up; "~" marks noisy results, "!" regressions."""
+    """Return `1.16x 1.13–1.24`, or why there is no speed-up; "~" marks noisy results, "!" regressions.
+
+    The original is the baseline: its speed-up is 1 by definition.
+    """
+    if result.variant == ORIGINAL:
+        return BASELINE + (" !" if result.regression else "")
     if result.speedup is not None:
         text = f"{result.speedup:.2f}x {interval(result)}".rstrip()
     elif result.engine == "coreml-evaluated":
         text = "not yet run on a Mac"
     else:
         text = "not measured"
-    if result.noisy:
+    if result.noisy and result.speedup is not None:
         text += " ~"
     if result.regression:
         text += " !"
@@ -78,7 +93,7 @@ def ratio_bar(result: Result) -> str:
 
     Values beyond the scale are drawn at its end.
     """
-    if result.speedup is None:
+    if result.speedup is None or result.variant == ORIGINAL:
         return ""
     low, high = result.speedup_ci or (result.speedup, result.speedup)
     first, middle, last = (_cell_of(ratio) for ratio in (low, result.speedup, high))
@@ -128,7 +143,7 @@ RESULT_HEADERS = ("variant", *(metric_head(metric, "\n") for metric in RUN_COLUM
 
 def result_row(result: Result) -> tuple[str, ...]:
     """Return the cells of a result under `RESULT_HEADERS`."""
-    return (result.variant, *(metric_cell(result, metric) for metric in RUN_COLUMNS), result.grade or "–")
+    return (result.variant, *(metric_cell(result, metric) for metric in RUN_COLUMNS), sound(result))
 
 
 def elapsed(job: Job, at: str | None = None) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.records.metrics import METRICS
 from core.records.voices import ORIGINAL
-from tui.text.format import decimal, local_time, megabytes, shortened, sparkline, speedup
+from tui.text.format import decimal, local_time, megabytes, shortened, sound, sparkline, speedup
 
 if TYPE_CHECKING:
     from core.history.compare import Comparison, Speed
@@ -48,7 +48,7 @@ def comparison_rows(results: Sequence[Result], comparisons: Sequence[Comparison]
         values = [decimal(metric.value(result), metric.digits) for result in results]
         pairs = zip(values, ratios, strict=True)
         rows.append((metric.title, *(_cell(value, ratio.get(metric.field)) for value, ratio in pairs)))
-    return [*rows, ("sound", *(result.grade or "–" for result in results))]
+    return [*rows, ("sound", *map(sound, results))]
 
 
 def _cell(value: str, ratio: float | None) -> str:
@@ -119,7 +119,7 @@ def pareto_row(one: ParetoPoint) -> tuple[str, ...]:
         result.variant,
         megabytes(result.size_bytes),
         speedup(result),
-        result.grade or "–",
+        sound(result),
         decimal(result.pesq, 2),
         ", ".join(one.dominated_by),
     )

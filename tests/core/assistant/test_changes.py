@@ -33,13 +33,13 @@ def plan(
     current: dict[str, Value | None] | None = None,
     problems: dict[str, str] | None = None,
     use_selected: bool = False,
+    performance: bool = False,
 ) -> Plan:
     names = [name.strip("+-") for name in candidates]
     voice = voice_of(*(variant_of(name) for name in names if name in RECIPES and name != "original"))
     values = SOUND if current is None else current
-    return make_plan(
-        voice, select(*candidates), problems or {}, values, resolve_paths(values, Path("/etc")), use_selected
-    )
+    paths = resolve_paths(values, Path("/etc"))
+    return make_plan(voice, select(*candidates), problems or {}, values, paths, use_selected, performance=performance)
 
 
 def set_by(made: Plan) -> dict[str, Value]:
@@ -79,14 +79,14 @@ def test_the_quantized_path_is_the_first_quantized_variant_that_was_not_rejected
         (
             ["-coreml", "+original"],
             {},
-            "/v/coreml/body.mlpackage",
-            ["coreml: a reason", "contains only the flow and the decoder"],
+            None,
+            ["is left unchanged: coreml was rejected: a reason"],
         ),
         (
-            ["-coreml", "-coreml+weights=int8", "+original"],
+            ["coreml", "coreml+weights=int8", "+original"],
             {"coreml": "/v/coreml/x is not the file that was made"},
             "/v/coreml+weights=int8/body.mlpackage",
-            ["coreml+weights=int8: a reason", "contains only the flow and the decoder"],
+            ["contains only the flow and the decoder"],
         ),
         (["-coreml", "+original"], {"coreml": "it is missing"}, None, ["is left unchanged: it is missing"]),
         (["+original"], {}, None, ["there is no Core ML variant: ttsdash optimize --model amy --coreml"]),
@@ -103,15 +103,15 @@ def test_the_coreml_path_is_the_package_of_an_intact_variant(
 
 @pytest.mark.parametrize(
     ("reason", "names_caveat", "lines"),
-    [("needs macOS; converted, not yet run on a Mac", True, 2), ("needs macOS on Apple silicon", False, 3)],
+    [("selected; converted, not yet run on a Mac", True, 1), ("a reason", False, 2)],
 )
 def test_the_caveat_of_a_package_appears_once(reason: str, names_caveat: bool, lines: int) -> None:
     voice = voice_of(replace(variant_of("coreml"), params={}))
     selection = replace(
-        select("+original"), candidates=(Decision("coreml", CandidateStatus.REJECTED, reason, names_caveat),)
+        select("+original"), candidates=(Decision("coreml", CandidateStatus.ELIGIBLE, reason, names_caveat),)
     )
     notes = make_plan(voice, selection, {}, SOUND, resolve_paths(SOUND, Path("/etc")), False).notes
-    assert "".join(notes).count("converted, not yet run on a Mac") == 1
+    assert "".join(notes).count("converted, not yet run on a Mac") == (0 if names_caveat else 1)
     assert len([line for line in notes if line.startswith(COREML)]) == lines
 
 
@@ -179,7 +179,7 @@ def test_without_a_request_the_voice_path_stays_with_a_note(current: str | None,
     ],
 )
 def test_a_cache_size_that_is_a_positive_integer_stays(old: Value | None, stays: bool) -> None:
-    made = plan("+original", current={**SOUND, SIZE: old})
+    made = plan("+original", current={**SOUND, SIZE: old}, performance=True)
     assert set_by(made) == ({} if stays else {SIZE: 100})
 
 
@@ -192,7 +192,24 @@ def test_a_cache_size_that_is_a_positive_integer_stays(old: Value | None, stays:
 )
 def test_a_switch_that_means_true_stays(old: Value | None, stays: bool) -> None:
     for key in SWITCHES:
-        assert set_by(plan("+original", current={**SOUND, key: old})) == ({} if stays else {key: True})
+        made = plan("+original", current={**SOUND, key: old}, performance=True)
+        assert set_by(made) == ({} if stays else {key: True})
+
+
+def test_the_performance_keys_are_set_only_on_request() -> None:
+    assert set_by(plan("+original", current={VOICE: "/v/original.onnx"})) == {}
+    assert list(set_by(plan("+original", current={VOICE: "/v/original.onnx"}, performance=True))) == [SIZE, *SWITCHES]
+
+
+def test_in_the_file_of_another_assistant_only_the_key_of_the_voice_is_set() -> None:
+    voice, values = voice_of(variant_of("static-int8"), variant_of("coreml")), {"tts.model": "/v/original.onnx"}
+    paths = resolve_paths(values, Path("/etc"), values)
+    arguments = voice, select("+static-int8", "coreml", "original"), {}, values, paths
+    made = make_plan(*arguments, use_selected=True, mapped_key="tts.model", performance=True)
+    assert set_by(made) == {"tts.model": "/v/static-int8.onnx"}
+    made = make_plan(*arguments, use_selected=False, mapped_key="tts.model")
+    assert (set_by(made), len(made.notes)) == ({}, 1)
+    assert made.notes[0].startswith("the assistant loads only tts.model, which stays /v/original.onnx")
 
 
 def test_a_change_has_the_old_value_and_the_notes_include_the_warnings() -> None:
@@ -200,7 +217,7 @@ def test_a_change_has_the_old_value_and_the_notes_include_the_warnings() -> None
     slower = SelectionWarning(WarningKind.SLOWER, "static-int8", "static-int8 is SLOWER")
     selection = select("+static-int8", "original", warnings=(slower,))
     values = {QUANTIZED: "/old", SIZE: 0}
-    made = make_plan(voice, selection, {}, values, resolve_paths(values, Path("/etc")), False)
+    made = make_plan(voice, selection, {}, values, resolve_paths(values, Path("/etc")), False, performance=True)
     assert [(change.key, change.old, change.new) for change in made.changes] == [
         (QUANTIZED, "/old", "/v/static-int8.onnx"),
         (SIZE, 0, 100),
@@ -309,8 +326,13 @@ def test_the_voice_that_a_configuration_names(piper: str, key: str, path: str) -
     ("text", "expected"),
     [
         (
-            "a: 1",
+            "models: {tts: {piper: {}}}",
             f"no voice in /etc/assistant.yaml: neither {VOICE} nor models.tts.piper.fallback_path is set (add one with: ",
+        ),
+        (
+            "{a: 1, tts: {model: x.onnx}}",
+            "/etc/assistant.yaml has none of the keys that ttsdash knows (models.tts.piper.…); say which key names the "
+            "voice, with --voice-key KEY: tts.model",
         ),
         (
             "models: {tts: {piper: {voice_path: /v/static-int8.onnx}}}",
@@ -322,3 +344,28 @@ def test_a_configuration_that_names_no_voice_or_a_variant_is_refused(text: str, 
     with pytest.raises(InvalidInput) as caught:
         configured_voice(config(text), [voice_of(variant_of("static-int8"))])
     assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("tts.model", None),
+        ("tts.empty", None),
+        ("tts.rate", "tts.rate is 1.0, not the path of an .onnx file"),
+        ("tts.name", "tts.name is joe, not the path of an .onnx file"),
+        ("tts", "tts is not a single value"),
+        ("tts.voice", "there is no key tts.voice"),
+        ("", "there is no key "),
+    ],
+)
+def test_only_a_key_that_could_name_the_voice_is_accepted(key: str, problem: str | None) -> None:
+    read = config(
+        "tts: {model: /v/a.onnx, rate: 1.0, name: joe, empty: }\nlist: [{model: /v/b.onnx}]\nf.g: /v/c.onnx\n"
+    )
+    assert not read.is_understood
+    if problem is None:
+        read.require_voice_key(key)
+    else:
+        with pytest.raises(InvalidInput) as caught:
+            read.require_voice_key(key)
+        assert str(caught.value) == f"/etc/assistant.yaml: {problem} (keys with a path to one: tts.model)"

@@ -13,6 +13,7 @@ import pytest
 from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import Variant, Voice
 from core.selection import evaluate
+from core.settings import read_settings
 from core.store.database import transaction
 from core.store.voices import add_voice, get_voice, put_variant
 from core.voices.file import config_path_of, read_voice
@@ -35,6 +36,9 @@ list:
 - 'it''s
   here'
 """
+
+KNOWN = "models: {tts: {piper: {}}}\n"
+FOREIGN = "tts:\n  rate: 1.0\n  model: /elsewhere/x.onnx\n"
 
 
 @pytest.fixture
@@ -89,7 +93,7 @@ def test_the_selection_is_written_and_undone(
     assert f"+      {QUANTIZED.rpartition('.')[2]}: {variant.path}\n" in looked.stdout
     assert "\n! the assistant loads only models.tts.piper.voice_path, which stays voices/tiny.onnx" in looked.stdout
 
-    answer = ttsdash_json(workspace, "apply", config, "--use-selected", "--yes")
+    answer = ttsdash_json(workspace, "apply", config, "--use-selected", "--performance", "--yes")
     backup = Path(f"{config}.ttsdash-backup")
     assert set(answer) == {"config", "voice", "changes", "notes", "diff", "written", "backup"}
     assert [answer[key] for key in ("config", "voice", "written", "backup")] == [str(config), "tiny", True, str(backup)]
@@ -109,7 +113,7 @@ def test_the_selection_is_written_and_undone(
     assert backup.read_text() == before
     assert selections(workspace) == [("static-int8", "apply assistant.yaml")]
 
-    again = ttsdash(workspace, "apply", config, "--use-selected")
+    again = ttsdash(workspace, "apply", config, "--use-selected", "--performance")
     assert (again.returncode, again.stdout.splitlines()[-1]) == (0, f"{config}: nothing to change")
     undone = ttsdash(workspace, "apply", config, "--undo", "--yes")
     assert undone.stdout.splitlines()[-1] == f"{config} was restored from {backup}, which was removed"
@@ -131,7 +135,7 @@ def selections(workspace: Workspace) -> list[tuple[str, str]]:
 
 def test_json_without_yes_writes_nothing(call: Call, workspace: Workspace, config: Path) -> None:
     before = config.read_text()
-    answer = json.loads(call("apply", config, "--json").stdout)
+    answer = json.loads(call("apply", config, "--performance", "--json").stdout)
     assert (answer["written"], answer["backup"], len(answer["changes"]), config.read_text()) == (False, None, 4, before)
     assert selections(workspace) == []
 
@@ -142,7 +146,7 @@ def test_on_a_terminal_it_asks_shows_colors_and_escapes_control_characters(
 ) -> None:
     config = config.rename(tmp_path / "evil\x1b[2Jname.yaml")
     before = config.read_text()
-    shown = on_a_terminal(workspace, f"{answer}\n", "apply", config)
+    shown = on_a_terminal(workspace, f"{answer}\n", "apply", config, "--performance")
     assert "\x1b[32m+voice_assistant:\x1b[0m" in shown
     assert "\x1b[2J" not in shown
     assert f"Write this to {tmp_path}/evil\\x1b[2Jname.yaml? [y/N] " in shown
@@ -166,14 +170,38 @@ def shown_lines(shown: str) -> str:
     [
         (None, [], 2, "{config} does not exist: check the path"),
         ("a: [", [], 2, "{config} is not YAML (line 1: "),
-        ("voice_assistant: []", [], 2, "{config}: voice_assistant is not a mapping (line 1), so voice_assistant.perf"),
+        (
+            f"{KNOWN}voice_assistant: []",
+            ["--performance"],
+            2,
+            "{config}: voice_assistant is not a mapping (line 2), so voice_assistant.perf",
+        ),
+        (
+            KNOWN,
+            ["--performance"],
+            2,
+            "cannot ask for confirmation without a terminal: add --yes to write, or --dry-run to show the changes",
+        ),
+        (KNOWN, ["--voice", "nobody"], 1, "voice not found: 'nobody' (known: tiny)"),
         (
             "a: 1",
             [],
             2,
-            "cannot ask for confirmation without a terminal: add --yes to write, or --dry-run to show the changes",
+            "{config} has none of the keys that ttsdash knows (models.tts.piper.…); no key of it holds the path",
         ),
-        ("a: 1", ["--voice", "nobody"], 1, "voice not found: 'nobody' (known: tiny)"),
+        (FOREIGN, [], 2, "{config} has none of the keys that ttsdash knows (models.tts.piper.…); say which key names"),
+        (
+            FOREIGN,
+            ["--voice-key", "tts.rate"],
+            2,
+            "{config}: tts.rate is 1.0, not the path of an .onnx file (keys with",
+        ),
+        (
+            FOREIGN,
+            ["--voice-key", "tts.model", "--performance"],
+            2,
+            "{config}: the performance keys are those of another",
+        ),
         ("a: 1", ["--undo"], 1, "no backup of {config} differs from it: there is nothing to undo"),
         ("a: 1", ["--undo", "--use-selected"], 2, "--undo restores a backup: it cannot be combined with"),
     ],
@@ -190,8 +218,8 @@ def test_an_error_is_one_line(
 
 def test_without_a_safe_place_the_values_are_printed(call: Call, voice: Voice, tmp_path: Path) -> None:
     config = tmp_path / "assistant.yaml"
-    config.write_text("a: |+\n  x\n\n\n")
-    done = call("apply", config, "--yes")
+    config.write_text(f"{KNOWN}a: |+\n  x\n\n\n")
+    done = call("apply", config, "--performance", "--yes")
     assert done.returncode == 1
     assert "voice_assistant.performance.tts_cache_enabled: true\n" in done.stdout
     assert done.stderr.startswith(f"ttsdash: {config} was not changed: its layout leaves no safe place")
@@ -211,7 +239,7 @@ def test_the_voice_is_the_one_that_is_named_else_the_only_one(
     add_voice(db, read_voice(paths[0]))
     message = refused(call("apply", config, "--dry-run"), 2)
     assert message.endswith(f"({VOICE} is /elsewhere/x.onnx): name one with --voice: v1")
-    config.write_text("models: {}\n")
+    config.write_text(KNOWN)
     answer = json.loads(call("apply", config, "--json").stdout)
     assert answer["voice"] == "v1"
     assert answer["notes"][0] == f"using v1, the only voice of this workspace: {VOICE} is not set"
@@ -225,6 +253,27 @@ def test_the_voice_is_the_one_that_is_named_else_the_only_one(
     assert json.loads(call("apply", config, "--json").stdout)["voice"] == "v2"
     answer = json.loads(call("apply", config, "--voice", "v1", "--json").stdout)
     assert (answer["voice"], answer["notes"][0]) == ("v1", f"{config} currently names another voice: v2")
+
+
+def test_the_key_that_names_the_voice_is_remembered_once_something_is_written(
+    call: Call, workspace: Workspace, voice: Voice, tmp_path: Path
+) -> None:
+    config = tmp_path / "assistant.yaml"
+    before = FOREIGN.replace("/elsewhere/x.onnx", "/elsewhere/joe.onnx  # the voice")
+    config.write_text(before)
+    mapped = ("--voice-key", "tts.model", "--voice", voice.key, "--use-selected")
+    answer = json.loads(call("apply", config, *mapped, "--dry-run", "--json").stdout)
+    assert [(change["key"], change["new"]) for change in answer["changes"]] == [("tts.model", voice.path)]
+    assert read_settings(workspace).assistant_voice_key is None
+    assert call("apply", config, *mapped, "--yes").returncode == 0
+    assert config.read_text() == before.replace("/elsewhere/joe.onnx", voice.path)
+    assert read_settings(workspace).assistant_voice_key == "tts.model"
+    # Other commands know it now.
+    again = call("apply", config, "--use-selected")
+    assert again.stdout.splitlines()[-1] == f"{config}: nothing to change"
+    assert call("voices", "import", "--config", config).returncode == 0
+    assert call("apply", config, "--undo", "--yes").returncode == 0
+    assert config.read_text() == before
 
 
 def test_the_voice_of_an_assistant_is_imported(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from textual.containers import VerticalScroll
-from textual.widgets import Log, OptionList, Static
+from textual.widgets import Input, Log, OptionList, Static
 
 from core.hardware.machine import this_machine
 from core.history.newest import list_newest
@@ -32,6 +32,7 @@ from tests.tui.conftest import JOE, announce
 from tests.tui.pilot import (
     OTHER_MACHINE,
     RECORDED_MACHINE,
+    benchmarked,
     cells,
     dashboard,
     is_ready,
@@ -81,6 +82,7 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
         await until(pilot, lambda: options.option_count)
         wanted = next(n for n, option in enumerate(options.options) if "tiny" in str(option.prompt))
         await pilot.press(*["down"] * wanted, "enter")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 1)
         voices = app.query_one(VoicesPane)
         assert cells(voices)[0][3] == "not measured"
@@ -89,6 +91,7 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
         await until(pilot, lambda: len(app.screen_stack) == 2)
         # What is recommended but the last one: optimized and dynamic-int8.
         await pilot.press("down", "down", "space", "enter")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
         await until(pilot, lambda: len(store(app).jobs) == 3)
         await pilot.press("2")
         await until(pilot, lambda: {job.state for job in store(app).jobs} == {"succeeded"}, timeout=180)
@@ -149,7 +152,9 @@ async def test_a_wrong_path_stays_in_the_dialog_to_be_corrected(workspace: Works
         await until(pilot, lambda: [voice.key for voice in store(app).voices] == ["tiny"])
 
 
-async def test_a_file_that_is_not_a_voice_is_reported_in_one_line(workspace: Workspace, voice_path: Path) -> None:
+async def test_a_file_that_is_not_a_voice_stays_in_the_dialog_with_one_line(
+    workspace: Workspace, voice_path: Path
+) -> None:
     voice_path.write_bytes(b"no model")
     app = dashboard(workspace)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -158,8 +163,14 @@ async def test_a_file_that_is_not_a_voice_is_reported_in_one_line(workspace: Wor
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await paste(pilot, str(voice_path))
         await pilot.press("enter")
-        await until(pilot, lambda: app.notices)
-        assert app.notices == [f"{voice_path} is not an ONNX model, or is truncated: get the file again"]
+        problem = f"{voice_path} is not an ONNX model, or is truncated: get the file again"
+        await until(pilot, lambda: text_of(app, "#problem") == problem)
+        field = app.screen.query_one(Input)
+        assert (field.value, app.focused, app.notices) == (str(voice_path), field, [])
+        # What is typed now corrects the path; it does not run as commands of the tab.
+        await pilot.press(*"ovAb")
+        assert (field.value, len(app.screen_stack)) == (f"{voice_path}ovAb", 2)
+        assert not store(app).jobs
 
 
 async def test_the_focus_moves_to_what_was_added_or_queued(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
@@ -169,14 +180,15 @@ async def test_the_focus_moves_to_what_was_added_or_queued(workspace: Workspace,
         jobs = "#jobs-table"
         await until(pilot, lambda: app.query_one("#voices-table", KeyedTable).row_count and app.query(jobs))
         voices = app.query_one("#voices-table", KeyedTable)
-        await pilot.press("b")
+        await benchmarked(pilot)
         await until(pilot, lambda: len(store(app).jobs) == 1)
         await pilot.press("a")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await paste(pilot, str(second))
         await pilot.press("enter")
         await until(pilot, lambda: voices.focused_key == "second/original")
-        await pilot.press("b", "2")
+        await benchmarked(pilot)
+        await pilot.press("2")
         await until(pilot, lambda: app.query_one(jobs, KeyedTable).focused_key == "2")
 
 
@@ -184,7 +196,7 @@ async def test_a_running_job_shows_a_live_bar_and_is_cancelled_with_a_key(worksp
     app = dashboard(workspace, autostart=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count)
-        await pilot.press("b")
+        await benchmarked(pilot)
         await pilot.press("2")
         await until(pilot, lambda: app.query("RunningJob .stage") and "pair" in text_of(app, "RunningJob .stage"))
         assert re.fullmatch(r"pair \d+, 1 thread", text_of(app, "RunningJob .stage"))

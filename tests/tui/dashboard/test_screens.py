@@ -49,8 +49,8 @@ def test_each_tab_on_a_large_screen(snap_compare: Compare, full: Workspace, keys
 
 @pytest.mark.parametrize(
     "keys",
-    [("1", "j", "o"), ("2", "j", "c"), ("1", "question_mark"), ("1", "j", "j")],
-    ids=["optimize", "cancel", "help", "a variant"],
+    [("1", "j", "o"), ("1", "j", "b"), ("2", "j", "c"), ("1", "question_mark"), ("1", "j", "j"), ("2", "enter")],
+    ids=["optimize", "benchmark", "cancel", "help", "a variant", "details"],
 )
 def test_what_opens_over_a_tab(snap_compare: Compare, full: Workspace, keys: tuple[str, ...]) -> None:
     assert snap_compare(dashboard(full, environment=RECORDED), terminal_size=(80, 24), run_before=presses(*keys))

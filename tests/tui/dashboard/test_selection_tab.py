@@ -6,6 +6,7 @@ This machine's answers are recorded ones, so that what is selected does not depe
 import json
 import shutil
 import sqlite3
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from core.assistant.file import ConfigFile
 from core.assistant.keys import VOICE_PATH
 from core.assistant.proposal import Proposal
 from core.files import sha256_of
+from core.hardware.detection import HardwareInfo
 from core.records.selections import Preference
 from core.records.voices import Variant, Voice
-from core.settings import set_assistant
+from core.settings import read_settings, set_assistant
 from core.store.database import transaction
 from core.store.selections import get_preference
 from core.store.voices import put_variant
@@ -30,12 +32,16 @@ from core.workspace import Workspace
 from tests.core.machines import SERVER
 from tests.tui.pilot import RECORDED_MACHINE, Compare, cells, dashboard, paste, text_of, until
 from tui.dashboard.app import Dashboard
+from tui.dashboard.common.details import DetailsScreen
 from tui.dashboard.environment import Environment
+from tui.dashboard.messages import Outcome
 from tui.dashboard.selection.chain import StepBox
 from tui.dashboard.selection.pane import SelectionPane
+from tui.dashboard.selection.proposal import ProposalScreen
 
 ENVIRONMENT = Environment(hardware=lambda: SERVER)
 AT_HOME = replace(RECORDED_MACHINE, hardware=lambda: SERVER)
+FOREIGN = "tts:\n  rate: 1.0\n  model: {path}  # the voice\n"
 ASSISTANT = "models:\n  tts:\n    piper:\n      voice_path: {path}  # the voice\n"
 
 
@@ -141,7 +147,8 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         before_proposal = list(db.iterdump())
         for answer in "ny":
             await pilot.press("a")
-            await until(pilot, lambda: app.screen.query(".text Static"))
+            await until(pilot, lambda: text_of(app, "#question").startswith("Write this"))
+            await pilot.press("enter")
             shown = "\n".join(str(widget.render()) for widget in app.screen.query("Static"))
             assert f"Write this to {config}?" in shown
             assert f"{Path(voice.path).name} → static-int8.onnx" in shown
@@ -155,13 +162,14 @@ async def test_what_is_selected_is_applied_and_undone_by_keys_alone(
         assert f"voice_path: {variant}  # the voice" in config.read_text()
 
         await pilot.press("u")
-        await until(pilot, lambda: app.screen.query(".text Static"))
-        assert f"Restore {config} from backup assistant.yaml.ttsdash-backup?" in text_of(app, ".dialog .title")
-        await pilot.press("y")
+        await until(pilot, lambda: text_of(app, "#question").startswith("Restore"))
+        assert text_of(app, "#question") == f"Restore {config} from backup assistant.yaml.ttsdash-backup?"
+        await pilot.press("enter", "y")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
         await until(pilot, lambda: row(pane)[-2:] == ["original", "NO"])
         assert config.read_text() == before
         await pilot.press("u")
-        await until(pilot, lambda: any("there is nothing to undo" in message for message in app.notices))
+        await until(pilot, lambda: "there is nothing to undo" in text_of(app, "#problem"))
 
 
 async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
@@ -208,19 +216,22 @@ async def test_what_goes_wrong_is_one_line_and_leaves_the_file_as_it_is(
     app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:
         pane = await opened(pilot)
+        fix = "no assistant configuration set: press f to choose its YAML file"
         for key in "au":
             await pilot.press(key)
-            await until(pilot, lambda: "no assistant configuration set: press f to choose its YAML file" in app.notices)
-            app.notices.clear()
+            await until(pilot, lambda: text_of(app, "#problem") == fix)
+            await pilot.press("y", "escape")
+            assert len(app.screen_stack) == 1
 
         set_assistant(workspace, config)
         await pilot.press("a")
-        await until(pilot, lambda: app.screen.query(".text Static"))
+        await until(pilot, lambda: text_of(app, "#question").startswith("Write this"))
         config.write_text("# by hand\n")
         await pilot.press("y")
-        fix = f"{config} has changed since it was read and was not written: try again"
-        await until(pilot, lambda: fix in app.notices)
+        changed = f"{config} has changed since it was read and was not written: try again"
+        await until(pilot, lambda: text_of(app, "#problem") == changed)
         assert config.read_text() == "# by hand\n"
+        await pilot.press("escape")
 
         config.unlink()
         await pilot.press("1", "4")
@@ -246,18 +257,99 @@ async def test_the_configuration_is_read_again_when_the_tab_is_opened(
             await until(pilot, lambda loads=loads: row(pane)[-2] == loads)
 
 
-async def test_nobody_is_asked_of_what_is_no_longer_in_sight(workspace: Workspace, config: Path, voice: Voice) -> None:
-    late = Proposal(ConfigFile(config, config, b"a: 1\n"), b"a: 2\n", Plan((), ()), voice.key)
+async def test_the_dialog_opens_at_once_and_takes_no_answer_before_it_shows_what_would_be_written(
+    workspace: Workspace, config: Path, variant: Path
+) -> None:
+    set_assistant(workspace, config)
+    before, may_check = config.read_text(), threading.Event()
+
+    def hardware() -> HardwareInfo:
+        may_check.wait(60)
+        return SERVER
+
+    app = dashboard(workspace, environment=Environment(hardware=hardware))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("a")
+        assert text_of(app, "#question").startswith("checking")
+        await pilot.press("y", "enter", "y")
+        assert len(app.screen_stack) == 2
+        may_check.set()
+        await until(pilot, lambda: text_of(app, "#question").startswith("Write this"))
+        assert config.read_text() == before
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
+
+
+@pytest.mark.parametrize("text", [FOREIGN, "speech:\n  model: {path}\n  voices: [x.onnx, y.onnx]\n"])
+async def test_in_an_unknown_configuration_the_key_of_the_voice_is_chosen_and_nothing_else_is_set(
+    text: str, workspace: Workspace, config: Path, variant: Path, voice: Voice
+) -> None:
+    before = text.format(path=voice.path)
+    config.write_text(before)
+    set_assistant(workspace, config)
+    app = dashboard(workspace, environment=ENVIRONMENT)
+    async with app.run_test(size=(100, 30)) as pilot:
+        pane = await opened(pilot)
+        assert row(pane)[-2:] == ["nothing", "–"]
+        assert "has no key that ttsdash knows: a chooses" in text_of(app, "#selection-pane .detail Static")
+        await pilot.press("a")
+        await until(pilot, lambda: app.screen.query(OptionList))
+        (offered,) = app.screen.query_one(OptionList).options
+        key = text.split(":", maxsplit=1)[0] + ".model"
+        assert "".join(str(offered.prompt).split()) == f"{key}{voice.path}"
+        await pilot.press("enter")
+        await until(pilot, lambda: text_of(app, "#question").startswith("Write this"))
+        assert not app.screen.query_one("#extras").display
+        await pilot.press("y")
+        await until(pilot, lambda: row(pane)[-2:] == ["static-int8", "yes"])
+    assert config.read_text() == before.replace(voice.path, str(variant))
+    assert read_settings(workspace).assistant_voice_key == key
+
+
+async def test_a_configuration_without_a_model_is_left_alone(workspace: Workspace, config: Path, variant: Path) -> None:
+    config.write_text("tts:\n  engine: piper\n")
+    set_assistant(workspace, config)
     app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:
-        pane = await opened(pilot)
-        await pilot.press("1")
-        pane.offer(late)
-        await pilot.pause()
+        await opened(pilot)
+        await pilot.press("a")
+        await until(pilot, lambda: "no key of it holds the path of an .onnx file" in text_of(app, "#problem"))
+        await pilot.press("y", "e", "escape")
         assert len(app.screen_stack) == 1
-        await pilot.press("4")
-        pane.offer(late)
-        await until(pilot, lambda: len(app.screen_stack) == 2)
+    assert config.read_text() == "tts:\n  engine: piper\n"
+
+
+async def test_the_keys_for_caching_are_set_only_when_ticked(workspace: Workspace, config: Path, variant: Path) -> None:
+    set_assistant(workspace, config)
+    app = dashboard(workspace, environment=ENVIRONMENT)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("a")
+        await until(pilot, lambda: text_of(app, "#question").startswith("Write this"))
+        assert "tts_cache_size" not in text_of(app, "#diff")
+        for ticked in (True, False, True):
+            await pilot.press("e")
+            await until(pilot, lambda ticked=ticked: ("tts_cache_size: 100" in text_of(app, "#diff")) == ticked)
+        await until(pilot, lambda: text_of(app, "#question").startswith("Write this"))
+        await pilot.press("y")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+    assert "tts_cache_size: 100" in config.read_text()
+
+
+async def test_enter_shows_the_details_and_changes_nothing(workspace: Workspace, config: Path, variant: Path) -> None:
+    set_assistant(workspace, config)
+    before = config.read_text()
+    app = dashboard(workspace, environment=ENVIRONMENT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        for _ in range(2):
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(app.screen, DetailsScreen))
+            assert "selected" in text_of(app, "ScrolledText PlainText")
+            await pilot.press("enter")
+            assert len(app.screen_stack) == 1
+    assert config.read_text() == before
 
 
 async def test_long_reasons_scroll_by_keys_and_the_keys_fit_80_columns(at_home: Workspace) -> None:
@@ -294,15 +386,18 @@ def test_what_would_be_written(snap_compare: Compare, at_home: Workspace) -> Non
     path = Path("/home/me/assistant.yaml")
     note = "static-int8 has not been measured on this machine at all cores: ttsdash benchmark en_US-joe-medium"
     proposal = Proposal(
-        ConfigFile(path, path, before), after, Plan((Change(VOICE_PATH, old, new),), (note,)), "en_US-joe-medium"
+        ConfigFile(path, path, before),
+        after,
+        Plan((Change(VOICE_PATH, old, new),), (note,)),
+        "en_US-joe-medium",
+        VOICE_PATH,
     )
 
     async def ask(pilot: Pilot[None]) -> None:
-        pane = await opened(pilot)
+        await opened(pilot)
         await pilot.press("j")
-        pane.offer(proposal)
-        await until(pilot, lambda: pilot.app.screen.query(".text Static"))
-        await pilot.pause()
+        pilot.app.push_screen(ProposalScreen(lambda _: proposal, lambda _: Outcome()))
+        await until(pilot, lambda: text_of(pilot.app, "#question").startswith("Write this"))
 
     assert snap_compare(dashboard(at_home, environment=AT_HOME), terminal_size=(80, 24), run_before=ask)
 

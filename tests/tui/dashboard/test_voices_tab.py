@@ -26,6 +26,7 @@ from tests.tui.pilot import (
     OTHER_MACHINE,
     RECORDED,
     Compare,
+    benchmarked,
     cells,
     dashboard,
     is_reading,
@@ -93,7 +94,7 @@ async def test_a_long_name_leaves_room_for_the_other_columns(full: Workspace) ->
         assert cells(voices)[3][0].startswith("coreml+precision=fp")
         assert cells(voices)[3][0].endswith("…")
         assert cells(voices)[1][0] == "en_US-joe-medium *"
-        assert [row[-1] for row in cells(voices)] == ["–", "transparent", "transparent", "–", "broken"]
+        assert [row[-1] for row in cells(voices)] == ["–", "baseline", "transparent", "–", "broken"]
 
 
 async def test_figures_of_different_runs_are_shown_with_the_time_of_their_run(full: Workspace) -> None:
@@ -388,8 +389,8 @@ async def test_the_details_name_the_next_step_and_making_all_asks_first(
         )
         for answer in ("n", "y"):
             await pilot.press("A")
-            await until(pilot, lambda: len(app.screen_stack) == 2)
-            assert text_of(app, ".dialog Static").split("\n") == [
+            await until(pilot, lambda: text_of(app, "#question").startswith("Queue"))
+            assert text_of(app, "#question").split("\n") == [
                 "Queue 6 jobs for tiny?",
                 "Make: optimized, dynamic-int8, static-int8, int4, coreml.",
                 "Benchmark: optimized, dynamic-int8, static-int8, int4, coreml.",
@@ -406,9 +407,11 @@ async def test_a_benchmark_covers_the_focused_variant_or_all_of_a_voice(worked: 
     app = dashboard(worked, environment=RECORDED)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.query_one(VoicesPane).table.row_count == 4)
-        await pilot.press("j", "b")
+        await pilot.press("j")
+        await benchmarked(pilot)
         await until(pilot, lambda: store(app).counts.get("queued") == 4)
-        await pilot.press("j", "j", "b")
+        await pilot.press("j", "j")
+        await benchmarked(pilot)
         await until(pilot, lambda: store(app).counts.get("queued") == 5)
     with closing(open_store(worked)) as db:
         wanted = [job.params["variants"] for job in list_jobs(db)[:2]]

@@ -1,14 +1,13 @@
 """A checkbox that is readable without colors."""
 
+from textual.content import Content
 from textual.widgets import Checkbox
 
 
 class PlainCheckbox(Checkbox):
-    """An X means on, blank means off; Textual's own shows an X in both states."""
+    """A checkbox drawn as `[x]` or `[ ]`: the sides of Textual's own are in the color of the dialog around it."""
 
-    BUTTON_INNER = " "
-
-    def watch_value(self) -> None:
-        """Show the new value."""
-        self.BUTTON_INNER = "X" if self.value else " "
-        super().watch_value()
+    def render(self) -> Content:
+        """Return the box and the label, which is highlighted while it has the focus."""
+        label = self._label.pad(1, 1).stylize_before(self.get_visual_style("toggle--label"))
+        return Content.assemble(f"[{'x' if self.value else ' '}]", label)

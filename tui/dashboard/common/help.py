@@ -7,6 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from core.quality.grade import describe_limits
 from tui.dashboard.common.scrolled_text import KeyScroll
 
 _LEGEND = """*         selected on this machine
@@ -17,7 +18,8 @@ thr.      threads
 RTF       real-time factor: seconds of compute per second of speech
 mel dB    spectral distance from the original
 drift     change in the duration of the speech
-sound     transparent, slight, noticeable or broken"""
+sound     a grade by measured limits; nobody has listened
+baseline  the original, which the others are measured against"""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -39,4 +41,5 @@ class HelpScreen(ModalScreen[None]):
             yield Static("\n".join(lines), markup=False)
             yield Static("Figures", classes="title next")
             yield Static(_LEGEND, markup=False)
+            yield Static("\n".join(f"  {line}" for line in describe_limits()), markup=False)
             yield Static("Esc back   j k scroll", classes="hint")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -13,7 +14,7 @@ from textual.widget import Widget
 from core.text import escape_control
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.common.table import KeyedTable
-from tui.dashboard.messages import PaneMounted
+from tui.dashboard.messages import Outcome, PaneMounted
 
 if TYPE_CHECKING:
     from core.workspace import Workspace
@@ -38,10 +39,10 @@ class Pane(Widget):
         """Return the actions on the workspace."""
         return self.context.actions
 
-    @property
-    def is_frontmost(self) -> bool:
-        """Return whether no dialog covers the tabs: a user who has gone on to something else is not interrupted."""
-        return self.app.is_running and len(self.app.screen_stack) == 1
+    def report(self, outcome: Outcome | None) -> None:
+        """Report the outcome of a dialog, if it has one."""
+        if outcome:
+            self.post_message(outcome)
 
     def on_mount(self) -> None:
         """Report that the pane is ready."""
@@ -96,7 +97,7 @@ class TablePane(Vertical, Pane):
         """Yield the widgets."""
         yield from self.above_table()
         yield PlainText(self.EMPTY, classes="empty")
-        yield KeyedTable(self.HEADERS, id=self.TABLE_ID, marks=self.MARKS)
+        yield KeyedTable(self.HEADERS, id=self.TABLE_ID, marks=self.MARKS, details=True)
         yield from self.below_table()
         # The table keeps the focus; the mouse can scroll the details.
         with VerticalScroll(classes="detail", can_focus=False):
@@ -152,6 +153,21 @@ class TablePane(Vertical, Pane):
     def on_data_table_row_highlighted(self) -> None:
         """Show the details of the newly focused row."""
         self.show_detail()
+
+    @on(KeyedTable.RowSelected)
+    def open_details(self) -> None:
+        """Show the details of the focused row in full, on a screen of their own."""
+        from tui.dashboard.common.details import DetailsScreen
+
+        if key := self.table.focused_key:
+            self.app.push_screen(DetailsScreen(self.details_title(key), lambda: self._details_of(key)))
+
+    def _details_of(self, key: str) -> str:
+        return self.detail(self.snapshot, key) if self.snapshot and key == self.table.focused_key else ""
+
+    def details_title(self, key: str) -> str:
+        """Return the title above the details of a row."""
+        return f"Details of {key}"
 
     def show_detail(self) -> None:
         """Show the details of the focused row."""

@@ -17,12 +17,16 @@ Row = tuple[str, Sequence[str]]
 
 
 class KeyedTable(DataTable[Text]):
-    """A table. Columns whose header starts with ">" are right-aligned. With `marks`, space marks rows."""
+    """A table. Columns whose header starts with ">" are right-aligned.
+
+    With `marks`, Space marks rows; with `details`, Enter selects one, which shows its details.
+    """
 
     class Marked(Message):
         """The set of marked rows has changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "Details", id="table.details"),
         Binding("j", "cursor_down", "Down", show=False),
         Binding("k", "cursor_up", "Up", show=False),
         Binding("g", "scroll_top", "First", show=False),
@@ -31,12 +35,12 @@ class KeyedTable(DataTable[Text]):
         Binding("escape", "unmark", "Clear marks", show=False, id="table.unmark"),
     ]
 
-    def __init__(self, headers: Sequence[str], id: str, marks: bool = False) -> None:
+    def __init__(self, headers: Sequence[str], id: str, marks: bool = False, details: bool = False) -> None:
         super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=0)
         self._headers = tuple(headers)
         self._shown: list[Row] = []
         self._pending_focus: str | None = None
-        self._marks = marks
+        self._marks, self._details = marks, details
         self._marked: set[str] = set()
 
     def on_mount(self) -> None:
@@ -110,9 +114,11 @@ class KeyedTable(DataTable[Text]):
         return [key for key, _ in self._shown if key in self._marked]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return whether an action is available: marking depends on the table, clearing on marks."""
+        """Return whether an action is available: marking and details depend on the table, clearing on marks."""
         if action == "unmark":
             return bool(self._marked)
+        if action == "select_cursor":
+            return self._details
         return self._marks if action == "mark" else super().check_action(action, parameters)
 
     def action_mark(self) -> None:

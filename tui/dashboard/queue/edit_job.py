@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from core.clock import format_timestamp, parse_duration, parse_time, parse_timestamp
@@ -17,7 +16,9 @@ from core.records.job_states import JobKind
 from core.records.jobs import Job
 from core.variants.recipes import read_params
 from jobs.edit import JobEdit
+from tui.dashboard.common.dialogs import ActionScreen
 from tui.dashboard.common.plain_text import PlainText
+from tui.dashboard.messages import Outcome
 from tui.text.format import job_title
 
 _MAX_PRIORITY = 1000
@@ -36,8 +37,8 @@ class Field:
     """Adds what was typed to the changes. Raises InvalidInput and ValueError."""
 
 
-class EditJobScreen(ModalScreen[JobEdit | None]):
-    """A dialog that returns the changes, or None."""
+class EditJobScreen(ActionScreen):
+    """A dialog that edits a job."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
@@ -46,9 +47,9 @@ class EditJobScreen(ModalScreen[JobEdit | None]):
         Binding("up", "app.focus_previous", show=False),
     ]
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, save: Callable[[JobEdit], Outcome]) -> None:
         super().__init__()
-        self._job, self._fields = job, editable_fields(job)
+        self._job, self._fields, self._save = job, editable_fields(job), save
 
     def compose(self) -> ComposeResult:
         """Yield the widgets."""
@@ -62,14 +63,17 @@ class EditJobScreen(ModalScreen[JobEdit | None]):
             yield PlainText("Enter save   ↑ ↓ next field   Esc back", classes="hint")
 
     def action_save(self) -> None:
-        """Return the changes, or show what is invalid."""
+        """Save the changes, or show what is invalid."""
         try:
             typed = {field.name: self.query_one(f"#{field.name}", Input).value for field in self._fields}
             changes = read_edit(self._fields, typed)
         except (InvalidInput, ValueError) as error:
-            self.query_one("#problem", PlainText).show(str(error))
+            self.show_problem(str(error))
+            return
+        if changes:
+            self.carry_out(lambda: self._save(changes), "saving …")
         else:
-            self.dismiss(changes)
+            self.dismiss(None)
 
 
 def editable_fields(job: Job) -> list[Field]:

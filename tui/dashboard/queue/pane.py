@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,16 +15,13 @@ from core.records.job_states import UNSUCCESSFUL, JobState
 from core.records.jobs import Job
 from jobs.queue_state import QueueState, waiting_reason
 from tui.dashboard.actions import perform
-from tui.dashboard.common.confirm import confirm
+from tui.dashboard.common.confirm import Question, confirm
 from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.queue.details import describe_job
 from tui.dashboard.queue.running_job import RunningJob
 from tui.dashboard.snapshot import Snapshot
-from tui.text.format import id_list, job_duration, job_note, shortened
-
-if TYPE_CHECKING:
-    from jobs.edit import JobEdit
+from tui.text.format import id_list, job_duration, job_note, job_title, shortened
 
 # The width that no column gets: the frame, the scroll bar, and the space before the note.
 _FRAME = 5
@@ -116,7 +114,10 @@ class QueuePane(TablePane):
             return ""
         return describe_job(job, _note(job, snapshot.queue), snapshot.failed_attempts.get(job.id, ()))
 
-    @on(KeyedTable.RowSelected)
+    def details_title(self, key: str) -> str:
+        """Return the title above the details of a job."""
+        return f"Details of {job_title(self.job)}" if self.job else super().details_title(key)
+
     def action_log(self) -> None:
         """Open the log of the focused job."""
         from tui.dashboard.queue.log import LogScreen
@@ -142,7 +143,7 @@ class QueuePane(TablePane):
         if dependents:
             verb, object_ = "depends" if len(dependents) == 1 else "depend", "it" if len(ids) == 1 else "them"
             question += f" {_jobs(dependents)} {verb} on {object_} and will be cancelled, too."
-        confirm(self, question, lambda: perform(self, self.actions.cancel_jobs, ids))
+        confirm(self, Question(question, partial(self.actions.cancel_jobs, ids)))
 
     def action_cancel_all(self) -> None:
         """Ask whether to cancel all jobs."""
@@ -152,7 +153,7 @@ class QueuePane(TablePane):
             self.notify("No running or queued jobs to cancel.", severity="warning")
             return
         question = f"Cancel all jobs ({running} running, {queued} queued)?"
-        confirm(self, question, lambda: perform(self, self.actions.cancel_all_jobs))
+        confirm(self, Question(question, self.actions.cancel_all_jobs))
 
     def action_retry(self) -> None:
         """Retry the chosen jobs that can be retried; if none can, the action reports why."""
@@ -175,11 +176,7 @@ class QueuePane(TablePane):
             self.notify(f"Job {job.id} is {job.state}: only queued jobs can be edited.", severity="warning")
             return
 
-        def save(changes: JobEdit | None) -> None:
-            if changes:
-                perform(self, self.actions.edit, job, changes)
-
-        self.app.push_screen(EditJobScreen(job), save)
+        self.app.push_screen(EditJobScreen(job, partial(self.actions.edit, job)), self.report)
 
     def action_pause(self) -> None:
         """Pause or resume the queue."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Input
 
 from core.errors import TtsdashError, format_error
@@ -24,9 +24,11 @@ from core.history.listing import list_page
 from core.store.database import open_store
 from core.workspace import Workspace
 from tui.dashboard.common.checkbox import PlainCheckbox
-from tui.dashboard.common.confirm import confirm
+from tui.dashboard.common.confirm import Question, confirm
+from tui.dashboard.common.dialogs import ActionScreen
 from tui.dashboard.common.path_suggester import typed_path
 from tui.dashboard.common.plain_text import PlainText
+from tui.dashboard.messages import Outcome
 from tui.text.format import counted
 
 _DESCRIPTIONS = {
@@ -46,8 +48,8 @@ class ExportRequest:
     voice: str | None
 
 
-class ExportScreen(ModalScreen[ExportRequest | None]):
-    """Returns what to write, or None. `voice` is the voice of the focused result."""
+class ExportScreen(ActionScreen):
+    """A dialog that exports the history. `voice` is the voice of the focused result."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
@@ -67,9 +69,9 @@ class ExportScreen(ModalScreen[ExportRequest | None]):
         confirmed: bool
         """Whether the user has asked to write it."""
 
-    def __init__(self, workspace: Workspace, voice: str | None) -> None:
+    def __init__(self, workspace: Workspace, voice: str | None, write: Callable[[Path, str | None], Outcome]) -> None:
         super().__init__()
-        self.workspace, self._voice = workspace, voice
+        self.workspace, self._voice, self._write = workspace, voice, write
 
     def compose(self) -> ComposeResult:
         """Compose the dialog."""
@@ -128,13 +130,13 @@ class ExportScreen(ModalScreen[ExportRequest | None]):
         self.query_one("#summary", PlainText).show_lines(
             [message.summary, "This replaces an existing file." if message.replaces else ""]
         )
-        self.query_one("#problem", PlainText).show_lines([message.problem])
+        self.show_problem(message.problem)
+        path = message.request.path
+        write = partial(self._write, path, message.request.voice)
         if message.confirmed and message.replaces:
-            confirm(
-                self, f"Replace {message.request.path} with {message.summary}?", partial(self.dismiss, message.request)
-            )
+            confirm(self, Question(f"Replace {path} with {message.summary}?", write), self.end)
         elif message.confirmed:
-            self.dismiss(message.request)
+            self.carry_out(write, f"writing {path} …")
 
 
 def _count(workspace: Workspace, voice: str | None) -> str:

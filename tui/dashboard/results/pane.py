@@ -21,19 +21,20 @@ from core.history.listing import WHEN, is_descending
 from core.records.metrics import HISTORY_COLUMNS
 from core.records.voices import ORIGINAL
 from core.report.summary import summarize
-from tui.dashboard.actions import perform
 from tui.dashboard.common.pane import TablePane
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.messages import Outcome
 from tui.dashboard.results.filter_line import FilterLine
 from tui.dashboard.results.history import ROWS, HistoryPage, ResultQuery, read_history, read_run
 from tui.text.format import (
+    BASELINE,
     counted,
     decimal,
     metric_cell,
     metric_head,
     short_time,
     shortened,
+    sound,
     speedup,
     unmeasured_reasons,
 )
@@ -72,7 +73,7 @@ class ResultsPane(TablePane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", id="results.filter"),
         Binding("escape", "clear_filter", "Clear the filter", show=False, id="results.clear_filter"),
-        Binding("s", "sort", "Sort", id="results.sort"),
+        Binding("s", "sort", "Sort", show=False, id="results.sort"),
         Binding("S", "reverse", "Reverse sort", show=False, id="results.reverse"),
         Binding("n", "page(1)", "Next page", show=False, id="results.next_page"),
         Binding("N", "page(-1)", "Previous page", show=False, id="results.previous_page"),
@@ -303,6 +304,10 @@ class ResultsPane(TablePane):
             return "\n".join([_title(result), *_facts(result), "", *summary.lines()])
         return "\n".join([_title(result), *summary.lines(result.variant), *_facts(result)])
 
+    def details_title(self, key: str) -> str:
+        """Return the title above the details of a result."""
+        return f"Result {key}"
+
     def action_compare(self) -> None:
         """Compare the marked results, or a single marked one with the focused one. The oldest is the baseline."""
         keys = self.table.marked
@@ -339,14 +344,10 @@ class ResultsPane(TablePane):
 
     def action_export(self) -> None:
         """Export the history."""
-        from tui.dashboard.results.export import ExportRequest, ExportScreen
+        from tui.dashboard.results.export import ExportScreen
 
-        def write(request: ExportRequest | None) -> None:
-            if request:
-                self.notify(f"Writing {request.path} …", markup=False)
-                perform(self, self.actions.export_results, request.path, request.voice)
-
-        self.app.push_screen(ExportScreen(self.workspace, self.result.voice if self.result else None), write)
+        voice = self.result.voice if self.result else None
+        self.app.push_screen(ExportScreen(self.workspace, voice, self.actions.export_results), self.report)
 
 
 def _read_query(state: Mapping[str, Any]) -> ResultQuery:
@@ -386,7 +387,7 @@ def _cells(result: Result) -> tuple[str, ...]:
         shortened(result.variant, 20),
         str(result.threads),
         speedup(result),
-        result.grade or "–",
+        sound(result),
         *(metric_cell(result, metric) for metric in HISTORY_COLUMNS),
     )
 
@@ -394,7 +395,8 @@ def _cells(result: Result) -> tuple[str, ...]:
 def _title(result: Result) -> str:
     options = "ONNX Runtime defaults" if result.stock else "thread count fixed"
     at = counted(result.threads, "thread")
-    return f"{result.voice}, {result.variant}, {at}, {options}: {result.verdict or 'not timed'}"
+    verdict = BASELINE if result.variant == ORIGINAL else result.verdict or "not timed"
+    return f"{result.voice}, {result.variant}, {at}, {options}: {verdict}"
 
 
 def _facts(result: Result) -> list[str]:

@@ -1,6 +1,6 @@
 """The dialog for the path of an assistant's configuration."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,30 +8,21 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from core.assistant.config import AssistantConfig
-from core.errors import TtsdashError
+from tui.dashboard.common.dialogs import ActionScreen
 from tui.dashboard.common.plain_text import PlainText
+from tui.dashboard.messages import Outcome
 
 
-class AssistantScreen(ModalScreen[Path | None]):
-    """Returns the path of a YAML file, or None. A wrong path stays in the dialog with its error."""
+class AssistantScreen(ActionScreen):
+    """A dialog that chooses a YAML file. A wrong path stays in it with its error."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
 
-    @dataclass
-    class Checked(Message):
-        """The file was checked."""
-
-        path: Path
-        problem: str | None = None
-
-    def __init__(self, known: str) -> None:
+    def __init__(self, known: str, save: Callable[[Path], Outcome]) -> None:
         super().__init__()
-        self._known = known
+        self._known, self._save = known, save
 
     def compose(self) -> ComposeResult:
         """Compose the dialog."""
@@ -47,19 +38,4 @@ class AssistantScreen(ModalScreen[Path | None]):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         if typed := event.value.strip():
-            self.run_worker(lambda: self._check(Path(typed)), thread=True, exclusive=True)
-
-    def _check(self, path: Path) -> None:
-        try:
-            config = AssistantConfig.load(path)
-        except TtsdashError as error:
-            self.post_message(self.Checked(path, str(error)))
-        else:
-            self.post_message(self.Checked(config.file.path))
-
-    @on(Checked)
-    def _finish(self, message: Checked) -> None:
-        if message.problem:
-            self.query_one("#problem", PlainText).show(message.problem)
-        else:
-            self.dismiss(message.path)
+            self.carry_out(lambda: self._save(Path(typed)), "checking …")

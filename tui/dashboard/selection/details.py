@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from core.assistant.keys import VOICE_PATH
 from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step
@@ -50,7 +49,11 @@ def _assistant(today: ActiveConfig, voice: Voice, selection: Selection | None) -
     elif today.config is None:
         yield label, "No assistant configuration set: press f to choose its YAML file"
     elif loaded is None:
-        yield label, f"{short_path(today.config)} has no {VOICE_PATH}: a adds it"
+        if today.voice_key:
+            yield label, f"{short_path(today.config)} has no {today.voice_key}: a sets it"
+        else:
+            file = short_path(today.config)
+            yield label, f"{file} has no key that ttsdash knows: a chooses the one that names the voice"
     else:
         key = loaded.key.rpartition(".")[2]
         yield (

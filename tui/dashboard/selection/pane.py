@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -17,17 +16,16 @@ from textual.worker import get_current_worker
 from core.records.selections import POLICIES, CandidateStatus, Policy, Selection
 from core.records.voices import Voice
 from core.selection.fallback_chain import Step, fallback_chain
-from core.text import escape_control
 from tui.dashboard.actions import perform
 from tui.dashboard.common.pane import TablePane
-from tui.dashboard.common.table import KeyedTable
-from tui.dashboard.messages import Outcome, Proposed
+from tui.dashboard.messages import Outcome
 from tui.dashboard.selection.chain import Chain
 from tui.dashboard.selection.details import decision_words, describe_selection
 from tui.text.format import shortened
 
 if TYPE_CHECKING:
     from core.assistant.active_config import ActiveConfig
+    from core.assistant.config import UnknownLayout
     from core.assistant.proposal import Proposal
     from tui.dashboard.context import Context
     from tui.dashboard.snapshot import Snapshot
@@ -48,7 +46,7 @@ class SelectionPane(TablePane):
         Binding("u", "undo", "Undo", id="selection.undo"),
         Binding("p", "pin", "Pin", id="selection.pin"),
         Binding("o", "policy", "Policy", id="selection.policy"),
-        Binding("s", "select", "Re-evaluate", id="selection.select"),
+        Binding("s", "select", "Re-evaluate", show=False, id="selection.select"),
         Binding("f", "assistant", "Assistant", id="selection.assistant"),
     ]
 
@@ -161,41 +159,46 @@ class SelectionPane(TablePane):
 
     # Actions
 
-    @on(KeyedTable.RowSelected)
     def action_apply(self) -> None:
         """Propose to write the selection into the assistant's configuration."""
         if self.voice:
-            self._evaluate(partial(self.actions.propose_selection, self.voice.key))
+            self._offer(partial(self.actions.propose_selection, self.voice.key))
 
     def action_undo(self) -> None:
         """Propose to restore the newest backup."""
-        perform(self, self.actions.propose_undo)
+        self._offer(lambda _: self.actions.propose_undo())
 
-    @on(Proposed)
-    def _offer(self, message: Proposed) -> None:
-        if self.is_frontmost:
-            self.offer(message.proposal)
+    def _offer(self, propose: Callable[[bool], Proposal]) -> None:
+        """Show what would be written, once it has been computed, and write it if confirmed."""
+        from tui.dashboard.selection.proposal import ProposalScreen
+
+        choose = partial(self._choose_key, propose)
+        self.app.push_screen(ProposalScreen(propose, self.actions.write_proposal, choose), self._offered)
+
+    def _offered(self, outcome: Outcome | None) -> None:
+        self.report(outcome)
+        self.refresh_config()
+
+    def _choose_key(self, propose: Callable[[bool], Proposal], unknown: UnknownLayout) -> None:
+        """Let the user say which key names the voice, and go on with the proposal."""
+        from tui.dashboard.selection.pick import Pick, PickScreen
+
+        def go_on(key: str | None) -> None:
+            if key is not None:
+                self._offer(partial(self._map_and_propose, key, propose))
+
+        title = f"No known key names the voice in {unknown.path}. Which one of these does?"
+        picks = [Pick(key, key, value) for key, value in unknown.candidates.items()]
+        self.app.push_screen(PickScreen(title, picks, ""), go_on)
+
+    def _map_and_propose(self, key: str, propose: Callable[[bool], Proposal], performance: bool) -> Proposal:
+        self.actions.map_voice_key(key)
+        return propose(performance)
 
     @on(Outcome)
     def _reload(self) -> None:
         """Read the configuration again: an action may have changed it, or chosen another file."""
         self.refresh_config()
-
-    def offer(self, proposal: Proposal) -> None:
-        """Show what would be written, and write it if confirmed. Do nothing if its voice is no longer in sight."""
-        from tui.dashboard.selection.proposal import ProposalScreen
-
-        if not self._in_sight or (proposal.voice and (self.voice is None or self.voice.key != proposal.voice)):
-            return
-        if not proposal.changes_something:
-            self.notify(escape_control(f"{proposal.file.path}: nothing to change"), markup=False)
-            return
-
-        def write(confirmed: bool | None) -> None:
-            if confirmed:
-                perform(self, self.actions.write_proposal, proposal)
-
-        self.app.push_screen(ProposalScreen(proposal), write)
 
     def action_pin(self) -> None:
         """Choose a variant to pin."""
@@ -243,12 +246,8 @@ class SelectionPane(TablePane):
         """Choose the assistant's configuration."""
         from tui.dashboard.selection.assistant import AssistantScreen
 
-        def name(config: Path | None) -> None:
-            if config:
-                perform(self, self.actions.set_assistant, config)
-
         known = self.today.config if self.today else None
-        self.app.push_screen(AssistantScreen(str(known or "")), name)
+        self.app.push_screen(AssistantScreen(str(known or ""), self.actions.set_assistant), self.report)
 
     def _evaluate(self, action: Callable[[], Message]) -> None:
         """Run an action that evaluates a selection, which takes seconds: it checks checksums and loads a model."""

@@ -22,12 +22,13 @@ from core.voices.file import is_piper_name
 from core.workspace import Workspace
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
+from tui.dashboard.messages import Outcome
 from tui.dashboard.subcommand import Subcommand
 from tui.dashboard.voices.voice_finder import find_voices
 from tui.text.format import megabytes
 
 _HINT = "Enter add   ↑ ↓ choose   → complete   ^l Piper's voices   Esc back"
-_DOWNLOAD_HINT = "Esc cancel the download"
+_RUNNING_HINT = "Esc cancel"
 
 
 @dataclass
@@ -35,14 +36,6 @@ class VoicesFound(Message):
     """The search for voices on this machine has ended."""
 
     paths: list[Path]
-
-
-@dataclass
-class PathChecked(Message):
-    """A path has been looked up."""
-
-    path: str
-    exists: bool
 
 
 @dataclass
@@ -63,15 +56,15 @@ class Received(Message):
 
 @dataclass
 class CommandEnded(Message):
-    """A download has ended: with a voice, with an error, or with neither if it was cancelled."""
+    """A voice has been added, or not: there is an error, or neither if that was cancelled."""
 
     command: Subcommand
     voice: dict[str, Any] | None = None
     error: str = ""
 
 
-class AddVoiceScreen(ModalScreen[str | None]):
-    """A dialog that returns the path of a voice to add, or None; a downloaded voice is already added.
+class AddVoiceScreen(ModalScreen[Outcome | None]):
+    """A dialog that adds a voice and then closes; an error stays in it, with what was typed.
 
     The typed text takes precedence over the highlighted option, except for the names of Piper's voices, which it filters.
     """
@@ -92,7 +85,9 @@ class AddVoiceScreen(ModalScreen[str | None]):
         """The official Piper voices, once they have been requested."""
         self._offered: list[str] = []
         self._command: Subcommand | None = None
-        """The download, or the request for names, that runs now."""
+        """The check of a file, the download, or the request for names, that runs now."""
+        self._cancelled = ""
+        """What to report if it is cancelled."""
 
     def compose(self) -> ComposeResult:
         """Yield the widgets."""
@@ -101,6 +96,7 @@ class AddVoiceScreen(ModalScreen[str | None]):
             yield Input(
                 placeholder="path of an .onnx file, or a Piper voice name: en_US-lessac-medium",
                 suggester=PathSuggester(".onnx"),
+                select_on_focus=False,
                 compact=True,
             )
             yield PlainText("Searching this machine for voices …", id="found")
@@ -186,19 +182,12 @@ class AddVoiceScreen(ModalScreen[str | None]):
         if self._command:
             return
         if is_piper_name(choice):
-            self._download(choice)
+            command = Subcommand(self._workspace, "voices", "download", choice)
+            self._start(command, f"Downloading {choice} …", "Download cancelled, nothing was kept.", downloads=True)
         else:
-            self.run_worker(lambda: self._check_path(choice), thread=True, group="read")
-
-    def _check_path(self, path: str) -> None:
-        self.post_message(PathChecked(path, typed_path(path).exists()))
-
-    @on(PathChecked)
-    def _path_checked(self, message: PathChecked) -> None:
-        if message.exists:
-            self.dismiss(message.path)
-        elif message.path == self._typed:
-            self._show_error(f"{message.path} does not exist: check the path")
+            # Absolute, since a name may begin with a dash.
+            command = Subcommand(self._workspace, "voices", "add", str(typed_path(choice).absolute()))
+            self._start(command, f"Checking {choice} …", "Cancelled, no voice was added.")
 
     def _show_error(self, error: str) -> None:
         self.query_one("#problem", PlainText).show(escape_control(error))
@@ -208,19 +197,17 @@ class AddVoiceScreen(ModalScreen[str | None]):
     def action_list_collection(self) -> None:
         """List the official Piper voices."""
         if not self._command:
-            self._start(Subcommand(self._workspace, "voices", "download"), "Listing Piper's voices …")
+            command = Subcommand(self._workspace, "voices", "download")
+            self._start(command, "Listing Piper's voices …", "Cancelled.", downloads=True)
 
-    def _download(self, name: str) -> None:
-        self._start(Subcommand(self._workspace, "voices", "download", name), f"Downloading {name} …")
-
-    def _start(self, command: Subcommand, title: str) -> None:
-        self._command = command
+    def _start(self, command: Subcommand, title: str, cancelled: str, downloads: bool = False) -> None:
+        self._command, self._cancelled = command, cancelled
         self._show_error("")
-        self.query_one("#found", PlainText).show(title)
+        self.query_one("#found", PlainText).show(escape_control(title))
         self.query_one("#received", PlainText).show("")
         # Without a total the bar would pulse, which is costly over a slow connection.
         self.query_one(ProgressBar).update(total=1, progress=0)
-        self._show_download(True)
+        self._show_running(True, downloads)
         self.run_worker(lambda: self._run(command), thread=True, group="collection")
 
     def _run(self, command: Subcommand) -> None:
@@ -246,8 +233,7 @@ class AddVoiceScreen(ModalScreen[str | None]):
         if message.voice:
             from tui.dashboard.voice_actions import voice_added
 
-            self.app.post_message(voice_added(message.voice))
-            self.dismiss(None)
+            self.dismiss(voice_added(message.voice))
         elif message.command is self._command:
             self._end_command()
             self._update_options()
@@ -255,25 +241,25 @@ class AddVoiceScreen(ModalScreen[str | None]):
 
     def _end_command(self) -> None:
         self._command = None
-        self._show_download(False)
+        self._show_running(False)
 
-    def _show_download(self, running: bool) -> None:
-        self.query_one("#download").display = running
+    def _show_running(self, running: bool, downloads: bool = False) -> None:
+        self.query_one("#download").display = downloads
         self.query_one(OptionList).display = not running
         self.query_one(Input).disabled = running
-        self.query_one(".hint", PlainText).show(_DOWNLOAD_HINT if running else _HINT)
+        self.query_one(".hint", PlainText).show(_RUNNING_HINT if running else _HINT)
         if not running:
             self.query_one(Input).focus()
 
     def action_back(self) -> None:
-        """Cancel the download, or close the dialog."""
+        """Cancel what runs, or close the dialog."""
         if self._command is None:
             self.dismiss(None)
             return
         command = self._command
         self._end_command()
         self._update_options()
-        self._show_error("Download cancelled, nothing was kept.")
+        self._show_error(self._cancelled)
         self.run_worker(command.terminate, thread=True, group="collection")
 
 

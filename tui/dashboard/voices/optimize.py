@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
 from core.errors import InvalidInput
@@ -23,8 +22,10 @@ from core.variants.recipes import RECIPES, Recipe, read_params
 from core.voices.sentences import label_of
 from jobs.submit import OptimizeRequest, variant_jobs
 from tui.dashboard.common.checkbox import PlainCheckbox
+from tui.dashboard.common.dialogs import ActionScreen
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
+from tui.dashboard.messages import Outcome
 from tui.dashboard.voices.forecasts import VoiceForecasts, describe_existing, read_forecasts
 from tui.text.format import counted, local_time, speedup, total_duration
 
@@ -52,8 +53,8 @@ class CalibrationRead(Message):
     error: str | None = None
 
 
-class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
-    """A dialog that returns what to queue, or None."""
+class OptimizeScreen(ActionScreen):
+    """A dialog that queues variants to make."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back", id="optimize.back"),
@@ -70,11 +71,13 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
         workspace: Workspace,
         snapshot: Snapshot,
         voice: Voice,
+        queue: Callable[[OptimizeRequest], Outcome],
         missing: frozenset[str] = frozenset(),
         kind: str | None = None,
     ) -> None:
         """Open on a voice. `missing` are paths without a file; `kind` limits the recipes to those of one kind of job."""
         super().__init__()
+        self._submit = queue
         self._workspace, self._snapshot, self._voice = workspace, snapshot, voice
         self._recipes = {name: recipe for name, recipe in RECIPES.items() if kind in (None, recipe.job)}
         self._existing_notes = describe_existing(snapshot, voice, missing)
@@ -254,6 +257,11 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
             durations.append(self.forecasts.benchmark and self.forecasts.benchmark.scaled(1 + variants))
         return durations
 
+    def show_problem(self, text: str) -> None:
+        """Show an error of the queue, or that the request is being queued."""
+        self._show_status(text)
+        self.query_one("#problem").set_class(not self.busy, "wrong")
+
     def _show_status(self, line: str, invalid: bool = False) -> None:
         self._invalid = invalid
         status = self.query_one("#problem", PlainText)
@@ -300,7 +308,8 @@ class OptimizeScreen(ModalScreen[OptimizeRequest | None]):
             calibration = str(typed_path(typed).absolute()) if typed else None
             # Existing variants are off by default: selecting one means to make it again.
             force = any(name in self._existing for name in self._variant_names(request))
-            self.dismiss(replace(request, calibration=calibration, force=force))
+            complete = replace(request, calibration=calibration, force=force)
+            self.carry_out(lambda: self._submit(complete), "queueing …")
 
     @on(Button.Pressed, "#back")
     def _back(self) -> None:

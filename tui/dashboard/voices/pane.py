@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -13,14 +14,12 @@ from textual.timer import Timer
 from tui.dashboard.actions import perform
 from tui.dashboard.common.confirm import confirm
 from tui.dashboard.common.pane import TablePane
-from tui.dashboard.common.table import KeyedTable
-from tui.dashboard.messages import Outcome, Planned, RemovalPlanned, Verified
-from tui.text.format import RATIO_SCALE, decimal, megabytes, ratio_bar, short_time, shortened, speedup
+from tui.dashboard.messages import Verified
+from tui.text.format import RATIO_SCALE, decimal, megabytes, ratio_bar, short_time, shortened, sound, speedup
 
 if TYPE_CHECKING:
     from core.records.results import Result
     from core.records.voices import Variant, Voice
-    from jobs.submit import OptimizeRequest
     from tui.dashboard.context import Context
     from tui.dashboard.snapshot import Snapshot
     from tui.dashboard.voices.forecasts import VoiceForecasts
@@ -224,10 +223,6 @@ class VoicesPane(TablePane):
 
     # Keys
 
-    @on(KeyedTable.RowSelected)
-    def _row_selected(self) -> None:
-        self.action_optimize()
-
     def _require_voice(self) -> Voice | None:
         """Return the focused voice, or notify the user that there are none."""
         if self.snapshot and not self.snapshot.voices:
@@ -238,11 +233,7 @@ class VoicesPane(TablePane):
         """Open the dialog that adds a voice."""
         from tui.dashboard.voices.add_voice import AddVoiceScreen
 
-        def add(path: str | None) -> None:
-            if path:
-                perform(self, self.actions.add_voice, path)
-
-        self.app.push_screen(AddVoiceScreen(self.workspace), add)
+        self.app.push_screen(AddVoiceScreen(self.workspace), self.report)
 
     def action_optimize(self, kind: str | None = None) -> None:
         """Open the dialog for the focused voice; `kind` limits it to recipes of that kind of job."""
@@ -252,28 +243,29 @@ class VoicesPane(TablePane):
         if voice is None or self.snapshot is None:
             return
 
-        def queue(request: OptimizeRequest | None) -> None:
-            if request:
-                perform(self, self.actions.optimize, voice, request)
-
-        self.app.push_screen(OptimizeScreen(self.workspace, self.snapshot, voice, self._missing, kind), queue)
+        queue = partial(self.actions.optimize, voice)
+        screen = OptimizeScreen(self.workspace, self.snapshot, voice, queue, self._missing, kind)
+        self.app.push_screen(screen, self.report)
 
     def action_benchmark(self) -> None:
-        """Benchmark the focused variant, or all variants on the row of a voice."""
+        """Open the dialog with the focused variant chosen, or with all variants on the row of a voice."""
+        from tui.dashboard.voices.benchmark import BenchmarkScreen
+
         voice, variant = self._require_voice(), self.variant
-        if voice and variant:
+        if voice and variant and self.snapshot:
             names = [variant.name] if variant.recipe else [other.name for other in voice.current_variants]
-            perform(self, self.actions.benchmark, voice, tuple(names))
+            screen = BenchmarkScreen(self.workspace, self.snapshot, voice, tuple(names), self.actions.benchmark)
+            self.app.push_screen(screen, self.report)
 
     def action_all(self) -> None:
-        """Plan all missing variants and a benchmark."""
+        """Ask whether to make all missing variants and benchmark them."""
         if voice := self._require_voice():
-            perform(self, self.actions.plan_all, voice)
+            confirm(self, partial(self.actions.plan_all, voice))
 
     def action_update(self) -> None:
-        """Plan to make the outdated variants of the focused voice again."""
+        """Ask whether to make the outdated variants of the focused voice again."""
         if voice := self._require_voice():
-            perform(self, self.actions.plan_outdated, voice)
+            confirm(self, partial(self.actions.plan_outdated, voice))
 
     def action_verify(self) -> None:
         """Check the files of the focused voice."""
@@ -284,42 +276,20 @@ class VoicesPane(TablePane):
     def _show_verified(self, message: Verified) -> None:
         from tui.dashboard.voices.verified import VerifiedScreen
 
-        if self.is_frontmost:
+        if self.screen.is_current:
             self.app.push_screen(VerifiedScreen(message.title, message.lines))
 
     def action_rename(self) -> None:
         """Open the dialog that renames the focused voice."""
         from tui.dashboard.voices.rename_voice import RenameVoiceScreen
 
-        def report(outcome: Outcome | None) -> None:
-            if outcome:
-                self.post_message(outcome)
-
         if voice := self._require_voice():
-            self.app.push_screen(RenameVoiceScreen(self.actions, voice), report)
+            self.app.push_screen(RenameVoiceScreen(self.actions, voice), self.report)
 
     def action_remove(self) -> None:
         """Ask whether to remove the focused voice."""
         if voice := self._require_voice():
-            perform(self, self.actions.plan_removal, voice)
-
-    @on(RemovalPlanned)
-    def _confirm_removal(self, message: RemovalPlanned) -> None:
-        from tui.dashboard.voices.remove_voice import RemoveVoiceScreen
-
-        def remove(confirmed: bool | None) -> None:
-            if confirmed:
-                perform(self, self.actions.remove_voice, message.voice)
-
-        if self.is_frontmost:
-            self.app.push_screen(RemoveVoiceScreen(message.question), remove)
-
-    @on(Planned)
-    def _confirm_plan(self, message: Planned) -> None:
-        if self.is_frontmost:
-            confirm(
-                self, message.question, lambda: perform(self, self.actions.optimize, message.voice, message.request)
-            )
+            confirm(self, partial(self.actions.plan_removal, voice))
 
 
 def _looks_the_same(before: Snapshot, after: Snapshot) -> bool:
@@ -352,5 +322,5 @@ def _cells(name: str, size: str, speed: str, result: Result | None) -> dict[str,
         _RTF: decimal(result.rtf if result else None, 3),
         _RUN: short_time(result.created_at) if result else "–",
         ">peak MB": decimal(result.peak_rss_mb if result else None, 0),
-        "sound": (result.grade or "not graded") if result else "–",
+        "sound": sound(result) if result else "–",
     }

@@ -1,34 +1,23 @@
 """The dialog that renames a voice."""
 
-from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from core.errors import TtsdashError, format_error
 from core.records.voices import Voice
 from core.text import escape_control
 from tui.dashboard.actions import Actions
+from tui.dashboard.common.dialogs import ActionScreen
 from tui.dashboard.common.plain_text import PlainText
-from tui.dashboard.messages import Outcome
 
 
-@dataclass
-class Renamed(Message):
-    """The voice was renamed, or not."""
-
-    outcome: Outcome | None
-    problem: str = ""
-
-
-class RenameVoiceScreen(ModalScreen[Outcome | None]):
-    """A dialog that renames a voice and returns the outcome. A name that cannot be used stays, with the reason."""
+class RenameVoiceScreen(ActionScreen):
+    """A dialog that renames a voice. A name that cannot be used stays, with the reason."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
 
@@ -51,18 +40,4 @@ class RenameVoiceScreen(ModalScreen[Outcome | None]):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        name = event.value.strip()
-        self.run_worker(lambda: self._rename(name), thread=True, exclusive=True, group="action")
-
-    def _rename(self, name: str) -> None:
-        try:
-            self.post_message(Renamed(self._actions.rename_voice(self._voice, name)))
-        except TtsdashError as error:
-            self.post_message(Renamed(None, format_error(error)))
-
-    @on(Renamed)
-    def _renamed(self, message: Renamed) -> None:
-        if message.outcome:
-            self.dismiss(message.outcome)
-        else:
-            self.query_one("#problem", PlainText).show(escape_control(message.problem))
+        self.carry_out(partial(self._actions.rename_voice, self._voice, event.value.strip()), "renaming …")
