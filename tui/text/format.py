@@ -76,7 +76,7 @@ def speedup(result: Result) -> str:
         text = "not yet run on a Mac"
     else:
         text = "not measured"
-    if result.noisy and result.speedup is not None:
+    if result.noisy and (result.speedup is not None or result.engine != "coreml-evaluated"):
         text += " ~"
     if result.regression:
         text += " !"
