@@ -21,7 +21,7 @@ from core.doctor.workspace import check_location, check_workspace, workspace_exi
 from core.errors import InvalidInput
 from core.hardware.machine import this_machine
 from core.settings import read_settings
-from core.store.jobs import open_ids, unmended_failures
+from core.store.jobs import failures_not_retried, open_ids
 from core.store.voices import list_voices
 from core.workspace import Workspace
 from jobs.lock import WorkerInfo, is_unresponsive, running_worker
@@ -73,7 +73,7 @@ def _check_worker(workspace: Workspace, db: sqlite3.Connection | None) -> Iterat
     if info and is_unresponsive(workspace):
         yield Finding("worker", State.PROBLEM, "it has not responded for a minute", "ttsdash worker start")
     if db:
-        yield from judge_failed(unmended_failures(db))
+        yield from judge_failed(failures_not_retried(db))
     yield from run_check("logging out", lambda: check_logout(info.pid if info and not info.elsewhere else None))
 
 
@@ -98,7 +98,8 @@ def judge_failed(failed: Sequence[int]) -> Iterator[Finding]:
     ids = ", ".join(map(str, failed[:_MAX_IDS])) + (", ..." if len(failed) > _MAX_IDS else "")
     which = f"job {ids}" if len(failed) == 1 else f"{len(failed)} jobs ({ids})"
     message = f"{which} failed and {'was' if len(failed) == 1 else 'were'} neither retried nor deleted (jobs clean)"
-    show = f"ttsdash jobs show {failed[0]}" if len(failed) == 1 else "ttsdash jobs list --state failed"
+    job_id = failed[0]
+    show = f"ttsdash jobs show {job_id}" if len(failed) == 1 else "ttsdash jobs list --state failed"
     yield Finding("failed jobs", State.PROBLEM, message, f"{show} && ttsdash jobs retry --failed")
 
 

@@ -111,7 +111,7 @@ def open_ids(db: sqlite3.Connection) -> list[int]:
     return [row[0] for row in db.execute(f"SELECT id FROM jobs WHERE state IN {sql_list(OPEN)} ORDER BY id")]
 
 
-def unmended_failures(db: sqlite3.Connection) -> list[int]:
+def failures_not_retried(db: sqlite3.Connection) -> list[int]:
     """Return the failed jobs, oldest first, without those whose work a later job has done."""
     rows = db.execute(
         f"""SELECT id FROM jobs AS failed WHERE state = '{JobState.FAILED}'

@@ -129,7 +129,7 @@ def test_the_fastest_variant_with_an_acceptable_sound(candidates: tuple[Candidat
         (1.88, PairedSpeed(0.98, (0.96, 1.01)), "static-int8"),
         # A difference that the pairs show, however small.
         (1.80, PairedSpeed(0.95, (0.94, 0.965)), "dynamic-int8"),
-        # Too noisy to tell, but not close.
+        # Not significant in noise, but not close.
         (1.40, PairedSpeed(0.74, (0.50, 1.05)), "dynamic-int8"),
         # Different runs: close, and the intervals overlap.
         (1.87, Unpaired.DIFFERENT_RUNS, "static-int8"),

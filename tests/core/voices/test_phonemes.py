@@ -60,7 +60,7 @@ def chinese(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(module, "ChinesePhonemizer", lambda _: _Phonemizer(), raising=False)
     monkeypatch.setitem(sys.modules, "piper.phonemize_chinese", module)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "library"))
-    monkeypatch.setattr("platformdirs.user_data_dir", lambda *_, **__: str(folder.parent))
+    monkeypatch.setattr("core.voices.phonemizer.resource_folder", lambda: folder.parent)
     return folder
 
 
@@ -71,9 +71,9 @@ class _Phonemizer:
 
 def test_the_model_for_chinese_text_is_downloaded_only_by_the_command_that_the_message_names(chinese: Path) -> None:
     config = CONFIG | {"phoneme_type": "pinyin", "phoneme_id_map": {"h": [3], "a": [4]}}
-    with pytest.raises(InvalidInput, match=r"^no phonemes: Piper's model for Chinese text is missing") as caught:
+    with pytest.raises(InvalidInput, match=r"its phonemes need a model that has not been downloaded") as caught:
         phoneme_ids(config, "ha")
     assert not chinese.exists()
-    _, _, command = str(caught.value).partition("download it with ")
+    _, _, command = str(caught.value).partition("downloaded: ")
     subprocess.run(shlex.split(command), check=True, cwd=chinese.parents[2])
     assert phoneme_ids(config, "ha") == [1, 2, 2]

@@ -1,6 +1,7 @@
 """`core.voices.trial`: a voice speaks, or one cause is named, and its fix works."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -292,11 +293,10 @@ def test_a_model_that_takes_too_much_memory_is_ended(voice_path: Path, monkeypat
         ("import os; os.kill(os.getpid(), 9)", Fault.PIPER, "-m pip install --force-reinstall piper-tts onnxruntime"),
     ],
 )
-def test_a_crash_is_the_model_s_once_piper_is_loaded_and_the_installation_s_before(
+def test_a_crash_after_piper_is_loaded_is_blamed_on_the_model_and_one_before_on_the_installation(
     code: str, fault: Fault, words: str, voice_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = trial.module_command
-    monkeypatch.setattr(trial, "module_command", lambda *_: [*command("x")[:2], "-c", code])
+    monkeypatch.setattr(trial, "module_command", lambda *_: [sys.executable, "-P", "-c", code])
     found = refused(voice_path)
     assert found.fault == fault
     assert words in str(found)

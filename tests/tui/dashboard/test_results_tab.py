@@ -198,7 +198,7 @@ async def test_the_list_is_narrowed_down_while_one_types_and_a_slip_takes_nothin
         await until(pilot, lambda: pane.page.query.filter == "voice:joe int4")
         found = ids(pane)
         assert {(one.voice, one.variant) for one in pane.page.results} == {("joe at home", "int4")}
-        # At once: on a slow machine, a word typed on the way is a filter of its own.
+        # At once: on a slow machine, each word typed on the way is also a filter.
         await paste(pilot, " bogus:1")
         await until(pilot, lambda: "unknown field 'bogus'" in text_of(app, "FilterLine .problem"))
         assert ids(pane) == found

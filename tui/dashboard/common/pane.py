@@ -156,7 +156,7 @@ class TablePane(Vertical, Pane):
 
     @on(KeyedTable.RowSelected)
     def open_details(self) -> None:
-        """Show the details of the focused row in full, on a screen of their own."""
+        """Show the details of the focused row in full, on a separate screen."""
         from tui.dashboard.common.details import DetailsScreen
 
         if key := self.table.focused_key:

@@ -46,7 +46,7 @@ class ProposalScreen(PreparedScreen["Proposal"]):
         write: Callable[[Proposal], Outcome],
         choose_key: Callable[[UnknownLayout], object] | None = None,
     ) -> None:
-        """`propose` gets whether the performance keys are wanted. `choose_key` replaces this dialog if no key is known."""
+        """Take `propose`, which gets whether the performance keys are wanted. `choose_key` replaces this dialog if no key is known."""
         super().__init__(partial(propose, False))
         self._propose, self._write, self._choose_key = propose, write, choose_key
 
