@@ -88,7 +88,7 @@ def test_the_history_of_selections_is_kept_with_its_warnings(old_workspace: Work
     for entry, (number, selected, reason, warnings, candidates) in zip(stored, rows, strict=True):
         assert (entry.id, entry.selection.selected, entry.selection.reason) == (number, selected, reason)
         assert [warning.text for warning in entry.selection.warnings] == json.loads(warnings)
-        assert [(one.variant, one.verdict, one.reason) for one in entry.selection.candidates] == [
+        assert [(one.variant, one.status, one.reason) for one in entry.selection.candidates] == [
             (one["variant"], todays_verdict(one["verdict"]), one["reason"]) for one in json.loads(candidates)
         ]
     kinds = {warning.kind for entry in stored for warning in entry.selection.warnings}

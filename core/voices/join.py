@@ -17,7 +17,8 @@ from core.voices.config import read_config
 from core.voices.file import VoiceFile, config_path_of, default_key, read_voice
 from core.voices.other_file import describe_other_file
 
-_FOLDER = "joined"
+JOINED = "joined"
+"""The folder of joined voices, in that of the voices."""
 # The names that streaming exports give to the files of a voice.
 _HALVES = ("encoder", "decoder")
 _CONFIG = "config.json"
@@ -109,7 +110,7 @@ def _write(parts: _Parts, folder: Path) -> Path:
     import onnx
 
     config = read_config(parts.config)
-    place = folder / _FOLDER / hashlib.sha256(str(parts.source).encode()).hexdigest()[:12]
+    place = folder / JOINED / hashlib.sha256(str(parts.source).encode()).hexdigest()[:12]
     final = place / f"{parts.name}.onnx"
     mkdir_private(folder)
     with tempfile.TemporaryDirectory(prefix=".joining-", dir=folder) as drafts:

@@ -46,4 +46,7 @@ def open_piper(config: dict[str, Any], session: Any = None) -> Any:
 
     if lacks_resources(config):
         raise InvalidInput(f"its phonemes need a model that has not been downloaded: {download_command()}")
-    return PiperVoice(session=session, config=PiperConfig.from_dict(config), download_dir=resource_folder())
+    voice = PiperVoice(session=session, config=PiperConfig.from_dict(config))
+    if config.get("phoneme_type") == _PINYIN:
+        voice.download_dir = resource_folder()
+    return voice

@@ -10,7 +10,7 @@ from core.records.voices import Voice
 from core.store.results import newest_texts
 from core.store.selections import latest_selection
 from core.store.voices import Change, Registration, is_registered, register_voice
-from core.voices.join import read_whole_voice
+from core.voices.join import JOINED, read_whole_voice
 from core.voices.trial import try_voice
 from tui.cli.context import Session
 from tui.cli.output import print_line
@@ -70,6 +70,8 @@ def print_registration(session: Session, registration: Registration, path: Path)
         size, speakers = megabytes(voice.size_bytes), counted(voice.speakers, "speaker")
         print_line(f"{voice.key}: {size} MB, {voice.language}, {speakers}")
     print_change(session, registration, path)
+    if (session.workspace.voices / JOINED) in Path(voice.path).parents:
+        print_line(f"joined from several files: {voice.path}")
     graph = GraphSummary.from_json(voice.anatomy)
     if graph.quantized:
         print_line("it is already quantized: variants can only be made of the voice's original fp32 model")

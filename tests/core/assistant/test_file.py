@@ -152,7 +152,7 @@ def test_two_processes_do_not_write_at_once(config: Path) -> None:
 
 def test_a_read_only_file_is_not_written(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert "is read-only" in refusal(write_file, read_file(config), NEW, names=config)
+    assert "is not writable" in refusal(write_file, read_file(config), NEW, names=config)
     assert lying_in(config.parent) == {"assistant.yaml": OLD}
 
 

@@ -184,7 +184,7 @@ def test_a_run_records_its_machine_voice_and_texts(record: BenchmarkRecord, plan
         "latency_text": "second",
         "texts": _TEXTS.texts,
     }
-    assert {"load_before", "load_after", "others_share", "clock_mhz", "throttled"} == set(record.load)
+    assert {"load_before", "load_after", "others_share", "clock_mhz", "throttled", "limits"} == set(record.load)
     shares = [sample.others_share for result in record.results for sample in result.samples]
     assert all(share is not None and 0 <= share <= 1 for share in shares)
 

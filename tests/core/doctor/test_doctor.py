@@ -341,7 +341,7 @@ def test_databases_that_other_users_can_read_are_named(made: Workspace) -> None:
         (
             lambda m: m.setattr(os, "access", lambda _, mode: not mode & os.W_OK),
             "folder",
-            "is read-only",
+            "is not writable",
             "chmod u+rwX",
         ),
         (
@@ -880,7 +880,7 @@ def test_a_configuration_without_the_keys_gets_the_command_that_sets_them(tmp_pa
         found = findings_by_check(None, AssistantConfig.load(tmp_path / "config.yaml"))
         assert (found["paths"].state, found["paths"].fix) == (
             "note",
-            f"ttsdash apply {tmp_path}/config.yaml --voice VOICE",
+            f"ttsdash apply {tmp_path}/config.yaml --voice-key KEY",
         )
 
 

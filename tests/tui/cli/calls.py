@@ -47,7 +47,10 @@ CALLS = {
     "voices download": "en_US-there-low",  # more depends on the network
     "voices import": "--config CONFIG",
     "voices list": "",
+    "voices remove": "tiny --yes",
+    "voices rename": "tiny other",
     "voices show": "tiny",
+    "voices verify": "tiny",
     "worker install": "--help",  # more depends on the machine
     "worker run": "",
     "worker start": "",

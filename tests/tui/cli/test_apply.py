@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from core.records.selections import CandidateStatus, Decision, Selection
+from core.records.selections import CandidateStatus, Decision, Preference, Selection
 from core.records.voices import Variant, Voice
 from core.selection import evaluate
 from core.settings import read_settings
 from core.store.database import transaction
+from core.store.selections import put_preference
 from core.store.voices import add_voice, get_voice, put_variant
 from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
@@ -51,7 +52,7 @@ def config(voice: Voice, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Variant:
-    """A copy of the voice that is stored as a quantized variant."""
+    """A copy of the voice as a quantized variant; the policy accepts what was not measured."""
     path = tmp_path / "made" / "static-int8.onnx"
     path.parent.mkdir()
     shutil.copyfile(voice.path, path)
@@ -61,6 +62,7 @@ def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Variant:
     )
     with transaction(db):
         put_variant(db, voice.id, made)
+        put_preference(db, voice.id, Preference("priority"))
     return made
 
 

@@ -37,7 +37,7 @@ def test_optimize_makes_a_variant_measures_it_and_prints_all_that_as_json(
     assert re.search(r"job 2: benchmark, tiny: .*pair \d+, [12] thread", done.stderr)
     answer = json.loads(done.stdout)
 
-    assert set(answer) == {"jobs", "existing", "results", "selection"}
+    assert set(answer) == {"jobs", "existing", "skipped", "results", "selection"}
     assert [(job["kind"], job["state"]) for job in answer["jobs"]] == [
         ("quantize", "succeeded"),
         ("benchmark", "succeeded"),
@@ -95,7 +95,7 @@ def test_the_table_of_results_fits_80_columns_and_describes_it_in_words(
 
 def test_without_wait_the_jobs_are_queued_and_their_ids_printed(workspace: Workspace, voice_path: Path) -> None:
     answer = ttsdash_json(workspace, "optimize", "--model", voice_path, "--dynamic", "--benchmark")
-    assert (list(answer), answer["existing"]) == (["jobs", "existing"], {})
+    assert (list(answer), answer["existing"]) == (["jobs", "existing", "skipped"], {})
     quantize, benchmark = answer["jobs"]
     assert benchmark["after"] == [quantize["id"]]
     assert worker_status(workspace).running

@@ -6,35 +6,34 @@ from core.records.voices import Voice
 from core.workspace import Workspace
 from tests.running import ttsdash, ttsdash_json
 
+NOTHING_MEASURED = "no variant has been measured on this machine at all cores"
 KEYS = {"voice", "policy", "pinned", "selected", "reason", "candidates", "warnings", "history"}
 
 
 def test_a_policy_and_a_pin_stay_until_they_are_removed(workspace: Workspace, voice: Voice) -> None:
     first = ttsdash_json(workspace, "select", voice.key)
     assert set(first) == KEYS
-    assert (first["policy"], first["pinned"], first["selected"]) == ("priority", None, "original")
-    assert first["candidates"] == [
-        {"variant": "original", "verdict": "selected", "reason": "no variant that ranks higher can be used"}
-    ]
+    assert (first["policy"], first["pinned"], first["selected"]) == ("measured", None, "original")
+    assert first["candidates"] == [{"variant": "original", "verdict": "selected", "reason": NOTHING_MEASURED}]
 
-    ttsdash_json(workspace, "select", voice.key, "--policy", "measured", "--pin", "original")
+    ttsdash_json(workspace, "select", voice.key, "--policy", "priority", "--pin", "original")
     later = ttsdash_json(workspace, "select", voice.key)
-    assert (later["policy"], later["pinned"], later["reason"]) == ("measured", "original", "pinned")
+    assert (later["policy"], later["pinned"], later["reason"]) == ("priority", "original", "pinned")
 
-    back = ttsdash_json(workspace, "select", voice.key, "--unpin", "--policy", "priority")
+    back = ttsdash_json(workspace, "select", voice.key, "--unpin", "--policy", "measured")
     assert {name: back[name] for name in KEYS - {"history"}} == {name: first[name] for name in KEYS - {"history"}}
     assert [change["cause"] for change in back["history"]] == [
-        "policy changed from measured to priority, original unpinned",
-        "policy changed from priority to measured, original pinned",
+        "policy changed from priority to measured, original unpinned",
+        "policy changed from measured to priority, original pinned",
         "requested",
     ]
 
 
 def test_it_prints_what_is_selected_why_and_since_when(workspace: Workspace, voice: Voice) -> None:
     lines = ttsdash(workspace, "select", voice.key).stdout.splitlines()
-    assert lines[0] == "tiny: original (no variant that ranks higher can be used)"
-    assert lines[1].split() == ["policy", "priority", "verdict", "reason"]
-    assert lines[-1].endswith("  original  no variant that ranks higher can be used; cause: requested")
+    assert lines[0] == f"tiny: original ({NOTHING_MEASURED})"
+    assert lines[1].split() == ["policy", "measured", "verdict", "reason"]
+    assert lines[-1].endswith(f"  original  {NOTHING_MEASURED}; cause: requested")
 
 
 def test_an_invalid_preference_is_refused_and_changes_nothing(

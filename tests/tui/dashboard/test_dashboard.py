@@ -102,7 +102,8 @@ async def test_from_nothing_to_a_finished_benchmark_by_keys_alone(
         await until(pilot, lambda: results.table.row_count >= 2)
         assert "It sounds" in text_of(app, "#results-pane .detail Static")
         await pilot.press("1")
-        assert [row[0].strip() for row in cells(voices)] == ["tiny", "optimized", "dynamic-int8 *"]
+        # The variants of so small a voice are slower, so that the original stays selected.
+        assert [row[0].strip() for row in cells(voices)] == ["tiny *", "optimized", "dynamic-int8"]
         assert "x" in cells(voices)[1][3]
 
 

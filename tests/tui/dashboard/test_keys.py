@@ -374,9 +374,9 @@ async def test_recent_usage_is_drawn_on_a_wide_terminal(full: Workspace) -> None
         running = store(app).running[0]
         widget = app.query_one(RunningJob)
         for beat, percent in enumerate((50.0, 50.0, 100.0)):
-            widget.show(replace(running, cpu_percent=percent, rss_mb=400.0, heartbeat_at=str(beat)), None, False)
+            widget.show(replace(running, cpu_percent=percent, rss_mb=400.0, heartbeat_at=str(beat)), None)
         # The same heartbeat again adds no value.
-        widget.show(replace(running, cpu_percent=100.0, rss_mb=400.0, heartbeat_at="2"), None, False)
+        widget.show(replace(running, cpu_percent=100.0, rss_mb=400.0, heartbeat_at="2"), None)
         used = str(widget.query_one(".usage", Static).render())
         # The first bar is the usage when the widget was mounted.
         assert re.fullmatch(r" +.▅▅█ 100 % CPU, +.███ 400 MB", used)

@@ -25,7 +25,7 @@ from core.records.selections import Preference
 from core.records.voices import Variant, Voice
 from core.settings import read_settings, set_assistant
 from core.store.database import transaction
-from core.store.selections import get_preference
+from core.store.selections import get_preference, put_preference
 from core.store.voices import put_variant
 from core.voices.file import config_path_of
 from core.workspace import Workspace
@@ -47,7 +47,7 @@ ASSISTANT = "models:\n  tts:\n    piper:\n      voice_path: {path}  # the voice\
 
 @pytest.fixture
 def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
-    """A variant `static-int8`, in truth a copy of the original."""
+    """A copy of the original as `static-int8`, of a voice whose policy accepts what was not measured."""
     path = Path(shutil.copyfile(voice.path, tmp_path / "static-int8.onnx"))
     config_path_of(path).write_text(json.dumps(voice.config))
     made = Variant(
@@ -65,6 +65,7 @@ def variant(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> Path:
     )
     with transaction(db):
         put_variant(db, voice.id, made)
+        put_preference(db, voice.id, Preference("priority"))
     return path
 
 
@@ -192,7 +193,7 @@ async def test_a_pin_and_a_policy_are_chosen_from_a_list_and_taken_back(
         await until(pilot, lambda: row(pane)[:3] == ["priority", "original", "original"])
         assert "original: pinned" in text_of(app, "#selection-pane .detail Static")
 
-        shown = await pick("o", "j")
+        shown = await pick("o", "k")
         assert "* priority\n    Core ML, then quantized" in shown
         assert "measured\n    the fastest on this machine" in shown
         await until(pilot, lambda: row(pane)[0] == "measured")

@@ -22,7 +22,6 @@ from tests.vits import VitsShape, write_voice
 from tui.dashboard.app import Dashboard
 from tui.dashboard.common.confirm import ConfirmScreen
 from tui.dashboard.voices.pane import VoicesPane
-from tui.dashboard.voices.remove_voice import RemoveVoiceScreen
 from tui.dashboard.voices.rename_voice import RenameVoiceScreen
 from tui.dashboard.voices.verified import VerifiedScreen
 
@@ -51,16 +50,16 @@ async def test_a_voice_is_removed_only_after_y(workspace: Workspace, voice: Voic
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: is_ready(app) and len(rows(app)) == 2)
         await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, RemoveVoiceScreen))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         question = text_of(app, "PlainText")
         assert f"Remove tiny? This deletes 1 variant (dynamic-int8-guide), 0 jobs. {voice.path}" in question
         await pilot.press("enter", "space", "enter")
-        assert isinstance(app.screen, RemoveVoiceScreen)
+        assert isinstance(app.screen, ConfirmScreen)
         await pilot.press("n")
-        await until(pilot, lambda: not isinstance(app.screen, RemoveVoiceScreen))
+        await until(pilot, lambda: not isinstance(app.screen, ConfirmScreen))
         assert made.is_file()
         await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, RemoveVoiceScreen))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("y")
         await until(pilot, lambda: store(app).voices == [])
         assert "Removed tiny." in app.notices
