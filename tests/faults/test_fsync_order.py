@@ -92,7 +92,8 @@ def reported_at(calls: Sequence[Call]) -> int:
 
 
 @pytest.mark.parametrize("replaces", [False, True], ids=["first", "replacement"])
-@pytest.mark.parametrize(("kind", "renames"), [("quantize", 2), ("convert", 1)])
+# Renamed are the files of the variant, and before them what the job has finished.
+@pytest.mark.parametrize(("kind", "renames"), [("quantize", 3), ("convert", 2)])
 def test_a_variant_is_flushed_before_the_commit_and_the_commit_before_the_old_file_is_removed(
     kind: str, renames: int, replaces: bool, shim: Shim, tmp_path: Path
 ) -> None:

@@ -47,8 +47,8 @@ CALLS = {
     "voices download": "en_US-there-low",  # more depends on the network
     "voices import": "--config CONFIG",
     "voices list": "",
-    "voices remove": "tiny --yes",
-    "voices rename": "tiny other",
+    "voices remove": "--help",  # a second call would find nothing
+    "voices rename": "tiny tiny",
     "voices show": "tiny",
     "voices verify": "tiny",
     "worker install": "--help",  # more depends on the machine

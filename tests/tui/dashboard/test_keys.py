@@ -371,7 +371,7 @@ async def test_recent_usage_is_drawn_on_a_wide_terminal(full: Workspace) -> None
     async with app.run_test(size=(120, 30)) as pilot:
         await until(pilot, lambda: store(app).running)
         await pilot.press("2")
-        running = store(app).running[0]
+        running = replace(store(app).running[0], interrupted=False)
         widget = app.query_one(RunningJob)
         for beat, percent in enumerate((50.0, 50.0, 100.0)):
             widget.show(replace(running, cpu_percent=percent, rss_mb=400.0, heartbeat_at=str(beat)), None)

@@ -104,12 +104,12 @@ async def test_outdated_variants_are_shown_and_made_again_after_y(
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: is_ready(app) and len(rows(app)) == 2)
         await pilot.press("u")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.content)
         await pilot.press("n")
         await until(pilot, lambda: any("outdated" in row for row in rows(app)))
         assert "u makes them again" in text_of(app, "#voices-pane .detail Static")
         await pilot.press("u")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.content)
         await pilot.press("y")
         await until(pilot, lambda: len(store(app).jobs) == 2)
         with closing(open_store(workspace)) as db:
