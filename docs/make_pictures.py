@@ -24,11 +24,11 @@ from tui.dashboard.app import Dashboard
 from tui.dashboard.results.pane import ResultsPane
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
-# Where variants lie is this machine's business.
-_MADE_IN = re.compile(r"/[\w./-]*/optimized_models")
+# Paths of this machine, up to the part that every workspace has.
+_PATHS = re.compile(r"/[\w./-]*/(?:workspace/)?(optimized_models|workspace\b|bin/python)")
 # What is pressed for each; of the results the first is an original.
 KEYS = {
-    "voices": "1jj",
+    "voices": "1jjj",
     "queue": "2",
     "results": "3j",
     "trend": "3jjt",
@@ -48,7 +48,9 @@ async def take(workspace: Workspace, name: str, keys: str) -> None:
         for key in keys:
             await pilot.press(key)
             await settle(pilot)
-        picture = _MADE_IN.sub("~/ttsdash/optimized_models", app.export_screenshot(title="ttsdash"))
+        picture = _PATHS.sub(r"~/ttsdash/\1", app.export_screenshot(title="ttsdash")).replace(
+            "/ttsdash/workspace", "/ttsdash"
+        )
         (PICTURES / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
