@@ -111,7 +111,7 @@ def test_the_dashboard_opens_no_socket_and_leaves_nothing_at_home(workspace: Wor
     wait_until(lambda: sees(b"Voices"))
     os.write(outside, b"5")
     # The doctor has run a model in a separate process.
-    wait_until(lambda: sees(b"runs an int8 model"), timeout=60)
+    wait_until(lambda: sees(b"runs an int8 model"), timeout=180)
     os.write(outside, b"q")
     wait_until(lambda: sees() and program.poll() is not None)
     assert program.returncode == 0

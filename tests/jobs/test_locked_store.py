@@ -227,8 +227,10 @@ def run(workspace: Workspace, job_id: int) -> None:
 def test_whoever_locks_the_store_is_named(
     mode: str, statements: list[str], workspace: Workspace, db: sqlite3.Connection, impatient: None
 ) -> None:
-    assert db.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0] == mode
     other = open_store(workspace)
+    # The only connection, for nobody else may be connected; and the last to open the store, which would choose the mode.
+    db.close()
+    assert other.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0] == mode
     assert lock_holders(workspace.data_db) == set()
     with locked(workspace.data_db, *statements) as pid:
         assert lock_holders(workspace.data_db) == {pid}

@@ -73,7 +73,7 @@ def dashboard(workspace: Workspace, *, autostart: bool = False, **more: Any) -> 
     return DrivenDashboard(workspace, autostart=autostart, **more)
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], object], timeout: float = 60.0) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], object], timeout: float = 150.0) -> None:
     """Run the dashboard until the condition holds; it may query widgets that do not exist yet."""
     deadline = time.monotonic() + timeout
     while not _holds(condition):

@@ -73,9 +73,7 @@ def test_a_copy_of_a_registered_voice_is_called_one(
     shutil.copy(config_path_of(voice_path), config_path_of(copy))
     capsys.readouterr()
     assert call(workspace, "voices", "add", copy) == (0, "")
-    assert capsys.readouterr().out == (
-        f"{copy} is the same model as tiny ({voice_path}), which is used instead\n"
-    )
+    assert capsys.readouterr().out == (f"{copy} is the same model as tiny ({voice_path}), which is used instead\n")
     assert [voice.path for voice in list_voices(db)] == [str(voice_path)]
 
 

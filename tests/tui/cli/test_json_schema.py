@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
+from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.voices import add_voice
 from core.workspace import Workspace
@@ -107,7 +108,7 @@ def test_jobs_that_are_queued_moved_and_edited_follow_the_schema(workspace: Work
     check(printed(workspace, "voices", "remove", "other", "--yes"), "removed-voice")
 
 
-def test_a_proposal_for_an_assistant_follows_the_schema(full: Workspace, tmp_path: Path) -> None:
+def test_a_proposal_for_an_assistant_follows_the_schema(workspace: Workspace, voice: Voice, tmp_path: Path) -> None:
     config = tmp_path / "assistant.yaml"
     config.write_text("models:\n  tts:\n    piper:\n      voice_path: tiny.onnx\n")
-    check(printed(full, "apply", config, "--voice", "en_US-joe-medium", "--dry-run"), "proposal")
+    check(printed(workspace, "apply", config, "--voice", voice.key, "--dry-run"), "proposal")

@@ -147,7 +147,8 @@ async def test_a_wrong_path_stays_in_the_dialog_to_be_corrected(workspace: Works
         wrong = voice_path.with_name("tin.onnx")
         await paste(pilot, str(wrong))
         await pilot.press("enter")
-        await until(pilot, lambda: text_of(app, "#problem") == f"{wrong} does not exist: check the path")
+        problem = f"{wrong} does not exist: check the path, or add the one voice in its folder, {voice_path}"
+        await until(pilot, lambda: text_of(app, "#problem") == problem)
         await pilot.press(*["left"] * len(".onnx"), "y", "enter")
         await until(pilot, lambda: len(app.screen_stack) == 1)
         await until(pilot, lambda: [voice.key for voice in store(app).voices] == ["tiny"])
