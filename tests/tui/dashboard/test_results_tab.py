@@ -582,6 +582,7 @@ def looks(
             await pilot.press("slash")
             await filtered(pilot, text)
         if then:
+            pilot.app.query_one(ResultsPane).query_one(Input).cursor_blink = False
             await paste(pilot, then)
         await pilot.press(*keys)
         await until(pilot, lambda: ready(pilot) and len(pilot.app.screen.query("FooterKey")) > 1)
