@@ -13,6 +13,7 @@ from typing import Any
 from core.errors import InvalidInput
 from core.files import PRIVATE_FILE, flush_file, flush_folder, mkdir_private
 from core.text import safe_name
+from core.users import expand_home
 from core.voices.config import read_config
 from core.voices.file import VoiceFile, config_path_of, default_key, read_voice
 from core.voices.other_file import describe_other_file
@@ -29,7 +30,7 @@ def read_whole_voice(path: Path, folder: Path) -> VoiceFile:
 
     `path` is the model, one of the halves of a streaming export, or the folder with both. Raises InvalidInput.
     """
-    path = path.expanduser().absolute()
+    path = expand_home(path).absolute()
     parts = _parts_of(path)
     return read_voice(_write(parts, folder) if parts else path)
 

@@ -56,6 +56,13 @@ def test_a_voice_that_cannot_speak_is_refused_in_one_line_wherever_it_would_be_a
     assert db.execute("SELECT count(*) FROM jobs").fetchone()[0] == 0
 
 
+def test_a_home_folder_that_does_not_exist_is_named(workspace: Workspace) -> None:
+    for command in (("voices", "add"), ("optimize", "--dynamic", "--model")):
+        code, line = call(workspace, *command, "~nosuchuser/tiny.onnx")
+        assert (code, len(line.splitlines())) == (2, 1)
+        assert "there is no user 'nosuchuser'" in line
+
+
 def test_a_voice_that_speaks_is_added(
     voice_path: Path, workspace: Workspace, db: sqlite3.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
