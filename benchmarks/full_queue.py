@@ -26,11 +26,11 @@ from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import get_job, list_events
 from core.store.queue_control import cancel_all, pause, resume
-from core.store.voices import add_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
 from jobs.submit import Scheduling, submit, variant_job, wake
 from jobs.worker_control import start_worker, stop_worker
+from tests.factories import add_voice
 from tests.vits import write_voice
 
 _LOOK_S = 0.01

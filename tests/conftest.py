@@ -10,9 +10,9 @@ import pytest
 from core.hardware.limits import KEEP
 from core.records.voices import Voice
 from core.store.database import open_store
-from core.store.voices import add_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
+from tests.factories import add_voice
 from tests.running import processes_of
 from tests.vits import write_voice
 

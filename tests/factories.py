@@ -1,9 +1,12 @@
 """Records for tests: each with ordinary values, any of which a test replaces by keyword."""
 
+import sqlite3
 from typing import Any
 
 from core.records.results import Result
 from core.records.voices import ORIGINAL, Variant, Voice
+from core.store.voices import register_voice
+from core.voices.file import VoiceFile
 
 CREATED = "2026-01-01T00:00:00.000Z"
 SOURCE_SHA256 = "a" * 64
@@ -102,3 +105,8 @@ def make_result(**changes: Any) -> Result:
 def make_variant_result(**changes: Any) -> Result:
     """Return the result of a variant of that voice, a quarter of its size."""
     return make_result(**{"id": "1", "variant": "small", "size_bytes": 250, "peak_rss_mb": 100.0} | changes)
+
+
+def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
+    """Register a voice and return it, whatever that changes."""
+    return register_voice(db, file).voice

@@ -42,11 +42,6 @@ class Registration:
     change: Change
 
 
-def add_voice(db: sqlite3.Connection, file: VoiceFile) -> Voice:
-    """Register a voice, or return the one that it is already. Raises as `register_voice`."""
-    return register_voice(db, file).voice
-
-
 def register_voice(db: sqlite3.Connection, file: VoiceFile) -> Registration:
     """Register a voice. If its path is known, the file replaces the source of that voice, whose variants remain.
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from core.records.voices import Voice
-from core.store.voices import add_voice
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 from tests.vits import TINY, build_model
 
 # A busy machine is no failure, and all examples may share the fixtures of a function, which only name a folder.

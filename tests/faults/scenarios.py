@@ -20,7 +20,7 @@ from core.store.database import open_store, transaction
 from core.store.jobs import add_job, list_events, list_jobs
 from core.store.lifecycle import claim, finish, requeue
 from core.store.queue_control import cancel, retry
-from core.store.voices import add_voice, get_voice, list_voices
+from core.store.voices import get_voice, list_voices
 from core.variants.checksums import integrity_error
 from core.variants.recipes import RECIPES, Param, Recipe, Task
 from core.voices.file import read_voice
@@ -29,6 +29,7 @@ from jobs.context import JobContext
 from jobs.kinds import convert, quantize
 from jobs.kinds.variant import make_variant
 from jobs.recovery import reconcile
+from tests.factories import add_voice
 from tests.faults.shim import Shim
 
 LONG = os.environ.get("TTSDASH_FAULTS") == "long"

@@ -26,7 +26,6 @@ from core.records.resources import DEFAULT_RESOURCES
 from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import get_job, list_events, open_ids
-from core.store.voices import add_voice
 from core.text import escape_control
 from core.voices.file import VoiceFile, config_path_of, read_voice
 from core.voices.trial import try_voice
@@ -34,6 +33,7 @@ from core.workspace import Workspace
 from jobs.lock import running_worker
 from jobs.submit import benchmark_job, submit, variant_job
 from jobs.worker_control import start_worker, stop_worker
+from tests.factories import add_voice
 from tests.faults.conftest import LONG
 from tests.faults.mutations import KINDS, NASTY_NAMES, Mutant, mutate
 from tests.running import leftover_files, processes_of

@@ -26,7 +26,7 @@ from core.records.voices import Voice
 from core.store.database import open_store
 from core.store.jobs import get_job, list_events, list_jobs, list_queued, open_ids
 from core.store.queue_control import retry_failed
-from core.store.voices import add_voice, get_voice, list_voices
+from core.store.voices import get_voice, list_voices
 from core.variants.checksums import integrity_error
 from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
@@ -34,6 +34,7 @@ from jobs.lock import WorkerInfo, running_worker
 from jobs.process_groups import is_alive
 from jobs.submit import benchmark_job, submit, variant_job, wake
 from jobs.worker_control import start_worker, stop_worker
+from tests.factories import add_voice
 from tests.faults.conftest import LONG
 from tests.running import leftover_files, processes_of, wait_for_end
 from tests.vits import TINY, write_voice

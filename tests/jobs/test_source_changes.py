@@ -11,12 +11,13 @@ from core.records.jobs import NewJob
 from core.records.voices import Voice
 from core.store.lifecycle import claim, finish
 from core.store.results import list_results
-from core.store.voices import add_voice, get_voice
+from core.store.voices import get_voice
 from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
 from jobs.context import JobContext
 from jobs.kinds import KINDS
 from jobs.submit import benchmark_job, submit, variant_job
+from tests.factories import add_voice
 from tests.running import leftover_files
 from tests.vits import VitsShape, write_voice
 

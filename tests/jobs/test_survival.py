@@ -21,7 +21,6 @@ from core.store.jobs import add_job, get_job, list_events, open_ids
 from core.store.lifecycle import claim, finish
 from core.store.migrations import VERSION
 from core.store.queue_control import pause, resume
-from core.store.voices import add_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
 from jobs import lock, worker_control
@@ -30,6 +29,7 @@ from jobs.lock import is_unresponsive, running_worker
 from jobs.process_groups import is_alive, start_token
 from jobs.submit import Scheduling, benchmark_job, submit, variant_job, wake
 from jobs.worker_control import ensure_worker, start_worker, stop_worker, worker_status
+from tests.factories import add_voice
 from tests.running import leftover_files, processes_of, ttsdash, wait_for_end, wait_for_progress, worker_children
 from tests.waiting import wait_until
 

@@ -14,10 +14,11 @@ from core.doctor.voices import check_voice
 from core.files import sha256_of
 from core.records.voices import Voice
 from core.store.database import transaction
-from core.store.voices import add_voice, get_voice, put_variant
+from core.store.voices import get_voice, put_variant
 from core.variants.variant_files import variant_path
 from core.voices.file import config_path_of, config_sha256, read_voice
 from core.workspace import Workspace
+from tests.factories import add_voice
 from tests.vits import VitsShape, write_voice
 
 

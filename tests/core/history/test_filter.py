@@ -21,9 +21,9 @@ from core.quality.grade import GRADES, Grade
 from core.records.results import Result
 from core.store.database import open_store
 from core.store.results import list_results
-from core.store.voices import add_voice
 from core.workspace import Workspace
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 from tests.history import put_history
 
 

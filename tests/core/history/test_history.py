@@ -27,10 +27,10 @@ from core.records.voices import ORIGINAL, Voice
 from core.store.database import open_store, transaction
 from core.store.jobs import add_job
 from core.store.results import get_result, list_parts, list_results, newest_result, put_benchmark, read_benchmark
-from core.store.voices import add_voice
 from core.workspace import Workspace
 from jobs.submit import benchmark_job
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 from tests.history import AMY, JOE, NEW, OTHER, VARIANTS, count, put_history
 from tests.measured import a_record, a_result
 

@@ -22,10 +22,11 @@ from core.store.lifecycle import claim, finish
 from core.store.queue_control import cancel
 from core.store.results import list_results, put_benchmark
 from core.store.selections import put_preference
-from core.store.voices import add_voice, get_voice, list_voices, put_variant
+from core.store.voices import get_voice, list_voices, put_variant
 from core.variants.variant_files import variant_path
 from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
+from tests.factories import add_voice
 from tests.measured import a_record, a_result
 
 

@@ -7,8 +7,9 @@ import pytest
 from core.errors import InvalidInput, NotFound
 from core.library.rename import rename_voice
 from core.records.voices import Voice
-from core.store.voices import add_voice, get_voice
+from core.store.voices import get_voice
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 
 
 def test_a_renamed_voice_keeps_its_id_its_files_and_its_folder(db: sqlite3.Connection, stored: Voice) -> None:

@@ -23,10 +23,11 @@ from core.selection.evaluate import evaluate, record_selection, select_and_recor
 from core.store.database import open_store, transaction
 from core.store.results import newest_result, put_benchmark
 from core.store.selections import get_preference, latest_selections, list_selections, put_preference
-from core.store.voices import add_voice, get_voice, put_variant
+from core.store.voices import get_voice, put_variant
 from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
 from tests.core.machines import SERVER
+from tests.factories import add_voice
 from tests.measured import a_record, a_result
 
 

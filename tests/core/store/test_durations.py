@@ -7,9 +7,9 @@ import pytest
 from core.store.durations import Estimate, estimate
 from core.store.lifecycle import ResourceUsage
 from core.store.queue_control import cancel
-from core.store.voices import add_voice
 from tests.core.store.job_queue import Queue
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 
 _SMALL = {"variant": "small"}
 

@@ -36,10 +36,10 @@ from core.store.queue_control import (
     retry_failed,
     update_job,
 )
-from core.store.voices import add_voice
 from core.workspace import Workspace
 from tests.core.store.job_queue import LATER
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 
 CAPACITY = Capacity(slots=3, cores=4, memory_mb=1000)
 IN_VAIN = ("failed", "cancelled")

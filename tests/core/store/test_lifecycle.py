@@ -28,9 +28,9 @@ from core.store.lifecycle import (
     requeue,
 )
 from core.store.queue_control import cancel, move_first, pause, resume
-from core.store.voices import add_voice
 from tests.core.store.job_queue import LATER, Queue, attempt_of
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 
 ALONE = Resources(exclusive=True)
 LONG_AGO = "2001-01-01T00:00:00.000Z"

@@ -13,9 +13,10 @@ from core.errors import InvalidInput
 from core.records.voices import Outdated, Variant, Voice
 from core.store.database import transaction
 from core.store.sources import earlier_sources, own_sources
-from core.store.voices import Change, add_voice, get_voice, list_voices, put_variant, register_voice, voice_of_id
+from core.store.voices import Change, get_voice, list_voices, put_variant, register_voice, voice_of_id
 from core.text import fold_case
 from core.voices.file import config_path_of, config_sha256, read_voice
+from tests.factories import add_voice
 from tests.vits import VitsShape, write_voice
 
 

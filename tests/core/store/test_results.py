@@ -18,9 +18,9 @@ from core.records.voices import ORIGINAL, Voice
 from core.store.database import open_store, transaction
 from core.store.migrations import migrations
 from core.store.results import get_result, list_parts, list_results, newest_result, put_benchmark, read_benchmark
-from core.store.voices import add_voice
 from core.workspace import APPLICATION_ID, Workspace
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 from tests.measured import a_record, a_result
 
 _TIMES = [f"2026-01-0{day}T00:00:00.000Z" for day in range(1, 10)]

@@ -10,9 +10,10 @@ from core.clock import now
 from core.errors import NotFound
 from core.records.voices import Variant, Voice
 from core.store.database import transaction
-from core.store.voices import add_voice, get_voice, list_voices, put_variant
+from core.store.voices import get_voice, list_voices, put_variant
 from core.voices.file import read_voice
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 from tests.vits import VitsShape, write_voice
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from core.export.write import export
 from core.store.database import open_store
-from core.store.voices import add_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
+from tests.factories import add_voice
 from tests.tui.conftest import announce
 from tests.vits import write_voice
 

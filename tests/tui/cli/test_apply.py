@@ -16,10 +16,10 @@ from core.selection import evaluate
 from core.settings import read_settings
 from core.store.database import transaction
 from core.store.selections import put_preference
-from core.store.voices import add_voice, get_voice, put_variant
+from core.store.voices import get_voice, put_variant
 from core.voices.file import config_path_of, read_voice
 from core.workspace import Workspace
-from tests.factories import make_variant
+from tests.factories import add_voice, make_variant
 from tests.running import on_a_terminal, refused, ttsdash, ttsdash_json
 from tests.vits import VitsShape, write_voice
 from tui.cli.app import run as run_program

@@ -13,13 +13,13 @@ from core.doctor.finding import Finding
 from core.records.voices import Voice
 from core.store.database import open_store, transaction
 from core.store.jobs import add_job
-from core.store.voices import add_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
 from jobs import doctor as examination
 from jobs.doctor import judge_worker
 from jobs.lock import WorkerInfo
 from jobs.submit import variant_job
+from tests.factories import add_voice
 from tests.running import ttsdash
 from tests.vits import VitsShape, write_voice
 from tui.cli.app import ttsdash as program

@@ -11,9 +11,9 @@ from jsonschema import Draft202012Validator
 
 from core.records.voices import Voice
 from core.store.database import open_store
-from core.store.voices import add_voice
 from core.workspace import Workspace
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 from tests.history import put_history
 from tests.schemas import SCHEMAS, check
 from tests.vits import write_voice

@@ -18,10 +18,11 @@ from core.records.benchmarks import TextMetrics
 from core.store.database import open_store, transaction
 from core.store.jobs import add_job
 from core.store.results import put_benchmark
-from core.store.voices import add_voice, get_voice
+from core.store.voices import get_voice
 from core.workspace import Workspace
 from jobs.submit import benchmark_job
 from tests.core.voice_files import voice_file
+from tests.factories import add_voice
 from tests.history import DAYS, JOE, count, put_history
 from tests.measured import a_record, a_result
 from tui.cli.app import run as run_program

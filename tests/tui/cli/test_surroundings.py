@@ -14,9 +14,10 @@ import pytest
 from core.records.job_states import JobState
 from core.store.database import open_store
 from core.store.jobs import count_jobs, list_jobs
-from core.store.voices import add_voice, get_voice, list_voices
+from core.store.voices import get_voice, list_voices
 from core.voices.file import read_voice
 from core.workspace import Workspace
+from tests.factories import add_voice
 from tests.running import COMMAND, environment
 from tests.tui.cli.calls import CALLS, used, words_of
 from tests.vits import VitsShape, write_voice

@@ -23,11 +23,12 @@ from core.store.activity import read_activity
 from core.store.database import open_store, transaction
 from core.store.jobs import add_job, get_job, list_jobs
 from core.store.queue_control import cancel, forget_ended, move_before, pause
-from core.store.voices import add_voice, get_voice
+from core.store.voices import get_voice
 from core.voices.file import read_voice
 from core.workspace import Workspace
 from jobs.submit import Scheduling, benchmark_job, submit
 from jobs.worker_control import start_worker, worker_status
+from tests.factories import add_voice
 from tests.tui.conftest import JOE, announce
 from tests.tui.pilot import (
     OTHER_MACHINE,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen
 
@@ -17,6 +18,16 @@ from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.messages import ActionEnded, Outcome
 
 Prepared = TypeVar("Prepared")
+
+
+def focus_keys(dialog: str) -> list[BindingType]:
+    """Return the bindings that move the focus in a dialog with that name; the arrows also in a list, which follows it."""
+    return [
+        Binding("down", "app.focus_next", "Down", show=False, priority=True, id=f"{dialog}.down"),
+        Binding("up", "app.focus_previous", "Up", show=False, priority=True, id=f"{dialog}.up"),
+        Binding("j", "app.focus_next", "Down", show=False, id=f"{dialog}.next"),
+        Binding("k", "app.focus_previous", "Up", show=False, id=f"{dialog}.previous"),
+    ]
 
 
 class ActionScreen(ModalScreen[Outcome | None]):

@@ -22,7 +22,7 @@ from core.records.voices import ORIGINAL, Voice
 from core.text import escape_control
 from jobs.submit import benchmark_job, measures_the_same
 from tui.dashboard.common.checkbox import PlainCheckbox
-from tui.dashboard.common.dialogs import ActionScreen
+from tui.dashboard.common.dialogs import ActionScreen, focus_keys
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.messages import Outcome
 from tui.text.format import counted
@@ -50,10 +50,7 @@ class BenchmarkScreen(ActionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back", id="benchmark.back"),
         Binding("enter", "queue", "Queue", priority=True, id="benchmark.queue"),
-        Binding("down", "app.focus_next", "Down", show=False, priority=True, id="benchmark.down"),
-        Binding("up", "app.focus_previous", "Up", show=False, priority=True, id="benchmark.up"),
-        Binding("j", "app.focus_next", "Down", show=False, id="benchmark.next"),
-        Binding("k", "app.focus_previous", "Up", show=False, id="benchmark.previous"),
+        *focus_keys("benchmark"),
     ]
 
     def __init__(

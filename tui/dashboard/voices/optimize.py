@@ -22,7 +22,7 @@ from core.variants.recipes import RECIPES, Recipe, read_params
 from core.voices.sentences import label_of
 from jobs.submit import OptimizeRequest, variant_jobs
 from tui.dashboard.common.checkbox import PlainCheckbox
-from tui.dashboard.common.dialogs import ActionScreen
+from tui.dashboard.common.dialogs import ActionScreen, focus_keys
 from tui.dashboard.common.path_suggester import PathSuggester, typed_path
 from tui.dashboard.common.plain_text import PlainText
 from tui.dashboard.messages import Outcome
@@ -59,11 +59,7 @@ class OptimizeScreen(ActionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back", id="optimize.back"),
         Binding("enter", "queue", "Queue", priority=True, id="optimize.queue"),
-        # With priority, since the list would take these keys to scroll; it follows the focus.
-        Binding("down", "app.focus_next", "Down", show=False, priority=True, id="optimize.down"),
-        Binding("up", "app.focus_previous", "Up", show=False, priority=True, id="optimize.up"),
-        Binding("j", "app.focus_next", "Down", show=False, id="optimize.next"),
-        Binding("k", "app.focus_previous", "Up", show=False, id="optimize.previous"),
+        *focus_keys("optimize"),
     ]
 
     def __init__(
