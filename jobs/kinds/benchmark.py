@@ -91,7 +91,7 @@ def _candidate(variant: Variant, voice: Voice) -> BenchmarkVariant:
 
 
 def _require_unchanged(plan: BenchmarkPlan) -> None:
-    """Raise InvalidInput if a file was replaced while it was measured: nobody knows which of the two was."""
+    """Raise InvalidInput if a file was replaced while it was measured: it is unclear which of the two was."""
     for candidate in plan.candidates:
         if candidate.engine and integrity_error(candidate.path, candidate.sha256):
             raise InvalidInput(f"{candidate.path} changed while it was measured: retry this job when it is complete")
