@@ -17,7 +17,9 @@ _LATEST = 5
 @click.command(cls=Command)
 @click.argument("voice")
 @click.option(
-    "--policy", type=click.Choice(POLICIES), help="Set the policy: the fastest that was measured (the default), or the guide's order."
+    "--policy",
+    type=click.Choice(POLICIES),
+    help="Set the policy: the fastest that was measured (the default), or the guide's order.",
 )
 @click.option("--pin", metavar="VARIANT", help="Always select this variant.")
 @click.option("--unpin", is_flag=True, help="Remove the pin: follow the policy.")
