@@ -90,14 +90,14 @@ def test_the_dashboard_opens_no_socket_and_leaves_nothing_at_home(workspace: Wor
     home = str(tmp_path / "home")
     variables = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), home)
     outside, inside = pty.openpty()
-    termios.tcsetwinsize(inside, (40, 120))
+    termios.tcsetwinsize(inside, (100, 120))
     os.set_blocking(outside, False)
     program = subprocess.Popen(
         COMMAND,
         stdin=inside,
         stdout=inside,
         stderr=inside,
-        env=environment(workspace) | variables | {"TERM": "xterm"},
+        env=environment(workspace) | variables | {"TERM": "xterm", "LINES": "100"},
         preexec_fn=guard,
     )
     shown = b""
