@@ -58,7 +58,7 @@ def test_making_and_measuring_variants_opens_no_socket_and_leaves_nothing_at_hom
     home = tmp_path / "home" if writable else UNWRITABLE
     if writable:
         home.mkdir()
-    wanted = ("--dynamic", "--optimized", "--coreml") if writable else ("--dynamic",)
+    wanted = ("--dynamic", "--coreml") if writable else ("--dynamic",)
     done = run(workspace, home, "optimize", "--model", voice_path, *wanted, "--benchmark", "--wait", "--json")
     stop_worker(workspace)
     assert done.returncode == 0, done.stderr

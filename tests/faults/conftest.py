@@ -1,10 +1,9 @@
-"""The length and the seed of the randomized tests: TTSDASH_FAULTS=long and TTSDASH_SEED, set by hand."""
+"""The seed of the randomized tests: TTSDASH_SEED, set by hand."""
 
 import os
 
 import pytest
 
-LONG = os.environ.get("TTSDASH_FAULTS") == "long"
 _SEED = int(os.environ.get("TTSDASH_SEED", "0"))
 
 

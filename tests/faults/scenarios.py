@@ -1,7 +1,6 @@
 """Operations on a workspace to be disturbed by faults, the recovery after a crash, and what must hold then."""
 
 import dataclasses
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -32,8 +31,6 @@ from jobs.recovery import reconcile
 from tests.factories import add_voice
 from tests.faults.shim import Shim
 
-LONG = os.environ.get("TTSDASH_FAULTS") == "long"
-"""Whether every point is tried instead of a sample."""
 COPY, RUN = "copy", "run the job"
 _KINDS = {"quantize": quantize, "convert": convert}
 

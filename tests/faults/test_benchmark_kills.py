@@ -14,7 +14,7 @@ from core.store.results import list_parts, list_results
 from core.workspace import Workspace
 from jobs.submit import benchmark_job, submit
 from jobs.worker_control import start_worker
-from tests.faults.conftest import LONG
+from tests.long_runs import LONG
 from tests.running import leftover_files, wait_for_end
 from tests.waiting import wait_until
 

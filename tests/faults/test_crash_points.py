@@ -17,7 +17,6 @@ import sqlite_utils
 from core.store.migrations import migrations
 from core.workspace import APPLICATION_ID, Workspace
 from tests.faults.scenarios import (
-    LONG,
     OPERATIONS,
     RUN,
     Saved,
@@ -30,6 +29,7 @@ from tests.faults.scenarios import (
     with_jobs_in_all_states,
 )
 from tests.faults.shim import Call, Fault, Shim
+from tests.long_runs import LONG
 
 T = TypeVar("T")
 

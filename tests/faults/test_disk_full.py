@@ -13,7 +13,6 @@ from core.errors import TtsdashError, format_error
 from core.store.database import open_store
 from core.workspace import Workspace
 from tests.faults.scenarios import (
-    LONG,
     OPERATIONS,
     RUN,
     Saved,
@@ -24,6 +23,7 @@ from tests.faults.scenarios import (
     with_jobs_in_all_states,
 )
 from tests.faults.shim import Fault, Shim, disarm
+from tests.long_runs import LONG
 
 
 @pytest.fixture(scope="module")

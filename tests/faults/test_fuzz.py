@@ -34,8 +34,8 @@ from jobs.lock import running_worker
 from jobs.submit import benchmark_job, submit, variant_job
 from jobs.worker_control import start_worker, stop_worker
 from tests.factories import add_voice
-from tests.faults.conftest import LONG
 from tests.faults.mutations import KINDS, NASTY_NAMES, Mutant, mutate
+from tests.long_runs import LONG
 from tests.running import leftover_files, processes_of
 from tests.vits import TINY, voice_config
 from tests.waiting import wait_until
@@ -115,6 +115,7 @@ def wrong_with_adding(case: Case, home: Path, pool: ProcessPoolExecutor) -> str 
         raise
     except Exception as error:  # noqa: BLE001 - whatever it raises is what is wrong
         return repr(error)
+    _log.info("%s\t%s", case, line or "added")
     # The file's own name may be long.
     return wrong_with_line(line.replace(escape_control(str(case.path)), "")) if line else None
 
@@ -178,7 +179,7 @@ def test_jobs_on_broken_voices_end_with_one_line_each_and_the_worker_lives(
         _log.info(
             "%s\t%s\t%s\t%s\t%s",
             job.id,
-            of[job.id].mutant.kind,
+            of[job.id],
             job.params.get("recipe", job.kind),
             job.state,
             job.error,

@@ -35,7 +35,7 @@ from jobs.process_groups import is_alive
 from jobs.submit import benchmark_job, submit, variant_job, wake
 from jobs.worker_control import start_worker, stop_worker
 from tests.factories import add_voice
-from tests.faults.conftest import LONG
+from tests.long_runs import LONG
 from tests.running import leftover_files, processes_of, wait_for_end
 from tests.vits import TINY, write_voice
 from tests.waiting import wait_until
