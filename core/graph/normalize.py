@@ -6,6 +6,7 @@ exports it, is not changed.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from onnx.inliner import inline_local_functions
 from core.errors import InvalidInput, reason_of
 from core.graph.errors import UnsupportedGraph
 from core.graph.fused import split_fused
-from core.graph.index import STANDARD_DOMAINS, attributes_of, graphs_of
+from core.graph.index import STANDARD_DOMAINS, attributes_of, graphs_of, inputs_of
 from core.graph.model import read_model
 from core.graph.precision import to_fp32
 from core.graph.sparse import to_dense
@@ -51,7 +52,7 @@ def normalize(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def standardize(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model in fp32, without functions, fused operators, idle imports and inputs that are constants.
+    """Return the model in fp32 and in order, without functions, fused operators, idle imports and inputs that are constants.
 
     The model itself may change. Raises UnsupportedGraph.
     """
@@ -59,6 +60,7 @@ def standardize(model: onnx.ModelProto) -> onnx.ModelProto:
         if model.functions:
             model = inline_local_functions(model)
         for graph in graphs_of(model.graph):
+            _sort_nodes(graph)
             to_dense(graph)
             split_fused(graph)
         _clean_domains(model)
@@ -75,6 +77,21 @@ def _damage_refused() -> Iterator[None]:
     except Exception as error:
         reason = truncate(reason_of(error), 120)
         raise UnsupportedGraph(f"its graph cannot be put into standard form ({reason})") from error
+
+
+def _sort_nodes(graph: onnx.GraphProto) -> None:
+    """Move each node behind those whose outputs it reads. ONNX Runtime takes any order, the `onnx` package does not."""
+    producer = {name: position for position, node in enumerate(graph.node) for name in node.output}
+    read = {
+        position: [producer[name] for name in inputs_of(node) if name in producer]
+        for position, node in enumerate(graph.node)
+    }
+    if all(max(before, default=-1) < position for position, before in read.items()):
+        return
+    nodes = list(graph.node)
+    in_order = [nodes[position] for position in TopologicalSorter(read).static_order()]
+    del graph.node[:]
+    graph.node.extend(in_order)
 
 
 def _clean_domains(model: onnx.ModelProto) -> None:

@@ -235,6 +235,11 @@ def _idle_imports(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def _disorder(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The nodes backwards, which the standard forbids and ONNX Runtime takes."""
+    return _with_nodes(model, list(model.graph.node)[::-1])
+
+
 def _with_nodes(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> onnx.ModelProto:
     copies = []
     for node in nodes:
@@ -270,6 +275,7 @@ EXACT: dict[str, Form] = {
     "functions": _functions,
     "a spelled-out domain": _spelled_out_domain,
     "idle imports": _idle_imports,
+    "nodes in disorder": _disorder,
 }
 """Forms with the numbers of the original."""
 

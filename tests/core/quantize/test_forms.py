@@ -20,7 +20,14 @@ SHAPE = replace(TINY, upsample_channels=96)
 IDS = [1, *range(14, 50), 2]
 MIN_SNR_DB = {"optimized": 90, "dynamic": 15, "static": 15, "int4": 0}
 # The others become the graph of one of these: `tests/core/graph/test_normalize.py`.
-FORMS = "weights as inputs", "saved at the extended level", "names of our rewrites", "double output", "half precision"
+FORMS = (
+    "weights as inputs",
+    "saved at the extended level",
+    "names of our rewrites",
+    "double output",
+    "nodes in disorder",
+    "half precision",
+)
 
 
 @pytest.mark.parametrize(
