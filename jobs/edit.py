@@ -70,7 +70,7 @@ def _with_benchmark_scope(db: sqlite3.Connection, job: Job, edit: JobEdit, updat
         job.params.get("width"),
         job.params.get("budget_s"),
     )
-    return replace(update, params=new.params)
+    return replace(update, params={**new.params, "texts": job.params.get("texts")})
 
 
 def _check_variants(db: sqlite3.Connection, voice: Voice, names: Sequence[str], after: Sequence[int]) -> None:

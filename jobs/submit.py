@@ -101,7 +101,8 @@ def benchmark_job(
     """Return a job that benchmarks the variants beside the original, by default at one thread and at all cores.
 
     `width` is the wanted width of each speed-up's interval, relative to the speed-up, and `budget_s` the longest measuring
-    time. Without them the settings apply when the job runs. Raises InvalidInput for an invalid thread count.
+    time. Without them the settings apply when the job runs. Raises InvalidInput for an invalid thread count, and for a file
+    of texts that cannot be used.
     """
     for count in threads:
         if not 1 <= count <= _MAX_THREADS:
@@ -110,6 +111,7 @@ def benchmark_job(
         "variants": [name for name in dict.fromkeys(variants) if name != ORIGINAL],
         "threads": sorted(set(threads)),
         "texts_file": texts_file,
+        "texts": label_of(Path(texts_file)) if texts_file else None,
         "width": width,
         "budget_s": budget_s,
     }
@@ -245,7 +247,7 @@ def find_open_benchmark(db: sqlite3.Connection, job: NewJob, after: Sequence[int
 
 def measures_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two benchmarks of a voice, given by their parameters, measure the same in the same way."""
-    compared = ("threads", "texts_file", "width", "budget_s")
+    compared = ("threads", "texts_file", "texts", "width", "budget_s")
     return set(one["variants"]) == set(other["variants"]) and all(
         (one.get(name) or None) == (other.get(name) or None) for name in compared
     )

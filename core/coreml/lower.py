@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 from coremltools.converters.mil import Builder as mb
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from core.graph.errors import UnsupportedGraph
 
@@ -19,6 +19,7 @@ Value = Any
 """A variable of the program, a float for a tensor filled with it, an array for a constant, or None for a shape."""
 
 _RANK = 3
+_FLOATS = {TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE}
 
 
 def lower(decoder: onnx.ModelProto, inputs: dict[str, Value], mask: str) -> Value:
@@ -149,6 +150,13 @@ def _split(x: Value, sizes: Value, *, axis: int) -> tuple[Value, ...]:
     return tuple(mb.split(x=x, split_sizes=[int(size) for size in sizes], axis=_axis(axis)))
 
 
+def _cast(x: Value, *, to: int) -> Value:
+    """Keep a float, whatever its width: the precision of the whole program is chosen when it is saved."""
+    if to not in _FLOATS:
+        raise UnsupportedGraph("numbers that are not floats")
+    return x
+
+
 def _axis(axis: int) -> int:
     """Return the program's axis for an axis of the ONNX graph."""
     axis = axis + _RANK if axis < 0 else axis
@@ -167,6 +175,7 @@ _OPERATORS: dict[str, Callable[..., Value]] = {
     "Sub": _binary(mb.sub, lambda x, y: x - y, 0.0),
     "Mul": _binary(mb.mul, lambda x, y: x * y, 1.0),
     "Div": _binary(mb.real_div, lambda x, y: x / y, 1.0),
+    "Cast": _cast,
     "Slice": _slice,
     "Split": _split,
     "Concat": lambda *parts, axis: mb.concat(values=list(parts), axis=_axis(axis)),

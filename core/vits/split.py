@@ -104,6 +104,7 @@ def _decoder_half(model: onnx.ModelProto, index: GraphIndex, tensors: list[str])
     """Return the model that computes the audio from these tensors."""
     output = model.graph.output[0].name
     decoder = _extract(model, index, index.ancestors([index.producer[output]], up_to=tensors), [output])
+    decoder.graph.output[0].type.tensor_type.elem_type = model.graph.output[0].type.tensor_type.elem_type
     decoder.graph.input.extend(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, None, None)) for name in tensors
     )

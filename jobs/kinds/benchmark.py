@@ -18,6 +18,7 @@ from core.records.voices import NOT_RUN, ORIGINAL, Variant, Voice
 from core.settings import read_settings
 from core.variants.checksums import integrity_error
 from core.variants.recipes import RECIPES
+from core.voices.sentences import label_of
 from jobs.context import JobContext
 from jobs.finished import FinishedWork
 from jobs.storing import store_finished
@@ -41,7 +42,7 @@ def run(context: JobContext) -> None:
         voice_key=voice.key,
         config=voice.config,
         candidates=(*candidates, *_with_coreml_provider(candidates[0])),
-        texts=_texts(voice, params["texts_file"]),
+        texts=_texts(voice, params["texts_file"], params.get("texts")),
         threads=tuple(params["threads"]) or default_threads(),
         width=params.get("width") or settings.benchmark_width,
         budget_s=params.get("budget_s") or settings.benchmark_budget_s,
@@ -65,8 +66,13 @@ def run(context: JobContext) -> None:
     store_finished(context, FinishedWork(outcome, benchmark=record))
 
 
-def _texts(voice: Voice, file: str | None) -> TextSet:
-    """Return the texts that the voice is measured with, and log which they are."""
+def _texts(voice: Voice, file: str | None, label: str | None) -> TextSet:
+    """Return the texts that the voice is measured with, and log which they are.
+
+    Raises InvalidInput for a file that is no longer the one with this label.
+    """
+    if file and label and label_of(Path(file)) != label:
+        raise InvalidInput(f"{file} has changed since this benchmark was queued: queue it again")
     texts = texts_of_file(voice.config, voice.language, Path(file)) if file else texts_for(voice.config, voice.language)
     _log.info("texts: %s", texts.label)
     return texts

@@ -18,7 +18,7 @@ from core.voices.file import config_path_of
 from core.workspace import Workspace
 from jobs.context import JobContext
 from jobs.kinds import benchmark
-from jobs.submit import benchmark_job, submit
+from jobs.submit import benchmark_job, submit, submit_benchmark
 
 
 @pytest.fixture
@@ -36,6 +36,10 @@ def variant_paths(db: sqlite3.Connection, voice: Voice, tmp_path: Path) -> dict[
 
 def run_benchmark(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     submit(workspace, db, benchmark_job(voice, ["static-int8", "int4"], threads=[1]))
+    run_next(workspace, db, voice)
+
+
+def run_next(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
     job = claim(db)
     assert job is not None
     workspace.scratch(job.id).mkdir(parents=True)
@@ -63,3 +67,19 @@ def test_a_benchmark_fails_if_every_variant_is_missing_or_changed(
     ):
         run_benchmark(workspace, db, voice)
     assert list_results(db) == []
+
+
+def test_texts_that_changed_since_a_benchmark_was_queued_are_another_benchmark(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Good morning.")
+
+    def queue() -> tuple[int, ...]:
+        return submit_benchmark(workspace, db, benchmark_job(voice, [], texts_file=str(texts))).ids
+
+    assert queue() == queue() == (1,)
+    texts.write_text("Good evening.")
+    assert queue() == (2,)
+    with pytest.raises(InvalidInput, match=r"texts.txt has changed since this benchmark was queued: queue it again"):
+        run_next(workspace, db, voice)

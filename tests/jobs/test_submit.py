@@ -229,6 +229,7 @@ def test_the_threads_of_a_benchmark_can_be_edited(workspace: Workspace, db: sqli
         "variants": ["int4"],
         "threads": [1, 2],
         "texts_file": None,
+        "texts": None,
         "width": 0.02,
         "budget_s": 60,
     }

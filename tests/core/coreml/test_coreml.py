@@ -18,7 +18,8 @@ from core.errors import InvalidInput, TtsdashError
 from core.graph.constant_folding import fold_constants
 from core.graph.errors import UnsupportedGraph
 from core.voices.phonemes import random_phonemes
-from tests.vits import HIGH, MULTI_SPEAKER, TINY, VitsShape, voice_config, write_voice
+from tests.vits import HIGH, MULTI_SPEAKER, TINY, VitsShape, build_model, voice_config, write_voice
+from tests.vits.forms import EXACT, ROUNDED
 
 pytest.importorskip("coremltools")
 
@@ -58,6 +59,16 @@ def test_a_package_computes_what_the_voice_does(name: str, precision: str, tmp_p
     frames = frames_of(halves, SHAPES[name])
     assert frames.latent.shape[2] > 70
     assert program_snr_db(halves, tmp_path / "body.mlpackage", frames, [1, 64, 70]) >= MIN_SNR_DB[precision]
+
+
+@pytest.mark.parametrize("form", ["half precision", "double output"])
+def test_a_voice_with_casts_in_its_decoder_is_converted(form: str, tmp_path: Path) -> None:
+    path = write_voice(tmp_path)
+    onnx.save((EXACT | ROUNDED)[form](build_model(TINY)), path)
+    halves = split_model(fold_constants(path))
+    save_package(halves, PackageOptions("fp32"), tmp_path / "body.mlpackage")
+    frames = frames_of(halves, TINY)
+    assert program_snr_db(halves, tmp_path / "body.mlpackage", frames, [64]) >= MIN_SNR_DB["fp32"]
 
 
 def test_encoder_half_and_program_speak_like_the_original(halves: SplitModel, tmp_path: Path) -> None:
