@@ -1,4 +1,4 @@
-"""Defects that a listener would notice at once: clipping, silence, values that are not finite."""
+"""Defects that no metric of similarity is needed for: clipping, silence, values that are not finite."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 # Piper's decoder ends in a tanh: samples stay within ±1, and come close to it only if something went wrong.
 _FULL_SCALE = 0.999
 _CLIPPED_SHARE = 0.001
-# −60 dB of full scale: no speech is audible below it.
+# −60 dB of full scale. What en_US-joe-medium speaks is at −23 to −27 dB.
 _SILENT_RMS = 0.001
 
 

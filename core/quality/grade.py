@@ -12,10 +12,11 @@ GRADES: tuple[str, ...] = get_args(Grade)
 # The highest log-mel distance (dB) and duration drift (%) and the lowest PESQ of each grade. The distances were
 # calibrated against wide-band PESQ (at most 4.64) on a real voice whose weights were quantized more and more coarsely,
 # in the flow or in the decoder:
-#   up to 1.5 dB  PESQ above 4.5: indistinguishable                      (flow at 8 bits 0.7, decoder at 8 bits 1.5)
-#   up to 3 dB    PESQ about 3.6 to 4.4: audible next to the original    (flow at 6 bits 2.2, decoder at 7 bits 2.3)
-#   up to 6 dB    PESQ about 1.8 to 3.4: audible without the original    (decoder at 6 bits 3.8, flow at 5 bits 4.9)
-#   above         PESQ below 2.1: noise or garbled speech                (decoder at 5 bits 8.1, flow at 4 bits 11.6)
+#   up to 1.5 dB  PESQ above 4.5           (flow at 8 bits 0.7, decoder at 8 bits 1.5)
+#   up to 3 dB    PESQ about 3.6 to 4.4    (flow at 6 bits 2.2, decoder at 7 bits 2.3)
+#   up to 6 dB    PESQ about 1.8 to 3.4    (decoder at 6 bits 3.8, flow at 5 bits 4.9)
+#   above         PESQ below 2.1           (decoder at 5 bits 8.1, flow at 4 bits 11.6)
+# Nobody has listened: the names of the grades stand for these limits.
 # Drift: 0.5 % is one frame of a short sentence, 2 % is what the voice's random durations vary by from one synthesis to
 # the next, and above 10 % the rhythm is a different one.
 # The PESQ limits lie between the same steps; without PESQ the other two decide alone.

@@ -10,7 +10,7 @@ Frames = npt.NDArray[np.float64]
 _WINDOW = 1024
 _HOP = 256
 _BANDS = 80
-# Anything 80 dB below the loudest band of the original is inaudible next to it, and is clipped in both recordings.
+# What is 80 dB below the loudest band of the original is clipped in both recordings: there a difference does not count.
 _RANGE_DB = 80.0
 
 

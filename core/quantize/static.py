@@ -1,7 +1,7 @@
 """The recipe `static`: like `dynamic`, but with ranges calibrated on sentences.
 
-The first stages of the decoder also requantize the outputs of their convolutions, which is faster. One such stage is not
-audible; each further one costs more quality than it gains speed.
+The first stages of the decoder also requantize the outputs of their convolutions, which is faster. Each such
+stage after the first costs more quality than it gains speed.
 """
 
 from functools import partial
