@@ -121,12 +121,14 @@ async def test_whoever_leaves_ends_the_doctor_with_all_that_it_has_started(
     slow.write_text("#!/bin/sh\nsleep 600 &\nwait\n")
     slow.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(slow))
+    # Other tests of this process may have left some, such as the resource tracker of a pool of processes.
+    before = set(psutil.Process().children(recursive=True))
     app = dashboard(workspace, environment=Environment(hardware=lambda: SERVER))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.snapshot and app.query(SystemPane))
         await pilot.press("5")
-        await until(pilot, lambda: len(psutil.Process().children(recursive=True)) == 2)
-        started = psutil.Process().children(recursive=True)
+        await until(pilot, lambda: len(set(psutil.Process().children(recursive=True)) - before) == 2)
+        started = set(psutil.Process().children(recursive=True)) - before
     wait_until(lambda: not any(is_at_work(process) for process in started))
 
 
