@@ -884,6 +884,13 @@ def test_a_configuration_without_the_keys_gets_the_command_that_sets_them(tmp_pa
         )
 
 
+def test_a_configuration_whose_models_no_key_can_name_gets_advice_that_can_be_followed(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("voices: [/x/a.onnx]\n")
+    found = findings_by_check(None, AssistantConfig.load(tmp_path / "config.yaml"))
+    assert found["paths"].message.endswith("; --voice-key cannot name voices[0] (in a list, line 1)")
+    assert str(found["paths"].fix).startswith("write the path of a variant there yourself")
+
+
 def test_an_invalid_configuration_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("models: [\n")
     for path, message in ((tmp_path / "none.yaml", "does not exist"), (tmp_path / "bad.yaml", "is not YAML")):
