@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -374,6 +375,19 @@ def test_how_much_disk_space_must_be_free(free: int, state: str) -> None:
     assert states([judge_space(free, Path("/w"))]) == {"disk space": state}
 
 
+def _leave_a_variant(path: Path) -> None:
+    variant = Workspace(path.parent).optimized_models / "amy" / "static-int8.onnx"
+    variant.parent.mkdir()
+    variant.touch()
+
+
+def _make_empty(path: Path) -> None:
+    """Write a database without a table."""
+    path.unlink()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("VACUUM")
+
+
 WELL = DatabaseFacts(application=APPLICATION_ID, version=VERSION, empty=False, check="ok")
 
 
@@ -407,7 +421,10 @@ def test_the_findings_for_a_database(answers: DatabaseFacts, state: str, message
         (lambda path: path.write_bytes(path.read_bytes()[:100]), "problem", "is damaged (it is truncated)"),
         (lambda path: path.write_bytes(path.read_bytes()[:8192] + b"\xff" * 40_000), "problem", "is damaged ("),
         (lambda path: path.write_bytes(b""), "note", "it is empty"),
-        (lambda path: (path.unlink(), path.mkdir()), "problem", "is not a file"),
+        (lambda path: (_leave_a_variant(path), path.write_bytes(b"")), "problem", "is empty, although "),
+        (lambda path: (_leave_a_variant(path), _make_empty(path)), "problem", "is empty, although "),
+        (lambda path: (path.unlink(), path.mkdir()), "problem", "is a folder, not a database"),
+        (lambda path: (path.unlink(), path.symlink_to("gone")), "problem", "is a link to gone, which does not exist"),
     ],
 )
 def test_a_damaged_database_is_reported_and_left_unchanged(
