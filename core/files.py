@@ -32,13 +32,16 @@ def mkdir_private(path: Path) -> None:
         path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
-def create_private(path: Path) -> None:
-    """Create an empty file that only the owner can read. An existing file is not touched, nor even opened.
+def create_private(path: Path) -> bool:
+    """Create an empty file that only the owner can read; return whether it is new. An existing file is not even opened.
 
     That matters for databases: closing any descriptor of a file drops the locks that SQLite holds on it through others.
     """
-    with contextlib.suppress(FileExistsError):
+    try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))
+    except FileExistsError:
+        return False
+    return True
 
 
 def flush_file(path: Path) -> None:

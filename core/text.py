@@ -3,7 +3,7 @@
 import itertools
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 _NOT_IN_NAMES = re.compile(r"[^\w.+=-]+")
 # In bytes, as file systems count: a name has up to 255 of them, and suffixes need room.
@@ -35,6 +35,15 @@ def safe_name(text: str, fallback: str) -> str:
 def fold_case(name: str) -> str:
     """Return a name in a form in which two are equal if a file system that ignores case takes them for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def match_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is meant: the same one, else the only one that differs in case alone, else None."""
+    names = set(known)
+    if name in names:
+        return name
+    same = [each for each in names if fold_case(each) == fold_case(name)]
+    return same[0] if len(same) == 1 else None
 
 
 def free_name(name: str, suffix: str, taken: Collection[str]) -> str:

@@ -13,6 +13,8 @@ from core.users import expand_home, owner_of, refuse_foreign_folder, why_no_home
 
 # "ttsd" in SQLite's header field `application_id`: it marks a data.db as ours.
 APPLICATION_ID = 0x74747364
+# Variants, recordings, logs of jobs.
+_REMAINS = ("optimized_models/*/*", "recordings/*/*", "logs/[0-9]*.log")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,14 @@ class Workspace:
         """Return the log of the worker."""
         return self.logs / "worker.log"
 
+    @property
+    def remains(self) -> Path | None:
+        """Return something that only work in this workspace leaves, by which a database without content has lost it."""
+        log = self.data_db.with_name(f"{self.data_db.name}-wal")
+        if log.is_file() and log.stat().st_size:
+            return log
+        return next((path for pattern in _REMAINS for path in self.root.glob(pattern)), None)
+
     def scratch(self, job_id: int) -> Path:
         """Return the folder of a job's temporary files, which is removed when the job was killed."""
         return self.root / "scratch" / str(job_id)
@@ -105,7 +115,7 @@ def find_workspace(home: str | os.PathLike[str] | None = None, start: Path | Non
     if chosen:
         return Workspace(_resolve(Path(chosen), "--home" if home else "TTSDASH_HOME"))
     for folder in _upward(start):
-        if _is_own_database(folder / "data.db"):
+        if _is_own_database(folder / "data.db") or _has_lost_its_database(Workspace(folder)):
             return Workspace(folder)
     return Workspace(per_user_root())
 
@@ -153,6 +163,18 @@ def _is_own_database(path: Path) -> bool:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
             return bool(db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
     except (OSError, sqlite3.Error):
+        return False
+
+
+def _has_lost_its_database(workspace: Workspace) -> bool:
+    """Return whether this user's workspace has something else than a database in its place, which opening it refuses."""
+    path = workspace.data_db
+    try:
+        status = path.lstat()
+        if status.st_uid != os.getuid() or (path.is_file() and path.stat().st_size):
+            return False
+        return workspace.remains is not None
+    except OSError:
         return False
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from core.assistant.keys import (
     CACHE_SIZE,
     COREML_PATH,
+    FALLBACK_PATH,
     PERFORMANCE,
     QUANTIZED_PATH,
     SWITCHES,
@@ -70,7 +71,8 @@ def make_plan(
     """
     selected = _voice_target(voice, selection, mapped_key or VOICE_PATH)
     key = selected.key
-    targets = [selected if use_selected else _suggestion(selected, values.get(key), paths.get(key), mapped_key is None)]
+    has_fallback = mapped_key is None and paths.get(FALLBACK_PATH) is not None
+    targets = [selected if use_selected else _suggestion(selected, values.get(key), paths.get(key), has_fallback)]
     if mapped_key is None:
         targets += [_quantized_target(voice, selection), _coreml_target(voice, selection, problems)]
         if performance:

@@ -4,7 +4,7 @@ ttsdash knows the keys of one assistant, below `models.tts.piper`. In the file o
 that the user has named.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,24 +15,41 @@ from core.errors import InvalidInput
 from core.users import expand_home
 from core.yaml_edit.document import Document
 from core.yaml_edit.scalar import Value
+from core.yaml_edit.values import FoundValue
 
 _MODEL = ".onnx"
+_NO_MODEL = f"no key of it holds the path of an {_MODEL} file"
+_MAX_PLACES = 3
+WRITE_YOURSELF = "write the path of a variant there yourself (ttsdash voices show VOICE has them)"
+"""The fix where no key can name the voice."""
 PATH_KEYS = (VOICE_PATH, QUANTIZED_PATH, COREML_PATH, FALLBACK_PATH)
 
 
 class UnknownLayout(InvalidInput):
     """A configuration in which no known key names the voice."""
 
-    def __init__(self, path: Path, candidates: Mapping[str, str]) -> None:
-        """Take the keys that hold the path of a model, with their values: the user may name one of them."""
+    def __init__(self, path: Path, candidates: Mapping[str, str], unreachable: Sequence[FoundValue], fix: str) -> None:
+        """Take the keys that hold the path of a model, with their values: the user may name one of them.
+
+        `fix` is what to do about models that are only where no key can name them.
+        """
         self.path, self.candidates = path, candidates
         if candidates:
             fix = f"say which key names the voice, with --voice-key KEY: {', '.join(candidates)}"
+            fix += f" ({describe_unreachable(unreachable)})" if unreachable else ""
+        elif unreachable:
+            fix = f"{describe_unreachable(unreachable)}: {fix}"
         else:
-            fix = (
-                f"no key of it holds the path of an {_MODEL} file: set one yourself, then name it with --voice-key KEY"
-            )
-        super().__init__(f"{path} has none of the keys that ttsdash knows ({PIPER}.…); {fix}")
+            fix = f"{_NO_MODEL}: set one yourself, then name it with --voice-key KEY"
+        names = ", ".join(key.rpartition(".")[2] for key in PATH_KEYS)
+        super().__init__(f"{path} has none of the keys that ttsdash knows ({names} below {PIPER}); {fix}")
+
+
+def describe_unreachable(models: Sequence[FoundValue]) -> str:
+    """Return where the models are that `--voice-key` cannot name."""
+    places = [f"{model.place} ({model.obstacle}, line {model.line})" for model in models[:_MAX_PLACES]]
+    more = [f"{len(models) - _MAX_PLACES} more"] if len(models) > _MAX_PLACES else []
+    return f"--voice-key cannot name {', '.join(places + more)}"
 
 
 @dataclass(frozen=True)
@@ -71,27 +88,35 @@ class AssistantConfig:
     @property
     def is_understood(self) -> bool:
         """Return whether a known key names the voice, or could."""
-        return self.mapped_key is not None or self.document.has(PIPER)
+        return self.mapped_key is not None or any(self.document.has(key) for key in PATH_KEYS)
 
     @property
     def model_keys(self) -> dict[str, str]:
         """Return the keys that hold the path of a model, with these paths."""
-        return {key: str(value) for key, value in self.document.scalars() if _is_model(value)}
+        return {model.place: str(model.value) for model in self._models if not model.obstacle}
 
-    def require_understood(self) -> None:
-        """Raise UnknownLayout if no known key names the voice."""
+    @property
+    def unreachable_models(self) -> list[FoundValue]:
+        """Return the paths of models that are where no key can name them, such as in a list."""
+        return [model for model in self._models if model.obstacle]
+
+    @property
+    def _models(self) -> Iterator[FoundValue]:
+        return (found for found in self.document.found_values() if _is_model(found.value))
+
+    def require_understood(self, fix: str) -> None:
+        """Raise UnknownLayout if no known key names the voice; `fix` is what to do if no other key can name it."""
         if not self.is_understood:
-            raise UnknownLayout(self.file.path, self.model_keys)
+            raise UnknownLayout(self.file.path, self.model_keys, self.unreachable_models, fix)
 
     def require_voice_key(self, key: str) -> None:
         """Raise InvalidInput if a key cannot be the one that names the voice."""
         problem = _voice_key_problem(self.document, key)
         if problem:
-            candidates = ", ".join(self.model_keys)
-            known = (
-                f"keys with a path to one: {candidates}" if candidates else f"no key holds the path of an {_MODEL} file"
-            )
-            raise InvalidInput(f"{self.file.path}: {problem} ({known})")
+            candidates, unreachable = ", ".join(self.model_keys), self.unreachable_models
+            known = [f"keys with a path to one: {candidates}"] if candidates else []
+            known += [describe_unreachable(unreachable)] if unreachable else []
+            raise InvalidInput(f"{self.file.path}: {problem} ({'; '.join(known) or _NO_MODEL})")
 
     @property
     def loaded(self) -> tuple[str, Path] | None:

@@ -1,10 +1,11 @@
 """Which model an assistant's configuration has the assistant load."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.assistant.config import AssistantConfig
+from core.assistant.config import AssistantConfig, resolve_path
 from core.assistant.keys import FALLBACK_PATH, VOICE_PATH
 from core.errors import InvalidInput
 from core.files import sha256_of
@@ -49,7 +50,7 @@ def configured_voice(config: AssistantConfig, voices: Iterable[Voice]) -> tuple[
 
     Raises UnknownLayout if no known key names it, InvalidInput if there is none, or if it is a variant that was made from one of these voices.
     """
-    config.require_understood()
+    config.require_understood(_add_unreachable(config))
     loaded, file = loaded_model(config, voices), config.file
     if loaded is None and config.mapped_key:
         raise InvalidInput(
@@ -66,3 +67,10 @@ def configured_voice(config: AssistantConfig, voices: Iterable[Voice]) -> tuple[
             f"{loaded.variant.name} of {loaded.voice}, which is already registered"
         )
     return loaded.key, loaded.path
+
+
+def _add_unreachable(config: AssistantConfig) -> str:
+    """Return how to add the voice that only a place without a key names."""
+    paths = (resolve_path(model.value, config.file.path.parent) for model in config.unreachable_models)
+    path = next(filter(None, paths), None)
+    return f"add the voice with: ttsdash voices add {shlex.quote(str(path)) if path else 'PATH.onnx'}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.assistant.changes import Plan, coreml_errors, make_plan
-from core.assistant.config import AssistantConfig
+from core.assistant.config import WRITE_YOURSELF, AssistantConfig
 from core.assistant.file import Backup, ConfigFile, newest_backup, restore, write_file
 from core.assistant.keys import VOICE_PATH
 from core.assistant.loaded_model import loaded_model
@@ -95,7 +95,7 @@ def propose_selection(
     """
     from core.selection.evaluate import evaluate
 
-    config.require_understood()
+    config.require_understood(WRITE_YOURSELF)
     if performance and config.mapped_key:
         raise InvalidInput(
             f"{config.file.path}: the performance keys are those of another assistant: its voice is in {config.mapped_key}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.assistant.config import PATH_KEYS, AssistantConfig
+from core.assistant.config import PATH_KEYS, WRITE_YOURSELF, AssistantConfig, describe_unreachable
 from core.assistant.keys import COREML_PATH, QUANTIZED_PATH
 from core.assistant.loaded_model import variant_at
 from core.doctor.files import missing_config_error, model_error
@@ -38,8 +38,14 @@ def check_configuration(config: AssistantConfig, db: sqlite3.Connection | None, 
     """Yield the findings for a configuration. Without a database no file in it is known."""
     apply = on_path("ttsdash apply", config.file.path)
     if not config.is_understood:
+        keys, unreachable = list(config.model_keys), config.unreachable_models
         message = f"{config.file.path} has none of the keys {', '.join(PATH_KEYS)}"
-        yield Finding("paths", State.NOTE, message, f"{apply} --voice-key {next(iter(config.model_keys), 'KEY')}")
+        if unreachable and not keys:
+            yield Finding("paths", State.NOTE, f"{message}; {describe_unreachable(unreachable)}", WRITE_YOURSELF)
+        else:
+            yield Finding(
+                "paths", State.NOTE, message, f"{apply} --voice-key {shlex.quote(keys[0]) if keys else 'KEY'}"
+            )
         return
     if not config.paths:
         message = f"{config.file.path} sets none of the keys {config.mapped_key or ', '.join(PATH_KEYS)}"

@@ -8,13 +8,12 @@ from pathlib import Path
 from core.doctor.finding import Finding, State
 from core.doctor.fixes import on_path
 from core.errors import format_error
+from core.store.data_file import SMALLEST_DATABASE, find_loss, find_unusable
 from core.store.migrations import VERSION
 from core.users import closed_folder, why_closed
-from core.workspace import APPLICATION_ID
+from core.workspace import APPLICATION_ID, Workspace
 
 _CHECK = "database"
-# SQLite reads a shorter file as an empty database.
-_MIN_BYTES = 512
 _BUSY_TIMEOUT_S = 5
 
 
@@ -32,10 +31,11 @@ class DatabaseFacts:
 def open_read_only(path: Path) -> tuple[Finding, sqlite3.Connection | None]:
     """Check the database; if it is intact, return a read-only connection with the finding."""
     try:
-        if not path.is_file():
-            return _problem(f"{path} is not a file", "use --home DIR with another folder"), None
-        if 0 < path.stat().st_size < _MIN_BYTES:
+        if path.is_file() and 0 < path.stat().st_size < SMALLEST_DATABASE:
             return _damaged(path, "it is truncated"), None
+        unusable = find_unusable(path) or (find_loss(Workspace(path.parent)) if path.stat().st_size == 0 else None)
+        if unusable:
+            return _problem(f"{path} {unusable.reason}", unusable.fix), None
         db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro",
             timeout=_BUSY_TIMEOUT_S,
@@ -44,7 +44,7 @@ def open_read_only(path: Path) -> tuple[Finding, sqlite3.Connection | None]:
             uri=True,
         )
         db.row_factory = sqlite3.Row
-        finding = judge_database(_read_facts(db), path)
+        finding = _judge(_read_facts(db), path)
     except (sqlite3.OperationalError, OSError) as error:
         closed = closed_folder(path)
         return _problem(why_closed(path) or format_error(error), on_path("ls -ld", closed or path)), None
@@ -54,6 +54,11 @@ def open_read_only(path: Path) -> tuple[Finding, sqlite3.Connection | None]:
         return finding, db
     db.close()
     return finding, None
+
+
+def _judge(facts: DatabaseFacts, path: Path) -> Finding:
+    loss = find_loss(Workspace(path.parent)) if facts.empty and facts.application != APPLICATION_ID else None
+    return _problem(f"{path} {loss.reason}", loss.fix) if loss else judge_database(facts, path)
 
 
 def judge_database(facts: DatabaseFacts, path: Path) -> Finding:

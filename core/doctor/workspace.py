@@ -20,7 +20,7 @@ _OTHER_HOME = "use --home DIR with a folder that you can write to"
 def workspace_exists(workspace: Workspace) -> bool:
     """Return whether there is a workspace, or a folder that cannot be read."""
     try:
-        return workspace.data_db.exists()
+        return workspace.data_db.exists() or workspace.data_db.is_symlink()
     except OSError:
         return True
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from core.history.filter import FIELDS, Term
 from core.history.names import distinct, machines_like, voice_names
+from core.text import match_name
 
 ALL_FIGURES, BY_TIME, BY_VOICE = "results_figures", "results_by_time", "results_by_variant"
 # The index whose first column this is; other columns have one named after them.
@@ -100,7 +101,12 @@ def _text(db: sqlite3.Connection, term: Term) -> Condition:
 
 
 def _voice(db: sqlite3.Connection, term: Term) -> Condition:
-    return _among("voice_id", [voice_id for voice_id, name in voice_names(db).items() if _matches(name, term)])
+    names = voice_names(db)
+    if term.operator == "=":
+        # As everywhere, a name that differs in case alone is that of the voice, unless another one has it.
+        meant = match_name(term.value, names.values())
+        return _among("voice_id", [voice_id for voice_id, name in names.items() if name == meant])
+    return _among("voice_id", [voice_id for voice_id, name in names.items() if _matches(name, term)])
 
 
 def _machine(db: sqlite3.Connection, term: Term) -> Condition:

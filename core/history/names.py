@@ -9,6 +9,7 @@ from core.hardware.machine import Machine, this_machine
 from core.records.voices import ORIGINAL
 from core.store.sources import earlier_sources, name_of_source
 from core.store.voices import get_voice, list_voices
+from core.text import match_name
 
 _THIS = "this"
 _MAX_NAMES = 10
@@ -47,14 +48,20 @@ def _voice_name(db: sqlite3.Connection, voice_id: str) -> str:
 def find_voice(db: sqlite3.Connection, name: str) -> str:
     """Return the checksum of the source of the voice with this name or path, or with this name in the history.
 
-    Raises NotFound.
+    Of names that differ in case alone, the same one comes first. Raises NotFound.
     """
     try:
-        return get_voice(db, name).source_sha256
+        voice = get_voice(db, name)
     except NotFound:
-        names = voice_names(db)
+        voice = None
+    if voice and voice.key == name:
+        return voice.source_sha256
+    names = voice_names(db)
+    past = match_name(name, names.values())
+    if voice and past != name:
+        return voice.source_sha256
     for voice_id, known in names.items():
-        if known == name:
+        if known == past:
             return voice_id
     library = (row["key"] for row in db.execute("SELECT key FROM voices"))
     known_names = sorted({*names.values(), *library})

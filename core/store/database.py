@@ -12,14 +12,13 @@ from pathlib import Path
 
 from core.errors import InvalidInput, TtsdashError
 from core.files import create_private
+from core.store.data_file import find_loss, refuse_unusable
 from core.store.locked import is_locked, store_locked
 from core.store.migrations import VERSION, migrations
 from core.workspace import APPLICATION_ID, Workspace, network_file_system
 
 BUSY_TIMEOUT_S = 30
 _LEAVE_WAL_S = 2
-# SQLite treats a file shorter than its header as empty and would overwrite it.
-_SMALLEST_DATABASE = 512
 
 
 def open_store(workspace: Workspace) -> sqlite3.Connection:
@@ -30,9 +29,8 @@ def open_store(workspace: Workspace) -> sqlite3.Connection:
     workspace.prepare()
     path, shared = workspace.data_db, None
     try:
-        create_private(path)
-        if not path.is_file() or 0 < path.stat().st_size < _SMALLEST_DATABASE:
-            raise InvalidInput(f"{path} is not a database: move it away, or use --home DIR")
+        is_new = create_private(path)
+        refuse_unusable(workspace, is_new)
         shared = network_file_system(workspace.root)
         return _open(path, shared)
     except sqlite3.OperationalError as error:
@@ -123,6 +121,8 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     empty = not db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
     if application != APPLICATION_ID and not empty:
         raise InvalidInput(f"{path} is a database of another program: use --home DIR")
+    if application != APPLICATION_ID and path.stat().st_size and (loss := find_loss(Workspace(path.parent))):
+        raise loss.error(path)
     if is_newer(db):
         raise InvalidInput(
             f"{path} was written by a newer ttsdash (format {_version(db)}, known here: {VERSION}): update ttsdash"

@@ -15,7 +15,7 @@ from core.errors import InvalidInput, NotFound
 from core.files import sha256_of
 from core.records.voices import ORIGINAL, Outdated, Variant, Voice
 from core.store.database import transaction
-from core.text import fold_case, free_name
+from core.text import fold_case, free_name, match_name
 from core.users import expand_home
 from core.voices.file import VoiceFile, config_path_of, config_sha256, default_key
 
@@ -195,17 +195,28 @@ def list_voices(db: sqlite3.Connection) -> list[Voice]:
 
 
 def get_voice(db: sqlite3.Connection, key: str) -> Voice:
-    """Return the voice with that name or path. Raises NotFound."""
-    row = db.execute("SELECT id FROM voices WHERE key = ?", (key,)).fetchone()
-    if row is None:
-        with suppress(InvalidInput, OSError):  # an unknown home folder; a removed working directory
-            path = str(expand_home(Path(key)).absolute())
-            row = db.execute("SELECT id FROM voices WHERE path = ? ORDER BY added_at DESC", (path,)).fetchone()
-    if row is None:
+    """Return the voice with that name, as `voice_named` finds it, or with that path. Raises NotFound."""
+    voice = voice_named(db, key) or _voice_at(db, key)
+    if voice is None:
         known = ", ".join(entry["key"] for entry in db.execute("SELECT key FROM voices ORDER BY key LIMIT 10"))
         hint = f"known: {known}" if known else "add one with: ttsdash voices add PATH"
         raise NotFound(f"voice not found: {key!r} ({hint})")
-    return voice_of_id(db, row["id"])
+    return voice
+
+
+def voice_named(db: sqlite3.Connection, name: str) -> Voice | None:
+    """Return the voice with exactly that name, else the only one whose name differs in case alone."""
+    ids = {row["key"]: row["id"] for row in db.execute("SELECT id, key FROM voices")}
+    found = match_name(name, ids)
+    return None if found is None else voice_of_id(db, ids[found])
+
+
+def _voice_at(db: sqlite3.Connection, path: str) -> Voice | None:
+    with suppress(InvalidInput, OSError):  # an unknown home folder; a removed working directory
+        place = str(expand_home(Path(path)).absolute())
+        row = db.execute("SELECT id FROM voices WHERE path = ? ORDER BY added_at DESC", (place,)).fetchone()
+        return voice_of_id(db, row["id"]) if row else None
+    return None
 
 
 def voice_of_id(db: sqlite3.Connection, voice_id: str) -> Voice:

@@ -45,4 +45,4 @@ def require_unchanged(voice: Voice) -> None:
     if changed is None and config_has_changed(voice):
         changed = str(config_path_of(Path(voice.path)))
     if changed:
-        raise InvalidInput(f"{changed} has changed since it was added: add it again (ttsdash voices add PATH)")
+        raise InvalidInput(f"{changed} has changed since it was added: add it again ({add_command(voice)})")

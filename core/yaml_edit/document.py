@@ -13,11 +13,11 @@ from typing import Any
 from core.errors import InvalidInput, TtsdashError
 from core.yaml_edit.scalar import Value, format_scalar, parse_scalar
 from core.yaml_edit.tree import Node, parse
+from core.yaml_edit.values import MERGE, FoundValue, values_below
 
 _BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 # A comment on a separate line, with the blank lines above it. If it is indented deeper than a key, it belongs to that key.
 _COMMENT = re.compile(r"(?:\r\n|[\r\n])(?:[ \t]*(?:\r\n|[\r\n]))*(?P<indent> *)#[^\r\n\x85\u2028\u2029]*")
-_MERGE = "<<"
 
 
 class NoSafeEdit(TtsdashError):
@@ -82,12 +82,9 @@ class Document:
         node = self._node(key)
         return node is not None and node.is_null
 
-    def scalars(self) -> Iterator[tuple[str, Value]]:
-        """Yield the keys that are set to a single value, and can be set to another: none in lists, none that are shared."""
-        for path, node in _own_values(self._root, ()):
-            value = parse_scalar(node)
-            if value is not None:
-                yield ".".join(path), value
+    def found_values(self) -> Iterator[FoundValue]:
+        """Yield every single value with the key that sets it, or with why no key can."""
+        return values_below(self._root)
 
     def with_values(self, values: Mapping[str, Value]) -> str:
         """Return the text with keys set to these values.
@@ -222,7 +219,7 @@ def _look_up(node: Node, name: str, seen: set[int]) -> Node | None:
     own = node.values_of(name)
     if own:
         return own[-1]
-    merged = [(each.target or each) for each in node.values_of(_MERGE)]
+    merged = [(each.target or each) for each in node.values_of(MERGE)]
     sources = [source for each in merged for source in (each.children if each.kind == "list" else [each])]
     return next((found for source in sources if (found := _look_up(source, name, seen))), None)
 
@@ -232,16 +229,6 @@ def _mappings(node: Node) -> Iterator[Node]:
         yield node
     for child in node.children:
         yield from _mappings(child)
-
-
-def _own_values(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
-    """Yield the scalars below a mapping with their paths; a name with a dot would be ambiguous in a dotted key."""
-    for key, value in node.pairs:
-        if key.kind == "scalar" and key.value and key.value != _MERGE and "." not in key.value and not value.shared:
-            below = (*path, key.value)
-            if value.kind == "scalar":
-                yield below, value
-            yield from _own_values(value, below)
 
 
 def _others(root: Node, keys: Sequence[tuple[str, ...]]) -> Iterator[tuple[Any, ...]]:

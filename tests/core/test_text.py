@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidInput, format_error
-from core.text import escape_control, parse_megabytes, safe_name
+from core.text import escape_control, match_name, parse_megabytes, safe_name
 
 
 @given(text=st.text())
@@ -44,6 +44,21 @@ def test_a_safe_name_is_one_path_component_that_is_not_hidden(text: str) -> None
 )
 def test_names_are_made_safe(text: str, name: str) -> None:
     assert safe_name(text, fallback="fallback") == name
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("amy", ["amy", "AMY"], "amy"),
+        ("Amy", ["amy", "AMY"], None),
+        ("Amy", ["AMY", "bob"], "AMY"),
+        ("É", ["e\u0301"], "e\u0301"),
+        ("amy", ["amy-2"], None),
+        ("amy", [], None),
+    ],
+)
+def test_a_name_is_matched_exactly_else_in_another_case(name: str, known: list[str], meant: str | None) -> None:
+    assert match_name(name, known) == meant
 
 
 @given(text=st.text())

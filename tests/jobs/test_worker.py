@@ -306,7 +306,7 @@ def test_a_voice_that_changed_since_it_was_added_is_not_quantized(
         file.write(b"\0")
     start_worker(workspace)
     job = wait_for_end(db, *submit(workspace, db, variant_job(voice, "guide")))
-    assert job.error == f"{voice.path} has changed since it was added: add it again (ttsdash voices add PATH)"
+    assert job.error == f"{voice.path} has changed since it was added: add it again (ttsdash voices add {voice.path})"
 
 
 def test_a_benchmark_never_runs_at_the_same_time_as_another_job(

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import re
 import shlex
 import sqlite3
@@ -16,6 +17,9 @@ from core.store.database import open_store
 from core.text import escape_control
 from core.workspace import Workspace, find_workspace, network_file_system
 from tui.streams import is_unicode, require_output, write_line
+
+# What a path or a name is as an argument.
+_TEXTS = (click.Path, click.types.StringParamType)
 
 
 class Session:
@@ -111,6 +115,26 @@ class Command(click.Command):
     def __init__(self, *args: Any, only_prints: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
         self._only_prints = only_prints
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. A file whose name begins with a dash is not taken for options without a hint."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except (click.NoSuchOption, click.BadOptionUsage) as error:
+            file = self._file_with_dash(ctx, given)
+            if file is None:
+                raise
+            hint = f"if you mean the file, write {shlex.quote(f'./{file}')}"
+            raise click.UsageError(f"{error.format_message().rstrip('.')}: {hint}", ctx) from error
+
+    def _file_with_dash(self, ctx: click.Context, args: list[str]) -> str | None:
+        """Return the argument that begins with a dash but names a file, if this command takes a path or a name."""
+        params = self.get_params(ctx)
+        if not any(isinstance(one, click.Argument) and isinstance(one.type, _TEXTS) for one in params):
+            return None
+        options = {name for one in params for name in one.opts}
+        return next((arg for arg in args if arg.startswith("-") and arg not in options and os.path.lexists(arg)), None)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Raises OSError if it only prints, and its output could not be written."""

@@ -1,5 +1,6 @@
 """`ttsdash optimize`: queues jobs that make variants, with the flags of the guide's script."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from core.records.selections import Selection
 from core.records.voices import Voice
 from core.store.jobs import get_job
 from core.store.results import list_results
-from core.store.voices import get_voice
+from core.store.voices import get_voice, voice_named
 from core.text import truncate
 from core.variants.recipes import GUIDE, RECIPES, read_params
 from core.variants.suitability import obstacle
@@ -27,6 +28,8 @@ from tui.cli.scheduling import not_before, scheduling_options
 from tui.cli.select import print_selection
 from tui.json_output import result_json, selection_json, submission_json
 from tui.text.format import job_title
+
+_MODEL_SUFFIX = ".onnx"
 
 
 def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -127,24 +130,36 @@ def find_or_add(session: Session, model: str) -> Voice:
     """Return the voice with that key, or in that file, which is registered if it is new or has changed."""
     if not model.strip():
         raise InvalidInput("--model is empty: name a model file or a voice")
+    path, voice = Path(model), _find_registered(session, model)
+    if voice:
+        registration = register_again(session, voice)
+        if registration is None:
+            return voice
+    else:
+        registration = register(session, path, Trial.IF_NEW)
+    if not session.as_json:
+        print_change(session, registration, path, again=False)
+    return registration.voice
+
+
+def _find_registered(session: Session, model: str) -> Voice | None:
+    """Return the voice with that key; None for a path: what has a separator, is a model's file, or is there.
+
+    A key comes before a file or a folder of that name, of which there may be one in any folder. Raises NotFound.
+    """
     path = Path(model)
     try:
         exists = path.exists()
     except OSError as error:
         raise InvalidInput(f"--model {truncate(model)}: {format_error(error)}") from error
-    if path.suffix != ".onnx" and not exists:
-        try:
-            voice = get_voice(session.db, model)
-        except NotFound as error:
-            raise NotFound(f"{error} (and there is no such file)") from error
-        registration = register_again(session, voice)
-    else:
-        registration = register(session, path, Trial.IF_NEW)
-    if registration is None:
+    is_model = path.suffix == _MODEL_SUFFIX
+    voice = None if os.sep in model or (is_model and exists) else voice_named(session.db, model)
+    if voice or is_model or exists:
         return voice
-    if not session.as_json:
-        print_change(session, registration, path, again=False)
-    return registration.voice
+    try:
+        return get_voice(session.db, model)
+    except NotFound as error:
+        raise NotFound(f"{error} (and there is no such file)") from error
 
 
 def finish_or_follow(session: Session, submission: Submission, wait: bool, selected: Voice | None = None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.assistant.changes import Plan, coreml_errors, make_plan
-from core.assistant.config import AssistantConfig, resolve_path, resolve_paths
+from core.assistant.config import AssistantConfig, describe_unreachable, resolve_path, resolve_paths
 from core.assistant.file import ConfigFile
 from core.assistant.loaded_model import configured_voice, variant_at
 from core.engines.names import BY_PROVIDER
@@ -20,6 +20,7 @@ from core.yaml_edit.scalar import Value
 from tests.core.assistant.candidates import RECIPES, select, variant_of, voice_of
 
 VOICE, QUANTIZED, COREML = (f"models.tts.piper.{name}_path" for name in ("voice", "quantized", "coreml"))
+FALLBACK = "models.tts.piper.fallback_path"
 SIZE = "voice_assistant.performance.tts_cache_size"
 SWITCHES = [
     f"voice_assistant.performance.{name}"
@@ -38,7 +39,7 @@ def plan(
     names = [name.strip("+-") for name in candidates]
     voice = voice_of(*(variant_of(name) for name in names if name in RECIPES and name != "original"))
     values = SOUND if current is None else current
-    paths = resolve_paths(values, Path("/etc"))
+    paths = resolve_paths(values, Path("/etc"), [key for key in (VOICE, QUANTIZED, COREML, FALLBACK) if key in values])
     return make_plan(voice, select(*candidates), problems or {}, values, paths, use_selected, performance=performance)
 
 
@@ -148,11 +149,19 @@ def test_the_original_run_by_another_provider_is_set_by_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("current", "goes_on_with"),
-    [("/v/original.onnx", "/v/original.onnx"), (None, "unset (it loads fallback_path)"), ("/v/static-int8.onnx", None)],
+    ("current", "fallback", "goes_on_with"),
+    [
+        ("/v/original.onnx", None, "/v/original.onnx"),
+        (None, "/v/b.onnx", "unset (it loads fallback_path)"),
+        (None, None, "unset"),
+        (None, "", "unset"),
+        ("/v/static-int8.onnx", None, None),
+    ],
 )
-def test_without_a_request_the_voice_path_stays_with_a_note(current: str | None, goes_on_with: str | None) -> None:
-    made = plan("+static-int8", "original", current={**SOUND, VOICE: current})
+def test_without_a_request_the_voice_path_stays_with_a_note(
+    current: str | None, fallback: str | None, goes_on_with: str | None
+) -> None:
+    made = plan("+static-int8", "original", current={**SOUND, VOICE: current, FALLBACK: fallback})
     assert VOICE not in set_by(made)
     said = [line for line in made.notes if line.startswith("the assistant")]
     assert said == (
@@ -303,6 +312,9 @@ def test_a_variant_is_found_by_a_copy_and_by_a_file_in_its_folder(tmp_path: Path
     assert variant_at([voice], tmp_path / "copy.onnx") is None
 
 
+NO_KEYS = "has none of the keys that ttsdash knows (voice_path, quantized_path, coreml_path, fallback_path below models.tts.piper)"
+
+
 def config(text: str) -> AssistantConfig:
     return AssistantConfig.parse(ConfigFile(Path("/etc/assistant.yaml"), Path("/etc/assistant.yaml"), text.encode()))
 
@@ -326,13 +338,21 @@ def test_the_voice_that_a_configuration_names(piper: str, key: str, path: str) -
     ("text", "expected"),
     [
         (
-            "models: {tts: {piper: {}}}",
+            "models: {tts: {piper: {voice_path: }}}",
             f"no voice in /etc/assistant.yaml: neither {VOICE} nor models.tts.piper.fallback_path is set (add one with: ",
         ),
         (
             "{a: 1, tts: {model: x.onnx}}",
-            "/etc/assistant.yaml has none of the keys that ttsdash knows (models.tts.piper.…); say which key names the "
-            "voice, with --voice-key KEY: tts.model",
+            f"/etc/assistant.yaml {NO_KEYS}; say which key names the voice, with --voice-key KEY: tts.model",
+        ),
+        (
+            "models: {tts: {piper: {voice: x.onnx}}}",
+            f"/etc/assistant.yaml {NO_KEYS}; say which key names the voice, with --voice-key KEY: models.tts.piper.voice",
+        ),
+        (
+            "tts: {voices: [{path: '/v/a b.onnx'}]}",
+            f"/etc/assistant.yaml {NO_KEYS}; --voice-key cannot name tts.voices[0].path (in a list, line 1): "
+            "add the voice with: ttsdash voices add '/v/a b.onnx'",
         ),
         (
             "models: {tts: {piper: {voice_path: /v/static-int8.onnx}}}",
@@ -368,4 +388,52 @@ def test_only_a_key_that_could_name_the_voice_is_accepted(key: str, problem: str
     else:
         with pytest.raises(InvalidInput) as caught:
             read.require_voice_key(key)
-        assert str(caught.value) == f"/etc/assistant.yaml: {problem} (keys with a path to one: tts.model)"
+        assert str(caught.value) == (
+            f"/etc/assistant.yaml: {problem} (keys with a path to one: tts.model; --voice-key cannot name "
+            "list[0].model (in a list, line 2), 'f.g' (under a name with a dot, line 3))"
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [
+        ("", False),
+        ("models: {tts: {piper: }}", False),
+        ("models: {tts: {piper: {}}}", False),
+        ("models: {tts: {piper: /v/a.onnx}}", False),
+        ("models: {tts: {piper: [voice_path]}}", False),
+        ("models: {tts: {piper: {voice: /v/a.onnx}}}", False),
+        ("voice_assistant: {performance: {tts_cache_size: 1}}", False),
+        ("models: {tts: {piper: {voice_path: }}}", True),
+        ("models: {tts: {piper: {fallback_path: /v/a.onnx}}}", True),
+        ("models: {tts: {piper: {quantized_path: /v/a.onnx}}}", True),
+        ("models: {tts: {piper: {coreml_path: /v/a}}}", True),
+        ("base: &base {voice_path: /v/a.onnx}\nmodels: {tts: {piper: *base}}", True),
+    ],
+)
+def test_a_file_is_understood_if_it_has_a_key_that_the_assistant_reads(text: str, understood: bool) -> None:
+    assert config(text).is_understood == understood
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("tts: [/v/a.onnx]", "tts[0] (in a list, line 1)"),
+        ("[/v/a.onnx]", "[0] (in a list, line 1)"),
+        (
+            "tts: {voices: [/v/a.onnx, {path: /v/b.onnx}, x, {y: z}]}",
+            "tts.voices[0] (in a list, line 1), tts.voices[1].path (in a list, line 1)",
+        ),
+        ("tts.model: /v/a.onnx", "'tts.model' (under a name with a dot, line 1)"),
+        ("a:\n  b.c:\n    d: /v/a.onnx", "a.'b.c'.d (under a name with a dot, line 3)"),
+        ("a: &m /v/a.onnx\nb: *m", "a (used in several places, & and *, line 1)"),
+        ("a: &m {model: /v/a.onnx}\nb: {<<: *m}", "a.model (used in several places, & and *, line 1)"),
+        ("a: {<<: {model: /v/a.onnx}}", "a.<<.model (merged, <<, line 1)"),
+        ("? [a]\n: /v/a.onnx", "? (under a key that is no name, line 2)"),
+        (f"a: [{', '.join(f'/v/{n}.onnx' for n in range(9))}]", "a[2] (in a list, line 1), 6 more"),
+    ],
+)
+def test_a_model_that_no_key_can_name_is_shown_with_its_place(text: str, where: str) -> None:
+    read = config(text)
+    assert (read.model_keys, read.is_understood) == ({}, False)
+    assert describe_unreachable(read.unreachable_models).endswith(where)

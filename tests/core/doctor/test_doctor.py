@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -374,6 +375,19 @@ def test_how_much_disk_space_must_be_free(free: int, state: str) -> None:
     assert states([judge_space(free, Path("/w"))]) == {"disk space": state}
 
 
+def _leave_a_variant(path: Path) -> None:
+    variant = Workspace(path.parent).optimized_models / "amy" / "static-int8.onnx"
+    variant.parent.mkdir()
+    variant.touch()
+
+
+def _make_empty(path: Path) -> None:
+    """Write a database without a table."""
+    path.unlink()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("VACUUM")
+
+
 WELL = DatabaseFacts(application=APPLICATION_ID, version=VERSION, empty=False, check="ok")
 
 
@@ -407,7 +421,10 @@ def test_the_findings_for_a_database(answers: DatabaseFacts, state: str, message
         (lambda path: path.write_bytes(path.read_bytes()[:100]), "problem", "is damaged (it is truncated)"),
         (lambda path: path.write_bytes(path.read_bytes()[:8192] + b"\xff" * 40_000), "problem", "is damaged ("),
         (lambda path: path.write_bytes(b""), "note", "it is empty"),
-        (lambda path: (path.unlink(), path.mkdir()), "problem", "is not a file"),
+        (lambda path: (_leave_a_variant(path), path.write_bytes(b"")), "problem", "is empty, although "),
+        (lambda path: (_leave_a_variant(path), _make_empty(path)), "problem", "is empty, although "),
+        (lambda path: (path.unlink(), path.mkdir()), "problem", "is a folder, not a database"),
+        (lambda path: (path.unlink(), path.symlink_to("gone")), "problem", "is a link to gone, which does not exist"),
     ],
 )
 def test_a_damaged_database_is_reported_and_left_unchanged(
@@ -882,6 +899,13 @@ def test_a_configuration_without_the_keys_gets_the_command_that_sets_them(tmp_pa
             "note",
             f"ttsdash apply {tmp_path}/config.yaml --voice-key KEY",
         )
+
+
+def test_a_configuration_whose_models_no_key_can_name_gets_advice_that_can_be_followed(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("voices: [/x/a.onnx]\n")
+    found = findings_by_check(None, AssistantConfig.load(tmp_path / "config.yaml"))
+    assert found["paths"].message.endswith("; --voice-key cannot name voices[0] (in a list, line 1)")
+    assert str(found["paths"].fix).startswith("write the path of a variant there yourself")
 
 
 def test_an_invalid_configuration_is_refused(tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ CASES: dict[str, Fits] = {
     "nobody": lambda one: False,
     "voice:joe": lambda one: one.voice == "joe at home",
     'voice="joe at home"': lambda one: one.voice == "joe at home",
+    'voice="JOE at Home"': lambda one: one.voice == "joe at home",
     "voice=joe": lambda one: False,
     "variant:int": lambda one: "int" in one.variant,
     "variant=int4": lambda one: one.variant == "int4",

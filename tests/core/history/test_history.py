@@ -115,8 +115,20 @@ def test_a_voice_that_is_not_in_the_library_has_its_newest_name(own_history: sql
         )
     assert voice_names(own_history)[JOE] == "joe"
     assert (find_voice(own_history, "joe"), find_voice(own_history, "amy")) == (JOE, AMY)
+    assert (find_voice(own_history, "JOE"), find_voice(own_history, "Amy")) == (JOE, AMY)
     with pytest.raises(NotFound, match=r"voice not found: 'eve' \(known: amy, joe\)$"):
         find_voice(own_history, "eve")
+
+
+def test_the_exact_name_in_the_history_comes_before_a_voice_whose_name_has_another_case(
+    own_history: sqlite3.Connection,
+) -> None:
+    record = a_record("later", voice_id="c" * 64, voice_key="wai", results=(a_result("r", ORIGINAL),))
+    with transaction(own_history):
+        put_benchmark(own_history, record, None)
+    here = add_voice(own_history, voice_file("/voices/WAI.onnx", "d" * 64)).source_sha256
+    found = [find_voice(own_history, name) for name in ("WAI", "wai", "Wai")]
+    assert found == [here, record.voice_id, here]
 
 
 def test_the_variants_of_a_voice_are_those_that_were_measured(history: sqlite3.Connection) -> None:

@@ -1,6 +1,9 @@
 """`core.store.database` opens a workspace's database, makes it, and leaves alone what is not its own."""
 
+import itertools
+import os
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +16,7 @@ from core.records.job_states import ENDED
 from core.records.jobs import NewJob
 from core.records.resources import Resources
 from core.records.voices import Outdated, Voice
+from core.store import data_file
 from core.store.activity import read_activity
 from core.store.database import open_store, transaction
 from core.store.durations import estimate
@@ -22,7 +26,7 @@ from core.store.migrations import VERSION, migrations
 from core.store.queue_control import cancel_all, forget_ended, move_before, retry_failed
 from core.store.results import list_parts, list_results
 from core.store.voices import list_voices
-from core.workspace import APPLICATION_ID, Workspace
+from core.workspace import APPLICATION_ID, Workspace, find_workspace
 from tests.core.other_process import in_another_process, start_in_another_process
 from tests.core.refusals import refusal
 
@@ -384,9 +388,82 @@ def test_what_is_not_ours_is_refused_and_not_touched(
     assert workspace.data_db.read_bytes() == before
 
 
-def test_a_folder_in_the_place_of_the_database_is_refused(workspace: Workspace) -> None:
-    workspace.data_db.mkdir()
-    refusal(open_store, workspace, names=workspace.data_db)
+def _link_to(target: str) -> Callable[[Path], None]:
+    return lambda path: path.symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (Path.mkdir, "is a folder, not a database: move it away, or use --home DIR"),
+        (_link_to("."), "is a link to a folder, not a database: move it away, or use --home DIR"),
+        (
+            _link_to("gone"),
+            "is a link to gone, which does not exist: restore that file, remove the link, or use --home",
+        ),
+        (_link_to("data.db"), "is a link to data.db, which does not exist: restore that file, remove the link, or use"),
+        (os.mkfifo, "is not a regular file, so not a database: move it away, or use --home DIR"),
+    ],
+)
+def test_what_is_in_the_place_of_the_database_is_named(
+    make: Callable[[Path], None], message: str, workspace: Workspace
+) -> None:
+    make(workspace.data_db)
+    assert refusal(open_store, workspace, names=workspace.data_db).startswith(f"{workspace.data_db} {message}")
+
+
+def _no_byte(path: Path) -> None:
+    path.touch()
+
+
+def _no_table(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("VACUUM")
+
+
+@pytest.mark.parametrize(
+    ("make", "left"),
+    [
+        *itertools.product(
+            (_no_byte, _no_table), ("optimized_models/amy/int4.onnx", "recordings/amy/int4.wav", "logs/7.log")
+        ),
+        (_no_byte, "data.db-wal"),
+    ],
+)
+def test_an_empty_database_that_has_lost_its_content_is_refused_and_not_touched(
+    make: Callable[[Path], None], left: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_file, "_FIRST_START_S", 0)
+    make(workspace.data_db)
+    before = workspace.data_db.read_bytes()
+    path = workspace.root / left
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"made")
+    message = refusal(open_store, workspace, names=workspace.data_db)
+    assert message.startswith(f"{workspace.data_db} is empty, although {path} is there: restore it from a backup, or ")
+    assert (workspace.data_db.read_bytes(), path.read_bytes()) == (before, b"made")
+    # Also from within it: no other workspace is used instead.
+    assert find_workspace(start=workspace.optimized_models) == workspace or make is _no_table
+    # The fix works.
+    assert subprocess.run(message.rpartition(": ")[2], shell=True, check=False).returncode == 0
+    with closing(open_store(workspace)) as db:
+        assert list_voices(db) == []
+
+
+@pytest.mark.parametrize("left", ["optimized_models/README.md", "logs/worker.log", "ttsdash.yaml"])
+def test_an_empty_file_in_a_workspace_without_work_becomes_its_database(left: str, workspace: Workspace) -> None:
+    (workspace.root / left).write_text("")
+    workspace.data_db.touch()
+    open_store(workspace).close()
+    assert find_workspace(start=workspace.root) == workspace
+
+
+def test_processes_that_start_at_once_in_a_workspace_with_variants_wait_for_the_first_one(workspace: Workspace) -> None:
+    path = workspace.optimized_models / "amy" / "int4.onnx"
+    path.parent.mkdir()
+    path.touch()
+    processes = [start_in_another_process(workspace) for _ in range(4)]
+    assert [process.communicate(timeout=60) for process in processes] == [("", "")] * 4
 
 
 def test_what_is_made_is_for_its_owner_only(workspace: Workspace) -> None:

@@ -65,6 +65,18 @@ def test_a_voice_is_found_by_key_or_by_path(
     assert get_voice(db, "voices/amy.onnx") == stored
 
 
+def test_a_voice_is_found_by_its_exact_name_else_by_the_only_one_in_another_case(
+    db: sqlite3.Connection, stored: Voice
+) -> None:
+    other = add_voice(db, voice_file("/voices/bob.onnx", "d" * 64))
+    assert get_voice(db, "AMY") == stored
+    # Versions before 0.3 could give two voices names that differ only in case.
+    db.execute("UPDATE voices SET key = 'AMY' WHERE id = ?", (other.id,))
+    assert (get_voice(db, "amy").id, get_voice(db, "AMY").id) == (stored.id, other.id)
+    with pytest.raises(NotFound, match="known: AMY, amy"):
+        get_voice(db, "Amy")
+
+
 def test_an_unknown_voice_is_not_found_and_the_known_ones_are_named(db: sqlite3.Connection) -> None:
     with pytest.raises(NotFound, match="ttsdash voices add"):
         get_voice(db, "amy")

@@ -38,7 +38,9 @@ list:
   here'
 """
 
-KNOWN = "models: {tts: {piper: {}}}\n"
+KNOWN = "models: {tts: {piper: {voice_path: }}}\n"
+BESIDE = "models:\n  tts:\n    piper:\n      voice: /elsewhere/x.onnx\n"
+NO_KEYS = "has none of the keys that ttsdash knows (voice_path, quantized_path, coreml_path, fallback_path below models.tts.piper)"
 FOREIGN = "tts:\n  rate: 1.0\n  model: /elsewhere/x.onnx\n"
 
 
@@ -189,9 +191,29 @@ def shown_lines(shown: str) -> str:
             "a: 1",
             [],
             2,
-            "{config} has none of the keys that ttsdash knows (models.tts.piper.…); no key of it holds the path",
+            f"{{config}} {NO_KEYS}; no key of it holds the path of an .onnx file: set one yourself, then name it with",
         ),
-        (FOREIGN, [], 2, "{config} has none of the keys that ttsdash knows (models.tts.piper.…); say which key names"),
+        ("models: {tts: {piper: {}}}", ["--use-selected", "--yes"], 2, f"{{config}} {NO_KEYS}; no key of it holds"),
+        (FOREIGN, [], 2, f"{{config}} {NO_KEYS}; say which key names the voice, with --voice-key KEY: tts.model"),
+        (
+            BESIDE,
+            ["--voice", "tiny", "--use-selected", "--yes"],
+            2,
+            f"{{config}} {NO_KEYS}; say which key names the voice, with --voice-key KEY: models.tts.piper.voice",
+        ),
+        (
+            "voices: [/x/a.onnx]\ntts.model: /x/b.onnx\n",
+            [],
+            2,
+            f"{{config}} {NO_KEYS}; --voice-key cannot name voices[0] (in a list, line 1), 'tts.model' (under a name with "
+            "a dot, line 2): write the path of a variant there yourself (ttsdash voices show VOICE has them)",
+        ),
+        (
+            "tts.model: /x/b.onnx\n",
+            ["--voice-key", "tts.model"],
+            2,
+            "{config}: there is no key tts.model (--voice-key cannot name 'tts.model' (under a name with a dot, line 1))",
+        ),
         (
             FOREIGN,
             ["--voice-key", "tts.rate"],
@@ -276,6 +298,14 @@ def test_the_key_that_names_the_voice_is_remembered_once_something_is_written(
     assert call("voices", "import", "--config", config).returncode == 0
     assert call("apply", config, "--undo", "--yes").returncode == 0
     assert config.read_text() == before
+
+
+def test_of_a_key_beside_the_known_ones_only_that_one_is_set(call: Call, voice: Voice, tmp_path: Path) -> None:
+    config = tmp_path / "assistant.yaml"
+    config.write_text(BESIDE)
+    mapped = ("--voice-key", "models.tts.piper.voice", "--voice", voice.key, "--use-selected", "--yes")
+    assert call("apply", config, *mapped).returncode == 0
+    assert config.read_text() == BESIDE.replace("/elsewhere/x.onnx", voice.path)
 
 
 def test_the_voice_of_an_assistant_is_imported(

@@ -174,6 +174,54 @@ def test_an_impossible_request_prints_one_line_and_exits_with_the_right_code(
     assert refused(ttsdash(workspace, *arguments), code).startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("words", "name", "code", "expected"),
+    [
+        (["voices", "add"], "-dash.onnx", 2, "No such option '-d': if you mean the file, write ./-dash.onnx (see "),
+        (
+            ["voices", "add"],
+            "--two.onnx",
+            2,
+            "No such option '--two.onnx': if you mean the file, write ./--two.onnx (see ",
+        ),
+        (["voices", "add", "--json"], "-h.onnx", 2, "No such option '-.': if you mean the file, write ./-h.onnx (see "),
+        (
+            ["voices", "add"],
+            "--json=x",
+            2,
+            "Option '--json' does not take a value: if you mean the file, write ./--json=x",
+        ),
+        (["voices", "add"], "-a b.onnx", 2, "No such option '-a': if you mean the file, write './-a b.onnx' (see "),
+        (["apply"], "-a.yaml", 2, "No such option '-a': if you mean the file, write ./-a.yaml (see "),
+        (["results", "import"], "-a.json", 2, "No such option '-a': if you mean the file, write ./-a.json (see "),
+        (["voices", "show"], "-x.onnx", 2, "No such option '-x': if you mean the file, write ./-x.onnx (see "),
+        # Here no file could be meant.
+        (["jobs", "show"], "-a", 2, "No such option '-a'. (see "),
+        (["optimize"], "-dash.onnx", 2, "No such option '-d'. (see "),
+    ],
+)
+def test_a_file_whose_name_begins_with_a_dash_is_refused_with_a_hint(
+    words: list[str], name: str, code: int, expected: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    message = refused(ttsdash(workspace, *words, name, cwd=tmp_path), code)
+    assert "if you mean" not in message
+    (tmp_path / name).touch()
+    assert refused(ttsdash(workspace, *words, name, cwd=tmp_path), code).startswith(expected)
+
+
+def test_the_hint_for_a_name_with_a_dash_works(workspace: Workspace, voice_path: Path) -> None:
+    for path in (voice_path, voice_path.with_name(f"{voice_path.name}.json")):
+        path.rename(path.with_name(f"-{path.name}"))
+    folder = voice_path.parent
+    hint = refused(ttsdash(workspace, "voices", "add", "-tiny.onnx", cwd=folder), 2)
+    assert "write ./-tiny.onnx (see" in hint
+    assert ttsdash(workspace, "voices", "add", "./-tiny.onnx", cwd=folder).returncode == 0
+    # What follows an option is its value.
+    assert (
+        ttsdash(workspace, "optimize", "--model", "-tiny.onnx", "--dynamic", "--in", "1h", cwd=folder).returncode == 0
+    )
+
+
 def test_an_ended_job_is_not_cancelled_and_a_successful_one_not_retried(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:

@@ -282,9 +282,16 @@ async def test_the_dialog_opens_at_once_and_takes_no_answer_before_it_shows_what
         assert len(app.screen_stack) == 1
 
 
-@pytest.mark.parametrize("text", [FOREIGN, "speech:\n  model: {path}\n  voices: [x.onnx, y.onnx]\n"])
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (FOREIGN, "tts.model"),
+        ("speech:\n  model: {path}\n  voices: [x.onnx, y.onnx]\n", "speech.model"),
+        ("models:\n  tts:\n    piper:\n      voice: {path}\n", "models.tts.piper.voice"),
+    ],
+)
 async def test_in_an_unknown_configuration_the_key_of_the_voice_is_chosen_and_nothing_else_is_set(
-    text: str, workspace: Workspace, config: Path, variant: Path, voice: Voice
+    text: str, key: str, workspace: Workspace, config: Path, variant: Path, voice: Voice
 ) -> None:
     before = text.format(path=voice.path)
     config.write_text(before)
@@ -297,7 +304,6 @@ async def test_in_an_unknown_configuration_the_key_of_the_voice_is_chosen_and_no
         await pilot.press("a")
         await until(pilot, lambda: app.screen.query(OptionList))
         (offered,) = app.screen.query_one(OptionList).options
-        key = text.split(":", maxsplit=1)[0] + ".model"
         assert "".join(str(offered.prompt).split()) == f"{key}{voice.path}"
         await pilot.press("enter")
         await until(pilot, lambda: text_of(app, "#question").startswith("Write this"))
@@ -308,17 +314,27 @@ async def test_in_an_unknown_configuration_the_key_of_the_voice_is_chosen_and_no
     assert read_settings(workspace).assistant_voice_key == key
 
 
-async def test_a_configuration_without_a_model_is_left_alone(workspace: Workspace, config: Path, variant: Path) -> None:
-    config.write_text("tts:\n  engine: piper\n")
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("tts:\n  engine: piper\n", "no key of it holds the path of an .onnx file"),
+        ("models: {tts: {piper: {}}}\n", "no key of it holds the path of an .onnx file"),
+        ("tts.model: x.onnx\n", "--voice-key cannot name 'tts.model' (under a name with a dot, line 1)"),
+    ],
+)
+async def test_a_configuration_without_a_key_for_the_model_is_left_alone(
+    text: str, problem: str, workspace: Workspace, config: Path, variant: Path
+) -> None:
+    config.write_text(text)
     set_assistant(workspace, config)
     app = dashboard(workspace, environment=ENVIRONMENT)
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await pilot.press("a")
-        await until(pilot, lambda: "no key of it holds the path of an .onnx file" in text_of(app, "#problem"))
+        await until(pilot, lambda: problem in text_of(app, "#problem"))
         await pilot.press("y", "e", "escape")
         assert len(app.screen_stack) == 1
-    assert config.read_text() == "tts:\n  engine: piper\n"
+    assert config.read_text() == text
 
 
 async def test_the_keys_for_caching_are_set_only_when_ticked(workspace: Workspace, config: Path, variant: Path) -> None:
