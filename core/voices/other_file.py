@@ -107,10 +107,11 @@ def _by_content(path: Path, head: bytes) -> str | None:
 
 
 def _archive(path: Path, unpack: str) -> str:
-    """Return how to unpack an archive: into a folder of its own if a file in it may have the archive's name."""
+    """Return how to unpack an archive: into a new folder if a file in it may have the archive's name."""
     command = f"{unpack} {_quoted(path)}"
     if path.suffix.lower() == _MODEL:
-        folder = _quoted(path.with_name(free_name(f"{path.stem}-unpacked", "2", _names_beside(path))))
+        target = path.with_name(free_name(f"{path.stem}-unpacked", "2", _names_beside(path)))
+        folder = shlex.quote(str(target))
         command = f"mkdir {folder} && {command} {'-d' if unpack == 'unzip' else '-C'} {folder}"
     return f"{path} is an archive: unpack it ({command}), then add the .onnx file in it"
 
