@@ -107,7 +107,7 @@ _LINES: dict[Fault, tuple[str, str]] = {
         "get the configuration of this model again",
     ),
     Fault.RUN: ("ONNX Runtime fails when {model} speaks {text!r} ({reason})", _AGAIN),
-    Fault.SCALE: ("{config} has a {scales}, with which {model} cannot speak", "remove {names} from its inference"),
+    Fault.SCALE: ("{config} has a {scales}, with which {model} {effect}", "remove {names} from its inference"),
     Fault.NOT_AUDIO: (
         "{model} returns an array of shape {shape} instead of samples",
         "add a whole voice, not a part of one such as encoder.onnx",
@@ -128,8 +128,8 @@ _LINES: dict[Fault, tuple[str, str]] = {
         "set audio.sample_rate to {rate}",
     ),
     Fault.LENGTH: ("{model} speaks {text!r} in {seconds:.3g} s at {value} Hz, which is implausible", _AGAIN),
-    Fault.MEMORY: ("{model} takes more than {limit} GB of memory to speak {text!r}", _AGAIN),
-    Fault.TIMEOUT: ("{model} takes more than {limit} s to speak {text!r}", _AGAIN),
+    Fault.MEMORY: ("{model} {exceeding} to speak {text!r}", _AGAIN),
+    Fault.TIMEOUT: ("{model} {exceeding} to speak {text!r}", _AGAIN),
     Fault.CRASH: ("ONNX Runtime crashes when {model} speaks {text!r} ({reason})", _AGAIN),
 }
 _OF_THE_MACHINE = {Fault.PIPER, Fault.PACKAGES, Fault.RESOURCES}

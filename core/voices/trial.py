@@ -40,7 +40,11 @@ def try_voice(model: Path, config: dict[str, Any], timeout_s: float = _TIMEOUT_S
         if not scales:
             raise
         named = [f"{name} of {config['inference'][name]:g}" for name in scales]
-        facts = {"scales": " and a ".join(named), "names": " and ".join(scales)}
+        facts = {
+            "scales": " and a ".join(named),
+            "names": " and ".join(scales),
+            "effect": _exceeding(error.fault, timeout_s) or "cannot speak",
+        }
         raise CannotSpeak(Fault.SCALE, model, facts) from error
 
 
@@ -78,8 +82,7 @@ def _try(model: Path, config: dict[str, Any], timeout_s: float) -> Spoken:
         finally:
             process.kill()
     if exceeded:
-        limit = f"{timeout_s:g}" if exceeded is Fault.TIMEOUT else f"{_MEMORY_GB:g}"
-        raise CannotSpeak(exceeded, model, {"text": text, "limit": limit})
+        raise CannotSpeak(exceeded, model, {"text": text, "exceeding": _exceeding(exceeded, timeout_s)})
     if process.returncode:
         # Without an answer, piper-tts or ONNX Runtime could not even be loaded.
         fault = Fault.CRASH if answer else Fault.PIPER
@@ -104,6 +107,13 @@ def _watch(process: subprocess.Popen[str], timeout_s: float) -> Fault | None:
         with suppress(psutil.Error):
             if watched.memory_info().rss > _MEMORY_GB * 1e9:
                 return Fault.MEMORY
+
+
+def _exceeding(fault: Fault, timeout_s: float) -> str:
+    """Return which limit a voice has exceeded, empty for another fault."""
+    if fault is Fault.TIMEOUT:
+        return f"takes more than {timeout_s:g} s"
+    return f"takes more than {_MEMORY_GB:g} GB of memory" if fault is Fault.MEMORY else ""
 
 
 def _ending(code: int) -> str:

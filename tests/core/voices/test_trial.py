@@ -357,6 +357,15 @@ def test_a_model_that_hangs_is_ended(voice_path: Path) -> None:
     assert (found.fault, "takes more than 10 s" in found.problem) == (Fault.TIMEOUT, True)
 
 
+def test_a_length_scale_that_takes_too_long_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, TINY, {"inference": {"length_scale": 1e5}})
+    monkeypatch.setattr(trial, "_MEMORY_GB", 0.5)
+    found = refused(path)
+    assert (found.fault, found.fix) == (Fault.SCALE, "remove length_scale from its inference")
+    assert "a length_scale of 100000, with which" in found.problem
+    assert found.problem.endswith("takes more than 0.5 GB of memory")
+
+
 def test_a_model_that_takes_too_much_memory_is_ended(voice_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "_MEMORY_GB", 0.03)
     assert refused(voice_path).fault == Fault.MEMORY
