@@ -26,6 +26,12 @@ def truncate(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def enumerate_names(kind: str, names: Collection[str]) -> str:
+    """Return names after what they are, in the right number: `input sid`, `inputs a, b and c`."""
+    *first, last = names
+    return f"{kind}s {', '.join(first)} and {last}" if first else f"{kind} {last}"
+
+
 def safe_name(text: str, fallback: str) -> str:
     """Return text as one path component of letters, digits and `. _ + = -`, neither hidden nor too long."""
     name = _NOT_IN_NAMES.sub("-", unicodedata.normalize("NFC", text)).strip(".-")

@@ -22,6 +22,8 @@ _PLAIN = {
     "\N{NO-BREAK SPACE}": " ",
 }
 _PLAIN_ERRORS = "ttsdash-plain"
+# The characters that this process has shown as escapes, without bytes that are not text in any encoding.
+_escaped: set[str] = set()
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -29,6 +31,7 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
+    _escaped.update(char for char in text if char not in _PLAIN and not "\ud800" <= char <= "\udfff")
     return "".join(_PLAIN.get(char) or _escape(char) for char in text), error.end
 
 
@@ -120,6 +123,27 @@ def printable(text: str, stream: TextIO | None = None) -> str:
     """Return text as it will be shown, in as many columns, on a stream (by default standard output)."""
     encoding = (stream or sys.stdout).encoding
     return text.encode(encoding, _PLAIN_ERRORS).decode(encoding)
+
+
+def encoding_name(stream: TextIO) -> str:
+    """Return the name of a stream's encoding, as people write it."""
+    return codecs.lookup(stream.encoding).name.upper()
+
+
+def note_on_escapes(error: str) -> str:
+    """Return how to see the characters that this process shows as escapes, also in an error; empty if there are none.
+
+    With an escape in a name, a command that is pasted into a shell would not find it.
+    """
+    printable(error, sys.stderr)
+    if not _escaped:
+        return ""
+    unset = "unset PYTHONIOENCODING; " if "PYTHONIOENCODING" in os.environ else ""
+    locale = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+    return (
+        f"{encoding_name(sys.stderr)} lacks what is shown as an escape: before pasting a command that has one, run "
+        f"`{unset}export LC_ALL={locale}` and this command again"
+    )
 
 
 def write_line(text: str, stream: TextIO | None = None) -> None:

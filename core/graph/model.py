@@ -5,12 +5,11 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from core.errors import InvalidInput, reason_of
-from core.graph.index import STANDARD_DOMAINS, graphs_of, tensors_of
+from core.errors import InvalidInput
+from core.graph.external import LARGEST_FILE, external_files, load_weights
+from core.graph.index import STANDARD_DOMAINS, graphs_of
 from core.text import truncate
 
-# Protocol buffers cannot hold more in one message.
-_LARGEST_FILE = 2**31 - 1
 # The domains of operators that ONNX Runtime has; a file can import more of them than it uses.
 _KNOWN_DOMAINS = (
     *(*STANDARD_DOMAINS, "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training", "ai.onnx.training"),
@@ -50,38 +49,9 @@ def read_model_in_parts(path: Path) -> tuple[onnx.ModelProto, bool]:
     Returns the model, and whether there are such files. Raises InvalidInput.
     """
     model = _parse(path)
-    locations = _external_files(path, model)
-    size = 0
-    for file in locations:
-        if not file.is_file():
-            raise InvalidInput(f"{file} does not exist, or is not a regular file: {path.name} keeps its weights there")
-        size += file.stat().st_size
-    if size + path.stat().st_size > _LARGEST_FILE:
-        raise InvalidInput(f"{path} and its weights exceed 2 GB together: not a Piper voice")
-    try:
-        if locations:
-            onnx.load_external_data_for_model(model, str(path.parent))
-        for tensor in tensors_of(model.graph):
-            # As it is in a model that never was in several files.
-            tensor.ClearField("data_location")
-    except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise InvalidInput(f"cannot read the weights of {path} ({reason_of(error)}): get its files again") from error
+    several_files = load_weights(path, model)
     _check_operators(path, model)
-    return model, bool(locations)
-
-
-def _external_files(path: Path, model: onnx.ModelProto) -> list[Path]:
-    """Return the files that hold weights of the model. Raises InvalidInput for one outside its folder."""
-    tensors = [tensor for tensor in tensors_of(model.graph) if tensor.data_location == onnx.TensorProto.EXTERNAL]
-    locations = dict.fromkeys(_location_of(tensor) for tensor in tensors)
-    for location in locations:
-        if not _is_inside(path.parent, location):
-            raise InvalidInput(f"{path} points outside its folder for its weights ({truncate(location)!r}): refused")
-    return [path.parent / location for location in locations]
-
-
-def _location_of(tensor: onnx.TensorProto) -> str:
-    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+    return model, several_files
 
 
 def save_model(model: onnx.ModelProto, path: Path) -> None:
@@ -101,7 +71,7 @@ def _check_file(path: Path) -> None:
             raise InvalidInput(f"{path} is not a regular file: name the .onnx file of a Piper voice")
         if status.st_size == 0:
             raise InvalidInput(f"{path} is empty: get the file again")
-        if status.st_size > _LARGEST_FILE:
+        if status.st_size > LARGEST_FILE:
             raise InvalidInput(
                 f"{path} has {status.st_size / 1e9:.1f} GB, but an ONNX file cannot exceed 2 GB: not a Piper voice"
             )
@@ -114,18 +84,10 @@ def _check_file(path: Path) -> None:
 
 
 def _check_external_data(path: Path, model: onnx.ModelProto) -> None:
-    for file in _external_files(path, model):
-        location = str(file.relative_to(path.parent))
+    for location in external_files(path, model):
         raise InvalidInput(
             f"{path} keeps weights in another file ({truncate(location)!r}): save it as one file first (onnx.save)"
         )
-
-
-def _is_inside(folder: Path, location: str) -> bool:
-    try:
-        return (folder / location).resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError):  # not a valid path, for example with a NUL in it
-        return False
 
 
 def _check_operators(path: Path, model: onnx.ModelProto) -> None:

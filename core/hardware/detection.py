@@ -191,7 +191,9 @@ def _sysctl(name: str) -> str:
 
 def _run(*command: str) -> str:
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=10
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
 

@@ -14,7 +14,12 @@ from core.errors import InvalidInput
 from core.text import truncate
 
 _MAX_BYTES = 16_000_000
+# In Piper's export a speaker is 512 numbers of 4 bytes, and an ONNX file has at most 2 GB.
+MOST_SPEAKERS = 1_000_000
+"""More speakers than a model can have."""
 _SCALES = {"length_scale": "length scale", "noise_scale": "noise scale", "noise_w": "noise scale"}
+USUAL_SCALES = {"length_scale": 1, "noise_scale": 0.667, "noise_w": 0.8}
+"""What Piper uses where a configuration has none."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = b"\xef\xbb\xbf"
 _MOST_CANDIDATES = 100
@@ -59,6 +64,8 @@ def _read_json(path: Path) -> Any:
     text = _decode(path, content)
     try:
         config = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(_damaged(path, text, error)) from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path} is not valid JSON: get the file again") from error
     try:
@@ -74,12 +81,24 @@ def _decode(path: Path, content: bytes) -> str:
         raise InvalidInput(
             f"{path} begins with a byte order mark, which Piper does not read: save it as UTF-8 without one"
         )
+    if content and not content.strip(b"\0"):
+        raise InvalidInput(f"{path} contains nothing but zero bytes, as after a power failure: get the file again")
     if content.startswith(_UTF_16) or b"\0" in content[:4]:
         raise InvalidInput(f"{path} is UTF-16 or UTF-32 text, which Piper does not read: save it as UTF-8")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path} is not UTF-8, which Piper needs: save it as UTF-8") from error
+
+
+def _damaged(path: Path, text: str, error: json.JSONDecodeError) -> str:
+    """Return what to do about text that is not JSON, which can be corrected if it does not just end too early."""
+    if not text[error.pos :].strip():
+        return f"{path} is not valid JSON, it is empty or ends too early: get the file again"
+    return (
+        f"{path} is not valid JSON at line {error.lineno}, column {error.colno}: correct it there (JSON has no comments, "
+        "and no comma before a closing bracket), or get the file again"
+    )
 
 
 def _missing(path: Path) -> str:
@@ -98,6 +117,8 @@ def _missing(path: Path) -> str:
 
 
 def _check_keys(path: Path, config: Any) -> None:
+    if not isinstance(config, dict):
+        raise InvalidInput(f"{path} is not a JSON object: this is not a Piper voice's configuration")
     for keys in (
         ("audio", "sample_rate"),
         ("espeak", "voice"),
@@ -126,6 +147,10 @@ def _sample_rate(path: Path, value: Any) -> int:
 def _speakers(path: Path, value: Any) -> int:
     if not isinstance(value, int | float) or value == math.inf:
         raise InvalidInput(f"{path} has a num_speakers that is not a number: set it to 1, or to the number of speakers")
+    if value >= MOST_SPEAKERS:
+        raise InvalidInput(
+            f"{path} has a num_speakers of {truncate(value)}, more than a model can have: set it to the number of speakers"
+        )
     # Piper tests only whether there are more than one.
     return max(1, int(value)) if value > 1 else 1
 

@@ -32,7 +32,11 @@ class Fault(StrEnum):
     MARKS = "marks"
     PHONEMES = "phonemes"
     RUN = "run"
+    SCALE = "scale"
     NOT_AUDIO = "not audio"
+    NOT_NUMBERS = "not numbers"
+    SPECTROGRAM = "spectrogram"
+    CHANNELS = "channels"
     NOT_FINITE = "not finite"
     SILENT = "silent"
     RATE = "rate"
@@ -55,7 +59,7 @@ _AGAIN = "get the voice's files again, or export it again"
 _LINES: dict[Fault, tuple[str, str]] = {
     Fault.PIPER: ("piper-tts does not work here ({reason})", "{reinstall}"),
     Fault.PHONEME_TYPE: (
-        "{config} has a phoneme_type that Piper does not know, {value!r}",
+        "{config} has a phoneme_type that Piper does not know, {value}",
         "set phoneme_type to {choices}",
     ),
     Fault.CONFIG: ("Piper cannot read {config} ({reason})", "get the configuration of this model again"),
@@ -67,11 +71,11 @@ _LINES: dict[Fault, tuple[str, str]] = {
     Fault.RESOURCES: ("{model} needs a model for its phonemes ({value}), which is not here yet", "{download}"),
     Fault.LOAD: ("ONNX Runtime {version} cannot load {model} ({reason})", _AGAIN),
     Fault.EXTRA_INPUT: (
-        "{model} needs the input {names}, which Piper does not provide",
+        "{model} needs the {inputs}, which Piper does not provide",
         "export it with no inputs but input, input_lengths, scales, and sid for several speakers",
     ),
     Fault.MISSING_INPUT: (
-        "{model} lacks the input {names}, which Piper provides",
+        "{model} lacks the {inputs}, which Piper provides",
         "export it with the inputs input, input_lengths, scales, and sid for several speakers",
     ),
     Fault.INPUT_TYPE: (
@@ -103,10 +107,20 @@ _LINES: dict[Fault, tuple[str, str]] = {
         "get the configuration of this model again",
     ),
     Fault.RUN: ("ONNX Runtime fails when {model} speaks {text!r} ({reason})", _AGAIN),
+    Fault.SCALE: ("{config} has a {scales}, with which {model} {effect}", "remove {names} from its inference"),
     Fault.NOT_AUDIO: (
-        "{model} returns an array of shape {shape}, type {found}, instead of audio",
+        "{model} returns an array of shape {shape} instead of samples",
         "add a whole voice, not a part of one such as encoder.onnx",
     ),
+    Fault.NOT_NUMBERS: (
+        "{model} returns values of type {found} instead of samples",
+        "export it with its audio, as numbers, as the first output",
+    ),
+    Fault.SPECTROGRAM: (
+        "{model} returns a spectrogram of {count} bands instead of audio",
+        "export it in one model with the vocoder that makes audio of spectrograms",
+    ),
+    Fault.CHANNELS: ("{model} returns {count} channels, but Piper plays one", "export it with one channel"),
     Fault.NOT_FINITE: ("{model} returns audio with values that are not numbers", _AGAIN),
     Fault.SILENT: ("{model} returns silence for {text!r}", _AGAIN),
     Fault.RATE: (
@@ -114,8 +128,8 @@ _LINES: dict[Fault, tuple[str, str]] = {
         "set audio.sample_rate to {rate}",
     ),
     Fault.LENGTH: ("{model} speaks {text!r} in {seconds:.3g} s at {value} Hz, which is implausible", _AGAIN),
-    Fault.MEMORY: ("{model} takes more than {limit} GB of memory to speak {text!r}", _AGAIN),
-    Fault.TIMEOUT: ("{model} takes more than {limit} s to speak {text!r}", _AGAIN),
+    Fault.MEMORY: ("{model} {exceeding} to speak {text!r}", _AGAIN),
+    Fault.TIMEOUT: ("{model} {exceeding} to speak {text!r}", _AGAIN),
     Fault.CRASH: ("ONNX Runtime crashes when {model} speaks {text!r} ({reason})", _AGAIN),
 }
 _OF_THE_MACHINE = {Fault.PIPER, Fault.PACKAGES, Fault.RESOURCES}

@@ -10,10 +10,10 @@ from typing import Any
 from core.errors import InvalidInput
 from core.files import sha256_of
 from core.records.graph_summary import ComponentSummary, GraphSummary
-from core.text import safe_name, truncate
+from core.text import enumerate_names, safe_name, truncate
 from core.users import expand_home
 from core.voices.config import read_config
-from core.voices.other_file import describe_other_file
+from core.voices.other_file import describe_other_file, missing_half
 
 _GENERIC_STEMS = {"model", "voice", "piper", "tts", "onnx"}
 _PIPER_NAME = re.compile(r"[a-z]{2,3}_[A-Z0-9]{2,4}-\w+-\w+")
@@ -115,20 +115,16 @@ def _refuse_half(path: Path, model: Any) -> None:
 
     half = half_of(model)
     if half:
-        raise InvalidInput(
-            f"{path} is only the {half} of a streaming voice: put its {half.other} beside it as {half.other}.onnx, "
-            "or take the whole voice as one .onnx file"
-        )
+        raise InvalidInput(f"{path} is only the {half} of a streaming voice: {missing_half(half)}")
 
 
 def _check_inputs(path: Path, model: Any, config: dict[str, Any]) -> None:
     """Check the configuration against the inputs of the graph."""
     names = [entry.name for entry in model.graph.input]
     missing = [name for name in _INPUTS if name not in names]
-    if missing or len(model.graph.output) < 1:
-        raise InvalidInput(
-            f"{path} is not a Piper voice: its graph lacks the input {', '.join(missing) or 'and output'}"
-        )
+    if missing or not model.graph.output:
+        problem = f"lacks the {enumerate_names('input', missing)}" if missing else "has no output"
+        raise InvalidInput(f"{path} is not a Piper voice, its graph {problem}: name the .onnx file of one")
     config_path = config_path_of(path)
     if config["num_speakers"] > 1 and "sid" not in names:
         raise InvalidInput(

@@ -6,14 +6,27 @@ import zipfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from core.errors import InvalidInput
 from core.processes import python_command
+from core.text import fold_case, free_name
 from core.voices.config import is_config
+
+if TYPE_CHECKING:
+    from core.vits.halves import Half
 
 _HEAD_BYTES = 4096
 _CHECKPOINTS = (".ckpt", ".pt", ".pth")
 _PICKLES = tuple(bytes([0x80, version]) for version in range(2, 6))
-_COMPRESSED = {b"\x1f\x8b": "gunzip -k", b"BZh": "bunzip2 -k", b"\xfd7zXZ\0": "unxz -k", b"\x28\xb5\x2f\xfd": "unzstd"}
+# What a compressed file begins with, the suffix of its name, and the program that unpacks it.
+_COMPRESSED = {
+    b"\x1f\x8b": (".gz", "gunzip"),
+    b"BZh": (".bz2", "bunzip2"),
+    b"\xfd7zXZ\0": (".xz", "unxz"),
+    b"\x28\xb5\x2f\xfd": (".zst", "unzstd"),
+}
+_MODEL = ".onnx"
 _OTHER_MODELS = {
     ".ort": "a model in ONNX Runtime's own format",
     ".tflite": "a TensorFlow Lite model",
@@ -51,32 +64,69 @@ def _missing(path: Path) -> str | None:
     other = _only(_models(path.parent))
     return (
         f"{path} does not exist: check the path, or add the one voice in its folder, {_quoted(other)}"
-        if other
+        if other and not _half(other)
         else None
     )
 
 
 def _folder(path: Path) -> str | None:
     model = _only(_models(path))
+    half = model and _half(model)
+    if model and half:
+        return f"{path} has only the {half} of a streaming voice, {model.name}: {missing_half(half)}"
     if model:
         return f"{path} is a folder: add the voice in it, {_quoted(model)}"
     return _by_name(path)
 
 
+def _half(model: Path) -> "Half | None":
+    """Return which half of a voice a model is; None for a whole voice, and for what is no model."""
+    from core.graph.model import read_model_in_parts
+    from core.vits.halves import half_of
+
+    with suppress(InvalidInput):
+        return half_of(read_model_in_parts(model)[0])
+    return None
+
+
+def missing_half(half: "Half") -> str:
+    """Return what to do about a half of a voice without the other one."""
+    return f"put its {half.other} beside it as {half.other}.onnx, or take the whole voice as one .onnx file"
+
+
 def _by_content(path: Path, head: bytes) -> str | None:
     if head.startswith(_LFS):
-        return f"{path} is a pointer of Git LFS, not the file itself: run `git lfs pull` in its repository"
-    if head.startswith(_ZIP):
-        return _checkpoint(path) if _holds_pickle(path) else f"{path} is an archive: unpack it (unzip {_quoted(path)})"
-    if head.startswith(_PICKLES):
+        return f"{path} is a Git LFS pointer, not the file itself: run `git lfs pull` in its repository"
+    if head.startswith(_PICKLES) or (head.startswith(_ZIP) and _holds_pickle(path)):
         return _checkpoint(path)
-    for magic, unpack in _COMPRESSED.items():
-        if head.startswith(magic):
-            command = "tar -xf" if ".tar" in path.suffixes or path.suffix == ".tgz" or _is_tar(path) else unpack
-            return f"{path} is compressed: unpack it ({command} {_quoted(path)}), then add the .onnx file"
+    if head.startswith(_ZIP):
+        return _archive(path, "unzip")
     if head[257:262] == b"ustar":
-        return f"{path} is an archive: unpack it (tar -xf {_quoted(path)}), then add the .onnx file in it"
-    return _text(path, head)
+        return _archive(path, "tar -xf")
+    return _compressed(path, head) or _text(path, head)
+
+
+def _archive(path: Path, unpack: str) -> str:
+    """Return how to unpack an archive: into a new folder if a file in it may have the archive's name."""
+    command = f"{unpack} {_quoted(path)}"
+    if path.suffix.lower() == _MODEL:
+        target = path.with_name(free_name(f"{path.stem}-unpacked", "2", _names_beside(path)))
+        folder = shlex.quote(str(target))
+        command = f"mkdir {folder} && {command} {'-d' if unpack == 'unzip' else '-C'} {folder}"
+    return f"{path} is an archive: unpack it ({command}), then add the .onnx file in it"
+
+
+def _compressed(path: Path, head: bytes) -> str | None:
+    """Return how to unpack a compressed file. The programs take only names that end in their own suffix."""
+    suffix, unpack = next((found for magic, found in _COMPRESSED.items() if head.startswith(magic)), ("", ""))
+    if not unpack:
+        return None
+    if ".tar" in path.suffixes or path.suffix == ".tgz" or _is_tar(path):
+        return _archive(path, "tar -xf")
+    if path.suffix == suffix:
+        return f"{path} is compressed: unpack it ({unpack} -k {_quoted(path)}), then add the .onnx file"
+    target = _quoted(_free_model(path, "unpacked"))
+    return f"{path} is compressed: unpack it ({unpack} -c < {_quoted(path)} > {target}), then add {target}"
 
 
 def _is_tar(path: Path) -> bool:
@@ -94,8 +144,21 @@ def _holds_pickle(path: Path) -> bool:
 def _checkpoint(path: Path) -> str:
     return (
         f"{path} is a checkpoint, not a voice: export it where it was trained (python -m piper.train.export_onnx "
-        f"--checkpoint {_quoted(path)} --output-file {_quoted(path.with_suffix('.onnx'))})"
+        f"--checkpoint {_quoted(path)} --output-file {_quoted(_free_model(path, 'exported'))})"
     )
+
+
+def _free_model(path: Path, suffix: str) -> Path:
+    """Return a path beside a file for the model that is made from it, where no file is yet."""
+    return path.with_name(f"{free_name(path.stem, suffix, _names_beside(path, _MODEL))}{_MODEL}")
+
+
+def _names_beside(path: Path, ending: str = "") -> set[str]:
+    """Return the names in a file's folder with that ending, without it, as `free_name` takes them."""
+    with suppress(OSError):
+        names = [fold_case(entry.name) for entry in path.parent.iterdir()]
+        return {name.removesuffix(ending) for name in names if name.endswith(ending)}
+    return set()
 
 
 def _text(path: Path, head: bytes) -> str | None:
@@ -107,8 +170,10 @@ def _text(path: Path, head: bytes) -> str | None:
         return f"{path} is a web page, not a model: download the file itself"
     form = _TEXT_FORMATS.get(path.suffix) or ("textproto" if text.startswith(_TEXT_PROTO) else None)
     if form:
-        target = path.with_suffix(".onnx")
-        if target.is_file():
+        target = path.with_suffix(_MODEL)
+        if target == path:
+            target = _free_model(path, "converted")
+        elif target.is_file():
             return f"{path} is a model as text: add {_quoted(target)}"
         code = f"import onnx; onnx.save(onnx.load({str(path)!r}, format={form!r}), {str(target)!r})"
         return f"{path} is a model as text: convert it first ({python_command('-c', code)}), then add {_quoted(target)}"
@@ -118,7 +183,10 @@ def _text(path: Path, head: bytes) -> str | None:
 def _json(path: Path) -> str:
     stem = path.name.removesuffix(".json").removesuffix(".onnx")
     own = path.with_name(f"{stem}.onnx")
-    model = own if own.is_file() else _only(_models(path.parent))
+    model = own if own.is_file() and own != path else _only(entry for entry in _models(path.parent) if entry != path)
+    half = model and _half(model)
+    if model and half:
+        return f"{path} is a configuration, and {model.name} only the {half} of a streaming voice: {missing_half(half)}"
     if model:
         return f"{path} is a configuration, not a model: add {_quoted(model)}"
     if is_config(path):

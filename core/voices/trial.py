@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.processes import module_command, signal_name
+from core.processes import child_environment, module_command, signal_name
 from core.voices.check_text import check_text
+from core.voices.config import USUAL_SCALES
 from core.voices.faults import CannotSpeak, Fault
 
 _TIMEOUT_S = 60.0
 # A large voice takes half a GB.
 _MEMORY_GB = 4.0
 _POLL_S = 0.02
+# What may come of a scale at which no model speaks.
+_OF_SCALES = {Fault.RUN, Fault.NOT_FINITE, Fault.SILENT, Fault.LENGTH, Fault.MEMORY, Fault.TIMEOUT, Fault.CRASH}
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,34 @@ class Spoken:
 
 def try_voice(model: Path, config: dict[str, Any], timeout_s: float = _TIMEOUT_S) -> Spoken:
     """Let a voice speak, as piper-tts would, and return what it spoke. Raises CannotSpeak."""
+    try:
+        return _try(model, config, timeout_s)
+    except CannotSpeak as error:
+        scales = _scales_to_blame(model, config, timeout_s) if error.fault in _OF_SCALES else ()
+        if not scales:
+            raise
+        named = [f"{name} of {config['inference'][name]:g}" for name in scales]
+        facts = {
+            "scales": " and a ".join(named),
+            "names": " and ".join(scales),
+            "effect": _exceeding(error.fault, timeout_s) or "cannot speak",
+        }
+        raise CannotSpeak(Fault.SCALE, model, facts) from error
+
+
+def _scales_to_blame(model: Path, config: dict[str, Any], timeout_s: float) -> tuple[str, ...]:
+    """Return the unusual scales of a configuration without which the voice speaks; none if it does not even then."""
+    inference = config.get("inference", {})
+    unusual = tuple(name for name, usual in USUAL_SCALES.items() if inference.get(name, usual) != usual)
+    for removed in (*((name,) for name in unusual), unusual):
+        kept = {name: value for name, value in inference.items() if name not in removed}
+        with suppress(CannotSpeak):
+            if removed and _try(model, {**config, "inference": kept}, timeout_s):
+                return removed
+    return ()
+
+
+def _try(model: Path, config: dict[str, Any], timeout_s: float) -> Spoken:
     text = check_text(config)
     process = subprocess.Popen(
         module_command("core.voices.trial_process", str(os.getpid())),
@@ -38,6 +69,7 @@ def try_voice(model: Path, config: dict[str, Any], timeout_s: float = _TIMEOUT_S
         stderr=subprocess.DEVNULL,
         text=True,
         encoding="utf-8",
+        env=child_environment(),
     )
     with process:
         try:
@@ -50,8 +82,7 @@ def try_voice(model: Path, config: dict[str, Any], timeout_s: float = _TIMEOUT_S
         finally:
             process.kill()
     if exceeded:
-        limit = f"{timeout_s:g}" if exceeded is Fault.TIMEOUT else f"{_MEMORY_GB:g}"
-        raise CannotSpeak(exceeded, model, {"text": text, "limit": limit})
+        raise CannotSpeak(exceeded, model, {"text": text, "exceeding": _exceeding(exceeded, timeout_s)})
     if process.returncode:
         # Without an answer, piper-tts or ONNX Runtime could not even be loaded.
         fault = Fault.CRASH if answer else Fault.PIPER
@@ -76,6 +107,13 @@ def _watch(process: subprocess.Popen[str], timeout_s: float) -> Fault | None:
         with suppress(psutil.Error):
             if watched.memory_info().rss > _MEMORY_GB * 1e9:
                 return Fault.MEMORY
+
+
+def _exceeding(fault: Fault, timeout_s: float) -> str:
+    """Return which limit a voice has exceeded, empty for another fault."""
+    if fault is Fault.TIMEOUT:
+        return f"takes more than {timeout_s:g} s"
+    return f"takes more than {_MEMORY_GB:g} GB of memory" if fault is Fault.MEMORY else ""
 
 
 def _ending(code: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from core.errors import reason_of
 from core.processes import die_with_parent, pip_install
+from core.text import enumerate_names
 from core.voices.check_text import is_spoken
 from core.voices.faults import Fault, FaultFound
 from core.voices.phonemizer import EXTRAS, Resource, download_command, lacks_resources, open_piper
@@ -82,7 +83,8 @@ def _check_phonemizer(config: dict[str, Any]) -> None:
     if kind not in known:
         meant = str(kind).rpartition(".")[2].strip().lower()
         choices = json.dumps(meant) if meant in known else f"one of {', '.join(known)}"
-        raise FaultFound(Fault.PHONEME_TYPE, value=str(kind), choices=choices)
+        value = repr(kind) if isinstance(kind, str) else json.dumps(kind)
+        raise FaultFound(Fault.PHONEME_TYPE, value=value, choices=choices)
     if kind == PhonemeType.ESPEAK.value and not _knows(espeakbridge, config["espeak"]["voice"]):
         choice = next((name for name in _candidates(config) if _knows(espeakbridge, name)), "en-us")
         raise FaultFound(Fault.ESPEAK_VOICE, value=config["espeak"]["voice"], choice=choice)
@@ -155,11 +157,11 @@ def _check_inputs(voice: Any) -> None:
         provided["sid"] = _INT64
     extra = needed.keys() - provided.keys()
     if extra - {"sid"}:
-        raise FaultFound(Fault.EXTRA_INPUT, names=", ".join(sorted(extra - {"sid"})))
+        raise FaultFound(Fault.EXTRA_INPUT, inputs=enumerate_names("input", sorted(extra - {"sid"})))
     optional = {entry.name for entry in voice.session.get_overridable_initializers()}
     missing = provided.keys() - needed.keys() - optional
     if missing:
-        raise FaultFound(Fault.MISSING_INPUT, names=", ".join(sorted(missing)))
+        raise FaultFound(Fault.MISSING_INPUT, inputs=enumerate_names("input", sorted(missing)))
     for name, entry in needed.items():
         expected = provided.get(name, _INT64)
         if entry.type != expected or not _fits(entry.shape, _SHAPES[name]):

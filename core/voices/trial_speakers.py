@@ -1,11 +1,13 @@
 """Let every speaker of a voice speak that its configuration has; the first and the last one stand for those between."""
 
+import json
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import reason_of
+from core.voices.config import MOST_SPEAKERS
 from core.voices.faults import Fault, FaultFound
 from core.voices.trial_audio import judge_audio
 
@@ -26,7 +28,7 @@ def check_speakers(voice: Any, sentences: list[list[int]]) -> list[Audio]:
         spoken = [_speak(voice, ids, config.default_speaker_id) for ids in sentences]
     except Exception as error:
         if several and _speaks(voice, first, 0):
-            raise FaultFound(Fault.DEFAULT_SPEAKER, value=str(config.default_speaker_id)) from error
+            raise FaultFound(Fault.DEFAULT_SPEAKER, value=json.dumps(config.default_speaker_id)) from error
         raise FaultFound(Fault.RUN, reason=reason_of(error)) from error
     for audio in spoken:
         judge_audio(audio)
@@ -37,7 +39,7 @@ def check_speakers(voice: Any, sentences: list[list[int]]) -> list[Audio]:
 
 def _check_others(voice: Any, ids: list[int]) -> None:
     config = voice.config
-    last = min(int(config.num_speakers) - 1, _LARGEST_ID)
+    last = int(config.num_speakers) - 1
     if not _speaks(voice, ids, last):
         raise FaultFound(Fault.SPEAKERS, value=str(config.num_speakers), speakers=_count(voice, ids))
     named = config.speaker_id_map.items() if isinstance(config.speaker_id_map, dict) else ()
@@ -50,12 +52,15 @@ def _check_others(voice: Any, ids: list[int]) -> None:
 
 
 def _count(voice: Any, ids: list[int]) -> int:
-    """Return how many speakers the model has: the first id that it refuses, by halving."""
+    """Return how many speakers the model has: the first id that it refuses, by halving.
+
+    A model that refuses none does not look at the id; Piper provides one if there are two speakers.
+    """
     low, high = 0, 1
     while _speaks(voice, ids, high):
         low, high = high, high * 2
-        if high > _LARGEST_ID:
-            return high
+        if low > MOST_SPEAKERS:
+            return 2
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if _speaks(voice, ids, middle) else (low, middle)

@@ -1,6 +1,5 @@
 """The commands, and how errors become one line and an exit code."""
 
-import codecs
 import os
 import sqlite3
 import sys
@@ -11,7 +10,7 @@ from core.errors import TtsdashError, format_error
 from core.text import escape_control, truncate
 from tui.cli.context import LazyGroup, Session, session_of
 from tui.signals import shutdown
-from tui.streams import failure_of, write_line
+from tui.streams import encoding_name, failure_of, note_on_escapes, write_line
 from tui.terminal import can_move_cursor
 
 _COMMANDS = {
@@ -52,8 +51,8 @@ def _require_screen(session: Session) -> None:
         name = os.environ.get("TERM")
         kind = f"TERM={escape_control(name)}" if name else "a terminal without a name in TERM"
         raise click.UsageError(f"the dashboard needs a terminal that can move its cursor, not {kind}; {others}")
-    encoding = codecs.lookup(sys.stderr.encoding).name
-    if encoding != "utf-8":
+    encoding = encoding_name(sys.stderr)
+    if encoding != "UTF-8":
         unset = "-u PYTHONIOENCODING " if "PYTHONIOENCODING" in os.environ else ""
         command = f"{f'env {unset}' if unset else ''}PYTHONUTF8=1 {session.program}"
         raise click.UsageError(
@@ -70,9 +69,17 @@ def run(arguments: list[str]) -> int:
 
         return shell_complete(ttsdash, {}, "ttsdash", "_TTSDASH_COMPLETE", completion)
     code, error = outcome(arguments)
-    if error:
-        write_line(f"ttsdash: {error}", sys.stderr)
+    _print_end(error)
     return code
+
+
+def _print_end(error: str) -> None:
+    """Print an error, if there is one, and on the same line how to see what the encoding lacks."""
+    note = note_on_escapes(error)
+    if error:
+        write_line(f"ttsdash: {error}{f' ({note})' if note else ''}", sys.stderr)
+    elif note:
+        write_line(f"ttsdash: {note}", sys.stderr)
 
 
 def outcome(arguments: list[str]) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """`core.voices.config` accepts the configurations that piper-tts accepts, and no others."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ from hypothesis import strategies as st
 from piper.voice import PiperVoice
 
 from core.errors import InvalidInput
+from core.store.database import open_store
+from core.store.voices import register_voice
 from core.voices.config import read_config
 from core.voices.file import config_path_of, read_voice
+from core.workspace import Workspace
 from tests.core.refusals import refusal
-from tests.vits import TINY, voice_config
+from tests.vits import MULTI_SPEAKER, TINY, voice_config, write_voice
 
 _DELETED = "(deleted)"
 _MAP = voice_config(TINY)["phoneme_id_map"]
@@ -109,6 +113,23 @@ def test_a_sample_rate_at_which_no_voice_speaks_is_refused(rate: float, voice_pa
     assert "Hz" in refusal(read_voice, voice_path, names=config_path_of(voice_path))
 
 
+@pytest.mark.parametrize("speakers", [1_000_000, 2**63, 10**30, 1e30])
+def test_more_speakers_than_a_model_can_have_are_refused(speakers: float, tmp_path: Path) -> None:
+    path = write_voice(tmp_path, MULTI_SPEAKER)
+    write(path, voice_config(MULTI_SPEAKER) | {"num_speakers": speakers})
+    assert "more than a model can have: set it to" in refusal(read_voice, path, names=config_path_of(path))
+
+
+@pytest.mark.parametrize("key", ["num_symbols", "hop_length", "default_speaker_id", "piper_version"])
+def test_a_number_that_the_database_cannot_hold_is_kept_where_piper_speaks_with_it(
+    key: str, voice_path: Path, workspace: Workspace
+) -> None:
+    write(voice_path, changed(**{key: 10**30}))
+    assert piper_speaks(voice_path)
+    with closing(open_store(workspace)) as db:
+        assert register_voice(db, read_voice(voice_path)).voice.config[key] == 10**30
+
+
 def test_what_piper_reads_in_several_forms_is_normalized(voice_path: Path) -> None:
     changes = {"audio__sample_rate": 22050.0, "num_speakers": 0, "phoneme_id_map": {"n": ["26", 1.0]}}
     write(voice_path, changed(**changes, inference={"noise_scale": "0.5", "length_scale": 1.2}))
@@ -123,16 +144,23 @@ def test_what_piper_reads_in_several_forms_is_normalized(voice_path: Path) -> No
     ("content", "expected"),
     [
         (None, "needs its .onnx.json"),
-        (b"", "not valid JSON"),
-        (b"{", "not valid JSON"),
+        (b"", "not valid JSON, it is empty or ends too early: get the file again"),
+        (b"{", "not valid JSON, it is empty or ends too early: get the file again"),
+        (b"\0" * 5000, "nothing but zero bytes"),
+        (
+            b'{\n  // Amy\n  "num_speakers": 1}',
+            "not valid JSON at line 2, column 3: correct it there (JSON has no comments",
+        ),
+        (b'{"num_speakers": 1,\n}', "correct it there (JSON has no comments, and no comma before a closing bracket)"),
         (b"[" * 200_000, "not valid JSON"),
         (b'{"a":' * 100_000, "not valid JSON"),
-        (b"[]", "lacks audio.sample_rate"),
-        (b"null", "lacks audio.sample_rate"),
-        (b'"a voice"', "lacks audio.sample_rate"),
+        (b"[]", "is not a JSON object"),
+        (b"null", "is not a JSON object"),
+        (b'"a voice"', "is not a JSON object"),
+        (b"22050", "is not a JSON object"),
         (b" " * 16_000_001, "too large"),
     ],
-    ids=["missing", "empty", "cut", "deep lists", "deep objects", "list", "null", "string", "too large"],
+    ids=lambda value: str(value)[:30],
 )
 def test_a_configuration_that_is_not_a_json_object_is_refused(
     content: bytes | None, expected: str, voice_path: Path

@@ -75,7 +75,16 @@ def test_a_model_without_output_is_refused(voice_path: Path) -> None:
     model = build_model(TINY)
     del model.graph.output[:]
     voice_path.write_bytes(model.SerializeToString())
-    assert "output" in refusal(read_voice, voice_path, names=voice_path)
+    assert "its graph has no output: " in refusal(read_voice, voice_path, names=voice_path)
+
+
+def test_several_missing_inputs_are_named_together(voice_path: Path) -> None:
+    model = build_model(TINY)
+    for entry in model.graph.input[1:]:
+        entry.name += "_"
+    voice_path.write_bytes(model.SerializeToString())
+    line = refusal(read_voice, voice_path, names=voice_path)
+    assert "its graph lacks the inputs input_lengths and scales: " in line
 
 
 @pytest.mark.parametrize(

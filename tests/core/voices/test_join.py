@@ -5,6 +5,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from piper.voice import PiperVoice
 
 from core.engines.ort import OrtVoice
 from core.files import sha256_of
@@ -113,6 +114,18 @@ def test_a_half_alone_is_refused_with_what_to_take_instead(name: str, other: str
         assert f"is only the {name} of a streaming voice: put its {other} beside it as {other}.onnx" in message
 
 
+@pytest.mark.parametrize(("name", "other"), [("encoder", "decoder"), ("decoder", "encoder")])
+def test_a_folder_with_half_a_voice_is_refused_with_what_is_missing(
+    name: str, other: str, halves: Path, folder: Path
+) -> None:
+    (halves / f"{other}.onnx").unlink()
+    for path in (halves, halves / "config.json"):
+        message = refusal(read_whole_voice, path, folder, names=path)
+        assert f"only the {name} of a streaming voice" in message
+        assert f"put its {other} beside it as {other}.onnx" in message
+    assert "add" not in refusal(read_whole_voice, halves / "amy.onnx", folder, names=halves)
+
+
 @pytest.mark.parametrize("layout", ["one file", "a file for each weight"])
 def test_a_voice_with_weights_in_other_files_is_added_as_one_file(layout: str, tmp_path: Path, folder: Path) -> None:
     path = write_voice(tmp_path / "voices", name="amy")
@@ -138,10 +151,55 @@ def test_weights_that_are_missing_are_named(tmp_path: Path, folder: Path) -> Non
     onnx.save(build_model(TINY), path, save_as_external_data=True, location="amy.data", size_threshold=0)
     weights = path.with_name("amy.data")
     weights.write_bytes(weights.read_bytes()[:100])
-    refusal(read_whole_voice, path, folder, names=path)
+    assert "of amy.data, which has 100: get both files again" in refusal(read_whole_voice, path, folder, names=path)
     weights.unlink()
     assert "amy.data does not exist" in refusal(read_whole_voice, path, folder, names=path.parent)
     assert not folder.exists()
+
+
+def _by_its_own_folder(path: Path) -> str:
+    return f"../{path.parent.name}/amy.data"
+
+
+def _by_a_link(path: Path) -> str:
+    path.with_name("link.data").symlink_to("amy.data")
+    return "link.data"
+
+
+def _both_are_links(path: Path) -> str:
+    elsewhere = path.parent.parent / "blobs"
+    elsewhere.mkdir()
+    for file in (path, path.with_name("amy.data")):
+        file.rename(elsewhere / file.name)
+        file.symlink_to(elsewhere / file.name)
+    return "amy.data"
+
+
+@pytest.mark.parametrize("name", [_by_its_own_folder, _by_a_link, _both_are_links])
+def test_weights_are_read_wherever_piper_reads_them(name: Callable[[Path], str], tmp_path: Path, folder: Path) -> None:
+    path = write_voice(tmp_path / "voices", name="amy")
+    plain = read_voice(path)
+    onnx.save(build_model(TINY), path, save_as_external_data=True, location="amy.data")
+    location = name(path)
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            entry.value = location if entry.key == "location" else entry.value
+    path.write_bytes(model.SerializeToString())
+    assert list(PiperVoice.load(path).synthesize("1 2 3."))
+    assert read_whole_voice(path, folder).sha256 == plain.sha256
+
+
+@pytest.mark.parametrize(("key", "value"), [("offset", "-4"), ("length", "-4"), ("offset", "first"), ("length", "")])
+def test_weights_at_no_place_are_refused_in_plain_words(key: str, value: str, tmp_path: Path, folder: Path) -> None:
+    path = write_voice(tmp_path / "voices", name="amy")
+    onnx.save(build_model(TINY), path, save_as_external_data=True, location="amy.data")
+    model = onnx.load(path, load_external_data=False)
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.external_data)
+    next(entry for entry in tensor.external_data if entry.key == key).value = value
+    path.write_bytes(model.SerializeToString())
+    message = refusal(read_whole_voice, path, folder, names=path)
+    assert "does not say where in amy.data its weights are: export it again" in message
 
 
 def test_weights_outside_the_folder_are_never_read(tmp_path: Path, folder: Path) -> None:
@@ -152,7 +210,9 @@ def test_weights_outside_the_folder_are_never_read(tmp_path: Path, folder: Path)
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="../secret")
     path.write_bytes(model.SerializeToString())
-    assert "outside its folder" in refusal(read_whole_voice, path, folder, names=path)
+    message = refusal(read_whole_voice, path, folder, names=path)
+    assert "outside its folder" in message
+    assert message.endswith(": export it again with its weights inside")
 
 
 def test_a_voice_in_one_file_stays_where_it_is(voice_path: Path, folder: Path) -> None:

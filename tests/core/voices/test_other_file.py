@@ -58,7 +58,11 @@ def _text(content: str | bytes) -> Callable[[Path], None]:
         ("amy", _tar, "unpack it (tar -xf "),
         ("amy.onnx.gz", _text(gzip.compress(b"\x08\x08")), "unpack it (gunzip -k "),
         ("amy.zip", _zip, "unpack it (unzip "),
-        ("amy.onnx", _text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"), "git lfs pull"),
+        (
+            "amy.onnx",
+            _text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+            "is a Git LFS pointer, not the file itself",
+        ),
         ("amy.onnx", _text("<!DOCTYPE html><html>"), "is a web page"),
         ("amy.onnx", _text("  \n<html>"), "is a web page"),
         ("amy.pbtxt", _text("ir_version: 8"), "is a model as text: convert it first"),
@@ -115,6 +119,62 @@ def test_a_path_without_its_ending_or_with_a_typo_leads_to_the_voice(voice_path:
     assert refusal(read_voice, stem, names=stem).endswith(f"does not exist: add {voice_path}")
     typo = voice_path.with_name("tony.onnx")
     assert refusal(read_voice, typo, names=typo).endswith(f"the one voice in its folder, {voice_path}")
+
+
+def _text_model(path: Path) -> None:
+    onnx.save(build_model(TINY), path, format="textproto")
+
+
+def _zipped(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("amy.onnx", build_model(TINY).SerializeToString())
+
+
+def _tarred(path: Path) -> None:
+    inner = path.with_name("inner")
+    inner.write_bytes(build_model(TINY).SerializeToString())
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(inner, "amy.onnx")
+    inner.unlink()
+
+
+def _gzipped(path: Path) -> None:
+    path.write_bytes(gzip.compress(build_model(TINY).SerializeToString()))
+
+
+@pytest.mark.parametrize("write", [_text_model, _zipped, _tarred, _gzipped])
+def test_a_file_with_the_name_of_a_model_is_converted_by_the_command_and_kept(
+    write: Callable[[Path], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "amy.onnx"
+    write(path)
+    before = path.read_bytes()
+    line = refusal(read_voice, path, names=path)
+    command = line.partition(" it (")[2] or line.partition("convert it first (")[2]
+    subprocess.run(command.rpartition("), then add")[0], shell=True, check=True, cwd=tmp_path)
+    (model,) = (found for found in tmp_path.rglob("*.onnx") if found != path)
+    config_path_of(model).write_text(json.dumps(voice_config(TINY)))
+    read_voice(model)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "target"),
+    [
+        ("amy.ckpt", (), "amy.onnx"),
+        ("amy.ckpt", ("amy.onnx",), "amy-exported.onnx"),
+        ("amy.onnx", (), "amy-exported.onnx"),
+        ("amy.onnx", ("amy-exported.onnx",), "amy-exported-2.onnx"),
+    ],
+)
+def test_the_export_of_a_checkpoint_overwrites_no_file(
+    name: str, others: tuple[str, ...], target: str, tmp_path: Path
+) -> None:
+    for other in others:
+        (tmp_path / other).write_bytes(b"another")
+    path = tmp_path / name
+    _checkpoint(path)
+    assert refusal(read_voice, path, names=path).endswith(f"--checkpoint {path} --output-file {tmp_path / target})")
 
 
 @pytest.mark.parametrize("name", ["config.json", "tiny.json", "tiny.onnx (1).json"])

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
+from piper.voice import PiperVoice
 
 from core.voices import trial
 from core.voices.config import read_config
@@ -78,6 +79,8 @@ def test_a_voice_that_reads_letters_but_no_digits_speaks_its_letters(tmp_path: P
             {"phoneme_type": "espeak"},
         ),
         (Fault.PHONEME_TYPE, TINY, {"phoneme_type": None}, "one of espeak, text, ", {"phoneme_type": "text"}),
+        (Fault.SCALE, TINY, {"inference": {"length_scale": 1e12}}, "remove length_scale from its inference", {"inference": {}}),
+        (Fault.SCALE, TINY, {"inference": {"noise_w": 1e30, "noise_scale": 0.3}}, "remove noise_w from", {"inference": {"noise_scale": 0.3}}),
         (Fault.ESPEAK_VOICE, TINY, {"espeak": {"voice": "en_US"}}, "'en-us'", {"espeak": {"voice": "en-us"}}),
         (
             Fault.ESPEAK_VOICE,
@@ -161,6 +164,11 @@ def _other_type(model: onnx.ModelProto) -> None:
     model.graph.node.insert(0, helper.make_node("Cast", ["input"], [ids], to=onnx.TensorProto.INT64))
 
 
+def _two_extra_inputs(model: onnx.ModelProto) -> None:
+    _extra_input(model)
+    model.graph.input.append(helper.make_tensor_value_info("did", onnx.TensorProto.INT64, [1]))
+
+
 def _fixed_length(model: onnx.ModelProto) -> None:
     for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, 50), strict=True):
         dimension.dim_value = size
@@ -169,6 +177,45 @@ def _fixed_length(model: onnx.ModelProto) -> None:
 def _two_channels(model: onnx.ModelProto) -> None:
     _last(model)
     model.graph.node.append(helper.make_node("Concat", ["audio", "audio"], ["output"], axis=1))
+
+
+def _spectrogram(model: onnx.ModelProto) -> None:
+    _last(model)
+    model.graph.node.append(helper.make_node("Squeeze", ["audio"], ["frames"]))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([80, 1], np.int64), "sizes"))
+    model.graph.node.append(helper.make_node("Expand", ["frames", "sizes"], ["output"]))
+
+
+def _latent(model: onnx.ModelProto) -> None:
+    _spectrogram(model)
+    model.graph.initializer[-1].CopyFrom(numpy_helper.from_array(np.array([192, 1], np.int64), "sizes"))
+
+
+def _as_type(number_type: int) -> Callable[[onnx.ModelProto], None]:
+    def change(model: onnx.ModelProto) -> None:
+        _last(model)
+        model.graph.node.append(helper.make_node("Cast", ["audio"], ["output"], to=number_type))
+        model.graph.output[0].type.tensor_type.elem_type = number_type
+
+    return change
+
+
+def _offset(model: onnx.ModelProto) -> None:
+    """Add a constant beside which the speech is less than a step of 16 bits."""
+    _scaled(1e-6)(model)
+    model.graph.node[-1].output[0] = "soft"
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(0.5), "offset"))
+    model.graph.node.append(helper.make_node("Add", ["soft", "offset"], ["output"]))
+
+
+def _click(model: onnx.ModelProto) -> None:
+    """Append one sample beside which all others are less than a step of 16 bits."""
+    _last(model)
+    for name, value in (("pads", [0] * 7 + [1]), ("peak", 1e6)):
+        model.graph.initializer.append(
+            numpy_helper.from_array(np.array(value, np.int64 if name == "pads" else np.float32), name)
+        )
+    model.graph.node.append(helper.make_node("Pad", ["audio", "pads", "peak"], ["output"]))
 
 
 def _scaled(factor: float) -> Callable[[onnx.ModelProto], None]:
@@ -216,6 +263,7 @@ def _bad_graph(model: onnx.ModelProto) -> None:
             _extra_input,
             "needs the input lid, which Piper does not provide: export it with no inputs",
         ),
+        (Fault.EXTRA_INPUT, _two_extra_inputs, "needs the inputs did and lid, which Piper does not provide"),
         (
             Fault.INPUT_TYPE,
             _other_type,
@@ -226,11 +274,17 @@ def _bad_graph(model: onnx.ModelProto) -> None:
             _fixed_length,
             "input is tensor(int64) [1, 50], not tensor(int64) [1, any]: export it again",
         ),
-        (Fault.NOT_AUDIO, _two_channels, "instead of audio: add a whole voice, not a part of one"),
+        (Fault.CHANNELS, _two_channels, "returns 2 channels, but Piper plays one: export it with one channel"),
+        (Fault.SPECTROGRAM, _spectrogram, "returns a spectrogram of 80 bands instead of audio: export it in one model"),
+        (Fault.NOT_AUDIO, _latent, "instead of samples: add a whole voice, not a part of one"),
+        (Fault.NOT_NUMBERS, _as_type(onnx.TensorProto.STRING), "returns values of type text instead of samples"),
+        (Fault.NOT_NUMBERS, _as_type(onnx.TensorProto.BOOL), "returns values of type bool instead of samples"),
         (Fault.NOT_FINITE, _scaled(np.nan), "values that are not numbers"),
         (Fault.NOT_FINITE, _scaled(np.inf), "values that are not numbers"),
         (Fault.SILENT, _scaled(0), "silence"),
         (Fault.SILENT, _constant, "silence"),
+        (Fault.SILENT, _offset, "silence"),
+        (Fault.SILENT, _click, "silence"),
         (Fault.LENGTH, _one_sample, "which is implausible: get the voice's files again"),
         (Fault.RATE, _other_rate, "set audio.sample_rate to 16000"),
         (Fault.RUN, _bad_reshape, "ONNX Runtime fails when"),
@@ -249,11 +303,37 @@ def test_a_model_that_does_not_give_what_a_voice_must_gets_its_cause(
     assert str(voice_path) in found.problem
 
 
-def test_a_quiet_voice_is_accepted_as_piper_raises_its_volume(voice_path: Path) -> None:
+@pytest.mark.parametrize("factor", [1e-6, 1e-5, 1e6, 1e30])
+def test_a_voice_of_any_volume_is_accepted_as_piper_brings_it_to_its_own(factor: float, voice_path: Path) -> None:
     model = build_model(TINY)
-    _scaled(1e-5)(model)
+    _scaled(factor)(model)
     voice_path.write_bytes(model.SerializeToString())
+    played = np.concatenate([chunk.audio_int16_array for chunk in PiperVoice.load(voice_path).synthesize("1 2 3.")])
+    assert (np.abs(played).max(), np.mean(np.abs(played) == 32_767) < 0.01) == (32_767, True)
     attempt(voice_path)
+
+
+def test_a_model_that_ignores_the_speaker_is_not_said_to_have_many(voice_path: Path) -> None:
+    model = build_model(TINY)
+    model.graph.input.append(helper.make_tensor_value_info("sid", onnx.TensorProto.INT64, [1]))
+    voice_path.write_bytes(model.SerializeToString())
+    assert refused(voice_path).fix == "set num_speakers to 2"
+    config_path_of(voice_path).write_text(json.dumps(voice_config(TINY) | {"num_speakers": 2}))
+    attempt(voice_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "cp037", "ascii:strict"])
+def test_the_user_s_encoding_of_standard_streams_is_not_that_of_the_trial(
+    encoding: str, voice_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    attempt(voice_path)
+
+
+@pytest.mark.parametrize("kind", [None, True, 7, ["espeak"]], ids=json.dumps)
+def test_a_wrong_value_is_shown_as_json_has_it(kind: object, tmp_path: Path) -> None:
+    found = refused(write(tmp_path, TINY, {"phoneme_type": kind}))
+    assert found.problem.endswith(f"that Piper does not know, {json.dumps(kind)}")
 
 
 def _endless(model: onnx.ModelProto) -> None:
@@ -275,6 +355,15 @@ def test_a_model_that_hangs_is_ended(voice_path: Path) -> None:
     voice_path.write_bytes(model.SerializeToString())
     found = refused(voice_path, timeout_s=10)
     assert (found.fault, "takes more than 10 s" in found.problem) == (Fault.TIMEOUT, True)
+
+
+def test_a_length_scale_that_takes_too_long_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, TINY, {"inference": {"length_scale": 1e5}})
+    monkeypatch.setattr(trial, "_MEMORY_GB", 0.5)
+    found = refused(path)
+    assert (found.fault, found.fix) == (Fault.SCALE, "remove length_scale from its inference")
+    assert "a length_scale of 100000, with which" in found.problem
+    assert found.problem.endswith("takes more than 0.5 GB of memory")
 
 
 def test_a_model_that_takes_too_much_memory_is_ended(voice_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import pty
+import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -144,6 +146,56 @@ def test_jobs_that_succeeded_are_not_failed_by_what_is_printed_of_them(workspace
     assert b"dynamic-int8, \\xe9-\\u0416: succeeded" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["ascii", "latin-1"])
+def test_a_command_that_the_doctor_advises_can_be_pasted_after_what_a_note_names(name: str, abroad: Workspace) -> None:
+    with closing(open_store(abroad)) as db:
+        (voice,) = (voice for voice in list_voices(db) if voice.key == NAME)
+    Path(voice.path).unlink()
+    variables = localized(abroad, name)
+
+    def shell(line: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["sh", "-c", f'ttsdash() {{ {shlex.join(COMMAND)} "$@"; }}; {line}'],
+            capture_output=True,
+            env=variables,
+            timeout=120,
+            check=False,
+        )
+
+    note = shell("ttsdash doctor").stderr.decode()
+    assert note.count("\n") == 1
+    prepare = note.split("`")[1]
+    shown = shell(f"{prepare}; ttsdash doctor")
+    assert shown.stderr == b""
+    advice = next(line for line in shown.stdout.splitlines() if b"voices remove" in line).decode()
+    command = f"ttsdash voices remove {shlex.quote(NAME)}"
+    assert command in advice
+    done = shell(f"{prepare}; {command} --yes")
+    assert done.returncode == 0, done.stderr
+    with closing(open_store(abroad)) as db:
+        assert NAME not in [voice.key for voice in list_voices(db)]
+
+
+def test_an_error_with_an_escape_stays_one_line_that_names_the_way_to_see_it(abroad: Workspace) -> None:
+    done = run(localized(abroad, "ascii"), "voices", "show", "no-Ж")
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1), done.stderr
+    assert b"ASCII lacks what is shown as an escape" in done.stderr
+    assert b"escape" not in run(localized(abroad, "utf-8"), "voices", "show", "no-Ж").stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "cp037"])
+def test_a_voice_is_added_and_optimized_whatever_encoding_the_streams_have(
+    encoding: str, workspace: Workspace, voice_path: Path
+) -> None:
+    variables = environment(workspace) | {"PYTHONIOENCODING": encoding}
+    added = run(variables, "voices", "add", str(voice_path))
+    assert added.returncode == 0, added.stderr.decode(encoding)
+    assert added.stdout.decode(encoding).startswith("tiny: ")
+    done = run(variables, "optimize", "--model", "tiny", "--dynamic", "--wait")
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    assert "dynamic-int8, tiny: succeeded" in done.stderr.decode(encoding)
+
+
 def test_arguments_are_read_as_the_terminal_encodes_them(abroad: Workspace) -> None:
     with closing(open_store(abroad)) as db:
         add_voice(db, read_voice(write_voice(Path("voices"), VitsShape(speakers=3), "é")))
@@ -269,3 +321,4 @@ def test_the_dashboard_needs_utf_8_and_names_the_command_for_it(
     code, shown = on_a_terminal(inherited | variables, "--home", str(used.root))
     assert (code, shown.count(b"\n")) == (2, 1)
     assert advice.format(home=used.root) in shown.decode()
+    assert re.search(rb"a locale in UTF-8, not in (ASCII|ISO8859-1):", shown)
