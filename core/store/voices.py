@@ -206,6 +206,9 @@ def get_voice(db: sqlite3.Connection, key: str) -> Voice:
 
 def voice_named(db: sqlite3.Connection, name: str) -> Voice | None:
     """Return the voice with exactly that name, else the only one whose name differs in case alone."""
+    row = db.execute("SELECT id FROM voices WHERE key = ?", (name,)).fetchone()
+    if row:
+        return voice_of_id(db, row["id"])
     ids = {row["key"]: row["id"] for row in db.execute("SELECT id, key FROM voices")}
     found = match_name(name, ids)
     return None if found is None else voice_of_id(db, ids[found])
