@@ -44,8 +44,10 @@ class Session:
 
     @cached_property
     def db(self) -> sqlite3.Connection:
-        """Return the open store."""
-        return open_store(self.workspace)
+        """Return the open store, which is closed when the command ends."""
+        db = open_store(self.workspace)
+        click.get_current_context().find_root().call_on_close(db.close)
+        return db
 
     @property
     def program(self) -> str:

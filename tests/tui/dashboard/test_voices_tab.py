@@ -37,6 +37,7 @@ from tests.tui.pilot import (
     text_of,
     until,
 )
+from tests.waiting import wait_until
 from tui.dashboard.app import Dashboard
 from tui.dashboard.common.checkbox import PlainCheckbox
 from tui.dashboard.voices.add_voice import AddVoiceScreen
@@ -485,7 +486,7 @@ async def test_quitting_the_dashboard_ends_a_download(workspace: Workspace, coll
         await paste(pilot, NAME)
         await pilot.press("enter")
         await until(pilot, lambda: text_of(app, "#received"))
-    assert not list(workspace.voices.iterdir())
+    wait_until(lambda: not list(workspace.voices.iterdir()))
 
 
 @pytest.mark.parametrize(
