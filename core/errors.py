@@ -51,6 +51,17 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it came from, is that a disk is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return True
+        if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def format_error(error: BaseException, limit: int = 300) -> str:
     """Return an error as one line of at most `limit` characters, with a fix where one is known."""
     text = escape_control(" ".join(str(error).split()))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from core.errors import TtsdashError, format_error
+from core.errors import TtsdashError, format_error, is_disk_full
 from core.processes import die_with_parent
 from core.records.voices import Voice
 from core.store.database import open_store
@@ -20,7 +20,7 @@ from core.workspace import Workspace, find_workspace
 from jobs.context import JobContext
 from jobs.kinds import KINDS
 from jobs.reporter import Reporter
-from jobs.scheduling import disk_shortage
+from jobs.scheduling import DISK_FULL, disk_shortage
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ def main() -> int:
     except TtsdashError as error:
         # The job's row is out of reach; the worker reports the last line of the log.
         _log.error("%s", error)
-        return 1
+        return DISK_FULL if is_disk_full(error) else 1
     job = patiently(lambda: get_job(db, job_id))
     voice = patiently(lambda: voice_of_id(db, job.voice_id))
     reporter = Reporter(workspace, job_id, attempt)
@@ -93,7 +93,11 @@ def _update_selection(context: JobContext) -> None:
 
 
 if __name__ == "__main__":
-    code = main()
+    try:
+        code = main()
+    except Exception as error:  # noqa: BLE001 - whatever could not be recorded is in the log, if there is room for it
+        _log.critical("ended without recording why", exc_info=True)
+        code = DISK_FULL if is_disk_full(error) else 1
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads of some libraries hang in a normal exit; everything that matters is stored by now.

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import re
 import signal
 import sqlite3
 import subprocess
@@ -26,6 +25,7 @@ from core.store.lifecycle import ResourceUsage, finish, is_cancel_asked, record_
 from core.workspace import Workspace
 from jobs.process_groups import TAG, kill_group
 from jobs.recovery import environment_tag, remove_leftovers
+from jobs.scheduling import DISK_FULL
 from jobs.storing import store_kept
 from jobs.usage import UsageMeter
 
@@ -178,10 +178,9 @@ class JobProcess:
         where = f"see `ttsdash jobs logs {self._job.id}`"
         if code < 0:
             return f"its process crashed ({signal.Signals(-code).name}): {where}"
-        last = _last_line(self._log)
-        if re.search("disk is full|No space left", last):
+        if code == DISK_FULL:
             return f"the disk was full: free some space, then `ttsdash jobs retry {self._job.id}`"
-        return f"its process ended with code {code} ({last}): {where}"
+        return f"its process ended with code {code} ({_last_line(self._log)}): {where}"
 
 
 def _persist(record: Callable[[], object], interrupted: threading.Event) -> None:

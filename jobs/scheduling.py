@@ -32,6 +32,10 @@ def default_limits(settings: Settings) -> Limits:
     return Limits(settings.time_limit_s, memory)
 
 
+DISK_FULL = 3
+"""The exit code of a job's process that could not record how it ended, since the disk was full."""
+
+
 def disk_shortage(workspace: Workspace, voice_bytes: int) -> str | None:
     """Return why the disk is too full for a job on a voice of that size, or None if there is room."""
     free = shutil.disk_usage(workspace.root).free / 1e6
