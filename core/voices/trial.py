@@ -52,12 +52,18 @@ def _scales_to_blame(model: Path, config: dict[str, Any], timeout_s: float) -> t
     """Return the unusual scales of a configuration without which the voice speaks; none if it does not even then."""
     inference = config.get("inference", {})
     unusual = tuple(name for name, usual in USUAL_SCALES.items() if inference.get(name, usual) != usual)
-    for removed in (*((name,) for name in unusual), unusual):
+
+    def speaks_without(removed: tuple[str, ...]) -> bool:
         kept = {name: value for name, value in inference.items() if name not in removed}
         with suppress(CannotSpeak):
-            if removed and _try(model, {**config, "inference": kept}, timeout_s):
-                return removed
-    return ()
+            return bool(_try(model, {**config, "inference": kept}, timeout_s))
+        return False
+
+    # All of them first: a voice that hangs does so again in each attempt.
+    if not unusual or not speaks_without(unusual):
+        return ()
+    alone = ((name,) for name in unusual if len(unusual) > 1 and speaks_without((name,)))
+    return next(alone, unusual)
 
 
 def _try(model: Path, config: dict[str, Any], timeout_s: float) -> Spoken:

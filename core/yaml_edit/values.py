@@ -15,7 +15,7 @@ class Obstacle(StrEnum):
 
     LIST = "in a list"
     NAME = "under a name with a dot"
-    NO_NAME = "under a key that is no name"
+    NO_NAME = "under a key that is not a name"
     SHARED = "used in several places, & and *"
     MERGED = "merged, <<"
 

@@ -429,7 +429,7 @@ def test_a_file_is_understood_if_it_has_a_key_that_the_assistant_reads(text: str
         ("a: &m /v/a.onnx\nb: *m", "a (used in several places, & and *, line 1)"),
         ("a: &m {model: /v/a.onnx}\nb: {<<: *m}", "a.model (used in several places, & and *, line 1)"),
         ("a: {<<: {model: /v/a.onnx}}", "a.<<.model (merged, <<, line 1)"),
-        ("? [a]\n: /v/a.onnx", "? (under a key that is no name, line 2)"),
+        ("? [a]\n: /v/a.onnx", "? (under a key that is not a name, line 2)"),
         (f"a: [{', '.join(f'/v/{n}.onnx' for n in range(9))}]", "a[2] (in a list, line 1), 6 more"),
     ],
 )
