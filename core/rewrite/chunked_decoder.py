@@ -18,11 +18,10 @@ from core.graph.builder import GraphBuilder
 from core.graph.errors import UnsupportedGraph
 from core.graph.index import unused_prefix
 from core.graph.subgraph import require_opset, splice
-from core.rewrite.nchwc import NCHWc
+from core.rewrite.nchwc import BlockedHead, NCHWc
 from core.rewrite.single_batch import fix_batch
 from core.rewrite.stage import MakeKernel, write_residual_blocks
-from core.vits.convolution import Convolution
-from core.vits.hifigan import Decoder, Stage
+from core.vits.hifigan import Decoder, Head, Stage
 from core.vits.receptive_field import ReceptiveField
 from core.vits.voice_graph import VoiceGraph
 
@@ -49,10 +48,15 @@ def fp32_kernel(number: int, stage: Stage) -> MakeKernel:
     return NCHWc
 
 
-def rewrite_decoder(voice: VoiceGraph, chunking: Chunking, choose: ChooseKernel = fp32_kernel) -> onnx.ModelProto:
-    """Return a copy of the model with its decoder rewritten, for one sentence at a time. Raises UnsupportedGraph."""
+def rewrite_decoder(
+    voice: VoiceGraph, chunking: Chunking, choose: ChooseKernel = fp32_kernel, student: Decoder | None = None
+) -> onnx.ModelProto:
+    """Return a copy of the model with its decoder rewritten, for one sentence at a time.
+
+    A `student` takes the place of the voice's own decoder, between the same tensors. Raises UnsupportedGraph.
+    """
     require_opset(voice.model)
-    decoder = voice.decoder
+    decoder = student or voice.decoder
     if decoder is None:
         raise UnsupportedGraph(voice.unsupported_decoder)
     rewritten = onnx.ModelProto()
@@ -69,7 +73,7 @@ def overlap(decoder: Decoder) -> int:
     field = ReceptiveField()
     for stage in decoder.stages[_HEAD_STAGES:]:
         field = stage.extend_field(field)
-    return field.convolved(decoder.last.taps, decoder.last.dilation).samples
+    return decoder.head.extend_field(field).samples
 
 
 Numbered = tuple[int, Stage]
@@ -78,14 +82,15 @@ Numbered = tuple[int, Stage]
 class _Rewriter:
     def __init__(self, builder: GraphBuilder, decoder: Decoder, chunking: Chunking, choose: ChooseKernel) -> None:
         self._builder, self._decoder, self._chunking, self._choose = builder, decoder, chunking, choose
-        stages, self._last = _with_divisors_folded(decoder)
+        stages, self._audio_head = _with_divisors_folded(decoder)
         numbered = list(enumerate(stages))
         self._head, self._tail = numbered[:_HEAD_STAGES], numbered[_HEAD_STAGES:]
 
     def rewrite(self) -> None:
         b = self._builder
         x = b.op("Transpose", self._decoder.input, perm=[0, 2, 1])
-        audio = self._loop(self._stages(b, x, self._head, batch=1)) if self._tail else self._audio(b, x, self._head, 1)
+        is_whole = not self._tail and not self._audio_head.residuals
+        audio = self._audio(b, x, self._head, 1) if is_whole else self._loop(self._stages(b, x, self._head, batch=1))
         b.op("Reshape", audio, b.integers(1, 1, -1), output=self._decoder.output)
 
     def _stages(self, b: GraphBuilder, x: str, stages: list[Numbered], batch: int) -> str:
@@ -96,20 +101,26 @@ class _Rewriter:
         return x
 
     def _audio(self, b: GraphBuilder, x: str, stages: list[Numbered], batch: int) -> str:
-        """Write stages and the last convolution, from [batch, samples, channels] to the audio, [batch, samples].
+        """Write stages and the head, from [batch, samples, channels] to the audio, [batch, samples].
 
-        The very last stage is fp32, because its errors are heard as noise.
+        The head is fp32, because its errors are heard as noise.
         """
+        head = BlockedHead(b, self._audio_head, batch)
+        if not self._shares_layout(stages):
+            return head.write(self._stages(b, x, stages, batch))
         x = self._stages(b, x, stages[:-1], batch)
         _, last = stages[-1]
         kernel = NCHWc(b, last, batch)
-        x = write_residual_blocks(kernel, kernel.to_layout(kernel.upsample(x)), last)
-        return kernel.write_audio(x, self._decoder.last_slope, self._last)
+        return head.write_blocked(write_residual_blocks(kernel, kernel.to_layout(kernel.upsample(x)), last))
+
+    def _shares_layout(self, stages: list[Numbered]) -> bool:
+        """Return whether the last stage and the head are in one layout: the stage that computes samples is always fp32."""
+        return bool(stages) and (self._audio_head.hop == 1 or self._choose(*stages[-1]) is NCHWc)
 
     def _loop(self, x: str) -> str:
         """Write the loop over chunks of `x`, [1, samples, channels], and return the audio, [samples]."""
         b, batch, field = self._builder, self._chunking.batch, overlap(self._decoder)
-        rate = math.prod(stage.upsampler.rate for _, stage in self._tail)
+        rate = math.prod(stage.upsampler.rate for _, stage in self._tail) * self._audio_head.hop
         samples = b.op("Slice", b.op("Shape", x), b.integers(1), b.integers(2))
         iterations = _ceil_div(b, samples, b.integers(self._chunking.max_length * batch))
         # Balanced: all chunks produce the same number of samples. The last ones are clamped, and overlap more.
@@ -169,17 +180,20 @@ class _Rewriter:
         )
 
 
-def _with_divisors_folded(decoder: Decoder) -> tuple[tuple[Stage, ...], Convolution]:
-    """Return the stages and the last convolution with weights divided by the divisor of the stage before.
+def _with_divisors_folded(decoder: Decoder) -> tuple[tuple[Stage, ...], Head]:
+    """Return the stages and the head with weights divided by the divisor of the stage before.
 
-    Only an activation lies between, which scales with its input: leaky ReLU of x / 3 is a third of leaky ReLU of x.
+    Only activations lie between, which scale with their input: leaky ReLU of x / 3 is a third of leaky ReLU of x. The head's
+    residual convolutions see the larger values, too: only their biases grow.
     """
     stages, divisor = [], np.float32(1)
     for stage in decoder.stages:
         upsampler = replace(stage.upsampler, weight=stage.upsampler.weight / divisor, input_scale=float(divisor))
         stages.append(replace(stage, upsampler=upsampler))
         divisor = np.float32(stage.divisor)
-    return tuple(stages), replace(decoder.last, weight=decoder.last.weight / divisor)
+    head = decoder.head
+    residuals = tuple(replace(conv, bias=None if conv.bias is None else conv.bias * divisor) for conv in head.residuals)
+    return tuple(stages), replace(head, residuals=residuals, last=replace(head.last, weight=head.last.weight / divisor))
 
 
 def _ceil_div(b: GraphBuilder, value: str, by: str) -> str:

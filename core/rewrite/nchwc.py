@@ -12,10 +12,58 @@ import numpy as np
 from core.graph.builder import GraphBuilder
 from core.rewrite.stage import has_phases, interleave, phases, unfold
 from core.vits.convolution import Convolution, Weights
-from core.vits.hifigan import Stage, Upsampler
+from core.vits.hifigan import Head, Stage, Upsampler
 
 # A multiple of every CPU's block of channels, which is 8 or 16.
 _BLOCK = 16
+
+
+class _Blocked:
+    """Writes operators over [1, channels, batch, samples], which stay blocked."""
+
+    def __init__(self, builder: GraphBuilder, channels: int, batch: int) -> None:
+        self._b, self._channels, self._batch = builder, channels, batch
+        self._shape = (1, channels, batch, f"{builder.prefix}/samples_{len(builder.nodes)}")
+
+    def enter(self, x: str, bias: Weights | None = None) -> str:
+        """Convert from channels-last, and add the bias if there is one."""
+        x = self._b.op("Unsqueeze", self._b.op("Transpose", x, perm=[2, 0, 1]), self._b.integers(0))
+        return self._b.shaped(self._identity(x, bias), self._shape)
+
+    def leave(self, x: str) -> str:
+        """Convert to channels-last."""
+        return self._b.op("Transpose", self._b.op("Squeeze", x, self._b.integers(0)), perm=[1, 2, 0])
+
+    def activation(self, x: str, slope: float, has_other_consumers: bool) -> str:
+        """Write an activation."""
+        return self._b.shaped(
+            self._b.op("LeakyRelu", self._identity(x) if has_other_consumers else x, alpha=slope), self._shape
+        )
+
+    def convolution(self, activated: str, conv: Convolution) -> str:
+        """Write a convolution that keeps the length."""
+        inputs = [activated, self._b.constant(conv.weight[:, :, None, :])]
+        if conv.bias is not None:
+            inputs.append(self._b.constant(conv.bias))
+        y = self._b.op(
+            "Conv",
+            *inputs,
+            kernel_shape=[1, conv.weight.shape[2]],
+            dilations=[1, conv.dilation],
+            pads=[0, conv.same_padding, 0, conv.same_padding],
+        )
+        return self._b.shaped(y, self._shape)
+
+    def sum(self, x: str, y: str) -> str:
+        """Write a sum."""
+        return self._b.shaped(self._b.op("Add", x, y), self._shape)
+
+    def _identity(self, x: str, bias: Weights | None = None) -> str:
+        """Write a depthwise convolution that only changes the layout, and adds the bias if there is one."""
+        inputs = [x, self._b.constant(np.ones((self._channels, 1, 1, 1), np.float32))]
+        if bias is not None:
+            inputs.append(self._b.constant(bias))
+        return self._b.op("Conv", *inputs, group=self._channels, kernel_shape=[1, 1])
 
 
 class NCHWc:
@@ -23,7 +71,7 @@ class NCHWc:
 
     def __init__(self, builder: GraphBuilder, stage: Stage, batch: int) -> None:
         self._b, self._stage, self._batch = builder, stage, batch
-        self._shape = (1, stage.channels, batch, f"{builder.prefix}/samples_{len(builder.nodes)}")
+        self._blocked = _Blocked(builder, stage.channels, batch)
 
     def upsample(self, x: str) -> str:
         """Write activation and upsampler without its bias, which `to_layout` adds."""
@@ -33,71 +81,72 @@ class NCHWc:
 
     def to_layout(self, x: str) -> str:
         """Convert from channels-last, and add the upsampler's bias."""
-        b = self._b
-        x = b.op("Unsqueeze", b.op("Transpose", x, perm=[2, 0, 1]), b.integers(0))
-        return b.shaped(self._identity(x, self._stage.upsampler.bias), self._shape)
+        return self._blocked.enter(x, self._stage.upsampler.bias)
 
     def activate(self, x: str) -> str:
         """Write an activation that stays blocked although its input has other consumers."""
-        return self.activate_inner(self._identity(x))
+        return self._blocked.activation(x, self._stage.block_slope, has_other_consumers=True)
 
     def activate_inner(self, x: str) -> str:
         """Write the activation of a convolution's output."""
-        return self._b.shaped(self._b.op("LeakyRelu", x, alpha=self._stage.block_slope), self._shape)
+        return self._blocked.activation(x, self._stage.block_slope, has_other_consumers=False)
 
     def convolve(self, activated: str, conv: Convolution) -> str:
         """Write a convolution that keeps the length."""
-        return self._b.shaped(self._convolve(activated, conv), self._shape)
+        return self._blocked.convolution(activated, conv)
 
     def add(self, x: str, y: str) -> str:
         """Write a residual sum."""
-        return self._b.shaped(self._b.op("Add", x, y), self._shape)
+        return self._blocked.sum(x, y)
 
     def from_layout(self, x: str) -> str:
         """Convert to channels-last."""
-        return self._b.op("Transpose", self._b.op("Squeeze", x, self._b.integers(0)), perm=[1, 2, 0])
+        return self._blocked.leave(x)
 
-    def write_audio(self, x: str, slope: float, last: Convolution) -> str:
-        """Write the decoder's last activation and convolution, and return the audio, [batch, samples].
 
-        Its single output channel would cost as much as a whole block of channels. So the block is filled with neighbours
-        in time: a convolution with stride `_BLOCK` computes that many samples at each position.
+class BlockedHead:
+    """Writes the head of a decoder, from [batch, samples, channels] or [1, channels, batch, samples] to [batch, samples]."""
+
+    def __init__(self, builder: GraphBuilder, head: Head, batch: int) -> None:
+        self._b, self._head, self._batch = builder, head, batch
+        self._blocked = _Blocked(builder, head.channels, batch)
+
+    def write(self, x: str) -> str:
+        """Return the audio of a channels-last tensor."""
+        return self.write_blocked(self._blocked.enter(x))
+
+    def write_blocked(self, x: str) -> str:
+        """Return the audio of a tensor in the layout of `NCHWc`.
+
+        A few output channels would cost as much as a whole block of channels. So the block is filled with neighbours in
+        time: a convolution with a stride computes the samples of several positions at once.
         """
-        b, taps = self._b, last.weight.shape[2]
-        x = b.op("LeakyRelu", self._identity(x), alpha=slope)
-        weight = np.zeros((_BLOCK, self._stage.channels, 1, _BLOCK + taps - 1), np.float32)
-        for sample in range(_BLOCK):
-            weight[sample, :, 0, sample : sample + taps] = last.weight[0]
+        b, head, blocked = self._b, self._head, self._blocked
+        for conv in head.residuals:
+            x = blocked.sum(x, blocked.convolution(blocked.activation(x, head.residual_slope, True), conv))
+        x = blocked.activation(x, head.slope, has_other_consumers=True)
+        positions, taps = max(1, _BLOCK // head.hop), head.last.taps
+        weight = np.zeros((positions, *head.last.weight.shape[:2], 1, positions + taps - 1), np.float32)
+        for position in range(positions):
+            weight[position, :, :, 0, position : position + taps] = head.last.weight
+        weight = weight.reshape(-1, *weight.shape[2:])
         inputs = [x, b.constant(weight)]
-        if last.bias is not None:
-            inputs.append(b.constant(np.tile(last.bias, _BLOCK)))
-        pads = [0, last.same_padding, 0, last.same_padding + _BLOCK - 1]
-        y = b.op("Conv", *inputs, kernel_shape=list(weight.shape[2:]), strides=[1, _BLOCK], pads=pads)
-        audio = b.op("Reshape", b.op("Transpose", y, perm=[0, 2, 3, 1]), b.integers(self._batch, -1))
-        # Remove the padding to a whole block.
-        return b.op(
-            "Slice", audio, b.integers(0), b.op("Slice", b.op("Shape", x), b.integers(3), b.integers(4)), b.integers(1)
-        )
-
-    def _identity(self, x: str, bias: Weights | None = None) -> str:
-        """Write a depthwise convolution that only changes the layout, and adds the bias if there is one."""
-        channels = self._stage.channels
-        inputs = [x, self._b.constant(np.ones((channels, 1, 1, 1), np.float32))]
-        if bias is not None:
-            inputs.append(self._b.constant(bias))
-        return self._b.op("Conv", *inputs, group=channels, kernel_shape=[1, 1])
-
-    def _convolve(self, x: str, conv: Convolution) -> str:
-        inputs = [x, self._b.constant(conv.weight[:, :, None, :])]
-        if conv.bias is not None:
-            inputs.append(self._b.constant(conv.bias))
-        return self._b.op(
+        if head.last.bias is not None:
+            inputs.append(b.constant(np.tile(head.last.bias, positions)))
+        padding = head.last.same_padding
+        y = b.op(
             "Conv",
             *inputs,
-            kernel_shape=[1, conv.weight.shape[2]],
-            dilations=[1, conv.dilation],
-            pads=[0, conv.same_padding, 0, conv.same_padding],
+            kernel_shape=list(weight.shape[2:]),
+            strides=[1, positions],
+            pads=[0, padding, 0, padding + positions - 1],
         )
+        audio = b.op("Reshape", b.op("Transpose", y, perm=[0, 2, 3, 1]), b.integers(self._batch, -1))
+        # Remove the padding to a whole block.
+        samples = b.op("Slice", b.op("Shape", x), b.integers(3), b.integers(4))
+        if head.hop > 1:
+            samples = b.op("Mul", samples, b.integers(head.hop))
+        return b.op("Slice", audio, b.integers(0), samples, b.integers(1))
 
 
 def upsample(b: GraphBuilder, x: str, upsampler: Upsampler, batch: int) -> str:

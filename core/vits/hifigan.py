@@ -62,13 +62,44 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Head:
+    """What computes samples from the last stage: residual convolutions, then one with `hop` samples at each position.
+
+    HiFi-GAN's own has no residual convolutions and a hop of 1. One with a larger hop stands in for the stages after the last
+    that is kept. An activation precedes each convolution.
+    """
+
+    slope: float
+    """Of the activation in front of the last convolution."""
+    last: Convolution
+    """Its outputs are the samples at a position, in the order of time."""
+    residual_slope: float = 0.0
+    residuals: tuple[Convolution, ...] = ()
+
+    @property
+    def hop(self) -> int:
+        """Return the samples at each position."""
+        return int(self.last.weight.shape[0])
+
+    @property
+    def channels(self) -> int:
+        """Return the number of channels of its input."""
+        return int(self.last.weight.shape[1])
+
+    def extend_field(self, field: ReceptiveField) -> ReceptiveField:
+        """Return the receptive field of the samples; `field` is the one of the last stage."""
+        for conv in (*self.residuals, self.last):
+            field = field.convolved(conv.taps, conv.dilation)
+        return field
+
+
+@dataclass(frozen=True)
 class Decoder:
     """Everything between `input`, which the first stage's activation reads, and `output`, which the final tanh reads."""
 
     input: str
     stages: tuple[Stage, ...]
-    last_slope: float
-    last: Convolution
+    head: Head
     output: str
 
 
@@ -99,8 +130,7 @@ class _Reader:
         return Decoder(
             input=start,
             stages=tuple(stages),
-            last_slope=float(_attribute(activation, "alpha", 0.01)),
-            last=self._convolution(last),
+            head=Head(float(_attribute(activation, "alpha", 0.01)), self._convolution(last)),
             output=last.output[0],
         )
 
