@@ -25,7 +25,7 @@ from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.records.metrics import Metrics
 from core.voices.phonemes import phoneme_ids
 
-METHOD = "5"
+METHOD = "6"
 
 OnRecording = Callable[[str, Recordings], None]
 """Called with the name of a variant and its recordings of all texts, float32 [samples] each."""
@@ -160,13 +160,16 @@ def _with_sound(metrics: Metrics, quality: Quality) -> Metrics:
         mel_db=quality.mel_db,
         pesq=quality.pesq,
         estoi=quality.estoi,
+        tone_db=quality.tone_db,
+        tone_hz=quality.tone_hz,
         defects=asdict(quality.defects),
         grade=quality.grade,
     )
 
 
-# The interval is explained by the speed-up, the requests by the throughput. Only Core ML variants have a program.
-_WITHOUT_REASON = ("speedup_ci", "requests", "program_db")
+# The interval is explained by the speed-up, the requests by the throughput, the frequency by the tone. Only Core ML variants
+# have a program.
+_WITHOUT_REASON = ("speedup_ci", "requests", "tone_hz", "program_db")
 
 
 def _unmeasured(metrics: Metrics, one: Round, variant: BenchmarkVariant, quality: Quality | None) -> dict[str, str]:

@@ -9,8 +9,11 @@ from core.quality.defects import Defects, find_defects
 from core.quality.grade import Grade, grade
 from core.quality.mel import mel_distance_db
 from core.quality.perceptual import Scores, perceptual_scores
+from core.quality.tones import worst_tone
 
 Recordings = list[npt.NDArray[np.float32]]
+
+_TOO_SHORT = "tones need ten seconds of audio"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,9 @@ class Quality:
     mel_db: float | None
     pesq: float | None
     estoi: float | None
+    tone_db: float | None
+    tone_hz: float | None
+    """The frequency of the worst tone; None also if there is none."""
     defects: Defects
     unmeasured: dict[str, str]
     grade: Grade
@@ -32,10 +38,12 @@ def compare_sound(original: Recordings, variant: Recordings, sample_rate: int) -
     new_defects = find_defects(variant)
     if new_defects.not_finite:
         why = "the audio contains values that are not finite"
-        mel, scores = None, Scores(None, None, dict.fromkeys(("mel_db", "pesq", "estoi"), why))
+        mel, scores, tone = None, Scores(None, None, {}), None
+        unmeasured = dict.fromkeys(("mel_db", "pesq", "estoi", "tone_db"), why)
     else:
         mel = float(np.mean([mel_distance_db(a, b, sample_rate) for a, b in zip(original, variant, strict=True)]))
-        scores = perceptual_scores(original, variant, sample_rate)
+        scores, tone = perceptual_scores(original, variant, sample_rate), worst_tone(original, variant, sample_rate)
+        unmeasured = scores.unmeasured | ({} if tone else {"tone_db": _TOO_SHORT})
     # A defect that the original has, too, is not held against the variant.
     defects = new_defects if new_defects != find_defects(original) else Defects(0, 0, 0)
     return Quality(
@@ -43,7 +51,9 @@ def compare_sound(original: Recordings, variant: Recordings, sample_rate: int) -
         mel_db=mel,
         pesq=scores.pesq,
         estoi=scores.estoi,
+        tone_db=tone.excess_db if tone else None,
+        tone_hz=tone.hz if tone else None,
         defects=defects,
-        unmeasured=scores.unmeasured,
-        grade=grade(mel, drift, defects, scores.pesq),
+        unmeasured=unmeasured,
+        grade=grade(mel, drift, defects, scores.pesq, tone.excess_db if tone else None),
     )

@@ -54,6 +54,10 @@ class Metrics:
     estoi: float | None = None
     defects: dict[str, int] = field(default_factory=dict)
     grade: Grade | None = None
+    tone_db: float | None = since(3)
+    """How much the worst tone stands out above the original's spectrum; 0 if none does."""
+    tone_hz: float | None = since(3)
+    """The frequency of the worst tone."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("pesq", "PESQ", "", 2, 2, "higher", "PESQ", "pesq", has_ratio=False),
     Metric("estoi", "ESTOI", "", 3, 3, "higher", "ESTOI", has_ratio=False),
     Metric("duration_drift_pct", "duration drift", "%", 2, 1, "lower", "drift", "drift", has_ratio=False),
+    Metric("tone_db", "worst tone", "dB", 1, 1, "lower", "tone", "tone", has_ratio=False),
     Metric("size_bytes", "file", "MB", 1, 1, "lower", "", "size", scale=1e6),
 )
 """All metrics, in the order of details and comparisons."""
@@ -127,7 +132,7 @@ HISTORY_COLUMNS = metrics("rtf", "size_bytes", "peak_rss_mb", "mel_db", "duratio
 """Columns of the dashboard's results tab, after the speed-up and the sound."""
 REPORT_COLUMNS = metrics(
     *("size_bytes", "speedup", "rtf", "latency_ms", "latency_p90_ms", "ttfa_ms", "load_s", "peak_rss_mb"),
-    *("settled_rss_mb", "energy_j", "mel_db", "duration_drift_pct", "pesq"),
+    *("settled_rss_mb", "energy_j", "mel_db", "duration_drift_pct", "pesq", "tone_db"),
 )
 """Columns of the tables in the HTML report."""
 

@@ -287,6 +287,8 @@ def _metric(result: Result, metric: Metric) -> str:
     value = f"{decimal(metric.value(result), metric.digits)} {metric.unit}".rstrip()
     if metric.field == "throughput" and result.requests:
         return f"{value}, {result.requests} parallel requests"
+    if metric.field == "tone_db" and result.tone_hz is not None:
+        return f"{value} at {result.tone_hz:.0f} Hz"
     return value
 
 

@@ -22,6 +22,7 @@ from core.export.ingest import Ingested, ingest
 from core.export.read import read_export
 from core.hardware.limits import Limits
 from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
+from core.records.metrics import LATER_METRICS
 from core.store.database import open_store, transaction
 from core.store.results import list_results, read_benchmark
 from core.workspace import Workspace
@@ -112,6 +113,16 @@ def test_an_export_of_the_previous_format_can_be_imported(db: sqlite3.Connection
     text = lines_of(document).replace(f'"format":{FORMAT}', '"format":1', 1)
     assert take_in(db, text) == Ingested(added=1, skipped=0, results=6)
     assert {tuple(row) for row in db.execute("SELECT DISTINCT others_share FROM samples")} == {(None,)}
+
+
+def test_an_export_of_the_second_format_can_be_imported(db: sqlite3.Connection) -> None:
+    """It has none of the metrics that were added since."""
+    document = document_of(benchmark(1))
+    for result in document["results"]:
+        for name in LATER_METRICS:
+            del result["figures"][name]
+    assert take_in(db, lines_of(document).replace(f'"format":{FORMAT}', '"format":2', 1)) == Ingested(1, 0, 6)
+    assert {getattr(result, name) for result in list_results(db) for name in LATER_METRICS} == {None}
 
 
 def evil_benchmark_of_its_own() -> BenchmarkRecord:
@@ -412,14 +423,14 @@ def test_a_benchmark_with_a_missing_key_is_refused(name: str, history: sqlite3.C
         ("{}", "damaged or incomplete"),
         ('{"name": "left-pad"}', "it is not an export of ttsdash"),
         ('{"program":"ttsdash","version":"9","format":true}', "it is not an export of ttsdash"),
-        ('{"program":"ttsdash","version":"9","format":0}\n', "0 is not one of 1, 2"),
+        ('{"program":"ttsdash","version":"9","format":0}\n', "0 is not one of 1, 2, 3"),
         (
-            '{"program":"ttsdash","version":"9","format":3}\nwhat nobody knows',
-            "newer ttsdash (format 3, supported: 2): update",
+            '{"program":"ttsdash","version":"9","format":4}\nwhat nobody knows',
+            "newer ttsdash (format 4, supported: 3): update",
         ),
         (
-            '{"program":"ttsdash","format":3,"more":{},"benchmarks":"elsewhere"}',
-            "newer ttsdash (format 3, supported: 2)",
+            '{"program":"ttsdash","format":4,"more":{},"benchmarks":"elsewhere"}',
+            "newer ttsdash (format 4, supported: 3)",
         ),
         (dump(header()), "damaged or incomplete"),
         (dump(header()) + '\n{"a":NaN}', "it contains NaN"),
@@ -435,7 +446,7 @@ def test_a_benchmark_with_a_missing_key_is_refused(name: str, history: sqlite3.C
 def test_a_file_that_is_not_an_export_is_refused(
     content: str | bytes, message: str, history: sqlite3.Connection
 ) -> None:
-    assert FORMAT == 2
+    assert FORMAT == 3
     assert message in refused(history, content)
 
 

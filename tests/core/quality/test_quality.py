@@ -9,7 +9,7 @@ import pytest
 from core.engines.ort import OrtVoice
 from core.quality.compare import compare_sound
 from core.quality.defects import Defects, find_defects
-from core.quality.grade import grade
+from core.quality.grade import MAX_TONE_DB, grade
 from core.quality.mel import mel_distance_db
 from core.quality.perceptual import perceptual_scores
 from core.voices.file import config_path_of, read_config
@@ -192,6 +192,14 @@ def test_any_defect_breaks_a_variant(defects: Defects) -> None:
 )
 def test_pesq_affects_the_grade_if_available(pesq: float | None, expected: str) -> None:
     assert grade(0.0, 0.0, _NO_DEFECTS, pesq) == expected
+
+
+@pytest.mark.parametrize(
+    ("tone_db", "expected"),
+    [(0.0, "transparent"), (4.01, "slight"), (MAX_TONE_DB, "slight"), (6.01, "noticeable"), (12.01, "broken")],
+)
+def test_tones_affect_the_grade_if_they_could_be_measured(tone_db: float, expected: str) -> None:
+    assert grade(0.0, 0.0, _NO_DEFECTS, tone_db=tone_db) == expected
 
 
 @pytest.fixture(scope="module")
