@@ -98,6 +98,7 @@ def result(result_id: str, variant: str, voice: str, **more: Any) -> ResultRecor
         )
     # Other values than any other metric has, without another draw.
     figures["tone_db"] = None if figures["pesq"] is None else 2 * figures["mel_db"]
+    figures["worst_pesq"] = None if figures["pesq"] is None else figures["pesq"] - figures["mel_db"] / 4
     samples = tuple(
         Sample(pair, text, length / speedup * (1 + pair / 100), 2.0)
         for pair in range(5)

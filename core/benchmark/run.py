@@ -8,13 +8,14 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant
 from core.benchmark.load import LoadMeter
 from core.benchmark.probe import ProbeFailed
 from core.benchmark.round import BLOCK, MIN_BLOCKS, Ids, ReportProgress, Round, open_probe, record_all
+from core.benchmark.sound import sound_by_text, with_sound
 from core.benchmark.timing import MIN_PAIRS, latency_ms, metrics_by_text, undisturbed_pairs, with_timing
 from core.clock import now
 from core.hardware.energy import open_meter
@@ -117,7 +118,7 @@ def _result(
     phonemes_ms: float | None,
     throttled: bool,
 ) -> ResultRecord:
-    original, latency_text = one.measured(plan.candidates[0]), plan.texts.latency_text
+    original, latency_text, names = one.measured(plan.candidates[0]), plan.texts.latency_text, list(plan.texts.texts)
     measured = None if variant.untimed else one.measured(variant)
     metrics = Metrics(
         original_latency_ms=latency_ms(original, latency_text),
@@ -127,7 +128,7 @@ def _result(
     if measured:
         metrics = with_timing(metrics, original, measured, latency_text, phonemes_ms)
     if quality:
-        metrics = _with_sound(metrics, quality)
+        metrics = with_sound(metrics, quality, names)
     return ResultRecord(
         id=str(uuid.uuid4()),
         variant=variant.name,
@@ -143,6 +144,7 @@ def _result(
         starts=measured.starts if measured else (),
         parallel_runs=measured.parallel_runs if measured else (),
         texts=metrics_by_text(original, measured) if measured else (),
+        sounds=sound_by_text(quality, names) if quality else (),
     )
 
 
@@ -153,23 +155,12 @@ def _has_undisturbed_pairs(plan: BenchmarkPlan, one: Round, variant: BenchmarkVa
     return len(undisturbed_pairs(original, samples)) >= MIN_PAIRS
 
 
-def _with_sound(metrics: Metrics, quality: Quality) -> Metrics:
-    return replace(
-        metrics,
-        duration_drift_pct=quality.duration_drift_pct,
-        mel_db=quality.mel_db,
-        pesq=quality.pesq,
-        estoi=quality.estoi,
-        tone_db=quality.tone_db,
-        tone_hz=quality.tone_hz,
-        defects=asdict(quality.defects),
-        grade=quality.grade,
-    )
-
-
-# The interval is explained by the speed-up, the requests by the throughput, the frequency by the tone. Only Core ML variants
-# have a program.
-_WITHOUT_REASON = ("speedup_ci", "requests", "tone_hz", "program_db")
+# The interval is explained by the speed-up, the requests by the throughput, the frequency by the tone, the worst of the texts
+# by their mean. Only Core ML variants have a program.
+_WITHOUT_REASON = (
+    *("speedup_ci", "requests", "tone_hz", "program_db"),
+    *("worst_mel_db", "worst_pesq", "worst_estoi", "worst_text"),
+)
 
 
 def _unmeasured(metrics: Metrics, one: Round, variant: BenchmarkVariant, quality: Quality | None) -> dict[str, str]:

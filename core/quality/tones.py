@@ -19,7 +19,7 @@ _WINDOW, _PAUSE_WINDOW = 4096, 2048
 _OVERLAP = 4
 # The quietest frames are pauses: in a sentence of two seconds, 0.3 s.
 _QUIET_SHARE = 0.15
-# A neighborhood reaches 215 Hz to each side at 22,050 Hz: wide enough that tones 86 Hz apart, the rate of Piper's frames, are
+# A neighborhood reaches 215 Hz to each side at 22,050 Hz: wide enough that tones every 86 Hz, the rate of Piper's frames, are
 # not taken for its level, which is the median.
 _NEAR_HZ = 215.0
 _LOWEST_HZ = 50.0

@@ -86,7 +86,7 @@ def m007_identity(db: Database) -> None:
 
 @_migration
 def m008_sound(db: Database) -> None:
-    """Add tones."""
+    """Add tones, and how each text sounds."""
     _execute(db, _EIGHTH)
 
 
@@ -108,9 +108,24 @@ _MAY_BE_EMPTY = (
 _EIGHTH = """
 ALTER TABLE results ADD COLUMN tone_db REAL;                      -- above the original's spectrum
 ALTER TABLE results ADD COLUMN tone_hz REAL;                      -- none without a tone
+ALTER TABLE results ADD COLUMN worst_mel_db REAL;                 -- of all texts, as the next two
+ALTER TABLE results ADD COLUMN worst_pesq REAL;
+ALTER TABLE results ADD COLUMN worst_estoi REAL;
+ALTER TABLE results ADD COLUMN worst_text TEXT;                   -- its name, none if none sounds worse than another
 CREATE INDEX results_sorted_by_tone_db ON results (tone_db DESC);
+CREATE INDEX results_sorted_by_worst_pesq ON results (worst_pesq);
 DROP INDEX results_figures;
-CREATE INDEX results_figures ON results (%(filtered)s, tone_db)
+CREATE INDEX results_figures ON results (%(filtered)s, tone_db, worst_pesq);
+
+CREATE TABLE result_sounds (
+    result_id          TEXT NOT NULL REFERENCES results (id),
+    text               TEXT NOT NULL,
+    duration_drift_pct REAL NOT NULL,
+    mel_db             REAL,
+    pesq               REAL,
+    estoi              REAL,
+    PRIMARY KEY (result_id, text)
+) STRICT, WITHOUT ROWID
 """
 
 _SEVENTH = """

