@@ -78,7 +78,15 @@ class Quality:
     @property
     def grade(self) -> Grade:
         """Return the grade of all of it."""
-        return grade(self.mel_db, self.duration_drift_pct, self.defects, self.pesq, self.tone_db)
+        return grade(
+            self.mel_db,
+            self.duration_drift_pct,
+            self.defects,
+            self.pesq,
+            self.tone_db,
+            self.worst_mel_db,
+            self.worst_pesq,
+        )
 
     @property
     def worst(self) -> int | None:
