@@ -1,15 +1,37 @@
 """The metrics of the sound of a variant: means, the worst of the texts, and those of each text."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
-from core.quality.compare import Quality
+from core.benchmark.judging import Spoken
+from core.quality.compare import Quality, compare_sound
 from core.records.benchmarks import TextSound
 from core.records.metrics import Metrics
 
 
-def with_sound(metrics: Metrics, quality: Quality, names: Sequence[str]) -> Metrics:
-    """Return the metrics with those of the sound filled in; `names` are those of the texts, in the order of `quality`."""
+@dataclass(frozen=True)
+class VariantSound:
+    """How a variant sounds, with the names of the texts in the order of the quality's."""
+
+    quality: Quality
+    names: tuple[str, ...]
+
+
+def judge(original: Spoken, variant: Spoken, sample_rate: int, names: Sequence[str]) -> VariantSound:
+    """Compare the recordings of a variant with the original's; `names` are those of all texts, the timed ones first.
+
+    Texts that one of them did not speak are not compared.
+    """
+    spoken = min(len(original.judged), len(variant.judged))
+    quality = compare_sound(
+        original.texts, variant.texts, sample_rate, (original.judged[:spoken], variant.judged[:spoken])
+    )
+    return VariantSound(quality, tuple(names[: len(original.texts) + spoken]))
+
+
+def with_sound(metrics: Metrics, sound: VariantSound) -> Metrics:
+    """Return the metrics with those of the sound filled in."""
+    quality = sound.quality
     return replace(
         metrics,
         duration_drift_pct=quality.duration_drift_pct,
@@ -21,15 +43,15 @@ def with_sound(metrics: Metrics, quality: Quality, names: Sequence[str]) -> Metr
         worst_mel_db=quality.worst_mel_db,
         worst_pesq=quality.worst_pesq,
         worst_estoi=quality.worst_estoi,
-        worst_text=None if quality.worst is None else names[quality.worst],
+        worst_text=None if quality.worst is None else sound.names[quality.worst],
         defects=asdict(quality.defects),
         grade=quality.grade,
     )
 
 
-def sound_by_text(quality: Quality, names: Sequence[str]) -> tuple[TextSound, ...]:
+def sound_by_text(sound: VariantSound) -> tuple[TextSound, ...]:
     """Return how each text sounds."""
     return tuple(
         TextSound(name, text.duration_drift_pct, text.mel_db, text.pesq, text.estoi)
-        for name, text in zip(names, quality.texts, strict=True)
+        for name, text in zip(sound.names, sound.quality.all_texts, strict=True)
     )

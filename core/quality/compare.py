@@ -1,7 +1,6 @@
 """The comparison of a variant's recordings with the original's, both made with all noise set to 0."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,8 @@ from core.quality.tones import worst_tone
 
 Recordings = list[npt.NDArray[np.float32]]
 
+# What another order of additions makes of the same graph is far below.
+_SAME_DB = 0.01
 _TOO_SHORT = "tones need ten seconds of audio"
 _NOT_FINITE = "the audio contains values that are not finite"
 
@@ -33,12 +34,19 @@ class Quality:
     """How a variant sounds. What could not be measured is None; `unmeasured` has the reason."""
 
     texts: tuple[TextQuality, ...]
-    """In the order of the recordings."""
+    """In the order of the recordings. Means are over these."""
+    judged: tuple[TextQuality, ...]
+    """Of further texts, which count where the worst is asked for."""
     tone_db: float | None
     tone_hz: float | None
     """The frequency of the worst tone; None also if there is none."""
     defects: Defects
     unmeasured: dict[str, str]
+
+    @property
+    def all_texts(self) -> tuple[TextQuality, ...]:
+        """Return the quality of each text, the judged ones last."""
+        return self.texts + self.judged
 
     @property
     def duration_drift_pct(self) -> float:
@@ -63,17 +71,17 @@ class Quality:
     @property
     def worst_mel_db(self) -> float | None:
         """Return the largest mel distance; the next two are the lowest scores."""
-        return max((text.mel_db for text in self.texts if text.mel_db is not None), default=None)
+        return max((text.mel_db for text in self.all_texts if text.mel_db is not None), default=None)
 
     @property
     def worst_pesq(self) -> float | None:
         """Return the lowest PESQ."""
-        return min((text.pesq for text in self.texts if text.pesq is not None), default=None)
+        return min((text.pesq for text in self.all_texts if text.pesq is not None), default=None)
 
     @property
     def worst_estoi(self) -> float | None:
         """Return the lowest ESTOI."""
-        return min((text.estoi for text in self.texts if text.estoi is not None), default=None)
+        return min((text.estoi for text in self.all_texts if text.estoi is not None), default=None)
 
     @property
     def grade(self) -> Grade:
@@ -91,39 +99,57 @@ class Quality:
     @property
     def worst(self) -> int | None:
         """Return which text has the lowest PESQ, or without PESQ the highest mel distance; None if all are the same."""
-        known = [number for number, text in enumerate(self.texts) if text.mel_db is not None]
-        if not any(self.texts[number].mel_db for number in known):
+        known = [(number, text) for number, text in enumerate(self.all_texts) if text.mel_db is not None]
+        if not any((text.mel_db or 0) > _SAME_DB for _, text in known):
             return None
-        return min(known, key=lambda number: (self.texts[number].pesq or np.inf, -(self.texts[number].mel_db or 0)))
+        number, _ = min(known, key=lambda one: (one[1].pesq or np.inf, -(one[1].mel_db or 0)))
+        return number
 
 
-def compare_sound(original: Recordings, variant: Recordings, sample_rate: int) -> Quality:
-    """Compare recordings of the same texts in the same order, float32 [samples] each."""
-    drifts = [abs(len(b) - len(a)) / len(a) * 100 for a, b in zip(original, variant, strict=True)]
-    new_defects = find_defects(variant)
+def compare_sound(
+    original: Recordings, variant: Recordings, sample_rate: int, judged: tuple[Recordings, Recordings] = ([], [])
+) -> Quality:
+    """Compare recordings of the same texts in the same order, float32 [samples] each.
+
+    `judged` are recordings of further texts, of the original and of the variant: they count for the worst text, for defects
+    and for tones.
+    """
+    all_original, all_variant = [*original, *judged[0]], [*variant, *judged[1]]
+    new_defects, tone = find_defects(all_variant), None
     if new_defects.not_finite:
-        texts, tone = tuple(map(TextQuality, drifts)), None
+        texts, further = _drifts(original, variant), _drifts(*judged)
         unmeasured = dict.fromkeys(("mel_db", "pesq", "estoi", "tone_db"), _NOT_FINITE)
     else:
-        texts, unmeasured = _compare_texts(original, variant, sample_rate, drifts)
-        tone = worst_tone(original, variant, sample_rate)
+        texts, unmeasured = _compare_texts(original, variant, sample_rate)
+        # One by one: a text that cannot be scored does not keep the others from it.
+        further = [_compare_texts([a], [b], sample_rate)[0][0] for a, b in zip(*judged, strict=True)]
+        tone = worst_tone(all_original, all_variant, sample_rate)
         if tone is None:
             unmeasured["tone_db"] = _TOO_SHORT
     return Quality(
-        texts=texts,
+        texts=tuple(texts),
+        judged=tuple(further),
         tone_db=tone.excess_db if tone else None,
         tone_hz=tone.hz if tone else None,
         # A defect that the original has, too, is not held against the variant.
-        defects=new_defects if new_defects != find_defects(original) else Defects(0, 0, 0),
+        defects=new_defects if new_defects != find_defects(all_original) else Defects(0, 0, 0),
         unmeasured=unmeasured,
     )
 
 
+def _drifts(original: Recordings, variant: Recordings) -> list[TextQuality]:
+    return [TextQuality(abs(len(b) - len(a)) / len(a) * 100) for a, b in zip(original, variant, strict=True)]
+
+
 def _compare_texts(
-    original: Recordings, variant: Recordings, sample_rate: int, drifts: Sequence[float]
-) -> tuple[tuple[TextQuality, ...], dict[str, str]]:
+    original: Recordings, variant: Recordings, sample_rate: int
+) -> tuple[list[TextQuality], dict[str, str]]:
     """Return the quality of each text, and why a score is missing for all of them."""
     scores = perceptual_scores(original, variant, sample_rate)
-    distances = [mel_distance_db(a, b, sample_rate) for a, b in zip(original, variant, strict=True)]
-    texts = map(TextQuality, drifts, distances, scores.pesq_by_text, scores.estoi_by_text)
-    return tuple(texts), dict(scores.unmeasured)
+    found = [
+        replace(drift, mel_db=mel_distance_db(a, b, sample_rate), pesq=pesq, estoi=estoi)
+        for drift, a, b, pesq, estoi in zip(
+            _drifts(original, variant), original, variant, scores.pesq_by_text, scores.estoi_by_text, strict=True
+        )
+    ]
+    return found, dict(scores.unmeasured)

@@ -151,11 +151,13 @@ def test_the_sound_of_each_text_is_kept_and_the_worst_is_beside_the_mean(tmp_pat
     other = _candidate("other", write_voice(tmp_path, replace(TINY, seed=TINY.seed + 1)))
     record = run(replace(plan, candidates=(plan.candidates[0], other), threads=(1,)), lambda stage, share: None)
     result = record.results[1]
-    assert [sound.text for sound in result.sounds] == list(_TEXTS.texts)
-    distances = {sound.text: sound.mel_db or 0.0 for sound in result.sounds}
-    assert result.metrics.mel_db == pytest.approx(np.mean(list(distances.values())))
-    assert result.metrics.worst_mel_db == max(distances.values()) > min(distances.values())
-    assert result.metrics.worst_text == max(distances, key=lambda text: distances[text])
+    judged = ["fast", "slow", "question", "exclamation", "numbers", "long sentence"]
+    assert [sound.text for sound in result.sounds] == [*_TEXTS.texts, *judged]
+    distances = [sound.mel_db or 0.0 for sound in result.sounds]
+    assert result.metrics.mel_db == pytest.approx(np.mean(distances[: len(_TEXTS.texts)]))
+    assert result.metrics.worst_mel_db == max(distances) > min(distances)
+    assert result.metrics.worst_text in [*_TEXTS.texts, *judged]
+    assert {sample.text for sample in result.samples} == set(_TEXTS.texts)
 
 
 def test_every_sample_is_recorded_and_the_metrics_follow_from_them(
@@ -190,6 +192,7 @@ def test_a_run_records_its_machine_voice_and_texts(record: BenchmarkRecord, plan
     assert record.machine == this_machine()
     assert record.voice_id == plan.voice_id
     assert record.texts.pop("phonemes_ms") > 0
+    assert record.texts.pop("judged")["question"] == "Go?"
     assert record.texts == {
         "name": "mine",
         "kind": "written",
