@@ -23,7 +23,7 @@ from core.clock import now
 from core.hardware.energy import open_meter
 from core.hardware.limits import read_limits
 from core.hardware.machine import this_environment, this_machine
-from core.quality.compare import Quality, Recordings
+from core.quality.compare import Recordings
 from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.records.metrics import Metrics
 from core.voices.phonemes import phoneme_ids
@@ -143,7 +143,7 @@ def _result(
         stock=one.stock,
         metrics=metrics,
         noisy=throttled or not _has_undisturbed_pairs(plan, one, variant),
-        unmeasured=_unmeasured(metrics, one, variant, sound.quality if sound else None),
+        unmeasured=_unmeasured(metrics, one, variant, sound),
         samples=measured.samples if measured else (),
         starts=measured.starts if measured else (),
         parallel_runs=measured.parallel_runs if measured else (),
@@ -167,9 +167,9 @@ _WITHOUT_REASON = (
 )
 
 
-def _unmeasured(metrics: Metrics, one: Round, variant: BenchmarkVariant, quality: Quality | None) -> dict[str, str]:
+def _unmeasured(metrics: Metrics, one: Round, variant: BenchmarkVariant, sound: VariantSound | None) -> dict[str, str]:
     """Return the reason for each metric that is None."""
-    reasons = quality.unmeasured if quality else {}
+    reasons = sound.unmeasured if sound else {}
     empty = [name for name, value in vars(metrics).items() if value is None and name not in _WITHOUT_REASON]
     if variant.untimed:
         return {name: variant.untimed for name in empty if name not in reasons} | reasons

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 from core.benchmark.judging import Spoken
 from core.quality.compare import Quality, compare_sound
+from core.quality.dnsmos import dnsmos, find_model
 from core.records.benchmarks import TextSound
 from core.records.metrics import Metrics
 
@@ -15,6 +16,9 @@ class VariantSound:
 
     quality: Quality
     names: tuple[str, ...]
+    dnsmos: float | None
+    unmeasured: dict[str, str]
+    """Metric -> why it is None."""
 
 
 def judge(original: Spoken, variant: Spoken, sample_rate: int, names: Sequence[str]) -> VariantSound:
@@ -26,7 +30,20 @@ def judge(original: Spoken, variant: Spoken, sample_rate: int, names: Sequence[s
     quality = compare_sound(
         original.texts, variant.texts, sample_rate, (original.judged[:spoken], variant.judged[:spoken])
     )
-    return VariantSound(quality, tuple(names[: len(original.texts) + spoken]))
+    score, why = _dnsmos(variant, quality, sample_rate)
+    unmeasured = quality.unmeasured | ({"dnsmos": why} if why else {})
+    return VariantSound(quality, tuple(names[: len(original.texts) + spoken]), score, unmeasured)
+
+
+def _dnsmos(variant: Spoken, quality: Quality, sample_rate: int) -> tuple[float | None, str | None]:
+    """Return the score of all that a variant spoke, or why there is none."""
+    model = find_model()
+    if model is None:
+        return None, "the package speechmos is not installed (ttsdash[quality])"
+    if quality.mel_db is None:
+        return None, quality.unmeasured["mel_db"]
+    score = dnsmos(model, [*variant.texts, *variant.judged], sample_rate)
+    return score, "the audio is silent" if score is None else None
 
 
 def with_sound(metrics: Metrics, sound: VariantSound) -> Metrics:
@@ -43,6 +60,7 @@ def with_sound(metrics: Metrics, sound: VariantSound) -> Metrics:
         worst_mel_db=quality.worst_mel_db,
         worst_pesq=quality.worst_pesq,
         worst_estoi=quality.worst_estoi,
+        dnsmos=sound.dnsmos,
         worst_text=None if quality.worst is None else sound.names[quality.worst],
         defects=asdict(quality.defects),
         grade=quality.grade,

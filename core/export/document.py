@@ -215,7 +215,7 @@ _MACHINE, _ENVIRONMENT = dataclass_of(Machine), dataclass_of(Environment)
 # Facts that are shown with every result.
 _SHOWN: dict[str, Check] = {"cpu": _NAME, "cores": integer(1, _MAX_THREADS)}
 _OF_RECORD = get_type_hints(ResultRecord)
-_SCORES = ("pesq", "worst_pesq", "estoi", "worst_estoi")
+_SCORES = ("pesq", "worst_pesq", "estoi", "worst_estoi", "dnsmos")
 _SPECIAL = ("speedup_ci", "verdict", "defects", "grade")
 _FIGURES: dict[str, Check] = {
     **{name: check_for(_OF_RECORD[name]) for name in ("recipe", "engine", "stock", "noisy", "unmeasured")},

@@ -9,10 +9,11 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 import numpy.typing as npt
+
+from core.quality.resampling import resampled
 
 Recording = npt.NDArray[np.float32]
 
@@ -71,7 +72,9 @@ def _pesq(original: Recording, variant: Recording, sample_rate: int) -> float | 
     except ImportError as error:
         raise _CannotScore("the package pesq is not installed (ttsdash[quality])") from error
     try:
-        return float(pesq.pesq(_PESQ_RATE, *(_resampled(one, sample_rate) for one in (original, variant)), "wb"))
+        return float(
+            pesq.pesq(_PESQ_RATE, *(resampled(one, sample_rate, _PESQ_RATE) for one in (original, variant)), "wb")
+        )
     except (pesq.NoUtterancesError, pesq.BufferTooShortError):
         return None
 
@@ -88,11 +91,3 @@ def _estoi(original: Recording, variant: Recording, sample_rate: int) -> float |
             return float(stoi(original, variant, sample_rate, extended=True))
         except RuntimeWarning:
             return None
-
-
-def _resampled(audio: Recording, sample_rate: int) -> Recording:
-    from scipy.signal import resample_poly
-
-    common = gcd(sample_rate, _PESQ_RATE)
-    resampled: Recording = resample_poly(audio, _PESQ_RATE // common, sample_rate // common).astype(np.float32)
-    return resampled

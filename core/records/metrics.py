@@ -63,6 +63,8 @@ class Metrics:
     worst_estoi: float | None = since(3)
     worst_text: str | None = since(3)
     """The text that sounds worst, by its name; None if none sounds worse than another."""
+    dnsmos: float | None = since(3)
+    """The overall DNSMOS P.835, which knows no original; the original has one, too."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("worst_pesq", "worst PESQ", "", 2, 2, "higher", "min", "worst", has_ratio=False),
     Metric("estoi", "ESTOI", "", 3, 3, "higher", "ESTOI", has_ratio=False),
     Metric("worst_estoi", "worst ESTOI", "", 3, 3, "higher", "worst ESTOI", has_ratio=False),
+    Metric("dnsmos", "DNSMOS", "", 2, 2, "higher", "DNSMOS", has_ratio=False),
     Metric("duration_drift_pct", "duration drift", "%", 2, 1, "lower", "drift", "drift", has_ratio=False),
     Metric("tone_db", "worst tone", "dB", 1, 1, "lower", "tone", "tone", has_ratio=False),
     Metric("size_bytes", "file", "MB", 1, 1, "lower", "", "size", scale=1e6),
@@ -140,7 +143,7 @@ HISTORY_COLUMNS = metrics("rtf", "size_bytes", "peak_rss_mb", "pesq", "worst_pes
 """Columns of the dashboard's results tab, after the speed-up and the sound."""
 REPORT_COLUMNS = metrics(
     *("size_bytes", "speedup", "rtf", "latency_ms", "latency_p90_ms", "ttfa_ms", "load_s", "peak_rss_mb"),
-    *("settled_rss_mb", "energy_j", "mel_db", "duration_drift_pct", "pesq", "worst_pesq", "tone_db"),
+    *("settled_rss_mb", "energy_j", "mel_db", "duration_drift_pct", "pesq", "worst_pesq", "dnsmos", "tone_db"),
 )
 """Columns of the tables in the HTML report."""
 

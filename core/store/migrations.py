@@ -86,7 +86,7 @@ def m007_identity(db: Database) -> None:
 
 @_migration
 def m008_sound(db: Database) -> None:
-    """Add tones, and how each text sounds."""
+    """Add tones, DNSMOS, and how each text sounds."""
     _execute(db, _EIGHTH)
 
 
@@ -112,6 +112,7 @@ ALTER TABLE results ADD COLUMN worst_mel_db REAL;                 -- of all text
 ALTER TABLE results ADD COLUMN worst_pesq REAL;
 ALTER TABLE results ADD COLUMN worst_estoi REAL;
 ALTER TABLE results ADD COLUMN worst_text TEXT;                   -- its name, none if none sounds worse than another
+ALTER TABLE results ADD COLUMN dnsmos REAL;
 CREATE INDEX results_sorted_by_tone_db ON results (tone_db DESC);
 CREATE INDEX results_sorted_by_worst_pesq ON results (worst_pesq);
 DROP INDEX results_figures;
