@@ -14,12 +14,18 @@ from typing import Any
 
 from core.files import Replacement, atomic_write, mkdir_private
 from core.hardware.machine import Environment, Machine
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics, TextSound
 from core.records.jobs import Job
 from core.records.voices import Variant
 from core.workspace import Workspace
 
-_PARTS = {"samples": Sample, "starts": Startup, "parallel_runs": ParallelRun, "texts": TextMetrics}
+_PARTS = {
+    "samples": Sample,
+    "starts": Startup,
+    "parallel_runs": ParallelRun,
+    "texts": TextMetrics,
+    "sounds": TextSound,
+}
 _NAME = re.compile(r"(\d+)\.(\d+)\.json")
 
 
@@ -95,5 +101,6 @@ def _benchmark(kept: dict[str, Any]) -> BenchmarkRecord:
 
 
 def _result(kept: dict[str, Any]) -> ResultRecord:
-    parts = {name: tuple(kind(**entry) for entry in kept[name]) for name, kind in _PARTS.items()}
+    # Versions before 0.3 kept no sounds.
+    parts = {name: tuple(kind(**entry) for entry in kept.get(name, ())) for name, kind in _PARTS.items()}
     return ResultRecord.from_figures(kept["figures"], **parts)

@@ -96,6 +96,9 @@ def result(result_id: str, variant: str, voice: str, **more: Any) -> ResultRecor
         figures |= dict.fromkeys(
             ("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "peak_rss_mb")
         )
+    # Other values than any other metric has, without another draw.
+    figures["tone_db"] = None if figures["pesq"] is None else 2 * figures["mel_db"]
+    figures["worst_pesq"] = None if figures["pesq"] is None else figures["pesq"] - figures["mel_db"] / 4
     samples = tuple(
         Sample(pair, text, length / speedup * (1 + pair / 100), 2.0)
         for pair in range(5)

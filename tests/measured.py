@@ -72,4 +72,5 @@ def changed(result: ResultRecord, **changes: Any) -> ResultRecord:
         starts=result.starts,
         parallel_runs=result.parallel_runs,
         texts=result.texts,
+        sounds=result.sounds,
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.history.pareto import ParetoPoint
     from core.history.trend import Series
     from core.library.remove import Removal
-    from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics
+    from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics, TextSound
     from core.store.activity import Activity
     from core.store.durations import Estimate
     from core.store.voices import Registration
@@ -455,10 +455,21 @@ class ParallelRunJson(TypedDict):
     audio_seconds: Annotated[float, "of all requests together"]
 
 
+class TextSoundJson(TypedDict):
+    """How one text sounds, against the original."""
+
+    text: str
+    duration_drift_pct: float
+    mel_db: float | None
+    pesq: float | None
+    estoi: float | None
+
+
 class ResultDetailsJson(ResultJson):
     """A result with its texts and raw samples."""
 
     texts: list[TextJson]
+    sounds: Annotated[list[TextSoundJson], "empty if an older version measured it"]
     samples: Annotated[list[SampleJson], "empty once they are pruned"]
     starts: list[StartJson]
     parallel_runs: list[ParallelRunJson]
@@ -467,6 +478,7 @@ class ResultDetailsJson(ResultJson):
 def result_details_json(
     result: Result,
     texts: "Sequence[TextMetrics]",
+    sounds: "Sequence[TextSound]",
     samples: "Sequence[Sample]",
     starts: "Sequence[Startup]",
     parallel_runs: "Sequence[ParallelRun]",
@@ -484,6 +496,16 @@ def result_details_json(
                 "speedup": one.speedup,
             }
             for one in texts
+        ],
+        "sounds": [
+            {
+                "text": one.text,
+                "duration_drift_pct": one.duration_drift_pct,
+                "mel_db": one.mel_db,
+                "pesq": one.pesq,
+                "estoi": one.estoi,
+            }
+            for one in sounds
         ],
         "samples": [
             {

@@ -84,9 +84,13 @@ class Probe:
         answer = self._ask({"kind": "parallel", "ids": ids, "requests": requests, **self._voice})
         return answer["seconds"], answer["samples"]
 
-    def record(self, ids: list[int], to: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Synthesize once and return the audio, float32 [samples]; `to` is a scratch file."""
-        self._ask({"kind": "save", "ids": ids, "to": str(to), **self._voice})
+    def record(self, ids: list[int], to: Path, length_scale: float = 1.0) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Synthesize once and return the audio, float32 [samples]; `to` is a scratch file.
+
+        `length_scale` is in units of the voice's own.
+        """
+        voice = self._voice | {"length_scale": self._voice["length_scale"] * length_scale}
+        self._ask({"kind": "save", "ids": ids, "to": str(to), **voice})
         audio: np.ndarray[Any, np.dtype[np.float32]] = np.load(to)
         return audio
 

@@ -6,21 +6,19 @@ its twin for its whole life, depending on where its memory happens to be. Distur
 ones.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant
+from core.benchmark.judging import JudgedText, Spoken, record
 from core.benchmark.load import ExternalLoad
 from core.benchmark.page_cache import evict
 from core.benchmark.probe import Probe
 from core.benchmark.statistics import ci_width
 from core.benchmark.timing import MIN_PAIRS, Measurements, Memory, speedup, undisturbed_pairs
 from core.hardware.detection import usable_cores
-from core.quality.compare import Recordings
 from core.records.benchmarks import ParallelRun, Sample, Startup
 
 BLOCK = 5
@@ -55,22 +53,24 @@ class Round:
     It always measures `MIN_BLOCKS` blocks, and more while they fit into `budget_s`.
     """
 
-    def __init__(self, plan: BenchmarkPlan, threads: int, ids: Ids, budget_s: float) -> None:
-        self.plan, self.threads, self.ids, self.budget_s = plan, threads, ids, budget_s
+    def __init__(
+        self, plan: BenchmarkPlan, threads: int, ids: Ids, judged: dict[str, JudgedText], budget_s: float
+    ) -> None:
+        self.plan, self.threads, self.ids, self.judged, self.budget_s = plan, threads, ids, judged, budget_s
         self.stock = threads == usable_cores()
         self.label = "1 thread" if threads == 1 else f"{threads} threads"
         self.cpu_s = 0.0
-        self.recordings: dict[str, Recordings] = {}
+        self.recordings: dict[str, Spoken] = {}
         self.not_cold: dict[str, str] = {}
         self._raw = {variant.name: _Raw() for variant in plan.timed}
 
-    def measure(self, report: ReportProgress, sample_clock: Callable[[], None], record: bool) -> None:
-        """Measure. Call `sample_clock` while the models work; with `record`, keep recordings of all texts."""
+    def measure(self, report: ReportProgress, sample_clock: Callable[[], None], keep: bool) -> None:
+        """Measure. Call `sample_clock` while the models work; with `keep`, keep recordings of all texts."""
         self._began, self._report = time.monotonic(), report
         number, active = 0, list(self.plan.timed)
         while active:
             began = time.monotonic()
-            self._measure_block(number, active, sample_clock, record and number == 0)
+            self._measure_block(number, active, sample_clock, keep and number == 0)
             number += 1
             if number < MIN_BLOCKS:
                 continue
@@ -100,7 +100,7 @@ class Round:
         self._report(f"{stage}, {self.label}", first + (1 - _FIRST_SHARE) * spent)
 
     def _measure_block(
-        self, number: int, active: Sequence[BenchmarkVariant], sample_clock: Callable[[], None], record: bool
+        self, number: int, active: Sequence[BenchmarkVariant], sample_clock: Callable[[], None], keep: bool
     ) -> None:
         with ExitStack() as stack:
             self._report_stage("loading", number)
@@ -113,9 +113,9 @@ class Round:
                 self._run_pair(pair, probes)
                 sample_clock()
             self._record_memory(probes)
-            if record:
+            if keep:
                 self._report_stage("recording", number + 1)
-                self.recordings |= {probe.name: record_all(probe, self.ids) for probe in probes}
+                self.recordings |= {probe.name: record(probe, self.ids, self.judged) for probe in probes}
             self._run_parallel(active, probes)
             self.cpu_s += sum(probe.usage().cpu_s for probe in probes)
 
@@ -172,10 +172,3 @@ class Round:
 def open_probe(variant: BenchmarkVariant, plan: BenchmarkPlan, threads: int | None) -> Probe:
     """Load a variant in a process; `threads` is None for ONNX Runtime's default session options."""
     return Probe(variant.name, variant.engine or "onnxruntime", variant.path, threads, plan.config)
-
-
-def record_all(probe: Probe, ids: Ids) -> Recordings:
-    """Return the audio of each text, float32 [samples]."""
-    with tempfile.TemporaryDirectory(prefix="ttsdash-") as folder:
-        file = Path(folder) / "audio.npy"
-        return [probe.record(text, file) for text in ids.values()]

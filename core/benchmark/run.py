@@ -8,24 +8,27 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from core.benchmark.candidate import BenchmarkPlan, BenchmarkVariant
+from core.benchmark.judging import VERSION as JUDGED
+from core.benchmark.judging import Spoken, judged_texts, record
 from core.benchmark.load import LoadMeter
 from core.benchmark.probe import ProbeFailed
-from core.benchmark.round import BLOCK, MIN_BLOCKS, Ids, ReportProgress, Round, open_probe, record_all
+from core.benchmark.round import BLOCK, MIN_BLOCKS, Ids, ReportProgress, Round, open_probe
+from core.benchmark.sound import VariantSound, judge, sound_by_text, with_sound
 from core.benchmark.timing import MIN_PAIRS, latency_ms, metrics_by_text, undisturbed_pairs, with_timing
 from core.clock import now
 from core.hardware.energy import open_meter
 from core.hardware.limits import read_limits
 from core.hardware.machine import this_environment, this_machine
-from core.quality.compare import Quality, Recordings, compare_sound
+from core.quality.compare import Recordings
 from core.records.benchmarks import BenchmarkRecord, ResultRecord
 from core.records.metrics import Metrics
 from core.voices.phonemes import phoneme_ids
 
-METHOD = "5"
+METHOD = "6"
 
 OnRecording = Callable[[str, Recordings], None]
 """Called with the name of a variant and its recordings of all texts, float32 [samples] each."""
@@ -40,8 +43,9 @@ def run(plan: BenchmarkPlan, report: ReportProgress, on_recording: OnRecording |
     ids = plan.texts.ids(plan.config)
     phonemes_ms = _phonemes_ms(plan)
     plan = replace(plan, candidates=tuple(_check_engine(variant, plan, ids) for variant in plan.candidates))
+    judged = judged_texts(plan.texts, plan.config)
     evaluated = _record_untimed(plan, ids, report)
-    rounds = [Round(plan, threads, ids, plan.budget_s / len(plan.threads)) for threads in plan.threads]
+    rounds = [Round(plan, threads, ids, judged, plan.budget_s / len(plan.threads)) for threads in plan.threads]
     meter, own_cpu = LoadMeter.start(), time.process_time()
     for number, one in enumerate(rounds):
         # The sound does not depend on the thread count: it is recorded once, in the last round.
@@ -53,9 +57,9 @@ def run(plan: BenchmarkPlan, report: ReportProgress, on_recording: OnRecording |
     recordings = rounds[-1].recordings | evaluated
     for name, spoken in recordings.items():
         if on_recording:
-            on_recording(name, spoken)
+            on_recording(name, spoken.texts)
     original = recordings[plan.candidates[0].name]
-    qualities = {name: compare_sound(original, spoken, plan.sample_rate) for name, spoken in recordings.items()}
+    sounds = {name: judge(original, spoken, plan.sample_rate, [*ids, *judged]) for name, spoken in recordings.items()}
     return BenchmarkRecord(
         id=str(uuid.uuid4()),
         voice_id=plan.voice_id,
@@ -63,11 +67,12 @@ def run(plan: BenchmarkPlan, report: ReportProgress, on_recording: OnRecording |
         machine=this_machine(),
         environment=this_environment(),
         version=_version(ids, plan.config),
-        texts=plan.texts.to_json() | {"phonemes_ms": phonemes_ms},
+        texts=plan.texts.to_json()
+        | {"phonemes_ms": phonemes_ms, "judged": {name: text.text for name, text in judged.items()}},
         load=load | {"limits": read_limits().to_json()},
         created_at=now(),
         results=tuple(
-            _result(plan, one, variant, qualities.get(variant.name), phonemes_ms, bool(load["throttled"]))
+            _result(plan, one, variant, sounds.get(variant.name), phonemes_ms, bool(load["throttled"]))
             for one in rounds
             for variant in plan.candidates
         ),
@@ -98,14 +103,14 @@ def _check_engine(variant: BenchmarkVariant, plan: BenchmarkPlan, ids: Ids) -> B
     return variant
 
 
-def _record_untimed(plan: BenchmarkPlan, ids: Ids, report: ReportProgress) -> dict[str, Recordings]:
-    """Record the variants whose sound can be judged on this machine, but not their speed."""
+def _record_untimed(plan: BenchmarkPlan, ids: Ids, report: ReportProgress) -> dict[str, Spoken]:
+    """Record the variants whose sound can be judged on this machine, but not their speed: an evaluation is slow."""
     spoken = {}
     for variant in plan.candidates:
         if variant.untimed and variant.engine:
             report(f"evaluating {variant.name}, which cannot run on this machine", 0.0)
             with open_probe(variant, plan, None) as probe:
-                spoken[variant.name] = record_all(probe, ids)
+                spoken[variant.name] = record(probe, ids, {})
     return spoken
 
 
@@ -113,7 +118,7 @@ def _result(
     plan: BenchmarkPlan,
     one: Round,
     variant: BenchmarkVariant,
-    quality: Quality | None,
+    sound: VariantSound | None,
     phonemes_ms: float | None,
     throttled: bool,
 ) -> ResultRecord:
@@ -126,8 +131,8 @@ def _result(
     )
     if measured:
         metrics = with_timing(metrics, original, measured, latency_text, phonemes_ms)
-    if quality:
-        metrics = _with_sound(metrics, quality)
+    if sound:
+        metrics = with_sound(metrics, sound)
     return ResultRecord(
         id=str(uuid.uuid4()),
         variant=variant.name,
@@ -138,11 +143,12 @@ def _result(
         stock=one.stock,
         metrics=metrics,
         noisy=throttled or not _has_undisturbed_pairs(plan, one, variant),
-        unmeasured=_unmeasured(metrics, one, variant, quality),
+        unmeasured=_unmeasured(metrics, one, variant, sound),
         samples=measured.samples if measured else (),
         starts=measured.starts if measured else (),
         parallel_runs=measured.parallel_runs if measured else (),
         texts=metrics_by_text(original, measured) if measured else (),
+        sounds=sound_by_text(sound) if sound else (),
     )
 
 
@@ -153,25 +159,17 @@ def _has_undisturbed_pairs(plan: BenchmarkPlan, one: Round, variant: BenchmarkVa
     return len(undisturbed_pairs(original, samples)) >= MIN_PAIRS
 
 
-def _with_sound(metrics: Metrics, quality: Quality) -> Metrics:
-    return replace(
-        metrics,
-        duration_drift_pct=quality.duration_drift_pct,
-        mel_db=quality.mel_db,
-        pesq=quality.pesq,
-        estoi=quality.estoi,
-        defects=asdict(quality.defects),
-        grade=quality.grade,
-    )
+# The interval is explained by the speed-up, the requests by the throughput, the frequency by the tone, the worst of the texts
+# by their mean. Only Core ML variants have a program.
+_WITHOUT_REASON = (
+    *("speedup_ci", "requests", "tone_hz", "program_db"),
+    *("worst_mel_db", "worst_pesq", "worst_estoi", "worst_text"),
+)
 
 
-# The interval is explained by the speed-up, the requests by the throughput. Only Core ML variants have a program.
-_WITHOUT_REASON = ("speedup_ci", "requests", "program_db")
-
-
-def _unmeasured(metrics: Metrics, one: Round, variant: BenchmarkVariant, quality: Quality | None) -> dict[str, str]:
+def _unmeasured(metrics: Metrics, one: Round, variant: BenchmarkVariant, sound: VariantSound | None) -> dict[str, str]:
     """Return the reason for each metric that is None."""
-    reasons = quality.unmeasured if quality else {}
+    reasons = sound.unmeasured if sound else {}
     empty = [name for name, value in vars(metrics).items() if value is None and name not in _WITHOUT_REASON]
     if variant.untimed:
         return {name: variant.untimed for name in empty if name not in reasons} | reasons
@@ -194,6 +192,7 @@ def _version(ids: Ids, config: dict[str, Any]) -> str:
         "block": BLOCK,
         "blocks": MIN_BLOCKS,
         "ids": ids,
+        "judged": JUDGED,
         "inference": config.get("inference", {}),
     }
     return hashlib.sha256(json.dumps(spoken, sort_keys=True).encode()).hexdigest()[:12]

@@ -3,7 +3,6 @@
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +82,11 @@ def _grade(original: list[Values], variant: list[Values], task: Task, how: str =
     quality = compare_sound(original, variant, int(task.config["audio"]["sample_rate"]))
     figures = {
         name: None if value is None else round(value, 3)
-        for name, value in asdict(quality).items()
-        if name in ("duration_drift_pct", "mel_db", "pesq")
+        for name, value in (
+            ("duration_drift_pct", quality.duration_drift_pct),
+            ("mel_db", quality.mel_db),
+            ("pesq", quality.pesq),
+        )
     }
     summary = ", ".join(f"{name} {'–' if value is None else value}" for name, value in figures.items())
     task.log(f"the whole variant, {how}, against the original: {quality.grade} ({summary})")

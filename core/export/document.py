@@ -37,7 +37,7 @@ from core.export.check import (
 from core.hardware.limits import Limits
 from core.hardware.machine import Environment, Machine, fingerprint
 from core.quality.grade import GRADES
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, TextSound
 from core.records.metrics import EXPORT_FORMAT, LATER_METRICS, Metrics
 from core.records.verdict import SpeedVerdict
 from core.records.voices import ORIGINAL
@@ -186,12 +186,14 @@ def _figures(value: Any) -> dict[str, Any]:
 
 
 def _result(value: Any) -> ResultRecord:
-    checked = members(value, {"figures": _figures, **_PARTS})
+    # Formats 1 and 2 do not have the sound of each text.
+    checked = members({"sounds": []} | value if isinstance(value, dict) else value, {"figures": _figures, **_PARTS})
     result = ResultRecord.from_figures(checked.pop("figures"), **checked)
     _refuse_duplicates("samples", ((sample.pair, sample.text) for sample in result.samples))
     _refuse_duplicates("starts", (start.number for start in result.starts))
     _refuse_duplicates("parallel_runs", (run.number for run in result.parallel_runs))
     _refuse_duplicates("texts", (entry.text for entry in result.texts))
+    _refuse_duplicates("sounds", (entry.text for entry in result.sounds))
     return result
 
 
@@ -213,6 +215,7 @@ _MACHINE, _ENVIRONMENT = dataclass_of(Machine), dataclass_of(Environment)
 # Facts that are shown with every result.
 _SHOWN: dict[str, Check] = {"cpu": _NAME, "cores": integer(1, _MAX_THREADS)}
 _OF_RECORD = get_type_hints(ResultRecord)
+_SCORES = ("pesq", "worst_pesq", "estoi", "worst_estoi", "dnsmos")
 _SPECIAL = ("speedup_ci", "verdict", "defects", "grade")
 _FIGURES: dict[str, Check] = {
     **{name: check_for(_OF_RECORD[name]) for name in ("recipe", "engine", "stock", "noisy", "unmeasured")},
@@ -231,7 +234,7 @@ _FIGURES: dict[str, Check] = {
     "original_latency_ms": positive,
     **dict.fromkeys(("speedup", "speedup_low", "speedup_high", "rtf", "latency_ms"), optional(positive)),
     # These may be negative.
-    **dict.fromkeys(("program_db", "duration_drift_pct", "pesq", "estoi"), optional(number)),
+    **dict.fromkeys(("program_db", "duration_drift_pct", *_SCORES), optional(number)),
 }
 _SAMPLE = dataclass_of(Sample, seconds=positive)
 _PARTS: dict[str, Check] = {
@@ -239,6 +242,7 @@ _PARTS: dict[str, Check] = {
     "starts": check_for(_OF_RECORD["starts"]),
     "parallel_runs": list_of(dataclass_of(ParallelRun, seconds=positive)),
     "texts": check_for(_OF_RECORD["texts"]),
+    "sounds": list_of(dataclass_of(TextSound, pesq=optional(number), estoi=optional(number))),
 }
 _LIMITS = dataclass_of(
     Limits,

@@ -17,7 +17,7 @@ from core.store.results import put_benchmark, read_benchmark
 
 _TABLES = (
     *("machines", "environments", "benchmarks", "results"),
-    *("samples", "starts", "parallel_runs", "result_texts"),
+    *("samples", "starts", "parallel_runs", "result_texts", "result_sounds"),
 )
 
 
@@ -112,6 +112,7 @@ def _same_result(stored: ResultRecord, imported: ResultRecord) -> bool:
         (stored.starts, imported.starts),
         (stored.parallel_runs, imported.parallel_runs),
         (stored.texts, imported.texts),
+        (stored.sounds, imported.sounds),
     )
     return stored.figures == imported.figures and all(
         set(ours) == set(theirs) for ours, theirs in parts if ours and theirs

@@ -7,12 +7,13 @@
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 import numpy.typing as npt
+
+from core.quality.resampling import resampled
 
 Recording = npt.NDArray[np.float32]
 
@@ -21,40 +22,48 @@ _PESQ_RATE = 16_000
 
 @dataclass(frozen=True)
 class Scores:
-    """Means over the texts that could be scored; None if none could, with the reason in `unmeasured`."""
+    """The scores of each text and their means; None for what could not be scored, with the reason in `unmeasured`."""
 
     pesq: float | None
     estoi: float | None
     unmeasured: dict[str, str]
+    """Score -> why no text has it."""
+    pesq_by_text: tuple[float | None, ...]
+    estoi_by_text: tuple[float | None, ...]
 
 
 def perceptual_scores(original: list[Recording], variant: list[Recording], sample_rate: int) -> Scores:
     """Score recordings of the same texts in the same order, float32 [samples] each."""
     unmeasured: dict[str, str] = {}
-    figures: dict[str, float | None] = {}
+    found: dict[str, tuple[float | None, ...]] = {}
     for name, score in (("pesq", _pesq), ("estoi", _estoi)):
         try:
-            figures[name] = _mean(score, original, variant, sample_rate)
+            found[name] = _by_text(score, original, variant, sample_rate)
         except _CannotScore as reason:
-            figures[name], unmeasured[name] = None, str(reason)
-    return Scores(figures["pesq"], figures["estoi"], unmeasured)
+            found[name], unmeasured[name] = (None,) * len(original), str(reason)
+    return Scores(mean_known(found["pesq"]), mean_known(found["estoi"]), unmeasured, found["pesq"], found["estoi"])
+
+
+def mean_known(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the values that are not None; None if there are none."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 class _CannotScore(Exception):
     """A score cannot be computed; the message is the reason."""
 
 
-def _mean(
+def _by_text(
     score: Callable[[Recording, Recording, int], float | None],
     original: list[Recording],
     variant: list[Recording],
     sample_rate: int,
-) -> float:
-    values = [score(first, second, sample_rate) for first, second in zip(original, variant, strict=True)]
-    known = [value for value in values if value is not None]
-    if not known:
+) -> tuple[float | None, ...]:
+    values = tuple(score(first, second, sample_rate) for first, second in zip(original, variant, strict=True))
+    if all(value is None for value in values):
         raise _CannotScore("no text of this set is long enough to be scored")
-    return float(np.mean(known))
+    return values
 
 
 def _pesq(original: Recording, variant: Recording, sample_rate: int) -> float | None:
@@ -63,7 +72,9 @@ def _pesq(original: Recording, variant: Recording, sample_rate: int) -> float | 
     except ImportError as error:
         raise _CannotScore("the package pesq is not installed (ttsdash[quality])") from error
     try:
-        return float(pesq.pesq(_PESQ_RATE, *(_resampled(one, sample_rate) for one in (original, variant)), "wb"))
+        return float(
+            pesq.pesq(_PESQ_RATE, *(resampled(one, sample_rate, _PESQ_RATE) for one in (original, variant)), "wb")
+        )
     except (pesq.NoUtterancesError, pesq.BufferTooShortError):
         return None
 
@@ -80,11 +91,3 @@ def _estoi(original: Recording, variant: Recording, sample_rate: int) -> float |
             return float(stoi(original, variant, sample_rate, extended=True))
         except RuntimeWarning:
             return None
-
-
-def _resampled(audio: Recording, sample_rate: int) -> Recording:
-    from scipy.signal import resample_poly
-
-    common = gcd(sample_rate, _PESQ_RATE)
-    resampled: Recording = resample_poly(audio, _PESQ_RATE // common, sample_rate // common).astype(np.float32)
-    return resampled

@@ -60,6 +60,17 @@ class TextMetrics:
 
 
 @dataclass(frozen=True)
+class TextSound:
+    """How a variant speaks one text, against the original; None for what could not be measured."""
+
+    text: str
+    duration_drift_pct: float
+    mel_db: float | None
+    pesq: float | None
+    estoi: float | None
+
+
+@dataclass(frozen=True)
 class ResultRecord:
     """The metrics of one variant at one thread count, with its raw samples."""
 
@@ -82,6 +93,8 @@ class ResultRecord:
     starts: tuple[Startup, ...] = ()
     parallel_runs: tuple[ParallelRun, ...] = ()
     texts: tuple[TextMetrics, ...] = ()
+    sounds: tuple[TextSound, ...] = ()
+    """Empty if the sound was not compared, and in results of versions before 0.3."""
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -54,6 +54,17 @@ class Metrics:
     estoi: float | None = None
     defects: dict[str, int] = field(default_factory=dict)
     grade: Grade | None = None
+    tone_db: float | None = since(3)
+    """How much the worst tone stands out above the original's spectrum; 0 if none does."""
+    tone_hz: float | None = since(3)
+    """The frequency of the worst tone."""
+    worst_mel_db: float | None = since(3)
+    worst_pesq: float | None = since(3)
+    worst_estoi: float | None = since(3)
+    worst_text: str | None = since(3)
+    """The text that sounds worst, by its name; None if none sounds worse than another."""
+    dnsmos: float | None = since(3)
+    """The overall DNSMOS P.835, which knows no original; the original has one, too."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +117,14 @@ METRICS: tuple[Metric, ...] = (
     Metric("peak_rss_mb", "peak memory", "MB", 0, 0, "lower", "peak", "peak"),
     Metric("settled_rss_mb", "settled memory", "MB", 0, 0, "lower", "settled", "settled"),
     Metric("mel_db", "mel distance", "dB", 2, 1, "lower", "mel", "mel", has_ratio=False),
+    Metric("worst_mel_db", "worst mel", "dB", 2, 1, "lower", "worst mel", has_ratio=False),
     Metric("pesq", "PESQ", "", 2, 2, "higher", "PESQ", "pesq", has_ratio=False),
+    Metric("worst_pesq", "worst PESQ", "", 2, 2, "higher", "min", "worst", has_ratio=False),
     Metric("estoi", "ESTOI", "", 3, 3, "higher", "ESTOI", has_ratio=False),
+    Metric("worst_estoi", "worst ESTOI", "", 3, 3, "higher", "worst ESTOI", has_ratio=False),
+    Metric("dnsmos", "DNSMOS", "", 2, 2, "higher", "DNSMOS", has_ratio=False),
     Metric("duration_drift_pct", "duration drift", "%", 2, 1, "lower", "drift", "drift", has_ratio=False),
+    Metric("tone_db", "worst tone", "dB", 1, 1, "lower", "tone", "tone", has_ratio=False),
     Metric("size_bytes", "file", "MB", 1, 1, "lower", "", "size", scale=1e6),
 )
 """All metrics, in the order of details and comparisons."""
@@ -121,13 +137,13 @@ def metrics(*names: str) -> tuple[Metric, ...]:
 
 
 # The metrics that have a column. Variant, threads and sound have one in every view.
-RUN_COLUMNS = metrics("size_bytes", "speedup", "rtf", "peak_rss_mb", "pesq", "duration_drift_pct")
+RUN_COLUMNS = metrics("size_bytes", "speedup", "rtf", "peak_rss_mb", "pesq", "worst_pesq", "duration_drift_pct")
 """Columns of results in the terminal."""
-HISTORY_COLUMNS = metrics("rtf", "size_bytes", "peak_rss_mb", "mel_db", "duration_drift_pct")
+HISTORY_COLUMNS = metrics("rtf", "size_bytes", "peak_rss_mb", "pesq", "worst_pesq", "mel_db", "duration_drift_pct")
 """Columns of the dashboard's results tab, after the speed-up and the sound."""
 REPORT_COLUMNS = metrics(
     *("size_bytes", "speedup", "rtf", "latency_ms", "latency_p90_ms", "ttfa_ms", "load_s", "peak_rss_mb"),
-    *("settled_rss_mb", "energy_j", "mel_db", "duration_drift_pct", "pesq"),
+    *("settled_rss_mb", "energy_j", "mel_db", "duration_drift_pct", "pesq", "worst_pesq", "dnsmos", "tone_db"),
 )
 """Columns of the tables in the HTML report."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.quality.grade import MAX_TONE_DB
 from core.records.results import Result
 from core.records.voices import ORIGINAL
 
@@ -73,10 +74,28 @@ def describe_quality(row: Result) -> str:
     """Return a sentence on how a variant sounds compared with the original."""
     mel = "no mel distance" if row.mel_db is None else f"mel distance {row.mel_db:.1f} dB"
     defects = [f"{_counted(count, 'text')} {name.replace('_', ' ')}" for name, count in row.defects.items() if count]
-    scores = [f"PESQ {row.pesq:.1f} of 4.6"] if row.pesq is not None else []
-    details = ", ".join([*scores, mel, f"duration drift {row.duration_drift_pct or 0:.1f} %", *defects])
+    details = ", ".join(
+        [*_scores(row), mel, f"duration drift {row.duration_drift_pct or 0:.1f} %", *_tones(row), *defects]
+    )
     subject = "Evaluated without Core ML, it" if row.engine == "coreml-evaluated" else "It"
     return f"{subject} {_SOUND.get(row.grade or '', 'was not graded')} ({details})."
+
+
+def _scores(row: Result) -> list[str]:
+    if row.pesq is None:
+        return []
+    score = f"PESQ {row.pesq:.1f} of 4.6"
+    if row.worst_pesq is None or row.worst_text is None:
+        return [score]
+    return [f"{score}, worst {row.worst_pesq:.1f} ({row.worst_text})"]
+
+
+def _tones(row: Result) -> list[str]:
+    """Return the worst tone if it can be heard."""
+    if row.tone_db is None or row.tone_db <= MAX_TONE_DB:
+        return []
+    where = "" if row.tone_hz is None else f" at {row.tone_hz:.0f} Hz"
+    return [f"a tone of {row.tone_db:.0f} dB{where}"]
 
 
 def _counted(number: int, thing: str) -> str:

@@ -84,6 +84,12 @@ def m007_identity(db: Database) -> None:
         )
 
 
+@_migration
+def m008_sound(db: Database) -> None:
+    """Add tones, DNSMOS, and how each text sounds."""
+    _execute(db, _EIGHTH)
+
+
 VERSION = len(_MIGRATIONS)
 """The version of the store's format: how many migrations lead to it."""
 
@@ -98,6 +104,30 @@ _MAY_BE_EMPTY = (
     *("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms"),
     *("load_s", "peak_rss_mb", "bare_rss_mb"),
 )
+
+_EIGHTH = """
+ALTER TABLE results ADD COLUMN tone_db REAL;                      -- above the original's spectrum
+ALTER TABLE results ADD COLUMN tone_hz REAL;                      -- none without a tone
+ALTER TABLE results ADD COLUMN worst_mel_db REAL;                 -- of all texts, as the next two
+ALTER TABLE results ADD COLUMN worst_pesq REAL;
+ALTER TABLE results ADD COLUMN worst_estoi REAL;
+ALTER TABLE results ADD COLUMN worst_text TEXT;                   -- its name, none if none sounds worse than another
+ALTER TABLE results ADD COLUMN dnsmos REAL;
+CREATE INDEX results_sorted_by_tone_db ON results (tone_db DESC);
+CREATE INDEX results_sorted_by_worst_pesq ON results (worst_pesq);
+DROP INDEX results_figures;
+CREATE INDEX results_figures ON results (%(filtered)s, tone_db, worst_pesq);
+
+CREATE TABLE result_sounds (
+    result_id          TEXT NOT NULL REFERENCES results (id),
+    text               TEXT NOT NULL,
+    duration_drift_pct REAL NOT NULL,
+    mel_db             REAL,
+    pesq               REAL,
+    estoi              REAL,
+    PRIMARY KEY (result_id, text)
+) STRICT, WITHOUT ROWID
+"""
 
 _SEVENTH = """
 ALTER TABLE voices ADD COLUMN folder TEXT NOT NULL DEFAULT '';    -- of its variants and recordings
@@ -256,6 +286,7 @@ _INDEXES = {
     **{f"results_sorted_by_{name}": f"{name} DESC" for name in _LOWEST_FIRST},
     **{f"results_sorted_by_{name}": name for name in _HIGHEST_FIRST},
 }
+_EIGHTH %= {"filtered": _INDEXES["results_figures"]}
 _FOURTH %= {
     "kept": ", ".join(_KEPT),
     "old": ", ".join(f"results.{name}" for name in _KEPT),

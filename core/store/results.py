@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from core.errors import NotFound
 from core.hardware.limits import Limits
 from core.hardware.machine import Environment, Machine
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics, TextSound
 from core.records.results import Result, SpokenTexts
 from core.records.voices import ORIGINAL
 from core.store.sources import name_of_source
 
-Part = TypeVar("Part", Sample, Startup, ParallelRun, TextMetrics)
+Part = TypeVar("Part", Sample, Startup, ParallelRun, TextMetrics, TextSound)
 
 
 def put_benchmark(db: sqlite3.Connection, record: BenchmarkRecord, job_id: int | None) -> None:
@@ -226,6 +226,7 @@ _PARTS: dict[str, tuple[str, type[Any]]] = {
     "starts": ("starts", Startup),
     "parallel_runs": ("parallel_runs", ParallelRun),
     "result_texts": ("texts", TextMetrics),
+    "result_sounds": ("sounds", TextSound),
 }
 
 

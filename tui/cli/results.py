@@ -1,5 +1,6 @@
 """`ttsdash results`: the history of benchmark results."""
 
+import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from core.hardware.machine import this_machine
 from core.history.filter import Term, read_filter
 from core.history.listing import SORTS, WHEN, Page, list_page
 from core.history.names import find_voice, folder_of, voice_names
-from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics
+from core.records.benchmarks import ParallelRun, Sample, Startup, TextMetrics, TextSound
 from core.records.metrics import METRICS, Metric
 from core.records.results import Result
 from core.records.voices import ORIGINAL
@@ -206,6 +207,7 @@ def show(session: Session, result_id: str) -> None:
         printed = result_details_json(
             found,
             list_parts(session.db, TextMetrics, found.id),
+            list_parts(session.db, TextSound, found.id),
             list_parts(session.db, Sample, found.id),
             list_parts(session.db, Startup, found.id),
             list_parts(session.db, ParallelRun, found.id),
@@ -219,6 +221,7 @@ def show(session: Session, result_id: str) -> None:
     recordings = [("recording", str(path)) for path in pair if path.exists()]
     print_facts([*_facts(found), *recordings])
     _print_texts(list_parts(session.db, TextMetrics, found.id))
+    _print_sounds(list_parts(session.db, TextSound, found.id))
     print_line()
     summary = summarize(list_results(session.db, benchmark_id=found.benchmark_id))
     for line in summary.lines(None if found.variant == ORIGINAL else found.variant):
@@ -241,6 +244,23 @@ def _print_texts(texts: Sequence[TextMetrics]) -> None:
         for text in sorted(texts, key=lambda text: text.audio_seconds)
     ]
     print_table(("text", ">audio s", ">latency ms", ">p90 ms", ">RTF", ">speed-up"), rows, empty="")
+
+
+def _print_sounds(sounds: Sequence[TextSound]) -> None:
+    if not sounds:
+        return
+    print_line()
+    rows = [
+        (
+            sound.text,
+            decimal(sound.pesq, 2),
+            decimal(sound.estoi, 3),
+            decimal(sound.mel_db, 1),
+            f"{sound.duration_drift_pct:.1f}",
+        )
+        for sound in sorted(sounds, key=lambda sound: (sound.pesq or math.inf, -(sound.mel_db or 0)))
+    ]
+    print_table(("text, worst first", ">PESQ", ">ESTOI", ">mel dB", ">drift %"), rows, empty="")
 
 
 def _facts(result: Result) -> list[tuple[str, str | None]]:
@@ -266,6 +286,7 @@ def _facts(result: Result) -> list[tuple[str, str | None]]:
             "program",
             None if result.program_db is None else f"{result.program_db:.1f} dB signal-to-noise ratio, evaluated",
         ),
+        ("worst text", result.worst_text),
         ("defects", ", ".join(f"{name} {count}" for name, count in result.defects.items())),
         ("sound", sound(result) if result.grade else None),
         ("not measured", unmeasured_reasons(result) or None),
@@ -287,6 +308,8 @@ def _metric(result: Result, metric: Metric) -> str:
     value = f"{decimal(metric.value(result), metric.digits)} {metric.unit}".rstrip()
     if metric.field == "throughput" and result.requests:
         return f"{value}, {result.requests} parallel requests"
+    if metric.field == "tone_db" and result.tone_hz is not None:
+        return f"{value} at {result.tone_hz:.0f} Hz"
     return value
 
 

@@ -33,7 +33,8 @@ from tests.vits import HIGH, MULTI_SPEAKER, TINY, voice_config, write_voice
 pytestmark = pytest.mark.xdist_group("benchmark")
 
 # Metrics that have no reason when they are None.
-_MAY_BE_EMPTY = {"recipe", "program_db", "regression"}
+_WORST = {"worst_mel_db", "worst_pesq", "worst_estoi", "worst_text"}
+_MAY_BE_EMPTY = {"recipe", "program_db", "regression", "tone_hz", *_WORST}
 _TEXTS = TextSet("mine", "en", {"first": "Hi.", "second": "Go."}, latency_text="second")
 
 
@@ -146,6 +147,19 @@ def test_a_copy_sounds_like_the_original(record: BenchmarkRecord) -> None:
         assert figures["defects"] == {"clipped": 0, "silent": 0, "not_finite": 0}
 
 
+def test_the_sound_of_each_text_is_kept_and_the_worst_is_beside_the_mean(tmp_path: Path, plan: BenchmarkPlan) -> None:
+    other = _candidate("other", write_voice(tmp_path, replace(TINY, seed=TINY.seed + 1)))
+    record = run(replace(plan, candidates=(plan.candidates[0], other), threads=(1,)), lambda stage, share: None)
+    result = record.results[1]
+    judged = ["fast", "slow", "question", "exclamation", "numbers", "long sentence"]
+    assert [sound.text for sound in result.sounds] == [*_TEXTS.texts, *judged]
+    distances = [sound.mel_db or 0.0 for sound in result.sounds]
+    assert result.metrics.mel_db == pytest.approx(np.mean(distances[: len(_TEXTS.texts)]))
+    assert result.metrics.worst_mel_db == max(distances) > min(distances)
+    assert result.metrics.worst_text in [*_TEXTS.texts, *judged]
+    assert {sample.text for sample in result.samples} == set(_TEXTS.texts)
+
+
 def test_every_sample_is_recorded_and_the_metrics_follow_from_them(
     record: BenchmarkRecord, plan: BenchmarkPlan
 ) -> None:
@@ -170,13 +184,15 @@ def test_the_resources_of_a_process_are_measured(record: BenchmarkRecord, plan: 
         assert 0 < figures["load_s"] < 60
         assert 10 < figures["bare_rss_mb"] < figures["peak_rss_mb"]
         assert figures["size_bytes"] == plan.candidates[0].size_bytes
-        assert {name for name, value in figures.items() if value is None} == {*figures["unmeasured"], *_MAY_BE_EMPTY}
+        empty = {name for name, value in figures.items() if value is None}
+        assert empty - _WORST == {*figures["unmeasured"], *_MAY_BE_EMPTY} - _WORST
 
 
 def test_a_run_records_its_machine_voice_and_texts(record: BenchmarkRecord, plan: BenchmarkPlan) -> None:
     assert record.machine == this_machine()
     assert record.voice_id == plan.voice_id
     assert record.texts.pop("phonemes_ms") > 0
+    assert record.texts.pop("judged")["question"] == "Go?"
     assert record.texts == {
         "name": "mine",
         "kind": "written",

@@ -188,6 +188,13 @@ UNTIMED: dict[str, object] = {
         ({"grade": "transparent"}, "It sounds like the original"),
         ({"grade": "slight", "mel_db": 2.0}, "It sounds slightly different from the original (mel distance 2.0 dB"),
         ({"grade": "noticeable"}, "It sounds clearly worse than the original"),
+        (
+            {"grade": "broken", "mel_db": 2.0, "tone_db": 16.7, "tone_hz": 5512.5},
+            "It sounds broken (mel distance 2.0 dB, duration drift 0.0 %, a tone of 17 dB at 5512 Hz).",
+        ),
+        ({"pesq": 4.12, "worst_pesq": 3.57, "worst_text": "numbers"}, "(PESQ 4.1 of 4.6, worst 3.6 (numbers), mel"),
+        ({"pesq": 4.12}, "(PESQ 4.1 of 4.6, mel"),
+        ({"grade": "slight", "mel_db": 2.0, "tone_db": 5.9, "tone_hz": 86.1}, "duration drift 0.0 %)."),
         ({"grade": "broken", "mel_db": None}, "It sounds broken (no mel distance"),
         ({"grade": None, "duration_drift_pct": None}, "It was not graded"),
         ({"duration_drift_pct": 12.3}, "duration drift 12.3 %"),

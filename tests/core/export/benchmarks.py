@@ -7,7 +7,7 @@ from typing import Any
 
 from core.export.write import export
 from core.hardware.machine import Environment, Machine, fingerprint
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics, TextSound
 from core.store.database import transaction
 from core.store.results import put_benchmark
 from tests.measured import changed
@@ -122,6 +122,7 @@ def result(number: int, variant: str, threads: int, speedup: float, size: int, g
         starts=(Startup(0, True, 0.5, 1.5), Startup(1, False, 0.25, 1.25)),
         parallel_runs=(ParallelRun(0, 2, 0.5, 4.0), ParallelRun(1, 2, 0.75, 4.0)),
         texts=tuple(TextMetrics(text, 2.0, 100.0, 110.0, 0.05, speedup) for text in ("long", "short")),
+        sounds=(TextSound("long", 0.0, 1.25, -0.25, -0.5), TextSound("question", 0.5, None, None, None)),
     )
 
 

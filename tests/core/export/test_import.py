@@ -21,7 +21,8 @@ from core.export.document import FORMAT, Tally, dump, dump_benchmark, header, lo
 from core.export.ingest import Ingested, ingest
 from core.export.read import read_export
 from core.hardware.limits import Limits
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, ResultRecord, Sample, Startup, TextMetrics, TextSound
+from core.records.metrics import LATER_METRICS
 from core.store.database import open_store, transaction
 from core.store.results import list_results, read_benchmark
 from core.workspace import Workspace
@@ -37,7 +38,17 @@ from tests.core.export.benchmarks import (
 )
 from tests.measured import changed
 
-TABLES = ("machines", "environments", "benchmarks", "results", "samples", "starts", "parallel_runs", "result_texts")
+TABLES = (
+    "machines",
+    "environments",
+    "benchmarks",
+    "results",
+    "samples",
+    "starts",
+    "parallel_runs",
+    "result_texts",
+    "result_sounds",
+)
 
 
 @pytest.fixture
@@ -112,6 +123,17 @@ def test_an_export_of_the_previous_format_can_be_imported(db: sqlite3.Connection
     text = lines_of(document).replace(f'"format":{FORMAT}', '"format":1', 1)
     assert take_in(db, text) == Ingested(added=1, skipped=0, results=6)
     assert {tuple(row) for row in db.execute("SELECT DISTINCT others_share FROM samples")} == {(None,)}
+
+
+def test_an_export_of_the_second_format_can_be_imported(db: sqlite3.Connection) -> None:
+    """It has none of the metrics that were added since, and no sound of each text."""
+    document = document_of(benchmark(1))
+    for result in document["results"]:
+        del result["sounds"]
+        for name in LATER_METRICS:
+            del result["figures"][name]
+    assert take_in(db, lines_of(document).replace(f'"format":{FORMAT}', '"format":2', 1)) == Ingested(1, 0, 6)
+    assert {getattr(result, name) for result in list_results(db) for name in LATER_METRICS} == {None}
 
 
 def evil_benchmark_of_its_own() -> BenchmarkRecord:
@@ -226,6 +248,7 @@ def results(draw: st.DrawFn, number: int) -> ResultRecord:
         starts=tuple(Startup(start, draw(st.booleans()), draw(amounts), draw(amounts)) for start in numbers),
         parallel_runs=tuple(ParallelRun(run, draw(st.integers(0, 99)), draw(times), draw(times)) for run in numbers),
         texts=tuple(TextMetrics(name, *(draw(amounts) for _ in fields(TextMetrics)[1:])) for name in names),
+        sounds=tuple(TextSound(name, *(draw(amounts) for _ in fields(TextSound)[1:])) for name in names),
     )
 
 
@@ -412,14 +435,14 @@ def test_a_benchmark_with_a_missing_key_is_refused(name: str, history: sqlite3.C
         ("{}", "damaged or incomplete"),
         ('{"name": "left-pad"}', "it is not an export of ttsdash"),
         ('{"program":"ttsdash","version":"9","format":true}', "it is not an export of ttsdash"),
-        ('{"program":"ttsdash","version":"9","format":0}\n', "0 is not one of 1, 2"),
+        ('{"program":"ttsdash","version":"9","format":0}\n', "0 is not one of 1, 2, 3"),
         (
-            '{"program":"ttsdash","version":"9","format":3}\nwhat nobody knows',
-            "newer ttsdash (format 3, supported: 2): update",
+            '{"program":"ttsdash","version":"9","format":4}\nwhat nobody knows',
+            "newer ttsdash (format 4, supported: 3): update",
         ),
         (
-            '{"program":"ttsdash","format":3,"more":{},"benchmarks":"elsewhere"}',
-            "newer ttsdash (format 3, supported: 2)",
+            '{"program":"ttsdash","format":4,"more":{},"benchmarks":"elsewhere"}',
+            "newer ttsdash (format 4, supported: 3)",
         ),
         (dump(header()), "damaged or incomplete"),
         (dump(header()) + '\n{"a":NaN}', "it contains NaN"),
@@ -435,7 +458,7 @@ def test_a_benchmark_with_a_missing_key_is_refused(name: str, history: sqlite3.C
 def test_a_file_that_is_not_an_export_is_refused(
     content: str | bytes, message: str, history: sqlite3.Connection
 ) -> None:
-    assert FORMAT == 2
+    assert FORMAT == 3
     assert message in refused(history, content)
 
 

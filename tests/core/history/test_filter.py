@@ -184,6 +184,8 @@ CASES: dict[str, Fits] = {
     "settled<300": lambda one: one.settled_rss_mb is not None and one.settled_rss_mb < 300,
     "size<=23.4": lambda one: one.size_bytes <= 23_400_000,
     "pesq>=3.9": lambda one: one.pesq is not None and one.pesq >= 3.9,
+    "worst<3": lambda one: one.worst_pesq is not None and one.worst_pesq < 3,
+    "tone<=6": lambda one: one.tone_db is not None and one.tone_db <= 6,
     "mel<3": lambda one: one.mel_db is not None and one.mel_db < 3,
     "drift<0": lambda one: one.duration_drift_pct is not None and one.duration_drift_pct < 0,
     "version:v2": lambda one: one.benchmark_version.startswith("v2"),

@@ -70,7 +70,7 @@ def sorted_by(results: Sequence[Result], sort: str, down: bool) -> list[Result]:
 @pytest.mark.parametrize("sort", [sort for sort in SORTS if sort != "voice"])
 def test_results_without_the_metric_are_sorted_last(sort: str, text: str, history: sqlite3.Connection) -> None:
     newest = [one for one in list_results(history) if not text or ((one.speedup or 0) > 0.9 and not one.noisy)]
-    down = sort in ("when", "grade", "speedup", "throughput", "pesq")
+    down = sort in ("when", "grade", "speedup", "throughput", "pesq", "worst")
     assert list_page(history, read_filter(text), sort).results == sorted_by(newest, sort, down)
     assert list_page(history, read_filter(text), sort, reverse=True).results == sorted_by(newest[::-1], sort, not down)
 
@@ -351,7 +351,7 @@ def test_others_read_and_write_while_space_is_freed(
 # Query plans
 
 
-TABLES = "results|original|samples|benchmarks|starts|parallel_runs|result_texts"
+TABLES = "results|original|samples|benchmarks|starts|parallel_runs|result_texts|result_sounds"
 
 
 def steps(db: sqlite3.Connection, call: Callable[[], object]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from core.engines.ort import OrtVoice
 from core.quality.compare import compare_sound
 from core.quality.defects import Defects, find_defects
-from core.quality.grade import grade
+from core.quality.grade import MAX_TONE_DB, grade
 from core.quality.mel import mel_distance_db
 from core.quality.perceptual import perceptual_scores
 from core.voices.file import config_path_of, read_config
@@ -192,6 +192,41 @@ def test_any_defect_breaks_a_variant(defects: Defects) -> None:
 )
 def test_pesq_affects_the_grade_if_available(pesq: float | None, expected: str) -> None:
     assert grade(0.0, 0.0, _NO_DEFECTS, pesq) == expected
+
+
+@pytest.mark.parametrize(
+    ("tone_db", "expected"),
+    [(0.0, "transparent"), (4.01, "slight"), (MAX_TONE_DB, "slight"), (6.01, "noticeable"), (12.01, "broken")],
+)
+def test_tones_affect_the_grade_if_they_could_be_measured(tone_db: float, expected: str) -> None:
+    assert grade(0.0, 0.0, _NO_DEFECTS, tone_db=tone_db) == expected
+
+
+@pytest.mark.parametrize(
+    ("worst_mel_db", "worst_pesq", "expected"),
+    [
+        (2.5, 3.9, "transparent"),
+        (2.51, None, "slight"),
+        (None, 3.89, "slight"),
+        (4.51, 3.0, "noticeable"),
+        (4.5, 2.99, "noticeable"),
+        (9.01, None, "broken"),
+        (0.0, 1.69, "broken"),
+    ],
+)
+def test_one_bad_text_lowers_the_grade_of_a_good_mean(
+    worst_mel_db: float | None, worst_pesq: float | None, expected: str
+) -> None:
+    assert grade(0.0, 0.0, _NO_DEFECTS, 4.6, worst_mel_db=worst_mel_db, worst_pesq=worst_pesq) == expected
+
+
+def test_a_text_that_is_only_noise_lowers_the_grade_though_the_mean_is_good() -> None:
+    texts = [_speech(0.5, seed=number) for number in range(12)]
+    noise = (0.05 * np.random.default_rng(3).standard_normal(len(texts[0]))).astype(np.float32)
+    quality = compare_sound(texts, [*texts[:-1], noise], _RATE)
+    assert quality.mel_db is not None and quality.mel_db < 3
+    assert (quality.worst, quality.grade) == (11, "broken")
+    assert quality.worst_mel_db == max(text.mel_db or 0 for text in quality.texts)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import sqlite_utils
 from core.errors import NotFound
 from core.hardware.limits import Limits
 from core.hardware.machine import Machine, this_environment, this_machine
-from core.records.benchmarks import BenchmarkRecord, ParallelRun, Sample, Startup, TextMetrics
+from core.records.benchmarks import BenchmarkRecord, ParallelRun, Sample, Startup, TextMetrics, TextSound
 from core.records.results import Result
 from core.records.voices import ORIGINAL, Voice
 from core.store.database import open_store, transaction
@@ -78,6 +78,7 @@ def test_a_benchmark_is_read_as_it_was_stored(db: sqlite3.Connection, stored: Vo
         "starts": (Startup(0, True, 0.5, 1.5), Startup(1, False, 0.3, 1.2)),
         "parallel_runs": (ParallelRun(0, 2, 0.4, 4.0),),
         "texts": (TextMetrics("short", 2.0, 100.0, 110.0, 0.05, 1.1),),
+        "sounds": (TextSound("question", 0.5, None, None, None), TextSound("short", 0.0, 1.5, 4.2, 0.98)),
     }
     put = replace(put, results=tuple(replace(result, **parts) for result in put.results))
     _put(db, put)

@@ -14,7 +14,7 @@ import pytest
 
 from core.clock import format_timestamp
 from core.hardware.machine import this_machine
-from core.records.benchmarks import TextMetrics
+from core.records.benchmarks import TextMetrics, TextSound
 from core.store.database import open_store, transaction
 from core.store.jobs import add_job
 from core.store.results import put_benchmark
@@ -193,8 +193,12 @@ def test_a_result_is_one_line_on_a_narrow_terminal(
 def test_a_result_is_shown_with_every_metric(fixed_place: Workspace, call: Call) -> None:
     worse = {"worse": ["speed-up 1.35x, was 1.50x"], "changed": ["onnxruntime 1.30 -> 1.31"], "against": ["r"]}
     texts = (TextMetrics("long", 8.0, 400.0, 440.0, 0.05, 1.4), TextMetrics("short", 2.0, 100.0, 110.0, 0.05, 1.6))
-    results = (a_result("r-original", "original"), a_result("r-int4", "int4", regression=worse))
-    results = tuple(replace(one, samples=(), starts=(), parallel_runs=(), texts=texts) for one in results)
+    sounds = (TextSound("long", 0.0, 1.5, 4.25, 0.98), TextSound("short", 0.25, 2.5, 3.75, None))
+    scores = {"worst_pesq": 3.75, "worst_text": "short", "tone_db": 4.5, "tone_hz": 689.06}
+    results = (a_result("r-original", "original"), a_result("r-int4", "int4", regression=worse, **scores))
+    results = tuple(
+        replace(one, samples=(), starts=(), parallel_runs=(), texts=texts, sounds=sounds) for one in results
+    )
     with closing(open_store(fixed_place)) as db, transaction(db):
         put_benchmark(db, a_record("b", results=results), None)
     lines = said(call("show", "r-int4"))
@@ -211,6 +215,10 @@ def test_a_result_is_shown_with_every_metric(fixed_place: Workspace, call: Call)
         "peak memory": "180 MB",
         "settled memory": "170 MB",
         "without a model": "50 MB",
+        "PESQ": "4.20",
+        "worst PESQ": "3.75",
+        "worst text": "short",
+        "worst tone": "4.5 dB at 689 Hz",
         "not measured": "energy (no counter)",
     }
     assert {name: facts[name] for name in expected} == expected
@@ -220,8 +228,14 @@ def test_a_result_is_shown_with_every_metric(fixed_place: Workspace, call: Call)
         ["short", "2.0", "100.0", "110.0", "0.0500", "1.60x"],
         ["long", "8.0", "400.0", "440.0", "0.0500", "1.40x"],
     ]
+    assert table[5].split() == ["text,", "worst", "first", "PESQ", "ESTOI", "mel", "dB", "drift", "%"]
+    assert [row.split() for row in table[7:9]] == [
+        ["short", "3.75", "–", "2.5", "0.2"],
+        ["long", "4.25", "0.980", "1.5", "0.0"],
+    ]
     shown = answered(call("show", "r-int4", "--json"))
     assert (shown["regression"], [text["text"] for text in shown["texts"]]) == (worse, ["long", "short"])
+    assert [(text["text"], text["pesq"]) for text in shown["sounds"]] == [("long", 4.25), ("short", 3.75)]
     assert {"samples", "starts", "parallel_runs"} <= shown.keys()
 
 

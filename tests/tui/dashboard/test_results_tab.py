@@ -173,7 +173,7 @@ async def test_the_list_is_sorted_by_each_column_with_a_key_or_the_mouse(long: W
         assert "speed-up, 95 %↑" in await pressed("S", "speedup", True)
         assert pane.page.results[0].speedup == min(one.speedup for one in pane.page.results if one.speedup is not None)
         # Columns beyond the right edge come into sight when the list is sorted by them.
-        for sort in ("grade", "rtf", "size", "peak", "mel", "drift"):
+        for sort in ("grade", "rtf", "size", "peak", "pesq", "worst", "mel", "drift"):
             await pressed("s", sort)
         await until(pilot, lambda: pane.table.scroll_x > 0)
         await pressed("s", "when")
