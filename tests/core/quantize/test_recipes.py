@@ -231,7 +231,7 @@ def test_a_pruned_voice_has_fewer_convolutions_and_is_fitted_on_every_speaker(tm
     make("prune", path, tmp_path / "made.onnx", log, blocks="2")
     kept = [line.split(" convolutions")[0] for line in log if line.startswith("stage ")]
     assert sum(int(line.split()[3]) for line in kept) == 8
-    assert "0.19 collecting examples, utterance 9 of 9" in log
+    assert "0.20 collecting examples, utterance 9 of 9" in log
     assert any(line.startswith("fitting stages 2 to 3, round 1 of 1: audible error reduced by ") for line in log)
 
 
