@@ -15,7 +15,7 @@ from core.graph.subgraph import Subgraph
 from core.quantize.kernels.weight_storage import store_as_fp16, store_as_int8
 from core.quantize.source import require_unquantized
 from core.rewrite.attention import rewrite_attentions
-from core.rewrite.chunked_decoder import Chunking, rewrite_decoder
+from core.rewrite.chunked_decoder import ChooseKernel, Chunking, rewrite_decoder
 from core.rewrite.equivalence import subgraph_difference
 from core.rewrite.inplace_convolutions import WriteConvolution, rewrite_convolutions
 from core.rewrite.nchwc import NCHWc
@@ -25,7 +25,7 @@ from core.rewrite.stage import MakeKernel
 from core.variants.recipes import Task
 from core.vits.convolution import Convolution, plain_convolution
 from core.vits.coupling import inner_convolutions
-from core.vits.hifigan import Stage
+from core.vits.hifigan import Decoder, Stage
 from core.vits.split import find_split_point, write_split_point
 from core.vits.voice_graph import VoiceGraph
 
@@ -84,18 +84,28 @@ def _rewritten(model: onnx.ModelProto, task: Task, what: str, rewrite: Rewrite, 
     return rewritten
 
 
-def chunk_decoder(voice: VoiceGraph, task: Task, int8_kernel: MakeKernel = NCHWc) -> onnx.ModelProto:
-    """Return the model with its decoder in chunks, the first `stages` stages with that kernel, the others in fp32."""
+def chunk_decoder(
+    voice: VoiceGraph, task: Task, int8_kernel: MakeKernel = NCHWc, student: Decoder | None = None
+) -> onnx.ModelProto:
+    """Return the model with its decoder, or the student, in chunks: the first `stages` stages with that kernel, others in fp32."""
     chunking = Chunking(int(task.params["window"]), int(task.params["rows"]))
-
-    def choose(number: int, stage: Stage) -> MakeKernel:
-        return int8_kernel if _is_int8(number, stage, task) else NCHWc
-
-    rewritten = _unless_unsupported(task, "decoder left unchanged", lambda: rewrite_decoder(voice, chunking, choose))
+    choose = kernel_choice(task, int8_kernel)
+    rewritten = _unless_unsupported(
+        task, "decoder left unchanged", lambda: rewrite_decoder(voice, chunking, choose, student)
+    )
     if rewritten is None:
         return voice.model
     task.log("decoder rewritten into chunks with blocked convolutions")
     return rewritten
+
+
+def kernel_choice(task: Task, int8_kernel: MakeKernel) -> ChooseKernel:
+    """Return the choice of that kernel for the first `stages` stages, and of fp32 for the others."""
+
+    def choose(number: int, stage: Stage) -> MakeKernel:
+        return int8_kernel if _is_int8(number, stage, task) else NCHWc
+
+    return choose
 
 
 def int8_stages(voice: VoiceGraph, task: Task) -> list[Stage]:

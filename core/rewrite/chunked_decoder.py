@@ -68,6 +68,22 @@ def rewrite_decoder(
     return rewritten
 
 
+def append_stages(model: onnx.ModelProto, decoder: Decoder, count: int, choose: ChooseKernel) -> str:
+    """Append the first stages of a decoder to a model, beside its own, and return the tensor of their output.
+
+    It is [1, channels, samples]. The sentence is computed as one chunk.
+    """
+    b = GraphBuilder(unused_prefix(model.graph, "/stages"))
+    first = replace(decoder, stages=decoder.stages[:count])
+    x = _Rewriter(b, first, Chunking(), choose).write_stages()
+    divided = b.op("Div", x, b.constant(np.float32(first.stages[-1].divisor)))
+    output = b.op("Transpose", divided, perm=[0, 2, 1])
+    model.graph.node.extend(b.nodes)
+    model.graph.initializer.extend(b.constants)
+    model.graph.value_info.extend(b.shapes)
+    return output
+
+
 def overlap(decoder: Decoder) -> int:
     """Return the receptive field of the stages in the loop, in samples of the first stage on either side."""
     field = ReceptiveField()
@@ -92,6 +108,11 @@ class _Rewriter:
         is_whole = not self._tail and not self._audio_head.residuals
         audio = self._audio(b, x, self._head, 1) if is_whole else self._loop(self._stages(b, x, self._head, batch=1))
         b.op("Reshape", audio, b.integers(1, 1, -1), output=self._decoder.output)
+
+    def write_stages(self) -> str:
+        """Write all stages for the whole sentence, and return their output, [1, samples, channels]."""
+        x = self._builder.op("Transpose", self._decoder.input, perm=[0, 2, 1])
+        return self._stages(self._builder, x, self._head + self._tail, batch=1)
 
     def _stages(self, b: GraphBuilder, x: str, stages: list[Numbered], batch: int) -> str:
         """Write stages, from [batch, samples, channels] to the same at another rate."""

@@ -7,7 +7,7 @@ from core.records.selections import CandidateStatus, Decision, Selection
 
 _RECIPES = {
     "Core ML": ("coreml",),
-    "quantized": ("static", "dynamic", "int4", "guide"),
+    "quantized": ("static", "dynamic", "prune", "int4", "guide"),
     "optimized": ("optimized",),
     "original": (None,),
 }

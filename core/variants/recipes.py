@@ -205,6 +205,23 @@ RECIPES = {
             needs=Needs.DECODER,
         ),
         Recipe(
+            "prune",
+            "pruned",
+            "dynamic-int8 with a smaller decoder, fitted by least squares; takes minutes",
+            "core.quantize.pruned",
+            {
+                "blocks": Param(2, "residual blocks of the decoder that are dropped", low=1, high=12),
+                "rounds": Param(20, "rounds of least squares; more is closer to the original", low=1, high=200),
+            }
+            | _STAGES
+            | _TEXT
+            | _CHUNKS,
+            tools=("onnxruntime", "onnx", "piper-tts", "numpy"),
+            calibrated=True,
+            recommended=False,
+            needs=Needs.DECODER,
+        ),
+        Recipe(
             "int4",
             "int4",
             "the smallest file, experimental",

@@ -19,7 +19,7 @@ from core.engines.ort import Audio, OrtVoice
 from tests.core.quantize.making import make
 from tests.vits import VitsShape, write_voice
 
-RECIPES = ("optimized", "dynamic", "static", "int4")
+RECIPES = ("optimized", "dynamic", "static", "prune", "int4")
 QEMU = shutil.which("qemu-x86_64")
 # Wide enough that ONNX Runtime keeps convolutions in blocks of channels, whose size depends on the CPU.
 WIDE = VitsShape(upsample_channels=128)

@@ -36,7 +36,9 @@ def variant(request: pytest.FixtureRequest, joe: Path, tmp_path_factory: pytest.
     if request.param == "copy":
         shutil.copyfile(joe, path)
     else:
-        make(request.param, joe, path)
+        # Those of a user, also where tests take quicker ones.
+        params = {name: str(param.default) for name, param in RECIPES[request.param].params.items()}
+        make(request.param, joe, path, **params)
     return request.param, path
 
 
@@ -56,6 +58,7 @@ PROMISES = {
     "optimized": (64, 4.6, 0.0, {"transparent"}),
     "dynamic": (26, 3.9, 1.0, {"transparent", "slight"}),
     "static": (26, 3.9, 1.0, {"transparent", "slight"}),
+    "prune": (26, 3.8, 1.0, {"slight"}),
     "int4": (14.5, 3.5, 2.0, {"slight"}),
     "guide": (19, 0.0, 100.0, {"broken"}),
 }

@@ -22,7 +22,7 @@ from core.vits.split_point import METADATA_KEY
 from core.voices.file import config_path_of, read_config
 from core.voices.phonemes import random_phonemes
 from tests.core.quantize.making import make
-from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, build_model, write_voice
+from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model, write_voice
 
 # Wide enough that the first two stages of the decoder are computed in int8.
 WIDE = {
@@ -79,7 +79,7 @@ def operators(path: Path) -> set[str]:
     return of(onnx.load(path).graph)
 
 
-MIN_SNR_DB = {"optimized": 100, "dynamic": 15, "static": 15, "int4": 0, "guide": -30}
+MIN_SNR_DB = {"optimized": 100, "dynamic": 15, "static": 15, "prune": -10, "int4": 0, "guide": -30}
 
 
 @pytest.mark.parametrize("recipe", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in FILES])
@@ -188,7 +188,7 @@ def _other_decoder(model: onnx.ModelProto) -> None:
             node.op_type = "Mul"
 
 
-@pytest.mark.parametrize("recipe", OURS)
+@pytest.mark.parametrize("recipe", [name for name in OURS if name != "prune"])
 def test_components_that_are_not_recognized_are_left_unchanged(recipe: str, tmp_path: Path) -> None:
     path = write_voice(tmp_path, WIDE["medium"])
     model = build_model(WIDE["medium"])
@@ -200,6 +200,47 @@ def test_components_that_are_not_recognized_are_left_unchanged(recipe: str, tmp_
     assert signal_to_noise(path, tmp_path / "made.onnx") >= MIN_SNR_DB[recipe]
     if recipe != "optimized":
         assert_refuses_batches(tmp_path / "made.onnx")
+
+
+def test_a_decoder_that_is_not_recognized_cannot_be_pruned(tmp_path: Path) -> None:
+    path = write_voice(tmp_path, WIDE["medium"])
+    model = build_model(WIDE["medium"])
+    _other_decoder(model)
+    onnx.save(model, path)
+    with pytest.raises(InvalidInput, match=rf"^the decoder of {path} cannot be pruned \(.+\): use another recipe$"):
+        make("prune", path, tmp_path / "made.onnx")
+
+
+@pytest.mark.parametrize(
+    ("shape", "blocks", "expected"),
+    [
+        (TINY, "5", "has only 4 residual blocks that can be dropped, not 5: give --param blocks=4 or less"),
+        (HIGH, "7", "has only 6 residual blocks that can be dropped, not 7: give --param blocks=6 or less"),
+    ],
+)
+def test_no_more_blocks_are_pruned_than_the_decoder_can_lose(
+    shape: VitsShape, blocks: str, expected: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInput, match=expected):
+        make("prune", write_voice(tmp_path, shape), tmp_path / "made.onnx", blocks=blocks)
+
+
+def test_a_pruned_voice_has_fewer_convolutions_and_is_fitted_on_every_speaker(tmp_path: Path) -> None:
+    log: list[str] = []
+    path = write_voice(tmp_path, replace(WIDE["multi-speaker"], speakers=9))
+    make("prune", path, tmp_path / "made.onnx", log, blocks="2")
+    kept = [line.split(" convolutions")[0] for line in log if line.startswith("stage ")]
+    assert sum(int(line.split()[3]) for line in kept) == 8
+    assert "0.20 collecting examples, utterance 9 of 9" in log
+    assert any(line.startswith("fitting stages 2 to 3, round 1 of 1: audible error reduced by ") for line in log)
+
+
+def test_a_voice_is_not_pruned_on_sentences_that_are_too_short(tmp_path: Path) -> None:
+    sentences = tmp_path / "mine.txt"
+    sentences.write_text("a\ne\no\na\ne\no\n", encoding="utf-8")
+    path = write_voice(tmp_path, replace(TINY, frames_per_phoneme=0.1))
+    with pytest.raises(InvalidInput, match="too short to fit a decoder: give longer ones"):
+        make("prune", path, tmp_path / "made.onnx", calibration=sentences)
 
 
 @pytest.mark.parametrize("recipe", QUANTIZING)
@@ -243,7 +284,13 @@ def test_an_optimized_voice_that_differs_is_not_kept(
 
 @pytest.mark.parametrize(
     ("recipe", "name", "value"),
-    [("dynamic", "stages", "0"), ("dynamic", "text", "int8"), ("static", "clip", "max"), ("int4", "block", "64")],
+    [
+        ("dynamic", "stages", "0"),
+        ("dynamic", "text", "int8"),
+        ("static", "clip", "max"),
+        ("prune", "blocks", "1"),
+        ("int4", "block", "64"),
+    ],
 )
 def test_a_parameter_changes_the_variant(
     recipe: str, name: str, value: str, medium: Path, medium_variant: Callable[[str], Path], tmp_path: Path

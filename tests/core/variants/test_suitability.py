@@ -14,7 +14,7 @@ from core.voices.file import read_voice
 from tests.core.quantize.making import make
 from tests.vits import TINY, build_model, write_voice
 
-QUANTIZING = {"dynamic", "static", "int4"}
+QUANTIZING = {"dynamic", "static", "prune", "int4"}
 
 
 def refused(voice: Voice, path: Path) -> dict[str, str]:

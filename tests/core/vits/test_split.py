@@ -66,7 +66,7 @@ def test_a_quarter_of_the_overlap_is_not_enough(tmp_path: Path) -> None:
     assert np.abs(wrong - OrtVoice(path, threads=1).synthesize(ids)).max() > 1e-4
 
 
-@pytest.mark.parametrize("recipe", ["optimized", "static", "dynamic", "int4"])
+@pytest.mark.parametrize("recipe", ["optimized", "static", "dynamic", "prune", "int4"])
 def test_a_variant_with_a_rewritten_decoder_can_be_split(recipe: str, tmp_path: Path) -> None:
     path, made = write_voice(tmp_path, MULTI_SPEAKER), tmp_path / "made.onnx"
     make(recipe, path, made)
