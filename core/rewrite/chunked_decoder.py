@@ -6,9 +6,9 @@ edges stay edges; what is computed near an inner edge is dropped. Each stage has
 with `NCHWc` the numbers do not change.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import onnx
@@ -25,8 +25,7 @@ from core.vits.hifigan import Decoder, Head, Stage
 from core.vits.receptive_field import ReceptiveField
 from core.vits.voice_graph import VoiceGraph
 
-# The stages in front of the loop.
-_HEAD_STAGES = 1
+STAGES_BEFORE_LOOP = 1
 
 
 @dataclass(frozen=True)
@@ -48,100 +47,110 @@ def fp32_kernel(number: int, stage: Stage) -> MakeKernel:
     return NCHWc
 
 
-def rewrite_decoder(
-    voice: VoiceGraph, chunking: Chunking, choose: ChooseKernel = fp32_kernel, student: Decoder | None = None
-) -> onnx.ModelProto:
-    """Return a copy of the model with its decoder rewritten, for one sentence at a time.
+class Tail(Protocol):
+    """What runs in the loop: everything behind the stages in front of it."""
 
-    A `student` takes the place of the voice's own decoder, between the same tensors. Raises UnsupportedGraph.
+    @property
+    def field(self) -> ReceptiveField:
+        """Return the receptive field of a sample, in positions of the input."""
+
+    def write(self, b: GraphBuilder, x: str, batch: int) -> str:
+        """Write it, from [batch, positions, channels] to [batch, samples].
+
+        Its input is larger than in the voice's graph: by the divisor of the stage before.
+        """
+
+
+def rewrite_decoder(
+    voice: VoiceGraph, chunking: Chunking, choose: ChooseKernel = fp32_kernel, other: Decoder | None = None
+) -> onnx.ModelProto:
+    """Return a copy of the model with its decoder, or another one of that kind, rewritten, for one sentence at a time.
+
+    Raises UnsupportedGraph.
     """
-    require_opset(voice.model)
-    decoder = student or voice.decoder
+    decoder = other or voice.decoder
     if decoder is None:
         raise UnsupportedGraph(voice.unsupported_decoder)
+    return replace_tail(voice.model, decoder, chunking, choose, OwnTail(decoder, choose))
+
+
+def replace_tail(
+    model: onnx.ModelProto, decoder: Decoder, chunking: Chunking, choose: ChooseKernel, tail: Tail
+) -> onnx.ModelProto:
+    """Return a copy of the model with the decoder's first stages rewritten, and this tail behind them.
+
+    Raises UnsupportedGraph.
+    """
+    require_opset(model)
     rewritten = onnx.ModelProto()
-    rewritten.CopyFrom(voice.model)
-    builder = GraphBuilder(unused_prefix(voice.model.graph, "/windowed"))
-    _Rewriter(builder, decoder, chunking, choose).rewrite()
-    splice(rewritten.graph, [decoder.input], decoder.output, builder)
+    rewritten.CopyFrom(model)
+    b = GraphBuilder(unused_prefix(model.graph, "/windowed"))
+    x = b.op("Transpose", decoder.input, perm=[0, 2, 1])
+    x = _write_stages(b, x, _numbered(decoder)[:STAGES_BEFORE_LOOP], 1, choose)
+    b.op("Reshape", _Loop(b, tail, chunking).write(x), b.integers(1, 1, -1), output=decoder.output)
+    splice(rewritten.graph, [decoder.input], decoder.output, b)
     fix_batch(rewritten.graph)
     return rewritten
 
 
-def append_stages(model: onnx.ModelProto, decoder: Decoder, count: int, choose: ChooseKernel) -> str:
-    """Append the first stages of a decoder to a model, beside its own, and return the tensor of their output.
+def write_first_stages(b: GraphBuilder, decoder: Decoder, choose: ChooseKernel, count: int = STAGES_BEFORE_LOOP) -> str:
+    """Write the first stages, from the decoder's input to what the next stage reads in the voice's graph.
 
-    It is [1, channels, samples]. The sentence is computed as one chunk.
+    Returns the name of the result, [1, positions, channels]. The sentence is computed as one chunk.
     """
+    x = b.op("Transpose", decoder.input, perm=[0, 2, 1])
+    x = _write_stages(b, x, _numbered(decoder)[:count], 1, choose)
+    return b.op("Div", x, b.constant(np.float32(decoder.stages[count - 1].divisor)))
+
+
+def append_stages(model: onnx.ModelProto, decoder: Decoder, count: int, choose: ChooseKernel) -> str:
+    """Append the first stages of a decoder to a model, beside its own, and return their output, [1, channels, positions]."""
     b = GraphBuilder(unused_prefix(model.graph, "/stages"))
-    first = replace(decoder, stages=decoder.stages[:count])
-    x = _Rewriter(b, first, Chunking(), choose).write_stages()
-    divided = b.op("Div", x, b.constant(np.float32(first.stages[-1].divisor)))
-    output = b.op("Transpose", divided, perm=[0, 2, 1])
+    output = b.op("Transpose", write_first_stages(b, decoder, choose, count), perm=[0, 2, 1])
     model.graph.node.extend(b.nodes)
     model.graph.initializer.extend(b.constants)
     model.graph.value_info.extend(b.shapes)
     return output
 
 
-def overlap(decoder: Decoder) -> int:
-    """Return the receptive field of the stages in the loop, in samples of the first stage on either side."""
-    field = ReceptiveField()
-    for stage in decoder.stages[_HEAD_STAGES:]:
-        field = stage.extend_field(field)
-    return decoder.head.extend_field(field).samples
-
-
 Numbered = tuple[int, Stage]
 
 
-class _Rewriter:
-    def __init__(self, builder: GraphBuilder, decoder: Decoder, chunking: Chunking, choose: ChooseKernel) -> None:
-        self._builder, self._decoder, self._chunking, self._choose = builder, decoder, chunking, choose
-        stages, self._audio_head = _with_divisors_folded(decoder)
-        numbered = list(enumerate(stages))
-        self._head, self._tail = numbered[:_HEAD_STAGES], numbered[_HEAD_STAGES:]
+class OwnTail:
+    """The other stages of the voice's decoder, and its head, which is fp32, because its errors are heard as noise."""
 
-    def rewrite(self) -> None:
-        b = self._builder
-        x = b.op("Transpose", self._decoder.input, perm=[0, 2, 1])
-        is_whole = not self._tail and not self._audio_head.residuals
-        audio = self._audio(b, x, self._head, 1) if is_whole else self._loop(self._stages(b, x, self._head, batch=1))
-        b.op("Reshape", audio, b.integers(1, 1, -1), output=self._decoder.output)
+    def __init__(self, decoder: Decoder, choose: ChooseKernel) -> None:
+        """Take the decoder, and the choice of the stages' kernels."""
+        self._choose = choose
+        self._stages, self._head = _numbered(decoder)[STAGES_BEFORE_LOOP:], _folded_head(decoder)
 
-    def write_stages(self) -> str:
-        """Write all stages for the whole sentence, and return their output, [1, samples, channels]."""
-        x = self._builder.op("Transpose", self._decoder.input, perm=[0, 2, 1])
-        return self._stages(self._builder, x, self._head + self._tail, batch=1)
+    @property
+    def field(self) -> ReceptiveField:
+        """Return the receptive field of a sample, in positions of the input."""
+        field = ReceptiveField()
+        for _, stage in self._stages:
+            field = stage.extend_field(field)
+        return self._head.extend_field(field)
 
-    def _stages(self, b: GraphBuilder, x: str, stages: list[Numbered], batch: int) -> str:
-        """Write stages, from [batch, samples, channels] to the same at another rate."""
-        for number, stage in stages:
-            kernel = self._choose(number, stage)(b, stage, batch)
-            x = kernel.from_layout(write_residual_blocks(kernel, kernel.to_layout(kernel.upsample(x)), stage))
-        return x
-
-    def _audio(self, b: GraphBuilder, x: str, stages: list[Numbered], batch: int) -> str:
-        """Write stages and the head, from [batch, samples, channels] to the audio, [batch, samples].
-
-        The head is fp32, because its errors are heard as noise.
-        """
-        head = BlockedHead(b, self._audio_head, batch)
-        if not self._shares_layout(stages):
-            return head.write(self._stages(b, x, stages, batch))
-        x = self._stages(b, x, stages[:-1], batch)
-        _, last = stages[-1]
+    def write(self, b: GraphBuilder, x: str, batch: int) -> str:
+        """Write stages and head. The last stage is fp32, too, and in the layout of the head."""
+        head = BlockedHead(b, self._head, batch)
+        if not self._stages:
+            return head.write(x)
+        x = _write_stages(b, x, self._stages[:-1], batch, self._choose)
+        _, last = self._stages[-1]
         kernel = NCHWc(b, last, batch)
         return head.write_blocked(write_residual_blocks(kernel, kernel.to_layout(kernel.upsample(x)), last))
 
-    def _shares_layout(self, stages: list[Numbered]) -> bool:
-        """Return whether the last stage and the head are in one layout: the stage that computes samples is always fp32."""
-        return bool(stages) and (self._audio_head.hop == 1 or self._choose(*stages[-1]) is NCHWc)
 
-    def _loop(self, x: str) -> str:
+class _Loop:
+    def __init__(self, builder: GraphBuilder, tail: Tail, chunking: Chunking) -> None:
+        self._builder, self._tail, self._chunking = builder, tail, chunking
+
+    def write(self, x: str) -> str:
         """Write the loop over chunks of `x`, [1, samples, channels], and return the audio, [samples]."""
-        b, batch, field = self._builder, self._chunking.batch, overlap(self._decoder)
-        rate = math.prod(stage.upsampler.rate for _, stage in self._tail) * self._audio_head.hop
+        b, batch = self._builder, self._chunking.batch
+        field, rate = self._tail.field.samples, self._tail.field.rate
         samples = b.op("Slice", b.op("Shape", x), b.integers(1), b.integers(2))
         iterations = _ceil_div(b, samples, b.integers(self._chunking.max_length * batch))
         # Balanced: all chunks produce the same number of samples. The last ones are clamped, and overlap more.
@@ -171,7 +180,7 @@ class _Rewriter:
             read_begin = b.op("Max", b.op("Min", b.op("Sub", begin, b.integers(field)), last_read), zero)
             slices.append(b.op("Slice", x, read_begin, b.op("Add", read_begin, read), axis))
             offsets.append(b.op("Mul", b.op("Sub", begin, read_begin), b.integers(rate)))
-        y = self._audio(b, b.op("Concat", *slices, axis=0), self._tail, batch)
+        y = self._tail.write(b, b.op("Concat", *slices, axis=0), batch)
         length = b.op("Mul", produced, b.integers(rate))
         kept = [
             b.op(
@@ -201,20 +210,31 @@ class _Rewriter:
         )
 
 
-def _with_divisors_folded(decoder: Decoder) -> tuple[tuple[Stage, ...], Head]:
-    """Return the stages and the head with weights divided by the divisor of the stage before.
+def _write_stages(b: GraphBuilder, x: str, stages: list[Numbered], batch: int, choose: ChooseKernel) -> str:
+    """Write stages, from [batch, samples, channels] to the same at another rate."""
+    for number, stage in stages:
+        kernel = choose(number, stage)(b, stage, batch)
+        x = kernel.from_layout(write_residual_blocks(kernel, kernel.to_layout(kernel.upsample(x)), stage))
+    return x
 
-    Only activations lie between, which scale with their input: leaky ReLU of x / 3 is a third of leaky ReLU of x. The head's
-    residual convolutions see the larger values, too: only their biases grow.
+
+def _numbered(decoder: Decoder) -> list[Numbered]:
+    """Return the stages, each with the upsampler's weights divided by the divisor of the stage before.
+
+    Only an activation lies between, which scales with its input: leaky ReLU of x / 3 is a third of leaky ReLU of x.
     """
     stages, divisor = [], np.float32(1)
     for stage in decoder.stages:
         upsampler = replace(stage.upsampler, weight=stage.upsampler.weight / divisor, input_scale=float(divisor))
         stages.append(replace(stage, upsampler=upsampler))
         divisor = np.float32(stage.divisor)
-    head = decoder.head
-    residuals = tuple(replace(conv, bias=None if conv.bias is None else conv.bias * divisor) for conv in head.residuals)
-    return tuple(stages), replace(head, residuals=residuals, last=replace(head.last, weight=head.last.weight / divisor))
+    return list(enumerate(stages))
+
+
+def _folded_head(decoder: Decoder) -> Head:
+    """Return the head with weights divided by the divisor of the last stage."""
+    last = decoder.head.last
+    return replace(decoder.head, last=replace(last, weight=last.weight / np.float32(decoder.stages[-1].divisor)))
 
 
 def _ceil_div(b: GraphBuilder, value: str, by: str) -> str:

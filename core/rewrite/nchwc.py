@@ -10,7 +10,7 @@ The graph only has standard operators, in a form that ONNX Runtime itself moves 
 import numpy as np
 
 from core.graph.builder import GraphBuilder
-from core.rewrite.stage import has_phases, interleave, phases, unfold
+from core.rewrite.stage import has_phases, interleave, phase_taps, phases, unfold
 from core.vits.convolution import Convolution, Weights
 from core.vits.hifigan import Head, Stage, Upsampler
 
@@ -122,8 +122,6 @@ class BlockedHead:
         time: a convolution with a stride computes the samples of several positions at once.
         """
         b, head, blocked = self._b, self._head, self._blocked
-        for conv in head.residuals:
-            x = blocked.sum(x, blocked.convolution(blocked.activation(x, head.residual_slope, True), conv))
         x = blocked.activation(x, head.slope, has_other_consumers=True)
         positions, taps = max(1, _BLOCK // head.hop), head.last.taps
         weight = np.zeros((positions, *head.last.weight.shape[:2], 1, positions + taps - 1), np.float32)
@@ -152,7 +150,9 @@ class BlockedHead:
 def upsample(b: GraphBuilder, x: str, upsampler: Upsampler, batch: int) -> str:
     """Write an upsampler without its bias, [batch, samples, in] to [batch, samples * rate, out]."""
     if has_phases(upsampler):
-        return interleave(b, b.op("MatMul", unfold(b, x, 2, 1, 1, ""), b.constant(phases(upsampler))), upsampler, batch)
+        taps = phase_taps(upsampler)
+        unfolded = unfold(b, x, taps, 1, taps - 1, "")
+        return interleave(b, b.op("MatMul", unfolded, b.constant(phases(upsampler))), upsampler, batch)
     y = b.op(
         "ConvTranspose",
         b.op("Transpose", x, perm=[0, 2, 1]),

@@ -77,22 +77,27 @@ def unfold(b: GraphBuilder, x: str, taps: int, dilation: int, padding: int, fill
 
 
 def has_phases(upsampler: Upsampler) -> bool:
-    """Return whether each output depends on exactly two inputs, so that each phase is a convolution with two taps."""
-    return bool(upsampler.weight.shape[2] == 2 * upsampler.rate)
+    """Return whether each output depends on the same number of inputs, so that each phase is a convolution."""
+    return bool(upsampler.weight.shape[2] % upsampler.rate == 0)
+
+
+def phase_taps(upsampler: Upsampler) -> int:
+    """Return the inputs that each output depends on, of an upsampler that has phases."""
+    return int(upsampler.weight.shape[2]) // upsampler.rate
 
 
 def phases(upsampler: Upsampler) -> Weights:
-    """Return the upsampler as a matrix, [2 * in, rate * out], over the previous input and the current one.
+    """Return the upsampler as a matrix, [taps * in, rate * out], over the inputs from the earliest to the current one.
 
-    The output at t * rate + phase is the input at t times tap `phase`, plus the input at t - 1 times tap `phase + rate`.
+    The output at t * rate + phase is the sum of the inputs at t - n times the weight `phase + n * rate`.
     """
-    taps = upsampler.weight.transpose(0, 2, 1)  # in, taps, out
-    both = np.stack([taps[:, upsampler.rate :], taps[:, : upsampler.rate]])
-    return np.ascontiguousarray(both.reshape(2 * taps.shape[0], -1))
+    inputs, outputs, _ = upsampler.weight.shape
+    taps = upsampler.weight.reshape(inputs, outputs, phase_taps(upsampler), upsampler.rate)[:, :, ::-1]
+    return np.ascontiguousarray(taps.transpose(2, 0, 3, 1).reshape(-1, upsampler.rate * outputs))
 
 
 def interleave(b: GraphBuilder, y: str, upsampler: Upsampler, batch: int) -> str:
-    """Write the product with the phases, [batch, samples + 1, rate * out], as [batch, samples * rate, out]."""
+    """Write the product with the phases, [batch, samples + taps - 1, rate * out], as [batch, samples * rate, out]."""
     y = b.op("Reshape", y, b.integers(batch, -1, upsampler.weight.shape[1]))
     padding = upsampler.padding
     return b.op("Slice", y, b.integers(padding), b.integers(-padding), b.integers(1)) if padding else y

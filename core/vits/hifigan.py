@@ -63,18 +63,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Head:
-    """What computes samples from the last stage: residual convolutions, then one with `hop` samples at each position.
-
-    HiFi-GAN's own has no residual convolutions and a hop of 1. One with a larger hop stands in for the stages after the last
-    that is kept. An activation precedes each convolution.
-    """
+    """Activation, and the convolution that computes samples. HiFi-GAN's own has one output, the sample at a position."""
 
     slope: float
-    """Of the activation in front of the last convolution."""
     last: Convolution
     """Its outputs are the samples at a position, in the order of time."""
-    residual_slope: float = 0.0
-    residuals: tuple[Convolution, ...] = ()
 
     @property
     def hop(self) -> int:
@@ -88,9 +81,7 @@ class Head:
 
     def extend_field(self, field: ReceptiveField) -> ReceptiveField:
         """Return the receptive field of the samples; `field` is the one of the last stage."""
-        for conv in (*self.residuals, self.last):
-            field = field.convolved(conv.taps, conv.dilation)
-        return field
+        return field.convolved(self.last.taps, self.last.dilation)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from core.graph.builder import GraphBuilder
 from core.quantize.kernels.weight_rounding import quantize_per_channel
 from core.rewrite.channels_last import ChannelsLast, as_matrix, tiled_bias
-from core.rewrite.stage import phases, unfold
+from core.rewrite.stage import phase_taps, phases, unfold
 from core.vits.convolution import Convolution, Weights
 from core.vits.hifigan import Upsampler
 
@@ -26,8 +26,8 @@ class DynamicInt8(ChannelsLast):
     """The kernel of one stage."""
 
     def _phases(self, x: str, upsampler: Upsampler) -> str:
-        bias = tiled_bias(upsampler)
-        return convolve(self._b, quantize(self._b, x), phases(upsampler), bias, taps=2, dilation=1, padding=1)
+        taps, bias = phase_taps(upsampler), tiled_bias(upsampler)
+        return convolve(self._b, quantize(self._b, x), phases(upsampler), bias, taps, dilation=1, padding=taps - 1)
 
     def activate(self, x: str) -> Quantized:
         """Write an activation, quantized for the convolution after it."""

@@ -13,7 +13,7 @@ import numpy as np
 from core.graph.builder import GraphBuilder
 from core.quantize.kernels.weight_rounding import quantize_per_channel
 from core.rewrite.channels_last import ChannelsLast, as_matrix, tiled_bias
-from core.rewrite.stage import phases, unfold
+from core.rewrite.stage import phase_taps, phases, unfold
 from core.vits.convolution import Convolution, Weights
 from core.vits.hifigan import Stage, Upsampler
 
@@ -74,7 +74,8 @@ class StaticConvolutions:
         """Write the phases of an upsampler side by side; `interleave` must follow."""
         seen = self._ranges[upsampler.input]
         integers, params = self._quantize(x, QuantParams(seen.scale * upsampler.input_scale, seen.zero_point))
-        return self._multiply(integers, params, phases(upsampler), tiled_bias(upsampler), taps=2, dilation=1, padding=1)
+        taps, bias = phase_taps(upsampler), tiled_bias(upsampler)
+        return self._multiply(integers, params, phases(upsampler), bias, taps, dilation=1, padding=taps - 1)
 
     def _quantize(self, x: str, params: QuantParams) -> tuple[str, QuantParams]:
         if x not in self._quantized:

@@ -1,6 +1,5 @@
 """The rewritten decoder: the same numbers for every build, chunk length and sentence length."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +9,12 @@ import pytest
 from onnx import helper
 
 from core.engines.ort import OrtVoice
-from core.graph.builder import GraphBuilder
 from core.graph.constant_folding import fold_constants
 from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex
-from core.graph.subgraph import splice
-from core.rewrite.chunked_decoder import Chunking, overlap, rewrite_decoder
+from core.rewrite.chunked_decoder import Chunking, OwnTail, fp32_kernel, rewrite_decoder
 from core.rewrite.equivalence import max_difference
-from core.vits.convolution import Convolution
-from core.vits.hifigan import Head, read_decoder
+from core.vits.hifigan import read_decoder
 from core.vits.voice_graph import VoiceGraph
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model, voice_config, write_voice
 
@@ -47,54 +43,6 @@ def test_a_rewritten_voice_produces_the_same_samples(shape: VitsShape, chunking:
     assert max_difference(before, after, voice_config(shape), lengths=(1, 5, 60)) < 1e-6
 
 
-def _head(channels: int, hop: int, residuals: int) -> Head:
-    dice = np.random.default_rng(3)
-
-    def convolution(outputs: int, taps: int, dilation: int) -> Convolution:
-        weight = dice.normal(0, 0.3 / np.sqrt(channels * taps), (outputs, channels, taps)).astype(np.float32)
-        return Convolution(weight, dice.normal(0, 0.1, outputs).astype(np.float32), dilation, "", "")
-
-    dilations = (1, 3, 1)[:residuals]
-    return Head(0.01, convolution(hop, 9, 1), 0.1, tuple(convolution(channels, 3, dilation) for dilation in dilations))
-
-
-def _with_plain_head(model: onnx.ModelProto, head: Head, before: str, output: str) -> onnx.ModelProto:
-    """Return the model with the head in plain operators in place of everything between the two tensors."""
-    b = GraphBuilder("/plain")
-    x = before
-    for conv in head.residuals:
-        y = b.op("LeakyRelu", x, alpha=head.residual_slope)
-        x = b.op("Add", x, _plain_convolution(b, y, conv))
-    y = _plain_convolution(b, b.op("LeakyRelu", x, alpha=head.slope), head.last)
-    b.op("Reshape", b.op("Transpose", y, perm=[0, 2, 1]), b.integers(1, 1, -1), output=output)
-    splice(model.graph, [before], output, b)
-    return model
-
-
-def _plain_convolution(b: GraphBuilder, x: str, conv: Convolution) -> str:
-    padding = [conv.same_padding, conv.same_padding]
-    return b.op("Conv", x, b.constant(conv.weight), b.constant(conv.bias), dilations=[conv.dilation], pads=padding)
-
-
-@pytest.mark.parametrize("chunking", [Chunking(), Chunking(16, 2), Chunking(7, 3)], ids=str)
-@pytest.mark.parametrize(("stages", "residuals"), [(2, 3), (2, 0), (1, 2)])
-def test_a_head_takes_the_place_of_the_last_stages(
-    stages: int, residuals: int, chunking: Chunking, tmp_path: Path
-) -> None:
-    model = build_model(TINY)
-    decoder = read_decoder(GraphIndex(model.graph))
-    index = GraphIndex(model.graph)
-    before = index.nodes[index.producer[decoder.stages[stages].upsampler.input]].input[0]
-    rates = [stage.upsampler.rate for stage in decoder.stages]
-    head = _head(decoder.stages[stages - 1].channels, int(np.prod(rates[stages:])), residuals)
-    student = replace(decoder, stages=decoder.stages[:stages], head=head)
-    rewritten = rewrite_decoder(VoiceGraph(model), chunking, student=student)
-    onnx.checker.check_model(rewritten)
-    plain = saved(_with_plain_head(model, head, before, decoder.output), tmp_path, "plain")
-    after = saved(rewritten, tmp_path, "after")
-    assert max_difference(plain, after, voice_config(TINY), lengths=(1, 5, 60)) < 1e-6
-
-
 @pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
 def test_the_decoder_is_read_with_its_shapes_and_dilations(shape: VitsShape) -> None:
     decoder = read_decoder(GraphIndex(build_model(shape).graph))
@@ -111,7 +59,8 @@ def test_the_decoder_is_read_with_its_shapes_and_dilations(shape: VitsShape) -> 
 
 def test_the_overlap_is_the_receptive_field() -> None:
     """Computed by hand for the medium build: (2 + 45 / 8 + 2 / 8 + 45 / 32 + 3 / 32) samples of the first stage."""
-    assert overlap(read_decoder(GraphIndex(build_model(TINY).graph))) == 10
+    decoder = read_decoder(GraphIndex(build_model(TINY).graph))
+    assert OwnTail(decoder, fp32_kernel).field.samples == 10
 
 
 def test_a_batch_of_two_sentences_is_refused(tmp_path: Path) -> None:
