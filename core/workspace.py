@@ -84,6 +84,10 @@ class Workspace:
         """Return the file of what an attempt has finished and could not store yet."""
         return self.root / "finished" / f"{job_id}.{attempt}.json"
 
+    def training(self, job_id: int) -> Path:
+        """Return the folder of a job's training, which stays until the job has succeeded or is deleted."""
+        return self.root / "training" / str(job_id)
+
     def job_log(self, job_id: int) -> Path:
         """Return the log of a job."""
         return self.logs / f"{job_id}.log"

@@ -24,7 +24,7 @@ from core.store.jobs import get_job
 from core.store.lifecycle import ResourceUsage, finish, is_cancel_asked, record_process, record_usage, requeue
 from core.workspace import Workspace
 from jobs.process_groups import TAG, kill_group
-from jobs.recovery import environment_tag, remove_leftovers
+from jobs.recovery import environment_tag, has_advanced, remove_leftovers
 from jobs.scheduling import DISK_FULL
 from jobs.storing import store_kept
 from jobs.usage import UsageMeter
@@ -170,7 +170,9 @@ class JobProcess:
                 usage,
             )
         elif -code in _ENDED_FROM_OUTSIDE:
-            requeue(db, job.id, self._job.attempt, f"its process was killed (signal {-code})", usage=usage)
+            renews = has_advanced(self._workspace, job)
+            reason = f"its process was killed (signal {-code})"
+            requeue(db, job.id, self._job.attempt, reason, usage=usage, renews=renews)
         else:
             finish(db, job.id, self._job.attempt, JobState.FAILED, job.error or self._unexplained(code), usage)
 

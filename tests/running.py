@@ -72,14 +72,14 @@ def leftover_files(workspace: Workspace) -> list[Path]:
     return hidden + (list(scratch.iterdir()) if scratch.exists() else [])
 
 
-def wait_for_end(db: sqlite3.Connection, job_id: int) -> Job:
+def wait_for_end(db: sqlite3.Connection, job_id: int, timeout: float = 60.0) -> Job:
     """Wait for the end of a job, and return it."""
 
     def look() -> Job | None:
         job = get_job(db, job_id)
         return job if job.ended else None
 
-    return wait_until(look)
+    return wait_until(look, timeout)
 
 
 def wait_for_progress(db: sqlite3.Connection, job_id: int) -> Job:

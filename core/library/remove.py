@@ -82,6 +82,7 @@ def remove_voice(workspace: Workspace, db: sqlite3.Connection, name: str, with_r
         raise
     _delete(map(_hidden, files))
     _delete(recordings)
+    _delete(map(workspace.training, removal.jobs))
     _delete(log.with_suffix(suffix) for log in map(workspace.job_log, removal.jobs) for suffix in (".log", ".log.1"))
     return removal
 

@@ -26,6 +26,7 @@ class JobKind(StrEnum):
 
     QUANTIZE = "quantize"
     CONVERT = "convert"
+    DISTILL = "distill"
     BENCHMARK = "benchmark"
 
 

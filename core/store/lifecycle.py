@@ -143,11 +143,13 @@ def requeue(
     counts: bool = True,
     usage: ResourceUsage | None = None,
     not_before: str | None = None,
+    renews: bool = False,
 ) -> JobState:
     """Requeue an interrupted job and return its new state.
 
     It succeeds instead if its result is committed, is cancelled if that was requested, and fails after its last attempt.
-    `counts` is False for an intended interruption, which uses up no attempt. A stale attempt changes nothing.
+    `counts` is False for an intended interruption, which uses up no attempt; `renews` is True for an attempt that got
+    further than the ones before, after which the job has all its attempts again. A stale attempt changes nothing.
     """
     with transaction(db):
         job = get_job(db, job_id)
@@ -159,14 +161,15 @@ def requeue(
         if job.cancel_asked:
             _end(db, job_id, attempt, JobState.CANCELLED, None, usage)
             return JobState.CANCELLED
-        if counts and attempt >= job.last_attempt:
+        if counts and not renews and attempt >= job.last_attempt:
             error = f"given up after {ATTEMPTS} attempts: {reason}; see its log"
             _end(db, job_id, attempt, JobState.FAILED, error, usage)
             return JobState.FAILED
+        last_attempt = attempt + ATTEMPTS if renews else job.last_attempt + (0 if counts else 1)
         db.execute(
             f"""UPDATE jobs SET state = '{JobState.QUEUED}', {_NO_LONGER_LIVE}, progress = NULL, error = NULL,
-                   last_attempt = last_attempt + ?, not_before = coalesce(?, not_before) WHERE id = ?""",
-            (0 if counts else 1, not_before, job_id),
+                   last_attempt = ?, not_before = coalesce(?, not_before) WHERE id = ?""",
+            (last_attempt, not_before, job_id),
         )
         add_event(db, job_id, JobEventKind.REQUEUED, reason)
         return JobState.QUEUED

@@ -8,6 +8,7 @@ from functools import partial
 import click
 
 from core.errors import InvalidInput
+from core.files import remove_path
 from core.records.job_states import ENDED, JobEventKind
 from core.report.job_json import job_json
 from core.settings import read_settings
@@ -220,6 +221,7 @@ def clean(session: Session, yes: bool) -> None:
         log = session.workspace.job_log(job_id)
         log.unlink(missing_ok=True)
         log.with_suffix(".log.1").unlink(missing_ok=True)
+        remove_path(session.workspace.training(job_id))
     if session.as_json:
         session.print_json(RemovedJobsJson(removed=len(ids)))
     else:
