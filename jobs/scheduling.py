@@ -13,6 +13,8 @@ from core.workspace import Workspace
 _CORES = 2
 _MEMORY_PER_VOICE = 17
 _BASE_MEMORY_MB = 150
+# PyTorch, and the weights, gradients and activations of a student.
+_TRAINING_MEMORY_MB = 1000
 _MEMORY_LIMIT_SHARE = 0.8
 # The new variant, the one that it replaces, and temporary files.
 _DISK_PER_VOICE = 4
@@ -24,6 +26,11 @@ BENCHMARK_RESOURCES = Resources(exclusive=True)
 def variant_resources(voice: Voice) -> Resources:
     """Return what making a variant of the voice takes."""
     return Resources(_CORES, round(_BASE_MEMORY_MB + _MEMORY_PER_VOICE * voice.size_bytes / 1e6))
+
+
+def distill_resources(voice: Voice) -> Resources:
+    """Return what training a smaller decoder of the voice takes."""
+    return Resources(_CORES, _TRAINING_MEMORY_MB + variant_resources(voice).memory_mb)
 
 
 def default_limits(settings: Settings) -> Limits:

@@ -23,7 +23,7 @@ from core.variants.recipes import RECIPES, Value
 from core.variants.suitability import obstacle
 from core.voices.sentences import label_of
 from core.workspace import Workspace
-from jobs.scheduling import BENCHMARK_RESOURCES, default_limits, variant_resources
+from jobs.scheduling import BENCHMARK_RESOURCES, default_limits, distill_resources, variant_resources
 
 BENCHMARK = "benchmark"
 """The name of a benchmark among the existing jobs of a submission."""
@@ -87,7 +87,8 @@ def variant_job(
     if calibration and made_by.calibrated:
         job_params["calibration"], label = calibration, label_of(Path(calibration))
     variant = made_by.variant_name(values, label)
-    return NewJob(made_by.job, voice.id, variant, job_params, resources=variant_resources(voice))
+    resources = distill_resources(voice) if made_by.job == JobKind.DISTILL else variant_resources(voice)
+    return NewJob(made_by.job, voice.id, variant, job_params, resources=resources)
 
 
 def benchmark_job(
@@ -290,11 +291,15 @@ def _find_open(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int 
 
 
 def _add(db: sqlite3.Connection, job: NewJob, scheduling: Scheduling, settings: Settings) -> int:
+    limits = default_limits(settings)
+    if job.kind == JobKind.DISTILL:
+        # It ends with its budget.
+        limits = replace(limits, seconds=None)
     return add_job(
         db,
         replace(
             job,
-            limits=default_limits(settings),
+            limits=limits,
             priority=scheduling.priority,
             after=scheduling.after,
             not_before=scheduling.not_before,

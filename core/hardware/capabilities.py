@@ -10,8 +10,9 @@ from core.hardware.detection import HardwareInfo
 OLDEST_MACOS = 14
 MISSING = {
     "coremltools": "coremltools is not installed: it has wheels for Linux x86_64 and macOS, Python 3.11 to 3.13",
+    "torch": "PyTorch is not installed, which trains the smaller decoder: pip install 'ttsdash[distill]'",
 }
-"""Messages on Python packages that are missing because some platforms have no wheels."""
+"""Messages on Python packages that are missing: some platforms have no wheels, and PyTorch is an extra."""
 
 _ENOUGH_BYTES = 1.1e9
 _INT8_FLAGS = {"avx512_vnni": "VNNI", "avx_vnni": "VNNI", "i8mm": "i8mm", "asimddp": "dot products"}

@@ -30,7 +30,7 @@ from core.vits.split import find_split_point, write_split_point
 from core.vits.voice_graph import VoiceGraph
 
 # With fewer channels int8 is no faster than fp32: quantizing and unfolding cost as much as the product saves.
-_MIN_CHANNELS = 48
+MIN_INT8_CHANNELS = 48
 
 # For values of about 5 that went through divisions by possibly small numbers.
 _SPLINE_TOLERANCE = 1e-3
@@ -115,7 +115,7 @@ def int8_stages(voice: VoiceGraph, task: Task) -> list[Stage]:
 
 
 def _is_int8(number: int, stage: Stage, task: Task) -> bool:
-    return number < int(task.params.get("stages", 0)) and stage.channels >= _MIN_CHANNELS
+    return number < int(task.params.get("stages", 0)) and stage.channels >= MIN_INT8_CHANNELS
 
 
 def flow_positions(voice: VoiceGraph, task: Task) -> set[int]:

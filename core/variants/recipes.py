@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.clock import format_duration, parse_duration
 from core.errors import InvalidInput
 from core.hardware.capabilities import MISSING
 from core.hardware.machine import installed_versions
@@ -27,6 +28,8 @@ class Param:
     choices: tuple[str, ...] = ()
     low: int = 0
     high: int = 0
+    named: bool = True
+    """Whether another value than the default makes a variant of another name."""
 
     @property
     def allowed(self) -> str:
@@ -41,6 +44,29 @@ class Param:
         """Return the value if it is allowed. Raises ValueError otherwise."""
         allowed = value in self.choices if self.choices else isinstance(value, int) and self.low <= value <= self.high
         if not allowed:
+            raise ValueError(value)
+        return value
+
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class BudgetParam(Param):
+    """A duration as it is written, `30min` or `2h`, of `low` to `high` seconds; or `auto`."""
+
+    @property
+    def allowed(self) -> str:
+        """Return the allowed values for a message."""
+        return f"{AUTO}, or {format_duration(self.low)} to {format_duration(self.high)}, as 30min or 2h"
+
+    def read(self, text: str) -> Value:
+        """Check a typed value. Raises ValueError."""
+        return self.check(text)
+
+    def check(self, value: Value) -> Value:
+        """Return the value if it is allowed. Raises ValueError otherwise."""
+        if value != AUTO and not self.low <= parse_duration(str(value)) <= self.high:
             raise ValueError(value)
         return value
 
@@ -61,6 +87,10 @@ class Task:
     """Takes a line for the job's log."""
     progress: Callable[[str, float], None]
     """Takes the name of a step, and the share of the work that is done."""
+    training: Path
+    """The folder of a training, which survives the end of the job's process; it may not exist yet."""
+    cores: int = 1
+    """The cores that it may use."""
 
 
 class Needs(Enum):
@@ -90,6 +120,8 @@ class Recipe:
     """The packages whose versions determine the result."""
     calibrated: bool = False
     recommended: bool = True
+    in_all: bool = True
+    """Whether it is among those that are made when all are asked for."""
     job: JobKind = JobKind.QUANTIZE
     """The kind of job that builds it."""
     requires: str | None = None
@@ -141,7 +173,11 @@ class Recipe:
 
     def variant_name(self, params: Mapping[str, Value], calibration: str | None = None) -> str:
         """Return the variant's name. Parameters that differ from the default are a suffix, so that variants do not collide."""
-        changed = {name: value for name, value in sorted(params.items()) if value != self.params[name].default}
+        changed = {
+            name: value
+            for name, value in sorted(params.items())
+            if value != self.params[name].default and self.params[name].named
+        }
         parts = [self.variant, *(f"{name}={value}" for name, value in changed.items())]
         if calibration:
             parts.append(f"calibration={calibration}")
@@ -219,6 +255,7 @@ RECIPES = {
             tools=("onnxruntime", "onnx", "piper-tts", "numpy"),
             calibrated=True,
             recommended=False,
+            in_all=False,
             needs=Needs.DECODER,
         ),
         Recipe(
@@ -231,6 +268,28 @@ RECIPES = {
             | _CHUNKS,
             recommended=False,
             needs=Needs.DECODER,
+        ),
+        Recipe(
+            "distill",
+            "distilled",
+            "a smaller decoder, trained on what the voice speaks: the fastest; takes an hour or more",
+            "core.distill.recipe",
+            {
+                "size": Param("medium", "the best sound, the fastest, or between both", ("large", "medium", "small")),
+                "budget": BudgetParam(
+                    AUTO,
+                    "how long to train; auto: until more makes little difference",
+                    low=60,
+                    high=7 * 86400,
+                    named=False,
+                ),
+            },
+            tools=("torch", "onnxruntime", "onnx", "piper-tts"),
+            recommended=False,
+            in_all=False,
+            job=JobKind.DISTILL,
+            requires="torch",
+            needs=Needs.COMPONENTS,
         ),
         Recipe(
             "coreml",
@@ -256,6 +315,7 @@ RECIPES = {
             "baseline: as the script of MacBot's guide does it",
             "core.quantize.guide",
             recommended=False,
+            in_all=False,
         ),
     )
 }

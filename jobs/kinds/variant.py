@@ -63,6 +63,8 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
         calibration=Path(calibration) if calibration else None,
         log=_log.info,
         progress=_within(context, _MAKING),
+        training=context.workspace.training(context.job.id),
+        cores=context.job.resources.cores,
     )
     try:
         with _explained(recipe):

@@ -139,6 +139,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
         calibration=None,
         log=lambda line: None,
         progress=lambda stage, share: None,
+        training=tmp_path_factory.mktemp("training"),
     )
     make(task)
     return task

@@ -47,6 +47,7 @@ def _make(
             calibration=calibration,
             log=log.append,
             progress=lambda stage, share: log.append(f"{share:.2f} {stage}"),
+            training=target.with_suffix(".training"),
         )
     )
     return more

@@ -1,0 +1,1 @@
+"""Distillation: a cheaper decoder, trained on what the voice's own decoder makes of its latents."""

@@ -1,0 +1,145 @@
+"""A training from its start, or from its checkpoint, to its end."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import torch
+
+from core.clock import format_duration
+from core.distill.arithmetic import Arithmetic, fastest_arithmetic
+from core.distill.crops import Crops
+from core.distill.examples import Example
+from core.distill.network import StudentModule
+from core.distill.pace import PACE
+from core.distill.sound import judge
+from core.distill.start import fit_last_convolution
+from core.distill.student import Student
+from core.distill.training import Budget, Point, Training
+from core.errors import TtsdashError
+
+# Steps that are timed with each number of threads.
+_TIMED_STEPS = 3
+
+
+class NoProgress(TtsdashError):
+    """A student does not learn."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, for how long, and where its state is kept."""
+
+    student: Student
+    """With the weights that it starts from."""
+    budget: Budget
+    checkpoint: Path
+    sample_rate: int
+    cores: int
+
+
+class Threads:
+    """The number of threads that a step of the training is fastest with.
+
+    PyTorch's threads wait for each other after every operator: beside another busy process, two of them can take ten times
+    as long as one.
+    """
+
+    def __init__(self, plan: Plan, crops: Crops, arithmetic: Arithmetic) -> None:
+        """Prepare steps to be timed, which train nothing."""
+        self._trial, self._crops = Training(StudentModule(plan.student), Budget(), arithmetic), crops
+        self._candidates = sorted({1, max(1, plan.cores // 2), plan.cores})
+        self._chosen = 0
+
+    def choose(self, log: Callable[[str], None]) -> None:
+        """Make PyTorch use the fastest number, and log it if it is another one than before."""
+        fastest = min(self._candidates, key=self._seconds)
+        torch.set_num_threads(fastest)
+        if fastest != self._chosen:
+            log(f"with {fastest} thread{'s' if fastest > 1 else ''}, the fastest now")
+        self._chosen = fastest
+
+    def _seconds(self, threads: int) -> float:
+        torch.set_num_threads(threads)
+        self._trial.run(self._crops, 0)
+        begin = time.monotonic()
+        for _ in range(_TIMED_STEPS):
+            self._trial.run(self._crops, 0)
+        return time.monotonic() - begin
+
+
+def run_training(
+    plan: Plan,
+    examples: Sequence[Example],
+    held_out: Sequence[Example],
+    log: Callable[[str], None],
+    on_progress: Callable[[str, float], None],
+) -> Training:
+    """Train until the budget is used up. `on_progress` takes a line about the state and the share that is done.
+
+    Raises NoProgress.
+    """
+    crops, arithmetic, student = Crops(examples), fastest_arithmetic(), StudentModule(plan.student)
+    training, threads = Training(student, plan.budget, arithmetic), Threads(plan, crops, arithmetic)
+    log(f"training on {arithmetic}")
+
+    def judge_now() -> Point:
+        return training.judge(lambda one: judge(one, held_out, plan.sample_rate))
+
+    if plan.checkpoint.exists():
+        training.restore(plan.checkpoint)
+        log(f"going on from step {training.step}, after {format_duration(training.seconds)} of training")
+    else:
+        fit_last_convolution(student, crops)
+        judge_now()
+    threads.choose(log)
+    status = _Status()
+    while training.share < 1 or not training.has_result:
+        training.run(crops, PACE.checkpoint_s)
+        if _is_judged_now(training):
+            log(_describe(judge_now(), training))
+            _require_progress(training)
+            threads.choose(log)
+        training.save(plan.checkpoint)
+        on_progress(status.line(training), training.share)
+    return training
+
+
+def _is_judged_now(training: Training) -> bool:
+    last = training.curve[-1]
+    since, share = training.seconds - last.seconds, training.share - training.share_at(last)
+    return training.share >= 1 or (since >= PACE.judged_s and share >= PACE.judged_share)
+
+
+def _require_progress(training: Training) -> None:
+    start, point = training.curve[0], training.curve[-1]
+    if not math.isfinite(point.loss):
+        raise NoProgress(f"the training failed: its loss is {point.loss} at step {point.step}")
+    if training.share >= PACE.hopeless_share and not point.sound.is_better_than(start.sound):
+        raise NoProgress(
+            f"the training gets nowhere: after {format_duration(point.seconds)} the student has {point.sound}, "
+            f"at the start it had {start.sound}"
+        )
+
+
+def _describe(point: Point, training: Training) -> str:
+    rate = training.step / training.seconds
+    rounded = ", rounded" if point.rounded else ""
+    return f"step {point.step}, {rate:.1f} steps/s: loss {point.loss:.3f}, {point.sound}{rounded}"
+
+
+class _Status:
+    """The stage of the job: how the student sounds, and when the training ends. It changes when the student was judged."""
+
+    def __init__(self) -> None:
+        self._judged, self._line = 0, "training"
+
+    def line(self, training: Training) -> str:
+        if len(training.curve) != self._judged:
+            end = datetime.now() + timedelta(seconds=training.seconds_left)
+            self._judged = len(training.curve)
+            self._line = f"training until about {end:%H:%M}: {training.curve[-1].sound}"
+        return self._line
