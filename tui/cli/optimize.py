@@ -14,7 +14,7 @@ from core.store.jobs import get_job
 from core.store.results import list_results
 from core.store.voices import get_voice, voice_named
 from core.text import truncate
-from core.variants.recipes import GUIDE, RECIPES, read_params
+from core.variants.recipes import RECIPES, read_params
 from core.variants.suitability import obstacle
 from core.voices.spoken_sentences import spoken_file
 from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
@@ -44,7 +44,7 @@ def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
     "--model", required=True, metavar="PATH-or-VOICE", help="A voice's .onnx file, or the key of a registered voice."
 )
 @_recipe_flags
-@click.option("--all", "everything", is_flag=True, help="Every variant except the guide's.")
+@click.option("--all", "everything", is_flag=True, help="Every variant except those that take long (pruned, distilled) and the guide's.")
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the recipes; may be repeated.")
 @click.option("--calibration", metavar="FILE", help="Calibrate with these sentences, one per line.")
 @click.option("--benchmark", is_flag=True, help="Benchmark the variants beside the original.")
@@ -79,7 +79,7 @@ def optimize(
     left_out = {
         recipe.variant: reason
         for name, recipe in RECIPES.items()
-        if everything and name != GUIDE and not flags[name] and (reason := obstacle(recipe, voice))
+        if everything and recipe.in_all and not flags[name] and (reason := obstacle(recipe, voice))
     }
     request = OptimizeRequest(
         _chosen(flags, everything, left_out),
@@ -107,7 +107,7 @@ def _chosen(flags: Mapping[str, bool], everything: bool, left_out: Mapping[str, 
     recipes = [
         name
         for name, recipe in RECIPES.items()
-        if flags[name] or (everything and name != GUIDE and recipe.variant not in left_out)
+        if flags[name] or (everything and recipe.in_all and recipe.variant not in left_out)
     ]
     if everything and not recipes:
         raise InvalidInput(f"no variant can be made: {next(iter(left_out.values()))}")

@@ -125,12 +125,12 @@ class Actions(VoiceActions):
     def plan_all(self, voice: Voice) -> Question:
         """Plan every missing variant that this machine can make, and a benchmark of all variants."""
         from core.store.durations import estimate
-        from core.variants.recipes import GUIDE, RECIPES
+        from core.variants.recipes import RECIPES
         from core.variants.suitability import obstacle
         from jobs.submit import OptimizeRequest, benchmark_job, find_up_to_date, variant_jobs
         from tui.dashboard.common.confirm import Question
 
-        recipes = [recipe for recipe in RECIPES.values() if recipe.name != GUIDE]
+        recipes = [recipe for recipe in RECIPES.values() if recipe.in_all]
         obstacles = {recipe.name: obstacle(recipe, voice) for recipe in recipes}
         request = OptimizeRequest([name for name, reason in obstacles.items() if reason is None], benchmark=True)
         jobs = variant_jobs(voice, request)

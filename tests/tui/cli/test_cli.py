@@ -365,4 +365,4 @@ def test_a_platform_without_coremltools_gets_one_line(
     assert done.returncode == code
     assert (done.stdout + done.stderr).startswith(expected)
     made = {job["variant"] for job in ttsdash_json(workspace, "jobs", "list")}
-    assert made == (set() if code else {"optimized", "dynamic-int8", "static-int8", "pruned", "int4"})
+    assert made == (set() if code else {"optimized", "dynamic-int8", "static-int8", "int4"})

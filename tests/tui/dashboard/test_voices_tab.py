@@ -259,7 +259,7 @@ async def test_the_dialog_fits_a_small_terminal(full: Workspace) -> None:
         assert known[0] == "static-int8: int8 where it pays, with calibrated ranges"
         assert known[2] == "expected: 1.8x, about 15.8 MB, sound slight, from 1 past run here"
         assert known[5].startswith("  clip=mse (mse or max): ranges with the least squared error")
-        await pilot.press(*["down"] * 5)
+        await pilot.press(*["down"] * 7)
         assert app.focused is screen.query_one("#params")
 
 

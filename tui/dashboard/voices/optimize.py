@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.events import DescendantFocus
 from textual.message import Message
 from textual.widgets import Button, Input
@@ -107,10 +107,10 @@ class OptimizeScreen(ActionScreen):
                 "then benchmark against the original", value=bool(self._preselected), id="benchmark", compact=True
             )
             yield PlainText(id="known")
-            with Vertical(classes="fields"):
-                yield Input(placeholder="Parameters (optional): name=value …", id="params", compact=True)
+            with Horizontal(classes="fields"):
+                yield Input(placeholder="Parameters: name=value …", id="params", compact=True)
                 yield Input(
-                    placeholder="Calibration text (optional): file, one sentence per line",
+                    placeholder="Calibration text: a file",
                     suggester=PathSuggester(),
                     id="calibration",
                     compact=True,
