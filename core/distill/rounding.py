@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from core.quantize.kernels.static_int8 import QuantParams
 from core.quantize.kernels.weight_rounding import MAX_WEIGHT
+from core.quantize.ranges import fit_range
 
 _LEVELS = 255
 _SMALLEST = 1e-12
-# The share of the first range that was seen that the steps begin with: rare large values are clipped.
-_FIRST_SHARE = 0.6
+# The share of the first range that was seen: rare large values are clipped.
+_FIRST_SHARE = 0.8
 
 
 class InputRounding(nn.Module):
@@ -41,11 +42,11 @@ class InputRounding(nn.Module):
         return QuantParams(float(self.log_step.detach().exp()), int(self.zero_point))
 
     def _begin(self, x: Tensor) -> None:
-        low, high = float(x.detach().amin().clamp(max=0)), float(x.detach().amax().clamp(min=0))
-        step = max((high - low) / _LEVELS, _SMALLEST)
+        """Begin with most of this tensor's range."""
+        params = fit_range(x.detach().float().cpu().numpy().reshape(-1), "max")
         with torch.no_grad():
-            self.zero_point.fill_(round(-low / step))
-            self.log_step.fill_(math.log(step * _FIRST_SHARE))
+            self.zero_point.fill_(params.zero_point)
+            self.log_step.fill_(math.log(params.scale * _FIRST_SHARE))
 
 
 def round_weights(weight: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ from core.vits.receptive_field import ReceptiveField
 
 Size = Literal["large", "medium", "small"]
 
-SMOOTHED = 17
-"""The positions that the mean of the level is taken over, twice: with 32 samples a position about 25 ms."""
+SMOOTHED = 33
+"""The positions that the mean of the level is taken over, twice: with 32 samples a position about 50 ms."""
 LEAST_POWER = 1e-6
 """What is added to the mean square, so that silence can be divided by it."""
 # Of the normal distribution that weights start from, relative to one that keeps the variance.

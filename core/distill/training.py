@@ -22,13 +22,13 @@ from core.files import atomic_write
 from core.seed import SEED
 
 # Of the hidden matrices, the steps that inputs are rounded in, and the last layer; and what is left of them at the end.
-_MATRIX_RATE, _STEP_RATE, _LAST_RATE = 2e-3, 1e-3, 6e-5
+_MATRIX_RATE, _STEP_RATE, _LAST_RATE = 2e-3, 2e-4, 6e-5
 _LAST_SHARE = 0.01
 _WARM_UP_STEPS = 200
 _BETAS = 0.8, 0.99
 _MAX_GRADIENT = 1.0
 # The share of the training after which the student rounds as it will when it is published.
-_ROUNDING_FROM = 0.85
+_ROUNDING_FROM = 0.6
 # Of the averaged weights, which are what is judged and published, and of the loss that is reported.
 _WEIGHTS_MEMORY, _LOSS_MEMORY = 0.998, 0.99
 
@@ -165,7 +165,7 @@ class Training:
         self._round_if_due()
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * self._rate_share
+                group["lr"] = group["peak"] * (self._rate_share if group["decays"] else 1.0)
         with self._arithmetic.autocast():
             spoken = self._student(activations.to(self._arithmetic.device))
         edge = EDGE * samples.shape[1] // activations.shape[1]
@@ -213,14 +213,16 @@ class Training:
 
 
 def _optimizers(student: StudentModule) -> tuple[torch.optim.Optimizer, ...]:
-    """Return the optimizers, whose groups have their highest rate as `peak`.
+    """Return the optimizers, whose groups have their highest rate as `peak`, and whether it decays.
 
     Muon makes the changes of the hidden matrices orthogonal, which takes half as many steps as Adam (K. Jordan et al., "Muon:
     An optimizer for hidden layers in neural networks", 2024).
     """
     muon = torch.optim.Muon(student.matrices, lr=_MATRIX_RATE, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
-    others = [{"params": student.steps, "peak": _STEP_RATE}, {"params": [student.last.weight], "peak": _LAST_RATE}]
-    adam = torch.optim.Adam(others, lr=_LAST_RATE, betas=_BETAS, foreach=True)
     for group in muon.param_groups:
-        group["peak"] = _MATRIX_RATE
-    return muon, adam
+        group |= {"peak": _MATRIX_RATE, "decays": True}
+    groups = [
+        {"params": student.steps, "peak": _STEP_RATE, "decays": False},
+        {"params": [student.last.weight], "peak": _LAST_RATE, "decays": True},
+    ]
+    return muon, torch.optim.Adam(groups, lr=_LAST_RATE, betas=_BETAS, foreach=True)

@@ -127,7 +127,8 @@ def _requeue(db: sqlite3.Connection, ids: list[int], limits: Limits | None) -> l
     while ids:
         if limits:
             db.executemany(
-                f"""UPDATE jobs SET time_limit_s = iif(kind = '{JobKind.DISTILL}', NULL, ?), memory_limit_mb = ?
+                f"""UPDATE jobs SET time_limit_s = CASE kind WHEN '{JobKind.DISTILL}' THEN NULL ELSE ? END,
+                        memory_limit_mb = ?
                     WHERE id = ?""",
                 [(limits.seconds, limits.memory_mb, job_id) for job_id in ids],
             )

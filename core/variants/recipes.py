@@ -272,7 +272,7 @@ RECIPES = {
         Recipe(
             "distill",
             "distilled",
-            "a smaller decoder, trained on what the voice speaks: the fastest; takes an hour or more",
+            "a smaller decoder, trained on what the voice speaks: takes an hour or more, experimental",
             "core.distill.recipe",
             {
                 "size": Param("medium", "the best sound, the fastest, or between both", ("large", "medium", "small")),

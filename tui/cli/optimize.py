@@ -44,7 +44,12 @@ def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
     "--model", required=True, metavar="PATH-or-VOICE", help="A voice's .onnx file, or the key of a registered voice."
 )
 @_recipe_flags
-@click.option("--all", "everything", is_flag=True, help="Every variant except those that take long (pruned, distilled) and the guide's.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Every variant except those that take long (pruned, distilled) and the guide's.",
+)
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the recipes; may be repeated.")
 @click.option("--calibration", metavar="FILE", help="Calibrate with these sentences, one per line.")
 @click.option("--benchmark", is_flag=True, help="Benchmark the variants beside the original.")

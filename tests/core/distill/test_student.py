@@ -14,7 +14,7 @@ from torch.nn import functional
 from core.distill.network import StudentModule
 from core.distill.recipe import _kernel
 from core.distill.sentences import Utterance
-from core.distill.student import SHAPES, Student, triangles, untrained
+from core.distill.student import SHAPES, SMOOTHED, Student, triangles, untrained
 from core.distill.student_tail import StudentTail
 from core.distill.teacher import Teacher
 from core.engines.ort import OrtVoice
@@ -46,7 +46,8 @@ def interpolated(x: Tensor, count: int) -> Tensor:
 
 def smoothed(power: Tensor) -> Tensor:
     """The mean over the positions around each one, as far as there are any."""
-    around = [power[:, :, max(0, at - 8) : at + 9].mean(dim=2) for at in range(power.shape[2])]
+    beside = SMOOTHED // 2
+    around = [power[:, :, max(0, at - beside) : at + beside + 1].mean(dim=2) for at in range(power.shape[2])]
     return torch.stack(around, dim=2)
 
 

