@@ -102,5 +102,6 @@ def _benchmark(kept: dict[str, Any]) -> BenchmarkRecord:
 
 def _result(kept: dict[str, Any]) -> ResultRecord:
     # Versions before 0.3 kept no sounds.
-    parts = {name: tuple(kind(**entry) for entry in kept.get(name, ())) for name, kind in _PARTS.items()}
+    kept = {"sounds": [], **kept}
+    parts = {name: tuple(kind(**entry) for entry in kept[name]) for name, kind in _PARTS.items()}
     return ResultRecord.from_figures(kept["figures"], **parts)
