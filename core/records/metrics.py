@@ -137,7 +137,7 @@ def metrics(*names: str) -> tuple[Metric, ...]:
 
 
 # The metrics that have a column. Variant, threads and sound have one in every view.
-RUN_COLUMNS = metrics("size_bytes", "speedup", "rtf", "peak_rss_mb", "pesq", "worst_pesq", "duration_drift_pct")
+RUN_COLUMNS = metrics("size_bytes", "speedup", "rtf", "peak_rss_mb", "pesq", "duration_drift_pct")
 """Columns of results in the terminal."""
 HISTORY_COLUMNS = metrics("rtf", "size_bytes", "peak_rss_mb", "pesq", "worst_pesq", "mel_db", "duration_drift_pct")
 """Columns of the dashboard's results tab, after the speed-up and the sound."""
