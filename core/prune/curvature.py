@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,26 +25,13 @@ class Curvature:
     """Sum of the outer products of its output's gradient."""
 
     def __call__(self, change: Weights) -> Weights:
-        """Return the product with a change of the parameter."""
+        """Return the product with a matrix of the parameter's shape."""
         product: Weights = np.linalg.multi_dot([self.outputs, change, self.inputs])
         return product
 
-    def inverse(self) -> "Inverse":
-        """Return its inverse, damped."""
-        return Inverse(_inverse(self.inputs), _inverse(self.outputs))
-
-
-@dataclass(frozen=True)
-class Inverse:
-    """The inverse of a curvature."""
-
-    inputs: Weights
-    outputs: Weights
-
-    def __call__(self, gradient: Weights) -> Weights:
-        """Return the product with a gradient of the parameter."""
-        product: Weights = np.linalg.multi_dot([self.outputs, gradient, self.inputs])
-        return product
+    def inverse(self) -> Self:
+        """Return its inverse, damped: the inverse of a Kronecker product is the product of the inverses."""
+        return type(self)(_inverse(self.inputs), _inverse(self.outputs))
 
 
 class Moments:

@@ -10,11 +10,10 @@ import numpy as np
 from core.prune.network import Activate, Add, Convolve, Network, Parameters, Upsample, as_parameter, weight_of
 from core.vits.convolution import Convolution
 from core.vits.hifigan import Decoder, Stage
-from core.vits.receptive_field import ReceptiveField
 
 
 @dataclass(frozen=True)
-class Tail:
+class LastStages:
     """The stages of a decoder from number `first` on, with its head. Their input is the output of the stage before."""
 
     decoder: Decoder
@@ -33,10 +32,7 @@ class Tail:
     @property
     def overlap(self) -> int:
         """Return the receptive field, in samples of the input on either side."""
-        field = ReceptiveField()
-        for stage in self.stages:
-            field = stage.extend_field(field)
-        return self.decoder.head.extend_field(field).samples
+        return self.decoder.field_behind(self.first).samples
 
     def convolutions(self) -> list[Convolution]:
         """Return the convolutions in the order of the network's parameters."""

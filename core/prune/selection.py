@@ -8,24 +8,24 @@ of the time of a convolution with three taps is its activation, its layout and i
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from core.prune.decoder_network import Tail
+from core.prune.decoder_network import LastStages
 from core.vits.convolution import Convolution
 from core.vits.hifigan import Decoder, Stage
 
 Time = Callable[[Decoder, int, int], float]
 """Takes a decoder, the number of a stage and that of one of its blocks, and returns the time of the block."""
-Error = Callable[[Tail], float]
+Error = Callable[[LastStages], float]
 """Returns the audible error of some stages."""
 
 
-def drop_blocks(tail: Tail, count: int, error: Error, time: Time) -> Tail:
+def drop_blocks(tail: LastStages, count: int, error: Error, time: Time) -> LastStages:
     """Return the stages without this many blocks; each stage keeps one. Raises ValueError if there are too few."""
     for _ in range(count):
         candidates = list(_candidates(tail))
         if not candidates:
             raise ValueError(count)
 
-        def price(candidate: tuple[int, int], tail: Tail = tail) -> float:
+        def price(candidate: tuple[int, int], tail: LastStages = tail) -> float:
             number, block = candidate
             return error(_without(tail, number, block)) / time(tail.decoder, number, block)
 
@@ -33,12 +33,12 @@ def drop_blocks(tail: Tail, count: int, error: Error, time: Time) -> Tail:
     return tail
 
 
-def most_blocks(tail: Tail) -> int:
+def most_blocks(tail: LastStages) -> int:
     """Return how many blocks can be dropped."""
     return sum(max(0, _blocks(stage) - 1) for stage in tail.stages)
 
 
-def _candidates(tail: Tail) -> Iterator[tuple[int, int]]:
+def _candidates(tail: LastStages) -> Iterator[tuple[int, int]]:
     """Yield the number of each stage that can lose a block, and the number of the block."""
     for number, stage in enumerate(tail.stages, tail.first):
         if _blocks(stage) > 1:
@@ -55,7 +55,7 @@ def _blocks(stage: Stage) -> int:
     return sum(1 for steps in stage.blocks if steps)
 
 
-def _without(tail: Tail, number: int, block: int) -> Tail:
+def _without(tail: LastStages, number: int, block: int) -> LastStages:
     stages = list(tail.decoder.stages)
     blocks = list(stages[number].blocks)
     blocks[block] = ()

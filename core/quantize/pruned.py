@@ -17,7 +17,7 @@ from core.errors import InvalidInput
 from core.graph.model import save_model
 from core.hardware.detection import usable_cores
 from core.prune.audible_error import AudibleError
-from core.prune.decoder_network import Tail
+from core.prune.decoder_network import LastStages
 from core.prune.gauss_newton import Example, LeastSquares
 from core.prune.selection import drop_blocks, most_blocks
 from core.quantize.calibration import calibration_sentences
@@ -77,7 +77,7 @@ def make(task: Task) -> dict[str, Any]:
     return {"calibration": calibration.name}
 
 
-def _prunable(task: Task, voice: VoiceGraph) -> Tail:
+def _prunable(task: Task, voice: VoiceGraph) -> LastStages:
     """Return the stages of the decoder that blocks are dropped from: all but the first, which takes little time.
 
     Raises InvalidInput.
@@ -86,7 +86,7 @@ def _prunable(task: Task, voice: VoiceGraph) -> Tail:
         raise InvalidInput(
             f"the decoder of {task.source} cannot be pruned ({voice.unsupported_decoder}): use another recipe"
         )
-    tail = Tail(voice.decoder, min(1, len(voice.decoder.stages) - 1))
+    tail = LastStages(voice.decoder, min(1, len(voice.decoder.stages) - 1))
     count, most = int(task.params["blocks"]), most_blocks(tail)
     if count > most:
         raise InvalidInput(
@@ -103,7 +103,7 @@ class _Fit:
         self._choose = kernel_choice(task, DynamicInt8)
         self._random = np.random.default_rng(SEED)
 
-    def run(self, tail: Tail) -> Decoder:
+    def run(self, tail: LastStages) -> Decoder:
         """Return the pruned decoder."""
         rounds = int(self._task.params["rounds"])
         excerpts = self._excerpts(tail, rounds, 0.1)
@@ -116,10 +116,10 @@ class _Fit:
         )
         if in_fp32 <= tail.first:
             return student
-        rest, rounds = Tail(student, in_fp32), math.ceil(rounds * _LAST_ROUNDS)
+        rest, rounds = LastStages(student, in_fp32), math.ceil(rounds * _LAST_ROUNDS)
         return self._fitted(rest, self._excerpts(rest, rounds, 0.75), rounds, (0.85, 0.95))
 
-    def _excerpts(self, tail: Tail, rounds: int, share: float) -> list[Excerpt]:
+    def _excerpts(self, tail: LastStages, rounds: int, share: float) -> list[Excerpt]:
         """Return the input of these stages, as those before them compute it, with the audio of the voice's own decoder."""
         model, decoder = onnx.ModelProto(), tail.decoder
         model.CopyFrom(self._voice.model)
@@ -131,12 +131,12 @@ class _Fit:
         count, tensors = rounds * _UTTERANCES, (x, decoder.output)
         return collect_excerpts(model, tensors, self._task.config, self._sentences, count, report)
 
-    def _pruned(self, tail: Tail, excerpts: Sequence[Excerpt]) -> Tail:
+    def _pruned(self, tail: LastStages, excerpts: Sequence[Excerpt]) -> LastStages:
         """Return the stages without the blocks that are heard least for their time."""
         self._task.progress("choosing what is dropped", 0.2)
         examples = self._draw(tail, excerpts)[:_TO_CHOOSE]
 
-        def error(candidate: Tail) -> float:
+        def error(candidate: LastStages) -> float:
             return LeastSquares(candidate.network(), examples, self._pool).value(candidate.parameters())
 
         pruned = drop_blocks(tail, int(self._task.params["blocks"]), error, self._time)
@@ -151,10 +151,12 @@ class _Fit:
         stage = decoder.stages[number]
         a_tap, a_convolution = _FP32 if self._choose(number, stage) is NCHWc else _INT8
         convolutions = [conv for step in stage.blocks[block] for conv in step]
-        products = stage.channels**2 / Tail(decoder, number + 1).hop
+        products = stage.channels**2 / LastStages(decoder, number + 1).hop
         return products * sum(a_tap * conv.taps + a_convolution for conv in convolutions)
 
-    def _fitted(self, tail: Tail, excerpts: Sequence[Excerpt], rounds: int, shares: tuple[float, float]) -> Decoder:
+    def _fitted(
+        self, tail: LastStages, excerpts: Sequence[Excerpt], rounds: int, shares: tuple[float, float]
+    ) -> Decoder:
         """Return the decoder with the weights of these stages fitted."""
         network, parameters = tail.network(), tail.parameters()
         begin, end = shares
@@ -166,7 +168,7 @@ class _Fit:
             self._task.log(f"{what}: audible error reduced by {10 * math.log10(factor):.1f} dB")
         return tail.with_parameters(parameters).decoder
 
-    def _draw(self, tail: Tail, excerpts: Sequence[Excerpt]) -> list[Example]:
+    def _draw(self, tail: LastStages, excerpts: Sequence[Excerpt]) -> list[Example]:
         """Return as many excerpts as the number of weights asks for."""
         weights = sum(part.size for part in tail.parameters())
         fewest, most = _EXCERPTS
@@ -179,7 +181,7 @@ class _Fit:
         ]
 
 
-def _numbers(tail: Tail) -> str:
+def _numbers(tail: LastStages) -> str:
     last = len(tail.decoder.stages)
     return f"stages {tail.first + 1} to {last}" if tail.first + 1 < last else f"stage {last}"
 

@@ -85,8 +85,7 @@ def replace_tail(
     rewritten = onnx.ModelProto()
     rewritten.CopyFrom(model)
     b = GraphBuilder(unused_prefix(model.graph, "/windowed"))
-    x = b.op("Transpose", decoder.input, perm=[0, 2, 1])
-    x = _write_stages(b, x, _numbered(decoder)[:STAGES_BEFORE_LOOP], 1, choose)
+    x = _write_first(b, decoder, choose, STAGES_BEFORE_LOOP)
     b.op("Reshape", _Loop(b, tail, chunking).write(x), b.integers(1, 1, -1), output=decoder.output)
     splice(rewritten.graph, [decoder.input], decoder.output, b)
     fix_batch(rewritten.graph)
@@ -98,8 +97,7 @@ def write_first_stages(b: GraphBuilder, decoder: Decoder, choose: ChooseKernel, 
 
     Returns the name of the result, [1, positions, channels]. The sentence is computed as one chunk.
     """
-    x = b.op("Transpose", decoder.input, perm=[0, 2, 1])
-    x = _write_stages(b, x, _numbered(decoder)[:count], 1, choose)
+    x = _write_first(b, decoder, choose, count)
     return b.op("Div", x, b.constant(np.float32(decoder.stages[count - 1].divisor)))
 
 
@@ -121,16 +119,13 @@ class OwnTail:
 
     def __init__(self, decoder: Decoder, choose: ChooseKernel) -> None:
         """Take the decoder, and the choice of the stages' kernels."""
-        self._choose = choose
+        self._decoder, self._choose = decoder, choose
         self._stages, self._head = _numbered(decoder)[STAGES_BEFORE_LOOP:], _folded_head(decoder)
 
     @property
     def field(self) -> ReceptiveField:
         """Return the receptive field of a sample, in positions of the input."""
-        field = ReceptiveField()
-        for _, stage in self._stages:
-            field = stage.extend_field(field)
-        return self._head.extend_field(field)
+        return self._decoder.field_behind(STAGES_BEFORE_LOOP)
 
     def write(self, b: GraphBuilder, x: str, batch: int) -> str:
         """Write stages and head. The last stage is fp32, too, and in the layout of the head."""
@@ -216,6 +211,12 @@ def _write_stages(b: GraphBuilder, x: str, stages: list[Numbered], batch: int, c
         kernel = choose(number, stage)(b, stage, batch)
         x = kernel.from_layout(write_residual_blocks(kernel, kernel.to_layout(kernel.upsample(x)), stage))
     return x
+
+
+def _write_first(b: GraphBuilder, decoder: Decoder, choose: ChooseKernel, count: int) -> str:
+    """Write the first stages for one sentence. The result is larger than in the voice's graph: by the last divisor."""
+    x = b.op("Transpose", decoder.input, perm=[0, 2, 1])
+    return _write_stages(b, x, _numbered(decoder)[:count], 1, choose)
 
 
 def _numbered(decoder: Decoder) -> list[Numbered]:

@@ -93,6 +93,13 @@ class Decoder:
     head: Head
     output: str
 
+    def field_behind(self, count: int) -> ReceptiveField:
+        """Return the receptive field of a sample, in positions of the output of the first `count` stages."""
+        field = ReceptiveField()
+        for stage in self.stages[count:]:
+            field = stage.extend_field(field)
+        return self.head.extend_field(field)
+
 
 def read_decoder(index: GraphIndex) -> Decoder:
     """Return the decoder of a voice's graph. Raises UnsupportedGraph if it is not HiFi-GAN's generator."""

@@ -7,7 +7,7 @@ import onnx
 
 from core.graph.index import GraphIndex
 from core.prune.audible_error import AudibleError
-from core.prune.decoder_network import Tail
+from core.prune.decoder_network import LastStages
 from core.prune.gauss_newton import Example, LeastSquares
 from core.prune.network import Pass
 from core.vits.convolution import Weights
@@ -29,11 +29,11 @@ def decoder_of(shape: VitsShape) -> tuple[onnx.ModelProto, Decoder]:
     return model, read_decoder(GraphIndex(model.graph))
 
 
-def channels_before(tail: Tail) -> int:
+def channels_before(tail: LastStages) -> int:
     return int(tail.stages[0].upsampler.weight.shape[0])
 
 
-def problem(tail: Tail, target: Tail, pool: ThreadPoolExecutor, excerpts: int = 3) -> LeastSquares:
+def problem(tail: LastStages, target: LastStages, pool: ThreadPoolExecutor, excerpts: int = 3) -> LeastSquares:
     """Return the problem of fitting some stages to others on random inputs."""
     random, examples = np.random.default_rng(3), []
     for _ in range(excerpts):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.prune.audible_error import AudibleError
-from core.prune.decoder_network import Tail
+from core.prune.decoder_network import LastStages
 from core.prune.network import Parameters
 from tests.core.prune.decoders import SHAPES, decoder_of, problem
 
@@ -26,7 +26,7 @@ def disturbed(parameters: Parameters) -> Parameters:
 @pytest.mark.parametrize("name", ["medium", "high", "one stage"])
 def test_rounds_bring_changed_weights_back_to_the_audio(name: str, pool: ThreadPoolExecutor) -> None:
     decoder = decoder_of(SHAPES[name])[1]
-    tail = Tail(decoder, len(decoder.stages) - 1)
+    tail = LastStages(decoder, len(decoder.stages) - 1)
     squares, parameters = problem(tail, tail, pool), disturbed(tail.parameters())
     before, random = squares.value(parameters), np.random.default_rng(0)
     factors = []
@@ -40,7 +40,7 @@ def test_rounds_bring_changed_weights_back_to_the_audio(name: str, pool: ThreadP
 
 
 def test_the_number_of_threads_does_not_change_the_result() -> None:
-    tail = Tail(decoder_of(SHAPES["medium"])[1], 1)
+    tail = LastStages(decoder_of(SHAPES["medium"])[1], 1)
     found = []
     for threads in (1, 4):
         with ThreadPoolExecutor(threads) as pool:
@@ -51,7 +51,7 @@ def test_the_number_of_threads_does_not_change_the_result() -> None:
 
 
 def test_a_step_that_does_not_help_is_not_taken(pool: ThreadPoolExecutor) -> None:
-    tail = Tail(decoder_of(SHAPES["medium"])[1], 2)
+    tail = LastStages(decoder_of(SHAPES["medium"])[1], 2)
     parameters, factor = problem(tail, tail, pool).step(tail.parameters(), 2, np.random.default_rng(0))
     assert factor == 1
     assert all(np.array_equal(a, b) for a, b in zip(parameters, tail.parameters(), strict=True))

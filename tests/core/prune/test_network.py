@@ -5,7 +5,7 @@ import pytest
 
 from core.graph.ort_session import open_session
 from core.graph.subgraph import Subgraph, extract
-from core.prune.decoder_network import Tail
+from core.prune.decoder_network import LastStages
 from core.prune.network import Pass, downsample, fold, unfold, upsample
 from core.vits.hifigan import Upsampler
 from tests.core.prune.decoders import SHAPES, channels_before, decoder_of
@@ -18,7 +18,7 @@ def randoms(*shape: int, seed: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_network_computes_the_audio_of_the_decoder(name: str) -> None:
     model, decoder = decoder_of(SHAPES[name])
-    tail = Tail(decoder, 0)
+    tail = LastStages(decoder, 0)
     x = randoms(channels_before(tail), 20)
     feeds = {decoder.input: x[None]}
     session = open_session(extract(model, Subgraph([feeds], decoder.output)).SerializeToString())
@@ -30,7 +30,7 @@ def test_a_network_computes_the_audio_of_the_decoder(name: str) -> None:
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_forward_is_the_derivative_and_backward_its_adjoint(name: str) -> None:
-    tail = Tail(decoder_of(SHAPES[name])[1], 0)
+    tail = LastStages(decoder_of(SHAPES[name])[1], 0)
     network, parameters = tail.network(), tail.parameters()
     x = randoms(channels_before(tail), 20)
     run = Pass(network, parameters, x)
@@ -63,7 +63,7 @@ def test_downsample_is_the_adjoint_of_upsample(taps: int, rate: int, padding: in
 
 
 def test_weights_return_to_their_place_with_their_dilations() -> None:
-    tail = Tail(decoder_of(SHAPES["medium"])[1], 1)
+    tail = LastStages(decoder_of(SHAPES["medium"])[1], 1)
     changed = tail.with_parameters([2 * part for part in tail.parameters()])
     assert changed.decoder.stages[0] == tail.decoder.stages[0]
     for before, after in zip(tail.convolutions(), changed.convolutions(), strict=True):
