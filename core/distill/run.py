@@ -1,16 +1,13 @@
 """A training from its start, or from its checkpoint, to its end."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import torch
-
 from core.clock import format_duration
-from core.distill.arithmetic import Arithmetic, fastest_arithmetic
+from core.distill.arithmetic import fastest_arithmetic
 from core.distill.crops import Crops
 from core.distill.examples import Example
 from core.distill.network import StudentModule
@@ -18,11 +15,9 @@ from core.distill.pace import PACE
 from core.distill.sound import judge
 from core.distill.start import fit_last_convolution
 from core.distill.student import Student
+from core.distill.threads import Threads
 from core.distill.training import Budget, Point, Training
 from core.errors import TtsdashError
-
-# Steps that are timed with each number of threads.
-_TIMED_STEPS = 3
 
 
 class NoProgress(TtsdashError):
@@ -41,36 +36,6 @@ class Plan:
     cores: int
 
 
-class Threads:
-    """The number of threads that a step of the training is fastest with.
-
-    PyTorch's threads wait for each other after every operator: beside another busy process, two of them can take ten times
-    as long as one.
-    """
-
-    def __init__(self, plan: Plan, crops: Crops, arithmetic: Arithmetic) -> None:
-        """Prepare steps to be timed, which train nothing."""
-        self._trial, self._crops = Training(StudentModule(plan.student), Budget(), arithmetic), crops
-        self._candidates = sorted({1, max(1, plan.cores // 2), plan.cores})
-        self._chosen = 0
-
-    def choose(self, log: Callable[[str], None]) -> None:
-        """Make PyTorch use the fastest number, and log it if it is another one than before."""
-        fastest = min(self._candidates, key=self._seconds)
-        torch.set_num_threads(fastest)
-        if fastest != self._chosen:
-            log(f"with {fastest} thread{'s' if fastest > 1 else ''}, the fastest now")
-        self._chosen = fastest
-
-    def _seconds(self, threads: int) -> float:
-        torch.set_num_threads(threads)
-        self._trial.run(self._crops, 0)
-        begin = time.monotonic()
-        for _ in range(_TIMED_STEPS):
-            self._trial.run(self._crops, 0)
-        return time.monotonic() - begin
-
-
 def run_training(
     plan: Plan,
     examples: Sequence[Example],
@@ -83,7 +48,10 @@ def run_training(
     Raises NoProgress.
     """
     crops, arithmetic, student = Crops(examples), fastest_arithmetic(), StudentModule(plan.student)
-    training, threads = Training(student, plan.budget, arithmetic), Threads(plan, crops, arithmetic)
+    training, threads = (
+        Training(student, plan.budget, arithmetic),
+        Threads(Training(StudentModule(plan.student), Budget(), arithmetic), crops, plan.cores),
+    )
     log(f"training on {arithmetic}")
 
     def judge_now() -> Point:
