@@ -87,6 +87,17 @@ def test_a_cancelled_distillation_goes_on_when_it_is_retried(
     assert len(steps_in_checkpoints(workspace, distillation)) == 1
 
 
+def test_stopping_the_worker_does_not_wait_for_a_distillation(
+    workspace: Workspace, db: sqlite3.Connection, distillation: int
+) -> None:
+    wait_until(lambda: list(workspace.training(distillation).glob("*/checkpoint.pt")), timeout=120)
+    stopped = ttsdash(workspace, "worker", "stop")
+    assert stopped.returncode == 0, stopped.stderr
+    job = get_job(db, distillation)
+    assert (job.state, job.last_attempt) == ("queued", 4)
+    assert list(workspace.training(distillation).glob("*/checkpoint.pt"))
+
+
 def test_deleting_a_cancelled_distillation_deletes_its_checkpoint(
     workspace: Workspace, db: sqlite3.Connection, distillation: int
 ) -> None:
