@@ -27,10 +27,12 @@ print(json.dumps(read_limits().to_json() | soft))
 
 def lifted(prepare: Callable[[], None] | None = None, **variables: str) -> dict[str, Any]:
     """Return the limits that a process has which was started with these, after it has lifted what it may."""
+    # threadpoolctl, which another test may have imported, sets a variable for OpenMP.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KMP_")}
     done = subprocess.run(
         [sys.executable, "-c", LIFT],
         preexec_fn=prepare,
-        env=os.environ | variables,
+        env=inherited | variables,
         capture_output=True,
         text=True,
         check=True,
