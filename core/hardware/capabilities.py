@@ -10,7 +10,7 @@ from core.hardware.detection import HardwareInfo
 OLDEST_MACOS = 14
 MISSING = {
     "coremltools": "coremltools is not installed: it has wheels for Linux x86_64 and macOS, Python 3.11 to 3.13",
-    "torch": "PyTorch is not installed, which trains the smaller decoder: pip install 'ttsdash[distill]'",
+    "torch": "PyTorch is not installed (ttsdash[distill])",
 }
 """Messages on Python packages that are missing: some platforms have no wheels, and PyTorch is an extra."""
 
