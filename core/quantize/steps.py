@@ -85,13 +85,16 @@ def _rewritten(model: onnx.ModelProto, task: Task, what: str, rewrite: Rewrite, 
 
 
 def chunk_decoder(
-    voice: VoiceGraph, task: Task, int8_kernel: MakeKernel = NCHWc, student: Decoder | None = None
+    voice: VoiceGraph, task: Task, int8_kernel: MakeKernel = NCHWc, other: Decoder | None = None
 ) -> onnx.ModelProto:
-    """Return the model with its decoder, or the student, in chunks: the first `stages` stages with that kernel, others in fp32."""
+    """Return the model with its decoder in chunks, the first `stages` stages with that kernel, the others in fp32.
+
+    An `other` decoder takes the place of its own.
+    """
     chunking = Chunking(int(task.params["window"]), int(task.params["rows"]))
     choose = kernel_choice(task, int8_kernel)
     rewritten = _unless_unsupported(
-        task, "decoder left unchanged", lambda: rewrite_decoder(voice, chunking, choose, student)
+        task, "decoder left unchanged", lambda: rewrite_decoder(voice, chunking, choose, other)
     )
     if rewritten is None:
         return voice.model

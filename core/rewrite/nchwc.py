@@ -19,28 +19,55 @@ _BLOCK = 16
 
 
 class _Blocked:
-    """Writes operators over [1, channels, batch, samples], which stay blocked."""
+    """Operators over [1, channels, batch, samples], which stay blocked."""
 
     def __init__(self, builder: GraphBuilder, channels: int, batch: int) -> None:
         self._b, self._channels, self._batch = builder, channels, batch
         self._shape = (1, channels, batch, f"{builder.prefix}/samples_{len(builder.nodes)}")
 
-    def enter(self, x: str, bias: Weights | None = None) -> str:
+    def _enter(self, x: str, bias: Weights | None = None) -> str:
         """Convert from channels-last, and add the bias if there is one."""
         x = self._b.op("Unsqueeze", self._b.op("Transpose", x, perm=[2, 0, 1]), self._b.integers(0))
         return self._b.shaped(self._identity(x, bias), self._shape)
 
-    def leave(self, x: str) -> str:
-        """Convert to channels-last."""
-        return self._b.op("Transpose", self._b.op("Squeeze", x, self._b.integers(0)), perm=[1, 2, 0])
+    def _activate(self, x: str, slope: float) -> str:
+        """Write the activation of a tensor that has no other consumer."""
+        return self._b.shaped(self._b.op("LeakyRelu", x, alpha=slope), self._shape)
 
-    def activation(self, x: str, slope: float, has_other_consumers: bool) -> str:
-        """Write an activation."""
-        return self._b.shaped(
-            self._b.op("LeakyRelu", self._identity(x) if has_other_consumers else x, alpha=slope), self._shape
+    def _identity(self, x: str, bias: Weights | None = None) -> str:
+        """Write a depthwise convolution that only changes the layout, and adds the bias if there is one."""
+        inputs = [x, self._b.constant(np.ones((self._channels, 1, 1, 1), np.float32))]
+        if bias is not None:
+            inputs.append(self._b.constant(bias))
+        return self._b.op("Conv", *inputs, group=self._channels, kernel_shape=[1, 1])
+
+
+class NCHWc(_Blocked):
+    """The kernel of one stage over [1, channels, batch, samples]."""
+
+    def __init__(self, builder: GraphBuilder, stage: Stage, batch: int) -> None:
+        super().__init__(builder, stage.channels, batch)
+        self._stage = stage
+
+    def upsample(self, x: str) -> str:
+        """Write activation and upsampler without its bias, which `to_layout` adds."""
+        return upsample(
+            self._b, self._b.op("LeakyRelu", x, alpha=self._stage.slope), self._stage.upsampler, self._batch
         )
 
-    def convolution(self, activated: str, conv: Convolution) -> str:
+    def to_layout(self, x: str) -> str:
+        """Convert from channels-last, and add the upsampler's bias."""
+        return self._enter(x, self._stage.upsampler.bias)
+
+    def activate(self, x: str) -> str:
+        """Write an activation that stays blocked although its input has other consumers."""
+        return self.activate_inner(self._identity(x))
+
+    def activate_inner(self, x: str) -> str:
+        """Write the activation of a convolution's output."""
+        return self._activate(x, self._stage.block_slope)
+
+    def convolve(self, activated: str, conv: Convolution) -> str:
         """Write a convolution that keeps the length."""
         inputs = [activated, self._b.constant(conv.weight[:, :, None, :])]
         if conv.bias is not None:
@@ -54,66 +81,25 @@ class _Blocked:
         )
         return self._b.shaped(y, self._shape)
 
-    def sum(self, x: str, y: str) -> str:
-        """Write a sum."""
-        return self._b.shaped(self._b.op("Add", x, y), self._shape)
-
-    def _identity(self, x: str, bias: Weights | None = None) -> str:
-        """Write a depthwise convolution that only changes the layout, and adds the bias if there is one."""
-        inputs = [x, self._b.constant(np.ones((self._channels, 1, 1, 1), np.float32))]
-        if bias is not None:
-            inputs.append(self._b.constant(bias))
-        return self._b.op("Conv", *inputs, group=self._channels, kernel_shape=[1, 1])
-
-
-class NCHWc:
-    """The kernel of one stage over [1, channels, batch, samples]."""
-
-    def __init__(self, builder: GraphBuilder, stage: Stage, batch: int) -> None:
-        self._b, self._stage, self._batch = builder, stage, batch
-        self._blocked = _Blocked(builder, stage.channels, batch)
-
-    def upsample(self, x: str) -> str:
-        """Write activation and upsampler without its bias, which `to_layout` adds."""
-        return upsample(
-            self._b, self._b.op("LeakyRelu", x, alpha=self._stage.slope), self._stage.upsampler, self._batch
-        )
-
-    def to_layout(self, x: str) -> str:
-        """Convert from channels-last, and add the upsampler's bias."""
-        return self._blocked.enter(x, self._stage.upsampler.bias)
-
-    def activate(self, x: str) -> str:
-        """Write an activation that stays blocked although its input has other consumers."""
-        return self._blocked.activation(x, self._stage.block_slope, has_other_consumers=True)
-
-    def activate_inner(self, x: str) -> str:
-        """Write the activation of a convolution's output."""
-        return self._blocked.activation(x, self._stage.block_slope, has_other_consumers=False)
-
-    def convolve(self, activated: str, conv: Convolution) -> str:
-        """Write a convolution that keeps the length."""
-        return self._blocked.convolution(activated, conv)
-
     def add(self, x: str, y: str) -> str:
         """Write a residual sum."""
-        return self._blocked.sum(x, y)
+        return self._b.shaped(self._b.op("Add", x, y), self._shape)
 
     def from_layout(self, x: str) -> str:
         """Convert to channels-last."""
-        return self._blocked.leave(x)
+        return self._b.op("Transpose", self._b.op("Squeeze", x, self._b.integers(0)), perm=[1, 2, 0])
 
 
-class BlockedHead:
+class BlockedHead(_Blocked):
     """Writes the head of a decoder, from [batch, samples, channels] or [1, channels, batch, samples] to [batch, samples]."""
 
     def __init__(self, builder: GraphBuilder, head: Head, batch: int) -> None:
-        self._b, self._head, self._batch = builder, head, batch
-        self._blocked = _Blocked(builder, head.channels, batch)
+        super().__init__(builder, head.channels, batch)
+        self._head = head
 
     def write(self, x: str) -> str:
         """Return the audio of a channels-last tensor."""
-        return self.write_blocked(self._blocked.enter(x))
+        return self.write_blocked(self._enter(x))
 
     def write_blocked(self, x: str) -> str:
         """Return the audio of a tensor in the layout of `NCHWc`.
@@ -121,8 +107,8 @@ class BlockedHead:
         A few output channels would cost as much as a whole block of channels. So the block is filled with neighbours in
         time: a convolution with a stride computes the samples of several positions at once.
         """
-        b, head, blocked = self._b, self._head, self._blocked
-        x = blocked.activation(x, head.slope, has_other_consumers=True)
+        b, head = self._b, self._head
+        x = self._activate(self._identity(x), head.slope)
         positions, taps = max(1, _BLOCK // head.hop), head.last.taps
         weight = np.zeros((positions, *head.last.weight.shape[:2], 1, positions + taps - 1), np.float32)
         for position in range(positions):
