@@ -98,8 +98,8 @@ def _ask_to_end(db: sqlite3.Connection, job_id: int) -> None:
 def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -> list[int]:
     """Requeue failed or cancelled jobs and the jobs that were cancelled because of them, all or none; return all ids.
 
-    `limits` replace those that the jobs were queued with; a distillation has no time limit. Raises NotFound, and InvalidInput for a job that neither failed
-    nor was cancelled, or whose prerequisite did not succeed.
+    `limits` replace those that the jobs were queued with; a distillation has no time limit. Raises NotFound, and
+    InvalidInput for a job that neither failed nor was cancelled, or whose prerequisite did not succeed.
     """
     with transaction(db):
         for job_id in job_ids:

@@ -351,6 +351,13 @@ def test_an_interrupted_job_is_queued_again_until_its_attempts_are_spent(queue: 
     assert queue.job(2).state == "cancelled"
 
 
+def test_an_interrupted_job_that_got_further_has_all_its_attempts_again(queue: Queue) -> None:
+    queue.add()
+    got_further = [False, False, True, False, False, True, True, False, False, False]
+    states = [requeue(queue.db, *attempt_of(queue.start()), "killed", renews=renews) for renews in got_further]
+    assert states == ["queued"] * 9 + ["failed"]
+
+
 def test_an_interruption_that_was_asked_for_costs_no_attempt(queue: Queue) -> None:
     queue.add()
     each_counts = [*[False] * 10, True, True, *[False] * 3, True]
