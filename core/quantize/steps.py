@@ -89,7 +89,7 @@ def chunk_decoder(
 ) -> onnx.ModelProto:
     """Return the model with its decoder in chunks, the first `stages` stages with that kernel, the others in fp32.
 
-    An `other` decoder takes the place of its own.
+    An `other` decoder takes the place of the one that it has.
     """
     chunking = Chunking(int(task.params["window"]), int(task.params["rows"]))
     choose = kernel_choice(task, int8_kernel)
