@@ -19,6 +19,8 @@ KEEP = "TTSDASH_KEEP_LIMITS"
 
 _PREFIXES = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "VECLIB_", "NUMEXPR_", "MALLOC_")
 _NAMES = ("GLIBC_TUNABLES", "PYTHONMALLOC", "PYTHONTRACEMALLOC", "PYTHONDEVMODE", "PYTHONPROFILEIMPORTTIME")
+# Changes no figure: threadpoolctl, which pruning uses, sets it in its process and so in those that are started from it.
+_WITHOUT_EFFECT = ("KMP_DUPLICATE_LIB_OK",)
 # Some machines need them, so they are only recorded.
 _KEPT_NAMES = ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES")
 _FOLDERS = re.compile(r"[^\s:;,=]*/")
@@ -146,6 +148,8 @@ def _scheduling() -> str:
 
 
 def _matters(name: str) -> bool:
+    if name in _WITHOUT_EFFECT:
+        return False
     return name.startswith(_PREFIXES) or name in _NAMES or name in _KEPT_NAMES
 
 
