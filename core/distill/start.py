@@ -12,12 +12,15 @@ from core.seed import SEED
 _BATCHES = 12
 # Relative to the mean square of the features.
 _REGULARIZATION = 1e-4
+# The last layer starts this much smaller than the solution, so that the hidden layers before it grow. Muon's steps have a
+# fixed size: they are large at first, while the student is far from the voice, and small beside what they have grown to.
+_SHRUNK = 10
 # Samples are inverted through the tanh only up to here.
 _LARGEST = 0.999
 
 
 def fit_last_convolution(module: StudentModule, crops: Crops) -> None:
-    """Give a student the last convolution with the least squared error behind its other layers as they are."""
+    """Give a student a part of the last convolution with the least squared error behind its other layers as they are."""
     outputs, channels, _, taps = module.last.weight.shape
     dice = np.random.default_rng(SEED)
     products, targets = (torch.zeros(1, dtype=torch.float64) for _ in range(2))
@@ -26,7 +29,7 @@ def fit_last_convolution(module: StudentModule, crops: Crops) -> None:
             rows, wanted = _equations(module, *crops.draw(dice))
             products, targets = products + (rows.T @ rows).double(), targets + (rows.T @ wanted).double()
         ridge = torch.eye(len(products), dtype=torch.float64) * products.diagonal().mean() * _REGULARIZATION
-        solution = torch.linalg.solve(products + ridge, targets).float()
+        solution = torch.linalg.solve(products + ridge, targets).float() / _SHRUNK
         module.last.weight.copy_(solution[:-1].reshape(taps, channels, outputs).permute(2, 1, 0)[:, :, None])
         module.last.bias.fill_(float(solution[-1].mean()))
 

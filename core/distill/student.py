@@ -44,9 +44,9 @@ class Shape:
 
 
 SHAPES: dict[Size, Shape] = {
-    "large": Shape(((3, 1), (3, 3), (3, 9), (3, 1), (3, 3)), steps=60_000),
-    "medium": Shape(((3, 1), (3, 3), (3, 9)), steps=40_000),
-    "small": Shape(((3, 1), (3, 3)), steps=40_000),
+    "large": Shape(((3, 1), (3, 3), (3, 9), (3, 1), (3, 3), (3, 9), (3, 1)), steps=60_000),
+    "medium": Shape(((3, 1), (3, 3), (3, 9), (3, 1), (3, 3)), steps=40_000),
+    "small": Shape(((3, 1), (3, 3), (3, 9)), steps=40_000),
 }
 
 
