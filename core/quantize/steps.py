@@ -17,6 +17,7 @@ from core.quantize.source import require_unquantized
 from core.rewrite.attention import rewrite_attentions
 from core.rewrite.chunked_decoder import ChooseKernel, Chunking, rewrite_decoder
 from core.rewrite.equivalence import subgraph_difference
+from core.rewrite.flow import Flow, convolve, find_flow, rewrite_flow
 from core.rewrite.inplace_convolutions import WriteConvolution, rewrite_convolutions
 from core.rewrite.nchwc import NCHWc
 from core.rewrite.single_batch import fix_batch
@@ -36,6 +37,8 @@ MIN_INT8_CHANNELS = 48
 _SPLINE_TOLERANCE = 1e-3
 # For averages of values of about 1.
 _ATTENTION_TOLERANCE = 1e-5
+# For values of about 1 that went through several networks.
+_FLOW_TOLERANCE = 1e-3
 
 Rewrite = Callable[[onnx.ModelProto], tuple[onnx.ModelProto, list[Subgraph]]]
 T = TypeVar("T")
@@ -148,12 +151,26 @@ def require_quantizable(task: Task, flow: list[tuple[Convolution, int]], stages:
 
 
 def quantize_flow(voice: VoiceGraph, task: Task, positions: set[int], write: WriteConvolution) -> VoiceGraph:
-    """Rewrite the convolutions at `positions` in place, and return the changed graph; `voice` must not be used any more."""
-    count = rewrite_convolutions(voice.model.graph, positions, "/flow_integer", write)
-    task.log(f"{count} convolutions of the flow rewritten")
-    if count:
-        fix_batch(voice.model.graph)
-    return VoiceGraph(voice.model)
+    """Rewrite the convolutions at `positions`, and return the changed graph; `voice` must not be used any more."""
+    outputs = {voice.index.nodes[position].output[0] for position in positions}
+    flow = _unless_unsupported(task, "layout of the flow left unchanged", lambda: _verified_flow(voice))
+    model = voice.model if flow is None else rewrite_flow(voice, flow, write, positions)
+    remaining = {position for position, node in enumerate(model.graph.node) if outputs.intersection(node.output)}
+    rewrite_convolutions(model.graph, remaining, "/flow_integer", write)
+    task.log(f"{len(positions)} convolutions of the flow rewritten")
+    if positions:
+        fix_batch(model.graph)
+    return VoiceGraph(model)
+
+
+def _verified_flow(voice: VoiceGraph) -> Flow:
+    """Return the flow if it computes the same with its channels last. Raises UnsupportedGraph."""
+    flow = find_flow(voice)
+    rewritten = rewrite_flow(voice, flow, convolve)
+    difference = subgraph_difference(voice.model, rewritten, flow.subgraph)
+    if not difference <= _FLOW_TOLERANCE:
+        raise UnsupportedGraph(f"rewritten it differs by {difference:.1e}")
+    return flow
 
 
 def compress_remaining(model: onnx.ModelProto, task: Task, in_int8: set[str]) -> None:
