@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from core.clock import now
 from core.errors import InvalidInput
-from core.records.job_states import RESUMABLE, UNSUCCESSFUL, JobEventKind, JobState
+from core.records.job_states import OPEN, RESUMABLE, UNSUCCESSFUL, JobEventKind, JobState, sql_list
 from core.records.jobs import ENDED_PHRASES, Job
 from core.store.database import transaction
 from core.store.jobs import add_event, get_job
@@ -65,3 +65,14 @@ def _refuse_to_resume(job: Job) -> None:
     if job.ended:
         fix = f" (retry it with `ttsdash jobs retry {job.id}`)" if job.state in UNSUCCESSFUL else ""
         raise InvalidInput(f"job {job.id} {ENDED_PHRASES[job.state]}: nothing to resume{fix}")
+
+
+def only_paused_jobs_wait(db: sqlite3.Connection) -> bool:
+    """Return whether every queued job is paused, or waits for one that has not ended."""
+    row = db.execute(
+        f"""SELECT 1 FROM jobs AS candidate WHERE state = '{JobState.QUEUED}' AND paused_at IS NULL
+              AND NOT EXISTS (SELECT 1 FROM job_after JOIN jobs AS prerequisite ON prerequisite.id = after_id
+                              WHERE job_id = candidate.id AND prerequisite.state IN {sql_list(OPEN)})
+            LIMIT 1"""
+    ).fetchone()
+    return row is None

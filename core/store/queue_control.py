@@ -228,7 +228,8 @@ def update_job(db: sqlite3.Connection, job_id: int, changes: JobUpdate, detail: 
             _refuse_cycle(db, job_id, changes.after)
             put_prerequisites(db, job_id, changes.after)
         db.execute(
-            """UPDATE jobs SET variant = :variant, params = :params, priority = :priority, not_before = :not_before
+            """UPDATE jobs SET variant = :variant, params = :params, priority = :priority, not_before = :not_before,
+                   progress = CASE WHEN params = :params THEN progress END
                WHERE id = :id""",
             {
                 "variant": changes.variant or job.variant,
