@@ -21,7 +21,7 @@ from core.doctor.workspace import check_location, check_workspace, workspace_exi
 from core.errors import InvalidInput
 from core.hardware.machine import this_machine
 from core.settings import read_settings
-from core.store.jobs import failures_not_retried, open_ids
+from core.store.jobs import failures_not_retried, open_ids, paused_ids
 from core.store.voices import list_voices
 from core.workspace import Workspace
 from jobs.lock import WorkerInfo, is_unresponsive, running_worker
@@ -69,7 +69,7 @@ def _voice_key(workspace: Workspace) -> str | None:
 
 def _check_worker(workspace: Workspace, db: sqlite3.Connection | None) -> Iterator[Finding]:
     info = running_worker(workspace)
-    yield judge_worker(info, program_version(), len(open_ids(db)) if db else None)
+    yield judge_worker(info, program_version(), len(open_ids(db)) - len(paused_ids(db)) if db else None)
     if info and is_unresponsive(workspace):
         yield Finding("worker", State.PROBLEM, "it has not responded for a minute", "ttsdash worker start")
     if db:

@@ -21,8 +21,16 @@ from core.processes import child_environment, module_command
 from core.records.job_states import JobState
 from core.records.jobs import Job
 from core.store.jobs import get_job
-from core.store.lifecycle import ResourceUsage, finish, is_cancel_asked, record_process, record_usage, requeue
+from core.store.lifecycle import (
+    ResourceUsage,
+    finish,
+    is_cancel_asked,
+    record_process,
+    record_usage,
+    requeue,
+)
 from core.workspace import Workspace
+from jobs.pausing import Pause
 from jobs.process_groups import TAG, kill_group
 from jobs.recovery import environment_tag, has_advanced, remove_leftovers
 from jobs.scheduling import DISK_FULL
@@ -96,9 +104,11 @@ class JobProcess:
     def _wait(self, process: subprocess.Popen[bytes], started: float, interrupted: threading.Event) -> str | None:
         """Wait for the end of the process.
 
-        Return why this worker ends it ("cancel", "interrupt", or an error about a limit), or None if it ended by itself.
+        Return why this worker ends it ("cancel", "pause", "interrupt", or an error about a limit), or None if it ended by
+        itself.
         """
         recorded, meter, metered_at = False, UsageMeter(process.pid), started
+        pause = Pause(self._workspace, self._db, self._job)
         while not self._reap(process, os.WNOHANG):
             # A store that is temporarily unavailable, for example on a full disk, does not end the job.
             with contextlib.suppress(sqlite3.OperationalError):
@@ -107,6 +117,8 @@ class JobProcess:
                     recorded = True
                 if is_cancel_asked(self._db, self._job.id):
                     return "cancel"
+                if pause.is_due():
+                    return "pause"
             if interrupted.wait(_POLL_INTERVAL_S):
                 return "interrupt"
             if time.monotonic() - metered_at >= _METER_INTERVAL_S:
@@ -157,6 +169,8 @@ class JobProcess:
             finish(db, job.id, self._job.attempt, JobState.CANCELLED, usage=usage)
         elif stopped_by == "interrupt":
             requeue(db, job.id, self._job.attempt, "the worker was stopped", counts=False, usage=usage)
+        elif stopped_by == "pause":
+            requeue(db, job.id, self._job.attempt, "it goes on from what is saved", counts=False, usage=usage)
         elif stopped_by:
             finish(db, job.id, self._job.attempt, JobState.FAILED, stopped_by, usage)
         elif out_of_memory and code == -signal.SIGKILL:

@@ -1,9 +1,9 @@
 """What is known of jobs beyond the store: a worker that was killed, and a job that waits to be stored, cannot record it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from core.records.job_states import INTERRUPTED, JobState
+from core.records.job_states import INTERRUPTED, PAUSED, JobState
 from core.records.jobs import Job
 from core.store.activity import Activity
 from core.store.locked import locked_by
@@ -58,4 +58,12 @@ def observed_activity(activity: Activity, workspace: Workspace) -> Activity:
 def stored_states(shown: Iterable[str], workspace: Workspace) -> list[JobState]:
     """Return the states in the store of the jobs that are shown in one of these states."""
     absent = INTERRUPTED if running_worker(workspace) else JobState.RUNNING
-    return [JobState.RUNNING if state == INTERRUPTED else JobState(state) for state in shown if state != absent]
+    stored = {INTERRUPTED: JobState.RUNNING, PAUSED: JobState.QUEUED}
+    return [stored.get(state) or JobState(state) for state in shown if state != absent]
+
+
+def paused_only(shown: Collection[str]) -> bool | None:
+    """Return which queued jobs are shown in one of these states: those that are paused, those that are not, or both (None)."""
+    if (PAUSED in shown) == (JobState.QUEUED in shown):
+        return None
+    return PAUSED in shown

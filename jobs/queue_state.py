@@ -8,8 +8,9 @@ from core.clock import now, parse_timestamp
 from core.records.job_states import JobState
 from core.records.jobs import Job
 from core.records.resources import Capacity, blocked_reason
-from core.store.jobs import count_jobs, get_job, list_jobs
+from core.store.jobs import count_jobs, get_job, list_jobs, paused_ids
 from core.store.lifecycle import is_paused, next_runnable
+from core.store.pausing import only_paused_jobs_wait
 from core.store.voices import voice_of_id
 from core.workspace import Workspace
 from jobs.lock import running_worker
@@ -30,6 +31,10 @@ class QueueState:
     """Why the disk is too full for the next job, if so."""
     stopping: bool = False
     """Whether the worker is draining and accepts no further job."""
+    paused_jobs: tuple[int, ...] = ()
+    """The jobs that are paused one by one."""
+    held: bool = False
+    """Whether nothing runs, and every queued job is paused or waits for one that is."""
 
 
 PAUSED_REASON = "the queue is paused: resume it with `ttsdash jobs resume`"
@@ -40,13 +45,16 @@ def read_queue_state(workspace: Workspace, db: sqlite3.Connection) -> QueueState
     """Read the state of the queue from the store and the worker's lock."""
     worker, next_id = running_worker(workspace), next_runnable(db)
     job = get_job(db, next_id) if next_id else None
+    running, paused_jobs = tuple(list_jobs(db, states=(JobState.RUNNING,))), tuple(paused_ids(db))
     return QueueState(
         paused=is_paused(db),
         capacity=Capacity(worker.slots, worker.cores, worker.memory_mb) if worker and not worker.stopping else None,
-        running=tuple(list_jobs(db, states=(JobState.RUNNING,))),
+        running=running,
         next=job,
         disk_shortage=disk_shortage(workspace, voice_of_id(db, job.voice_id).size_bytes) if job else None,
         stopping=worker is not None and worker.stopping,
+        paused_jobs=paused_jobs,
+        held=bool(paused_jobs) and not running and only_paused_jobs_wait(db),
     )
 
 
@@ -54,11 +62,20 @@ def stalled_reason(state: QueueState) -> str | None:
     """Return why no job at all is started and what to do, or None if jobs are started."""
     if state.paused:
         return PAUSED_REASON
+    if state.held:
+        return _held_reason(state.paused_jobs)
     if state.stopping:
         return "the worker is stopping and starts no further job: run `ttsdash worker start` once it has stopped"
     if state.capacity is None:
         return "no worker is running, so no job starts: run `ttsdash worker start`"
     return state.disk_shortage
+
+
+def _held_reason(paused: tuple[int, ...]) -> str:
+    command = f"`ttsdash jobs resume {paused[0]}`"
+    if len(paused) == 1:
+        return f"nothing can start while job {paused[0]} is paused: resume it with {command}"
+    return f"nothing can start while {len(paused)} jobs are paused: resume one with {command}"
 
 
 def queue_position(db: sqlite3.Connection, job: Job) -> tuple[int, int]:
@@ -76,8 +93,11 @@ def waiting_reason(job: Job, state: QueueState) -> str | None:
 
 
 def _reasons(job: Job, state: QueueState) -> Iterator[str | None]:
+    if job.paused:
+        yield f"until it is resumed (ttsdash jobs resume {job.id})"
     if job.waits_for:
-        yield "after " + ", ".join(map(str, job.waits_for))
+        names = (f"{entry} (paused)" if entry in state.paused_jobs else str(entry) for entry in job.waits_for)
+        yield f"after {', '.join(names)}"
     if job.not_before and job.not_before > now():
         yield f"not before {parse_timestamp(job.not_before).astimezone():%Y-%m-%d %H:%M}"
     if state.paused:

@@ -314,7 +314,8 @@ class ActivityJson(TypedDict):
     running: int
     interrupted: Annotated[int, "jobs whose worker died; the next one runs them again"]
     waiting: int
-    paused: bool
+    paused: Annotated[bool, "whether the queue is paused"]
+    paused_jobs: Annotated[int, "jobs that are paused one by one; they do not count as waiting"]
 
 
 def activity_json(activity: "Activity", paused: bool) -> ActivityJson:
@@ -328,6 +329,7 @@ def activity_json(activity: "Activity", paused: bool) -> ActivityJson:
         "interrupted": activity.interrupted,
         "waiting": activity.waiting,
         "paused": paused,
+        "paused_jobs": activity.paused,
     }
 
 
@@ -862,11 +864,12 @@ class WorkerJson(TypedDict):
     limits: LimitsJson | None
     installed_version: str
     paused: Annotated[bool, "whether the queue is paused"]
-    waiting: Annotated[int, "how many jobs are queued"]
+    waiting: Annotated[int, "how many jobs are queued and not paused"]
+    paused_jobs: Annotated[int, "how many jobs are paused one by one"]
 
 
-def worker_json(status: "WorkerStatus", paused: bool, waiting: int) -> WorkerJson:
-    """Return the worker's status. `paused` and `waiting` are of the queue."""
+def worker_json(status: "WorkerStatus", paused: bool, waiting: int, paused_jobs: int) -> WorkerJson:
+    """Return the worker's status. `paused`, `waiting` and `paused_jobs` are of the queue."""
     return {
         "running": status.running,
         "pid": status.pid,
@@ -885,4 +888,5 @@ def worker_json(status: "WorkerStatus", paused: bool, waiting: int) -> WorkerJso
         "installed_version": program_version(),
         "paused": paused,
         "waiting": waiting,
+        "paused_jobs": paused_jobs,
     }

@@ -16,6 +16,8 @@ class JobState(StrEnum):
 
 INTERRUPTED = "interrupted"
 """What is shown as the state of a running job whose worker has died. It is derived from the worker, and never stored."""
+PAUSED = "paused"
+"""What is shown as the state of a queued job that is paused. The store has it as queued, with the time of the pause."""
 OPEN = (JobState.QUEUED, JobState.RUNNING)
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 UNSUCCESSFUL = (JobState.FAILED, JobState.CANCELLED)
@@ -30,6 +32,10 @@ class JobKind(StrEnum):
     BENCHMARK = "benchmark"
 
 
+RESUMABLE = (JobKind.DISTILL,)
+"""The kinds of jobs that save what they have done, so that the next attempt goes on from there."""
+
+
 class JobEventKind(StrEnum):
     """An event in a job's history that is not a change of state; those are recorded under the name of the state."""
 
@@ -37,9 +43,12 @@ class JobEventKind(StrEnum):
     REQUEUED = "requeued"
     EDITED = "edited"
     CANCEL_ASKED = "cancel asked"
+    PAUSE_ASKED = "pause asked"
+    PAUSED = "paused"
+    RESUMED = "resumed"
     HOOK_FAILED = "hook failed"
 
 
-def sql_list(states: Iterable[JobState]) -> str:
-    """Return the states as a parenthesized SQL list of literals, for an IN clause that other statements embed."""
-    return "(" + ", ".join(f"'{state}'" for state in states) + ")"
+def sql_list(values: Iterable[JobState | JobKind]) -> str:
+    """Return states or kinds as a parenthesized SQL list of literals, for an IN clause that other statements embed."""
+    return "(" + ", ".join(f"'{value}'" for value in values) + ")"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core.records.job_states import ENDED, INTERRUPTED, JobState
+from core.records.job_states import ENDED, INTERRUPTED, PAUSED, JobState
 from core.records.resources import DEFAULT_RESOURCES, Resources
 
 ATTEMPTS = 3
@@ -67,6 +67,8 @@ class Job:
     resources: Resources
     limits: Limits
     cancel_asked: bool
+    paused_at: str | None
+    """When it was paused, if it is; a running one ends as soon as it has saved what it has done."""
     process_group: int | None
     heartbeat_at: str | None
     created_at: str
@@ -90,8 +92,20 @@ class Job:
 
     @property
     def shown_state(self) -> str:
-        """Return the state to show: `interrupted`, or the one in the store."""
-        return INTERRUPTED if self.interrupted else self.state
+        """Return the state to show: `interrupted`, `paused`, or the one in the store."""
+        if self.interrupted:
+            return INTERRUPTED
+        return PAUSED if self.paused else self.state
+
+    @property
+    def paused(self) -> bool:
+        """Return whether the job is not started until it is resumed."""
+        return self.state == JobState.QUEUED and self.paused_at is not None
+
+    @property
+    def pausing(self) -> bool:
+        """Return whether the job runs, and ends as soon as it has saved what it has done."""
+        return self.state == JobState.RUNNING and self.paused_at is not None
 
     @property
     def ended(self) -> bool:

@@ -13,7 +13,9 @@ class JobJson(TypedDict):
     voice: str
     variant: str | None
     params: dict[str, Any]
-    state: Annotated[str, "`queued`, `running`, `interrupted` (its worker died), `succeeded`, `failed` or `cancelled`"]
+    state: Annotated[
+        str, "`queued`, `paused`, `running`, `interrupted` (its worker died), `succeeded`, `failed` or `cancelled`"
+    ]
     stage: str | None
     progress: Annotated[float | None, "0 to 1"]
     attempt: int
@@ -21,6 +23,7 @@ class JobJson(TypedDict):
     after: Annotated[list[int], "ids of the jobs that must succeed first"]
     waits_for: Annotated[list[int], "those of `after` that have not ended"]
     not_before: str | None
+    paused_at: Annotated[str | None, "when it was paused; while it runs, it ends once its progress is saved"]
     created_at: str
     started_at: str | None
     finished_at: str | None
@@ -54,6 +57,7 @@ def job_json(job: Job) -> JobJson:
         "after": list(job.after),
         "waits_for": list(job.waits_for),
         "not_before": job.not_before,
+        "paused_at": job.paused_at,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,

@@ -8,7 +8,7 @@ from core.clock import now
 from core.records.job_states import ENDED, JobEventKind, JobState, sql_list
 from core.records.jobs import Job
 from core.store.database import transaction
-from core.store.jobs import count_jobs, get_job
+from core.store.jobs import count_jobs, get_job, paused_ids
 
 _MOST = 500
 
@@ -31,6 +31,8 @@ class Activity:
     """The id of the last event included."""
     interrupted: int = 0
     """The number of jobs whose worker has died; they do not count as running."""
+    paused: int = 0
+    """The number of jobs that are paused one by one; they do not count as waiting."""
 
     def in_state(self, state: JobState) -> tuple[Job, ...]:
         """Return the ended jobs of that state."""
@@ -49,12 +51,14 @@ def read_activity(db: sqlite3.Connection) -> Activity:
         ).fetchall()
         ends = sorted((end for state in ENDED for end in _ends(db, state, seen)), reverse=True)
         counts = db.execute(f"SELECT state, count(DISTINCT job_id) {_ENDS} GROUP BY state", (seen,)).fetchall()
+        paused = len(paused_ids(db))
         return Activity(
             since=visited["visited_at"],
             ended=tuple(get_job(db, job_id) for _, job_id in ends),
             hook_failures=tuple((row["job_id"], row["detail"]) for row in failures),
             running=states.get(JobState.RUNNING, 0),
-            waiting=states.get(JobState.QUEUED, 0),
+            waiting=states.get(JobState.QUEUED, 0) - paused,
+            paused=paused,
             counts={JobState(row[0]): row[1] for row in counts},
             up_to=db.execute("SELECT coalesce(max(id), 0) FROM job_events").fetchone()[0],
         )

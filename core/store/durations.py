@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from core.clock import format_duration
-from core.records.job_states import JobState
+from core.records.job_states import RESUMABLE, JobState, sql_list
 from core.records.jobs import Job, NewJob
 
 _LATEST = 20
@@ -35,7 +35,12 @@ class Estimate:
 
 
 def estimate(db: sqlite3.Connection, job: Job | NewJob, machine: str) -> Estimate | None:
-    """Return None if no such job has run on this machine. Runs on the same voice take precedence over other voices."""
+    """Return None if no such job has run on this machine. Runs on the same voice take precedence over other voices.
+
+    An attempt that goes on from an earlier one takes less than a whole run, and nobody knows how much less.
+    """
+    if isinstance(job, Job) and _goes_on(job):
+        return None
     rows = _runs(db, job, machine, "AND voice_id = :voice") or _runs(db, job, machine)
     if not rows:
         return None
@@ -43,11 +48,17 @@ def estimate(db: sqlite3.Connection, job: Job | NewJob, machine: str) -> Estimat
     return Estimate(pace * _work_units(job.params), len(rows))
 
 
+def _goes_on(job: Job) -> bool:
+    """Return whether the attempt that runs, or the next one, goes on from an earlier one."""
+    begun = job.attempt - 1 if job.state == JobState.RUNNING else job.attempt
+    return job.kind in RESUMABLE and begun > 0
+
+
 def _runs(db: sqlite3.Connection, job: Job | NewJob, machine: str, also: str = "") -> list[sqlite3.Row]:
     return db.execute(
         f"""SELECT params, seconds FROM jobs
             WHERE kind = :kind AND variant IS :variant AND state = '{JobState.SUCCEEDED}' AND machine_id = :machine
-              AND seconds IS NOT NULL {also}
+              AND seconds IS NOT NULL AND (attempt = 1 OR kind NOT IN {sql_list(RESUMABLE)}) {also}
             ORDER BY id DESC LIMIT :latest""",
         {"kind": job.kind, "variant": job.variant, "machine": machine, "voice": job.voice_id, "latest": _LATEST},
     ).fetchall()

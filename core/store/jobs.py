@@ -78,9 +78,16 @@ def get_job(db: sqlite3.Connection, job_id: int) -> Job:
     return _job(row)
 
 
-def list_jobs(db: sqlite3.Connection, states: Sequence[JobState] = (), limit: int = 500) -> list[Job]:
-    """Return the newest `limit` jobs, newest first, of the given states or of all."""
-    where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
+def list_jobs(
+    db: sqlite3.Connection, states: Sequence[JobState] = (), limit: int = 500, paused: bool | None = None
+) -> list[Job]:
+    """Return the newest `limit` jobs, newest first, of the given states or of all.
+
+    `paused` leaves of the queued jobs those that are paused, or those that are not.
+    """
+    where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else "WHERE true"
+    if paused is not None:
+        where += f" AND (state <> '{JobState.QUEUED}' OR paused_at IS {'NOT' if paused else ''} NULL)"
     # The ids first, so that the joined columns are computed only for jobs within the limit.
     rows = db.execute(
         f"{_JOBS} WHERE jobs.id IN (SELECT id FROM jobs {where} ORDER BY id DESC LIMIT ?) ORDER BY jobs.id DESC",
@@ -127,6 +134,12 @@ def failures_not_retried(db: sqlite3.Connection) -> list[int]:
 def count_jobs(db: sqlite3.Connection) -> dict[JobState, int]:
     """Return the number of jobs by state; states without jobs are absent."""
     return {JobState(row[0]): row[1] for row in db.execute("SELECT state, count(*) FROM jobs GROUP BY state")}
+
+
+def paused_ids(db: sqlite3.Connection) -> list[int]:
+    """Return the ids of the queued jobs that are paused, oldest first."""
+    rows = db.execute(f"SELECT id FROM jobs WHERE paused_at IS NOT NULL AND state = '{JobState.QUEUED}' ORDER BY id")
+    return [row[0] for row in rows]
 
 
 def list_events(db: sqlite3.Connection, job_id: int) -> list[JobEvent]:

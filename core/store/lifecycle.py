@@ -54,12 +54,12 @@ def claim(db: sqlite3.Connection, capacity: Capacity = UNLIMITED, machine: str |
 def next_runnable(db: sqlite3.Connection) -> int | None:
     """Return the id of the job to start next, or None.
 
-    It is the first by priority, then position, whose prerequisites have succeeded, whose start time has passed, and whose
-    variant no running job makes.
+    It is the first by priority, then position, that is not paused, whose prerequisites have succeeded, whose start time has
+    passed, and whose variant no running job makes.
     """
     row = db.execute(
         f"""SELECT id FROM jobs AS candidate
-           WHERE state = '{JobState.QUEUED}' AND (not_before IS NULL OR not_before <= ?)
+           WHERE state = '{JobState.QUEUED}' AND paused_at IS NULL AND (not_before IS NULL OR not_before <= ?)
              AND NOT EXISTS (SELECT 1 FROM job_after JOIN jobs AS prerequisite ON prerequisite.id = after_id
                              WHERE job_id = candidate.id AND prerequisite.state <> '{JobState.SUCCEEDED}')
              -- Two jobs that make the same variant would overwrite each other's files.
@@ -148,8 +148,9 @@ def requeue(
     """Requeue an interrupted job and return its new state.
 
     It succeeds instead if its result is committed, is cancelled if that was requested, and fails after its last attempt.
-    `counts` is False for an intended interruption, which uses up no attempt; `renews` is True for an attempt that got
-    further than the ones before, after which the job has all its attempts again. A stale attempt changes nothing.
+    `counts` is False for an intended interruption, which uses up no attempt; a pause is one, however the attempt ended.
+    `renews` is True for an attempt that got further than the ones before, after which the job has all its attempts again.
+    A stale attempt changes nothing.
     """
     with transaction(db):
         job = get_job(db, job_id)
@@ -161,23 +162,31 @@ def requeue(
         if job.cancel_asked:
             _end(db, job_id, attempt, JobState.CANCELLED, None, usage)
             return JobState.CANCELLED
+        counts = counts and not job.pausing
         if counts and not renews and attempt >= job.last_attempt:
             error = f"given up after {ATTEMPTS} attempts: {reason}; see its log"
             _end(db, job_id, attempt, JobState.FAILED, error, usage)
             return JobState.FAILED
         last_attempt = attempt + ATTEMPTS if renews else job.last_attempt + (0 if counts else 1)
         db.execute(
-            f"""UPDATE jobs SET state = '{JobState.QUEUED}', {_NO_LONGER_LIVE}, progress = NULL, error = NULL,
+            f"""UPDATE jobs SET state = '{JobState.QUEUED}', {_NO_LONGER_LIVE}, error = NULL,
+                   progress = CASE WHEN paused_at IS NOT NULL THEN progress END,
                    last_attempt = ?, not_before = coalesce(?, not_before) WHERE id = ?""",
             (last_attempt, not_before, job_id),
         )
-        add_event(db, job_id, JobEventKind.REQUEUED, reason)
+        add_event(db, job_id, JobEventKind.PAUSED if job.pausing else JobEventKind.REQUEUED, reason)
         return JobState.QUEUED
 
 
 def is_cancel_asked(db: sqlite3.Connection, job_id: int) -> bool:
     """Return whether the job was asked to end."""
     row = db.execute("SELECT cancel_asked FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return bool(row and row[0])
+
+
+def is_pause_asked(db: sqlite3.Connection, job_id: int) -> bool:
+    """Return whether the job is paused, or asked to end for a pause."""
+    row = db.execute("SELECT paused_at FROM jobs WHERE id = ?", (job_id,)).fetchone()
     return bool(row and row[0])
 
 
@@ -198,7 +207,7 @@ def cancel_dependents(db: sqlite3.Connection, job_id: int, state: JobState) -> N
     reason = f"job {job_id}, which it waits for, {ENDED_PHRASES[state]}"
     for dependent in dependents(db, job_id, JobState.QUEUED):
         db.execute(
-            "UPDATE jobs SET state = ?, error = ?, finished_at = ? WHERE id = ?",
+            "UPDATE jobs SET state = ?, error = ?, finished_at = ?, paused_at = NULL WHERE id = ?",
             (JobState.CANCELLED, reason, now(), dependent),
         )
         add_event(db, dependent, JobState.CANCELLED, reason)
@@ -226,8 +235,8 @@ def _end(
 ) -> bool:
     usage = usage or ResourceUsage()
     changed = db.execute(
-        f"""UPDATE jobs SET state = :state, error = :error, finished_at = :now, {_NO_LONGER_LIVE}, seconds = :seconds,
-               cpu_seconds = :cpu, peak_mb = :peak, result = CASE WHEN :state = '{JobState.SUCCEEDED}' THEN result END
+        f"""UPDATE jobs SET state = :state, error = :error, finished_at = :now, paused_at = NULL, {_NO_LONGER_LIVE},
+               seconds = :seconds, cpu_seconds = :cpu, peak_mb = :peak, result = CASE WHEN :state = '{JobState.SUCCEEDED}' THEN result END
            WHERE id = :id AND attempt = :attempt AND state = '{JobState.RUNNING}'""",
         {
             "state": state,

@@ -90,6 +90,12 @@ def m008_sound(db: Database) -> None:
     _execute(db, _EIGHTH)
 
 
+@_migration
+def m009_paused_jobs(db: Database) -> None:
+    """Add the time at which a single job was paused."""
+    _execute(db, _NINTH)
+
+
 VERSION = len(_MIGRATIONS)
 """The version of the store's format: how many migrations lead to it."""
 
@@ -104,6 +110,11 @@ _MAY_BE_EMPTY = (
     *("speedup", "speedup_low", "speedup_high", "verdict", "rtf", "latency_ms", "latency_p90_ms"),
     *("load_s", "peak_rss_mb", "bare_rss_mb"),
 )
+
+_NINTH = """
+ALTER TABLE jobs ADD COLUMN paused_at TEXT;                       -- none unless somebody has paused it
+CREATE INDEX jobs_paused ON jobs (id) WHERE paused_at IS NOT NULL
+"""
 
 _EIGHTH = """
 ALTER TABLE results ADD COLUMN tone_db REAL;                      -- above the original's spectrum

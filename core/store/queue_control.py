@@ -58,7 +58,9 @@ def _cancel(db: sqlite3.Connection, job: Job) -> bool:
     if job.state == JobState.RUNNING:
         _ask_to_end(db, job.id)
         return True
-    db.execute("UPDATE jobs SET state = ?, finished_at = ? WHERE id = ?", (JobState.CANCELLED, now(), job.id))
+    db.execute(
+        "UPDATE jobs SET state = ?, finished_at = ?, paused_at = NULL WHERE id = ?", (JobState.CANCELLED, now(), job.id)
+    )
     add_event(db, job.id, JobState.CANCELLED)
     cancel_dependents(db, job.id, JobState.CANCELLED)
     return False
@@ -78,7 +80,8 @@ def cancel_all(db: sqlite3.Connection) -> tuple[int, list[int]]:
             (now(), JobState.CANCELLED, JobState.QUEUED),
         )
         cancelled = db.execute(
-            "UPDATE jobs SET state = ?, finished_at = ? WHERE state = ?", (JobState.CANCELLED, now(), JobState.QUEUED)
+            "UPDATE jobs SET state = ?, finished_at = ?, paused_at = NULL WHERE state = ?",
+            (JobState.CANCELLED, now(), JobState.QUEUED),
         ).rowcount
         running = _ids_in(db, JobState.RUNNING)
         for job_id in running:
@@ -109,7 +112,7 @@ def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -
 
 def _refuse_to_retry(db: sqlite3.Connection, job: Job, others: Sequence[int]) -> None:
     if job.state not in UNSUCCESSFUL:
-        raise InvalidInput(f"job {job.id} is {job.state}: only a failed or cancelled job can be retried")
+        raise InvalidInput(f"job {job.id} is {job.shown_state}: only a failed or cancelled job can be retried")
     for entry in job.after:
         if entry not in others and get_job(db, entry).state in UNSUCCESSFUL:
             raise InvalidInput(f"job {job.id} waits for job {entry}, which did not succeed: retry that one")
@@ -225,7 +228,8 @@ def update_job(db: sqlite3.Connection, job_id: int, changes: JobUpdate, detail: 
             _refuse_cycle(db, job_id, changes.after)
             put_prerequisites(db, job_id, changes.after)
         db.execute(
-            """UPDATE jobs SET variant = :variant, params = :params, priority = :priority, not_before = :not_before
+            """UPDATE jobs SET variant = :variant, params = :params, priority = :priority, not_before = :not_before,
+                   progress = CASE WHEN params = :params THEN progress END
                WHERE id = :id""",
             {
                 "variant": changes.variant or job.variant,

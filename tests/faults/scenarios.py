@@ -18,6 +18,7 @@ from core.records.voices import Voice
 from core.store.database import open_store, transaction
 from core.store.jobs import add_job, list_events, list_jobs
 from core.store.lifecycle import claim, finish, requeue
+from core.store.pausing import pause_jobs, resume_jobs
 from core.store.queue_control import cancel, retry
 from core.store.voices import get_voice, list_voices
 from core.variants.checksums import integrity_error
@@ -31,7 +32,7 @@ from jobs.recovery import reconcile
 from tests.factories import add_voice
 from tests.faults.shim import Shim
 
-COPY, RUN = "copy", "run the job"
+COPY, RUN, END_OF_PAUSED = "copy", "run the job", "end a paused attempt"
 _KINDS = {"quantize": quantize, "convert": convert}
 
 
@@ -78,6 +79,11 @@ OPERATIONS: dict[str, Callable[[Workspace, sqlite3.Connection], object]] = {
     "cancel": lambda workspace, db: cancel(db, 1),
     "ask to cancel": lambda workspace, db: cancel(db, 2),
     "retry": lambda workspace, db: retry(db, 4),
+    "pause": lambda workspace, db: pause_jobs(db, [1, 3]),
+    "ask to pause": lambda workspace, db: pause_jobs(db, [2]),
+    END_OF_PAUSED: lambda workspace, db: requeue(db, 6, 1, "its progress is saved", counts=False),
+    "resume": lambda workspace, db: resume_jobs(db, [7]),
+    "resume what still runs": lambda workspace, db: resume_jobs(db, [6]),
 }
 
 
@@ -147,7 +153,10 @@ def see(workspace: Workspace) -> dict[str, Any]:
 def _lasting(job: Job) -> Job:
     times = ("created_at", "started_at", "finished_at", "heartbeat_at")
     return dataclasses.replace(
-        job, result={"there": job.result is not None}, **{name: str(bool(getattr(job, name))) for name in times}
+        job,
+        result={"there": job.result is not None},
+        paused_at=job.paused_at and "paused",
+        **{name: str(bool(getattr(job, name))) for name in times},
     )
 
 
@@ -182,16 +191,21 @@ def with_a_running_job(shim: Shim, folder: Path, kind: str, replaces: bool) -> W
 
 
 def with_jobs_in_all_states(folder: Path) -> Workspace:
-    """Return a workspace where job 1 is queued, 2 runs, 3 waits for 2, 4 has failed, and 5 was cancelled since 4 failed."""
+    """Return a workspace with jobs in all states.
+
+    Job 1 is queued, 2 runs, 3 waits for 2, 4 has failed, 5 was cancelled since 4 failed, 6 runs and is paused, 7 is paused.
+    """
     workspace = Workspace(folder / "workspace")
     with closing(open_store(workspace)) as db:
         voice = _add_voice(db, folder / "voices")
         with transaction(db):
-            for priority, after in ((0, ()), (1, ()), (0, (2,)), (2, ()), (0, (4,))):
-                add_job(db, NewJob("benchmark", voice.id, None, {}, priority=priority, after=after))
+            for priority, after in ((0, ()), (1, ()), (0, (2,)), (2, ()), (0, (4,)), (3, ()), (0, ())):
+                add_job(db, NewJob("distill", voice.id, None, {}, priority=priority, after=after))
+        claim(db)
         claim(db)
         finish(db, 4, 1, "failed", "it broke")
         claim(db)
+        pause_jobs(db, [6, 7])
     return workspace
 
 

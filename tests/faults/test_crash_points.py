@@ -17,6 +17,7 @@ import sqlite_utils
 from core.store.migrations import migrations
 from core.workspace import APPLICATION_ID, Workspace
 from tests.faults.scenarios import (
+    END_OF_PAUSED,
     OPERATIONS,
     RUN,
     Saved,
@@ -137,6 +138,30 @@ def test_a_job_update_killed_at_any_call_is_complete_or_absent(name: str, shim: 
         assert found in (before, after), fault
         ends.append((found == after, outcome.reported == ["done"]))
     assert_lasting(ends)
+
+
+@pytest.mark.parametrize("name", ["ask to pause", END_OF_PAUSED])
+def test_a_job_that_is_being_paused_is_paused_by_the_next_worker_after_a_kill_at_any_call(
+    name: str, shim: Shim, tmp_path: Path
+) -> None:
+    """Between the time of the pause in the row of a running job and its return to the queue, and within both."""
+    workspace = with_jobs_in_all_states(tmp_path)
+    saved, under = Saved.of(workspace.root), workspace.root
+    job_id, calls = 2 if name == "ask to pause" else 6, shim.trace(operate, workspace, name, under=under)
+    ends = []
+    for fault in kills(calls):
+        saved.restore()
+        outcome = shim.run(operate, workspace, name, under=under, fault=fault)
+        assert outcome.killed, fault
+        (found,) = shim.run(recover, workspace, under=under).reported
+        job = next(job for job in found["jobs"] if job.id == job_id)
+        # No attempt is used up by a pause, but one by the death of the worker of a job that nobody has paused.
+        assert (job.state, job.attempt, job.last_attempt) == ("queued", 1, 4 if job.paused else 3), fault
+        ends.append((job.paused, outcome.reported == ["done"]))
+    if name == END_OF_PAUSED:
+        assert all(paused for paused, _ in ends)
+    else:
+        assert_lasting(ends)
 
 
 def nothing(place: Path) -> None:

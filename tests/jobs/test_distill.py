@@ -5,24 +5,32 @@ import random
 import re
 import signal
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
 from core.errors import InvalidInput
 from core.records.job_states import JobKind
-from core.records.jobs import Limits
+from core.records.jobs import ATTEMPTS, Job, Limits
 from core.records.voices import Voice
-from core.store.jobs import get_job
+from core.store.jobs import get_job, list_events
+from core.store.lifecycle import claim
+from core.store.pausing import pause_jobs as pause_jobs_in_store
+from core.store.pausing import resume_jobs
 from core.store.queue_control import cancel, retry
 from core.store.voices import voice_of_id
 from core.variants import recipes
 from core.workspace import Workspace
+from jobs import pausing
+from jobs.job_process import JobProcess
+from jobs.lock import is_unresponsive, running_worker
+from jobs.pausing import pause_jobs
 from jobs.recovery import has_advanced
-from jobs.submit import submit, variant_job
-from jobs.worker_control import start_worker
+from jobs.submit import submit, variant_job, wake
+from jobs.worker_control import start_worker, stop_worker
 from tests.long_runs import LONG
-from tests.running import leftover_files, ttsdash, wait_for_end
+from tests.running import leftover_files, processes_of, ttsdash, wait_for_end, worker_children
 from tests.waiting import wait_until
 
 TESTS = Path(__file__).parents[1]
@@ -47,6 +55,14 @@ def distillation(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> 
 def steps_in_checkpoints(workspace: Workspace, job_id: int) -> list[int]:
     """The steps that attempts went on from, in the log."""
     return [int(step) for step in re.findall(r"going on from step (\d+)", workspace.job_log(job_id).read_text())]
+
+
+def wait_for_checkpoint(workspace: Workspace, job_id: int) -> None:
+    wait_until(lambda: list(workspace.training(job_id).glob("*/checkpoint.pt")), timeout=120)
+
+
+def wait_until_paused(db: sqlite3.Connection, job_id: int) -> Job:
+    return wait_until(lambda: job if (job := get_job(db, job_id)).paused else None, timeout=30)
 
 
 def test_a_distillation_that_is_killed_at_any_moment_goes_on_and_ends(
@@ -76,7 +92,7 @@ def test_a_distillation_that_is_killed_at_any_moment_goes_on_and_ends(
 def test_a_cancelled_distillation_goes_on_when_it_is_retried(
     workspace: Workspace, db: sqlite3.Connection, distillation: int
 ) -> None:
-    wait_until(lambda: list(workspace.training(distillation).glob("*/checkpoint.pt")), timeout=120)
+    wait_for_checkpoint(workspace, distillation)
     cancel(db, distillation)
     assert wait_for_end(db, distillation).state == "cancelled"
     assert workspace.training(distillation).exists()
@@ -87,10 +103,87 @@ def test_a_cancelled_distillation_goes_on_when_it_is_retried(
     assert len(steps_in_checkpoints(workspace, distillation)) == 1
 
 
+def test_a_distillation_that_is_paused_ends_once_it_is_saved_and_goes_on_from_there_when_it_is_resumed(
+    workspace: Workspace, db: sqlite3.Connection, distillation: int
+) -> None:
+    wait_for_checkpoint(workspace, distillation)
+    (checkpoint,) = workspace.training(distillation).glob("*/checkpoint.pt")
+    saved_at = checkpoint.stat().st_mtime_ns
+    assert pause_jobs(workspace, db, [distillation]) == [distillation]
+    job = wait_until_paused(db, distillation)
+    assert checkpoint.stat().st_mtime_ns > saved_at
+    assert (job.state, job.attempt, job.last_attempt) == ("queued", 1, ATTEMPTS + 1)
+    assert job.progress is not None
+    wait_until(lambda: not worker_children(workspace), timeout=5)
+    # It stays so, also with another worker.
+    stop_worker(workspace)
+    start_worker(workspace)
+    wake(workspace)
+    wait_until(lambda: running_worker(workspace) and not is_unresponsive(workspace))
+    assert claim(db) is None
+    resume_jobs(db, [distillation])
+    wake(workspace)
+    assert wait_for_end(db, distillation, timeout=300).state == "succeeded"
+    assert len(steps_in_checkpoints(workspace, distillation)) == 1
+    events = [event.event for event in list_events(db, distillation)]
+    assert events == ["queued", "started", "pause asked", "paused", "resumed", "started", "succeeded"]
+    assert not workspace.training(distillation).exists()
+    assert leftover_files(workspace) == []
+
+
+def test_a_distillation_whose_worker_is_killed_while_it_is_paused_is_paused_by_the_next_one(
+    workspace: Workspace, db: sqlite3.Connection, distillation: int
+) -> None:
+    wait_for_checkpoint(workspace, distillation)
+    worker = running_worker(workspace)
+    assert worker
+    # Between the two writes: the pause is in the store, and nobody has requeued the job yet.
+    os.kill(worker.pid, signal.SIGSTOP)
+    pause_jobs(workspace, db, [distillation])
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_until(lambda: not processes_of(workspace))
+    job = get_job(db, distillation)
+    assert (job.state, job.pausing) == ("running", True)
+    start_worker(workspace)
+    job = wait_until_paused(db, distillation)
+    assert (job.attempt, job.last_attempt) == (1, ATTEMPTS + 1)
+    assert list_events(db, distillation)[-1].detail == "its worker died"
+    assert claim(db) is None
+    resume_jobs(db, [distillation])
+    wake(workspace)
+    assert wait_for_end(db, distillation, timeout=300).state == "succeeded"
+    assert len(steps_in_checkpoints(workspace, distillation)) == 1
+
+
+def test_a_distillation_that_a_dead_worker_left_is_paused_without_a_worker(
+    workspace: Workspace, db: sqlite3.Connection, distillation: int
+) -> None:
+    wait_for_checkpoint(workspace, distillation)
+    worker = running_worker(workspace)
+    assert worker
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_until(lambda: not processes_of(workspace))
+    pause_jobs(workspace, db, [distillation])
+    assert get_job(db, distillation).paused
+
+
+def test_a_distillation_that_saves_nothing_for_long_is_paused_nevertheless(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pausing, "_SAVE_WAIT_S", 0.5)
+    monkeypatch.setattr(pausing, "_saved_files", lambda folder: frozenset())
+    (job_id,) = submit(workspace, db, variant_job(voice, "distill", {"size": "small"}))
+    job = claim(db)
+    assert job
+    pause_jobs_in_store(db, [job_id])
+    JobProcess(workspace, db, job).run_to_end(threading.Event())
+    assert get_job(db, job_id).paused
+
+
 def test_stopping_the_worker_does_not_wait_for_a_distillation(
     workspace: Workspace, db: sqlite3.Connection, distillation: int
 ) -> None:
-    wait_until(lambda: list(workspace.training(distillation).glob("*/checkpoint.pt")), timeout=120)
+    wait_for_checkpoint(workspace, distillation)
     stopped = ttsdash(workspace, "worker", "stop")
     assert stopped.returncode == 0, stopped.stderr
     job = get_job(db, distillation)

@@ -10,10 +10,11 @@ from core.records.resources import Capacity, Resources
 from core.records.voices import Voice
 from core.store.jobs import get_job
 from core.store.lifecycle import claim
+from core.store.pausing import pause_jobs
 from core.store.queue_control import pause
 from core.workspace import Workspace
 from jobs import scheduling
-from jobs.queue_state import read_queue_state, waiting_reason
+from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
 from jobs.scheduling import disk_shortage
 from jobs.submit import Scheduling, submit
 
@@ -60,6 +61,44 @@ def test_the_reason_mentions_a_paused_queue_or_a_missing_worker(
     assert reason(workspace, db, job_id, capacity=None) == "no worker is running"
     pause(db)
     assert reason(workspace, db, job_id, capacity=None) == "the queue is paused"
+
+
+def test_the_reason_mentions_a_job_that_is_paused_and_the_others_do_not_wait_for_it(
+    workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    first, second = submit(workspace, db, new_job(voice), new_job(voice))
+    (third,) = submit(workspace, db, new_job(voice), scheduling=Scheduling(after=(first,)))
+    pause_jobs(db, [first])
+    assert reason(workspace, db, first) == f"until it is resumed (ttsdash jobs resume {first})"
+    assert reason(workspace, db, second) is None
+    assert reason(workspace, db, third) == f"after {first} (paused)"
+
+
+@pytest.mark.parametrize(
+    ("paused", "prerequisites", "held"),
+    [
+        ([], [], False),
+        ([1, 2, 3], [], True),
+        ([1, 2], [], False),
+        ([1, 2], [1], True),
+        ([1], [1, 2], False),
+        ([1, 3], [1], False),
+    ],
+)
+def test_the_queue_is_held_where_every_job_is_paused_or_waits_for_one_that_is(
+    paused: list[int], prerequisites: list[int], held: bool, workspace: Workspace, db: sqlite3.Connection, voice: Voice
+) -> None:
+    submit(workspace, db, new_job(voice), new_job(voice))
+    submit(workspace, db, new_job(voice), scheduling=Scheduling(after=tuple(prerequisites)))
+    pause_jobs(db, paused)
+    state = read_queue_state(workspace, db)
+    assert (state.paused_jobs, state.held) == (tuple(paused), held)
+    why = stalled_reason(replace(state, capacity=ROOMY))
+    if not held:
+        assert why is None
+        return
+    which, one = ("job 1 is", "it") if len(paused) == 1 else (f"{len(paused)} jobs are", "one")
+    assert why == f"nothing can start while {which} paused: resume {one} with `ttsdash jobs resume 1`"
 
 
 @pytest.mark.parametrize(

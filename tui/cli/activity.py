@@ -50,10 +50,11 @@ def _lines(session: Session, activity: Activity) -> Iterator[str]:
     for job_id, detail in activity.hook_failures[:_MAX_LISTED]:
         yield f"  job {job_id}: {detail}"
     interrupted = f", {activity.interrupted} interrupted" if activity.interrupted else ""
-    yield f"{activity.running or 'none'} running{interrupted}, {activity.waiting or 'none'} waiting"
+    paused = f", {activity.paused} paused" if activity.paused else ""
+    yield f"{activity.running or 'none'} running{interrupted}, {activity.waiting or 'none'} waiting{paused}"
     queue = read_queue_state(session.workspace, session.db)
     why = stalled_reason(queue)
-    if why and (activity.running or activity.interrupted or activity.waiting or queue.paused):
+    if why and (activity.running or activity.interrupted or activity.waiting or activity.paused or queue.paused):
         yield why
 
 

@@ -10,16 +10,17 @@ import click
 
 from core.clock import format_duration
 from core.errors import InvalidInput, NotFound
-from core.records.job_states import INTERRUPTED, OPEN, JobEventKind, JobState
+from core.records.job_states import INTERRUPTED, OPEN, PAUSED, JobEventKind, JobState
 from core.records.jobs import Job
 from core.report.job_json import job_json
 from core.store.durations import Estimate, estimate
 from core.store.jobs import count_jobs, get_job, list_events, list_jobs, open_ids
-from jobs.liveness import observed, stored_states
+from jobs.liveness import observed, paused_only, stored_states
 from jobs.queue_state import QueueState, queue_position, read_queue_state, stalled_reason, waiting_reason
 from tui.cli.context import DefaultCommandGroup, Session, pass_session
-from tui.cli.jobs_control import cancel, clean, edit, move, pause, resume, retry
+from tui.cli.jobs_control import cancel, clean, edit, move, retry
 from tui.cli.output import print_facts, print_line, print_table
+from tui.cli.pausing import pause, resume
 from tui.cli.progress import follow, print_failures, time_left_of
 from tui.json_output import job_details_json
 from tui.streams import require_output
@@ -58,7 +59,7 @@ for command in (cancel, retry, pause, resume, move, edit, clean):
     "--state",
     "states",
     multiple=True,
-    type=click.Choice([*(state.value for state in JobState), INTERRUPTED]),
+    type=click.Choice([*(state.value for state in JobState), INTERRUPTED, PAUSED]),
     help="List only jobs in this state; may be repeated.",
 )
 @click.option(
@@ -77,8 +78,8 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
             raise InvalidInput("--since-last takes neither --state nor --limit")
         print_activity(session)
         return
-    asked = stored_states(states, session.workspace)
-    found = _list(session, asked, limit or _LATEST) if asked or not states else []
+    asked, paused = stored_states(states, session.workspace), paused_only(states)
+    found = _list(session, asked, limit or _LATEST, paused) if asked or not states else []
     if session.as_json:
         session.print_json([job_json(job) for job in found])
         return
@@ -88,6 +89,8 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
     else:
         _print_jobs(session, found, queue)
     total = sum(count for state, count in counts.items() if not states or state in asked)
+    if paused is not None:
+        total -= counts.get(JobState.QUEUED, 0) - len(queue.paused_jobs) if paused else len(queue.paused_jobs)
     if total > len(found):
         print_line(f"and {total - len(found)} more (list all with `--limit {total}`)")
     why = stalled_reason(queue)
@@ -96,8 +99,8 @@ def list_(session: Session, states: tuple[str, ...], limit: int | None, since_la
         print_line(why)
 
 
-def _list(session: Session, states: Sequence[JobState], limit: int) -> list[Job]:
-    return observed(list_jobs(session.db, states, limit), session.workspace)
+def _list(session: Session, states: Sequence[JobState], limit: int, paused: bool | None) -> list[Job]:
+    return observed(list_jobs(session.db, states, limit, paused), session.workspace)
 
 
 def _print_jobs(session: Session, found: Sequence[Job], queue: QueueState) -> None:
@@ -161,6 +164,7 @@ def show(session: Session, job_id: int) -> None:
             ("variant", job.variant),
             ("parameters", parameters(job.params)),
             ("state", job.shown_state),
+            ("pausing", "once its progress is saved" if job.pausing else None),
             ("stage", job.stage),
             ("progress", f"{job.progress:.0%}" if job.progress is not None else None),
             ("attempt", str(job.attempt)),

@@ -24,20 +24,20 @@ from jobs.worker_control import ensure_worker, reap_cancelled, worker_status
 from tui.cli.context import Command, Session, pass_session
 from tui.cli.output import print_line
 from tui.cli.scheduling import not_before, scheduling_options
-from tui.json_output import PausedJson, RemovedJobsJson, cancelled_jobs_json, moved_job_json
+from tui.json_output import RemovedJobsJson, cancelled_jobs_json, moved_job_json
 from tui.text.format import counted, id_list
 
 _CANCEL_S = 5.0
 _POLL_INTERVAL_S = 0.05
 
 _one = click.argument("job_id", type=int, metavar="ID")
-_several = click.argument(
+several_ids = click.argument(
     "job_ids", type=int, nargs=-1, metavar="[ID]...", callback=lambda _, __, ids: tuple(dict.fromkeys(ids))
 )
 
 
 @click.command(cls=Command)
-@_several
+@several_ids
 @click.option("--all", "every", is_flag=True, help="All queued and running jobs.")
 @pass_session
 def cancel(session: Session, job_ids: tuple[int, ...], every: bool) -> None:
@@ -74,7 +74,7 @@ def _await_ends(session: Session, job_ids: Sequence[int]) -> None:
 
 
 @click.command(cls=Command)
-@_several
+@several_ids
 @click.option("--failed", is_flag=True, help="All failed jobs.")
 @pass_session
 def retry(session: Session, job_ids: tuple[int, ...], failed: bool) -> None:
@@ -99,32 +99,6 @@ def retry(session: Session, job_ids: tuple[int, ...], failed: bool) -> None:
 def _check_which(job_ids: Sequence[int], every: bool, flag: str) -> None:
     if bool(job_ids) == every:
         raise InvalidInput(f"say which jobs: their ids, or {flag}")
-
-
-@click.command(cls=Command)
-@pass_session
-def pause(session: Session) -> None:
-    """Start no further job until `resume`; running jobs continue."""
-    changed = queue_control.pause(session.db)
-    if session.as_json:
-        session.print_json(PausedJson(paused=True))
-    else:
-        print_line(
-            f"the queue {'is' if changed else 'was already'} paused: resume it with `{session.program} jobs resume`"
-        )
-
-
-@click.command(cls=Command)
-@pass_session
-def resume(session: Session) -> None:
-    """Start jobs again after `pause`."""
-    changed = queue_control.resume(session.db)
-    wake(session.workspace)
-    ensure_worker(session.workspace)
-    if session.as_json:
-        session.print_json(PausedJson(paused=False))
-    else:
-        print_line("the queue is resumed" if changed else "the queue was not paused")
 
 
 @click.command(cls=Command)

@@ -186,7 +186,7 @@ def _print_already(session: Session, submission: Submission) -> None:
     queue = read_queue_state(session.workspace, session.db)
     for variant, job_id in submission.existing.items():
         job = None if job_id is None else get_job(session.db, job_id)
-        state = job.state if job and not job.ended else "up to date"
+        state = job.shown_state if job and not job.ended else "up to date"
         by = f", job {job.id}" if job else ""
         why = waiting_reason(job, queue) if job else None
         waits = f", {why}; its scheduling is unchanged (ttsdash jobs edit {job.id})" if job and why else ""

@@ -111,8 +111,9 @@ class _Lines:
 
     def update(self, poll: Poll) -> None:
         for job in poll.jobs:
-            reason = waiting_reason(job, poll.queue) if job.not_before or poll.queue.disk_shortage else None
-            state = f"queued, {reason}" if reason else str(job.state)
+            explained = job.paused or job.not_before or poll.queue.disk_shortage
+            reason = waiting_reason(job, poll.queue) if explained else None
+            state = f"{job.shown_state}, {reason}" if reason else job.shown_state
             if job.state == JobState.RUNNING:
                 state = job.shown_state if job.interrupted else job.stage or job.state
             line = f"{job_title(job)}: {state}"
@@ -169,13 +170,13 @@ class _Bars:
             # None leaves the bar as it is: the last stages report no progress.
             self._progress.update(
                 self._tasks[job.id],
-                completed={JobState.QUEUED: 0.0, JobState.SUCCEEDED: 1.0}.get(job.state, job.progress),
+                completed=_completed(job),
                 time=short_duration(elapsed(job))
                 if job.state == JobState.RUNNING
                 else job_duration(job)
                 if job.ended
                 else "",
-                status=job.state if job.ended else note or job.state,
+                status=job.state if job.ended else f"paused {note}" if job.paused else note or job.state,
             )
             if job.ended and job.id not in self._ended:
                 self._ended.append(job.id)
@@ -184,3 +185,9 @@ class _Bars:
     def _make_room(self) -> None:
         while len(self._tasks) > _MAX_BARS and self._ended:
             self._progress.remove_task(self._tasks.pop(self._ended.pop(0)))
+
+
+def _completed(job: Job) -> float | None:
+    if job.state == JobState.QUEUED:
+        return job.progress or 0.0
+    return 1.0 if job.state == JobState.SUCCEEDED else job.progress

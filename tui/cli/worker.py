@@ -11,7 +11,7 @@ from core.clock import format_duration
 from core.errors import TtsdashError
 from core.hardware.limits import describe_limits
 from core.records.job_states import JobState
-from core.store.jobs import count_jobs
+from core.store.jobs import count_jobs, paused_ids
 from core.store.lifecycle import is_paused
 from jobs.hook import is_hook_running
 from jobs.lock import ALREADY_RUNNING, is_unresponsive, running_worker
@@ -105,7 +105,7 @@ def status(session: Session) -> None:
     if session.as_json:
         _print_json(session)
         return
-    found, waiting = worker_status(session.workspace), count_jobs(session.db).get(JobState.QUEUED, 0)
+    found, (waiting, paused) = worker_status(session.workspace), _count_waiting(session)
     if found.running:
         _print_running(found)
     else:
@@ -115,6 +115,8 @@ def status(session: Session) -> None:
         print_line(f"job {which}: interrupted, since the last worker died; the next one runs it again")
     if waiting:
         print_line(f"{counted(waiting, 'job')} {'waits' if waiting == 1 else 'wait'}")
+    if paused:
+        print_line(f"{counted(paused, 'job')} {'is' if paused == 1 else 'are'} paused")
     if is_paused(session.db):
         print_line(PAUSED_REASON)
 
@@ -143,5 +145,10 @@ def _lifetime(idle_s: float | None) -> str:
 
 
 def _print_json(session: Session) -> None:
-    waiting = count_jobs(session.db).get(JobState.QUEUED, 0)
-    session.print_json(worker_json(worker_status(session.workspace), is_paused(session.db), waiting))
+    session.print_json(worker_json(worker_status(session.workspace), is_paused(session.db), *_count_waiting(session)))
+
+
+def _count_waiting(session: Session) -> tuple[int, int]:
+    """Return how many jobs are queued and not paused, and how many are paused."""
+    paused = len(paused_ids(session.db))
+    return count_jobs(session.db).get(JobState.QUEUED, 0) - paused, paused

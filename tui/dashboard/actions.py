@@ -182,7 +182,9 @@ class Actions(VoiceActions):
             submission = submit_benchmark(self._workspace, db, job, force=again)
             (job_id,) = submission.ids
             if submission.existing:
-                raise InvalidInput(f"already {get_job(db, job_id).state}: job {job_id} (the last box queues it again)")
+                raise InvalidInput(
+                    f"already {get_job(db, job_id).shown_state}: job {job_id} (the last box queues it again)"
+                )
         worker_control.ensure_worker(self._workspace)
         return Outcome(_queued([job_id]), _job(job_id))
 
@@ -204,6 +206,31 @@ class Actions(VoiceActions):
             queue_control.resume(db)
         self._wake_worker()
         return Outcome("Queue resumed.")
+
+    def pause_jobs(self, ids: list[int]) -> Outcome:
+        """Pause these jobs, while others go on; a running one ends once its progress is saved."""
+        from core.store.jobs import get_job
+        from jobs import pausing
+
+        with closing(open_store(self._workspace)) as db:
+            pausing.pause_jobs(self._workspace, db, ids)
+            running = [job_id for job_id in ids if get_job(db, job_id).pausing]
+        paused = [job_id for job_id in ids if job_id not in running]
+        report = []
+        if paused:
+            report.append(f"Paused {_jobs(paused)}; the others go on.")
+        if running:
+            report.append(f"Pausing {_jobs(running)}, once the progress is saved …")
+        return Outcome(" ".join(report))
+
+    def resume_jobs(self, ids: list[int]) -> Outcome:
+        """Let paused jobs start again, each in its turn."""
+        from core.store import pausing
+
+        with closing(open_store(self._workspace)) as db:
+            pausing.resume_jobs(db, ids)
+        self._wake_worker()
+        return Outcome(f"Resumed {_jobs(ids)}.")
 
     def cancel_jobs(self, ids: list[int]) -> Outcome:
         """Cancel these jobs; running ones end within seconds."""

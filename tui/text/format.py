@@ -215,18 +215,27 @@ def job_title(job: Job) -> str:
     return f"{job_name(job)}, {job.voice}"
 
 
+PAUSING = "pausing, once its progress is saved"
+"""What a running job that is paused does."""
+
+
 def job_note(job: Job, waits_for: str | None, left: str | None = None) -> str:
     """Return the note on a job next to its state: why it waits, its progress, or its error."""
     if job.state == JobState.QUEUED:
-        return waits_for or ""
+        done = f"at {job.progress:.0%}, " if job.paused and job.progress is not None else ""
+        return done + (waits_for or "")
     if job.interrupted:
         return "its worker died: the next one continues"
-    if job.cancel_asked and job.state == JobState.RUNNING:
+    return _running_note(job, left) if job.state == JobState.RUNNING else job.error or ""
+
+
+def _running_note(job: Job, left: str | None) -> str:
+    if job.cancel_asked:
         return "cancelling"
-    if job.state == JobState.RUNNING:
-        share = f" {job.progress:.0%}" if job.progress is not None else ""
-        return f"{job.stage or 'starting'}{share}" + (f", {left}" if left else "")
-    return job.error or ""
+    if job.pausing:
+        return PAUSING
+    share = f" {job.progress:.0%}" if job.progress is not None else ""
+    return f"{job.stage or 'starting'}{share}" + (f", {left}" if left else "")
 
 
 def counted(number: int | None, thing: str) -> str:

@@ -20,9 +20,19 @@ from core.store import data_file
 from core.store.activity import read_activity
 from core.store.database import open_store, transaction
 from core.store.durations import estimate
-from core.store.jobs import add_job, count_jobs, get_job, list_events, list_jobs, list_queued, open_ids
+from core.store.jobs import (
+    add_job,
+    count_jobs,
+    get_job,
+    list_events,
+    list_jobs,
+    list_queued,
+    open_ids,
+    paused_ids,
+)
 from core.store.lifecycle import claim, dependents, finish, next_not_before, next_runnable, requeue
 from core.store.migrations import VERSION, migrations
+from core.store.pausing import pause_jobs
 from core.store.queue_control import cancel_all, forget_ended, move_before, retry_failed
 from core.store.results import list_parts, list_results
 from core.store.voices import list_voices
@@ -93,7 +103,7 @@ def test_the_migrations_make_the_schema(db: sqlite3.Connection) -> None:
 
 def _make_old(workspace: Workspace, version: int, content: str) -> None:
     """A database as an older version has left it."""
-    after = {1: "m002_selection", 2: "m003_queue", 6: "m007_identity"}[version]
+    after = {1: "m002_selection", 2: "m003_queue", 6: "m007_identity", 8: "m009_paused_jobs"}[version]
     with closing(sqlite3.connect(workspace.data_db)) as old:
         old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         migrations().apply(sqlite_utils.Database(old), stop_before=after)
@@ -157,6 +167,26 @@ def _run_all_of_old(db: sqlite3.Connection) -> None:
     assert ran == [7, 4, 5, 9, 10, 8]
     assert get_job(db, 4).attempt == 3
     assert retry_failed(db) == [2, 3]
+
+
+def test_the_jobs_of_a_version_that_paused_none_run_and_can_be_paused(workspace: Workspace) -> None:
+    _make_old(
+        workspace,
+        8,
+        """
+            INSERT INTO voices VALUES ('v', 'amy', '/amy.onnx', 1, 22050, 1, 'en', '{}', '{}', 't', 'amy');
+            INSERT INTO jobs (id, kind, voice_id, params, state, alone, attempt, last_attempt, created_at, turn) VALUES
+                (1, 'distill', 'v', '{}', 'running', 0, 1, 3, 't', 1), (2, 'distill', 'v', '{}', 'queued', 0, 0, 3, 't', 2),
+                (3, 'benchmark', 'v', '{}', 'queued', 1, 0, 3, 't', 3), (4, 'distill', 'v', '{}', 'failed', 0, 3, 3, 't', 4);
+        """,
+    )
+    with closing(open_store(workspace)) as db:
+        assert ([job.paused_at for job in list_jobs(db)], paused_ids(db)) == ([None] * 4, [])
+        assert pause_jobs(db, [1, 2]) == [1, 2]
+        assert requeue(db, 1, 1, "its progress is saved") == "queued"
+        assert [job.id for job in (claim(db), claim(db)) if job] == [3]
+        assert paused_ids(db) == [1, 2]
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -230,6 +260,9 @@ _CALLS: dict[str, Callable[[sqlite3.Connection], object]] = {
     "list_queued": list_queued,
     "list_jobs running": lambda db: list_jobs(db, ("running",)),
     "list_jobs ended": lambda db: list_jobs(db, ENDED),
+    "list_jobs paused": lambda db: list_jobs(db, ("queued",), paused=True),
+    "paused_ids": paused_ids,
+    "pause_jobs": lambda db: pause_jobs(db, [5, 6]),
     "open_ids": open_ids,
     "count_jobs": count_jobs,
     "estimate": lambda db: estimate(db, get_job(db, 5), "here"),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.store.durations import Estimate, estimate
-from core.store.lifecycle import ResourceUsage
+from core.store.lifecycle import ResourceUsage, finish, requeue
 from core.store.queue_control import cancel
 from tests.core.store.job_queue import Queue
 from tests.core.voice_files import voice_file
@@ -58,6 +58,23 @@ def test_only_whole_runs_of_the_same_on_this_machine_count(queue: Queue, other: 
     _ran(queue, 30.0)
     _ran(queue, **{"seconds": 10.0} | other)
     assert _estimate(queue) == (30.0, 1)
+
+
+def test_a_distillation_that_goes_on_is_not_estimated_and_counts_for_no_estimate(queue: Queue) -> None:
+    queue.add("distill", **_SMALL)
+    for reason in ("it was paused", "it was paused"):
+        job = queue.start(machine="here")
+        requeue(queue.db, job.id, job.attempt, reason, counts=False)
+    job = queue.start(machine="here")
+    finish(queue.db, job.id, job.attempt, "succeeded", usage=ResourceUsage(5.0))
+    assert _estimate(queue, kind="distill") is None
+    _ran(queue, 3600.0, kind="distill")
+    assert _estimate(queue, kind="distill") == (3600.0, 1)
+    begun = queue.add("distill", **_SMALL)
+    assert estimate(queue.db, queue.start(), "here") == Estimate(3600.0, 1)
+    requeue(queue.db, begun, 1, "it was paused", counts=False)
+    assert estimate(queue.db, queue.job(begun), "here") is None
+    assert estimate(queue.db, queue.start(), "here") is None
 
 
 def test_a_job_that_runs_does_not_count_for_itself(queue: Queue) -> None:

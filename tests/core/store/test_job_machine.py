@@ -22,6 +22,7 @@ from core.records.resources import DEFAULT_RESOURCES, Capacity, Resources
 from core.store.database import open_store, transaction
 from core.store.jobs import OPEN, StaleAttempt, add_job, count_jobs, list_jobs, list_queued, open_ids
 from core.store.lifecycle import claim, commit_result, finish, is_paused, report, requeue
+from core.store.pausing import pause_jobs, resume_jobs
 from core.store.queue_control import (
     JobUpdate,
     cancel,
@@ -54,6 +55,7 @@ class Request:
     priority: int
     after: list[int]
     timed: bool
+    resumable: bool
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ REQUESTS = st.builds(
     priority=PRIORITIES,
     after=st.just([]) | st.lists(NTH, max_size=2),
     timed=RARELY,
+    resumable=st.booleans(),
 )
 KILLED, STOPPED, DELAYED = Interruption(), Interruption(counts=False), Interruption(timed=True)
 TURNS = st.builds(
@@ -120,11 +123,16 @@ ACTS = {
     "change": st.tuples(NTH, PRIORITIES, st.booleans()),
     "wait_for": st.tuples(NTH, st.lists(ANY, max_size=2)),
     "pause": st.tuples(RARELY),
+    "pause_some": st.tuples(st.lists(NTH, min_size=1, max_size=2)),
+    "resume_some": st.tuples(st.lists(NTH, min_size=1, max_size=3)),
     "forget_ended": st.tuples(),
     "try_what_cannot_be": st.tuples(ANY),
 }
 # One rule chooses among them: of as many rules Hypothesis leaves out most in each run, the worker's or the callers'.
-OFTEN = ("add",) * 6 + ("go_on",) * 12 + ("cancel", "retry", "move", "change", "wait_for") * 2
+OFTEN = (
+    *("add",) * 6 + ("go_on",) * 12,
+    *("cancel", "retry", "move", "change", "wait_for", "pause_some", "resume_some") * 2,
+)
 
 
 @dataclass
@@ -137,11 +145,14 @@ class Known:
     after: set[int]
     timed: bool
     """It waits for a time that does not come."""
+    resumable: bool
+    """It goes on where it was."""
     state: str = "queued"
     attempt: int = 0
     last_attempt: int = ATTEMPTS
     asked: bool = False
     """To end."""
+    paused: bool = False
     made: bool = False
     """It has handed in its result."""
     error: str | None = None
@@ -186,12 +197,15 @@ class Jobs(RuleBasedStateMachine):
         after = tuple(_pick(possible, nth) for nth in request.after if possible)
         times = LATER if request.timed else None
         with transaction(self.db):
+            kind = "distill" if request.resumable else "any"
             job = NewJob(
-                "any", self.voice.id, request.variant, {}, request.resources, NO_LIMITS, request.priority, after, times
+                kind, self.voice.id, request.variant, {}, request.resources, NO_LIMITS, request.priority, after, times
             )
             job_id = add_job(self.db, job)
         assert job_id not in self.known
-        self.known[job_id] = Known(request.variant, request.resources, request.priority, set(after), request.timed)
+        self.known[job_id] = Known(
+            request.variant, request.resources, request.priority, set(after), request.timed, request.resumable
+        )
         # Behind all that wait with its priority.
         self.order.insert(sum(self.known[entry].priority >= request.priority for entry in self.order), job_id)
         self.untouched.add(job_id)
@@ -227,6 +241,7 @@ class Jobs(RuleBasedStateMachine):
             job_id
             for job_id in self.order
             if not self.known[job_id].timed
+            and not self.known[job_id].paused
             and self.known[job_id].variant not in being_made
             and all(self.known[entry].state == "succeeded" for entry in self.known[job_id].after)
         )
@@ -255,11 +270,11 @@ class Jobs(RuleBasedStateMachine):
             self._end(job_id, "succeeded")
         elif known.asked:
             self._end(job_id, "cancelled")
-        elif how.counts and known.attempt == known.last_attempt:
+        elif how.counts and not known.paused and known.attempt == known.last_attempt:
             self._end(job_id, "failed", "given up after 3 attempts: killed; see its log")
         else:
             known.state, known.timed = "queued", known.timed or how.timed
-            known.last_attempt += 0 if how.counts else 1
+            known.last_attempt += 0 if how.counts and not known.paused else 1
             self._stand(job_id)
         assert state == known.state
 
@@ -296,7 +311,7 @@ class Jobs(RuleBasedStateMachine):
         running = self._in_state("running")
         assert cancel_all(self.db) == (len(self.order), running)
         for job_id in self.order:
-            self.known[job_id].state = "cancelled"
+            self.known[job_id].state, self.known[job_id].paused = "cancelled", False
         self.order = []
         for job_id in running:
             self.known[job_id].asked = True
@@ -383,6 +398,27 @@ class Jobs(RuleBasedStateMachine):
         assert (pause if paused else resume)(self.db) == (paused != self.paused)
         self.paused = paused
 
+    def pause_some(self, nth: list[int]) -> None:
+        if not self._in_state(*OPEN):
+            return
+        ids = list(dict.fromkeys(_pick(self._in_state(*OPEN), entry) for entry in nth))
+        refused = any(
+            self.known[job_id].asked or (self.known[job_id].state == "running" and not self.known[job_id].resumable)
+            for job_id in ids
+        )
+        with _expected(InvalidInput if refused else None):
+            assert pause_jobs(self.db, ids) == [job_id for job_id in ids if not self.known[job_id].paused]
+            for job_id in ids:
+                self.known[job_id].paused = True
+
+    def resume_some(self, nth: list[int]) -> None:
+        if not self._in_state(*OPEN):
+            return
+        ids = list(dict.fromkeys(_pick(self._in_state(*OPEN), entry) for entry in nth))
+        assert resume_jobs(self.db, ids) == [job_id for job_id in ids if self.known[job_id].paused]
+        for job_id in ids:
+            self.known[job_id].paused = False
+
     def forget_ended(self) -> None:
         ended = self._in_state(*ENDED)
         assert forget_ended(self.db) == ended
@@ -399,7 +435,8 @@ class Jobs(RuleBasedStateMachine):
             partial(move_before, other_id=job_id),
             partial(update_job, changes=JobUpdate(), detail=""),
         )
-        acts = [(cancel, OPEN), (retry, IN_VAIN), *((act, ("queued",)) for act in only_queued)]
+        one = [(lambda db, job_id, act=act: act(db, [job_id]), OPEN) for act in (resume_jobs, pause_jobs)]
+        acts = [(cancel, OPEN), (retry, IN_VAIN), *one, *((act, ("queued",)) for act in only_queued)]
         for act, states in acts:
             refused = self._refusal(job_id, states)
             if refused:
@@ -421,12 +458,14 @@ class Jobs(RuleBasedStateMachine):
     def _end(self, job_id: int, state: str, error: str | None = None) -> None:
         """With it goes what waits for it in vain."""
         self.known[job_id].state, self.known[job_id].error = state, error
+        self.known[job_id].paused = False
         if state == "succeeded":
             self._leave(job_id)
             return
         reason = f"job {job_id}, which it waits for, {ENDED_PHRASES[state]}"
         for entry in [entry for entry in self.order if job_id in self._awaited(entry) - {entry}]:
             self.known[entry].state, self.known[entry].error = "cancelled", reason
+            self.known[entry].paused = False
             self._leave(entry)
         self._leave(job_id)
 
@@ -449,10 +488,12 @@ class Jobs(RuleBasedStateMachine):
                 priority=job.priority,
                 after=set(job.after),
                 timed=job.not_before is not None,
+                resumable=job.kind == "distill",
                 state=job.state,
                 attempt=job.attempt,
                 last_attempt=job.last_attempt,
                 asked=job.cancel_asked,
+                paused=job.paused_at is not None,
                 made=self.known[job_id].made,
                 error=job.error,
             )

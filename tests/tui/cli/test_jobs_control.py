@@ -1,67 +1,33 @@
 """The commands of the queue: what they print, what they change, and what they refuse."""
 
 import contextlib
-import json
 import os
 import pty
 import re
 import signal
-import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from core.clock import format_timestamp, now, parse_timestamp
-from core.hardware.machine import this_machine
 from core.records.job_states import ENDED
-from core.records.jobs import Job
-from core.records.voices import Voice
 from core.store.activity import read_activity, record_visit
 from core.store.database import transaction
-from core.store.jobs import add_event, add_job, get_job, list_events, list_jobs, list_queued, open_ids
-from core.store.lifecycle import ResourceUsage, claim, finish, is_paused, record_usage, report, requeue
+from core.store.jobs import add_event, add_job, list_events, list_jobs, open_ids
+from core.store.lifecycle import finish, is_paused, record_usage, report, requeue
 from core.store.queue_control import cancel, pause
 from core.workspace import Workspace
-from jobs.submit import Scheduling, benchmark_job, submit, variant_job
+from jobs.submit import variant_job
 from jobs.worker_control import stop_worker
 from tests.running import COMMAND, environment, on_a_terminal, refused, reset_signal_handlers, ttsdash
+from tests.tui.cli.job_queue import Call, Queue, answered, said
 from tests.tui.conftest import announce
 from tests.waiting import wait_until
-from tui.cli.app import run as run_program
 from tui.cli.progress import JobMonitor
 
-Call = Callable[..., subprocess.CompletedProcess[str]]
-
 LONG_AGO = "2024-01-02T09:00:00.000Z"
-
-
-@pytest.fixture
-def call(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command in this process, which stands for a worker that starts nothing."""
-    announce(workspace, os.getpid())
-    monkeypatch.setenv("TTSDASH_HOME", str(workspace.root))
-
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        code = run_program([*map(str, arguments)])
-        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
-
-    return run
-
-
-def said(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """The lines of a command that went well."""
-    assert (done.returncode, done.stderr) == (0, "")
-    return [line.rstrip() for line in done.stdout.splitlines()]
-
-
-def answered(done: subprocess.CompletedProcess[str]) -> object:
-    """The JSON of a command that went well."""
-    assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
 
 
 class Terminal:
@@ -93,46 +59,6 @@ class Terminal:
         os.close(self._terminal)
         assert self.process.wait(20) == code
         return self._shown.decode()
-
-
-class Queue:
-    """Jobs of a tiny voice, which nobody runs."""
-
-    def __init__(self, workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> None:
-        self.workspace, self.db, self.voice = workspace, db, voice
-
-    def add(self, recipe: str = "dynamic", **terms: object) -> int:
-        return submit(self.workspace, self.db, variant_job(self.voice, recipe), scheduling=Scheduling(**terms))[0]  # type: ignore[arg-type]
-
-    def add_benchmark(self, **terms: object) -> int:
-        return submit(
-            self.workspace, self.db, benchmark_job(self.voice, ["dynamic-int8"]), scheduling=Scheduling(**terms)
-        )[0]  # type: ignore[arg-type]
-
-    def start(self) -> Job:
-        job = claim(self.db, machine=this_machine().id)
-        assert job is not None
-        return job
-
-    def end(self, state: str = "succeeded", error: str | None = None, **bill: float) -> int:
-        job = self.start()
-        assert finish(self.db, job.id, job.attempt, state, error, ResourceUsage(**bill))
-        return job.id
-
-    def job(self, job_id: int) -> Job:
-        return get_job(self.db, job_id)
-
-    def states(self) -> list[str]:
-        """By id."""
-        return [job.state for job in reversed(list_jobs(self.db))]
-
-    def order(self) -> list[int]:
-        return [job.id for job in list_queued(self.db)]
-
-
-@pytest.fixture
-def queue(workspace: Workspace, db: sqlite3.Connection, voice: Voice) -> Queue:
-    return Queue(workspace, db, voice)
 
 
 # Queueing
@@ -434,6 +360,7 @@ def test_what_happened_since_the_last_look_as_json(call: Call, queue: Queue) -> 
         "interrupted": 0,
         "waiting": 1,
         "paused": False,
+        "paused_jobs": 0,
     }
     answer = answered(call("jobs", "--since-last", "--json"))
     assert isinstance(answer, dict)
@@ -753,6 +680,9 @@ def test_with_ten_thousand_queued_jobs_each_command_answers_within_a_second(call
         "list --state failed",
         "show 9000",
         "move 9000 --before 3",
+        "pause 8000 9000",
+        "list --state paused",
+        "resume 9000",
         "edit 9000 --priority 3",
         "cancel 9000",
         "retry 9000",

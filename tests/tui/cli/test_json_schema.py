@@ -101,6 +101,8 @@ def test_jobs_that_are_queued_moved_and_edited_follow_the_schema(workspace: Work
     first, second, *_ = [job["id"] for job in queued["jobs"]]
     check(printed(workspace, "jobs", "move", second, "--first"), "moved-job")
     check(printed(workspace, "jobs", "edit", first, "--priority", 3), "job")
+    check(printed(workspace, "jobs", "pause", first), "job")
+    check(printed(workspace, "jobs", "resume", first), "job")
     check(printed(workspace, "jobs", "cancel", first), "job")
     printed(workspace, "jobs", "cancel", "--all")
     check(printed(workspace, "voices", "verify"), "verified")

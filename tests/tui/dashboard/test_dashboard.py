@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from textual.containers import VerticalScroll
+from textual.coordinate import Coordinate
 from textual.widgets import Input, Log, OptionList, Static
 
 from core.hardware.machine import this_machine
@@ -22,6 +23,7 @@ from core.records.voices import Voice
 from core.store.activity import read_activity
 from core.store.database import open_store, transaction
 from core.store.jobs import add_job, get_job, list_jobs
+from core.store.pausing import pause_jobs
 from core.store.queue_control import cancel, forget_ended, move_before, pause
 from core.store.voices import get_voice
 from core.voices.file import read_voice
@@ -276,6 +278,51 @@ async def test_the_queue_is_paused_and_resumed_with_a_key_and_every_tab_shows_it
         assert notes(app)["6"] == "another runs alone"
 
 
+async def test_a_job_is_paused_and_resumed_with_a_key_while_the_others_go_on(worked: Workspace) -> None:
+    app = dashboard(worked)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        await pilot.press("2", "j", "z")
+        await until(pilot, lambda: text_of(app, "#worker") == "running job 5 · 2 queued · 1 paused")
+        assert (notes(app)["6"], notes(app)["7"]) == ("z resumes it", "after 6 (paused)")
+        assert app.notices == ["Paused job 6; the others go on."]
+        assert app.query_one("#jobs-table", KeyedTable).get_cell_at(Coordinate(1, 3)).plain.strip() == "paused"
+        await pilot.press("C")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        assert text_of(app, ".dialog Static") == "Cancel all jobs (1 running, 2 queued, 1 paused)?"
+        await pilot.press("n", "z")
+        await until(pilot, lambda: text_of(app, "#worker") == "running job 5 · 3 queued")
+        assert app.notices[1:] == ["Resumed job 6."]
+
+
+async def test_of_marked_jobs_those_that_can_be_are_paused_and_all_are_resumed_once_all_are_paused(
+    worked: Workspace,
+) -> None:
+    app = dashboard(worked)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        # A benchmark that runs, then two jobs that wait.
+        await pilot.press("2", "space", "space", "space", "z")
+        await until(pilot, lambda: store(app).queue.paused_jobs == (6, 7))
+        await pilot.press("z")
+        await until(pilot, lambda: store(app).queue.paused_jobs == ())
+        assert app.notices == ["Paused jobs 6, 7; the others go on.", "Resumed jobs 6, 7."]
+
+
+async def test_a_running_distillation_shows_that_it_is_being_paused(worked: Workspace) -> None:
+    with closing(open_store(worked)) as db:
+        db.execute("UPDATE jobs SET kind = 'distill' WHERE id = 5")
+    app = dashboard(worked)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: store(app).jobs)
+        await pilot.press("2", "z")
+        await until(pilot, lambda: text_of(app, "RunningJob .stage") == "pausing, once its progress is saved")
+        assert app.notices == ["Pausing job 5, once the progress is saved …"]
+        assert "running, pausing" in text_of(app, "#queue-pane .detail Static")
+        await pilot.press("z")
+        await until(pilot, lambda: "pair 4 of 10" in text_of(app, "RunningJob .stage"))
+
+
 async def test_the_table_lists_running_jobs_then_queued_ones_in_order_then_the_latest_ended(
     worked: Workspace,
 ) -> None:
@@ -303,6 +350,12 @@ async def test_the_table_lists_running_jobs_then_queued_ones_in_order_then_the_l
         ("jK", "job 6 is already the first in the queue"),
         ("jjjJ", "job 8 is already the last in the queue"),
         ("K", "job 5 is running: only a queued job can be changed"),
+        (
+            "z",
+            "job 5 is a running benchmark, which could not go on later: cancel it (ttsdash jobs cancel 5), "
+            "or pause the queue (ttsdash jobs pause)",
+        ),
+        ("Gz", "Job 1 already ended."),
         ("Gr", "job 1 is succeeded: only a failed or cancelled job can be retried"),
     ],
 )
@@ -499,12 +552,13 @@ def test_an_unchanged_store_is_not_read(worked: Workspace) -> None:
     "change",
     [
         pause,
+        lambda db: pause_jobs(db, [6]),
         lambda db: move_before(db, 8, 6),
         lambda db: cancel(db, 6),
         lambda db: cancel(db, 5),
         forget_ended,
     ],
-    ids=["paused", "moved", "cancelled", "cancelling", "forgotten"],
+    ids=["paused", "a job paused", "moved", "cancelled", "cancelling", "forgotten"],
 )
 def test_every_change_of_the_queue_is_seen(worked: Workspace, change: Callable[[sqlite3.Connection], object]) -> None:
     with closing(open_store(worked)) as db, closing(open_store(worked)) as other:

@@ -5,6 +5,7 @@ from contextlib import closing
 import pytest
 
 from core.store.database import open_store
+from core.store.pausing import pause_jobs
 from core.store.queue_control import pause
 from core.workspace import Workspace
 from tests.tui.pilot import RECORDED, Compare, dashboard, greeted, presses
@@ -30,6 +31,14 @@ def test_the_queue_while_it_is_paused(snap_compare: Compare, worked: Workspace) 
     with closing(open_store(worked)) as db:
         pause(db)
     assert snap_compare(dashboard(worked, environment=RECORDED), terminal_size=(80, 24), run_before=presses("2", "j"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["small", "large"])
+def test_the_queue_with_a_paused_job(snap_compare: Compare, worked: Workspace, size: tuple[int, int]) -> None:
+    with closing(open_store(worked)) as db:
+        db.execute("UPDATE jobs SET kind = 'distill', variant = 'distilled', attempt = 1, progress = 0.43 WHERE id = 6")
+        pause_jobs(db, [6])
+    assert snap_compare(dashboard(worked, environment=RECORDED), terminal_size=size, run_before=presses("2", "j"))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["small", "large"])

@@ -47,9 +47,10 @@ def _summary(activity: Activity) -> str:
     parts = [f"{activity.counts[state]} {state}" for state in _SECTIONS if state in activity.counts]
     if activity.hook_failures:
         parts.append(f"{counted(len(activity.hook_failures), 'hook')} failed")
-    if activity.running or activity.interrupted or activity.waiting:
+    if activity.running or activity.interrupted or activity.waiting or activity.paused:
         interrupted = f", {activity.interrupted} interrupted" if activity.interrupted else ""
-        now = f"{activity.running} running{interrupted}, {activity.waiting} queued"
+        paused = f", {activity.paused} paused" if activity.paused else ""
+        now = f"{activity.running} running{interrupted}, {activity.waiting} queued{paused}"
     else:
         now = "the queue is empty"
     return f"{', '.join(parts)}\nNow: {now}"

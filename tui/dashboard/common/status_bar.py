@@ -40,8 +40,12 @@ def _status(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.queue.paused:
         yield "queue paused"
     yield _worker_status(snapshot)
-    if snapshot.counts.get(JobState.QUEUED):
-        yield f"{snapshot.counts[JobState.QUEUED]} queued"
+    paused = len(snapshot.queue.paused_jobs)
+    queued = snapshot.counts.get(JobState.QUEUED, 0) - paused
+    if queued > 0:
+        yield f"{queued} queued"
+    if paused:
+        yield f"{paused} paused"
     if snapshot.worker is None:
         yield "w starts it"
     elif snapshot.worker_unresponsive:

@@ -25,6 +25,8 @@ def describe_job(job: Job, note: str, failed_attempts: Sequence[JobEvent]) -> st
 
 def _state(job: Job) -> Iterator[str]:
     yield f"{job_title(job)}: {job.shown_state}"
+    if job.pausing:
+        yield "pausing"
     if job.attempt > 1:
         yield f"attempt {job.attempt}"
     if job.priority:

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from core.records.job_states import UNSUCCESSFUL, JobState
+from core.records.job_states import RESUMABLE, UNSUCCESSFUL, JobState
 from core.records.jobs import Job
 from jobs.queue_state import QueueState, waiting_reason
 from tui.dashboard.actions import perform
@@ -21,7 +21,7 @@ from tui.dashboard.common.table import KeyedTable
 from tui.dashboard.queue.details import describe_job
 from tui.dashboard.queue.running_job import RunningJob
 from tui.dashboard.snapshot import Snapshot
-from tui.text.format import id_list, job_duration, job_note, job_title, shortened
+from tui.text.format import PAUSING, id_list, job_duration, job_note, job_title, shortened
 
 # The width that no column gets: the frame, the scroll bar, and the space before the note.
 _FRAME = 5
@@ -41,8 +41,9 @@ class QueuePane(TablePane):
         Binding("C", "cancel_all", "Cancel all", show=False, id="queue.cancel_all"),
         Binding("r", "retry", "Retry", id="queue.retry"),
         Binding("R", "retry_failed", "Retry all failed", show=False, id="queue.retry_failed"),
-        Binding("e", "edit", "Edit", id="queue.edit"),
-        Binding("p", "pause", "Pause / resume", id="queue.pause"),
+        Binding("z", "pause_jobs", "Pause", id="queue.pause_job"),
+        Binding("p", "pause", "Pause queue", id="queue.pause"),
+        Binding("e", "edit", "Edit", show=False, id="queue.edit"),
         Binding("K", "move(-1)", "Move up", show=False, id="queue.move_up"),
         Binding("J", "move(1)", "Move down", show=False, id="queue.move_down"),
         Binding("plus", "change_priority(1)", "Raise priority", show=False, id="queue.raise"),
@@ -130,9 +131,8 @@ class QueuePane(TablePane):
         chosen = self.chosen
         if not chosen or self.snapshot is None:
             return
-        open_jobs = [job for job in chosen if not job.ended]
+        open_jobs = self._open_jobs()
         if not open_jobs:
-            self.notify(f"{_jobs([job.id for job in chosen])} already ended.", severity="warning")
             return
         ids = [job.id for job in open_jobs]
         if len(ids) > 1:
@@ -145,14 +145,24 @@ class QueuePane(TablePane):
             question += f" {_jobs(dependents)} {verb} on {object_} and will be cancelled, too."
         confirm(self, Question(question, partial(self.actions.cancel_jobs, ids)))
 
+    def _open_jobs(self) -> list[Job]:
+        """Return the chosen jobs that have not ended; if all have, notify the user."""
+        chosen = self.chosen
+        open_jobs = [job for job in chosen if not job.ended]
+        if chosen and not open_jobs:
+            self.notify(f"{_jobs([job.id for job in chosen])} already ended.", severity="warning")
+        return open_jobs
+
     def action_cancel_all(self) -> None:
         """Ask whether to cancel all jobs."""
         counts = self.snapshot.counts if self.snapshot else {}
         running, queued = counts.get(JobState.RUNNING, 0), counts.get(JobState.QUEUED, 0)
+        paused = len(self.snapshot.queue.paused_jobs) if self.snapshot else 0
         if not running + queued:
             self.notify("No running or queued jobs to cancel.", severity="warning")
             return
-        question = f"Cancel all jobs ({running} running, {queued} queued)?"
+        also = f", {paused} paused" if paused else ""
+        question = f"Cancel all jobs ({running} running, {queued - paused} queued{also})?"
         confirm(self, Question(question, self.actions.cancel_all_jobs))
 
     def action_retry(self) -> None:
@@ -183,6 +193,19 @@ class QueuePane(TablePane):
         if self.snapshot:
             paused = self.snapshot.queue.paused
             perform(self, self.actions.resume_queue if paused else self.actions.pause_queue)
+
+    def action_pause_jobs(self) -> None:
+        """Pause those of the chosen jobs that can be paused, or resume them if all of those are paused.
+
+        If none can be paused, the action reports why.
+        """
+        jobs = self._open_jobs()
+        possible = [job for job in jobs if job.state == JobState.QUEUED or job.kind in RESUMABLE] or jobs
+        not_paused = [job.id for job in possible if job.paused_at is None]
+        if not_paused:
+            perform(self, self.actions.pause_jobs, not_paused)
+        elif possible:
+            perform(self, self.actions.resume_jobs, [job.id for job in possible])
 
     def action_move(self, step: int) -> None:
         """Move the focused job by one position."""
@@ -222,10 +245,14 @@ def _row(job: Job, queue: QueueState, width: int) -> tuple[str, ...]:
 
 def _note(job: Job, queue: QueueState) -> str:
     """Return why a job waits, or its error; the progress of a running one is shown above the table, to save redraws."""
-    return "" if job.state == JobState.RUNNING else job_note(job, waiting_reason(job, queue))
+    if job.state == JobState.RUNNING:
+        return ""
+    return job_note(job, "z resumes it" if job.paused else waiting_reason(job, queue))
 
 
 def _remark(job: Job) -> str:
     if job.state == JobState.RUNNING:
-        return "cancelling" if job.cancel_asked else ""
+        if job.cancel_asked:
+            return "cancelling"
+        return PAUSING if job.pausing else ""
     return f"took {job_duration(job)}" if job.state == JobState.SUCCEEDED else ""

@@ -11,7 +11,7 @@ from core.clock import format_duration
 from core.records.jobs import Job
 from core.store.durations import Estimate
 from tui.dashboard.common.plain_text import PlainText
-from tui.text.format import elapsed, job_title, sparkline, time_left
+from tui.text.format import PAUSING, elapsed, job_title, sparkline, time_left
 
 _HISTORY = 12
 _HISTORY_MIN_WIDTH = 100
@@ -69,6 +69,8 @@ def _bars(values: Iterable[float]) -> str:
 def _stage(job: Job) -> str:
     if job.cancel_asked:
         return "cancelling"
+    if job.pausing:
+        return PAUSING
     attempt = f"attempt {job.attempt}, " if job.attempt > 1 else ""
     return attempt + (job.stage or "starting")
 

@@ -142,7 +142,7 @@ class BenchmarkScreen(ActionScreen):
         self.query_one("#expected", PlainText).show(f"{measured} and the original · {self._expected(job)}")
         same = self._same(job)
         again = self.query_one("#again", PlainCheckbox).value
-        self.show_problem("" if same is None or again else f"already {same.state}: job {same.id}")
+        self.show_problem("" if same is None or again else f"already {same.shown_state}: job {same.id}")
 
     def _expected(self, job: NewJob) -> str:
         if self.expectation is None:
