@@ -68,8 +68,9 @@ class Point:
 class Training:
     """A student in training. All that determines how it goes on is in its checkpoint."""
 
-    def __init__(self, student: StudentModule, budget: Budget, arithmetic: Arithmetic) -> None:
-        """Begin with the weights that the student has."""
+    def __init__(self, student: StudentModule, budget: Budget, arithmetic: Arithmetic, peak: float = 1.0) -> None:
+        """Begin with the weights that the student has; the learning rates rise to the share `peak` of the usual ones."""
+        self._peak = peak
         self._student, self._budget, self._arithmetic = student.to(arithmetic.device), budget, arithmetic
         self._parameters = list(student.parameters())
         self._averaged = [parameter.detach().clone() for parameter in self._parameters]
@@ -130,6 +131,11 @@ class Training:
         with self._weights(self._best):
             student: Student = self._student.to_student()
             return student
+
+    def best_state(self) -> dict[str, Tensor]:
+        """Return the state of the student as it sounded best."""
+        with self._weights(self._best):
+            return {name: values.detach().cpu().clone() for name, values in self._student.state_dict().items()}
 
     def save(self, path: Path) -> None:
         """Write the checkpoint, complete or not at all."""
@@ -194,7 +200,7 @@ class Training:
     def _rate_share(self) -> float:
         """Return the share of the learning rates: one cosine over the whole training, after a short rise."""
         cosine = _LAST_SHARE + (1 - _LAST_SHARE) * (1 + math.cos(math.pi * self.share)) / 2
-        return cosine * min(1.0, (self.step + 1) / _WARM_UP_STEPS)
+        return self._peak * cosine * min(1.0, (self.step + 1) / _WARM_UP_STEPS)
 
     @contextmanager
     def _weights(self, weights: Sequence[Tensor]) -> Iterator[None]:

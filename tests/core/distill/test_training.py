@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from core.distill import run, training
-from core.distill.arithmetic import Arithmetic
-from core.distill.crops import CROP, Crops
+from core.distill.crops import Crops
 from core.distill.examples import Example
 from core.distill.network import StudentModule
 from core.distill.pace import Pace
@@ -21,10 +19,8 @@ from core.distill.student import Shape, Student, untrained
 from core.distill.training import Budget, Training
 from core.graph.index import GraphIndex
 from core.vits.hifigan import read_decoder
+from tests.core.distill.lessons import EXACT, RATE, lessons_of
 from tests.vits import TINY, build_model
-
-EXACT = Arithmetic("cpu", torch.float32)
-RATE = 16_000
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +31,7 @@ def student() -> Student:
 @pytest.fixture(scope="module")
 def examples(student: Student) -> list[Example]:
     """What another student makes of random activations."""
-    dice = np.random.default_rng(5)
-    module = StudentModule(student)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.add_(torch.from_numpy(dice.normal(0, 0.1, parameter.shape).astype(np.float32)))
-    found = []
-    for _ in range(3):
-        activations = dice.normal(0, 1, (CROP + 40, student.first.weight.shape[1])).astype(np.float32)
-        with torch.no_grad():
-            samples = module(torch.from_numpy(activations[None]))[0].numpy()
-        found.append(Example(activations.T.astype(np.float16), samples.astype(np.float16)))
-    return found
+    return lessons_of(student)
 
 
 def begun(student: Student, budget: Budget) -> Training:
