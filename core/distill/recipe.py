@@ -15,7 +15,7 @@ import onnx
 import torch
 
 from core.clock import parse_duration
-from core.distill.examples import draw_examples
+from core.distill.examples import draw_examples, require_space
 from core.distill.pace import PACE
 from core.distill.run import Plan, run_training
 from core.distill.sentences import held_out_utterances, training_utterances
@@ -27,7 +27,7 @@ from core.distill.training import Budget, Training
 from core.engines.engine import Audio
 from core.engines.ort import OrtVoice
 from core.errors import InvalidInput, TtsdashError
-from core.files import sha256_of
+from core.files import naming_full_disk, sha256_of
 from core.graph.model import save_model
 from core.quality.grade import MAX_TONE_DB
 from core.quality.tones import Tone, worst_tone
@@ -68,7 +68,8 @@ def make(task: Task) -> dict[str, Any]:
     quantized = _with_int8_flow(voice, task)
     teacher = partial(Teacher, voice.model, quantized.model, voice.decoder, _kernel, task.cores)
     before = Trained.read(task.trained) if task.trained else None
-    training = _train(task, teacher, voice.decoder, before)
+    with naming_full_disk(task.training):
+        training = _train(task, teacher, voice.decoder, before)
     task.progress("writing the variant", _WRITING)
     divisor = voice.decoder.stages[STAGES_BEFORE_LOOP - 1].divisor
     tail = StudentTail(training.best_student(), divisor)
@@ -136,8 +137,10 @@ def _train(task: Task, open_teacher: Callable[[], Teacher], decoder: Decoder, be
         task.progress("speaking what is to be learned", _DRAWING + share * (_TRAINING - _DRAWING))
 
     held_out = draw_examples(open_teacher, held_out_utterances(task.config, task.language), folder / "held-out")
+    place, samples = folder / "examples", PACE.audio_s * rate
+    require_space(task.training, place, samples, held_out)
     utterances = training_utterances(task.config, task.language)
-    examples = draw_examples(open_teacher, utterances, folder / "examples", PACE.audio_s * rate, on_drawn)
+    examples = draw_examples(open_teacher, utterances, place, samples, on_drawn)
     # If another job has replaced the variant meanwhile, its training is the one to be continued.
     start = f" {sha256_of(task.trained)[:16]}" if task.trained else ""
     plan = Plan(

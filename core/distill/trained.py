@@ -9,9 +9,9 @@ from torch import Tensor
 
 from core.clock import format_duration, parse_duration
 from core.distill.network import StudentModule
+from core.distill.states import write_state
 from core.distill.training import Training
 from core.errors import TtsdashError
-from core.files import atomic_write
 from core.variants.recipes import AUTO, MAX_BUDGET_S
 
 
@@ -38,8 +38,7 @@ class Trained:
 
     def save(self, path: Path) -> None:
         """Write it to a file."""
-        with atomic_write(path) as stream:
-            torch.save(vars(self), stream)
+        write_state(path, vars(self))
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -17,8 +17,8 @@ from core.distill.crops import EDGE, Crops
 from core.distill.loss import Loss
 from core.distill.network import StudentModule
 from core.distill.sound import Sound
+from core.distill.states import write_state
 from core.distill.student import Student
-from core.files import atomic_write
 from core.seed import SEED
 
 # Of the hidden matrices, the steps that inputs are rounded in, and the last layer; and what is left of them at the end.
@@ -152,8 +152,7 @@ class Training:
             "loss": self.loss,
             "curve": [asdict(point) for point in self.curve],
         }
-        with atomic_write(path) as stream:
-            torch.save(state, stream)
+        write_state(path, state)
 
     def restore(self, path: Path) -> None:
         """Go on from a checkpoint. Raises FileNotFoundError."""
