@@ -130,7 +130,10 @@ def _describe(point: Point, training: Training) -> str:
 
 
 class _Status:
-    """The stage of the job: how the student sounds, and when the training ends. It changes when the student was judged."""
+    """The stage of the job: when the training ends, its loss, and how the student sounds, in 32 characters with PESQ.
+
+    It changes when the student was judged.
+    """
 
     def __init__(self) -> None:
         self._judged, self._line = 0, "training"
@@ -139,5 +142,5 @@ class _Status:
         if len(training.curve) != self._judged:
             end = datetime.now() + timedelta(seconds=training.seconds_left)
             self._judged = len(training.curve)
-            self._line = f"training until about {end:%H:%M}: {training.curve[-1].sound}"
+            self._line = f"ends {end:%H:%M}: loss {training.loss:.2f}, {training.curve[-1].sound}"
         return self._line

@@ -1,6 +1,7 @@
 """The training of a student: it goes on as if it had never stopped, ends in time, and keeps what sounds best."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +162,8 @@ def test_a_training_logs_how_it_goes(
     )
     assert log[0].startswith("training on cpu, float32")
     assert any(line.startswith("step ") and "loss" in line for line in log)
+    assert re.fullmatch(r"ends [0-9]{2}:[0-9]{2}: loss [0-9]\.[0-9]{2}, (PESQ )?[0-9.]+.*", stages[-1][0])
+    assert not any("nan" in stage for stage, _ in stages)
     assert [share for _, share in stages] == sorted(share for _, share in stages)
     assert stages[-1][1] == 1.0
 

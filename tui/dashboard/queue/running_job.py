@@ -69,8 +69,9 @@ def _bars(values: Iterable[float]) -> str:
 def _stage(job: Job) -> str:
     if job.cancel_asked:
         return "cancelling"
-    attempt = f"attempt {job.attempt}, " if job.attempt > 1 else ""
-    return attempt + (job.stage or "starting")
+    stage = job.stage or "starting"
+    # In a narrow terminal the end is cut off.
+    return f"{stage}, attempt {job.attempt}" if job.attempt > 1 else stage
 
 
 def _left(job: Job, expected: Estimate | None, at: str) -> str:
