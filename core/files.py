@@ -1,6 +1,7 @@
 """Files that survive a power cut and that only their owner can read."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -68,6 +69,25 @@ def flush_tree(path: Path) -> None:
         if not entry.is_symlink():
             flush_tree(entry)
     flush_folder(path)
+
+
+def space_shortage(folder: Path, needed: float) -> str | None:
+    """Return that the disk of a folder has less free space than the needed bytes; None if it has enough."""
+    free = shutil.disk_usage(folder).free
+    if free >= needed:
+        return None
+    return f"the disk is nearly full: {free / 1e6:.0f} MB free in {folder}, {needed / 1e6:.0f} MB needed"
+
+
+@contextlib.contextmanager
+def naming_full_disk(folder: Path) -> Iterator[None]:
+    """Let an error that the disk is full name a folder, if it names no file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(folder)) from error
+        raise
 
 
 @contextlib.contextmanager

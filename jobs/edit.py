@@ -53,7 +53,9 @@ def _with_params(db: sqlite3.Connection, job: Job, params: Mapping[str, str], up
     if recipe is None:
         raise InvalidInput(f"job {job.id} is a {job.kind}, which has no recipe parameters")
     values = job.params["params"] | recipe.read(params)
-    new = variant_job(get_voice(db, job.voice), recipe.name, values, job.params.get("calibration"))
+    new = variant_job(
+        get_voice(db, job.voice), recipe.name, values, job.params.get("calibration"), job.params.get("from")
+    )
     return replace(update, variant=new.variant, params=new.params)
 
 

@@ -1,7 +1,6 @@
 """The resources and limits of a job, and whether the disk has room for it."""
 
-import shutil
-
+from core.files import space_shortage
 from core.hardware.detection import usable_memory_mb
 from core.records.jobs import Limits
 from core.records.resources import Resources
@@ -45,8 +44,4 @@ DISK_FULL = 3
 
 def disk_shortage(workspace: Workspace, voice_bytes: int) -> str | None:
     """Return why the disk is too full for a job on a voice of that size, or None if there is room."""
-    free = shutil.disk_usage(workspace.root).free / 1e6
-    needed = voice_bytes * _DISK_PER_VOICE / 1e6 + _BASE_DISK_MB
-    if free >= needed:
-        return None
-    return f"the disk is nearly full: {free:.0f} MB free in {workspace.root}, {needed:.0f} MB needed"
+    return space_shortage(workspace.root, voice_bytes * _DISK_PER_VOICE + _BASE_DISK_MB * 1e6)

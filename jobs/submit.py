@@ -19,6 +19,7 @@ from core.store.database import transaction
 from core.store.jobs import add_job, get_job
 from core.store.voices import voice_of_id
 from core.variants.checksums import integrity_error
+from core.variants.kept_training import DISTILL, params_to_go_on
 from core.variants.recipes import RECIPES, Value
 from core.variants.suitability import obstacle
 from core.voices.sentences import label_of
@@ -55,6 +56,8 @@ class OptimizeRequest:
     """Make variants even if they are up to date."""
     outdated: bool = False
     """Make the variants again that were made from something else than what the voice is now."""
+    from_variant: str | None = None
+    """The distilled variant that is trained further."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +74,29 @@ class Submission:
 
 
 def variant_job(
-    voice: Voice, recipe: str, params: Mapping[str, Value] | None = None, calibration: str | None = None
+    voice: Voice,
+    recipe: str,
+    params: Mapping[str, Value] | None = None,
+    calibration: str | None = None,
+    from_variant: str | None = None,
 ) -> NewJob:
-    """Return a job that makes a variant.
+    """Return a job that makes a variant, or that trains the distilled one `from_variant` further.
 
-    Raises InvalidInput for bad parameters, and for a recipe that this machine cannot run or the voice does not allow.
+    Raises InvalidInput for bad parameters, for a recipe that this machine cannot run or the voice does not allow, and for a
+    variant that cannot be trained further.
     """
     made_by = RECIPES[recipe]
     reason = obstacle(made_by, voice)
     if reason:
         raise InvalidInput(f"{made_by.variant}: {reason}")
-    values = made_by.complete(params or {})
+    values = made_by.complete(params_to_go_on(voice, from_variant, params or {}) if from_variant else params or {})
     job_params: dict[str, Any] = {"recipe": recipe, "params": values}
+    if from_variant:
+        job_params["from"] = from_variant
     label = None
     if calibration and made_by.calibrated:
         job_params["calibration"], label = calibration, label_of(Path(calibration))
-    variant = made_by.variant_name(values, label)
+    variant = from_variant or made_by.variant_name(values, label)
     resources = distill_resources(voice) if made_by.job == JobKind.DISTILL else variant_resources(voice)
     return NewJob(made_by.job, voice.id, variant, job_params, resources=resources)
 
@@ -267,7 +277,8 @@ def find_up_to_date(voice: Voice, jobs: Sequence[NewJob]) -> dict[str, int | Non
 def _is_up_to_date(variant: Variant, voice: Voice, job: NewJob) -> bool:
     recipe = RECIPES[job.params["recipe"]]
     return (
-        variant.recipe == recipe.name
+        "from" not in job.params
+        and variant.recipe == recipe.name
         and variant.source_sha256 == voice.source_sha256
         and variant.outdated is None
         # The lineage has more entries than the job's parameters.
@@ -321,6 +332,8 @@ def variant_jobs(voice: Voice, request: OptimizeRequest) -> list[NewJob]:
         and not any(RECIPES[recipe].calibrated for recipe in request.recipes)
     ):
         raise InvalidInput("--calibration is for recipes that are calibrated: add --static")
+    if request.from_variant and DISTILL not in request.recipes:
+        raise InvalidInput("--from is for a distilled variant that is trained further: add --distill")
     return [
         variant_job(
             voice,
@@ -329,6 +342,7 @@ def variant_jobs(voice: Voice, request: OptimizeRequest) -> list[NewJob]:
                 {name: value for name, value in request.params.items() if name in RECIPES[recipe].params}
             ),
             request.calibration,
+            request.from_variant if recipe == DISTILL else None,
         )
         for recipe in request.recipes
     ]

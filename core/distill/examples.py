@@ -1,7 +1,8 @@
 """What a student learns from, kept in files of the job: it goes on after a crash, and memory does not grow with the amount."""
 
+import io
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import numpy.typing as npt
 
 from core.distill.sentences import Utterance
 from core.distill.teacher import Lesson, Teacher
-from core.files import draft_of, mkdir_private, remove_path
+from core.errors import TtsdashError
+from core.files import draft_of, mkdir_private, remove_path, space_shortage
 
 # The mark in a folder that has all examples.
 _COMPLETE = "complete"
+# For the last example, checkpoints and the variant.
+_SPARE_BYTES = 50e6
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,25 @@ class Example:
     activations: npt.NDArray[np.float16]
     """[channels, positions]"""
     samples: npt.NDArray[np.float16]
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the size of both."""
+        return self.activations.nbytes + self.samples.nbytes
+
+
+def require_space(place: Path, folder: Path, samples: float, known: Sequence[Example]) -> None:
+    """Raise TtsdashError if the disk has no room for the examples of a folder that are not drawn yet.
+
+    `samples` is how many all of them have together. Their size follows from that of `known` ones. The error names `place`.
+    """
+    if (folder / _COMPLETE).exists():
+        return
+    size = samples * sum(example.size_bytes for example in known) / sum(len(example.samples) for example in known)
+    drawn = sum(path.stat().st_size for path in folder.glob("*/*.npy"))
+    shortage = space_shortage(place, max(0.0, size - drawn) + _SPARE_BYTES)
+    if shortage:
+        raise TtsdashError(f"{shortage} for what the student learns from: free some disk space, then retry the job")
 
 
 def draw_examples(
@@ -66,7 +89,10 @@ def _write(path: Path, lesson: Lesson) -> Example:
     with draft_of(path) as draft:
         mkdir_private(draft)
         for name, values in vars(example).items():
-            np.save(draft / f"{name}.npy", values)
+            # In memory first, since NumPy does not report that the disk is full.
+            content = io.BytesIO()
+            np.save(content, values)
+            (draft / f"{name}.npy").write_bytes(content.getbuffer())
     return _read(path) or example
 
 

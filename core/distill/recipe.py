@@ -5,6 +5,7 @@ So a student learns from the voice alone, with the exact waveform as its target:
 front stays as it is, so durations do not change. The rest is as in the recipe `dynamic`.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,18 +15,19 @@ import onnx
 import torch
 
 from core.clock import parse_duration
-from core.distill.examples import draw_examples
+from core.distill.examples import draw_examples, require_space
 from core.distill.pace import PACE
 from core.distill.run import Plan, run_training
 from core.distill.sentences import held_out_utterances, training_utterances
 from core.distill.student import SHAPES, Size, untrained
 from core.distill.student_tail import StudentTail
 from core.distill.teacher import Teacher
+from core.distill.trained import Trained
 from core.distill.training import Budget, Training
 from core.engines.engine import Audio
 from core.engines.ort import OrtVoice
 from core.errors import InvalidInput, TtsdashError
-from core.files import sha256_of
+from core.files import naming_full_disk, sha256_of
 from core.graph.model import save_model
 from core.quality.grade import MAX_TONE_DB
 from core.quality.tones import Tone, worst_tone
@@ -35,12 +37,15 @@ from core.rewrite.chunked_decoder import STAGES_BEFORE_LOOP, Chunking, replace_t
 from core.rewrite.nchwc import NCHWc
 from core.rewrite.stage import MakeKernel
 from core.seed import SEED
+from core.variants.kept_training import CHECKSUM, training_path_of
 from core.variants.recipes import AUTO, Task
 from core.vits.hifigan import Decoder, Stage
 from core.vits.voice_graph import VoiceGraph
 
 # A student has few values for each position, and reads many beside a chunk.
 _CHUNKING = Chunking(max_length=512, batch=2)
+# Of the steps of a new training, those of one that is continued without a budget.
+_FURTHER_SHARE = 0.5
 # The shares of the job that are done when drawing examples, training, writing and listening to the variant begin.
 _DRAWING, _TRAINING, _WRITING, _LISTENING = 0.01, 0.06, 0.96, 0.97
 
@@ -48,7 +53,8 @@ _DRAWING, _TRAINING, _WRITING, _LISTENING = 0.01, 0.06, 0.96, 0.97
 def make(task: Task) -> dict[str, Any]:
     """Write the variant, and return how it was trained.
 
-    Goes on from the checkpoint in the task's folder if there is one. Raises InvalidInput for a source that is already
+    Goes on from the checkpoint in the task's folder if there is one. The state of the training is kept beside the variant.
+    Raises InvalidInput for a source that is already
     quantized, or whose structure is not recognized.
     """
     torch.manual_seed(SEED)
@@ -61,7 +67,9 @@ def make(task: Task) -> dict[str, Any]:
         raise InvalidInput(f"{task.source} cannot be distilled (its decoder has one stage only): use another recipe")
     quantized = _with_int8_flow(voice, task)
     teacher = partial(Teacher, voice.model, quantized.model, voice.decoder, _kernel, task.cores)
-    training = _train(task, teacher, voice.decoder)
+    before = Trained.read(task.trained) if task.trained else None
+    with naming_full_disk(task.training):
+        training = _train(task, teacher, voice.decoder, before)
     task.progress("writing the variant", _WRITING)
     divisor = voice.decoder.stages[STAGES_BEFORE_LOOP - 1].divisor
     tail = StudentTail(training.best_student(), divisor)
@@ -70,12 +78,17 @@ def make(task: Task) -> dict[str, Any]:
     save_model(model, task.target)
     task.progress("listening for tones", _LISTENING)
     tone = _require_no_tone(task)
+    trained, path = Trained.of(training, str(task.params["budget"]), before), training_path_of(task.target)
+    trained.save(path)
     return {
-        "steps": training.step,
+        "budget": trained.budget,
+        "runs": trained.runs,
+        "steps": trained.steps,
         "tone_db": tone and round(tone.excess_db, 2),
-        "trained_s": round(training.seconds),
+        "trained_s": round(trained.seconds),
         "held_out_mel_db": round(training.best.mel_db, 3),
         "held_out_pesq": training.best.pesq and round(training.best.pesq, 3),
+        CHECKSUM: sha256_of(path),
     }
 
 
@@ -113,8 +126,8 @@ def _kernel(number: int, stage: Stage) -> MakeKernel:
     return DynamicInt8 if stage.channels >= MIN_INT8_CHANNELS else NCHWc
 
 
-def _train(task: Task, open_teacher: Callable[[], Teacher], decoder: Decoder) -> Training:
-    """Return a training that is over."""
+def _train(task: Task, open_teacher: Callable[[], Teacher], decoder: Decoder, before: Trained | None) -> Training:
+    """Return a training that is over: a new one, or one that has continued the one `before`."""
     size: Size = task.params["size"]  # type: ignore[assignment]
     # A job may go on with another size, or after its voice was exported again.
     folder = task.training / f"{size} {sha256_of(task.source)}"
@@ -124,15 +137,19 @@ def _train(task: Task, open_teacher: Callable[[], Teacher], decoder: Decoder) ->
         task.progress("speaking what is to be learned", _DRAWING + share * (_TRAINING - _DRAWING))
 
     held_out = draw_examples(open_teacher, held_out_utterances(task.config, task.language), folder / "held-out")
+    place, samples = folder / "examples", PACE.audio_s * rate
+    require_space(task.training, place, samples, held_out)
     utterances = training_utterances(task.config, task.language)
-    examples = draw_examples(open_teacher, utterances, folder / "examples", PACE.audio_s * rate, on_drawn)
-    budget = str(task.params["budget"])
+    examples = draw_examples(open_teacher, utterances, place, samples, on_drawn)
+    # If another job has replaced the variant meanwhile, its training is the one to be continued.
+    start = f" {sha256_of(task.trained)[:16]}" if task.trained else ""
     plan = Plan(
         student=untrained(decoder, SHAPES[size]),
-        budget=Budget(steps=SHAPES[size].steps) if budget == AUTO else Budget(seconds=parse_duration(budget)),
-        checkpoint=folder / "checkpoint.pt",
+        budget=_budget(str(task.params["budget"]), SHAPES[size].steps, is_new=before is None),
+        checkpoint=folder / f"checkpoint{start}.pt",
         sample_rate=rate,
         cores=task.cores,
+        trained=before,
     )
     return run_training(
         plan,
@@ -141,3 +158,10 @@ def _train(task: Task, open_teacher: Callable[[], Teacher], decoder: Decoder) ->
         task.log,
         lambda stage, share: task.progress(stage, _TRAINING + share * (_WRITING - _TRAINING)),
     )
+
+
+def _budget(text: str, steps: int, is_new: bool) -> Budget:
+    """Return a budget as it is written; `steps` are what a new training needs."""
+    if text != AUTO:
+        return Budget(seconds=parse_duration(text))
+    return Budget(steps=steps if is_new else math.ceil(_FURTHER_SHARE * steps))

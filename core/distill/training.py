@@ -17,8 +17,8 @@ from core.distill.crops import EDGE, Crops
 from core.distill.loss import Loss
 from core.distill.network import StudentModule
 from core.distill.sound import Sound
+from core.distill.states import write_state
 from core.distill.student import Student
-from core.files import atomic_write
 from core.seed import SEED
 
 # Of the hidden matrices, the steps that inputs are rounded in, and the last layer; and what is left of them at the end.
@@ -68,8 +68,9 @@ class Point:
 class Training:
     """A student in training. All that determines how it goes on is in its checkpoint."""
 
-    def __init__(self, student: StudentModule, budget: Budget, arithmetic: Arithmetic) -> None:
-        """Begin with the weights that the student has."""
+    def __init__(self, student: StudentModule, budget: Budget, arithmetic: Arithmetic, peak: float = 1.0) -> None:
+        """Begin with the weights that the student has; the learning rates rise to the share `peak` of the usual ones."""
+        self._peak = peak
         self._student, self._budget, self._arithmetic = student.to(arithmetic.device), budget, arithmetic
         self._parameters = list(student.parameters())
         self._averaged = [parameter.detach().clone() for parameter in self._parameters]
@@ -131,6 +132,11 @@ class Training:
             student: Student = self._student.to_student()
             return student
 
+    def best_state(self) -> dict[str, Tensor]:
+        """Return the state of the student as it sounded best."""
+        with self._weights(self._best):
+            return {name: values.detach().cpu().clone() for name, values in self._student.state_dict().items()}
+
     def save(self, path: Path) -> None:
         """Write the checkpoint, complete or not at all."""
         state = {
@@ -146,8 +152,7 @@ class Training:
             "loss": self.loss,
             "curve": [asdict(point) for point in self.curve],
         }
-        with atomic_write(path) as stream:
-            torch.save(state, stream)
+        write_state(path, state)
 
     def restore(self, path: Path) -> None:
         """Go on from a checkpoint. Raises FileNotFoundError."""
@@ -194,7 +199,7 @@ class Training:
     def _rate_share(self) -> float:
         """Return the share of the learning rates: one cosine over the whole training, after a short rise."""
         cosine = _LAST_SHARE + (1 - _LAST_SHARE) * (1 + math.cos(math.pi * self.share)) / 2
-        return cosine * min(1.0, (self.step + 1) / _WARM_UP_STEPS)
+        return self._peak * cosine * min(1.0, (self.step + 1) / _WARM_UP_STEPS)
 
     @contextmanager
     def _weights(self, weights: Sequence[Tensor]) -> Iterator[None]:

@@ -19,6 +19,7 @@ from core.store.results import delete_results
 from core.store.sources import own_sources
 from core.store.voices import delete_voice, get_voice
 from core.variants.checksums import Damaged, checksum_of
+from core.variants.kept_training import training_path_of, without_training_suffix
 from core.variants.variant_files import discard_drafts, jobs_with_drafts
 from core.voices.file import config_path_of
 from core.workspace import Workspace
@@ -33,7 +34,7 @@ class Removal:
 
     voice: Voice
     files: tuple[Path, ...]
-    """The models, configurations and folders of its variants."""
+    """The models, configurations and folders of its variants, and the states of trainings."""
     kept: tuple[Path, ...]
     """What has the name of a variant's file but is not what was made: it stays."""
     jobs: tuple[int, ...]
@@ -95,7 +96,7 @@ def finish_removals(workspace: Workspace, db: sqlite3.Connection) -> None:
     with transaction(db):
         for hidden in workspace.optimized_models.glob(f"*/{_HIDDEN}*"):
             file = hidden.with_name(hidden.name.removeprefix(_HIDDEN))
-            model = file.with_name(file.name.removesuffix(".json"))
+            model = file.with_name(without_training_suffix(file.name.removesuffix(".json")))
             if db.execute("SELECT 1 FROM variants WHERE path IN (?, ?)", (str(file), str(model))).fetchone():
                 _restore([file])
             else:
@@ -131,11 +132,10 @@ def _variant_files(
     for path, known in checksums.items():
         if not path.is_relative_to(workspace.optimized_models):
             continue
-        config = config_path_of(path)
         if path.exists() and _checksum(path) not in known:
             kept.append(path)
         else:
-            made += [file for file in (path, config) if file.exists()]
+            made += [file for file in (path, config_path_of(path), training_path_of(path)) if file.exists()]
     return tuple(made), tuple(kept)
 
 

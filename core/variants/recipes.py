@@ -49,6 +49,7 @@ class Param:
 
 
 AUTO = "auto"
+MAX_BUDGET_S = 7 * 86400
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ class Task:
     """The folder of a training, which survives the end of the job's process; it may not exist yet."""
     cores: int = 1
     """The cores that it may use."""
+    trained: Path | None = None
+    """The kept state of the training that is continued; None for a new one."""
 
 
 class Needs(Enum):
@@ -280,7 +283,7 @@ RECIPES = {
                     AUTO,
                     "how long to train; auto: until more makes little difference",
                     low=60,
-                    high=7 * 86400,
+                    high=MAX_BUDGET_S,
                     named=False,
                 ),
             },

@@ -19,6 +19,7 @@ from core.files import (
 )
 from core.text import safe_name, truncate
 from core.variants.checksums import write_manifest
+from core.variants.kept_training import training_path_of
 from core.voices.check_text import check_text
 from core.voices.file import config_path_of
 from core.workspace import Workspace
@@ -45,18 +46,22 @@ def variant_folder(workspace: Workspace, voice_folder: str, name: str) -> Path:
 class Draft(Replacement):
     """A variant that is being written: a hidden file next to its final path, named after the job that writes it."""
 
-    def __init__(self, final: Path, job_id: int) -> None:
+    def __init__(self, final: Path, job_id: int, trained: bool = False) -> None:
+        """Take the final path; `trained` is whether the state of a training is written next to the model."""
         self.final = final
         self.path = _hidden(final, job_id)
+        names = {config_path_of(self.path): config_path_of(final)}
+        if trained:
+            names[training_path_of(self.path)] = training_path_of(final)
         # The model last, so that it never exists without its configuration.
-        super().__init__({config_path_of(self.path): config_path_of(final), self.path: final})
+        super().__init__(names | {self.path: final})
         _make_folder(final.parent)
         self.discard()
 
     def complete(self, config: dict[str, Any]) -> None:
-        """Write the configuration next to the model, and flush both to disk."""
+        """Write the configuration next to the model, and flush all files to disk."""
         _write_config(config, self.path)
-        for file in (self.path, config_path_of(self.path)):
+        for file in self.names:
             file.chmod(PRIVATE_FILE)
             flush_file(file)
 

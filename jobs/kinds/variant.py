@@ -12,6 +12,7 @@ from core.errors import InvalidInput, TtsdashError, reason_of
 from core.records.voices import Variant
 from core.text import truncate
 from core.variants.checksums import checksum_of, size_of
+from core.variants.kept_training import trained_variant, training_path_of
 from core.variants.recipes import RECIPES, Recipe, Task
 from core.variants.sources import require_unchanged
 from core.variants.variant_files import Draft, FolderDraft
@@ -44,13 +45,14 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
     if recipe.missing:
         raise InvalidInput(recipe.missing)
     params = recipe.complete(context.job.params.get("params", {}))
-    calibration = context.job.params.get("calibration")
+    calibration, start = context.job.params.get("calibration"), context.job.params.get("from")
     label = label_of(Path(calibration)) if calibration else None
     if label and not name.endswith(f"calibration={label}"):
         raise InvalidInput(f"{calibration} has changed since {name} was queued: queue it again")
     source = Path(voice.path)
     context.report("reading the original", 0.02)
     require_unchanged(voice)
+    trained = training_path_of(Path(trained_variant(voice, start).path)) if start else None
     # Fails now if the voice cannot speak at all: the finished variant is checked with that sentence.
     check_sentence(voice.config, check_text(voice.config))
     draft = draft_of(context.workspace, voice.folder, name, context.job.id)
@@ -65,6 +67,7 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
         progress=_within(context, _MAKING),
         training=context.workspace.training(context.job.id),
         cores=context.job.resources.cores,
+        trained=trained,
     )
     try:
         with _explained(recipe):

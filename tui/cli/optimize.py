@@ -52,6 +52,9 @@ def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the recipes; may be repeated.")
 @click.option("--calibration", metavar="FILE", help="Calibrate with these sentences, one per line.")
+@click.option(
+    "--from", "from_variant", metavar="VARIANT", help="Train this distilled variant further (with --distill)."
+)
 @click.option("--benchmark", is_flag=True, help="Benchmark the variants beside the original.")
 @click.option("--outdated", is_flag=True, help="Make the variants again that were made before the voice changed.")
 @click.option("--force", is_flag=True, help="Make variants even if they are up to date.")
@@ -64,6 +67,7 @@ def optimize(
     model: str,
     params: tuple[str, ...],
     calibration: str | None,
+    from_variant: str | None,
     everything: bool,
     benchmark: bool,
     outdated: bool,
@@ -78,6 +82,8 @@ def optimize(
     """Queue jobs that make variants of a voice, and their benchmark."""
     if calibration == "":
         raise InvalidInput("--calibration is empty: name a file with one sentence per line")
+    if from_variant == "":
+        raise InvalidInput("--from is empty: name a distilled variant of the voice")
     scheduling = Scheduling(priority or 0, after, not_before(at, span))
     given = read_params(params)
     voice = find_or_add(session, model)
@@ -94,6 +100,7 @@ def optimize(
         scheduling,
         force,
         outdated,
+        from_variant,
     )
     if not session.as_json:
         for variant, reason in left_out.items():

@@ -1,20 +1,23 @@
 """What a student learns from: sentences of the voice's language and of its phonemes, drawn once, the same each time."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 
 from core.distill.crops import CROP, Crops
-from core.distill.examples import Example, draw_examples
+from core.distill.examples import Example, draw_examples, require_space
 from core.distill.recipe import _kernel
 from core.distill.sentences import Utterance, held_out_utterances, training_utterances
 from core.distill.teacher import Teacher
 from core.engines.ort import OrtVoice
+from core.errors import TtsdashError
 from core.quantize.calibration import calibration_sentences
 from core.vits.voice_graph import VoiceGraph
 from tests.vits import MULTI_SPEAKER, TINY, VitsShape, build_model, voice_config
@@ -96,6 +99,40 @@ def test_drawing_ends_with_enough_samples(open_teacher: Callable[[], Teacher], t
     assert len(drawn) == 2
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("drawn", "needed"),
+    [(0, 250), (1, 249), (1000, 50)],
+    ids=["none drawn", "some drawn", "more drawn than needed"],
+)
+def test_drawing_needs_free_space_for_what_is_not_drawn_yet(
+    drawn: int, needed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "examples"
+    (folder / "0").mkdir(parents=True)
+    with (folder / "0" / "samples.npy").open("wb") as file:
+        file.truncate(drawn * 1_000_000)
+    # 10 bytes for each sample.
+    known = [Example(np.zeros((4, 100), np.float16), np.zeros(100, np.float16))]
+
+    def require(free: float) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free * 1e6))
+        require_space(tmp_path, folder, 20e6, known)
+
+    require(needed)
+    with pytest.raises(TtsdashError) as refused:
+        require(needed - 1)
+    assert str(refused.value) == (
+        f"the disk is nearly full: {needed - 1} MB free in {tmp_path}, {needed} MB needed for what the student learns from: "
+        "free some disk space, then retry the job"
+    )
+
+
+def test_complete_examples_need_no_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    (tmp_path / "complete").touch()
+    require_space(tmp_path, tmp_path, 1e9, [])
 
 
 def test_sentences_to_judge_by_are_not_trained_on() -> None:

@@ -1,9 +1,12 @@
 """The recipe `distill` on every build of a voice, with seconds of training."""
 
 import json
+import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -16,7 +19,7 @@ from core.distill.student import SHAPES
 from core.distill.training import Training
 from core.engines.ort import OrtVoice
 from core.engines.split_voice import open_split
-from core.errors import InvalidInput
+from core.errors import InvalidInput, TtsdashError
 from core.variants.variant_files import check_variant
 from core.vits.split_point import METADATA_KEY
 from core.voices.file import config_path_of, read_config
@@ -121,6 +124,15 @@ def test_the_same_training_makes_the_same_file_even_if_it_was_killed(
     make("distill", voice, again, log)
     assert any(line.startswith(f"going on from step {STEPS // 2}, ") for line in log), log
     assert again.read_bytes() == medium[1].read_bytes()
+
+
+def test_without_room_for_what_is_learned_one_line_names_the_folder(
+    medium: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=9e6))
+    folder = re.escape(str(tmp_path / "made.training"))
+    with pytest.raises(TtsdashError, match=f"^the disk is nearly full: 9 MB free in {folder}, [0-9]+ MB needed"):
+        make("distill", medium[0], tmp_path / "made.onnx")
 
 
 def test_a_decoder_with_nothing_to_replace_cannot_be_distilled(tmp_path: Path) -> None:

@@ -1,17 +1,16 @@
 """The training of a student: it goes on as if it had never stopped, ends in time, and keeps what sounds best."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from core.distill import run, training
-from core.distill.arithmetic import Arithmetic
-from core.distill.crops import CROP, Crops
+from core.distill.crops import Crops
 from core.distill.examples import Example
 from core.distill.network import StudentModule
 from core.distill.pace import Pace
@@ -21,10 +20,8 @@ from core.distill.student import Shape, Student, untrained
 from core.distill.training import Budget, Training
 from core.graph.index import GraphIndex
 from core.vits.hifigan import read_decoder
+from tests.core.distill.lessons import EXACT, RATE, lessons_of
 from tests.vits import TINY, build_model
-
-EXACT = Arithmetic("cpu", torch.float32)
-RATE = 16_000
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +32,7 @@ def student() -> Student:
 @pytest.fixture(scope="module")
 def examples(student: Student) -> list[Example]:
     """What another student makes of random activations."""
-    dice = np.random.default_rng(5)
-    module = StudentModule(student)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.add_(torch.from_numpy(dice.normal(0, 0.1, parameter.shape).astype(np.float32)))
-    found = []
-    for _ in range(3):
-        activations = dice.normal(0, 1, (CROP + 40, student.first.weight.shape[1])).astype(np.float32)
-        with torch.no_grad():
-            samples = module(torch.from_numpy(activations[None]))[0].numpy()
-        found.append(Example(activations.T.astype(np.float16), samples.astype(np.float16)))
-    return found
+    return lessons_of(student)
 
 
 def begun(student: Student, budget: Budget) -> Training:
@@ -176,6 +162,8 @@ def test_a_training_logs_how_it_goes(
     )
     assert log[0].startswith("training on cpu, float32")
     assert any(line.startswith("step ") and "loss" in line for line in log)
+    assert re.fullmatch(r"ends [0-9]{2}:[0-9]{2}: loss [0-9]\.[0-9]{2}, (PESQ )?[0-9.]+.*", stages[-1][0])
+    assert not any("nan" in stage for stage, _ in stages)
     assert [share for _, share in stages] == sorted(share for _, share in stages)
     assert stages[-1][1] == 1.0
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from core.variants.checksums import checksum_of
+from core.variants.kept_training import training_path_of
 from core.variants.variant_files import (
     Draft,
     FolderDraft,
@@ -77,6 +78,23 @@ def test_a_variant_that_is_rebuilt_stays_until_the_new_one_is_published(final: P
     assert final.read_bytes() == b"old"
     draft.publish()
     assert final.read_bytes() == b"new"
+
+
+def test_the_state_of_a_training_is_published_and_restored_with_its_model(final: Path) -> None:
+    state = training_path_of(final)
+    for job_id, content in enumerate((b"old", b"new"), start=1):
+        draft = Draft(final, job_id, trained=True)
+        for file in (draft.path, training_path_of(draft.path)):
+            file.write_bytes(content)
+        draft.complete({})
+        draft.publish()
+        assert (final.read_bytes(), state.read_bytes()) == (content, content)
+        if content == b"old":
+            draft.settle()
+    draft.discard()
+    assert (final.read_bytes(), state.read_bytes()) == (b"old", b"old")
+    assert state.stat().st_mode & 0o777 == 0o600
+    assert _visible(final.parent) == ["small.onnx", "small.onnx.json", "small.onnx.training"]
 
 
 def test_a_discarded_draft_leaves_nothing(final: Path) -> None:

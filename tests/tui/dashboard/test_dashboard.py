@@ -413,7 +413,7 @@ async def test_progress_is_drawn_without_redrawing_the_table(
         with closing(open_store(worked)) as db:
             db.execute("UPDATE jobs SET progress = 0.6, stage = 'pair 6, 1 thread', rss_mb = 700 WHERE id = 5")
         await until(pilot, lambda: text_of(app, "RunningJob .usage") == "147 % CPU, 700 MB")
-        assert text_of(app, "RunningJob .stage") == "attempt 2, pair 6, 1 thread"
+        assert text_of(app, "RunningJob .stage") == "pair 6, 1 thread, attempt 2"
         await pilot.pause()
         assert not drawn
 

@@ -71,8 +71,9 @@ def _stage(job: Job) -> str:
         return "cancelling"
     if job.pausing:
         return PAUSING
-    attempt = f"attempt {job.attempt}, " if job.attempt > 1 else ""
-    return attempt + (job.stage or "starting")
+    stage = job.stage or "starting"
+    # In a narrow terminal the end is cut off.
+    return f"{stage}, attempt {job.attempt}" if job.attempt > 1 else stage
 
 
 def _left(job: Job, expected: Estimate | None, at: str) -> str:
