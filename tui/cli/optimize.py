@@ -14,7 +14,7 @@ from core.store.jobs import get_job
 from core.store.results import list_results
 from core.store.voices import get_voice, voice_named
 from core.text import truncate
-from core.variants.recipes import RECIPES, read_params
+from core.variants.recipes import FROM, RECIPES, read_params
 from core.variants.suitability import obstacle
 from core.voices.spoken_sentences import spoken_file
 from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
@@ -52,6 +52,12 @@ def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the recipes; may be repeated.")
 @click.option("--calibration", metavar="FILE", help="Calibrate with these sentences, one per line.")
+@click.option(
+    "--from",
+    "from_variant",
+    metavar="VARIANT",
+    help="Convert this distilled variant, not the original (with --coreml).",
+)
 @click.option("--benchmark", is_flag=True, help="Benchmark the variants beside the original.")
 @click.option("--outdated", is_flag=True, help="Make the variants again that were made before the voice changed.")
 @click.option("--force", is_flag=True, help="Make variants even if they are up to date.")
@@ -64,6 +70,7 @@ def optimize(
     model: str,
     params: tuple[str, ...],
     calibration: str | None,
+    from_variant: str | None,
     everything: bool,
     benchmark: bool,
     outdated: bool,
@@ -79,7 +86,7 @@ def optimize(
     if calibration == "":
         raise InvalidInput("--calibration is empty: name a file with one sentence per line")
     scheduling = Scheduling(priority or 0, after, not_before(at, span))
-    given = read_params(params)
+    given = read_params(params if from_variant is None else (*params, _as_param(from_variant, flags, everything)))
     voice = find_or_add(session, model)
     left_out = {
         recipe.variant: reason
@@ -105,6 +112,16 @@ def optimize(
     if not session.as_json:
         _print_forecasts(session, voice, submission)
     finish_or_follow(session, submission, wait, selected=voice)
+
+
+def _as_param(from_variant: str, flags: Mapping[str, bool], everything: bool) -> str:
+    """Return the parameter that names the variant to convert. Raises InvalidInput."""
+    converts = {name for name, recipe in RECIPES.items() if FROM in recipe.params}
+    if not from_variant:
+        raise InvalidInput("--from is empty: name a distilled variant of the voice")
+    if not everything and not any(flags[name] for name in converts):
+        raise InvalidInput(f"--from is for variants that are converted: add --{', --'.join(sorted(converts))}")
+    return f"{FROM}={from_variant}"
 
 
 def _chosen(flags: Mapping[str, bool], everything: bool, left_out: Mapping[str, str]) -> list[str]:
