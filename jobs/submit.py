@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.clock import parse_timestamp
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from core.records.job_states import OPEN, JobKind, sql_list
 from core.records.jobs import NewJob
 from core.records.voices import ORIGINAL, Variant, Voice
@@ -19,6 +19,7 @@ from core.store.database import transaction
 from core.store.jobs import add_job, get_job
 from core.store.voices import voice_of_id
 from core.variants.checksums import integrity_error
+from core.variants.converted import converted_from, is_of_same_file, require_convertible
 from core.variants.kept_training import DISTILL, params_to_go_on
 from core.variants.recipes import RECIPES, Value
 from core.variants.suitability import obstacle
@@ -144,24 +145,32 @@ def measurable(voice: Voice, names: Sequence[str] = ()) -> list[str]:
 def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, request: OptimizeRequest) -> Submission:
     """Queue a job for each recipe, then a benchmark of the variants; without recipes, of the existing variants.
 
-    Jobs for outdated variants, if requested, come first. A variant that is up to date or already queued is not made again, unless the request forces it. Raises InvalidInput if
-    there is nothing to do or the request is invalid.
+    Jobs for outdated variants, if requested, come first. A variant that is up to date or already queued is not made again,
+    unless the request forces it. One that is made from another variant waits for the job that makes that. Raises
+    InvalidInput if there is nothing to do or the request is invalid, and NotFound for a variant to convert that nobody makes.
     """
     if not (request.recipes or request.outdated or request.benchmark):
         raise InvalidInput("nothing to do: say what to make (--dynamic, --optimized, ... or --all), or --benchmark")
     voice = voice_of_id(db, voice.id)
     remade = remake_jobs(db, voice, request) if request.outdated else RemakeJobs()
-    jobs, settings = _distinct([*remade.jobs, *variant_jobs(voice, request)]), read_settings(workspace)
+    jobs = sorted(
+        _distinct([*remade.jobs, *variant_jobs(voice, request)]), key=lambda job: _converted_by(job) is not None
+    )
+    settings = read_settings(workspace)
     if remade.skipped and not jobs:
         raise InvalidInput("; ".join(f"{name}: {reason}" for name, reason in remade.skipped.items()))
     up_to_date = {} if request.force else find_up_to_date(voice, jobs)
     scheduling = request.scheduling
     with transaction(db):
         existing: dict[str, int | None] = {} if request.force else up_to_date | _find_open(db, jobs)
-        made = [
-            existing[job.variant] if job.variant in existing else _add(db, job, scheduling, settings) for job in jobs
-        ]
-        ids = [job_id for job_id in made if job_id is not None]
+        made: dict[str | None, int | None] = {}
+        for job in jobs:
+            if job.variant in existing:
+                made[job.variant] = existing[job.variant]
+            else:
+                after = (*scheduling.after, *_makers_of_source(db, voice, job, made))
+                made[job.variant] = _add(db, job, replace(scheduling, after=after), settings)
+        ids = [job_id for job_id in made.values() if job_id is not None]
         if request.benchmark:
             variants = [str(job.variant) for job in jobs] or [variant.name for variant in voice.current_variants]
             waits_for = (job_id for job_id in ids if get_job(db, job_id).state in OPEN)
@@ -175,6 +184,33 @@ def submit_optimize(workspace: Workspace, db: sqlite3.Connection, voice: Voice, 
                 existing |= {BENCHMARK: same}
     wake(workspace, scheduling.not_before)
     return Submission(tuple(ids), existing, tuple(jobs), remade.skipped)
+
+
+def _converted_by(job: NewJob) -> str | None:
+    """Return the name of the variant that a job converts; None for one that makes its variant from the original."""
+    return converted_from(job.params["params"])
+
+
+def _makers_of_source(
+    db: sqlite3.Connection, voice: Voice, job: NewJob, made: Mapping[str | None, int | None]
+) -> tuple[int, ...]:
+    """Return the job that makes the variant that a job converts, among those just `made` or already queued.
+
+    Returns none if the variant is there, and if the job converts none. Raises NotFound and InvalidInput.
+    """
+    name = _converted_by(job)
+    if name is None:
+        return ()
+    open_jobs = db.execute(
+        f"""SELECT id FROM jobs
+            WHERE voice_id = ? AND variant = ? AND state IN {sql_list(OPEN)} AND NOT cancel_asked ORDER BY id DESC""",
+        (voice.id, name),
+    )
+    maker = made.get(name) or next((row["id"] for row in open_jobs), None)
+    if maker is not None and get_job(db, maker).state in OPEN:
+        return (maker,)
+    require_convertible(voice, name)
+    return ()
 
 
 @dataclass(frozen=True)
@@ -193,7 +229,15 @@ def remake_jobs(db: sqlite3.Connection, voice: Voice, request: OptimizeRequest) 
             jobs.append(_remake_job(db, voice, variant, request.calibration))
         except InvalidInput as error:
             skipped[variant.name] = str(error)
-    return RemakeJobs(tuple(jobs), skipped)
+    made = {job.variant for job in jobs}
+    for job in jobs:
+        name = _converted_by(job)
+        if name and name not in made:
+            try:
+                require_convertible(voice, name)
+            except (InvalidInput, NotFound) as error:
+                skipped[str(job.variant)] = str(error)
+    return RemakeJobs(tuple(job for job in jobs if job.variant not in skipped), skipped)
 
 
 def _remake_job(db: sqlite3.Connection, voice: Voice, variant: Variant, calibration: str | None) -> NewJob:
@@ -267,11 +311,14 @@ def measures_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def find_up_to_date(voice: Voice, jobs: Sequence[NewJob]) -> dict[str, int | None]:
     """Return the variants that need not be made again, by name, each with the job that made it.
 
-    Such a variant is intact and was made from the same source, by the same recipe, parameters and tool versions.
+    Such a variant is intact and was made from the same source, by the same recipe, parameters and tool versions; one that is
+    made from another variant, from one that none of the jobs replaces.
     """
     variants = {variant.name: variant for variant in voice.variants}
-    found = ((variants.get(str(job.variant)), job) for job in jobs)
-    return {variant.name: variant.job_id for variant, job in found if variant and _is_up_to_date(variant, voice, job)}
+    found = [(variants.get(str(job.variant)), job) for job in jobs]
+    current = {variant.name: job for variant, job in found if variant and _is_up_to_date(variant, voice, job)}
+    replaced = {str(job.variant) for job in jobs} - current.keys()
+    return {name: variants[name].job_id for name, job in current.items() if _converted_by(job) not in replaced}
 
 
 def _is_up_to_date(variant: Variant, voice: Voice, job: NewJob) -> bool:
@@ -282,7 +329,11 @@ def _is_up_to_date(variant: Variant, voice: Voice, job: NewJob) -> bool:
         and variant.source_sha256 == voice.source_sha256
         and variant.outdated is None
         # The lineage has more entries than the job's parameters.
-        and all(variant.params.get(name) == value for name, value in job.params["params"].items())
+        and all(
+            variant.params.get(name, recipe.params[name].default) == value
+            for name, value in job.params["params"].items()
+        )
+        and is_of_same_file(variant, voice)
         and variant.tools == recipe.tool_versions()
         and integrity_error(Path(variant.path), variant.sha256, voice.config) is None
     )
@@ -333,7 +384,9 @@ def variant_jobs(voice: Voice, request: OptimizeRequest) -> list[NewJob]:
     ):
         raise InvalidInput("--calibration is for recipes that are calibrated: add --static")
     if request.from_variant and DISTILL not in request.recipes:
-        raise InvalidInput("--from is for a distilled variant that is trained further: add --distill")
+        raise InvalidInput(
+            "--from is for a distilled variant that is trained further or converted: add --distill or --coreml"
+        )
     return [
         variant_job(
             voice,

@@ -92,6 +92,35 @@ def _with_bias(y: Values, bias: Values | None) -> Values:
     return y[None, :, None]
 
 
+def _avg_pool(
+    x: Values,
+    kernel_sizes: Values,
+    strides: Values,
+    pad: Values,
+    exclude_padding_from_average: bool = False,
+    **other: Any,
+) -> Values:
+    """Return the mean over neighbors in time, of which those beyond the ends are zeros."""
+    if list(strides) != [1, 1] or exclude_padding_from_average or other.get("ceil_mode"):
+        raise NotImplementedError("the evaluator only supports averages with zeros beyond the ends")
+    padded = np.pad(x.astype(np.float32), ((0, 0), (0, 0), (0, 0), (int(pad[2]), int(pad[3]))))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, int(kernel_sizes[1]), axis=3)
+    mean: Values = windows.mean(axis=4).astype(x.dtype)
+    return mean
+
+
+def _upsample_bilinear(
+    x: Values, scale_factor_width: int, align_corners: bool, half_pixel_centers: bool, **_: Any
+) -> Values:
+    """Interpolate [1, 1, 1, samples] linearly in time, to points in the middles of equal parts of each sample."""
+    if align_corners or not half_pixel_centers:
+        raise NotImplementedError("the evaluator only supports interpolation between the centers of samples")
+    count = int(scale_factor_width)
+    points = (np.arange(x.shape[3] * count) + 0.5) / count - 0.5
+    y: Values = np.interp(points, np.arange(x.shape[3]), x[0, 0, 0].astype(np.float32)).astype(x.dtype)
+    return y[None, None, None]
+
+
 def _slice(x: Values, begin: Values, end: Values, begin_mask: Values, end_mask: Values, **_: Any) -> Values:
     edges = zip(begin, end, begin_mask, end_mask, strict=True)
     return x[tuple(slice(None if free else int(b), None if open_ else int(e)) for b, e, free, open_ in edges)]
@@ -127,6 +156,16 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "sub": lambda x, y: x - y,
     "mul": lambda x, y: x * y,
     "real_div": lambda x, y: x / y,
+    "maximum": lambda x, y: np.maximum(x, y),  # noqa: PLW0108
+    "sqrt": lambda x: np.sqrt(x),  # noqa: PLW0108
+    "clip": lambda x, alpha, beta: np.clip(x, alpha, beta),  # noqa: PLW0108
+    "reduce_mean": lambda x, axes, keep_dims: x.mean(
+        axis=tuple(int(axis) for axis in axes), keepdims=bool(keep_dims), dtype=np.float32
+    ).astype(x.dtype),
+    "avg_pool": _avg_pool,
+    "upsample_bilinear": _upsample_bilinear,
+    "reshape": lambda x, shape: x.reshape([int(size) for size in shape]),
+    "transpose": lambda x, perm: x.transpose([int(axis) for axis in perm]),
     "identity": lambda x: x,
     "upsample_nearest_neighbor": lambda x, scale_factor_width, scale_factor_height=1: np.repeat(
         x, scale_factor_width, 3

@@ -6,11 +6,13 @@ from them) is computed here and leaves no operator behind.
 """
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 import onnx
 from coremltools.converters.mil import Builder as mb
+from coremltools.converters.mil.mil.types.symbolic import is_symbolic
 from onnx import TensorProto, helper, numpy_helper
 
 from core.graph.errors import UnsupportedGraph
@@ -26,8 +28,8 @@ def lower(decoder: onnx.ModelProto, inputs: dict[str, Value], mask: str) -> Valu
     """Lower the graph into the program that is being built, and return the audio, [1, 1, 1, samples].
 
     `inputs` are the program's variables by the names of the graph's inputs; `mask` is one of them. Outside the mask every
-    convolution reads zeros, as after the end of a sentence without padding, so that padding does not change the audio.
-    Raises UnsupportedGraph.
+    convolution reads zeros, as after the end of a sentence without padding, and averages leave out what is there, so that
+    padding does not change the audio. Raises UnsupportedGraph.
     """
     return _Lowering(decoder, inputs, mask).run()
 
@@ -54,8 +56,10 @@ class _Lowering:
             # In the flow and in front of the decoder the voice applies the mask itself.
             if node.op_type == "ConvTranspose" or (node.op_type == "Conv" and rate > 1):
                 operands[0] = self._inside(node.input[0], rate)
+            if node.op_type in _AVERAGES:
+                attributes["mask"] = self._mask(rate)
             result = _OPERATORS[node.op_type](*operands, **attributes)
-            rate *= attributes["strides"][0] if node.op_type == "ConvTranspose" else 1
+            rate = _rate_behind(node.op_type, rate, operands, attributes)
             outputs = result if isinstance(result, tuple) else (result,)
             self._values.update(zip(node.output, outputs, strict=True))
             self._rates.update(dict.fromkeys(node.output, rate))
@@ -63,11 +67,31 @@ class _Lowering:
 
     def _inside(self, name: str, rate: int) -> Value:
         """Return the tensor multiplied by the mask."""
+        if name not in self._masked:
+            self._masked[name] = mb.mul(x=self._values[name], y=self._mask(rate))
+        return self._masked[name]
+
+    def _mask(self, rate: int) -> Value:
         if rate not in self._masks:
             self._masks[rate] = mb.upsample_nearest_neighbor(x=self._masks[1], scale_factor_width=rate)
-        if name not in self._masked:
-            self._masked[name] = mb.mul(x=self._values[name], y=self._masks[rate])
-        return self._masked[name]
+        return self._masks[rate]
+
+
+def _rate_behind(op_type: str, rate: int, operands: list[Value], attributes: dict[str, Any]) -> int:
+    """Return the samples per frame of what an operator computes from a tensor with `rate` of them."""
+    if op_type == "ConvTranspose":
+        return rate * int(attributes["strides"][0])
+    if op_type == "Resize":
+        return rate * _points(operands[2])
+    if op_type == "Reshape":
+        # What the dimension of unknown length loses to the others, or gets from them.
+        return rate * _known(operands[0].shape) // _known(operands[1])
+    return rate
+
+
+def _known(shape: Sequence[Any]) -> int:
+    """Return the product of the lengths that are known in a shape."""
+    return prod(int(size) for size in shape if not is_symbolic(size) and size > 0)
 
 
 def _convolving(build: Callable[..., Value]) -> Callable[..., Value]:
@@ -97,6 +121,66 @@ def _convolving(build: Callable[..., Value]) -> Callable[..., Value]:
         )
 
     return apply
+
+
+def _average(average: Callable[[Value], Value], x: Value, mask: Value, least: float) -> Value:
+    """Return a weighted average of the values inside the mask; `least` is at most what they weigh together."""
+    weight = mb.maximum(x=average(mask), y=least)
+    return mb.real_div(x=average(mb.mul(x=x, y=mask)), y=weight)
+
+
+def _average_pool(x: Value, *, kernel_shape: list[int], pads: list[int], mask: Value, **other: Any) -> Value:
+    size = kernel_shape[0]
+    if other or list(pads) != [size // 2] * 2:
+        raise UnsupportedGraph("an average over something else than the samples on both sides")
+
+    def pool(values: Value) -> Value:
+        return mb.avg_pool(x=values, kernel_sizes=[1, size], strides=[1, 1], pad_type="custom", pad=[0, 0, *pads])
+
+    return _average(pool, x, mask, 1 / size)
+
+
+def _resize(
+    x: Value, _: Value, scales: Value, *, mode: bytes, coordinate_transformation_mode: bytes, mask: Value
+) -> Value:
+    if (mode, coordinate_transformation_mode) != (b"linear", b"half_pixel"):
+        raise UnsupportedGraph("an interpolation that is not linear")
+    count = _points(scales)
+
+    def interpolate(values: Value) -> Value:
+        return mb.upsample_bilinear(
+            x=values, scale_factor_height=1, scale_factor_width=count, align_corners=False, half_pixel_centers=True
+        )
+
+    # A value inside the mask is at most as far from the one outside as from itself.
+    return _average(interpolate, x, mask, 0.5)
+
+
+def _points(scales: Value) -> int:
+    """Return how many values an interpolation over time makes of one."""
+    if len(scales) != _RANK or list(scales[:-1]) != [1, 1]:
+        raise UnsupportedGraph("an interpolation that is not over time")
+    return int(scales[-1])
+
+
+def _reshape(x: Value, shape: Value) -> Value:
+    """Reshape to three dimensions or four; values are in the same order with and without the program's third one."""
+    sizes = [int(size) for size in shape]
+    if len(sizes) not in (_RANK, _RANK + 1) or any(size == 0 for size in sizes):
+        raise UnsupportedGraph("a tensor with other dimensions than channels and frames")
+    return mb.reshape(x=x, shape=[*sizes[:2], 1, sizes[2]] if len(sizes) == _RANK else sizes)
+
+
+def _transpose(x: Value, *, perm: list[int]) -> Value:
+    if len(perm) != _RANK + 1:
+        raise UnsupportedGraph("a tensor whose frames are not its last dimension")
+    return mb.transpose(x=x, perm=list(perm))
+
+
+def _mean_of_channels(x: Value, *, axes: list[int], keepdims: int = 1) -> Value:
+    if list(axes) != [1] or not keepdims:
+        raise UnsupportedGraph("a mean of something else than the channels")
+    return mb.reduce_mean(x=x, axes=[1], keep_dims=True)
 
 
 def _binary(build: Callable[..., Value], compute: Callable[..., Value], neutral: float) -> Callable[..., Value]:
@@ -163,18 +247,29 @@ def _axis(axis: int) -> int:
     return axis if axis < _RANK - 1 else axis + 1
 
 
+_AVERAGES = {"AveragePool", "Resize"}
+"""Operators that read beyond a sample, and weigh what is there."""
+
 _OPERATORS: dict[str, Callable[..., Value]] = {
     "Conv": _convolving(mb.conv),
     "ConvTranspose": _convolving(mb.conv_transpose),
     "LeakyRelu": lambda x, alpha=0.01: mb.leaky_relu(x=x, alpha=alpha),
     "Tanh": _unary(lambda x: mb.tanh(x=x), np.tanh),
     "Sigmoid": _unary(lambda x: mb.sigmoid(x=x), lambda x: 1 / (1 + np.exp(-x))),
+    "Sqrt": _unary(lambda x: mb.sqrt(x=x), np.sqrt),
+    "Reciprocal": _unary(lambda x: mb.real_div(x=1.0, y=x), lambda x: 1 / x),
+    "Clip": lambda x, lowest, highest: mb.clip(x=x, alpha=float(lowest), beta=float(highest)),
     "Exp": _unary(lambda x: mb.exp(x=x), np.exp),
     "Neg": _unary(lambda x: mb.mul(x=x, y=-1.0), lambda x: -x),
     "Add": _binary(mb.add, lambda x, y: x + y, 0.0),
     "Sub": _binary(mb.sub, lambda x, y: x - y, 0.0),
     "Mul": _binary(mb.mul, lambda x, y: x * y, 1.0),
     "Div": _binary(mb.real_div, lambda x, y: x / y, 1.0),
+    "AveragePool": _average_pool,
+    "Resize": _resize,
+    "ReduceMean": _mean_of_channels,
+    "Reshape": _reshape,
+    "Transpose": _transpose,
     "Cast": _cast,
     "Slice": _slice,
     "Split": _split,

@@ -14,6 +14,7 @@ from core.errors import InvalidInput
 from core.hardware.capabilities import MISSING
 from core.hardware.machine import installed_versions
 from core.records.job_states import JobKind
+from core.records.voices import ORIGINAL
 
 Value = int | str
 Given = TypeVar("Given", int | str, str)
@@ -72,6 +73,28 @@ class BudgetParam(Param):
         return value
 
 
+FROM = "from"
+"""The parameter that names the variant of the voice that is converted."""
+
+
+@dataclass(frozen=True)
+class VariantParam(Param):
+    """The original, or a variant that a recipe makes, with any parameters; `made_by` is its name with the default ones."""
+
+    made_by: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """Return the allowed values for a message."""
+        return f"{ORIGINAL}, or a variant that is {self.made_by}"
+
+    def check(self, value: Value) -> Value:
+        """Return the value if it is allowed. Raises ValueError otherwise."""
+        if value not in (ORIGINAL, self.made_by) and not str(value).startswith(f"{self.made_by}+"):
+            raise ValueError(value)
+        return value
+
+
 @dataclass(frozen=True)
 class Task:
     """One variant to be built."""
@@ -94,6 +117,8 @@ class Task:
     """The cores that it may use."""
     trained: Path | None = None
     """The kept state of the training that is continued; None for a new one."""
+    from_variant: Path | None = None
+    """The file of the variant that is converted; None for the original."""
 
 
 class Needs(Enum):
@@ -300,6 +325,9 @@ RECIPES = {
             "an ML Program for Macs, built on any system",
             "core.coreml.convert",
             {
+                FROM: VariantParam(
+                    ORIGINAL, "what is converted: the original, or a distilled variant", made_by="distilled"
+                ),
                 "precision": Param(
                     "fp16", "precision of the computation; the Neural Engine needs fp16", ("fp16", "fp32")
                 ),

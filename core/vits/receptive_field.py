@@ -28,6 +28,10 @@ class ReceptiveField:
         """Return the field after a transposed convolution with stride `rate`."""
         return type(self)(self.exact + Fraction(math.ceil(taps / rate), self.rate), self.rate * rate)
 
+    def followed_by(self, other: Self) -> Self:
+        """Return the field after layers whose field is counted in samples of this tensor."""
+        return type(self)(self.exact + other.exact / self.rate, self.rate * other.rate)
+
     def merged(self, other: Self) -> Self:
         """Return the field of what is computed from both tensors, sample by sample."""
         return type(self)(max(self.exact, other.exact), max(self.rate, other.rate))

@@ -6,7 +6,7 @@ stays in ONNX Runtime. The decoder half (flow and decoder) processes any number 
 A graph whose flow or decoder was rewritten is not recognized any more: its split point is written into its metadata before.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import onnx
@@ -57,6 +57,15 @@ def split_model(model: onnx.ModelProto) -> SplitModel:
     return SplitModel(encoder, decoder, split_point)
 
 
+def with_decoder(halves: SplitModel, decoder: onnx.ModelProto, field: ReceptiveField) -> SplitModel:
+    """Return both halves of a voice with another decoder half, which has this receptive field, in frames."""
+    encoder = onnx.ModelProto()
+    encoder.CopyFrom(halves.encoder)
+    split_point = replace(halves.split_point, receptive_field=field.samples, hop_length=field.rate)
+    write_split_point(encoder, split_point)
+    return SplitModel(encoder, decoder, split_point)
+
+
 def write_split_point(model: onnx.ModelProto, split_point: SplitPoint) -> None:
     """Write the split point into the metadata, replacing an existing one."""
     kept = [entry for entry in model.metadata_props if entry.key != METADATA_KEY]
@@ -88,7 +97,8 @@ def find_split_point(voice: VoiceGraph) -> SplitPoint:
     speakers = [name for name in tensors if name not in (latent, *masks) and shapes[name][2:] == (1,)]
     if len(masks) != 1 or len(speakers) > 1 or len(tensors) != 2 + len(speakers):
         raise UnsupportedGraph(f"flow and decoder read more than latent, mask and speaker: {', '.join(tensors)}")
-    field = _receptive_field(_decoder_half(model, index, [latent, *masks, *speakers]))
+    decoder = _decoder_half(model, index, [latent, *masks, *speakers])
+    field = receptive_field(decoder, decoder.graph.output[0].name)
     return SplitPoint(
         latent=latent,
         mask=masks[0],
@@ -141,8 +151,8 @@ def _output_shapes(encoder: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     return {name: values.shape for name, values in zip(session.outputs, session.run(_IDS), strict=True)}
 
 
-def _receptive_field(decoder: onnx.ModelProto) -> ReceptiveField:
-    """Return the receptive field of the audio, in frames."""
+def receptive_field(decoder: onnx.ModelProto, tensor: str) -> ReceptiveField:
+    """Return the receptive field of a tensor of a decoder half, in frames. Raises UnsupportedGraph."""
     weights = {tensor.name: tensor.dims for tensor in decoder.graph.initializer}
     fields = {entry.name: ReceptiveField() for entry in decoder.graph.input}
     for node in decoder.graph.node:
@@ -158,4 +168,4 @@ def _receptive_field(decoder: onnx.ModelProto) -> ReceptiveField:
             else:
                 field = field.upsampled(taps, attributes["strides"][0])
         fields.update(dict.fromkeys(node.output, field))
-    return fields[decoder.graph.output[0].name]
+    return fields[tensor]

@@ -12,6 +12,7 @@ from core.errors import InvalidInput, TtsdashError, reason_of
 from core.records.voices import Variant
 from core.text import truncate
 from core.variants.checksums import checksum_of, size_of
+from core.variants.converted import converted_from, find_file
 from core.variants.kept_training import trained_variant, training_path_of
 from core.variants.recipes import RECIPES, Recipe, Task
 from core.variants.sources import require_unchanged
@@ -55,6 +56,8 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
     trained = training_path_of(Path(trained_variant(voice, start).path)) if start else None
     # Fails now if the voice cannot speak at all: the finished variant is checked with that sentence.
     check_sentence(voice.config, check_text(voice.config))
+    from_variant = converted_from(params)
+    converted = find_file(voice, from_variant) if from_variant else None
     draft = draft_of(context.workspace, voice.folder, name, context.job.id)
     task = Task(
         source=source,
@@ -68,6 +71,7 @@ def make_variant(context: JobContext, draft_of: DraftOf, check: Check) -> None:
         training=context.workspace.training(context.job.id),
         cores=context.job.resources.cores,
         trained=trained,
+        from_variant=converted,
     )
     try:
         with _explained(recipe):

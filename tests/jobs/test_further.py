@@ -197,7 +197,7 @@ def test_a_state_that_is_gone_when_the_job_starts_fails_it_in_one_line(
         (("--distill", "--from", ""), "--from is empty: name a distilled variant of the voice"),
         (
             ("--dynamic", "--from", "distilled"),
-            "--from is for a distilled variant that is trained further: add --distill",
+            "--from is for a distilled variant that is trained further or converted: add --distill or --coreml",
         ),
         (
             ("--distill", "--from", "distilled"),

@@ -14,7 +14,8 @@ from core.store.jobs import get_job
 from core.store.results import list_results
 from core.store.voices import get_voice, voice_named
 from core.text import truncate
-from core.variants.recipes import RECIPES, read_params
+from core.variants.kept_training import DISTILL
+from core.variants.recipes import FROM, RECIPES, read_params
 from core.variants.suitability import obstacle
 from core.voices.spoken_sentences import spoken_file
 from jobs.queue_state import read_queue_state, stalled_reason, waiting_reason
@@ -30,6 +31,8 @@ from tui.json_output import result_json, selection_json, submission_json
 from tui.text.format import job_title
 
 _MODEL_SUFFIX = ".onnx"
+# The recipes that can start from another variant.
+_CONVERTING = tuple(name for name, recipe in RECIPES.items() if FROM in recipe.params)
 
 
 def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -53,7 +56,10 @@ def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the recipes; may be repeated.")
 @click.option("--calibration", metavar="FILE", help="Calibrate with these sentences, one per line.")
 @click.option(
-    "--from", "from_variant", metavar="VARIANT", help="Train this distilled variant further (with --distill)."
+    "--from",
+    "from_variant",
+    metavar="VARIANT",
+    help="Train this distilled variant further (with --distill), or convert it (with --coreml).",
 )
 @click.option("--benchmark", is_flag=True, help="Benchmark the variants beside the original.")
 @click.option("--outdated", is_flag=True, help="Make the variants again that were made before the voice changed.")
@@ -85,7 +91,8 @@ def optimize(
     if from_variant == "":
         raise InvalidInput("--from is empty: name a distilled variant of the voice")
     scheduling = Scheduling(priority or 0, after, not_before(at, span))
-    given = read_params(params)
+    converts = from_variant is not None and (everything or any(flags[name] for name in _CONVERTING))
+    given = read_params((*params, f"{FROM}={from_variant}") if converts else params)
     voice = find_or_add(session, model)
     left_out = {
         recipe.variant: reason
@@ -100,7 +107,7 @@ def optimize(
         scheduling,
         force,
         outdated,
-        from_variant,
+        None if converts and not flags[DISTILL] else from_variant,
     )
     if not session.as_json:
         for variant, reason in left_out.items():

@@ -13,8 +13,6 @@ import onnx
 import onnxruntime
 import pytest
 
-from core.distill import recipe, run
-from core.distill.pace import Pace
 from core.distill.student import SHAPES
 from core.distill.training import Training
 from core.engines.ort import OrtVoice
@@ -23,6 +21,7 @@ from core.errors import InvalidInput, TtsdashError
 from core.variants.variant_files import check_variant
 from core.vits.split_point import METADATA_KEY
 from core.voices.file import config_path_of, read_config
+from tests.core.distill.brief import STEPS, train_briefly
 from tests.core.quantize.making import make
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, build_model, write_voice
 
@@ -32,17 +31,7 @@ WIDE = {
     for name, shape in (("medium", TINY), ("high", HIGH), ("x_low", X_LOW), ("multi-speaker", MULTI_SPEAKER))
 }
 IDS = [1, *range(14, 60), 2]
-STEPS = 8
 pytestmark = pytest.mark.xdist_group("distill")
-
-
-def train_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train for a few steps on a few sentences, and save after each."""
-    pace = Pace(audio_s=10, checkpoint_s=0, judged_share=0.4, judged_s=0, hopeless_share=2)
-    for module in (recipe, run):
-        monkeypatch.setattr(module, "PACE", pace)
-    for size, shape in SHAPES.items():
-        monkeypatch.setitem(SHAPES, size, replace(shape, steps=STEPS))
 
 
 @pytest.fixture(autouse=True)

@@ -160,6 +160,17 @@ def test_groups_without_a_command_list(workspace: Workspace) -> None:
         (["jobs", "show", "99999999999999999999"], 1, "no job 99999999999999999999: list them"),
         (["voices", "list", "--home", ""], 2, "Invalid value for '--home': it is empty"),
         (["optimize", "--model", "nobody", "--static", "--calibration", ""], 2, "--calibration is empty: name a file"),
+        (["optimize", "--model", "x", "--coreml", "--from", ""], 2, "--from is empty: name a distilled variant"),
+        (
+            ["optimize", "--model", "x", "--dynamic", "--from", "distilled"],
+            2,
+            "--from is for a distilled variant that is trained further or converted: add --distill or --coreml",
+        ),
+        (
+            ["optimize", "--model", "x", "--coreml", "--from", "distilled", "--param", "from=original"],
+            2,
+            "parameter 'from' is given twice",
+        ),
         (["--home", "--help"], 2, "Invalid value for '--home': --help is taken for its folder"),
         (["results", "list", "--voice", "nobody"], 1, "voice not found: 'nobody'"),
         (["worker", "run", "--slots", "0"], 2, "Invalid value for '--slots'"),
