@@ -383,10 +383,6 @@ def variant_jobs(voice: Voice, request: OptimizeRequest) -> list[NewJob]:
         and not any(RECIPES[recipe].calibrated for recipe in request.recipes)
     ):
         raise InvalidInput("--calibration is for recipes that are calibrated: add --static")
-    if request.from_variant and DISTILL not in request.recipes:
-        raise InvalidInput(
-            "--from is for a distilled variant that is trained further or converted: add --distill or --coreml"
-        )
     return [
         variant_job(
             voice,

@@ -88,10 +88,9 @@ def optimize(
     """Queue jobs that make variants of a voice, and their benchmark."""
     if calibration == "":
         raise InvalidInput("--calibration is empty: name a file with one sentence per line")
-    if from_variant == "":
-        raise InvalidInput("--from is empty: name a distilled variant of the voice")
-    scheduling = Scheduling(priority or 0, after, not_before(at, span))
     converts = from_variant is not None and (everything or any(flags[name] for name in _CONVERTING))
+    _check_from(from_variant, used=converts or flags[DISTILL])
+    scheduling = Scheduling(priority or 0, after, not_before(at, span))
     given = read_params((*params, f"{FROM}={from_variant}") if converts else params)
     voice = find_or_add(session, model)
     left_out = {
@@ -119,6 +118,16 @@ def optimize(
     if not session.as_json:
         _print_forecasts(session, voice, submission)
     finish_or_follow(session, submission, wait, selected=voice)
+
+
+def _check_from(from_variant: str | None, used: bool) -> None:
+    """Raise InvalidInput for an empty name, and for one that no recipe starts from."""
+    if from_variant == "":
+        raise InvalidInput("--from is empty: name a distilled variant of the voice")
+    if from_variant and not used:
+        raise InvalidInput(
+            "--from is for a distilled variant that is trained further or converted: add --distill or --coreml"
+        )
 
 
 def _chosen(flags: Mapping[str, bool], everything: bool, left_out: Mapping[str, str]) -> list[str]:
