@@ -112,7 +112,9 @@ def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -
 
 def _refuse_to_retry(db: sqlite3.Connection, job: Job, others: Sequence[int]) -> None:
     if job.state not in UNSUCCESSFUL:
-        raise InvalidInput(f"job {job.id} is {job.shown_state}: only a failed or cancelled job can be retried")
+        if job.paused:
+            raise InvalidInput(f"job {job.id} is paused: resume it with `ttsdash jobs resume {job.id}`")
+        raise InvalidInput(f"job {job.id} is {job.state}: only a failed or cancelled job can be retried")
     for entry in job.after:
         if entry not in others and get_job(db, entry).state in UNSUCCESSFUL:
             raise InvalidInput(f"job {job.id} waits for job {entry}, which did not succeed: retry that one")

@@ -215,7 +215,7 @@ def test_a_paused_job_is_cancelled_at_once_and_runs_when_it_is_retried(queue: Qu
 def test_a_paused_job_cannot_be_retried_and_is_not_deleted(queue: Queue) -> None:
     job_id = queue.add()
     pause_jobs(queue.db, [job_id])
-    with pytest.raises(InvalidInput, match="job 1 is paused: only a failed or cancelled job can be retried"):
+    with pytest.raises(InvalidInput, match="job 1 is paused: resume it with `ttsdash jobs resume 1`"):
         retry(queue.db, job_id)
     assert forget_ended(queue.db) == []
 

@@ -90,7 +90,7 @@ def test_a_job_is_printed_as_json_and_several_as_an_array(call: Call, queue: Que
         (["resume", "4", "99"], 1, "no job 99: list them with `ttsdash jobs list`"),
         (["pause", "3", "1"], 2, "job 1 succeeded: nothing to pause"),
         (["resume", "4", "1"], 2, "job 1 succeeded: nothing to resume"),
-        (["retry", "4"], 2, "job 4 is paused: only a failed or cancelled job can be retried"),
+        (["retry", "4"], 2, "job 4 is paused: resume it with `ttsdash jobs resume 4`"),
         (
             ["pause", "3", "2"],
             2,

@@ -52,7 +52,7 @@ async def test_a_custom_key_replaces_the_default(full: Workspace) -> None:
         await until(pilot, lambda: store(app).jobs and app.keys)
         await pilot.press("2", "p", "ctrl+z")
         await until(pilot, lambda: store(app).queue.paused)
-        assert ("^z", "Pause / resume") in active_keys(app)
+        assert ("^z", "Pause all") in active_keys(app)
         await pilot.press("h")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         assert "f1, h" in str(app.screen.query("Static")[1].render())
@@ -178,10 +178,10 @@ async def test_the_palette_offers_every_action_and_runs_it_in_its_tab(full: Work
         actions = [(prefix, binding) for prefix, node in nodes.items() for binding in own_bindings(type(node))]
         named = {f"{prefix}{binding.description}" for prefix, binding in actions if binding.id}
         assert named <= offered
-        assert {"Queue: Pause / resume", "Voices: Optimize", "Help", "Next theme"} <= named
+        assert {"Queue: Pause all", "Queue: Pause job", "Voices: Optimize", "Help", "Next theme"} <= named
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(app.screen, CommandPalette))
-        app.screen.query_one(Input).value = "Queue: Pause"
+        app.screen.query_one(Input).value = "Queue: Pause all"
         await until(pilot, lambda: app.screen.query_one(OptionList).option_count)
         await pilot.press("enter")
         await until(pilot, lambda: store(app).queue.paused)
