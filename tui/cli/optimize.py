@@ -80,18 +80,11 @@ def optimize(
     **flags: bool,
 ) -> None:
     """Queue jobs that make variants of a voice, and their benchmark."""
-    if calibration == "":
-        raise InvalidInput("--calibration is empty: name a file with one sentence per line")
-    if from_variant == "":
-        raise InvalidInput("--from is empty: name a distilled variant of the voice")
+    _refuse_empty(calibration, from_variant)
     scheduling = Scheduling(priority or 0, after, not_before(at, span))
     given = read_params(params)
     voice = find_or_add(session, model)
-    left_out = {
-        recipe.variant: reason
-        for name, recipe in RECIPES.items()
-        if everything and recipe.in_all and not flags[name] and (reason := obstacle(recipe, voice))
-    }
+    left_out = _left_out(flags, voice) if everything else {}
     request = OptimizeRequest(
         _chosen(flags, everything, left_out),
         given,
@@ -112,6 +105,22 @@ def optimize(
     if not session.as_json:
         _print_forecasts(session, voice, submission)
     finish_or_follow(session, submission, wait, selected=voice)
+
+
+def _refuse_empty(calibration: str | None, from_variant: str | None) -> None:
+    if calibration == "":
+        raise InvalidInput("--calibration is empty: name a file with one sentence per line")
+    if from_variant == "":
+        raise InvalidInput("--from is empty: name a distilled variant of the voice")
+
+
+def _left_out(flags: Mapping[str, bool], voice: Voice) -> dict[str, str]:
+    """Return the variants that belong to all of them but cannot be made, each with the reason."""
+    return {
+        recipe.variant: reason
+        for name, recipe in RECIPES.items()
+        if recipe.in_all and not flags[name] and (reason := obstacle(recipe, voice))
+    }
 
 
 def _chosen(flags: Mapping[str, bool], everything: bool, left_out: Mapping[str, str]) -> list[str]:
