@@ -54,8 +54,7 @@ def make(task: Task) -> dict[str, Any]:
     """Write the variant, and return how it was trained.
 
     Goes on from the checkpoint in the task's folder if there is one. The state of the training is kept beside the variant.
-    Raises InvalidInput for a source that is already
-    quantized, or whose structure is not recognized.
+    Raises InvalidInput for a source that is already quantized, or whose structure is not recognized.
     """
     torch.manual_seed(SEED)
     torch.set_num_threads(task.cores)

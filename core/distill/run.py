@@ -57,9 +57,7 @@ def run_training(
 
     Raises NoProgress, and NotBetter if a training was continued in vain.
     """
-    crops, arithmetic, student = Crops(examples), fastest_arithmetic(), StudentModule(plan.student)
-    if plan.trained:
-        plan.trained.give_to(student)
+    crops, arithmetic, student = Crops(examples), fastest_arithmetic(), _student_of(plan)
     training, threads = (
         Training(student, plan.budget, arithmetic, _FURTHER_PEAK if plan.trained else 1.0),
         Threads(Training(StudentModule(plan.student), Budget(), arithmetic), crops, plan.cores),
@@ -93,6 +91,13 @@ def run_training(
     if plan.trained:
         _require_better(training)
     return training
+
+
+def _student_of(plan: Plan) -> StudentModule:
+    student = StudentModule(plan.student)
+    if plan.trained:
+        plan.trained.give_to(student)
+    return student
 
 
 def _is_judged_now(training: Training) -> bool:

@@ -93,11 +93,7 @@ def optimize(
     scheduling = Scheduling(priority or 0, after, not_before(at, span))
     given = read_params((*params, f"{FROM}={from_variant}") if converts else params)
     voice = find_or_add(session, model)
-    left_out = {
-        recipe.variant: reason
-        for name, recipe in RECIPES.items()
-        if everything and recipe.in_all and not flags[name] and (reason := obstacle(recipe, voice))
-    }
+    left_out = _left_out(flags, voice) if everything else {}
     request = OptimizeRequest(
         _chosen(flags, everything, left_out),
         given,
@@ -128,6 +124,15 @@ def _check_from(from_variant: str | None, used: bool) -> None:
         raise InvalidInput(
             "--from is for a distilled variant that is trained further or converted: add --distill or --coreml"
         )
+
+
+def _left_out(flags: Mapping[str, bool], voice: Voice) -> dict[str, str]:
+    """Return the variants that belong to all of them but cannot be made, each with the reason."""
+    return {
+        recipe.variant: reason
+        for name, recipe in RECIPES.items()
+        if recipe.in_all and not flags[name] and (reason := obstacle(recipe, voice))
+    }
 
 
 def _chosen(flags: Mapping[str, bool], everything: bool, left_out: Mapping[str, str]) -> list[str]:
