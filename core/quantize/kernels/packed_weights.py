@@ -25,22 +25,23 @@ def write_packed(
 ) -> None:
     """Write the weight `name`, [out, in, taps], from [out, taps * in] in ±MAX_WEIGHT and their scales, [out, blocks].
 
-    The integers must fill whole blocks.
+    The last block of a row may be shorter.
     """
     outputs, columns = integers.shape
-    packed = b.op("Cast", b.constant(pack(integers)), to=TensorProto.FLOAT)
+    whole = np.pad(integers, ((0, 0), (0, -columns % block)))
+    packed = b.op("Cast", b.constant(pack(whole)), to=TensorProto.FLOAT)
     digits = []
     for _ in range(_PER_VALUE - 1):
         rest = b.op("Floor", b.op("Div", packed, b.constant(np.float32(_LEVELS))))
         digits.append(b.op("Sub", packed, b.op("Mul", rest, b.constant(np.float32(_LEVELS)))))
         packed = rest
-    all_digits = b.op(
-        "Slice", b.op("Concat", *digits, packed, axis=1), b.integers(0), b.integers(columns), b.integers(1)
-    )
-    blocks = b.op("Reshape", all_digits, b.integers(outputs, -1, block))
+    end, axis = b.integers(whole.shape[1]), b.integers(1)
+    joined = b.op("Slice", b.op("Concat", *digits, packed, axis=1), b.integers(0), end, axis)
+    blocks = b.op("Reshape", joined, b.integers(outputs, -1, block))
     factors = b.op("Cast", b.constant(scales.astype(np.float16)[:, :, None]), to=TensorProto.FLOAT)
     values = b.op("Mul", b.op("Sub", blocks, b.constant(np.float32(_OFFSET))), factors)
-    b.op("Transpose", b.op("Reshape", values, b.integers(outputs, taps, -1)), perm=[0, 2, 1], output=name)
+    rows = b.op("Slice", b.op("Reshape", values, b.integers(outputs, -1)), b.integers(0), b.integers(columns), axis)
+    b.op("Transpose", b.op("Reshape", rows, b.integers(outputs, taps, -1)), perm=[0, 2, 1], output=name)
 
 
 def pack(integers: npt.NDArray[np.int8]) -> npt.NDArray[np.uint16]:
