@@ -19,7 +19,7 @@ from core.files import create_private
 from core.hardware.detection import usable_cores, usable_memory_mb
 from core.hardware.limits import describe_limits, lift_limits, read_limits
 from core.hardware.machine import this_machine
-from core.records.job_states import JobKind
+from core.records.job_states import LONG
 from core.records.jobs import Job
 from core.records.resources import Capacity
 from core.store.database import is_newer, open_store, transaction
@@ -155,7 +155,7 @@ class Worker:
             # A wake-up wakes one slot only; there may be work for another one.
             self._wakeups.wake()
             # A distillation takes hours, and goes on from its checkpoint: nobody waits for its end.
-            stops = self._draining if job.kind == JobKind.DISTILL else self._interrupted
+            stops = self._draining if job.kind in LONG else self._interrupted
             JobProcess(self._workspace, self._db(), job).run_to_end(stops)
             self._hook.wake()
             # Its end may have made several jobs runnable.

@@ -27,7 +27,12 @@ class JobKind(StrEnum):
     QUANTIZE = "quantize"
     CONVERT = "convert"
     DISTILL = "distill"
+    TUNE = "tune"
     BENCHMARK = "benchmark"
+
+
+LONG = (JobKind.DISTILL, JobKind.TUNE)
+"""Jobs that end with a budget of time, and go on from what they have kept after an interruption."""
 
 
 class JobEventKind(StrEnum):
@@ -40,6 +45,6 @@ class JobEventKind(StrEnum):
     HOOK_FAILED = "hook failed"
 
 
-def sql_list(states: Iterable[JobState]) -> str:
-    """Return the states as a parenthesized SQL list of literals, for an IN clause that other statements embed."""
-    return "(" + ", ".join(f"'{state}'" for state in states) + ")"
+def sql_list(values: Iterable[StrEnum]) -> str:
+    """Return states or kinds as a parenthesized SQL list of literals, for an IN clause that other statements embed."""
+    return "(" + ", ".join(f"'{value}'" for value in values) + ")"
