@@ -4,6 +4,7 @@ What a format costs in sound is measured, part by part, on the sentences of the 
 on the texts of a benchmark before it is published.
 """
 
+import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +45,7 @@ def make(task: Task) -> dict[str, Any]:
     Goes on from the journal in the task's folder if there is one. Raises InvalidInput for a source that is already quantized,
     whose structure is not recognized, or for parameters that contradict each other, and GoalMissed.
     """
-    goal = read_goal(str(task.params["goal"]), _number(task.params["pesq"]), _number(task.params["mb"]))
+    goal = _goal(task)
     calibration = calibration_sentences(task.config, task.language, task.calibration)
     voice = simplify(task)
     try:
@@ -61,6 +62,13 @@ def make(task: Task) -> dict[str, Any]:
     task.progress("writing the variant", _WRITING)
     builder.write(choice, task.target)
     return {"calibration": calibration.name, "choice": str(choice), **figures}
+
+
+def _goal(task: Task) -> Goal:
+    """Return what the parameters ask for. Raises InvalidInput."""
+    if task.params["pesq"] != AUTO and importlib.util.find_spec("pesq") is None:
+        raise InvalidInput("a bound of PESQ needs the package pesq (ttsdash[quality]): install it, or leave pesq= out")
+    return read_goal(str(task.params["goal"]), _number(task.params["pesq"]), _number(task.params["mb"]))
 
 
 def _number(value: Value) -> float | None:

@@ -71,6 +71,8 @@ class Tuning:
             goal = self._plan.goal.stricter(margin)
             self._explore(goal)
             best = self._next_to_judge(goal)
+            if best is None:
+                break
             judged = self._journal.judged.get(best.choice) or self._judge(best)
             if self._plan.goal.shortfall(judged) == 0:
                 return Candidate(best.choice, judged)
@@ -124,10 +126,11 @@ class Tuning:
         self._log(f"judged on the texts of a benchmark: {judged}")
         return judged
 
-    def _next_to_judge(self, goal: Goal) -> Candidate:
+    def _next_to_judge(self, goal: Goal) -> Candidate | None:
         """Return the candidate that is measured to be the nearest to the goal, among those that were not judged to miss it."""
         missed = {choice for choice, judged in self._journal.judged.items() if self._plan.goal.shortfall(judged)}
-        return best_of({one: found for one, found in self._journal.measured.items() if one not in missed}, goal)
+        waiting = {one: found for one, found in self._journal.measured.items() if one not in missed}
+        return best_of(waiting, goal) if waiting else None
 
     def _keep(self) -> None:
         now = time.monotonic()

@@ -28,6 +28,8 @@ pytestmark = pytest.mark.xdist_group("tune")
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A voice of a few kB is too small to become faster, and the machine may be busy.
+    monkeypatch.setattr(Listener, "_speedup", lambda self, voice: 1.5)
     monkeypatch.setattr(recipe, "_DEFAULT_BUDGET_S", 4)
     monkeypatch.setattr(recipe, "_ROUNDING_SENTENCES", 1)
 
@@ -108,3 +110,12 @@ def test_wrong_parameters_are_refused_in_one_line(params: dict[str, str], messag
     source = write_voice(tmp_path, WIDE["medium"])
     with pytest.raises(InvalidInput, match=message):
         make("tune", source, tmp_path / "made.onnx", **params)
+
+
+def test_without_the_package_a_bound_of_pesq_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe.importlib.util, "find_spec", lambda name: None)
+    source = write_voice(tmp_path, WIDE["medium"])
+    with pytest.raises(
+        InvalidInput, match=r"^a bound of PESQ needs the package pesq \(ttsdash\[quality\]\): install it"
+    ):
+        make("tune", source, tmp_path / "made.onnx", pesq="3.9")
