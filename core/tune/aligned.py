@@ -2,7 +2,7 @@
 
 A phoneme lasts a whole number of frames. Where the predicted duration of one is close to such a number, the slightest error
 makes it a frame longer or shorter, and all sound behind it shifts: PESQ loses a tenth for a few frames, whichever they are.
-So what is heard of two choices on a dozen sentences says little about which of them is better. The error before the rounding
+So what is heard of two choices on a dozen sentences hardly depends on which of them is better. The error before the rounding
 does, and so does the sound with the durations of the original.
 """
 
@@ -40,7 +40,7 @@ class Spoken:
 
 
 class AlignedVoice:
-    """A voice in ONNX Runtime that tells the durations that it predicts, and can be given others."""
+    """A voice in ONNX Runtime that returns the durations that it predicts, and can be given others."""
 
     def __init__(self, model: onnx.ModelProto, aligned: bool) -> None:
         """Take a model whose durations are rounded up by a single `Ceil`; it is changed.

@@ -9,12 +9,11 @@ import numpy.typing as npt
 import onnx
 
 from core.graph.builder import GraphBuilder
-from core.graph.index import unused_prefix
 from core.graph.model import save_model
 from core.quantize.calibration import collect_values
 from core.quantize.gptq import Matrix, gptq
 from core.quantize.hessians import collect_hessians
-from core.quantize.kernels import int4_blocks, packed_weights
+from core.quantize.kernels import int4_blocks
 from core.quantize.kernels.dynamic_int8 import DynamicInt8, convolve_standalone
 from core.quantize.kernels.static_int8 import Ranges, StaticConvolutions, StaticInt8
 from core.quantize.kernels.weight_storage import drop_node_names, store_as_fp16, store_as_int8
@@ -55,7 +54,7 @@ class VariantBuilder:
         """
         self._voice, self._decoder, self.parts, self._config = voice, decoder, parts, config
         self._utterances, self._rounding_utterances, self._report = utterances, rounding_utterances, report
-        self._rounded: dict[tuple[str, int, int], Rounded] = {}
+        self._rounded: dict[tuple[str, int], Rounded] = {}
         self._part_of = {output: part.name for part in parts for output in part.convolutions}
 
     def write(self, choice: Choice, target: Path) -> None:
@@ -77,7 +76,7 @@ class VariantBuilder:
                 return convolve_standalone(b, x, conv, padding)
             if scheme is Scheme.STATIC:
                 return StaticConvolutions(b, self._ranges).convolve(x, conv, padding)
-            return int4_blocks.convolve(b, x, conv, padding, *self._round(conv, scheme), scheme.block)
+            return int4_blocks.convolve(b, x, conv, padding, *self._round(conv, scheme.block), scheme.block)
 
         rewrite_convolutions(graph, positions, "/integer", write)
 
@@ -89,7 +88,6 @@ class VariantBuilder:
 
     def _store(self, graph: onnx.GraphProto, choice: Choice) -> None:
         """Store fp32 weights as their parts ask for. Those that rewriting has made are the decoder's."""
-        self._pack(graph, choice)
         own = {weight: choice[part.name] for part in self.parts for weight in part.weights}
         in_fp16 = {weight for weight, scheme in own.items() if scheme is Scheme.FP16}
         in_fp32 = {weight for weight, scheme in own.items() if scheme is Scheme.FP32}
@@ -99,27 +97,11 @@ class VariantBuilder:
         store_rest(graph, _all_weights(graph) - own.keys())
         drop_node_names(graph)
 
-    def _pack(self, graph: onnx.GraphProto, choice: Choice) -> None:
-        """Store the weights of the convolutions that stay what they are in five bits where that is their scheme."""
-        weight_of = {node.output[0]: node.input[1] for node in graph.node if node.op_type == "Conv"}
-        b = GraphBuilder(unused_prefix(graph, "/packed"))
-        for conv, _ in self._convolutions:
-            scheme = choice[self._part_of[conv.output]]
-            if scheme is Scheme.INT5:
-                packed_weights.write_packed(
-                    b, weight_of[conv.output], *self._round(conv, scheme), scheme.block, conv.taps
-                )
-        replaced = {node.output[0] for node in b.nodes}
-        kept = [tensor for tensor in graph.initializer if tensor.name not in replaced]
-        for entries, new in ((graph.initializer, [*kept, *b.constants]), (graph.node, [*b.nodes, *graph.node])):
-            del entries[:]
-            entries.extend(new)
-
-    def _round(self, conv: Convolution, scheme: Scheme) -> Rounded:
-        largest = packed_weights.MAX_WEIGHT if scheme is Scheme.INT5 else int4_blocks.MAX_WEIGHT
-        key = conv.output, largest, scheme.block
+    def _round(self, conv: Convolution, block: int) -> Rounded:
+        key = conv.output, block
         if key not in self._rounded:
-            self._rounded[key] = gptq(as_matrix(conv.weight).T, self._hessians[conv.output], largest, scheme.block)
+            matrix = as_matrix(conv.weight).T
+            self._rounded[key] = gptq(matrix, self._hessians[conv.output], int4_blocks.MAX_WEIGHT, block)
         return self._rounded[key]
 
     @cached_property

@@ -20,8 +20,6 @@ class Scheme(StrEnum):
     """Computed in int8, with ranges that are computed while the voice speaks."""
     STATIC = "static"
     """Computed in int8, with calibrated ranges."""
-    INT5 = "int5"
-    """Stored in five and a third bits, rounded by GPTQ, with a scale for each 32 weights."""
     INT4_32 = "int4-32"
     """Stored in 4 bits, rounded by GPTQ, with a scale for each 32 weights; the next two for more."""
     INT4_64 = "int4-64"
@@ -30,13 +28,13 @@ class Scheme(StrEnum):
     @property
     def block(self) -> int:
         """Return how many weights that are rounded by GPTQ share a scale; 0 for other schemes."""
-        return {Scheme.INT5: 32, Scheme.INT4_32: 32, Scheme.INT4_64: 64, Scheme.INT4_128: 128}.get(self, 0)
+        return {Scheme.INT4_32: 32, Scheme.INT4_64: 64, Scheme.INT4_128: 128}.get(self, 0)
 
     @property
     def bits(self) -> float:
         """Return the bits that a weight takes in the file, with its share of a scale in 16 bits."""
         bare = {Scheme.FP32: 32.0, Scheme.FP16: 16.0, Scheme.DYNAMIC: 8.0, Scheme.STATIC: 8.0, Scheme.INT8: 8.5}
-        return bare.get(self) or (16 / 3 if self is Scheme.INT5 else 4.0) + 16 / self.block
+        return bare.get(self) or 4.0 + 16 / self.block
 
     @property
     def is_rewritten(self) -> bool:

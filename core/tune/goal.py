@@ -7,7 +7,7 @@ from core.errors import InvalidInput
 from core.quality.grade import GRADES
 
 SLIGHT = "slight"
-# The goal `fastest` without a bound of its own.
+# The bound of the goal `fastest` if none is given.
 _PESQ_OF_FASTEST = 4.0
 # Where PESQ cannot be measured: what an error of a frame in every duration is worth.
 _DB_PER_FRAME = 13.0

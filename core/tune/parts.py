@@ -26,8 +26,8 @@ DECODER = "decoder"
 _STORED = (Scheme.FP16, Scheme.INT8)
 # The durations of sounds are read off the text encoder, so fp32 is a choice there.
 _TEXT = (Scheme.FP32, *_STORED)
-_TEXT_CONVOLUTIONS = (Scheme.FP32, Scheme.FP16, Scheme.DYNAMIC, Scheme.INT8, Scheme.INT5, *INT4)
-_FLOW = (Scheme.FP16, Scheme.INT8, Scheme.STATIC, Scheme.DYNAMIC, Scheme.INT5, *INT4)
+_TEXT_CONVOLUTIONS = (Scheme.FP32, Scheme.FP16, Scheme.DYNAMIC, Scheme.INT8, *INT4)
+_FLOW = (Scheme.FP16, Scheme.INT8, Scheme.STATIC, Scheme.DYNAMIC, *INT4)
 _STAGE = (Scheme.FP32, Scheme.DYNAMIC, Scheme.STATIC)
 
 Named = tuple[str, Convolution]

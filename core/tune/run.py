@@ -50,7 +50,7 @@ class Tuning:
         log: Callable[[str], None],
         on_progress: Callable[[str, float], None],
     ) -> None:
-        """`on_progress` takes what is being tried, and the share of the budget that is used up."""
+        """Take what is needed. `on_progress` takes what is being tried, and the share of the budget that is used up."""
         self._plan, self._builder, self._listener, self._journal = plan, builder, listener, journal
         self._log, self._on_progress = log, on_progress
         self._clock = time.monotonic()

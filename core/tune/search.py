@@ -1,4 +1,4 @@
-"""The search for the best choice of schemes. Pure: it says what to measure next, and is told the figures.
+"""The search for the best choice of schemes. Pure: it yields what to measure next, and is sent the figures.
 
 It begins with the choices that the recipes make. Around the one that is nearest to the goal, each other scheme of each part
 is measured alone. From these effects it predicts which choices are the best for their sound, and measures along them; from
@@ -75,7 +75,7 @@ def search(
     """Yield what to measure, until nothing promises more. `starts` are the choices of recipes, by name.
 
     The base is chosen by the goal; `stricter` has the bounds that figures must keep for the goal to be reached.
-    `is_affordable` tells whether there is time to measure a scheme alone: some is to be left for what follows from them.
+    `is_affordable` returns whether there is time to measure a scheme alone: some is to be left for what follows from them.
     """
     seen: dict[Choice, Figures] = {}
     for name, choice in starts.items():

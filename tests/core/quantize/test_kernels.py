@@ -1,7 +1,5 @@
 """Weights and ranges in few bits: their limits and their errors."""
 
-from random import Random
-
 import numpy as np
 import onnx
 import onnxruntime
@@ -13,7 +11,7 @@ from onnx import TensorProto, helper
 
 from core.graph.builder import GraphBuilder
 from core.quantize.gptq import gptq
-from core.quantize.kernels import int4_blocks, packed_weights
+from core.quantize.kernels import int4_blocks
 from core.quantize.kernels.static_int8 import QuantParams, StaticConvolutions
 from core.quantize.kernels.weight_rounding import MAX_WEIGHT, quantize_per_channel
 from core.quantize.kernels.weight_storage import store_as_fp16, store_as_int8
@@ -157,25 +155,3 @@ def test_stored_weights_are_restored_with_a_small_error(
 def test_weights_beyond_fp16_stay_fp32() -> None:
     model = _identity_of(np.full((64, 64), 1e6, np.float32))
     assert store_as_fp16(model.graph) == 0
-
-
-@given(st.integers(1, 5), st.integers(1, 3), st.integers(1, 40), st.randoms())
-def test_packed_weights_are_those_that_were_packed_in_two_thirds_of_the_bytes(
-    outputs: int, taps: int, inside: int, random: Random
-) -> None:
-    limit, columns, block = packed_weights.MAX_WEIGHT, taps * inside, 32
-    numbers = [[random.randint(-limit, limit) for _ in range(columns)] for _ in range(outputs)]
-    integers = np.array(numbers, np.int8)
-    scales = np.exp2(
-        np.array([[random.randint(-8, 2) for _ in range(-(-columns // block))] for _ in range(outputs)], np.float32)
-    )
-    b = GraphBuilder("/test")
-    packed_weights.write_packed(b, "weight", integers, scales, block, taps)
-    graph = helper.make_graph(
-        b.nodes, "a weight", [], [helper.make_tensor_value_info("weight", TensorProto.FLOAT, None)], b.constants
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
-    (weight,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {})
-    expected = integers * np.repeat(scales, block, axis=1)[:, :columns]
-    np.testing.assert_array_equal(weight, expected.reshape(outputs, taps, -1).transpose(0, 2, 1))
-    assert packed_weights.pack(integers).nbytes == outputs * -(-columns // 3) * 2

@@ -71,7 +71,7 @@ def test_a_choice_is_read_as_it_is_written() -> None:
     ("text", "message"),
     [
         ("a:fp16", "parts= has nothing for b: write b:SCHEME, where SCHEME is fp16 or int8"),
-        ("a:int5,b:fp16", "parts= has a:int5: write a:SCHEME, where SCHEME is fp16 or int8"),
+        ("a:int4-32,b:fp16", "parts= has a:int4-32: write a:SCHEME, where SCHEME is fp16 or int8"),
         ("a:fp16,b:fp16,c:fp16", "parts= has 'c', which this voice has not: its parts are a, b"),
     ],
 )
