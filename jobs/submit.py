@@ -11,7 +11,7 @@ from typing import Any
 
 from core.clock import parse_timestamp
 from core.errors import InvalidInput, NotFound
-from core.records.job_states import OPEN, JobKind, sql_list
+from core.records.job_states import OPEN, RESUMABLE, JobKind, sql_list
 from core.records.jobs import NewJob
 from core.records.voices import ORIGINAL, Variant, Voice
 from core.settings import Settings, read_settings
@@ -354,7 +354,7 @@ def _find_open(db: sqlite3.Connection, jobs: Sequence[NewJob]) -> dict[str, int 
 
 def _add(db: sqlite3.Connection, job: NewJob, scheduling: Scheduling, settings: Settings) -> int:
     limits = default_limits(settings)
-    if job.kind == JobKind.DISTILL:
+    if job.kind in RESUMABLE:
         # It ends with its budget.
         limits = replace(limits, seconds=None)
     return add_job(

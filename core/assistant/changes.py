@@ -22,7 +22,7 @@ from core.variants.checksums import integrity_error
 from core.yaml_edit.scalar import Value
 
 _COREML = "coreml"
-_QUANTIZED = ("distill", "static", "dynamic", "prune", "int4")
+_QUANTIZED = ("distill", "static", "dynamic", "prune", "int4", "tune")
 _CACHED_PHRASES = 100
 _TRUE = ("true", "yes", "on", "1")
 

@@ -47,7 +47,7 @@ def collect_excerpts(
     """
     random = np.random.default_rng(SEED)
     count = min(max(count, int(config.get("num_speakers", 1))), _MAX_UTTERANCES)
-    utterances = [ids_of(config, phonemes) for phonemes in _shuffled(sentences, count, random)]
+    utterances = [ids_of(config, phonemes) for phonemes in shuffled(sentences, count, random)]
     found: list[Excerpt] = []
     for number, values in enumerate(tensor_values(model, tensors, config, utterances)):
         on_utterance(number + 1, count)
@@ -68,7 +68,7 @@ def _excerpts(x: Weights, audio: Weights, random: np.random.Generator) -> Iterat
         yield Excerpt(x[:, begin:end].astype(np.float16), audio[begin * hop : end * hop].copy())
 
 
-def _shuffled(sentences: Sequence[Sentence], count: int, random: np.random.Generator) -> Iterator[tuple[str, ...]]:
+def shuffled(sentences: Sequence[Sentence], count: int, random: np.random.Generator) -> Iterator[tuple[str, ...]]:
     """Yield the phonemes of the sentences, then of new ones from their words in another order."""
     words = [word for sentence in sentences for word in _words(sentence.phonemes)]
     for number in range(count):

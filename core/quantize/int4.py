@@ -9,14 +9,12 @@
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 
 from core.graph.builder import GraphBuilder
 from core.graph.index import inputs_of
-from core.quantize.calibration import tensor_values
 from core.quantize.gptq import Matrix, gptq
+from core.quantize.hessians import collect_hessians
 from core.quantize.kernels.dynamic_int8 import DynamicInt8
 from core.quantize.kernels.int4_blocks import MAX_WEIGHT, convolve
 from core.quantize.kernels.weight_storage import drop_node_names, store_as_fp16, store_as_int8
@@ -28,8 +26,8 @@ from core.vits.convolution import Convolution
 from core.vits.voice_graph import VoiceGraph
 from core.voices.phonemes import random_phonemes
 
-# Phonemes per utterance.
-_LENGTHS = range(20, 120, 8)
+LENGTHS = range(20, 120, 8)
+"""The phonemes of each utterance that weights are rounded for."""
 
 
 def make(task: Task) -> dict[str, Any]:
@@ -59,23 +57,10 @@ def _duration_weights(voice: VoiceGraph) -> set[str]:
 
 
 def _hessians(model: onnx.ModelProto, task: Task, flow: list[tuple[Convolution, int]]) -> dict[str, Matrix]:
-    """Return the sum of the outer products of each convolution's unfolded inputs, by the name of its output."""
-    hessians = {conv.output: np.zeros(()) for conv, _ in flow}
-    inputs = list(dict.fromkeys(conv.input for conv, _ in flow))
-    for number, seen in enumerate(tensor_values(model, inputs, task.config, random_phonemes(task.config, _LENGTHS))):
-        task.progress(f"running random phonemes, {number + 1} of {len(_LENGTHS)}", 0.1 + 0.5 * number / len(_LENGTHS))
-        for conv, padding in flow:
-            unfolded = _unfolded(seen[conv.input][0].T, conv, padding).astype(np.float64)
-            hessians[conv.output] = hessians[conv.output] + unfolded.T @ unfolded
-    return hessians
+    def report(number: int) -> None:
+        task.progress(f"running random phonemes, {number} of {len(LENGTHS)}", 0.1 + 0.5 * (number - 1) / len(LENGTHS))
 
-
-def _unfolded(x: npt.NDArray[np.float32], conv: Convolution, padding: int) -> Any:
-    """Unfold [samples, in] to [samples', taps * in]."""
-    taps, span = conv.taps, conv.dilation * (conv.taps - 1)
-    padded = np.pad(x, ((padding, padding), (0, 0)))
-    samples = len(padded) - span
-    return np.concatenate([padded[tap * conv.dilation :][:samples] for tap in range(taps)], axis=1)
+    return collect_hessians(model, task.config, random_phonemes(task.config, LENGTHS), flow, report)
 
 
 def _writer(task: Task, hessians: dict[str, Matrix]) -> WriteConvolution:

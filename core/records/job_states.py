@@ -29,11 +29,12 @@ class JobKind(StrEnum):
     QUANTIZE = "quantize"
     CONVERT = "convert"
     DISTILL = "distill"
+    TUNE = "tune"
     BENCHMARK = "benchmark"
 
 
-RESUMABLE = (JobKind.DISTILL,)
-"""The kinds of jobs that save what they have done, so that the next attempt goes on from there."""
+RESUMABLE = (JobKind.DISTILL, JobKind.TUNE)
+"""Jobs that save what they have done, so that the next attempt goes on from there. They end with a budget of time."""
 
 
 class JobEventKind(StrEnum):
@@ -49,6 +50,6 @@ class JobEventKind(StrEnum):
     HOOK_FAILED = "hook failed"
 
 
-def sql_list(values: Iterable[JobState | JobKind]) -> str:
+def sql_list(values: Iterable[StrEnum]) -> str:
     """Return states or kinds as a parenthesized SQL list of literals, for an IN clause that other statements embed."""
     return "(" + ", ".join(f"'{value}'" for value in values) + ")"

@@ -15,7 +15,7 @@ from core.selection.performance import Performance
 
 _COREML, _GUIDE = "coreml", "guide"
 # The guide's order: Core ML, then quantized, then what only rewrites the graph, then the original.
-_ORDER = (_COREML, "distill", "static", "dynamic", "prune", "int4", "optimized", None)
+_ORDER = (_COREML, "distill", "static", "dynamic", "prune", "int4", "tune", "optimized", None)
 _BASELINE = Performance(1.0, (1.0, 1.0), "transparent")
 _OPPOSITE: dict[SpeedVerdict, SpeedVerdict] = {
     "faster": "slower",

@@ -7,7 +7,7 @@ from core.records.selections import CandidateStatus, Decision, Selection
 
 _RECIPES = {
     "Core ML": ("coreml",),
-    "quantized": ("distill", "static", "dynamic", "prune", "int4", "guide"),
+    "quantized": ("distill", "static", "dynamic", "prune", "int4", "tune", "guide"),
     "optimized": ("optimized",),
     "original": (None,),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.clock import now
 from core.errors import InvalidInput
-from core.records.job_states import ENDED, OPEN, UNSUCCESSFUL, JobEventKind, JobKind, JobState, sql_list
+from core.records.job_states import ENDED, OPEN, RESUMABLE, UNSUCCESSFUL, JobEventKind, JobState, sql_list
 from core.records.jobs import ATTEMPTS, ENDED_PHRASES, Job, Limits
 from core.store.database import transaction
 from core.store.jobs import add_event, check_prerequisites, get_job, put_prerequisites
@@ -101,7 +101,7 @@ def _ask_to_end(db: sqlite3.Connection, job_id: int) -> None:
 def retry(db: sqlite3.Connection, *job_ids: int, limits: Limits | None = None) -> list[int]:
     """Requeue failed or cancelled jobs and the jobs that were cancelled because of them, all or none; return all ids.
 
-    `limits` replace those that the jobs were queued with; a distillation has no time limit. Raises NotFound, and
+    `limits` replace those that the jobs were queued with; a job with a budget has no time limit. Raises NotFound, and
     InvalidInput for a job that neither failed nor was cancelled, or whose prerequisite did not succeed.
     """
     with transaction(db):
@@ -132,7 +132,7 @@ def _requeue(db: sqlite3.Connection, ids: list[int], limits: Limits | None) -> l
     while ids:
         if limits:
             db.executemany(
-                f"""UPDATE jobs SET time_limit_s = CASE kind WHEN '{JobKind.DISTILL}' THEN NULL ELSE ? END,
+                f"""UPDATE jobs SET time_limit_s = CASE WHEN kind IN {sql_list(RESUMABLE)} THEN NULL ELSE ? END,
                         memory_limit_mb = ?
                     WHERE id = ?""",
                 [(limits.seconds, limits.memory_mb, job_id) for job_id in ids],

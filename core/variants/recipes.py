@@ -96,6 +96,46 @@ class VariantParam(Param):
 
 
 @dataclass(frozen=True)
+class BoundParam(Param):
+    """A bound with decimals, as it is written, from `low` to `high`; or `auto` for none."""
+
+    @property
+    def allowed(self) -> str:
+        """Return the allowed values for a message."""
+        return f"{AUTO}, or {self.low} to {self.high}, as 3.9"
+
+    def read(self, text: str) -> Value:
+        """Check a typed value. Raises ValueError."""
+        return self.check(text)
+
+    def check(self, value: Value) -> Value:
+        """Return the value if it is allowed. Raises ValueError otherwise."""
+        if value != AUTO and not self.low <= float(value) <= self.high:
+            raise ValueError(value)
+        return value
+
+
+@dataclass(frozen=True)
+class PartsParam(Param):
+    """A scheme for each part of a voice, as PART:SCHEME,PART:SCHEME; or `auto`."""
+
+    @property
+    def allowed(self) -> str:
+        """Return the allowed values for a message."""
+        return f"{AUTO}, or PART:SCHEME,PART:SCHEME as in the log of a search"
+
+    def read(self, text: str) -> Value:
+        """Check a typed value. Raises ValueError."""
+        return self.check(text)
+
+    def check(self, value: Value) -> Value:
+        """Return the value if it is allowed. Raises ValueError otherwise."""
+        if value != AUTO and not all(":" in entry for entry in str(value).split(",")):
+            raise ValueError(value)
+        return value
+
+
+@dataclass(frozen=True)
 class Task:
     """One variant to be built."""
 
@@ -317,6 +357,29 @@ RECIPES = {
             in_all=False,
             job=JobKind.DISTILL,
             requires="torch",
+            needs=Needs.COMPONENTS,
+        ),
+        Recipe(
+            "tune",
+            "tuned",
+            "a number format for each part, searched for a goal by what is measured; takes half an hour",
+            "core.tune.recipe",
+            {
+                "goal": Param(
+                    "smallest",
+                    "the smallest file, the fastest, or the best sound of a size",
+                    ("smallest", "fastest", "best"),
+                ),
+                "pesq": BoundParam(AUTO, "the lowest PESQ; auto: what the goal asks for", low=1, high=5),
+                "mb": BoundParam(AUTO, "the largest file in MB; auto: any", low=1, high=1000),
+                "budget": BudgetParam(AUTO, "how long to search; auto: 30min", low=60, high=7 * 86400, named=False),
+                "parts": PartsParam(AUTO, "the scheme of each part; auto: search for it", named=False),
+            },
+            tools=("onnxruntime", "onnx", "piper-tts", "numpy"),
+            calibrated=True,
+            recommended=False,
+            in_all=False,
+            job=JobKind.TUNE,
             needs=Needs.COMPONENTS,
         ),
         Recipe(

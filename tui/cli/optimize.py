@@ -51,7 +51,7 @@ def _recipe_flags(command: Callable[..., None]) -> Callable[..., None]:
     "--all",
     "everything",
     is_flag=True,
-    help="Every variant except those that take long (pruned, distilled) and the guide's.",
+    help="Every variant except those that take long (pruned, distilled, tuned) and the guide's.",
 )
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the recipes; may be repeated.")
 @click.option("--calibration", metavar="FILE", help="Calibrate with these sentences, one per line.")

@@ -49,19 +49,19 @@ def _no_decoder(model: onnx.ModelProto) -> None:
 
 def test_a_recognized_decoder_is_enough_to_quantize(stored: Voice, voice_path: Path) -> None:
     _change(voice_path, _no_landmark)
-    assert set(refused(stored, voice_path)) == {"coreml", "distill"}
+    assert set(refused(stored, voice_path)) == {"coreml", "distill", "tune"}
 
 
 def test_a_voice_of_another_structure_is_only_folded(stored: Voice, voice_path: Path) -> None:
     _change(voice_path, _no_decoder)
     found = refused(stored, voice_path)
-    assert set(found) == QUANTIZING | {"coreml", "distill"}
+    assert set(found) == QUANTIZING | {"coreml", "distill", "tune"}
     assert "is not recognized (0 roundings of durations (Ceil) instead of one)" in found["dynamic"]
 
 
 def test_a_voice_of_an_earlier_version_is_refused_by_its_job_at_the_latest(stored: Voice) -> None:
     old = replace(stored, anatomy={"opset": 15, "unrecognised": "no upsampling decoder (ConvTranspose)"})
-    assert {name for name, recipe in RECIPES.items() if unsuitable(recipe, old)} == {"coreml", "distill"}
+    assert {name for name, recipe in RECIPES.items() if unsuitable(recipe, old)} == {"coreml", "distill", "tune"}
 
 
 def test_what_the_machine_lacks_is_an_obstacle_for_every_voice(stored: Voice) -> None:

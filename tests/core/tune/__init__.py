@@ -1,0 +1,1 @@
+"""The search for the number format of each part of a voice."""
