@@ -22,13 +22,14 @@ from core.distill.student import Student
 from core.seed import SEED
 
 # Of the hidden matrices, the steps that inputs are rounded in, and the last layer; and what is left of them at the end.
-_MATRIX_RATE, _STEP_RATE, _LAST_RATE = 4e-3, 2e-4, 6e-5
+_MATRIX_RATE, _STEP_RATE, _LAST_RATE = 2e-3, 1e-3, 6e-5
 _LAST_SHARE = 0.01
 _WARM_UP_STEPS = 200
 _BETAS = 0.8, 0.99
 _MAX_GRADIENT = 1.0
-# The share of the training after which the student rounds as it will when it is published.
-_ROUNDING_FROM = 0.75
+# The share of the training after which the student rounds as it will when it is published. One that learns without rounding
+# for long comes to depend on what rounding takes away.
+_ROUNDING_FROM = 0.1
 # Of the averaged weights, which are what is judged and published, and of the loss that is reported.
 _WEIGHTS_MEMORY, _LOSS_MEMORY = 0.998, 0.99
 
