@@ -74,7 +74,6 @@ def run_training(
         # As it was published: what it has to surpass.
         student.int8 = True
         log(f"trained before: {judge_now().sound}")
-        student.int8 = False
     else:
         fit_last_convolution(student, crops)
         judge_now()
