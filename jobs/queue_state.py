@@ -72,9 +72,10 @@ def stalled_reason(state: QueueState) -> str | None:
 
 
 def _held_reason(paused: tuple[int, ...]) -> str:
-    command = f"`ttsdash jobs resume {paused[0]}`"
+    job_id = paused[0]
+    command = f"`ttsdash jobs resume {job_id}`"
     if len(paused) == 1:
-        return f"nothing can start while job {paused[0]} is paused: resume it with {command}"
+        return f"nothing can start while job {job_id} is paused: resume it with {command}"
     return f"nothing can start while {len(paused)} jobs are paused: resume one with {command}"
 
 

@@ -109,5 +109,5 @@ def _resize(b: GraphBuilder, x: str, count: int) -> str:
 
 def _consecutive(b: GraphBuilder, y: str, channels: int, count: int) -> str:
     """Write `count` groups of channels one after the other, as [1, channels, count * positions]."""
-    apart = b.op("Reshape", y, b.integers(1, count, channels, -1))
-    return b.op("Reshape", b.op("Transpose", apart, perm=[0, 2, 3, 1]), b.integers(1, channels, -1))
+    pieces = b.op("Reshape", y, b.integers(1, count, channels, -1))
+    return b.op("Reshape", b.op("Transpose", pieces, perm=[0, 2, 3, 1]), b.integers(1, channels, -1))

@@ -113,7 +113,7 @@ def convolve(b: GraphBuilder, x: str, conv: Convolution, padding: int) -> str:
 
 
 class _Writer:
-    """Writes nodes of [1, channels, samples] anew for [1, samples, channels]."""
+    """Writes nodes of [1, channels, samples] for [1, samples, channels]."""
 
     def __init__(self, builder: GraphBuilder, index: GraphIndex, flow: Flow) -> None:
         self._b, self._index, self._output = builder, index, flow.output

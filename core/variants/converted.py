@@ -49,4 +49,4 @@ def find_file(voice: Voice, name: str) -> Path:
 
 
 def _again(voice: Voice) -> str:
-    return f"make it again: ttsdash optimize --model {shlex.quote(voice.key)} --{_DISTILL.name} --force"
+    return f"make it again: ttsdash optimize --model {shlex.quote(voice.key)} --distill --force"

@@ -76,7 +76,7 @@ class Emulated:
         )
 
     def speak(self, recipe: str) -> Audio:
-        """Return what a variant says on it."""
+        """Return how a variant speaks on it."""
         return np.load(self._voices / f"{recipe}.onnx{self._suffix}")
 
 
