@@ -103,9 +103,6 @@ class OptimizeScreen(ActionScreen):
                 with Horizontal(classes="choice"):
                     yield PlainCheckbox(recipe.variant, value=name in self._preselected, id=name, compact=True)
                     yield PlainText(self._existing_notes.get(recipe.variant, ""), id=f"note-{name}", classes="note")
-            yield PlainCheckbox(
-                "then benchmark against the original", value=bool(self._preselected), id="benchmark", compact=True
-            )
             yield PlainText(id="known")
             with Horizontal(classes="fields"):
                 yield Input(placeholder="Parameters: name=value …", id="params", compact=True)
@@ -117,9 +114,10 @@ class OptimizeScreen(ActionScreen):
                 )
             yield PlainText(id="problem")
             with Horizontal(classes="buttons"):
+                yield PlainCheckbox("then benchmark", value=bool(self._preselected), id="benchmark", compact=True)
                 yield Button("Queue", variant="primary", id="queue", compact=True)
                 yield Button("Back", id="back", compact=True)
-                yield PlainText("Enter queue   Space toggle   Esc back", classes="keys")
+                yield PlainText("Enter queue   Space toggle", classes="keys")
 
     def on_mount(self) -> None:
         """Show the initial state and read the forecasts."""
