@@ -7,6 +7,7 @@ front stays as it is, so durations do not change. The rest is as in the recipe `
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from core.engines.engine import Audio
 from core.engines.ort import OrtVoice
 from core.errors import InvalidInput, TtsdashError
 from core.files import naming_full_disk, sha256_of
+from core.graph.errors import UnsupportedGraph
+from core.graph.index import GraphIndex
 from core.graph.model import save_model
 from core.quality.grade import MAX_TONE_DB
 from core.quality.tones import Tone, worst_tone
@@ -39,7 +42,8 @@ from core.rewrite.stage import MakeKernel
 from core.seed import SEED
 from core.variants.kept_training import CHECKSUM, training_path_of
 from core.variants.recipes import AUTO, Task
-from core.vits.hifigan import Decoder, Stage
+from core.vits.hifigan import Decoder, Stage, read_decoder
+from core.vits.split import receptive_field, split_model, write_split_point
 from core.vits.voice_graph import VoiceGraph
 
 # A student has few values for each position, and reads many beside a chunk.
@@ -73,6 +77,7 @@ def make(task: Task) -> dict[str, Any]:
     divisor = voice.decoder.stages[STAGES_BEFORE_LOOP - 1].divisor
     tail = StudentTail(training.best_student(), divisor)
     model = replace_tail(quantized.model, voice.decoder, _CHUNKING, _kernel, tail)
+    _write_split_point(model, voice, tail)
     compress_remaining(model, task, set())
     save_model(model, task.target)
     task.progress("listening for tones", _LISTENING)
@@ -89,6 +94,19 @@ def make(task: Task) -> dict[str, Any]:
         "held_out_pesq": training.best.pesq and round(training.best.pesq, 3),
         CHECKSUM: sha256_of(path),
     }
+
+
+def _write_split_point(model: onnx.ModelProto, voice: VoiceGraph, tail: StudentTail) -> None:
+    """Write the voice's split point, if it has one, with the receptive field of the student instead of its own decoder's."""
+    try:
+        halves = split_model(voice.model)
+    except UnsupportedGraph:
+        return
+    index = GraphIndex(halves.decoder.graph)
+    activated = read_decoder(index).stages[STAGES_BEFORE_LOOP].upsampler.input
+    kept = receptive_field(halves.decoder, index.nodes[index.producer[activated]].input[0])
+    field = kept.followed_by(tail.field)
+    write_split_point(model, replace(halves.split_point, receptive_field=field.samples))
 
 
 class Tonal(TtsdashError):

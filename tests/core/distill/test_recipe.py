@@ -18,8 +18,11 @@ from core.distill.training import Training
 from core.engines.ort import OrtVoice
 from core.engines.split_voice import open_split
 from core.errors import InvalidInput, TtsdashError
+from core.graph.constant_folding import fold_constants
 from core.variants.variant_files import check_variant
-from core.vits.split_point import METADATA_KEY
+from core.vits.split import find_split_point
+from core.vits.split_point import METADATA_KEY, SplitPoint
+from core.vits.voice_graph import VoiceGraph
 from core.voices.file import config_path_of, read_config
 from tests.core.distill.brief import STEPS, train_briefly
 from tests.core.quantize.making import make
@@ -88,6 +91,14 @@ def test_a_distilled_voice_can_be_streamed(medium: tuple[Path, Path]) -> None:
     assert len(streamed) == len(whole)
     # The ranges of the flow and of the first stage are those of a chunk.
     assert np.sum((streamed - whole) ** 2) < 0.05 * np.sum(whole**2)
+
+
+def test_its_split_point_has_the_receptive_field_of_the_student(medium: tuple[Path, Path]) -> None:
+    source, made = medium
+    metadata = onnxruntime.InferenceSession(made).get_modelmeta().custom_metadata_map
+    original = find_split_point(VoiceGraph(fold_constants(source)))
+    # The level is a mean over more than the decoder's own convolutions see.
+    assert SplitPoint.from_text(metadata[METADATA_KEY]).receptive_field > original.receptive_field
 
 
 def test_the_same_training_makes_the_same_file_even_if_it_was_killed(
