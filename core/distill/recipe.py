@@ -97,7 +97,7 @@ def make(task: Task) -> dict[str, Any]:
 
 
 def _write_split_point(model: onnx.ModelProto, voice: VoiceGraph, tail: StudentTail) -> None:
-    """Write the voice's split point, if it has one, with the receptive field of the student instead of its own decoder's."""
+    """Write the voice's split point, if it has one, with the receptive field of the student, not of the voice's decoder."""
     try:
         halves = split_model(voice.model)
     except UnsupportedGraph:
