@@ -19,20 +19,10 @@ from core.distill.training import Budget, Training
 from core.errors import TtsdashError
 from core.graph.index import GraphIndex
 from core.vits.hifigan import read_decoder
-from tests.core.distill.lessons import EXACT, RATE, lessons_of
+from tests.core.distill.lessons import EXACT, RATE
 from tests.vits import TINY, build_model
 
 STEPS = 10
-
-
-@pytest.fixture(scope="module")
-def student() -> Student:
-    return untrained(read_decoder(GraphIndex(build_model(TINY).graph)), Shape(((3, 1),), steps=8))
-
-
-@pytest.fixture(scope="module")
-def examples(student: Student) -> list[Example]:
-    return lessons_of(student)
 
 
 def make_impatient(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,23 +16,9 @@ from core.distill.network import StudentModule
 from core.distill.pace import Pace
 from core.distill.run import NoProgress, Plan, run_training
 from core.distill.sound import Sound
-from core.distill.student import Shape, Student, untrained
+from core.distill.student import Student
 from core.distill.training import Budget, Training
-from core.graph.index import GraphIndex
-from core.vits.hifigan import read_decoder
-from tests.core.distill.lessons import EXACT, RATE, lessons_of
-from tests.vits import TINY, build_model
-
-
-@pytest.fixture(scope="module")
-def student() -> Student:
-    return untrained(read_decoder(GraphIndex(build_model(TINY).graph)), Shape(((3, 1),), steps=8))
-
-
-@pytest.fixture(scope="module")
-def examples(student: Student) -> list[Example]:
-    """What another student makes of random activations."""
-    return lessons_of(student)
+from tests.core.distill.lessons import EXACT, RATE
 
 
 def begun(student: Student, budget: Budget) -> Training:
