@@ -154,7 +154,7 @@ class Worker:
                 return
             # A wake-up wakes one slot only; there may be work for another one.
             self._wakeups.wake()
-            # A distillation takes hours, and goes on from its checkpoint: nobody waits for its end.
+            # Such a job takes hours, and goes on from what it has saved: nobody waits for its end.
             stops = self._draining if job.kind in RESUMABLE else self._interrupted
             JobProcess(self._workspace, self._db(), job).run_to_end(stops)
             self._hook.wake()

@@ -26,8 +26,8 @@ def pause(session: Session, job_ids: tuple[int, ...]) -> None:
     """Pause the queue, or only the jobs ID.
 
     While the queue is paused, running jobs continue and no further job starts. A paused job does not start, while others do.
-    Of the running jobs only a distillation can be paused: it ends once its progress is saved, and goes on from there when it
-    is resumed.
+    Of the running jobs only a distillation and a search for number formats can be paused: they end once their progress is
+    saved, and go on from there when they are resumed.
     """
     if not job_ids:
         _pause_queue(session)
