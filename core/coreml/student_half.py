@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 from core.distill.published import read_student
-from core.distill.student import LEAST_POWER, SMOOTHED, Student
+from core.distill.student import LEAST_POWER, SMOOTHED, Student, input_of_student
 from core.graph.builder import GraphBuilder
 from core.graph.errors import UnsupportedGraph
 from core.graph.index import GraphIndex, unused_prefix
@@ -52,7 +52,7 @@ def with_student(halves: SplitModel, distilled: onnx.ModelProto) -> SplitModel:
     fits = replaced and student.first.weight.shape[1] == len(replaced[0].upsampler.weight)
     if not fits or student.rate != prod(stage.upsampler.rate for stage in replaced):
         raise UnsupportedGraph("its student is that of another voice")
-    x = index.nodes[index.producer[replaced[0].upsampler.input]].input[0]
+    x = input_of_student(index, decoder)
     b = GraphBuilder(unused_prefix(half.graph, "/student"))
     _write(b, _amplified(student), x, decoder.output)
     splice(half.graph, [x], decoder.output, b)

@@ -20,7 +20,7 @@ from core.distill.examples import draw_examples, require_space
 from core.distill.pace import PACE
 from core.distill.run import Plan, run_training
 from core.distill.sentences import held_out_utterances, training_utterances
-from core.distill.student import SHAPES, Size, untrained
+from core.distill.student import SHAPES, Size, input_of_student, untrained
 from core.distill.student_tail import StudentTail
 from core.distill.teacher import Teacher
 from core.distill.trained import Trained
@@ -103,8 +103,7 @@ def _write_split_point(model: onnx.ModelProto, voice: VoiceGraph, tail: StudentT
     except UnsupportedGraph:
         return
     index = GraphIndex(halves.decoder.graph)
-    activated = read_decoder(index).stages[STAGES_BEFORE_LOOP].upsampler.input
-    kept = receptive_field(halves.decoder, index.nodes[index.producer[activated]].input[0])
+    kept = receptive_field(halves.decoder, input_of_student(index, read_decoder(index)))
     field = kept.followed_by(tail.field)
     write_split_point(model, replace(halves.split_point, receptive_field=field.samples))
 

@@ -118,8 +118,7 @@ def _require_progress(training: Training, is_new: bool) -> None:
 
 def _require_better(training: Training) -> None:
     before, *points = training.curve
-    rounded = (point.sound for point in points if point.rounded)
-    best = max(rounded, key=lambda sound: sound.rank, default=before.sound)
+    best = max((point.sound for point in points), key=lambda sound: sound.rank)
     if not best.is_better_than(before.sound):
         raise NotBetter(
             f"trained for another {format_duration(training.seconds)}, the student has {best}, before it had "

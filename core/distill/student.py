@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from core.graph.index import GraphIndex
 from core.quantize.kernels.static_int8 import QuantParams
 from core.rewrite.chunked_decoder import STAGES_BEFORE_LOOP
 from core.seed import SEED
@@ -109,6 +110,12 @@ def untrained(decoder: Decoder, shape: Shape) -> Student:
         residuals=tuple(convolution(channels, *one, _RESIDUAL_GAIN) for one in shape.residuals),
         last=convolution(hop, shape.last_taps, 1, _OUTPUT_GAIN),
     )
+
+
+def input_of_student(index: GraphIndex, decoder: Decoder) -> str:
+    """Return what a student reads, in the graph that the decoder was read from: the tensor behind the stages that are kept."""
+    activated = decoder.stages[STAGES_BEFORE_LOOP].upsampler.input
+    return str(index.nodes[index.producer[activated]].input[0])
 
 
 def _as_convolution(upsampler: Upsampler, taps: int) -> Convolution:

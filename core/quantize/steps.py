@@ -152,14 +152,15 @@ def require_quantizable(task: Task, flow: list[tuple[Convolution, int]], stages:
 
 def quantize_flow(voice: VoiceGraph, task: Task, positions: set[int], write: WriteConvolution) -> VoiceGraph:
     """Rewrite the convolutions at `positions`, and return the changed graph; `voice` must not be used any more."""
+    if not positions:
+        return voice
     outputs = {voice.index.nodes[position].output[0] for position in positions}
     flow = _unless_unsupported(task, "layout of the flow left unchanged", lambda: _verified_flow(voice))
     model = voice.model if flow is None else rewrite_flow(voice, flow, write, positions)
     remaining = {position for position, node in enumerate(model.graph.node) if outputs.intersection(node.output)}
     rewrite_convolutions(model.graph, remaining, "/flow_integer", write)
     task.log(f"{len(positions)} convolutions of the flow rewritten")
-    if positions:
-        fix_batch(model.graph)
+    fix_batch(model.graph)
     return VoiceGraph(model)
 
 
