@@ -69,8 +69,25 @@ def find_flow(voice: VoiceGraph) -> Flow:
     read = [name for position in sorted(inside) for name in inputs_of(index.nodes[position])]
     entering = [name for name in read if name not in index.initializers and index.producer.get(name, -1) not in inside]
     shapes = _shapes(voice.model)
-    inputs = {name: _three_axes(shapes.get(name), name) for name in dict.fromkeys([topology.latent, *entering])}
+    others = [name for name in dict.fromkeys(entering) if name != topology.latent]
+    inputs = {topology.latent: (1, _channels(index, topology.decoder_input), None)}
+    inputs |= {name: _three_axes(shapes.get(name), name) for name in others}
     return Flow(tuple(sorted(inside)), inputs, topology.decoder_input)
+
+
+def _channels(index: GraphIndex, decoder_input: str) -> int:
+    """Return the channels of the flow's input and output, as the first convolution of the decoder has them.
+
+    Shape inference does not get this far in every file: it knows none of ONNX Runtime's own operators. Raises
+    UnsupportedGraph.
+    """
+    readers = [index.nodes[position] for position in index.consumers[decoder_input]]
+    plain = next(
+        (plain for node in readers if node.op_type == "Conv" and (plain := plain_convolution(index, node))), None
+    )
+    if plain is None:
+        raise UnsupportedGraph("no convolution reads the output of the flow")
+    return plain[0].weight.shape[1]
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, onnx.TensorShapeProto]:

@@ -15,7 +15,8 @@ from core.rewrite.equivalence import max_difference, subgraph_difference
 from core.rewrite.flow import convolve, find_flow, rewrite_flow
 from core.vits.coupling import inner_convolutions
 from core.vits.voice_graph import VoiceGraph
-from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, voice_config, write_voice
+from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model, voice_config, write_voice
+from tests.vits.forms import EXACT
 
 each_shape = pytest.mark.parametrize(
     "shape", [TINY, HIGH, X_LOW, MULTI_SPEAKER], ids=["medium", "high", "x_low", "multi-speaker"]
@@ -37,6 +38,16 @@ def test_a_flow_with_its_channels_last_is_the_same_function(shape: VitsShape, tm
     made = rewrite_flow(voice, flow, convolve)
     onnx.checker.check_model(made)
     assert subgraph_difference(voice.model, made, flow.subgraph) < 1e-4
+
+
+def test_a_latent_of_an_operator_that_shape_inference_does_not_know_is_taken(tmp_path: Path) -> None:
+    model = EXACT["saved at the extended level"](build_model(TINY))
+    onnx.save(model, tmp_path / "saved.onnx")
+    voice = VoiceGraph(fold_constants(tmp_path / "saved.onnx"))
+    assert "FusedMatMul" in {node.op_type for node in voice.model.graph.node}
+    flow = find_flow(voice)
+    assert next(iter(flow.inputs.values())) == (1, TINY.latent, None)
+    assert subgraph_difference(voice.model, rewrite_flow(voice, flow, convolve), flow.subgraph) < 1e-4
 
 
 @each_shape
