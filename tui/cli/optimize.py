@@ -102,7 +102,7 @@ def optimize(
         scheduling,
         force,
         outdated,
-        None if converts and not flags[DISTILL] else from_variant,
+        from_variant if flags[DISTILL] and not (converts and _is_new(voice, from_variant)) else None,
     )
     if not session.as_json:
         for variant, reason in left_out.items():
@@ -124,6 +124,11 @@ def _check_from(from_variant: str | None, used: bool) -> None:
         raise InvalidInput(
             "--from is for a distilled variant that is trained further or converted: add --distill or --coreml"
         )
+
+
+def _is_new(voice: Voice, name: str | None) -> bool:
+    """Return whether a voice has no variant of that name, so that one to convert is still to be made."""
+    return all(variant.name != name for variant in voice.variants)
 
 
 def _left_out(flags: Mapping[str, bool], voice: Voice) -> dict[str, str]:

@@ -106,6 +106,13 @@ def test_without_wait_the_jobs_are_queued_and_their_ids_printed(workspace: Works
     assert [job["state"] for job in ttsdash_json(workspace, "jobs", "list")] == ["cancelled", "succeeded"]
 
 
+def test_what_one_command_distills_and_converts_is_made_in_that_order(workspace: Workspace, voice: Voice) -> None:
+    flags = "--distill", "--coreml", "--from", "distilled", "--at", "02:00"
+    distill, coreml = ttsdash_json(workspace, "optimize", "--model", voice.key, *flags)["jobs"]
+    assert (distill["variant"], distill["params"].get("from")) == ("distilled", None)
+    assert (coreml["variant"], coreml["after"]) == ("coreml+from=distilled", [distill["id"]])
+
+
 def test_a_failed_job_makes_wait_end_with_1_and_shows_its_line(
     workspace: Workspace, db: sqlite3.Connection, voice: Voice
 ) -> None:
