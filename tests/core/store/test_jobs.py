@@ -161,6 +161,7 @@ def test_a_job_is_reported_to_scripts_with_everything_that_they_may_count_on(que
         "after": [],
         "waits_for": [],
         "not_before": None,
+        "paused_at": None,
         "error": None,
         "result": {"made": 1},
         "cores": 2,
