@@ -70,7 +70,7 @@ def find_flow(voice: VoiceGraph) -> Flow:
     entering = [name for name in read if name not in index.initializers and index.producer.get(name, -1) not in inside]
     shapes = _shapes(voice.model)
     others = [name for name in dict.fromkeys(entering) if name != topology.latent]
-    inputs = {topology.latent: (1, _channels(index, topology.decoder_input), None)}
+    inputs: dict[str, tuple[int | None, ...]] = {topology.latent: (1, _channels(index, topology.decoder_input), None)}
     inputs |= {name: _three_axes(shapes.get(name), name) for name in others}
     return Flow(tuple(sorted(inside)), inputs, topology.decoder_input)
 
@@ -87,7 +87,7 @@ def _channels(index: GraphIndex, decoder_input: str) -> int:
     )
     if plain is None:
         raise UnsupportedGraph("no convolution reads the output of the flow")
-    return plain[0].weight.shape[1]
+    return int(plain[0].weight.shape[1])
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, onnx.TensorShapeProto]:
