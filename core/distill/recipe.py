@@ -97,15 +97,18 @@ def make(task: Task) -> dict[str, Any]:
 
 
 def _write_split_point(model: onnx.ModelProto, voice: VoiceGraph, tail: StudentTail) -> None:
-    """Write the voice's split point, if it has one, with the receptive field of the student, not of the voice's decoder."""
+    """Write the voice's split point, if it has one, with the receptive fields of the student, not of the voice's decoder."""
     try:
         halves = split_model(voice.model)
     except UnsupportedGraph:
         return
-    index = GraphIndex(halves.decoder.graph)
-    kept = receptive_field(halves.decoder, input_of_student(index, read_decoder(index)))
-    field = kept.followed_by(tail.field)
-    write_split_point(model, replace(halves.split_point, receptive_field=field.samples))
+    index, split_point = GraphIndex(halves.decoder.graph), halves.split_point
+    x = input_of_student(index, read_decoder(index))
+    whole, decoder = (
+        receptive_field(halves.decoder, x, start).followed_by(tail.field).samples
+        for start in (None, split_point.flow_output)
+    )
+    write_split_point(model, replace(split_point, receptive_field=whole, decoder_field=decoder))
 
 
 class Tonal(TtsdashError):

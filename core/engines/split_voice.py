@@ -16,9 +16,6 @@ from core.vits.split_point import METADATA_KEY, SplitPoint
 
 Values = npt.NDArray[np.float32]
 
-CHUNK_FRAMES = 64
-"""Frames of each chunk that are kept; the overlap comes on top."""
-
 
 class Frames(NamedTuple):
     """The output of the encoder half for a sentence."""
@@ -93,19 +90,3 @@ class SplitVoice:
         for chunk in chunks(frames.latent.shape[2], self._length, split_point.receptive_field):
             audio = self._decoder(frames.between(chunk.begin, chunk.end))
             yield audio[(chunk.kept_from - chunk.begin) * hop : (chunk.kept_to - chunk.begin) * hop]
-
-
-def open_split(path: Path, threads: int | None = None) -> SplitVoice:
-    """Load a voice that is one `.onnx` file, and split it in memory. Raises InvalidInput if it cannot be split."""
-    import onnx
-
-    from core.graph.errors import UnsupportedGraph
-    from core.vits.split import split_model
-
-    try:
-        halves = split_model(onnx.load(path))
-    except UnsupportedGraph as reason:
-        raise InvalidInput(f"{path} cannot be split for streaming: {reason}") from reason
-    encoder, decoder = (half.SerializeToString() for half in (halves.encoder, halves.decoder))
-    length = CHUNK_FRAMES + 2 * halves.split_point.receptive_field
-    return SplitVoice(EncoderHalf(encoder, threads), OrtDecoderHalf(decoder, threads), length)

@@ -98,7 +98,8 @@ def find_split_point(voice: VoiceGraph) -> SplitPoint:
     if len(masks) != 1 or len(speakers) > 1 or len(tensors) != 2 + len(speakers):
         raise UnsupportedGraph(f"flow and decoder read more than latent, mask and speaker: {', '.join(tensors)}")
     decoder = _decoder_half(model, index, [latent, *masks, *speakers])
-    field = receptive_field(decoder, decoder.graph.output[0].name)
+    audio = decoder.graph.output[0].name
+    field = receptive_field(decoder, audio)
     return SplitPoint(
         latent=latent,
         mask=masks[0],
@@ -107,6 +108,8 @@ def find_split_point(voice: VoiceGraph) -> SplitPoint:
         speaker_channels=shapes[speakers[0]][1] if speakers else 0,
         receptive_field=field.samples,
         hop_length=field.rate,
+        flow_output=topology.decoder_input,
+        decoder_field=receptive_field(decoder, audio, topology.decoder_input).samples,
     )
 
 
@@ -151,11 +154,29 @@ def _output_shapes(encoder: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     return {name: values.shape for name, values in zip(session.outputs, session.run(_IDS), strict=True)}
 
 
-def receptive_field(decoder: onnx.ModelProto, tensor: str) -> ReceptiveField:
-    """Return the receptive field of a tensor of a decoder half, in frames. Raises UnsupportedGraph."""
+def split_decoder_half(halves: SplitModel) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+    """Split the decoder half behind its flow, and return flow and decoder. Raises UnsupportedGraph."""
+    half, boundary = halves.decoder, halves.split_point.flow_output
+    index, audio = GraphIndex(half.graph), half.graph.output[0].name
+    if boundary is None or boundary not in index.producer:
+        raise UnsupportedGraph("it has no mark between flow and decoder")
+    flow = _extract(half, index, index.ancestors([index.producer[boundary]]), [boundary])
+    decoder = _extract(half, index, index.ancestors([index.producer[audio]], up_to=[boundary]), [audio])
+    decoder.graph.input.append(helper.make_tensor_value_info(boundary, TensorProto.FLOAT, (1, None, None)))
+    return flow, decoder
+
+
+def receptive_field(decoder: onnx.ModelProto, tensor: str, start: str | None = None) -> ReceptiveField:
+    """Return the receptive field of a tensor of a decoder half, in frames of its inputs, or of the tensor `start`.
+
+    Raises UnsupportedGraph.
+    """
     weights = {tensor.name: tensor.dims for tensor in decoder.graph.initializer}
     fields = {entry.name: ReceptiveField() for entry in decoder.graph.input}
     for node in decoder.graph.node:
+        if start in node.output:
+            fields = {name: ReceptiveField() for name in (*fields, start)}
+            continue
         if node.op_type not in {"Conv", "ConvTranspose", *_POINTWISE}:
             raise UnsupportedGraph(f"the receptive field of {node.op_type} is not known")
         field = reduce(ReceptiveField.merged, [fields[name] for name in node.input if name in fields], ReceptiveField())

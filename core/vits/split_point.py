@@ -1,6 +1,6 @@
 """The point at which a voice is split into an encoder half and a decoder half.
 
-The encoder half is text encoder, durations and noise; the decoder half is flow and decoder.
+The encoder half is text encoder, durations and noise; the decoder half is flow and decoder, which can be split once more.
 """
 
 import json
@@ -27,6 +27,10 @@ class SplitPoint:
     """How many frames on either side a sample of the audio depends on."""
     hop_length: int
     """Samples per frame."""
+    flow_output: str | None = None
+    """[1, channels, frames]: what the decoder reads of the flow; None in variants of earlier versions."""
+    decoder_field: int = 0
+    """How many frames of the flow's output on either side a sample of the audio depends on."""
 
     @property
     def tensors(self) -> list[str]:
@@ -47,6 +51,8 @@ class SplitPoint:
                 "speaker_channels": self.speaker_channels,
                 "reach": self.receptive_field,
                 "hop": self.hop_length,
+                "flow_output": self.flow_output,
+                "decoder_reach": self.decoder_field,
             }
         )
 
@@ -55,6 +61,11 @@ class SplitPoint:
         """Parse what `to_text` returned. Raises ValueError for anything else."""
         try:
             values = json.loads(text)
-            return cls(receptive_field=values.pop("reach"), hop_length=values.pop("hop"), **values)
+            return cls(
+                receptive_field=values.pop("reach"),
+                hop_length=values.pop("hop"),
+                decoder_field=values.pop("decoder_reach", 0),
+                **values,
+            )
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(str(error)) from error

@@ -16,7 +16,7 @@ import pytest
 from core.distill.student import SHAPES
 from core.distill.training import Training
 from core.engines.ort import OrtVoice
-from core.engines.split_voice import open_split
+from core.engines.streaming import open_streaming
 from core.errors import InvalidInput, TtsdashError
 from core.graph.constant_folding import fold_constants
 from core.variants.variant_files import check_variant
@@ -87,7 +87,7 @@ def test_a_distilled_voice_computes_in_int8_in_no_layout_of_a_particular_cpu(med
 
 def test_a_distilled_voice_can_be_streamed(medium: tuple[Path, Path]) -> None:
     whole = OrtVoice(medium[1], threads=1).synthesize(IDS)
-    streamed = open_split(medium[1], threads=1).synthesize(IDS)
+    streamed = open_streaming(medium[1], threads=1).synthesize(IDS)
     assert len(streamed) == len(whole)
     # The ranges of the flow and of the first stage are those of a chunk.
     assert np.sum((streamed - whole) ** 2) < 0.05 * np.sum(whole**2)

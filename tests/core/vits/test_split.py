@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 
 from core.engines.ort import OrtVoice
-from core.engines.split_voice import EncoderHalf, Frames, OrtDecoderHalf, SplitVoice, open_split
-from core.errors import InvalidInput
+from core.engines.split_voice import EncoderHalf, Frames, OrtDecoderHalf, SplitVoice
 from core.graph.constant_folding import fold_constants
 from core.graph.errors import UnsupportedGraph
 from core.vits.split import SplitModel, split_model, write_split_point
 from core.voices.phonemes import random_phonemes
-from tests.core.quantize.making import make
 from tests.vits import HIGH, MULTI_SPEAKER, TINY, X_LOW, VitsShape, build_model, voice_config, write_voice
 
 SHAPES = {"medium": TINY, "high": HIGH, "x_low": X_LOW, "multi-speaker": MULTI_SPEAKER}
@@ -64,25 +62,6 @@ def test_a_quarter_of_the_overlap_is_not_enough(tmp_path: Path) -> None:
     )
     wrong = joined(halves, length=128).synthesize(ids)
     assert np.abs(wrong - OrtVoice(path, threads=1).synthesize(ids)).max() > 1e-4
-
-
-@pytest.mark.parametrize("recipe", ["optimized", "static", "dynamic", "prune", "int4"])
-def test_a_variant_with_a_rewritten_decoder_can_be_split(recipe: str, tmp_path: Path) -> None:
-    path, made = write_voice(tmp_path, MULTI_SPEAKER), tmp_path / "made.onnx"
-    make(recipe, path, made)
-    (ids,) = random_phonemes(voice_config(MULTI_SPEAKER), [120])
-    chunks = list(open_split(made, 1).stream(ids, speaker=2))
-    assert len(chunks) > 1
-    whole = OrtVoice(made, threads=1).synthesize(ids, speaker=2)
-    # Dynamic ranges are those of a chunk, not of the sentence: they round differently.
-    tolerance = {"optimized": 2e-5, "static": 2e-5}.get(recipe, 0.1)
-    np.testing.assert_allclose(np.concatenate(chunks), whole, atol=tolerance)
-
-
-def test_the_guides_variant_cannot_be_split(tmp_path: Path) -> None:
-    make("guide", write_voice(tmp_path), tmp_path / "made.onnx")
-    with pytest.raises(InvalidInput, match="cannot be split for streaming"):
-        open_split(tmp_path / "made.onnx")
 
 
 @pytest.mark.voice
