@@ -49,6 +49,16 @@ class Workspace:
         return self.root / "recordings"
 
     @property
+    def streaming_parts(self) -> Path:
+        """Return the folder of what variants are split into for streaming, by checksum; it can be deleted at any time."""
+        return self.root / "streaming_parts"
+
+    @property
+    def speech_service(self) -> Path:
+        """Return the file that names where the speech service listens while it runs."""
+        return self.root / "speech-service.json"
+
+    @property
     def logs(self) -> Path:
         """Return the folder of the logs."""
         return self.root / "logs"

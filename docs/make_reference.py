@@ -54,6 +54,8 @@ JSON: dict[str, dict[str, str]] = {
     "results show": {"result-details": ""},
     "results trend": {"trend": "array"},
     "select": {"selection-history": ""},
+    "serve": {},
+    "speak": {},
     "voices add": {"registered-voice": ""},
     "voices download": {
         "registered-voice": "with NAME, otherwise an array of names",

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted(path for folder in ("core", "jobs", "tui") for path in (ROOT / folder).rglob("*.py"))
 # The beginning of a command, and what ends it within a message.
 COMMAND = re.compile(
-    r"\bttsdash (?:apply|benchmark|doctor|jobs|optimize|results|select|voices|worker)\b|\b(?:sudo|chmod|chown|loginctl|mkdir|mv|cp|rm|ls|kill|sh) -?\w*"
+    r"\bttsdash (?:apply|benchmark|doctor|jobs|optimize|results|select|serve|speak|voices|worker)\b|\b(?:sudo|chmod|chown|loginctl|mkdir|mv|cp|rm|ls|kill|sh) -?\w*"
 )
 END = re.compile(r"[`;)]|, |&& $")
 QUOTING = ("shlex.quote", "shlex.join")

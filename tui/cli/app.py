@@ -15,7 +15,19 @@ from tui.terminal import can_move_cursor
 
 _COMMANDS = {
     name: f"tui.cli.{name}"
-    for name in ("apply", "benchmark", "doctor", "jobs", "optimize", "results", "select", "voices", "worker")
+    for name in (
+        "apply",
+        "benchmark",
+        "doctor",
+        "jobs",
+        "optimize",
+        "results",
+        "select",
+        "serve",
+        "speak",
+        "voices",
+        "worker",
+    )
 }
 
 

@@ -1,0 +1,1 @@
+"""Audio formats: from float samples to what a client plays."""

@@ -1,0 +1,1 @@
+"""The HTTP interface: one set of routes for each kind of client."""

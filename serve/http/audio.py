@@ -1,0 +1,79 @@
+"""Answers with audio."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from urllib.parse import quote
+
+from starlette.responses import Response, StreamingResponse
+
+from serve.formats.answer import encoded, whole_wav
+from serve.formats.encoder import Format, open_encoder
+from serve.request import SpeechRequest
+from serve.speech import Speech, start_speech
+from serve.state import Service
+
+_MOST_DROPPED = 50
+"""Phonemes in a header, at most."""
+
+
+async def begin(service: Service, request: SpeechRequest) -> Speech:
+    """Load the voice if need be, and begin to speak. Raises Refused."""
+    voice = await asyncio.to_thread(service.voices.load, request.voice)
+    return await start_speech(request, voice, service.scheduler)
+
+
+async def streamed(service: Service, request: SpeechRequest, wanted: Format) -> Response:
+    """Return audio that is sent as it is computed. Raises Refused."""
+    voice = await asyncio.to_thread(service.voices.load, request.voice)
+    encoder, rate = open_encoder(wanted, voice.sample_rate)
+    speech = await begin(service, request)
+    parts = counted(service, speech, encoded(speech, encoder))
+    # What goes wrong before the first audio is answered with an error, not with half an answer.
+    first = await anext(parts, b"")
+    media_type = f"{wanted.media_type};rate={rate}" if wanted is Format.PCM else wanted.media_type
+    return StreamingResponse(_behind(first, parts), media_type=media_type, headers=headers_of(speech, rate))
+
+
+async def whole(service: Service, request: SpeechRequest) -> Response:
+    """Return a WAV with its true length. Raises Refused."""
+    speech = await begin(service, request)
+    started = time.monotonic()
+    wav = await whole_wav(speech)
+    service.statistics.count(time.monotonic() - started, time.monotonic() - speech.started)
+    return Response(wav, media_type=Format.WAV.media_type, headers=headers_of(speech, speech.sample_rate))
+
+
+def headers_of(speech: Speech, rate: int) -> dict[str, str]:
+    """Return the headers that say what spoke, and what it left out."""
+    headers = {
+        "X-TTS-Voice": speech.voice.voice.key,
+        "X-TTS-Variant": speech.voice.variant.name,
+        "X-Sample-Rate": str(rate),
+        "Cache-Control": "no-store",
+    }
+    if speech.dropped:
+        headers["X-TTS-Dropped"] = quote(" ".join(speech.dropped[:_MOST_DROPPED]))
+    return headers
+
+
+async def counted(service: Service, speech: Speech, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the parts, and count the request when it has ended."""
+    first: float | None = None
+    try:
+        async for part in parts:
+            first = first or time.monotonic()
+            yield part
+    except GeneratorExit:
+        raise
+    except BaseException:
+        service.statistics.count_error()
+        raise
+    now = time.monotonic()
+    service.statistics.count((first or now) - speech.started, now - speech.started)
+
+
+async def _behind(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in parts:
+        yield part
