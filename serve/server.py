@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
@@ -23,6 +23,7 @@ from serve.scheduler import Scheduler
 from serve.state import Service
 from serve.statistics import Statistics
 from serve.voices import Voices
+from serve.wyoming import start_wyoming
 
 DEFAULT_PORT = 8123
 _LOG = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ class Options:
     voices: Sequence[str] = ()
     token: str | None = None
     play_command: Sequence[str] | None = None
+    wyoming_port: int | None = None
+    """The port for Home Assistant; None: it is not served."""
 
 
 def run_service(workspace: Workspace, options: Options) -> None:
@@ -48,23 +51,30 @@ def run_service(workspace: Workspace, options: Options) -> None:
     """
     if options.token is None and options.host not in ("127.0.0.1", "::1", "localhost"):
         raise InvalidInput(f"--host {options.host} can be reached from other machines: add --token TOKEN")
-    with _listening(options.host, options.port) as listener:
+    with ExitStack() as stack:
+        ports = (options.port, options.wyoming_port)
+        listeners = [stack.enter_context(_listening(options.host, port)) for port in ports if port is not None]
         voices = Voices(workspace, options.voices, allowed_cores())
         loaded = voices.load()
         _LOG.info("%s speaks with %s", loaded.voice.key, loaded.variant.name)
-        with announced(workspace, options.host, listener.getsockname()[1], options.token):
-            asyncio.run(_serve(voices, options, listener))
+        stack.enter_context(announced(workspace, options.host, listeners[0].getsockname()[1], options.token))
+        asyncio.run(_serve(voices, options, listeners))
 
 
-async def _serve(voices: Voices, options: Options, listener: socket.socket) -> None:
+async def _serve(voices: Voices, options: Options, listeners: Sequence[socket.socket]) -> None:
+    """Answer requests on these sockets: of HTTP, and of Wyoming if there is a second one."""
     scheduler = Scheduler(allowed_cores(), _LONGEST_WAIT_S)
     service = Service(voices, scheduler, Player(options.play_command), Statistics())
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         following = asyncio.create_task(_follow(voices))
-        _LOG.info("listening on http://%s:%d", options.host, listener.getsockname()[1])
+        wyoming = await start_wyoming(service, listeners[1]) if len(listeners) > 1 else None
+        for scheme, listener in zip(("http", "tcp"), listeners, strict=False):
+            _LOG.info("listening on %s://%s:%d", scheme, options.host, listener.getsockname()[1])
         yield
+        if wyoming is not None:
+            wyoming.close()
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
@@ -74,7 +84,7 @@ async def _serve(voices: Voices, options: Options, listener: socket.socket) -> N
 
     app = build_app(service, Access(options.token), lifespan)
     config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5)
-    await uvicorn.Server(config).serve([listener])
+    await uvicorn.Server(config).serve([listeners[0]])
 
 
 async def _follow(voices: Voices) -> None:

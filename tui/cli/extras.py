@@ -5,7 +5,7 @@ import importlib.util
 from core.errors import InvalidInput
 from core.processes import pip_install
 
-_SERVE = ("lameenc", "sentence_stream", "soxr", "starlette", "uvicorn")
+_SERVE = ("lameenc", "sentence_stream", "soxr", "starlette", "uvicorn", "wyoming")
 
 
 def require_serve() -> None:

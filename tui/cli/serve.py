@@ -16,12 +16,24 @@ _DEFAULT_PORT = 8123
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=_DEFAULT_PORT, show_default=True, help="0: any free one."
 )
+@click.option(
+    "--wyoming-port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Also serve Home Assistant there, usually 10200.",
+)
 @click.option("--voice", "voices", multiple=True, metavar="VOICE", help="Offer this voice only; may be repeated.")
 @click.option("--token", metavar="TOKEN", help="Require this bearer token. Needed for other hosts than this machine.")
 @click.option("--player", metavar="COMMAND", help="A command that plays 16-bit samples; RATE stands for their rate.")
 @pass_session
 def serve(
-    session: Session, host: str, port: int, voices: tuple[str, ...], token: str | None, player: str | None
+    session: Session,
+    host: str,
+    port: int,
+    wyoming_port: int | None,
+    voices: tuple[str, ...],
+    token: str | None,
+    player: str | None,
 ) -> None:
     """Speak for assistants, over HTTP, with the selected variant of each voice. Ctrl-C ends it."""
     import shlex
@@ -38,4 +50,4 @@ def serve(
     session.workspace.prepare()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    run_service(session.workspace, Options(host, port, voices, token, command))
+    run_service(session.workspace, Options(host, port, voices, token, command, wyoming_port))

@@ -1,6 +1,7 @@
 """`ttsdash speak`: speak a text, through the service if one runs, else in this process."""
 
 import codecs
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,6 @@ def speak(
 def _piped() -> Iterator[str]:
     """Yield standard input as it arrives, without waiting for the end of a line."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    while part := sys.stdin.buffer.read1(_PIECE_BYTES):
+    while part := os.read(sys.stdin.fileno(), _PIECE_BYTES):
         yield decoder.decode(part)
     yield decoder.decode(b"", final=True)
