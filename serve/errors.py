@@ -25,6 +25,12 @@ class Silent(Refused):
     status = 422
 
 
+class ClientGone(Refused):
+    """A client that has left before its answer was complete."""
+
+    status = 499
+
+
 class TooLarge(Refused):
     """More than is allowed in one request."""
 

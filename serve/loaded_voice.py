@@ -35,74 +35,8 @@ class Manner:
 
     speaker: int
     scales: Scales
-
-
-class LoadedVoice:
-    """A variant of a voice, once for one thread and once for all cores: one listener gets all, several one each."""
-
-    def __init__(self, voice: Voice, variant: Variant, parts_folder: Path, cores: int) -> None:
-        """Load the variant. Raises InvalidInput if its files are damaged."""
-        error = integrity_error(Path(variant.path), variant.sha256, voice.config_of(variant))
-        if error:
-            raise InvalidInput(f"{variant.name} of {voice.key} cannot be loaded ({error}): make it again")
-        self.voice, self.variant = voice, variant
-        self.sample_rate = voice.sample_rate
-        self.phonemizer = Phonemizer(voice.config)
-        self._engines = _Engines(variant, parts_folder, cores)
-        self._calibration = Calibration.read(parts_folder, variant)
-        if self._calibration is None:
-            self.warm_up()
-            self.calibration.write(parts_folder, variant)
-
-    @property
-    def calibration(self) -> "Calibration":
-        """Return how fast and how loud it speaks."""
-        assert self._calibration is not None  # noqa: S101 - for the type checker: it is made when the voice is loaded
-        return self._calibration
-
-    @property
-    def schedule(self) -> Schedule:
-        """Return how its sentences are cut into chunks."""
-        return schedule_for(self.calibration.real_time_factor, self._engines.overlap)
-
-    def warm_up(self) -> None:
-        """Let each engine speak, which takes a second, so that the first request is as fast as the others."""
-        sentences = calibration_sentences(self.voice.config, self.voice.language, None).sentences[:_WARM_UP]
-        utterances = [Utterance(tuple(sentence.ids(self.voice.config))) for sentence in sentences]
-        manner = self.manner_of(SpeechRequest(""))
-        spoken, factors = list[Audio](), list[float]()
-        for alone in (True, False):
-            for utterance in utterances:
-                start = time.perf_counter()
-                audio = np.concatenate(list(self._engines.stream(utterance, manner, DEFAULT_SCHEDULE, alone)))
-                factors.append((time.perf_counter() - start) * self.sample_rate / max(len(audio), 1))
-                spoken.append(audio)
-        # The last ones are those of one thread.
-        self._calibration = Calibration(float(np.median(factors[len(utterances) :])), gain_of(spoken))
-
-    def manner_of(self, request: SpeechRequest) -> Manner:
-        """Return the manner that a request asks for. Raises UnknownVoice for a speaker that the voice does not have."""
-        usual = {**USUAL_SCALES, **self.voice.config.get("inference", {})}
-        noise = usual["noise_scale"] if request.noise is None else request.noise
-        noise_w = usual["noise_w"] if request.noise_w is None else request.noise_w
-        length = usual["length_scale"] if request.length_scale is None else request.length_scale
-        scales = Scales(float(noise), float(length) / request.speed, float(noise_w))
-        return Manner(self._speaker(request.speaker), scales)
-
-    def speak(self, utterance: Utterance, manner: Manner, alone: bool) -> Iterator[Audio]:
-        """Yield the audio of an utterance in chunks, as the model computes it; on all cores if it is the only one."""
-        return self._engines.stream(utterance, manner, self.schedule, alone)
-
-    def _speaker(self, wanted: str | int | None) -> int:
-        names = self.voice.config.get("speaker_id_map") or {}
-        if wanted is None:
-            return 0
-        if isinstance(wanted, str) and wanted in names:
-            return int(names[wanted])
-        if str(wanted).isdecimal() and int(wanted) < max(1, self.voice.speakers):
-            return int(wanted)
-        known = f"one of {', '.join(list(names)[:5])}" if names else f"0 to {max(1, self.voice.speakers) - 1}"
-        raise UnknownVoice(f"{self.voice.key} has no speaker {wanted!r}: {known}", "speaker")
+    length_factor: float
+    """How long sounds are, relative to the voice's usual speed."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +45,8 @@ class Calibration:
 
     real_time_factor: float
     """Seconds that one thread computes for a second of audio."""
+    seconds_per_id: float
+    """Seconds of audio for each phoneme id."""
     gain: float
 
     @classmethod
@@ -130,6 +66,78 @@ class Calibration:
 
 def _calibration_file(folder: Path, variant: Variant) -> Path:
     return folder / f"{variant.sha256}.json"
+
+
+class LoadedVoice:
+    """A variant of a voice, once for one thread and once for all cores: one listener gets all, several one each."""
+
+    def __init__(self, voice: Voice, variant: Variant, parts_folder: Path, cores: int) -> None:
+        """Load the variant. Raises InvalidInput if its files are damaged."""
+        error = integrity_error(Path(variant.path), variant.sha256, voice.config_of(variant))
+        if error:
+            raise InvalidInput(f"{variant.name} of {voice.key} cannot be loaded ({error}): make it again")
+        self.voice, self.variant = voice, variant
+        self.sample_rate = voice.sample_rate
+        self.phonemizer = Phonemizer(voice.config)
+        self._engines = _Engines(variant, parts_folder, cores)
+        known = Calibration.read(parts_folder, variant)
+        self.calibration = known or self._measure()
+        """How fast and how loud it speaks. It stays the same, so that the voice is as loud as ever."""
+        if known is None:
+            self.calibration.write(parts_folder, variant)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Return how its sentences are cut into chunks."""
+        return schedule_for(self.calibration.real_time_factor, self._engines.overlap)
+
+    def warm_up(self) -> None:
+        """Let each engine speak, which takes a second, so that the first request is as fast as the others."""
+        self._measure()
+
+    def _measure(self) -> Calibration:
+        """Speak some sentences with each engine."""
+        sentences = calibration_sentences(self.voice.config, self.voice.language, None).sentences[:_WARM_UP]
+        utterances = [Utterance(tuple(sentence.ids(self.voice.config))) for sentence in sentences]
+        manner = self.manner_of(SpeechRequest(""))
+        spoken, factors = list[Audio](), list[float]()
+        for alone in (True, False):
+            for utterance in utterances:
+                start = time.perf_counter()
+                audio = np.concatenate(list(self._engines.stream(utterance, manner, DEFAULT_SCHEDULE, alone)))
+                factors.append((time.perf_counter() - start) * self.sample_rate / max(len(audio), 1))
+                spoken.append(audio)
+        seconds = sum(map(len, spoken)) / self.sample_rate
+        return Calibration(
+            # The last ones are those of one thread.
+            real_time_factor=float(np.median(factors[len(utterances) :])),
+            seconds_per_id=seconds / (2 * sum(len(utterance.ids) for utterance in utterances)),
+            gain=gain_of(spoken),
+        )
+
+    def manner_of(self, request: SpeechRequest) -> Manner:
+        """Return the manner that a request asks for. Raises UnknownVoice for a speaker that the voice does not have."""
+        usual = {**USUAL_SCALES, **self.voice.config.get("inference", {})}
+        noise = usual["noise_scale"] if request.noise is None else request.noise
+        noise_w = usual["noise_w"] if request.noise_w is None else request.noise_w
+        length = usual["length_scale"] if request.length_scale is None else request.length_scale
+        scales = Scales(float(noise), float(length) / request.speed, float(noise_w))
+        return Manner(self._speaker(request.speaker), scales, scales.length / float(usual["length_scale"]))
+
+    def speak(self, utterance: Utterance, manner: Manner, alone: bool) -> Iterator[Audio]:
+        """Yield the audio of an utterance in chunks, as the model computes it; on all cores if it is the only one."""
+        return self._engines.stream(utterance, manner, self.schedule, alone)
+
+    def _speaker(self, wanted: str | int | None) -> int:
+        names = self.voice.config.get("speaker_id_map") or {}
+        if wanted is None:
+            return 0
+        if isinstance(wanted, str) and wanted in names:
+            return int(names[wanted])
+        if str(wanted).isdecimal() and int(wanted) < max(1, self.voice.speakers):
+            return int(wanted)
+        known = f"one of {', '.join(list(names)[:5])}" if names else f"0 to {max(1, self.voice.speakers) - 1}"
+        raise UnknownVoice(f"{self.voice.key} has no speaker {wanted!r}: {known}", "speaker")
 
 
 class _Engines:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 
-from serve.errors import Unavailable
+from serve.errors import Busy, Unavailable
 from serve.formats.pcm import to_pcm
 from serve.speech import Speech
 
@@ -17,6 +17,8 @@ _PLAYERS: Sequence[Sequence[str]] = (
     ("ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet", "-f", "s16le", "-ar", "RATE", "-"),
     ("play", "-q", "-t", "raw", "-e", "signed", "-b", "16", "-c", "1", "-r", "RATE", "-"),
 )
+_MOST_QUEUED, _RETRY_S = 32, 5.0
+"""Speeches that may wait, and when to try again if there are as many."""
 
 
 def player_command() -> Sequence[str]:
@@ -45,12 +47,16 @@ class Player:
         return len(self._waiting)
 
     def require(self) -> Sequence[str]:
-        """Return the command. Raises Unavailable if nothing can play on this machine."""
+        """Return the command. Raises Unavailable if nothing can play on this machine, and Busy if too much waits for it."""
+        if self.queued >= _MOST_QUEUED:
+            raise Busy(_RETRY_S)
+        return self._command()
+
+    def _command(self) -> Sequence[str]:
         return self._given or player_command()
 
     async def play(self, speech: Speech) -> None:
         """Play a speech when those before it are done. Raises what computing it raises, and Unavailable."""
-        self.require()
         self._waiting.add(speech)
         try:
             async with self._turn:
@@ -77,7 +83,7 @@ class Player:
             return
 
     async def _play(self, speech: Speech) -> None:
-        command = [part.replace("RATE", str(speech.sample_rate)) for part in self.require()]
+        command = [part.replace("RATE", str(speech.sample_rate)) for part in self._command()]
         pipes = {"stdin": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
         self._process = process = await asyncio.create_subprocess_exec(*command, **pipes)  # type: ignore[arg-type]
         assert process.stdin is not None  # noqa: S101 - for the type checker: it is a pipe

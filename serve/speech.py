@@ -15,9 +15,6 @@ from serve.request import SpeechRequest
 from serve.scheduler import Chunks, Scheduler, Stream
 from serve.sentences import sentences_of
 
-# How long a phoneme id sounds, about: an estimate needs no more.
-_SECONDS_PER_ID = 0.045
-
 
 @dataclass(frozen=True)
 class Speech:
@@ -43,7 +40,8 @@ async def start_speech(request: SpeechRequest, voice: LoadedVoice, scheduler: Sc
     if not any(one.utterances for one in spoken):
         raise Silent("nothing of the text can be spoken", "text")
     ids = sum(len(utterance.ids) for one in spoken for utterance in one.utterances)
-    estimate_s = ids * _SECONDS_PER_ID * manner.scales.length * voice.calibration.real_time_factor
+    calibration = voice.calibration
+    estimate_s = ids * calibration.seconds_per_id * manner.length_factor * calibration.real_time_factor
     chunks = speak(spoken, voice, manner, request, scheduler)
     stream = scheduler.submit(chunks, voice.sample_rate, estimate_s)
     return Speech(voice, stream, tuple(dict.fromkeys(one for each in spoken for one in each.dropped)), started)

@@ -3,11 +3,14 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.engines.names import BY_PROVIDER
 from core.errors import NotFound, TtsdashError
+from core.files import remove_path
 from core.hardware.machine import this_machine
 from core.records.voices import ORIGINAL, Variant, Voice
 from core.selection.evaluate import select_and_record
@@ -43,11 +46,15 @@ class Voices:
         self._loaded: dict[str, LoadedVoice] = {}
         self.failures: dict[str, Failure] = {}
         """By voice, what the last change of its selection failed at."""
-        self._seen: int | None = None
+        self._default: str | None = None
+        """The id of the voice that a client has made the default."""
+        self._seen: tuple[object, ...] = ()
         with self._store() as db:
             self._offered = self._read(db)
+            kept = {variant.sha256 for voice in list_voices(db) for variant in voice.variants}
         if not self._offered:
             raise NotFound("no voices yet: add one with `ttsdash voices add PATH`")
+        _remove_parts(workspace.streaming_parts, kept)
 
     @property
     def offered(self) -> tuple[Voice, ...]:
@@ -72,7 +79,8 @@ class Voices:
     def use(self, name: str) -> Voice:
         """Make a voice the default, and return it. Raises UnknownVoice."""
         voice = self.find(name)
-        self._offered = (voice, *(other for other in self._offered if other.id != voice.id))
+        self._default = voice.id
+        self._offered = self._ordered(self._offered)
         return voice
 
     def load(self, name: str | None = None, warm: bool = True) -> LoadedVoice:
@@ -89,12 +97,11 @@ class Voices:
 
     def follow(self) -> None:
         """Load what was selected or made again since the last call, beside what speaks now, and let it take over."""
+        seen = tuple(map(_version, (self._workspace.data_db, Path(f"{self._workspace.data_db}-wal"))))
+        if seen == self._seen:
+            return
+        self._seen = seen
         with self._store() as db:
-            (version,) = db.execute("SELECT max(id) FROM selections").fetchone()
-            state = hash((version, *(variant.sha256 for voice in list_voices(db) for variant in voice.variants)))
-            if state == self._seen:
-                return
-            self._seen = state
             self._offered = self._read(db) or self._offered
         for voice in self._offered:
             if voice.id in self._loaded:
@@ -135,11 +142,31 @@ class Voices:
         for name in self._names:
             if name not in registered:
                 raise NotFound(f"voice not found: {name!r} (see `ttsdash voices list`)")
-        first = tuple(registered[name] for name in self._names)
-        return first or tuple(registered.values())
+        return self._ordered(tuple(registered[name] for name in self._names) or tuple(registered.values()))
+
+    def _ordered(self, voices: tuple[Voice, ...]) -> tuple[Voice, ...]:
+        """Return the voices with the default one first."""
+        return tuple(sorted(voices, key=lambda voice: voice.id != self._default))
 
     def _store(self) -> "_Store":
         return _Store(self._workspace)
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """Return what changes whenever a file does; None if it does not exist."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _remove_parts(folder: Path, kept: Collection[str]) -> None:
+    """Remove the parts of variants that do not exist any more."""
+    with suppress(OSError):
+        for path in list(folder.iterdir()):
+            if path.stem not in kept and not path.name.startswith("."):
+                remove_path(path)
 
 
 class _Store:

@@ -5,14 +5,18 @@ import time
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from serve.errors import ClientGone
 from serve.formats.answer import encoded, whole_wav
 from serve.formats.encoder import Format, open_encoder
 from serve.request import SpeechRequest
 from serve.speech import Speech, start_speech
 from serve.state import Service
 
+_LOOK_S = 0.05
+"""How often a client that waits for a whole answer is looked after."""
 _MOST_DROPPED = 50
 """Phonemes in a header, at most."""
 
@@ -35,12 +39,19 @@ async def streamed(service: Service, request: SpeechRequest, wanted: Format) -> 
     return StreamingResponse(_behind(first, parts), media_type=media_type, headers=headers_of(speech, rate))
 
 
-async def whole(service: Service, request: SpeechRequest) -> Response:
-    """Return a WAV with its true length. Raises Refused."""
+async def whole(service: Service, request: SpeechRequest, connection: Request) -> Response:
+    """Return a WAV with its true length. Raises Refused, and ClientGone if nobody waits for it any more."""
     speech = await begin(service, request)
-    started = time.monotonic()
-    wav = await whole_wav(speech)
-    service.statistics.count(time.monotonic() - started, time.monotonic() - speech.started)
+    computing = asyncio.ensure_future(whole_wav(speech))
+    try:
+        while not computing.done():
+            await asyncio.wait({computing}, timeout=_LOOK_S)
+            if not computing.done() and await connection.is_disconnected():
+                raise ClientGone("the client has left")
+    finally:
+        computing.cancel()
+    wav, duration = await computing, time.monotonic() - speech.started
+    service.statistics.count(duration, duration)
     return Response(wav, media_type=Format.WAV.media_type, headers=headers_of(speech, speech.sample_rate))
 
 
@@ -64,7 +75,8 @@ async def counted(service: Service, speech: Speech, parts: AsyncIterator[bytes])
         async for part in parts:
             first = first or time.monotonic()
             yield part
-    except GeneratorExit:
+    except (GeneratorExit, asyncio.CancelledError):
+        # The client has left.
         raise
     except BaseException:
         service.statistics.count_error()

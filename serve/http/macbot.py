@@ -54,7 +54,6 @@ def routes(service: Service) -> list[Route]:
 
     async def interrupt(request: Request) -> Response:
         service.player.interrupt()
-        service.scheduler.cancel_all()
         return JSONResponse({"status": "ok"})
 
     async def health(request: Request) -> Response:

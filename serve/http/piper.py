@@ -21,10 +21,10 @@ def routes(service: Service) -> list[Route]:
             values: dict[str, Any] = {"text": _decoded(await read_body(request))}
         else:
             values = await read_json(request)
-        return await whole(service, _request(values))
+        return await whole(service, _request(values), request)
 
     async def speak(request: Request) -> Response:
-        return await whole(service, _request(dict(request.query_params)))
+        return await whole(service, _request(dict(request.query_params)), request)
 
     return [
         Route("/", synthesize, methods=["POST"]),

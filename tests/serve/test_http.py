@@ -21,6 +21,11 @@ TEXT = "Hello there. How are you?"
 ALLOWED = "http://localhost:3000"
 
 
+@pytest.fixture
+def voice(service: Service) -> Voice:
+    return service.voices.offered[0]
+
+
 async def test_openai_clients_get_the_format_that_they_ask_for(client: httpx.AsyncClient, voice: Voice) -> None:
     seconds = {}
     for wanted in ("mp3", "opus", "aac", "flac", "wav"):
@@ -132,9 +137,10 @@ async def test_without_a_program_that_plays_speak_is_refused(
     assert answer.json()["error"].startswith("this machine has no program that plays audio: install one of")
 
 
-async def test_what_the_voice_cannot_say_is_named(client: httpx.AsyncClient, service: Service) -> None:
-    loaded = service.voices.load()
-    del loaded.phonemizer._known["h"]
+async def test_what_the_voice_cannot_say_is_named(
+    client: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(service.voices.load().phonemizer._known, "h")
     answer = await client.post("/synthesize", json={"text": TEXT})
     assert (answer.status_code, answer.headers["x-tts-dropped"]) == (200, "h")
 
@@ -184,7 +190,18 @@ async def test_hostile_bodies_are_refused(path: str, body: bytes, client: httpx.
     assert answer.status_code in (400, 413), answer.text
 
 
-@pytest.mark.parametrize("text", ["a\x00b", "[[", "[[ x ]]", "1" * 2000, "\u200b", "a" * 5000, "<speak>hi</speak>"])
+STRANGE = {
+    "NUL": "a\x00b",
+    "open brackets": "[[",
+    "phonemes": "[[ x ]]",
+    "digits": "1" * 2000,
+    "zero width": "\u200b",
+    "one word": "a" * 5000,
+    "markup": "<speak>hi</speak>",
+}
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
 async def test_strange_texts_are_spoken_or_refused(text: str, client: httpx.AsyncClient) -> None:
     answer = await client.post("/synthesize", json={"text": text})
     assert answer.status_code in (200, 422), answer.text

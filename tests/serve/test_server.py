@@ -100,15 +100,21 @@ def variant(voice: Voice, path: Path, name: str) -> Variant:
     )
 
 
-def test_a_client_that_leaves_costs_nothing_more(workspace: Workspace, voice: Voice) -> None:
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [("/v1/audio/speech", {"response_format": "wav"}), ("/synthesize", {}), ("/speak", {"format": "mp3"})],
+)
+def test_a_client_that_leaves_costs_nothing_more(
+    path: str, fields: dict[str, str], workspace: Workspace, voice: Voice
+) -> None:
+    text = "This is a sentence of a long text. " * 500
     with serving(workspace) as address:
         connection = HTTPConnection(address.host, address.port, timeout=30)
-        body = json.dumps({"input": "This is a sentence of a long text. " * 500, "response_format": "wav"})
-        connection.request("POST", "/v1/audio/speech", body, {"Content-Type": "application/json"})
-        assert connection.getresponse().read(1000)
-        assert get(address, "/tts-performance")["performance"]["active_jobs"] == 1
+        connection.request("POST", path, json.dumps({"input": text, "text": text} | fields))
+        wait_until(lambda: get(address, "/tts-performance")["performance"]["active_jobs"] == 1)
         connection.close()
         wait_until(lambda: get(address, "/tts-performance")["performance"]["active_jobs"] == 0)
+        assert get(address, "/tts-performance")["performance"]["errors"] == 0
 
 
 def test_interrupt_ends_what_is_spoken(workspace: Workspace, voice: Voice) -> None:

@@ -29,6 +29,11 @@ TEXT = "Hello there. How are you today? It is raining."
 
 
 @pytest.fixture
+def voice(service: Service) -> Voice:
+    return service.voices.offered[0]
+
+
+@pytest.fixture
 async def client(service: Service) -> AsyncIterator[AsyncTcpClient]:
     listener = socket.create_server(("127.0.0.1", 0))
     server = await start_wyoming(service, listener)
