@@ -38,7 +38,7 @@ def schedule_for(real_time_factor: float, overlap: int) -> Schedule:
     first = _FIRST
     while first < _LONGEST_FIRST and _growth(first, real_time_factor, overlap) < 1:
         first += 8
-    return Schedule(first, min(_MAX_GROWTH, max(1.0, _growth(first, real_time_factor, overlap))))
+    return Schedule(first, float(min(_MAX_GROWTH, max(1.0, _growth(first, real_time_factor, overlap)))))
 
 
 def _growth(first: int, real_time_factor: float, overlap: int) -> float:

@@ -40,13 +40,13 @@ class StreamingVoice:
 
         Raises InvalidInput for models that ONNX Runtime cannot load, or without a split point in their metadata.
         """
-        self._encoder = PiperSession(parts.encoder, threads)
+        self._encoder = PiperSession(parts.encoder, threads, spinning=False)
         try:
             self.split_point = SplitPoint.from_text(self._encoder.metadata.get(METADATA_KEY, ""))
         except ValueError as error:
             raise InvalidInput("the encoder has no split point in its metadata: make the variant again") from error
-        self._flow = open_session(parts.flow, threads) if parts.flow else None
-        self._decoder = open_session(parts.decoder, threads)
+        self._flow = open_session(parts.flow, threads, spinning=False) if parts.flow else None
+        self._decoder = open_session(parts.decoder, threads, spinning=False)
 
     def synthesize(self, phoneme_ids: Sequence[int], scales: Scales = Scales(), speaker: int = 0) -> Audio:
         """Return the audio of one sentence as it is streamed, float32 [samples]."""

@@ -19,14 +19,21 @@ CPU: Sequence[Any] = ("CPUExecutionProvider",)
 
 
 def open_session(
-    model: Path | bytes, threads: int | None = None, optimized: bool = True, providers: Sequence[Any] = CPU
+    model: Path | bytes,
+    threads: int | None = None,
+    optimized: bool = True,
+    providers: Sequence[Any] = CPU,
+    spinning: bool = True,
 ) -> onnxruntime.InferenceSession:
     """Open a session on a file or a serialized model.
 
     With the defaults the session options are ONNX Runtime's own, as piper-tts opens a model; `optimized` False runs the
-    graph as it stands. Raises InvalidInput for a model that ONNX Runtime cannot load.
+    graph as it stands. Where sessions run in turn, `spinning` must be False: the threads of one that has run wait actively
+    for its next run, and take the cores from the others. Raises InvalidInput for a model that ONNX Runtime cannot load.
     """
     options = onnxruntime.SessionOptions()
+    if not spinning:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
     if not optimized:

@@ -19,9 +19,10 @@ class PiperSession:
         threads: int | None = None,
         optimized: bool = True,
         providers: Sequence[Any] = CPU,
+        spinning: bool = True,
     ) -> None:
         """Open the session with the options of `open_session`. Raises InvalidInput."""
-        self._session = open_session(model, threads, optimized, providers)
+        self._session = open_session(model, threads, optimized, providers, spinning)
         self._inputs = {entry.name for entry in self._session.get_inputs()}
         self.outputs = [entry.name for entry in self._session.get_outputs()]
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
