@@ -12,6 +12,7 @@ from core.engines.names import BY_PROVIDER
 from core.errors import NotFound, TtsdashError
 from core.files import remove_path
 from core.hardware.machine import this_machine
+from core.records.selections import CandidateStatus, Selection
 from core.records.voices import ORIGINAL, Variant, Voice
 from core.selection.evaluate import select_and_record
 from core.store.database import open_store
@@ -22,6 +23,7 @@ from serve.errors import UnknownVoice
 from serve.loaded_voice import LoadedVoice
 
 _LOG = logging.getLogger(__name__)
+_COREML = "coreml"
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,7 @@ class Voices:
         with self._store() as db:
             stored = latest_selection(db, voice.id, this_machine().id)
             selection = stored.selection if stored else select_and_record(db, voice.key, "speech service")
-        name = ORIGINAL if selection.selected == BY_PROVIDER else selection.selected
-        return voice.variant(name)
+        return speaking_variant(selection, voice)
 
     def _read(self, db: sqlite3.Connection) -> tuple[Voice, ...]:
         registered = {voice.key: voice for voice in list_voices(db)}
@@ -150,6 +151,17 @@ class Voices:
 
     def _store(self) -> "_Store":
         return _Store(self._workspace)
+
+
+def speaking_variant(selection: Selection, voice: Voice) -> Variant:
+    """Return the selected variant, or the next one that ONNX Runtime can run: Core ML variants do not speak here yet."""
+    known = {variant.name: variant for variant in voice.variants} | {BY_PROVIDER: voice.variant(ORIGINAL)}
+    allowed = [decision for decision in selection.candidates if decision.status is not CandidateStatus.REJECTED]
+    for decision in sorted(allowed, key=lambda decision: decision.status is not CandidateStatus.SELECTED):
+        variant = known.get(decision.variant)
+        if variant is not None and variant.recipe != _COREML:
+            return variant
+    return voice.variant(ORIGINAL)
 
 
 def _version(path: Path) -> tuple[int, int] | None:

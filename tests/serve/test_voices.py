@@ -7,14 +7,15 @@ import pytest
 
 from core.errors import NotFound
 from core.files import sha256_of
+from core.records.selections import CandidateStatus, Decision, Selection
 from core.records.voices import Variant, Voice
 from core.selection.preferences import set_preference
 from core.store.voices import put_variant
 from core.voices.file import read_voice
 from core.workspace import Workspace
 from serve.errors import UnknownVoice
-from serve.voices import Voices
-from tests.factories import add_voice, make_variant
+from serve.voices import Voices, speaking_variant
+from tests.factories import add_voice, make_variant, make_voice
 from tests.vits import MULTI_SPEAKER, write_voice
 
 
@@ -77,6 +78,24 @@ def test_a_selection_that_cannot_be_loaded_is_named_and_the_voice_goes_on(
     set_preference(db, voice.key, pin="original")
     voices.follow()
     assert voices.failures == {}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ({"coreml": "eligible", "small": "selected", "original": "eligible"}, "small"),
+        ({"coreml": "selected", "small": "eligible", "original": "eligible"}, "small"),
+        ({"coreml": "selected", "small": "rejected", "original": "eligible"}, "original"),
+        ({"coreml": "selected", "gone": "eligible"}, "original"),
+        ({"original@coreml": "selected"}, "original"),
+    ],
+)
+def test_the_next_variant_in_order_speaks_where_core_ml_is_selected(statuses: dict[str, str], expected: str) -> None:
+    voice = make_voice(make_variant("coreml", recipe="coreml"), make_variant("small"))
+    decisions = tuple(Decision(name, CandidateStatus(status), "") for name, status in statuses.items())
+    selected = next(decision.variant for decision in decisions if decision.status is CandidateStatus.SELECTED)
+    selection = Selection("tiny", "measured", None, selected, "", decisions, ())
+    assert speaking_variant(selection, voice).name == expected
 
 
 def test_parts_of_variants_that_are_gone_are_removed(workspace: Workspace, voice: Voice) -> None:
