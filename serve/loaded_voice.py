@@ -75,7 +75,8 @@ class LoadedVoice:
         """Load the variant. Raises InvalidInput if its files are damaged."""
         error = integrity_error(Path(variant.path), variant.sha256, voice.config_of(variant))
         if error:
-            raise InvalidInput(f"{variant.name} of {voice.key} cannot be loaded ({error}): make it again")
+            fix = "make it again" if variant.recipe else "add the voice again"
+            raise InvalidInput(f"{variant.name} of {voice.key} cannot be loaded ({error}): {fix}")
         self.voice, self.variant = voice, variant
         self.sample_rate = voice.sample_rate
         self.phonemizer = Phonemizer(voice.config)

@@ -43,6 +43,8 @@ CALLS = {
     "results show": "original-1",
     "results trend": "en_US-joe-medium",
     "select": "tiny",
+    "serve": "--help",  # it runs until a signal ends it
+    "speak": "hello --voice tiny --output spoken.wav",
     "voices add": "VOICE",
     "voices download": "en_US-there-low",  # more depends on the network
     "voices import": "--config CONFIG",
