@@ -25,7 +25,6 @@ from serve.statistics import Statistics
 from serve.voices import Voices
 from serve.wyoming import start_wyoming
 
-DEFAULT_PORT = 8123
 _LOG = logging.getLogger(__name__)
 _FOLLOW_S = 1.0
 _LONGEST_WAIT_S = 10.0
@@ -35,12 +34,12 @@ _LONGEST_WAIT_S = 10.0
 class Options:
     """How the service is started."""
 
-    host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
-    voices: Sequence[str] = ()
-    token: str | None = None
-    play_command: Sequence[str] | None = None
-    wyoming_port: int | None = None
+    host: str
+    port: int
+    voices: Sequence[str]
+    token: str | None
+    play_command: Sequence[str] | None
+    wyoming_port: int | None
     """The port for Home Assistant; None: it is not served."""
 
 

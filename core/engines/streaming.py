@@ -86,8 +86,9 @@ class _Sentence:
             return
         first = max(0, begin - self._flow_field)
         values = self._run(flow, first, min(self.frames, end + self._flow_field))
-        output = self._tensors.setdefault(name, np.empty((1, values.shape[1], self.frames), np.float32))
-        output[:, :, begin:end] = values[:, :, begin - first : end - first]
+        if name not in self._tensors:
+            self._tensors[name] = np.empty((1, values.shape[1], self.frames), np.float32)
+        self._tensors[name][:, :, begin:end] = values[:, :, begin - first : end - first]
         self._flow_done = end
 
     def decode(self, decoder: onnxruntime.InferenceSession, begin: int, end: int) -> Audio:

@@ -15,6 +15,7 @@ from serve.request import SpeechRequest
 from serve.speech import Speech, start_speech
 from serve.state import Service
 
+RATE = "X-Sample-Rate"
 _LOOK_S = 0.05
 """How often a client that waits for a whole answer is looked after."""
 _MOST_DROPPED = 50
@@ -27,16 +28,24 @@ async def begin(service: Service, request: SpeechRequest) -> Speech:
     return await start_speech(request, voice, service.scheduler)
 
 
+async def begin_encoded(
+    service: Service, request: SpeechRequest, wanted: Format
+) -> tuple[AsyncIterator[bytes], dict[str, str]]:
+    """Begin to speak, and return the encoded audio as it is computed, and the headers. Raises Refused."""
+    voice = await asyncio.to_thread(service.voices.load, request.voice)
+    # First, since nobody would read what is computed for a format that is not there.
+    encoder, rate = open_encoder(wanted, voice.sample_rate)
+    speech = await start_speech(request, voice, service.scheduler)
+    return counted(service, speech, encoded(speech, encoder)), headers_of(speech, rate)
+
+
 async def streamed(service: Service, request: SpeechRequest, wanted: Format) -> Response:
     """Return audio that is sent as it is computed. Raises Refused."""
-    voice = await asyncio.to_thread(service.voices.load, request.voice)
-    encoder, rate = open_encoder(wanted, voice.sample_rate)
-    speech = await begin(service, request)
-    parts = counted(service, speech, encoded(speech, encoder))
+    parts, headers = await begin_encoded(service, request, wanted)
     # What goes wrong before the first audio is answered with an error, not with half an answer.
     first = await anext(parts, b"")
-    media_type = f"{wanted.media_type};rate={rate}" if wanted is Format.PCM else wanted.media_type
-    return StreamingResponse(_behind(first, parts), media_type=media_type, headers=headers_of(speech, rate))
+    media_type = f"{wanted.media_type};rate={headers[RATE]}" if wanted is Format.PCM else wanted.media_type
+    return StreamingResponse(_behind(first, parts), media_type=media_type, headers=headers)
 
 
 async def whole(service: Service, request: SpeechRequest, connection: Request) -> Response:
@@ -60,7 +69,7 @@ def headers_of(speech: Speech, rate: int) -> dict[str, str]:
     headers = {
         "X-TTS-Voice": speech.voice.voice.key,
         "X-TTS-Variant": speech.voice.variant.name,
-        "X-Sample-Rate": str(rate),
+        RATE: str(rate),
         "Cache-Control": "no-store",
     }
     if speech.dropped:

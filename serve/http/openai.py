@@ -10,9 +10,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from serve.errors import Refused
-from serve.formats.answer import encoded
-from serve.formats.encoder import Format, open_encoder
-from serve.http.audio import begin, counted, headers_of, streamed
+from serve.formats.encoder import Format
+from serve.http.audio import begin_encoded, streamed
 from serve.http.body import optional_number, optional_text, read_json, speaker_of, text_of
 from serve.request import SpeechRequest
 from serve.state import Service
@@ -74,16 +73,15 @@ def _request(values: dict[str, Any]) -> SpeechRequest:
 
 
 async def _events(service: Service, request: SpeechRequest, wanted: Format) -> Response:
-    speech = await begin(service, request)
-    encoder, rate = open_encoder(wanted, speech.sample_rate)
+    parts, headers = await begin_encoded(service, request, wanted)
 
     async def events() -> AsyncIterator[str]:
-        async for part in counted(service, speech, encoded(speech, encoder)):
+        async for part in parts:
             yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(part).decode()})
         usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
         yield _event({"type": "speech.audio.done", "usage": usage})
 
-    return StreamingResponse(events(), media_type="text/event-stream", headers=headers_of(speech, rate))
+    return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
 
 
 def _event(value: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,16 @@ async def test_server_sent_events_carry_the_same_audio(client: httpx.AsyncClient
     assert [event["type"] for event in events[-1:]] == ["speech.audio.done"]
     data = b"".join(base64.b64decode(event["audio"]) for event in events[:-1])
     assert decode(data).seconds > 0.5
+
+
+@pytest.mark.parametrize("stream_format", ["audio", "sse"])
+async def test_nothing_is_computed_for_a_format_that_is_not_installed(
+    stream_format: str, client: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "serve.formats.av_encoder", None)
+    values = {"input": TEXT, "response_format": "opus", "stream_format": stream_format}
+    answer = await client.post("/v1/audio/speech", json=values)
+    assert (answer.status_code, service.scheduler.load.streams) == (503, 0)
 
 
 async def test_models_and_voices_are_listed_as_openai_clients_expect(client: httpx.AsyncClient, voice: Voice) -> None:

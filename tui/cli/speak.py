@@ -34,7 +34,7 @@ def speak(
     play: bool,
 ) -> None:
     """Speak TEXT, or standard input sentence by sentence, with the selected variant of a voice."""
-    if text is None and sys.stdin.isatty():
+    if text is None and (sys.stdin is None or sys.stdin.isatty()):
         raise InvalidInput("no text: give one, or a pipe that has it")
     if output == "":
         raise InvalidInput("--output is empty: name a file")
