@@ -51,8 +51,12 @@ def run_service(workspace: Workspace, options: Options) -> None:
     if options.token is None and options.host not in ("127.0.0.1", "::1", "localhost"):
         raise InvalidInput(f"--host {options.host} can be reached from other machines: add --token TOKEN")
     with ExitStack() as stack:
-        ports = (options.port, options.wyoming_port)
-        listeners = [stack.enter_context(_listening(options.host, port)) for port in ports if port is not None]
+        ports = {"--port": options.port, "--wyoming-port": options.wyoming_port}
+        listeners = [
+            stack.enter_context(_listening(options.host, port, option))
+            for option, port in ports.items()
+            if port is not None
+        ]
         voices = Voices(workspace, options.voices, allowed_cores())
         loaded = voices.load()
         _LOG.info("%s speaks with %s", loaded.voice.key, loaded.variant.name)
@@ -95,14 +99,14 @@ async def _follow(voices: Voices) -> None:
             _LOG.exception("could not look for another selection")
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there. Raises InvalidInput."""
+def _listening(host: str, port: int, option: str) -> socket.socket:
+    """Return a socket that listens there. Raises InvalidInput; `option` chooses another port."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise InvalidInput(f"port {port} is taken{_by_whom(port)}: choose another one with --port") from error
+            raise InvalidInput(f"port {port} is taken{_by_whom(port)}: choose another one with {option}") from error
         raise InvalidInput(f"cannot listen on {host} port {port} ({error.strerror or error})") from error
     return listener
 

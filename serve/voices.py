@@ -110,19 +110,17 @@ class Voices:
                 self._swap(voice)
 
     def _swap(self, voice: Voice) -> None:
-        before = self._loaded[voice.id]
-        try:
-            variant = self._selected(voice)
-            if variant.sha256 == before.variant.sha256:
-                self.failures.pop(voice.id, None)
+        before, variant = self._loaded[voice.id].variant, self._selected(voice)
+        if variant.sha256 != before.sha256:
+            try:
+                with self._lock:
+                    self._load(voice, variant, warm=True)
+            except (TtsdashError, OSError) as error:
+                self.failures[voice.id] = Failure(variant.name, variant.sha256, str(error))
+                _LOG.warning("%s goes on with %s: %s", voice.key, before.name, error)
                 return
-            with self._lock:
-                self._load(voice, variant, warm=True)
-            self.failures.pop(voice.id, None)
-            _LOG.info("%s speaks with %s, before with %s", voice.key, variant.name, before.variant.name)
-        except (TtsdashError, OSError, sqlite3.Error) as error:
-            self.failures[voice.id] = Failure(variant.name, variant.sha256, str(error))
-            _LOG.warning("%s goes on with %s: %s", voice.key, before.variant.name, error)
+            _LOG.info("%s speaks with %s, before with %s", voice.key, variant.name, before.name)
+        self.failures.pop(voice.id, None)
 
     def _load(self, voice: Voice, variant: Variant, warm: bool) -> LoadedVoice:
         loaded = LoadedVoice(voice, variant, self._workspace.streaming_parts, self._cores)

@@ -6,6 +6,7 @@ Assistant reads no further. Events that are not known are ignored.
 
 import asyncio
 import socket
+import time
 from contextlib import aclosing, suppress
 
 import numpy as np
@@ -124,6 +125,7 @@ class _Connection(AsyncEventHandler):
     async def _speak(self, wanted: SynthesizeVoice | None) -> None:
         """Speak the sentences until there are no more. Raises TtsdashError."""
         name, speaker = (wanted.name, wanted.speaker) if wanted else (None, None)
+        started, first = time.monotonic(), None
         voice = await asyncio.to_thread(self._service.voices.load, name)
         form = {"rate": voice.sample_rate, "width": 2, "channels": 1}
         await self._write(AudioStart(**form))
@@ -137,8 +139,11 @@ class _Connection(AsyncEventHandler):
                 await self._write(AudioChunk(**form, audio=to_pcm(silence)))
                 async with aclosing(aiter(speech.stream)) as chunks:  # type: ignore[type-var]
                     async for chunk in chunks:
+                        first = first or time.monotonic()
                         await self._write(AudioChunk(**form, audio=to_pcm(chunk)))
         await self._write(AudioStop())
+        if first is not None:
+            self._service.statistics.count(first - started, time.monotonic() - started)
 
     async def _write(self, event: Eventable) -> None:
         await self.write_event(event.event())

@@ -44,13 +44,14 @@ def test_the_service_speaks_until_a_signal_ends_it(workspace: Workspace, voice: 
     assert not workspace.speech_service.exists()
 
 
-def test_a_taken_port_is_named_with_who_has_it(workspace: Workspace, voice: Voice) -> None:
+@pytest.mark.parametrize("option", ["--port", "--wyoming-port"])
+def test_a_taken_port_is_named_with_who_has_it(option: str, workspace: Workspace, voice: Voice) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = ttsdash(workspace, "serve", "--port", port)
+        done = ttsdash(workspace, "serve", "--port", 0, option, port)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"ttsdash: port {port} is taken by ")
-    assert done.stderr.endswith("choose another one with --port\n")
+    assert done.stderr.endswith(f"choose another one with {option}\n")
 
 
 @pytest.mark.parametrize(

@@ -87,12 +87,17 @@ async def test_the_voices_are_described(client: AsyncTcpClient, voice: Voice) ->
     assert [(one.name, one.languages, one.installed) for one in program.voices] == [(voice.key, ["en_US"], True)]
 
 
-async def test_a_text_is_one_reply_however_many_sentences_it_has(client: AsyncTcpClient, voice: Voice) -> None:
+async def test_a_text_is_one_reply_however_many_sentences_it_has(
+    client: AsyncTcpClient, voice: Voice, service: Service
+) -> None:
     for wanted in (None, SynthesizeVoice(voice.key), SynthesizeVoice(language="en_US")):
         reply = await reply_to(client, [Synthesize(TEXT, wanted).event()], "audio-stop")
         assert (reply.types, reply.rates) == (WHOLE, {voice.sample_rate})
         assert len(reply.samples) > 1.5 * voice.sample_rate
         assert np.abs(reply.samples).max() > 3000
+    await client.write_event(Describe().event())
+    await client.read_event()
+    assert (service.statistics.requests, service.statistics.errors) == (3, 0)
 
 
 @pytest.mark.parametrize("length", [1, 3, 7, len(TEXT)])
